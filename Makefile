@@ -1,0 +1,68 @@
+# The developer's and the user's front door. Everything runs from .venv, which make builds by itself.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DATA   ?= data
+LOG    ?= log
+LISTEN ?= 127.0.0.1:8080
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run setup test slow browser motion check format bench screenshots requirements
+
+help:           ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+demo: $(VENV)/.run   ## sample cameras leave clips in .demo/ while you watch
+	@exec $(BIN)/watcher demo --data .demo --listen $(LISTEN)
+
+run: $(VENV)/.run    ## the service on DATA=data LISTEN=127.0.0.1:8080 LOG=log
+	@exec $(BIN)/watcher up --data $(DATA) --listen $(LISTEN) --log $(LOG)
+
+setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
+
+test: $(VENV)/.dev   ## the tests; under five minutes
+	$(BIN)/pytest -m "not slow and not browser and not motion"
+
+slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
+	$(BIN)/pytest -m "slow"
+
+browser: $(VENV)/.dev  ## the page and playing, in the distribution's Chromium
+	$(BIN)/pytest -m "browser"
+
+motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
+	$(BIN)/pytest -m "motion"
+
+check: $(VENV)/.dev  ## format, lint, types, fast tests: the inner loop
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/unit tests/test_floors.py tests/test_docs.py
+
+format: $(VENV)/.dev ## let ruff write
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev  ## the benchmarks, as ratios to ceilings of the same run
+	$(BIN)/python -m tests.bench
+
+screenshots: $(VENV)/.dev  ## take the README's picture anew from a running demo
+	$(BIN)/python -m tests.screenshots
+
+requirements: $(VENV)/.dev ## pin anew (needs uv); review the diff
+	cd requirements && for name in run dev; do \
+	    uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q \
+	        $$name.in -o $$name.txt; done
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit("watcher needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python requirements/run.txt pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/run.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,535 @@
+"""The MP4 reader: whole or not, duration, tracks, codec strings, faststart, fragments; in pure, bounded Python.
+
+The header of an ISO base media file (ISO/IEC 14496-12) holds every answer that a list needs, so no decoder
+is let near a file just to list it. Reading is bounded: at most `MOOV_LIMIT` bytes of index and `BOX_LIMIT`
+boxes, and no loop runs on a number from the file alone.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from watcher.clip import AudioTrack, MediaInfo, VideoTrack
+from watcher.errors import BrokenClipError, NotIsoMediaError
+
+MOOV_LIMIT = 64 << 20  # bytes; an hour at 30 fps needs about 2 MB
+MOOF_LIMIT = 4 << 20
+BOX_LIMIT = 250_000  # top-level boxes; a ten-hour recording in one-second fragments has 72,000
+DEPTH_LIMIT = 12
+TRACK_LIMIT = 64
+QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
+
+_u16 = struct.Struct(">H").unpack_from
+_u32 = struct.Struct(">I").unpack_from
+_u64 = struct.Struct(">Q").unpack_from
+_box = struct.Struct(">I4s").unpack_from
+
+# Box types that a file may begin with and still be ISO-BMFF or old QuickTime.
+_FIRST_BOXES = {
+    b"ftyp",
+    b"styp",
+    b"moov",
+    b"moof",
+    b"mdat",
+    b"free",
+    b"skip",
+    b"wide",
+    b"pnot",
+    b"sidx",
+    b"uuid",
+}
+
+
+@dataclass(slots=True)
+class Track:
+    """One `trak` while it is being read."""
+
+    id: int = 0
+    handler: str = ""
+    timescale: int = 0
+    header_duration: int = 0
+    ticks: int = 0  # summed from the samples, in `timescale` units
+    samples: int = 0
+    width: int = 0
+    height: int = 0
+    rotation: int = 0
+    codec: str = ""
+    codec_string: str = ""
+    channels: int = 0
+    sample_rate: int = 0
+    encrypted: bool = False
+    last_chunk: int = 0  # offset of the last chunk, bytes
+    default_duration: int = 0  # of a fragment's sample, from `trex`
+
+    @property
+    def seconds(self) -> float:
+        """Duration from the samples, or from the header where the samples say nothing."""
+        if not self.timescale:
+            return 0.0
+        return (self.ticks or self.header_duration) / self.timescale
+
+
+@dataclass(slots=True)
+class Movie:
+    """What the boxes of one file say."""
+
+    brand: str = ""
+    tracks: list[Track] = field(default_factory=list)
+    fragmented: bool = False
+    faststart: bool = False
+    created_at: datetime | None = None  # from `mvhd`; None where it is unset
+
+    def track(self, handler: str) -> Track | None:
+        """The first track of a kind: `vide` or `soun`."""
+        return next((track for track in self.tracks if track.handler == handler and track.codec), None)
+
+    @property
+    def duration_seconds(self) -> float:
+        """Of the longest track that people see or hear, in seconds."""
+        return max((track.seconds for track in self.tracks if track.handler in {"vide", "soun"}), default=0.0)
+
+    def media_info(self) -> MediaInfo:
+        """The same as the catalog's words."""
+        video, audio = self.track("vide"), self.track("soun")
+        seconds = video.seconds if video else 0.0
+        picture = sound = None
+        if video:
+            fps = round(video.samples / seconds, 3) if seconds else 0.0
+            picture = VideoTrack(video.codec, video.width, video.height, fps, video.rotation)
+        if audio:
+            sound = AudioTrack(audio.codec, audio.channels, audio.sample_rate)
+        return MediaInfo(
+            container="mov" if self.brand == "qt" else "mp4",
+            codecs=",".join(track.codec_string for track in (video, audio) if track),
+            fragmented=self.fragmented,
+            faststart=self.faststart,
+            video=picture,
+            audio=sound,
+        )
+
+
+def read_movie(fd: int, size: int) -> Movie:
+    """Read the boxes of an open file of `size` bytes.
+
+    Raises NotIsoMediaError where the bytes are something else, and BrokenClipError, with a reason for people,
+    where the file is empty, cut off, encrypted, or holds nothing to play.
+    """
+    if size == 0:
+        raise BrokenClipError("empty file (0 bytes)")
+    head = os.pread(fd, 4096, 0)
+    _sniff(head, size, lambda offset: os.pread(fd, 1 << 16, offset))
+    movie = Movie()
+    moov: bytes | None = None
+    offset = 0
+    seen_mdat = False
+    fragments: list[tuple[int, int]] = []
+    for _ in range(BOX_LIMIT):
+        if offset >= size:
+            break
+        header = head[offset : offset + 16] if offset + 16 <= len(head) else os.pread(fd, 16, offset)
+        if len(header) < 8:
+            raise BrokenClipError(f"cut off: the file ends inside a box header at byte {offset}")
+        length, kind = _box(header, 0)
+        body = 8
+        if length == 1:
+            if len(header) < 16:
+                raise BrokenClipError(f"cut off: the file ends inside a box header at byte {offset}")
+            length, body = _u64(header, 8)[0], 16
+        elif length == 0:  # to the end of the file: a recorder's placeholder, or a real last mdat
+            length = size - offset
+        if not _is_type(kind) or length < body:
+            raise BrokenClipError(_garbage(kind, length, offset))
+        if offset + length > size:
+            raise BrokenClipError(
+                f"cut off: {size:,} of at least {offset + length:,} bytes are there"
+                if kind == b"mdat"
+                else f"cut off inside its {kind.decode('ascii', 'replace')} box"
+            )
+        if kind == b"ftyp":
+            movie.brand = os.pread(fd, 4, offset + body).decode("ascii", "replace").strip()
+        elif kind == b"moov" and moov is None:
+            if length > MOOV_LIMIT:
+                raise BrokenClipError(f"its index is {length:,} bytes long, which no camera writes")
+            moov = os.pread(fd, length - body, offset + body)
+            movie.faststart = not seen_mdat
+        elif kind == b"moof":
+            movie.fragmented = True
+            fragments.append((offset + body, min(length - body, MOOF_LIMIT)))
+        elif kind == b"mdat":
+            seen_mdat = True
+        offset += length
+    else:
+        raise BrokenClipError(f"more than {BOX_LIMIT:,} boxes")
+    if moov is None:
+        raise BrokenClipError("cut off: the index (moov) was never written")
+    try:
+        _read_moov(moov, movie)
+        for start, length in fragments:
+            _read_moof(os.pread(fd, length, start), movie)
+    except (struct.error, IndexError, ValueError) as reason:
+        raise BrokenClipError(f"its index is damaged ({reason})") from reason
+    _judge(movie, size)
+    return movie
+
+
+def _judge(movie: Movie, size: int) -> None:
+    """Refuse what reads well but cannot be played."""
+    if any(track.encrypted for track in movie.tracks):
+        raise BrokenClipError("encrypted: it cannot be played without its key")
+    if not movie.track("vide") and not movie.track("soun"):
+        raise BrokenClipError("no picture and no sound in it")
+    if not any(track.samples for track in movie.tracks):
+        raise BrokenClipError("no pictures in it: the recording stopped before the first one was written")
+    furthest = max(track.last_chunk for track in movie.tracks)
+    if furthest >= size:
+        raise BrokenClipError(f"cut off: {size:,} of more than {furthest:,} bytes are there")
+
+
+def _sniff(head: bytes, size: int, read: Callable[[int], bytes]) -> None:
+    """Return where the first bytes are ISO-BMFF; else raise with the name of what they are."""
+    if len(head) >= 8 and head[4:8] in _FIRST_BOXES:
+        return
+    if not any(head):
+        if any(read(size // 2)) or any(read(max(0, size - (1 << 16)))):
+            raise BrokenClipError("its beginning is zeros: the start was reserved but never written")
+        raise BrokenClipError("filled with zeros: the space was reserved, but nothing was written")
+    for magic, container, name in (
+        (b"\x00\x00\x01\xba", "mpeg", "MPEG program stream (Hikvision block file)"),
+        (b"\x1a\x45\xdf\xa3", "matroska", "Matroska or WebM"),
+        (b"DHAV", "dhav", "Dahua DAV stream"),
+        (b"\xff\xd8\xff", None, "JPEG picture"),
+        (b"\x89PNG", None, "PNG picture"),
+        (b"PK\x03\x04", None, "ZIP archive"),
+        (b"%PDF", None, "PDF document"),
+        (b"FLV\x01", "flv", "Flash video"),
+    ):
+        if head.startswith(magic):
+            raise NotIsoMediaError(name, container)
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        raise NotIsoMediaError("AVI", "avi")
+    if len(head) > 188 and head[0] == 0x47 and head[188] == 0x47:
+        raise NotIsoMediaError("MPEG transport stream", "mpegts")
+    if head.startswith((b"\x00\x00\x00\x01", b"\x00\x00\x01")):
+        raise NotIsoMediaError("bare video stream without a container", None)
+    if _is_text(head[:512]):
+        what = "HTML page" if head.lstrip()[:1] == b"<" else "text"
+        raise NotIsoMediaError(what, None)
+    raise NotIsoMediaError("unknown data", None)
+
+
+def _is_text(sample: bytes) -> bool:
+    return all(byte >= 0x20 or byte in b"\t\r\n\f\x1b" for byte in sample)
+
+
+def _is_type(kind: bytes) -> bool:
+    """Whether four bytes can be a box type: printable, or QuickTime's leading ©."""
+    return all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
+
+
+def _garbage(kind: bytes, length: int, offset: int) -> str:
+    if kind == b"\0\0\0\0":
+        return f"cut off: from byte {offset:,} on there are only reserved zeros"
+    return f"damaged: no box begins at byte {offset:,} (type {kind!r}, length {length})"
+
+
+def _children(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Type, start and end of the content of each box in `data[start:end]`."""
+    while start + 8 <= end:
+        length, kind = _box(data, start)
+        body = start + 8
+        if length == 1:
+            length, body = _u64(data, start + 8)[0], start + 16
+        elif length == 0:
+            length = end - start
+        stop = start + length
+        if stop <= start or body > stop or stop > end:
+            if kind == b"\0\0\0\0":  # QuickTime ends some lists with a 32-bit zero
+                return
+            raise ValueError(f"a {kind!r} box leaves its parent")
+        yield kind, body, stop
+        start = stop
+
+
+def _read_moov(data: bytes, movie: Movie) -> None:
+    defaults: dict[int, int] = {}
+    for kind, start, end in _children(data, 0, len(data)):
+        if kind == b"mvhd":
+            movie.created_at = _created(data, start)
+        elif kind == b"trak":
+            if len(movie.tracks) >= TRACK_LIMIT:
+                raise ValueError(f"more than {TRACK_LIMIT} tracks")
+            track = Track()
+            _read_trak(data, start, end, track, 0)
+            movie.tracks.append(track)
+        elif kind == b"mvex":
+            movie.fragmented = True
+            for inner, first, _ in _children(data, start, end):
+                if inner == b"trex":
+                    defaults[_u32(data, first + 4)[0]] = _u32(data, first + 12)[0]
+    for track in movie.tracks:
+        track.default_duration = defaults.get(track.id, 0)
+
+
+def _created(data: bytes, start: int) -> datetime | None:
+    """The `mvhd` creation time: seconds since 1904 in UTC; cameras often leave it 0."""
+    seconds = _u64(data, start + 4)[0] if data[start] == 1 else _u32(data, start + 4)[0]
+    if not 0 < seconds < 1 << 33:
+        return None
+    return QUICKTIME_EPOCH + timedelta(seconds=seconds)
+
+
+def _read_trak(data: bytes, start: int, end: int, track: Track, depth: int) -> None:
+    if depth > DEPTH_LIMIT:
+        raise ValueError("boxes nested too deep")
+    for kind, first, last in _children(data, start, end):
+        if kind in {b"mdia", b"minf", b"stbl"}:
+            _read_trak(data, first, last, track, depth + 1)
+        elif kind == b"tkhd":
+            wide = 12 if data[first] == 1 else 0
+            track.id = _u32(data, first + (20 if wide else 12))[0]
+            track.rotation = _rotation(data, first + 40 + wide)
+        elif kind == b"mdhd":
+            if data[first] == 1:
+                track.timescale, track.header_duration = _u32(data, first + 20)[0], _u64(data, first + 24)[0]
+            else:
+                track.timescale, track.header_duration = _u32(data, first + 12)[0], _u32(data, first + 16)[0]
+            if track.header_duration in {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF}:
+                track.header_duration = 0
+        elif kind == b"hdlr" and not track.handler:
+            handler = data[first + 8 : first + 12]
+            track.handler = handler.decode("ascii", "replace")
+        elif kind == b"stsd" and not track.codec:
+            _read_sample_description(data, first, last, track)
+        elif kind == b"stts":
+            # Entries of (count, duration): their sum is the duration that players show, whatever `mdhd` says.
+            entries = min(_u32(data, first + 4)[0], (last - first - 8) // 8)
+            for count, ticks in struct.iter_unpack(">II", data[first + 8 : first + 8 + entries * 8]):
+                track.samples += count
+                track.ticks += count * ticks
+        elif kind in {b"stco", b"co64"}:
+            width, unpack = (4, _u32) if kind == b"stco" else (8, _u64)
+            entries = min(_u32(data, first + 4)[0], (last - first - 8) // width)
+            if entries:
+                track.last_chunk = unpack(data, first + 8 + (entries - 1) * width)[0]
+
+
+def _rotation(data: bytes, start: int) -> int:
+    """Degrees clockwise from the track's matrix (a, b, u, c, d, …); mirrored and skewed ones count as 0."""
+    a, b, _, c, d = struct.unpack_from(">5i", data, start)
+    sign = tuple((n > 0) - (n < 0) for n in (a, b, c, d))
+    return {(0, 1, -1, 0): 90, (-1, 0, 0, -1): 180, (0, -1, 1, 0): 270}.get(sign, 0)
+
+
+def _read_moof(data: bytes, movie: Movie) -> None:
+    tracks = {track.id: track for track in movie.tracks}
+    for kind, start, end in _children(data, 0, len(data)):
+        if kind != b"traf":
+            continue
+        track: Track | None = None
+        default = 0
+        for inner, first, last in _children(data, start, end):
+            flags = _u32(data, first)[0] & 0xFFFFFF
+            if inner == b"tfhd":
+                track = tracks.get(_u32(data, first + 4)[0])
+                default = track.default_duration if track else 0
+                at = first + 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)
+                if flags & 0x8:
+                    default = _u32(data, at)[0]
+            elif inner == b"trun" and track is not None:
+                _read_trun(data, first, last, flags, track, default)
+
+
+def _read_trun(data: bytes, first: int, last: int, flags: int, track: Track, default: int) -> None:
+    at = first + 8 + (4 if flags & 0x1 else 0) + (4 if flags & 0x4 else 0)
+    fields = [bool(flags & bit) for bit in (0x100, 0x200, 0x400, 0x800)]  # duration, size, flags, offset
+    stride = 4 * sum(fields)
+    count = _u32(data, first + 4)[0]
+    if stride:
+        if count > (last - at) // stride:
+            raise ValueError("a fragment names more samples than it holds")
+    elif count > 1 << 20:
+        raise ValueError("a fragment names more than a million samples")
+    track.samples += count
+    if fields[0]:
+        track.ticks += sum(_u32(data, at + index * stride)[0] for index in range(count))
+    else:
+        track.ticks += count * default
+
+
+# — sample descriptions: codec names and RFC 6381 strings —
+
+_PLAIN_CODECS = {
+    b"jpeg": ("mjpeg", "jpeg"),
+    b"mjpa": ("mjpeg", "mjpa"),
+    b"mjpb": ("mjpeg", "mjpb"),
+    b"s263": ("h263", "s263"),
+    b"H263": ("h263", "s263"),
+    b"vp08": ("vp8", "vp08"),
+    b"Opus": ("opus", "opus"),
+    b"fLaC": ("flac", "flac"),
+    b"ac-3": ("ac3", "ac-3"),
+    b"ec-3": ("eac3", "ec-3"),
+    b".mp3": ("mp3", "mp3"),
+    b"alaw": ("pcm_alaw", "alaw"),
+    b"ulaw": ("pcm_mulaw", "ulaw"),
+    b"sowt": ("pcm_s16le", "sowt"),
+    b"twos": ("pcm_s16be", "twos"),
+    b"lpcm": ("pcm", "lpcm"),
+    b"ipcm": ("pcm", "ipcm"),
+    b"in24": ("pcm_s24be", "in24"),
+    b"samr": ("amr_nb", "samr"),
+    b"sawb": ("amr_wb", "sawb"),
+}
+
+
+def _read_sample_description(data: bytes, first: int, last: int, track: Track) -> None:
+    """Take codec and size from the first entry of `stsd`."""
+    for kind, start, end in _children(data, first + 8, last):
+        track.encrypted = kind in {b"encv", b"enca", b"drmi", b"drms"}
+        if track.handler == "vide":
+            track.width, track.height = _u16(data, start + 24)[0], _u16(data, start + 26)[0]
+            inner = start + 78
+        elif track.handler == "soun":
+            version = _u16(data, start + 8)[0]
+            track.channels = _u16(data, start + 16)[0]
+            track.sample_rate = _u32(data, start + 24)[0] >> 16
+            inner = start + 28
+            if version == 2 and end - start >= 64:  # QuickTime: a 64-bit float rate and a wide channel count
+                track.sample_rate = int(struct.unpack_from(">d", data, start + 32)[0])
+                track.channels = _u32(data, start + 40)[0]
+                inner = start + 64
+            elif version == 1:
+                inner = start + 44
+        else:
+            return
+        name, string = _PLAIN_CODECS.get(kind, ("", ""))
+        if not name:
+            parts = {box: data[at:stop] for box, at, stop in _loose_children(data, inner, end)}
+            name, string = _codec(kind, parts)
+        track.codec = name
+        track.codec_string = string
+        return
+
+
+def _loose_children(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes inside a sample entry; junk behind the last one, which some cameras leave, is passed over.
+
+    QuickTime wraps `esds` in a `wave` box, which is opened here.
+    """
+    try:
+        for kind, first, last in _children(data, start, end):
+            if kind == b"wave":
+                yield from _loose_children(data, first, last)
+            else:
+                yield kind, first, last
+    except (ValueError, struct.error):
+        return
+
+
+def _codec(kind: bytes, parts: dict[bytes, bytes]) -> tuple[str, str]:
+    """Codec name and RFC 6381 string of a sample entry with these configuration boxes."""
+    entry = kind.decode("ascii", "replace")
+    if kind in {b"avc1", b"avc2", b"avc3", b"avc4"}:
+        config = parts.get(b"avcC", b"")
+        return "h264", f"{entry}.{config[1:4].hex()}" if len(config) >= 4 else entry
+    if kind in {b"hvc1", b"hev1"}:
+        return "hevc", _hevc(entry, parts.get(b"hvcC", b""))
+    if kind == b"av01":
+        return "av1", _av1(parts.get(b"av1C", b""))
+    if kind == b"vp09":
+        config = parts.get(b"vpcC", b"")
+        if len(config) < 7:
+            return "vp9", "vp09"
+        return "vp9", f"vp09.{config[4]:02d}.{config[5]:02d}.{config[6] >> 4:02d}"
+    if kind in {b"mp4v", b"mp4a"}:
+        return _mpeg4(entry, parts.get(b"esds", b""))
+    return entry.strip().lower() or "unknown", entry.strip()
+
+
+def _hevc(entry: str, config: bytes) -> str:
+    """`hvc1.1.6.L93.B0`: profile, reversed compatibility, tier and level, constraints (14496-15, annex E)."""
+    if len(config) < 13:
+        return entry
+    space = ("", "A", "B", "C")[config[1] >> 6]
+    tier = "H" if config[1] & 0x20 else "L"
+    compatibility = int(f"{_u32(config, 2)[0]:032b}"[::-1], 2)
+    constraints = config[6:12].rstrip(b"\0")
+    parts = [entry, f"{space}{config[1] & 0x1F}", f"{compatibility:X}", f"{tier}{config[12]}"]
+    return ".".join(parts + [f"{byte:X}" for byte in constraints])
+
+
+def _av1(config: bytes) -> str:
+    """`av01.0.04M.08`: profile, level and tier, bit depth (AV1 codec ISO media file format binding, §5)."""
+    if len(config) < 3:
+        return "av01"
+    profile, level = config[1] >> 5, config[1] & 0x1F
+    tier = "H" if config[2] & 0x80 else "M"
+    high, twelve = config[2] & 0x40, config[2] & 0x20
+    depth = 12 if profile == 2 and high and twelve else 10 if high else 8
+    return f"av01.{profile}.{level:02d}{tier}.{depth:02d}"
+
+
+def _mpeg4(entry: str, esds: bytes) -> tuple[str, str]:
+    """`mp4a.40.2` or `mp4v.20.9`, from the descriptors in `esds` (14496-1, §7.2.6)."""
+    kind, specific = _elementary_stream(esds)
+    if entry == "mp4a":
+        if kind == 0x40:
+            return "aac", f"mp4a.40.{_audio_object_type(specific)}"
+        names = {
+            0x66: "aac",
+            0x67: "aac",
+            0x68: "aac",
+            0x69: "mp3",
+            0x6B: "mp3",
+            0xA5: "ac3",
+            0xA6: "eac3",
+            0xAD: "opus",
+        }
+        return names.get(kind, "mp4a"), f"mp4a.{kind:02X}" if kind else "mp4a"
+    if kind == 0x20:
+        mark = specific.find(b"\x00\x00\x01\xb0")
+        profile = specific[mark + 4] if 0 <= mark < len(specific) - 4 else None
+        return "mpeg4", "mp4v.20" if profile is None else f"mp4v.20.{profile}"
+    names = {0x60: "mpeg2video", 0x61: "mpeg2video", 0x6A: "mpeg1video", 0x6C: "mjpeg", 0x6D: "png"}
+    return names.get(kind, "mp4v"), f"mp4v.{kind:02X}" if kind else "mp4v"
+
+
+def _audio_object_type(specific: bytes) -> int:
+    if not specific:
+        return 2
+    kind = specific[0] >> 3
+    if kind == 31 and len(specific) > 1:
+        kind = 32 + ((specific[0] & 7) << 3 | specific[1] >> 5)
+    return kind
+
+
+def _elementary_stream(esds: bytes) -> tuple[int, bytes]:
+    """Object type and decoder-specific bytes of an ES descriptor; (0, b"") where there is none."""
+    at, kind = 4, 0
+    while at + 2 <= len(esds):
+        tag = esds[at]
+        at += 1
+        length = 0
+        for _ in range(4):
+            byte = esds[at] if at < len(esds) else 0
+            at += 1
+            length = length << 7 | byte & 0x7F
+            if not byte & 0x80:
+                break
+        if tag == 0x03 and at + 3 <= len(esds):  # ES descriptor: its fields, then the next descriptor inside it
+            flags = esds[at + 2]
+            at += 3 + (2 if flags & 0x80 else 0) + (2 if flags & 0x20 else 0)
+            if flags & 0x40 and at < len(esds):
+                at += 1 + esds[at]
+        elif tag == 0x04 and at < len(esds):  # decoder configuration: 13 bytes, then its specific bytes
+            kind = esds[at]
+            at += 13
+        elif tag == 0x05:
+            return kind, esds[at : at + length]
+        else:
+            at += length
+    return kind, b""

@@ -1,0 +1,6 @@
+"""What is known of clips: tables and engine (`schema`), one method per question (`store`), migrations."""
+
+from watcher.catalog.schema import check_schema, migrate, open_engine
+from watcher.catalog.store import Catalog, Probed
+
+__all__ = ["Catalog", "Probed", "check_schema", "migrate", "open_engine"]

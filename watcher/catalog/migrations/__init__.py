@@ -1,0 +1,22 @@
+"""The catalog's history, applied by Alembic inside a transaction that the caller holds."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+
+from watcher.errors import CatalogError
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Run the migrations that are missing. Raises CatalogError if the catalog is of a newer watcher."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as reason:
+        raise CatalogError(f"the catalog was made by a newer watcher ({reason})") from reason

@@ -1,0 +1,165 @@
+"""Tables, indexes, engine. The tables' history is in `migrations/`; a test compares the two."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.pool import NullPool, QueuePool
+
+from watcher.errors import CatalogError
+
+HEAD = "0001"  # the newest migration; a test compares
+WRITE = "watcher_write"  # execution option: this transaction will write
+BUSY_SECONDS = 30
+MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
+
+metadata = sa.MetaData()
+
+# Keys are compared byte by byte on both engines, since a scan merges them with the walk of the disk.
+Key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+clips = sa.Table(
+    "clips",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("key", Key, nullable=False, unique=True),  # path below the video root
+    sa.Column("camera", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("listed", sa.SmallInteger, nullable=False),  # 1 for ready and broken: what lists show by default
+    sa.Column("started_ms", sa.BigInteger, nullable=False),  # milliseconds since 1970, UTC
+    sa.Column("ended_ms", sa.BigInteger, nullable=False),
+    sa.Column("time_source", sa.Text, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger),  # null while unknown
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+    sa.Column("inode", sa.BigInteger, nullable=False),  # signed: some file systems use all 64 bits
+    sa.Column("digest", sa.Text, nullable=False),  # content id, finds a moved or restored clip
+    sa.Column("media", sa.Text),  # MediaInfo as JSON
+    sa.Column("playable", sa.Text),
+    sa.Column("playable_reason", sa.Text),
+    sa.Column("error", sa.Text),  # why it is broken
+    sa.Column("poster", sa.Text),  # path below the renditions folder
+    sa.Column("poster_error", sa.Text),  # why there is none; null with no poster: still to be made
+    sa.Column("revision", sa.BigInteger, nullable=False),  # grows over the whole catalog with every change
+    sa.Column("ingested_ms", sa.BigInteger, nullable=False),
+    sa.Column("missing_ms", sa.BigInteger),  # since when the file is gone
+    sa.Index("ix_clips_time", "listed", "started_ms", "id"),
+    sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
+    sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
+    sa.Index("ix_clips_content", "digest", "inode"),
+    sa.Index(
+        "ix_clips_unrendered",
+        "started_ms",
+        sqlite_where=sa.text("poster IS NULL AND poster_error IS NULL AND state IN ('new', 'ready')"),
+        postgresql_where=sa.text("poster IS NULL AND poster_error IS NULL AND state IN ('new', 'ready')"),
+    ),
+    sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
+)
+
+# Kept sums over listed clips: counting a million rows on each request is what makes other tools slow.
+cameras = sa.Table(
+    "cameras",
+    metadata,
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("clips", sa.BigInteger, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+)
+
+# revision: the last one given; longest_ms: an upper bound of every clip's length.
+# The first statement of each writing transaction updates `revision`, so that revisions are committed in order.
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),  # catalog_id: the id that the video root's marker carries
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+
+def open_engine(url: str, *, pooled: bool = True) -> sa.Engine:
+    """An engine for SQLite or PostgreSQL. Connects to nothing yet. Raises CatalogError for other URLs.
+
+    SQLite settings: WAL, so that readers and the writer do not wait for each other; `synchronous` NORMAL, which
+    in WAL can lose the last transactions in a power cut but never the database: the next scan reads what they
+    said from the disk again; a busy timeout far above any transaction of ours.
+    """
+    pool = QueuePool if pooled else NullPool
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            return sa.create_engine(parsed, poolclass=pool, pool_pre_ping=pooled)
+        if parsed.get_backend_name() != "sqlite":
+            raise CatalogError(f"the catalog can be SQLite or PostgreSQL, not {parsed.get_backend_name()!r}")
+        engine = sa.create_engine(parsed, poolclass=pool, connect_args={"timeout": BUSY_SECONDS})
+    except (sa.exc.ArgumentError, ImportError) as reason:
+        raise CatalogError(f"the catalog URL cannot be used: {reason}") from reason
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say (below), not where sqlite3 guesses
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-8000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # A writer takes the lock at once: a reader that turns writer half-way gets "database is locked".
+        write = connection.get_execution_options().get(WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def revision(connection: sa.Connection) -> str | None:
+    """The migration that the catalog is at; None for an empty database."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Bring the catalog to this watcher's schema; safe when several processes start at once.
+
+    The write lock is taken first and the version read under it, so the second process finds the work done.
+    Raises CatalogError if the catalog cannot be opened or is of a newer watcher.
+    """
+    try:
+        with engine.connect().execution_options(**{WRITE: True}) as connection, connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+            if revision(connection) == HEAD:
+                return
+            from watcher.catalog.migrations import upgrade  # noqa: PLC0415 - Alembic costs 15 MB, once
+
+            upgrade(connection)
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as reason:
+        raise CatalogError(
+            f"the catalog at {engine.url.render_as_string()} cannot be opened: {_first(reason)}"
+        ) from reason
+
+
+def check_schema(engine: sa.Engine) -> None:
+    """Raise CatalogError unless the catalog can be opened and is at this watcher's schema."""
+    try:
+        with engine.connect() as connection:
+            found = revision(connection)
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as reason:
+        raise CatalogError(
+            f"the catalog at {engine.url.render_as_string()} cannot be opened: {_first(reason)}"
+        ) from reason
+    if found != HEAD:
+        raise CatalogError(f"the catalog is at schema {found or 'none'}, this watcher needs {HEAD}")
+
+
+def _first(reason: BaseException) -> str:
+    return str(getattr(reason, "orig", None) or reason).strip().splitlines()[0]

@@ -1,0 +1,194 @@
+"""The `watcher` command: translates arguments, then calls a verb."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+from urllib.parse import urlsplit
+
+from watcher import config
+from watcher.errors import WatcherError
+
+if TYPE_CHECKING:  # each command imports only what it needs
+    from watcher.wiring import Services
+
+READY_SECONDS = 30.0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; exits with 0, or with 1 and one sentence on standard error."""
+    args = _parser().parse_args(arguments)
+    try:
+        status = args.run(args)
+    except WatcherError as reason:
+        print(f"watcher: {reason}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
+    sys.exit(status or 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="watcher", description="Adopts the clips that cameras leave, and serves them."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: object, help_text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=help_text, description=help_text)
+        made.set_defaults(run=run)
+        if name != "config":
+            made.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="data folder (data)")
+        return made
+
+    def serving(made: argparse.ArgumentParser) -> None:
+        made.add_argument(
+            "--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="address (127.0.0.1:8080)"
+        )
+        made.add_argument("--log", metavar="DIR", help="log folder; - for standard output")
+
+    made = command("up", _up, "run nginx, uWSGI and the ingester as one unit")
+    serving(made)
+    made.set_defaults(log="log")
+    made = command("demo", _demo, "let sample cameras leave clips in a folder while it is served")
+    serving(made)
+    made.add_argument("--rows", type=int, metavar="N", help="instead: fill a catalog with N clips without files")
+    made.add_argument("--cameras-only", action="store_true", help=argparse.SUPPRESS)
+    made = command("ingest", _ingest, "run only the ingester")
+    made.add_argument("--announce", action="store_true", help=argparse.SUPPRESS)
+    command("migrate", _migrate, "bring the catalog to this version's schema")
+    made = command("scan", _scan, "compare the catalog with the disk once, and repair it")
+    made.add_argument("--accept-missing", action="store_true", help="mark any number of clips missing")
+    made.add_argument("--accept-root", action="store_true", help="make this folder the catalog's video root")
+    made = command("check", _check, "verify the invariants and explain every file; changes nothing")
+    made.add_argument("--ignored", action="store_true", help="list each ignored file")
+    command("config", _config, "print the settings in force and where each came from")
+    return parser
+
+
+def _up(args: argparse.Namespace) -> None:
+    from watcher.serve import Unit, up  # noqa: PLC0415 - each command imports only what it needs
+
+    up(Unit(args.data, args.listen, None if args.log == "-" else Path(args.log)))
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from watcher import demo  # noqa: PLC0415
+
+    if args.rows is not None:
+        services = _services(args.data)
+        demo.fill(services, args.rows)
+        print(f"{args.rows:,} clips without files are in the catalog of {args.data}")
+        return
+    if args.cameras_only:
+        demo.film(args.data / "video")
+        return
+    from watcher.serve import Unit, up  # noqa: PLC0415
+
+    print(f"Sample cameras write into {args.data / 'video'}; Ctrl-C ends the demo and keeps the clips.", flush=True)
+    cameras = '"$WATCHER_PYTHON" -m watcher demo --cameras-only --data "$WATCHER_DATA"'
+    log = None if args.log == "-" else Path(args.log or args.data / "log")
+    up(Unit(args.data, args.listen, log, daemons=(cameras,)))
+
+
+def _ingest(args: argparse.Namespace) -> int:
+    from watcher.watch import Ingester  # noqa: PLC0415
+
+    console = _logging()
+    services = _services(args.data)
+    address = os.environ.get("WATCHER_READY")
+    if args.announce and address:
+        threading.Thread(target=_announce, args=(address, console), daemon=True).start()
+    Ingester(services).run()
+    return 0
+
+
+def _migrate(args: argparse.Namespace) -> int:
+    _services(args.data)
+    print("the catalog is at this version's schema")
+    return 0
+
+
+def _scan(args: argparse.Namespace) -> int:
+    from watcher.repair import scan  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    return scan(
+        _services(args.data), accept_missing=args.accept_missing, accept_root=args.accept_root, out=sys.stdout
+    )
+
+
+def _check(args: argparse.Namespace) -> int:
+    from watcher.repair import check  # noqa: PLC0415
+
+    return check(_services(args.data), list_ignored=args.ignored, out=sys.stdout)
+
+
+def _config(_args: argparse.Namespace) -> int:
+    rows = config.describe(config.load())
+    wide = max(len(name) for name, _, _ in rows)
+    for name, value, source in rows:
+        shown = value if len(value) < 60 else value[:57] + "…"
+        print(f"{name:<{wide}}  {shown:<60}  {source}")
+    return 0
+
+
+def _services(data: Path) -> Services:
+    from watcher.catalog import migrate  # noqa: PLC0415
+    from watcher.wiring import open_services  # noqa: PLC0415
+
+    services = open_services(config.load().settings, data)
+    services.places.make()
+    migrate(services.catalog.engine)
+    return services
+
+
+def _logging() -> TextIO:
+    """Log to the file that `watcher up` names, and to the terminal; returns the terminal."""
+    shown = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+    console: TextIO = sys.stdout
+    if number := os.environ.get("WATCHER_CONSOLE"):
+        # uWSGI closes every other descriptor of its daemons, so we open our parent's.
+        with contextlib.suppress(OSError):
+            console = open(f"/proc/{os.getppid()}/fd/{number}", "a", encoding="utf-8", buffering=1)  # noqa: SIM115, PTH123
+    handlers: list[logging.Handler] = [logging.StreamHandler(console)]
+    handlers[0].setFormatter(shown)
+    if path := os.environ.get("WATCHER_INGEST_LOG"):
+        file = logging.FileHandler(path, encoding="utf-8")
+        file.setFormatter(
+            logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        )
+        handlers.append(file)
+    logging.basicConfig(level=logging.INFO, handlers=handlers)
+    return console
+
+
+def _announce(address: str, console: TextIO) -> None:
+    """Print the address once the whole service answers there."""
+    url = urlsplit(address)
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=5)
+        try:
+            connection.request("GET", "/watcher/livez")
+            if connection.getresponse().status == 200:
+                print(f"watcher is at {address}", file=console, flush=True)
+                return
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
+    print(f"watcher does not answer at {address} yet; see the logs", file=console, flush=True)

@@ -1,0 +1,153 @@
+"""The words of the catalog as frozen values: Clip, MediaInfo, Fingerprint, ClipFilter, Page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import msgspec
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class ClipState(StrEnum):
+    """Where a clip is in its life."""
+
+    NEW = "new"  # known, not yet probed
+    READY = "ready"
+    BROKEN = "broken"  # `error` says why; the file is kept, listed and served
+    MISSING = "missing"  # gone from disk; everything known of it is kept
+    RETIRED = "retired"
+
+
+LISTED_STATES = (ClipState.READY, ClipState.BROKEN)  # what a list shows unless it is asked for others
+
+
+class TimeSource(StrEnum):
+    """Where a clip's start time was read."""
+
+    NAME = "name"
+    CONTAINER = "container"
+    MTIME = "mtime"
+    UPLOAD = "upload"
+
+
+class Playable(StrEnum):
+    """Whether browsers can show a clip."""
+
+    YES = "yes"
+    MAYBE = "maybe"
+    NO = "no"
+
+
+class Fingerprint(msgspec.Struct, frozen=True):
+    """How a file looks without being opened; another fingerprint under the same key is another content."""
+
+    size_bytes: int
+    mtime_ns: int  # nanoseconds since 1970, as the file system tells
+
+
+class VideoTrack(msgspec.Struct, frozen=True, omit_defaults=False):
+    """The first picture track."""
+
+    codec: str
+    width: int  # pixels, as coded
+    height: int
+    fps: float  # samples ÷ duration: cameras vary their rate
+    rotation: int = 0  # degrees clockwise: 0, 90, 180 or 270
+
+
+class AudioTrack(msgspec.Struct, frozen=True):
+    """The first sound track."""
+
+    codec: str
+    channels: int
+    sample_rate: int  # Hz
+
+
+class MediaInfo(msgspec.Struct, frozen=True):
+    """What the probe read from the file."""
+
+    container: str
+    codecs: str  # RFC 6381, picture first, without spaces
+    fragmented: bool
+    faststart: bool
+    video: VideoTrack | None = None
+    audio: AudioTrack | None = None
+
+
+class Clip(msgspec.Struct, frozen=True, kw_only=True):
+    """One video file that a camera left under the video root."""
+
+    id: int
+    key: str  # path below the video root, with forward slashes
+    camera: str
+    state: ClipState
+    started_at: datetime
+    ended_at: datetime
+    time_source: TimeSource
+    duration_seconds: float | None
+    fingerprint: Fingerprint
+    media: msgspec.Raw | None  # a MediaInfo as JSON: lists pass it on without reading it
+    playable: Playable | None
+    playable_reason: str | None
+    error: str | None
+    poster: str | None  # path below the renditions folder
+    revision: int
+    ingested_at: datetime
+    missing_since: datetime | None
+
+    @property
+    def media_info(self) -> MediaInfo | None:
+        """The probe's result, decoded."""
+        return None if self.media is None else msgspec.json.decode(self.media, type=MediaInfo)
+
+
+class ClipFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which clips a question is about; empty tuples and None mean no restriction."""
+
+    cameras: tuple[str, ...] = ()
+    states: tuple[ClipState, ...] = LISTED_STATES
+    from_at: datetime | None = None  # clips that end after this …
+    to_at: datetime | None = None  # … and start before that: half-open [from, to)
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place in the order of clips: just beside the clip with this start and id."""
+
+    started_ms: int  # milliseconds since 1970
+    id: int
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A run of clips in order; the flags say whether there are more on either side."""
+
+    clips: list[Clip]
+    more_after: bool
+    more_before: bool
+
+
+class CameraSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the catalog holds of one camera."""
+
+    camera: str
+    clips: int
+    size_bytes: int
+    duration_seconds: float
+    first_started_at: datetime | None
+    last_ended_at: datetime | None
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware moment, rounded down.
+
+    >>> milliseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000
+    """
+    delta = moment - EPOCH
+    return (delta.days * 86400 + delta.seconds) * 1000 + delta.microseconds // 1000
+
+
+def moment(milliseconds_since_1970: int) -> datetime:
+    """The aware UTC moment of a number of milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds_since_1970 / 1000, UTC)

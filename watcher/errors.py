@@ -1,0 +1,76 @@
+"""Everything that can go wrong, each with a stable code; `web/wire.py` says which HTTP status each one is."""
+
+
+class WatcherError(Exception):
+    """Something went wrong that a person can be told about in one sentence."""
+
+    code = "internal"
+    title = "Something went wrong"
+
+
+class ConfigError(WatcherError):
+    """A setting is unknown, of the wrong kind, or not possible."""
+
+    code = "config"
+    title = "A setting is wrong"
+
+
+class StartError(WatcherError):
+    """The service cannot start here, and the reason is not in its settings."""
+
+    code = "cannot_start"
+    title = "watcher cannot start"
+
+
+class CatalogError(WatcherError):
+    """The catalog cannot be opened, or belongs to a newer watcher."""
+
+    code = "catalog"
+    title = "The catalog cannot be used"
+
+
+class BadParameterError(WatcherError):
+    """A question was asked with a parameter that is unknown or does not make sense."""
+
+    code = "bad_parameter"
+    title = "A parameter is wrong"
+
+    def __init__(self, parameter: str, detail: str) -> None:
+        super().__init__(detail)
+        self.parameter = parameter
+
+
+class ClipNotFoundError(WatcherError):
+    """No clip has this id or key."""
+
+    code = "clip_not_found"
+    title = "No such clip"
+
+
+class BrokenClipError(WatcherError):
+    """The file is not a whole, readable clip; the message is the reason that people are shown."""
+
+    code = "broken_clip"
+    title = "The clip is broken"
+
+
+class NotIsoMediaError(BrokenClipError):
+    """The bytes are not ISO-BMFF (MP4, MOV); `container` names what they look like, if known."""
+
+    code = "not_iso_media"
+    title = "Not an MP4"
+
+    def __init__(self, detail: str, container: str | None = None) -> None:
+        super().__init__(detail)
+        self.container = container
+
+
+class RenderError(WatcherError):
+    """A picture could not be made; `fatal` says that the file harmed the decoder (crash, hang, memory)."""
+
+    code = "render"
+    title = "No picture could be made"
+
+    def __init__(self, detail: str, *, fatal: bool = False) -> None:
+        super().__init__(detail)
+        self.fatal = fatal

@@ -1,0 +1,204 @@
+"""The one road by which a file becomes a clip.
+
+    event, scan, `watcher scan` ─▶ examine (look, writer, probe) ─▶ catalog.put, in batches
+
+The order of writes: the file is on disk first, then its row. A crash between the two leaves a file without a row,
+which the next scan finds; there is never a row without a file that was seen. Twice is the same as once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import msgspec
+
+from watcher.catalog import Catalog, Probed
+from watcher.clip import ClipState, Fingerprint, TimeSource
+from watcher.clock import Clock
+from watcher.naming import plausible, read_name
+from watcher.probe import Probe, playable, probe
+from watcher.settle import Writer, quiet_needed
+from watcher.storage import Look, VideoRoot, digest, writer
+
+log = logging.getLogger(__name__)
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """The file may still be written: look again once it has been quiet for so long (None: once it is closed)."""
+
+    look: Look
+    quiet_seconds: float | None
+
+
+class Ingest:
+    """Examines files and catalogs the settled ones."""
+
+    def __init__(
+        self,
+        *,
+        root: VideoRoot,
+        catalog: Catalog,
+        clock: Clock,
+        zone: tzinfo,
+        settle_seconds: float,
+        trust_writers: bool,
+    ) -> None:
+        self.root = root
+        self.catalog = catalog
+        self.settle_seconds = settle_seconds
+        # False where other machines write: the kernel's answer about writers would be about this machine alone.
+        self.trust_writers = trust_writers
+        self._clock = clock
+        self._zone = zone
+
+    def examine(
+        self, key: str, *, seen: tuple[Look, float] | None = None, closed: bool = False
+    ) -> Probed | Waiting | None:
+        """Probe a file if it has settled; None if it is no file (any more).
+
+        `seen` is how it looked before, and the monotonic time since which it had looked so; `closed` says that
+        an event told of its close, which counts where the kernel cannot be asked about writers.
+        A file that cannot be read is catalogued as broken, and every scan tries it again.
+        """
+        try:
+            look = self.root.look(key)
+        except OSError as reason:
+            log.warning("%s cannot be looked at: %s", key, reason.strerror)
+            return None
+        if look is None:
+            return None
+        try:
+            quiet_since = seen[1] if seen is not None and seen[0] == look else None
+            return self._examine(look, quiet_since, closed)
+        except FileNotFoundError:
+            return None
+        except OSError as reason:
+            if self.root.look(key) is None:
+                return None
+            # Its time is noted as 0, so that each scan takes it for changed: a chmod does not change a file's time.
+            error = f"cannot be read: {reason.strerror}"
+            probed = self._probed(look, f"unread-{look.inode}", Probe(whole=False, error=error))
+            return msgspec.structs.replace(probed, fingerprint=Fingerprint(look.size_bytes, 0))
+
+    def put(self, batch: Sequence[Probed]) -> int:
+        """Catalog what was examined; clips that moved keep their id. Returns how many rows changed."""
+        if not batch:
+            return 0
+        return self.catalog.put(self._with_moves(batch), now=self._clock.now())
+
+    def _examine(self, look: Look, quiet_since: float | None, closed: bool) -> Probed | Waiting:
+        fd = self.root.open(look.key)
+        try:
+            who = self._writer(fd, closed=closed)
+            if who is Writer.OPEN:
+                return Waiting(look, None)
+            found = probe(fd, look.size_bytes, look.key.rpartition(".")[2])
+            needed = quiet_needed(writer=who, whole=found.whole, settle_seconds=self.settle_seconds)
+            if needed is None or needed > self._quiet(look, quiet_since):
+                return Waiting(look, needed)
+            content = digest(fd, look.size_bytes)
+            after = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if (after.st_size, after.st_mtime_ns, after.st_ino) != (look.size_bytes, look.mtime_ns, look.inode):
+            return Waiting(look, self.settle_seconds)  # it changed while it was read
+        return self._probed(look, content, found)
+
+    def _writer(self, fd: int, *, closed: bool) -> Writer:
+        if not self.trust_writers:
+            return Writer.UNKNOWN
+        who = writer(fd)
+        return Writer.NONE if who is Writer.UNKNOWN and closed else who
+
+    def _quiet(self, look: Look, since: float | None) -> float:
+        """For how many seconds a file has looked as it does, as far as we saw or its own time tells.
+
+        Its time is believed only when it is long ago: clocks differ between machines by less than that.
+        """
+        seen = 0.0 if since is None else self._clock.monotonic() - since
+        age = self._clock.now().timestamp() - look.mtime_ns / 1e9
+        return max(seen, age) if age > 10 * self.settle_seconds + 60 else seen
+
+    def _probed(self, look: Look, content: str, found: Probe) -> Probed:
+        modified_at = _modified_at(look)
+        reading = read_name(look.key, zone=self._zone, modified_at=modified_at)
+        length = timedelta(seconds=min(found.duration_seconds or 0, 7 * 86400))
+        started_at, source = reading.started_at, TimeSource.NAME
+        if started_at is None and found.created_at and plausible(found.created_at, modified_at):
+            started_at, source = found.created_at, TimeSource.CONTAINER
+        if started_at is None:  # the last write was at the end of the recording
+            started_at, source = modified_at - length, TimeSource.MTIME
+        verdict, reason = playable(found.media) if found.media else (None, None)
+        state = ClipState.BROKEN if found.error else ClipState.NEW if found.needs_decoder else ClipState.READY
+        return Probed(
+            key=look.key,
+            camera=reading.camera,
+            state=state,
+            started_at=started_at,
+            time_source=source,
+            duration_seconds=found.duration_seconds,
+            fingerprint=look.fingerprint,
+            inode=look.inode,
+            digest=content,
+            media=None if found.media is None else msgspec.json.encode(found.media).decode(),
+            playable=verdict,
+            playable_reason=reason,
+            error=found.error,
+        )
+
+    def _with_moves(self, batch: Sequence[Probed]) -> list[Probed]:
+        """The batch with `moved_from` where a new key holds the content of a clip that left its own key.
+
+        The same inode is the surest sign; then a missing clip of that content, the one of the same file name
+        first. Asked before the transaction, since it looks at the disk; `put` checks again by key.
+        """
+        known = self.catalog.known_keys([probed.key for probed in batch])
+        fresh = [probed for probed in batch if probed.key not in known]
+        if not fresh:
+            return list(batch)
+        by_content: dict[str, list[tuple[int, str, int, str]]] = {}
+        for clip_id, key, content, inode, state in self.catalog.namesakes([(p.digest, p.inode) for p in fresh]):
+            by_content.setdefault(content, []).append((clip_id, key, inode, state))
+        taken: set[int] = set()
+        result = []
+        for probed in batch:
+            best = None
+            if probed.key not in known and probed.digest in by_content:
+                best = self._moved(probed, [c for c in by_content[probed.digest] if c[0] not in taken])
+            if best is None:
+                result.append(probed)
+            else:
+                taken.add(best)
+                result.append(msgspec.structs.replace(probed, moved_from=best))
+        return result
+
+    def _moved(self, probed: Probed, candidates: list[tuple[int, str, int, str]]) -> int | None:
+        name = probed.key.rpartition("/")[2]
+        signed = probed.inode - (1 << 64) if probed.inode >= 1 << 63 else probed.inode
+
+        def likeness(candidate: tuple[int, str, int, str]) -> tuple[bool, bool]:
+            _, key, inode, _ = candidate
+            return (inode != signed, key.rpartition("/")[2] != name)
+
+        for clip_id, key, inode, state in sorted(candidates, key=likeness)[:16]:
+            if inode != signed and probed.state is ClipState.BROKEN:
+                continue  # empty and zero-filled files are all alike: their content names nobody
+            if state == "missing":
+                return clip_id
+            try:
+                there = self.root.look(key)
+            except OSError:
+                continue
+            if there is None or (inode == signed and there.inode != probed.inode):
+                return clip_id
+        return None
+
+
+def _modified_at(look: Look) -> datetime:
+    try:
+        return datetime.fromtimestamp(look.mtime_ns / 1e9, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime(1970, 1, 1, tzinfo=UTC)

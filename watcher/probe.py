@@ -1,0 +1,82 @@
+"""From an open file to what the catalog says of it: media, duration, playable, or the reason why not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from watcher.boxes import read_movie
+from watcher.clip import MediaInfo, Playable
+from watcher.errors import BrokenClipError, NotIsoMediaError
+
+# Containers that PyAV is asked about, in a worker: the boxes reader knows only ISO-BMFF.
+_OTHER_CONTAINERS = frozenset({"matroska", "avi", "mpegts", "flv"})
+_MP4_SUFFIXES = frozenset({"mp4", "m4v", "mov", "3gp"})
+_SILENT_AUDIO = {  # picture plays, sound may not
+    "ac3": "AC-3",
+    "eac3": "E-AC-3",
+    "pcm_alaw": "G.711 A-law",
+    "pcm_mulaw": "G.711 µ-law",
+    "amr_nb": "AMR",
+    "amr_wb": "AMR",
+    "pcm": "PCM",
+    "pcm_s16le": "PCM",
+    "pcm_s16be": "PCM",
+    "pcm_s24be": "PCM",
+}
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look into a file told; with `error` the clip is broken."""
+
+    whole: bool  # the boxes are complete: an unfinished file is not
+    error: str | None = None
+    media: MediaInfo | None = None
+    duration_seconds: float | None = None
+    created_at: datetime | None = None
+    needs_decoder: bool = False  # not ISO-BMFF, but something that PyAV may know
+
+
+def probe(fd: int, size: int, suffix: str) -> Probe:
+    """Read an open file's header. Never raises for what the bytes are; OSError passes through."""
+    try:
+        movie = read_movie(fd, size)
+    except NotIsoMediaError as reason:
+        if reason.container in _OTHER_CONTAINERS and suffix.lower() not in _MP4_SUFFIXES:
+            return Probe(whole=True, needs_decoder=True)
+        if reason.container == "mpeg":
+            return Probe(whole=True, error=str(reason))
+        return Probe(whole=False, error=f"not an MP4: {reason}")
+    except BrokenClipError as reason:
+        return Probe(whole=False, error=str(reason))
+    return Probe(
+        whole=True,
+        media=movie.media_info(),
+        duration_seconds=movie.duration_seconds,
+        created_at=movie.created_at,
+    )
+
+
+def playable(media: MediaInfo) -> tuple[Playable, str | None]:
+    """Whether browsers show this, and what is to be said about it (`guide/playing.md` has the sources)."""
+    if media.container not in {"mp4", "mov"}:
+        return Playable.NO, f"browsers do not play {media.container} files"
+    sound = _SILENT_AUDIO.get(media.audio.codec) if media.audio else None
+    silent = f"sound ({sound}) is not played by every browser" if sound else None
+    video = media.video
+    if video is None:
+        return (Playable.MAYBE, silent) if sound else (Playable.YES, "sound only")
+    match video.codec:
+        case "h264":
+            deep = media.codecs[:7] in {"avc1.6e", "avc1.7a", "avc1.f4"}  # High 10, 4:2:2, 4:4:4
+            return (
+                (Playable.MAYBE, "H.264 with more than 8 bits or full colour") if deep else (Playable.YES, silent)
+            )
+        case "hevc":
+            return Playable.MAYBE, "H.265: only where the browser or its hardware decodes it"
+        case "av1":
+            return Playable.MAYBE, "AV1: not in older Safari"
+        case "vp9" | "vp8":
+            return Playable.MAYBE, f"{video.codec.upper()} in MP4: not in every browser"
+    return Playable.NO, f"no browser decodes {video.codec}"

@@ -1,0 +1,139 @@
+"""Posters, made by PyAV in worker processes with limits of time and memory; a crash costs one clip its picture.
+
+`render_worker.py` is the other side of the pipe, and the only module that imports a decoder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from watcher.clip import MediaInfo
+from watcher.errors import RenderError
+
+WORKER = (sys.executable, "-m", "watcher.render_worker")
+NAME_LENGTH = 16  # hex digits of the content id in a rendition's name
+
+
+class WorkerError(Exception):
+    """The worker itself failed, whatever the clip: nothing may be concluded about the clip."""
+
+
+class DecodedMedia(msgspec.Struct, frozen=True):
+    """What a decoder found in a file that is not ISO-BMFF."""
+
+    media: MediaInfo
+    duration_seconds: float | None
+
+
+class Worker:
+    """One worker process, started when there is a job and ended by `close`."""
+
+    def __init__(self, *, timeout_seconds: float, command: Sequence[str] = WORKER) -> None:
+        self._timeout = timeout_seconds
+        self._command = list(command)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def poster(self, path: str, out: Path, rotation: int) -> None:
+        """Write a clip's first key frame as a WebP to `out`. Raises RenderError, or WorkerError."""
+        out.parent.mkdir(parents=True, exist_ok=True)
+        self._ask({"do": "poster", "path": path, "out": str(out), "rotation": rotation})
+
+    def probe(self, path: str) -> DecodedMedia:
+        """What is in a file that is not ISO-BMFF. Raises RenderError, or WorkerError."""
+        return msgspec.convert(self._ask({"do": "probe", "path": path}), DecodedMedia)
+
+    def kill(self) -> None:
+        """End the process from another thread; the one that waits for its answer then closes it."""
+        if self._process is not None:
+            self._process.kill()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process that holds memory."""
+        return self._process is not None
+
+    def _ask(self, job: dict[str, Any]) -> Any:
+        process = self._process or self._start()
+        assert process.stdin is not None  # noqa: S101 - for the type checker: it was made with pipes
+        try:
+            process.stdin.write(msgspec.json.encode(job) + b"\n")
+            process.stdin.flush()
+        except OSError:  # it died between two jobs; the answer that does not come says how
+            pass
+        line = self._line(process)
+        if line is None:
+            self.close()
+            raise RenderError(f"the decoder did not finish within {self._timeout:g} s", fatal=True)
+        if not line:
+            status = process.wait()
+            self.close()
+            if status >= 0:  # it ended by itself, which is a fault of ours and not of the clip
+                raise WorkerError(f"the render worker ended with status {status}")
+            raise RenderError(f"the decoder crashed on it ({signal.Signals(-status).name})", fatal=True)
+        answer = msgspec.json.decode(line)
+        if "error" in answer:
+            raise RenderError(answer["error"], fatal=bool(answer.get("fatal")))
+        return answer
+
+    def _line(self, process: subprocess.Popen[bytes]) -> bytes | None:
+        """The next line that the worker says; empty at its end, None when it takes too long."""
+        assert process.stdout is not None  # noqa: S101 - for the type checker
+        if not select.select([process.stdout], [], [], self._timeout)[0]:
+            return None
+        return process.stdout.readline()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """Start the process and wait until it can work, so that what follows is the clip's doing, not ours."""
+        process = self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            # One malloc arena and no BLAS-like pools: the address space limit should measure pictures.
+            env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+        )
+        if not self._line(process):
+            self.close()
+            raise WorkerError("the render worker does not start")
+        return process
+
+
+def poster_name(clip_id: int, digest: str) -> str:
+    """A poster's path below the renditions folder: another content has another name, so it never changes.
+
+    >>> poster_name(12034, "0123456789abcdef0123")
+    '12/12034-0123456789abcdef.webp'
+    """
+    return f"{clip_id // 1000}/{clip_id}-{digest[:NAME_LENGTH]}.webp"
+
+
+def drop_older_posters(folder: Path, current: str) -> None:
+    """Remove the pictures of a clip's earlier contents."""
+    target = folder / current
+    prefix = target.name.partition("-")[0] + "-"
+    for old in target.parent.glob(f"{prefix}*.webp"):
+        if old.name != target.name:
+            with contextlib.suppress(OSError):
+                old.unlink()

@@ -1,0 +1,152 @@
+"""The process that lets a decoder near a file: posters, and a probe for what is not ISO-BMFF.
+
+Says that it is ready, then reads one JSON job a line from standard input and answers each with one on standard
+output. It may crash, hang or
+eat memory on a hostile file: `render.py` limits it, kills it, and starts another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import IO, Any
+
+from watcher.tether import die_with_parent
+
+MEMORY_LIMIT = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
+FILE_LIMIT = 8 << 20  # bytes that a picture may take
+POSTER_WIDTH = 320
+PACKET_LIMIT = 3000  # packets read in search of the first key frame
+
+
+def main() -> None:
+    """Answer jobs until standard input ends."""
+    die_with_parent(signal.SIGKILL)
+    os.nice(19)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a codec prints must not look like an answer
+
+    import av  # noqa: PLC0415 - after the limits
+    import av.logging  # noqa: PLC0415
+
+    av.logging.set_level(av.logging.PANIC)
+    print(json.dumps({"ready": True}), file=answers, flush=True)
+    for line in sys.stdin:
+        job = json.loads(line)
+        try:
+            answer = _poster(av, job) if job["do"] == "poster" else _probe(av, job)
+        except MemoryError:
+            answer = {"error": "its pictures need more memory than a camera's should", "fatal": True}
+        except (av.FFmpegError, ValueError, OSError, LookupError) as reason:  # all that bad bytes lead to
+            answer = {"error": str(getattr(reason, "strerror", None) or reason)}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _poster(av: Any, job: dict[str, Any]) -> dict[str, Any]:
+    """Write the first key frame as a small WebP; by rename, so that half a picture is never served."""
+    with open(job["path"], "rb") as file, av.open(file, metadata_errors="ignore") as container:  # noqa: PTH123
+        if not container.streams.video:
+            return {"error": "it has no picture"}
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        stream.codec_context.skip_frame = "NONKEY"
+        frame = _first_frame(av, container, stream)
+        if frame is None:
+            return {"error": "no picture in it could be decoded"}
+        rotation = job.get("rotation", 0)
+        width, height = (frame.height, frame.width) if rotation in {90, 270} else (frame.width, frame.height)
+        out_width = min(POSTER_WIDTH, width) // 2 * 2 or 2
+        out_height = max(2, round(height * out_width / width / 2) * 2)
+        if rotation:
+            frame = _rotate(av, stream, frame, rotation)
+        picture = frame.reformat(width=out_width, height=out_height, format="yuv420p")
+        picture.pts = 0
+        target = Path(job["out"])
+        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as out:
+                _encode(av, picture, out)
+            temporary.replace(target)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+    return {"width": out_width, "height": out_height}
+
+
+def _first_frame(av: Any, container: Any, stream: Any) -> Any:
+    last_error: Exception | None = None
+    for count, packet in enumerate(container.demux(stream)):
+        try:
+            for frame in packet.decode():
+                return frame
+        except av.InvalidDataError as reason:  # a damaged first picture: the next key frame may do
+            last_error = reason
+        if count > PACKET_LIMIT:
+            break
+    if last_error is not None:
+        raise last_error
+    return None
+
+
+def _rotate(av: Any, stream: Any, frame: Any, rotation: int) -> Any:
+    graph = av.filter.Graph()
+    steps = {90: ["clock"], 180: ["clock", "clock"], 270: ["cclock"]}[rotation]
+    nodes = [graph.add_buffer(template=stream), *(graph.add("transpose", f"dir={step}") for step in steps)]
+    nodes.append(graph.add("buffersink"))
+    graph.link_nodes(*nodes).configure()
+    graph.push(frame)
+    return graph.pull()
+
+
+def _encode(av: Any, picture: Any, out: IO[bytes]) -> None:
+    encoder = av.CodecContext.create("libwebp", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "yuv420p"
+    encoder.time_base = Fraction(1)
+    encoder.options = {"quality": "72", "compression_level": "2"}
+    for packet in [*encoder.encode(picture), *encoder.encode(None)]:
+        out.write(bytes(packet))
+
+
+def _probe(av: Any, job: dict[str, Any]) -> dict[str, Any]:
+    """What a container that is not ISO-BMFF holds, in the words of `MediaInfo`."""
+    with open(job["path"], "rb") as file, av.open(file, metadata_errors="ignore") as container:  # noqa: PTH123
+        video = next(iter(container.streams.video), None)
+        audio = next(iter(container.streams.audio), None)
+        if video is None and audio is None:
+            return {"error": "no picture and no sound in it"}
+        names = {"matroska,webm": "matroska", "mov,mp4,m4a,3gp,3g2,mj2": "mp4"}
+        media = {
+            "container": names.get(container.format.name, container.format.name),
+            "codecs": ",".join(stream.codec_context.name for stream in (video, audio) if stream),
+            "fragmented": False,
+            "faststart": False,
+            "video": video
+            and {
+                "codec": video.codec_context.name,
+                "width": video.codec_context.width,
+                "height": video.codec_context.height,
+                "fps": float(video.average_rate or 0),
+                "rotation": 0,
+            },
+            "audio": audio
+            and {
+                "codec": audio.codec_context.name,
+                "channels": audio.codec_context.channels,
+                "sample_rate": audio.codec_context.sample_rate,
+            },
+        }
+        seconds = container.duration / av.time_base if container.duration else None
+        return {"media": media, "duration_seconds": seconds}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""`watcher scan` and `watcher check`: the catalog against the disk, by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TextIO
+
+from watcher.catalog import Probed
+from watcher.clip import ClipState
+from watcher.ingest import Waiting
+from watcher.scan import Difference, marker_problem, reconcile, too_many_missing
+from watcher.wiring import Services, bind_root
+
+BATCH = 100
+
+
+def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: TextIO) -> int:
+    """Compare once and repair; 1 if something needs a person's decision.
+
+    Runs beside the ingester: the same file ingested twice is the same as once.
+    """
+    catalog, root, ingest = services.catalog, services.root, services.ingest
+    catalog_id = bind_root(services)
+    if accept_root:
+        root.write_marker(catalog_id)
+    problem = marker_problem(root, catalog_id)
+    batch: list[Probed] = []
+    gone: list[str] = []
+    files = settling = catalogued = 0
+    for finding in reconcile(root, catalog, lambda _key, _why: None):
+        if finding.difference is Difference.GONE:
+            gone.append(finding.key)
+            continue
+        files += 1
+        if finding.difference is None:
+            continue
+        found = ingest.examine(finding.key)
+        if isinstance(found, Waiting):
+            settling += 1
+        elif found is not None:
+            batch.append(found)
+        if len(batch) >= BATCH:
+            catalogued += ingest.put(batch)
+            batch.clear()
+    catalogued += ingest.put(batch)
+    # A clip that moved was found under its new name above; what is still under its old one is gone.
+    gone = [row.key for row in catalog.known_keys(gone).values()] if gone else []
+    if problem is None and not accept_missing:
+        share = services.settings.scan.max_missing_share
+        problem = too_many_missing(catalog, len(gone), share=share, now=services.clock.now())
+    missing = 0
+    if problem is None:
+        for start in range(0, len(gone), BATCH):
+            missing += catalog.mark_missing(gone[start : start + BATCH], now=services.clock.now())
+    print(f"{files:,} files: {catalogued:,} catalogued, {settling:,} still settling, {missing:,} missing", file=out)
+    if problem:
+        print(problem, file=out)
+        return 1
+    return 0
+
+
+def check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
+    """Tell whether the invariants of `design/storage.md` hold; 0 if they all do. Changes nothing."""
+    catalog, root = services.catalog, services.root
+    ignored: list[tuple[str, str]] = []
+    differences: Counter[Difference] = Counter()
+    files = 0
+    wrong = 0
+    for finding in reconcile(root, catalog, lambda key, why: ignored.append((key, why))):
+        if finding.difference is not Difference.GONE:
+            files += 1
+        if finding.difference is None:
+            continue
+        settling = finding.difference in {Difference.NEW, Difference.CHANGED} and isinstance(
+            services.ingest.examine(finding.key), Waiting
+        )
+        what = "still being written" if settling else finding.difference.value
+        wrong += not settling
+        differences[finding.difference] += 1
+        if differences[finding.difference] <= 50:
+            print(f"{what}: {finding.key}", file=out)
+    for key, why in ignored:
+        if list_ignored or "watcher" in why:
+            print(f"ignored, {why}: {key}", file=out)
+    for why, count in sorted(Counter(why for _, why in ignored).items()):
+        print(f"{count:,} ignored: {why}", file=out)
+    problem = marker_problem(root, catalog.catalog_id() or "")
+    if problem:
+        wrong += 1
+        print(problem, file=out)
+    states = catalog.state_counts()
+    told = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
+    print(f"{files:,} files below {root.folder}; the catalog holds {told}", file=out)
+    print("all invariants hold" if not wrong else f"{wrong:,} differences; `watcher scan` repairs them", file=out)
+    return 1 if wrong else 0

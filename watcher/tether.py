@@ -1,0 +1,56 @@
+"""Ties a process to its parent, so that `kill -9` of the parent leaves no orphans (Linux).
+
+    python -m watcher.tether RUN_DIR NAME PROGRAM ARGUMENT…
+
+becomes PROGRAM, which gets SIGTERM when its parent dies. Before that it ends what a killed earlier PROGRAM of the
+same name left behind: nginx workers outlive their master's `kill -9` and would keep its port. uWSGI starts each
+attached daemon in a session of its own, so they are found by that session, and by their working folder.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def die_with_parent(number: int) -> None:
+    """Have the kernel send this signal when the thread that started us ends; nothing where that is unknown."""
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:  # it died before the call
+        os.kill(os.getpid(), number)
+
+
+def end_leftovers(session_file: Path) -> None:
+    """Kill what is left of the session that is noted in a file and works in that file's folder."""
+    try:
+        session = int(session_file.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    for process in Path("/proc").glob("[0-9]*"):
+        pid = int(process.name)
+        try:
+            if pid != os.getpid() and os.getsid(pid) == session and (process / "cwd").samefile(session_file.parent):
+                os.kill(pid, signal.SIGKILL)
+        except OSError:
+            continue
+
+
+def main() -> None:
+    """Become the program."""
+    run, name, *command = sys.argv[1:]
+    die_with_parent(signal.SIGTERM)
+    session_file = Path(run) / f"{name}.session"
+    end_leftovers(session_file)
+    if os.getsid(0) == os.getpid():  # else the session is somebody's terminal
+        session_file.write_text(str(os.getpid()), encoding="ascii")
+    os.execvp(command[0], command)  # noqa: S606 - a list, no shell
+
+
+if __name__ == "__main__":
+    main()

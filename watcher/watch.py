@@ -1,0 +1,699 @@
+"""The ingester: file events → queue → one loop that settles, ingests, scans; and the crew that makes posters.
+
+The watchdog threads only put hints on a queue. A rename into the tree, a hard link and a moved-in folder give
+`created` and no `closed`; in fresh deep folders most files give no `closed`; an overflow loses events; an exception
+in a handler kills the dispatcher; a deleted root kills the emitter silently. Hence: every hint leads to the same
+examination of the file itself, the watcher's own health is watched, and scans find whatever events missed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import heapq
+import logging
+import os
+import queue
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import msgspec
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from watcher import status
+from watcher.catalog import Probed
+from watcher.catalog.store import Unrendered
+from watcher.errors import RenderError, StartError
+from watcher.ingest import Waiting
+from watcher.probe import playable
+from watcher.render import Worker, drop_older_posters, poster_name
+from watcher.scan import Difference, Finding, marker_problem, reconcile, too_many_missing
+from watcher.storage import Look, VideoRoot, on_network
+from watcher.wiring import Services, bind_root
+
+log = logging.getLogger("watcher.ingester")
+
+BATCH = 100  # clips a transaction
+SLICE_SECONDS = 0.03  # for which a scan may keep live clips waiting
+TURN_SECONDS = 1.0  # at most, between two looks at the world
+SELF_TEST_SECONDS = 2.0
+FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
+IDLE_SECONDS = 5.0  # after which a worker gives its memory back
+PROBLEM_RESCAN_SECONDS = 60.0
+SCAN_TOLD_SECONDS = 10.0  # between two log lines of a long scan
+AWAY_SECONDS = 60.0  # before a picture is tried again of a clip whose file was not there
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something may have happened: `file`, `closed`, `gone` (a key), `folder` (a prefix), or `scan`."""
+
+    kind: str
+    key: str = ""
+
+
+class Hints(FileSystemEventHandler):
+    """Turns watchdog's events into hints; runs in watchdog's threads, so it does nothing else."""
+
+    def __init__(self, root: VideoRoot, hints: queue.SimpleQueue[Hint], test_name: str) -> None:
+        self._root = root
+        self._hints = hints
+        self._test_name = test_name
+        self.test_seen = threading.Event()
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Queue what an event hints at."""
+        try:
+            self._dispatch(event)
+        except Exception:  # an exception here would end the dispatcher for good
+            log.exception("an event could not be read; scanning instead")
+            self._hints.put(Hint("scan"))
+
+    def _dispatch(self, event: FileSystemEvent) -> None:
+        source = self._root.key_of(os.fsdecode(event.src_path))
+        target = self._root.key_of(os.fsdecode(event.dest_path)) if event.dest_path else None
+        if source == self._test_name:
+            self.test_seen.set()
+            return
+        if event.is_directory:
+            for key in (target, source):
+                if key is not None:
+                    self._hints.put(Hint("folder", key + "/"))
+        elif event.event_type == "deleted" and source:
+            self._hints.put(Hint("gone", source))
+        elif event.event_type == "moved":
+            if target:
+                self._hints.put(Hint("file", target))
+            if source:
+                self._hints.put(Hint("gone", source))
+        elif source:
+            self._hints.put(Hint("closed" if event.event_type == "closed" else "file", source))
+
+
+class _Overflow(logging.Handler):
+    """watchdog tells of lost events only in its log."""
+
+    def __init__(self, hints: queue.SimpleQueue[Hint]) -> None:
+        super().__init__(logging.WARNING)
+        self._hints = hints
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage().lower():
+            self._hints.put(Hint("scan", "events were lost"))
+
+
+class Watch:
+    """The native observer, and whether it can be relied on."""
+
+    def __init__(self, root: VideoRoot, hints: queue.SimpleQueue[Hint]) -> None:
+        self._root = root
+        self._hints = hints
+        self._observer: BaseObserver | None = None
+        self._inode = 0
+        logging.getLogger("watchdog").addHandler(_Overflow(hints))
+
+    def start(self) -> str | None:
+        """Begin to watch; why not, in a sentence, where events do not arrive."""
+        test_name = f".selftest.{os.getpid()}.tmp"
+        handler = Hints(self._root, self._hints, test_name)
+        observer = Observer()
+        try:
+            self._inode = self._root.folder.stat().st_ino
+            observer.schedule(handler, str(self._root.folder), recursive=True, event_filter=_EVENTS)
+            observer.start()
+        except OSError as reason:
+            with contextlib.suppress(RuntimeError):
+                observer.stop()
+            if reason.errno in {24, 28}:  # EMFILE, ENOSPC: inotify's limits
+                return "the system's inotify limits are reached (raise fs.inotify.max_user_watches and …_instances)"
+            return f"the folder cannot be watched: {reason.strerror}"
+        self._observer = observer
+        test = self._root.folder / test_name
+        try:
+            test.touch()
+            seen = handler.test_seen.wait(SELF_TEST_SECONDS)
+            test.unlink()
+        except OSError as reason:
+            self.stop()
+            return f"the self-test could not write into the folder: {reason.strerror}"
+        if not seen:
+            self.stop()
+            return "a test file was not noticed"
+        return None
+
+    def healthy(self) -> bool:
+        """Whether the observer, each of its emitters and the folder itself are still those that were started."""
+        observer = self._observer
+        if observer is None or not observer.is_alive():
+            return False
+        if not observer.emitters or not all(emitter.is_alive() for emitter in observer.emitters):
+            return False
+        try:
+            return self._root.folder.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End the observer's threads."""
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(2)
+
+
+@dataclass(slots=True)
+class Pending:
+    """A file that has not settled yet."""
+
+    quiet_since: float  # monotonic: since when it looks as it does
+    look: Look | None = None  # how it looked then
+    closed: bool = False
+    recheck: float = FIRST_RECHECK
+
+
+@dataclass(slots=True)
+class Scanning:
+    """A comparison under way; advanced slice by slice."""
+
+    prefix: str
+    findings: Iterator[Finding]
+    started: float
+    files: int = 0
+    looked: int = 0
+    gone: list[str] = field(default_factory=list)
+    told: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.told = self.started
+
+
+class Ingester:
+    """The process that adopts clips."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._clock = services.clock
+        self._ingest = services.ingest
+        self._catalog = services.catalog
+        self._root = services.root
+        self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
+        self._pending: dict[str, Pending] = {}
+        self._due: list[tuple[float, str]] = []  # a heap; entries of keys that settled are passed over
+        self._gone: dict[str, None] = {}
+        self._folders: dict[str, float] = {}  # prefix → when to compare it with the catalog
+        self._again: dict[str, float] = {}  # the same, a second time
+        self._batch: list[Probed] = []
+        self._scan: Scanning | None = None
+        self._folder_scan: Scanning | None = None
+        self._next_scan = 0.0
+        self._last_scan_at: datetime | None = None
+        self._next_health = 0.0
+        self._next_beat = self._next_tell = 0.0
+        self._problems: dict[str, str] = {}
+        self._told: status.Status | None = None
+        self._watch = Watch(self._root, self._hints)
+        self._native = False
+        self._catalog_id = ""
+        self._stopping = threading.Event()
+        self._crew = Crew(services)
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """End the loop soon; safe in a signal handler."""
+        self._stopping.set()
+        self._hints.put(Hint("stop"))
+
+    def run(self) -> None:
+        """Adopt clips until `stop`. Raises StartError if another ingester has this folder."""
+        places = self._services.places
+        with only_one(places.run / "ingester.lock", "another ingester is at work on this data folder"):
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self.stop)
+            self._catalog_id = bind_root(self._services)
+            self._begin_watching()
+            self._crew.start()
+            log.info("watching %s (%s)", self._root.folder, "native" if self._native else "by polling")
+            try:
+                while not self._stopping.is_set():
+                    self._turn()
+            finally:
+                self._flush()
+                self._watch.stop()
+                self._crew.stop()
+                places.status.unlink(missing_ok=True)
+
+    # — the loop —
+
+    def _turn(self) -> None:
+        try:
+            self._read_hints()
+            self._look_at_due()
+            self._flush()
+            self._mark_gone(list(self._gone))
+            self._gone.clear()
+            self._advance_scans()
+            self._look_around()
+        except Exception:
+            # A fault in one turn (a full disk, a locked or vanished database) must not end the service. What was
+            # in hand is on disk, so the scan that follows finds it again.
+            log.exception("a turn failed; scanning again in a while")
+            self._batch.clear()
+            self._gone.clear()
+            self._scan = self._folder_scan = None
+            self._problems["ingest"] = "the catalog could not be written; trying again"
+            self._next_scan = self._clock.monotonic() + 5
+            self._stopping.wait(1)
+
+    def _read_hints(self) -> None:
+        """Take what is queued; wait for the next hint only when there is nothing else to do."""
+        wait = 0.0
+        if self._scan is None and self._folder_scan is None:
+            now = self._clock.monotonic()
+            events = [now + TURN_SECONDS, self._next_scan, *self._folders.values(), *self._again.values()]
+            if self._due:
+                events.append(self._due[0][0])
+            wait = max(0.0, min(events) - now)
+        try:
+            hint = self._hints.get(timeout=wait) if wait else self._hints.get_nowait()
+            for _ in range(5 * BATCH):
+                self._take(hint)
+                hint = self._hints.get_nowait()
+            self._take(hint)
+        except queue.Empty:
+            pass
+
+    def _take(self, hint: Hint) -> None:
+        now = self._clock.monotonic()
+        if hint.kind in {"file", "closed"}:
+            if self._root.ignoring.key(hint.key) is None:
+                self._await(hint.key, now, closed=hint.kind == "closed")
+        elif hint.kind == "gone":
+            if self._root.ignoring.key(hint.key) is None:
+                self._pending.pop(hint.key, None)
+                self._gone[hint.key] = None
+        elif hint.kind == "folder":
+            # Twice: a file may be written into a fresh folder after the first look and before it is watched.
+            self._folders.setdefault(hint.key, now)
+            self._again[hint.key] = now + 1.0
+        elif hint.kind == "scan":
+            if hint.key:
+                log.warning("%s; scanning", hint.key)
+            self._next_scan = now
+
+    def _await(self, key: str, due: float, *, closed: bool = False) -> None:
+        pending = self._pending.get(key)
+        if pending is None:
+            pending = self._pending[key] = Pending(quiet_since=due)
+        pending.closed = closed or pending.closed
+        pending.recheck = FIRST_RECHECK
+        heapq.heappush(self._due, (due, key))
+
+    def _look_at_due(self) -> None:
+        """Examine the files whose time has come, a batch at most, so that each is listed without delay."""
+        now = self._clock.monotonic()
+        while self._due and self._due[0][0] <= now and len(self._batch) < BATCH:
+            _, key = heapq.heappop(self._due)
+            pending = self._pending.get(key)
+            if pending is None:
+                continue
+            seen = (pending.look, pending.quiet_since) if pending.look else None
+            found = self._ingest.examine(key, seen=seen, closed=pending.closed)
+            if isinstance(found, Waiting):
+                self._wait_more(key, pending, found, now)
+                continue
+            del self._pending[key]
+            if found is None:
+                self._gone[key] = None  # it may have been known, and may be back already: looked at again there
+            else:
+                self._batch.append(found)
+
+    def _wait_more(self, key: str, pending: Pending, found: Waiting, now: float) -> None:
+        if pending.look != found.look:
+            # Seen to differ from last time; `closed` told of an earlier close.
+            pending.closed = pending.closed and pending.look is None
+            pending.look, pending.quiet_since, pending.recheck = found.look, now, FIRST_RECHECK
+        due = now + pending.recheck
+        if found.quiet_seconds is not None:  # not before it can be quiet enough, but look whether it changes
+            due = min(max(due, pending.quiet_since + found.quiet_seconds), now + LAST_RECHECK)
+        pending.recheck = min(pending.recheck * 2, LAST_RECHECK)
+        heapq.heappush(self._due, (due, key))
+
+    def _flush(self) -> None:
+        """Commit the batch."""
+        if not self._batch:
+            return
+        batch, self._batch = self._batch, []
+        changed = self._ingest.put(batch)
+        if changed:
+            self._crew.wake()
+        if self._scan is None:
+            for probed in batch:
+                log.info("%s is %s%s", probed.key, probed.state, f": {probed.error}" if probed.error else "")
+        else:
+            log.debug("%d clips catalogued", changed)
+        self._problems.pop("ingest", None)
+
+    def _mark_gone(self, keys: list[str]) -> None:
+        """Mark clips missing whose files are gone, unless that would be too many, or the root is not ours."""
+        keys = [key for key in keys if self._is_gone(key)]
+        if keys:
+            keys = [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]
+        if not keys:
+            return
+        problem = marker_problem(self._root, self._catalog_id)
+        self._problem("marker", problem)
+        if problem:
+            return
+        share = self._settings.scan.max_missing_share
+        problem = too_many_missing(self._catalog, len(keys), share=share, now=self._clock.now())
+        if problem:
+            self._problem("missing", problem)
+            self._next_scan = min(self._next_scan, self._clock.monotonic() + PROBLEM_RESCAN_SECONDS)
+            return
+        for start in range(0, len(keys), BATCH):
+            self._catalog.mark_missing(keys[start : start + BATCH], now=self._clock.now())
+        for key in keys[:20]:
+            log.info("%s is missing", key)
+        if len(keys) > 20:
+            log.info("… and %d more are missing", len(keys) - 20)
+
+    def _is_gone(self, key: str) -> bool:
+        """Whether a file is surely not there: it may have come back since the event, or be unreadable."""
+        try:
+            return self._root.look(key) is None
+        except OSError:
+            return False
+
+    # — scans —
+
+    def _advance_scans(self) -> None:
+        """Give a folder's comparison, else the whole scan, a slice of time; begin what is due."""
+        now = self._clock.monotonic()
+        if self._folder_scan is None:
+            for prefix in [prefix for prefix, due in self._again.items() if due <= now]:
+                self._folders.setdefault(prefix, self._again.pop(prefix))
+            due_prefix = next((prefix for prefix, due in self._folders.items() if due <= now), None)
+            if due_prefix is not None:
+                del self._folders[due_prefix]
+                findings = reconcile(self._root, self._catalog, _debug_ignored, due_prefix)
+                self._folder_scan = Scanning(due_prefix, findings, now)
+        if self._folder_scan is not None:
+            if self._advance(self._folder_scan, now):
+                scan, self._folder_scan = self._folder_scan, None
+                self._mark_gone(scan.gone)
+            return
+        if self._scan is None:
+            if now < self._next_scan:
+                return
+            self._scan = Scanning("", reconcile(self._root, self._catalog, _debug_ignored), now)
+        if self._advance(self._scan, now):
+            scan, self._scan = self._scan, None
+            self._end_scan(scan)
+
+    def _advance(self, scan: Scanning, now: float) -> bool:
+        """Go on with a comparison for a slice of time; whether it is done."""
+        until = now + SLICE_SECONDS
+        for finding in scan.findings:
+            scan.files += 1
+            if finding.difference is Difference.GONE:
+                scan.gone.append(finding.key)
+            elif finding.difference is not None and finding.key not in self._pending:
+                scan.looked += 1
+                found = self._ingest.examine(finding.key)
+                if isinstance(found, Waiting):
+                    self._await(finding.key, now)
+                elif found is not None:
+                    self._batch.append(found)
+                if len(self._batch) >= BATCH:
+                    self._flush()
+            if (finding.difference is not None or scan.files % 256 == 0) and self._clock.monotonic() > until:
+                self._flush()
+                if now - scan.told > SCAN_TOLD_SECONDS:
+                    scan.told = now
+                    log.info("scanning: %d files so far, %d to catalog", scan.files, scan.looked)
+                return False
+        self._flush()
+        return True
+
+    def _end_scan(self, scan: Scanning) -> None:
+        self._problems.pop("missing", None)
+        self._mark_gone(scan.gone)
+        now = self._clock.monotonic()
+        seconds = now - scan.started
+        if scan.looked or scan.gone or self._last_scan_at is None:
+            told = "scanned %d files in %.1f s: %d to catalog, %d gone"
+            log.info(told, scan.files, seconds, scan.looked, len(scan.gone))
+        self._last_scan_at = self._clock.now()
+        pause = self._settings.scan.interval_seconds if self._native else self._settings.video.poll_seconds
+        if self._problems:
+            pause = min(pause, PROBLEM_RESCAN_SECONDS)
+        self._next_scan = now + max(pause, seconds)  # never more than half the time
+        self._catalog.optimize()
+
+    # — the world —
+
+    def _begin_watching(self) -> None:
+        """Choose native events or polling, and say why."""
+        self._native = False
+        mode = self._settings.video.watch
+        if mode == "auto" and on_network(self._root.folder):
+            log.warning("the video root is on a network file system, which tells of no changes: polling")
+            return
+        if mode == "poll":
+            return
+        why = self._watch.start()
+        if why is None:
+            self._native = True
+            self._problems.pop("events", None)
+        elif mode == "native":
+            self._problem("events", f"native watching was asked for, but {why}; polling instead")
+        else:
+            log.warning("%s: polling every %g s instead", why, self._settings.video.poll_seconds)
+
+    def _look_around(self) -> None:
+        """Once a second: is the watch alive, the marker back, the status file fresh."""
+        now = self._clock.monotonic()
+        if now >= self._next_health:
+            self._next_health = now + TURN_SECONDS
+            if self._native and not self._watch.healthy():
+                log.warning("events stopped (the folder was removed, or the watch died): beginning anew")
+                self._watch.stop()
+                if self._root.folder.is_dir():
+                    self._begin_watching()
+                    self._next_scan = now
+                else:
+                    self._problem("marker", f"the video root {self._root.folder} is gone")
+            if ("marker" in self._problems) != (marker_problem(self._root, self._catalog_id) is not None):
+                self._problem("marker", marker_problem(self._root, self._catalog_id))
+                self._next_scan = now
+        self._tell(now)
+
+    def _problem(self, code: str, problem: str | None) -> None:
+        if problem is None:
+            if self._problems.pop(code, None):
+                log.info("%s: well again", code)
+        elif self._problems.get(code) != problem:
+            log.error("%s", problem)
+            self._problems[code] = problem
+
+    def _tell(self, now: float) -> None:
+        current = status.Status(
+            pid=os.getpid(),
+            watching="native" if self._native else "poll",
+            settling=len(self._pending),
+            scanning=self._scan is not None,
+            last_scan_at=self._last_scan_at,
+            problems=dict(self._problems),
+        )
+        try:
+            urgent = self._told is None or self._told.problems != current.problems
+            if urgent or (current != self._told and now >= self._next_tell):
+                self._next_tell = now + TURN_SECONDS
+                status.write(self._services.places.status, current)
+                self._told, self._next_beat = current, now + status.HEARTBEAT_SECONDS
+            elif now >= self._next_beat:
+                status.beat(self._services.places.status)
+                self._next_beat = now + status.HEARTBEAT_SECONDS
+        except OSError as reason:
+            log.warning("the status file cannot be written: %s", reason.strerror)
+            self._told = None
+
+
+def _debug_ignored(key: str, why: str) -> None:
+    log.debug("ignoring %s: %s", key, why)
+
+
+class Crew:
+    """Threads that hand clips without a poster to worker processes, newest first.
+
+    What is to be done is asked of the catalog each time, so a restart goes on where it stopped and no queue grows.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._catalog = services.catalog
+        self._wake = threading.Condition()
+        self._work = True  # look at the catalog at start
+        self._stopping = False
+        self._taken: set[int] = set()
+        self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
+        self._threads = [
+            threading.Thread(target=self._run, name=f"render-{number}", daemon=True)
+            for number in range(services.settings.render.workers)
+        ]
+        self._workers: list[Worker] = []
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        with self._wake:
+            self._work = True
+            self._wake.notify_all()
+
+    def stop(self) -> None:
+        """End at once; a picture in the making is made again after the next start."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        for worker in self._workers:
+            worker.kill()
+        for thread in self._threads:
+            thread.join(2)
+
+    def _run(self) -> None:
+        worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)
+        self._workers.append(worker)
+        while not self._stopping:
+            try:
+                job = self._next(worker)
+                if job is None:
+                    return
+                self._render(worker, job)
+            except Exception:
+                if self._stopping:
+                    return
+                log.exception("a poster could not be made or noted; trying again in a while")
+                with self._wake:
+                    self._wake.wait(10)
+                    self._work = True
+
+    def _next(self, worker: Worker) -> Unrendered | None:
+        """The next clip, waiting for one; None when it is time to stop."""
+        while True:
+            with self._wake:
+                if self._stopping:
+                    return None
+                if not self._work:
+                    if not self._wake.wait(IDLE_SECONDS if worker.running else None):
+                        worker.close()
+                    continue
+                now = self._services.clock.monotonic()
+                self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
+                jobs = self._catalog.unrendered(1, exclude=[*self._taken, *self._away])
+                if jobs:
+                    self._taken.add(jobs[0].id)
+                    return jobs[0]
+                self._work = False
+
+    def _render(self, worker: Worker, job: Unrendered) -> None:
+        try:
+            for attempt in (1, 2):
+                try:
+                    self._attempt(worker, job)
+                    return
+                except RenderError as reason:
+                    if self._stopping:
+                        return
+                    if reason.fatal and attempt == 1:
+                        continue  # once more, in a fresh process: the machine may have been out of memory
+                    self._failed(job, reason)
+                    return
+        finally:
+            with self._wake:
+                self._taken.discard(job.id)
+
+    def _attempt(self, worker: Worker, job: Unrendered) -> None:
+        path = self._services.root.path(job.key)
+        if job.state == "new":
+            found = worker.probe(path)
+            verdict, reason = playable(found.media)
+            self._catalog.set_probe(
+                job.id,
+                job.digest,
+                media=msgspec.json.encode(found.media).decode(),
+                duration_seconds=found.duration_seconds,
+                playable=verdict,
+                playable_reason=reason,
+            )
+            log.info("%s is ready", job.key)
+            self.wake()
+            return
+        clip = self._catalog.clip(job.id)
+        media = clip.media_info
+        if media is not None and media.video is None:
+            self._catalog.set_poster(job.id, job.digest, poster=None, error="it has no picture")
+            return
+        rotation = media.video.rotation if media and media.video else 0
+        name = poster_name(job.id, job.digest)
+        worker.poster(path, self._services.places.renditions / name, rotation)
+        # 1. the picture is on disk, 2. its row says so, 3. older pictures go. A crash after 1 makes it again.
+        if self._catalog.set_poster(job.id, job.digest, poster=name, error=None):
+            drop_older_posters(self._services.places.renditions, name)
+
+    def _failed(self, job: Unrendered, reason: RenderError) -> None:
+        """A file that harms the decoder, or holds nothing it can show, is broken; one that moved is not."""
+        try:
+            there = self._services.root.look(job.key)
+        except OSError:
+            there = None
+        error = str(reason)
+        if there is None:
+            with self._wake:  # moved or gone while we looked: not at once again, or we would spin on it
+                self._away[job.id] = self._services.clock.monotonic() + AWAY_SECONDS
+            return
+        log.warning("%s: no poster: %s", job.key, error)
+        self._catalog.set_poster(job.id, job.digest, poster=None, error=error)
+        if reason.fatal or job.state == "new" or "Invalid data" in error or "could be decoded" in error:
+            self._catalog.set_broken(job.id, job.digest, error)
+
+
+@contextlib.contextmanager
+def only_one(path: Path, refusal: str) -> Iterator[IO[str]]:
+    """Hold a lock file for the time of a block; the kernel frees it however the process ends."""
+    with path.open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(refusal) from None
+        yield file

@@ -1,0 +1,19 @@
+"""The HTTP door: routes translate, call the service, and present."""
+
+from flask import Flask
+
+from watcher.web import clips, health, pages, wire
+from watcher.web.state import EXTENSION, State
+from watcher.wiring import Services
+
+
+def create_app(services: Services) -> Flask:
+    """The application on these services; starts nothing and opens nothing."""
+    app = Flask("watcher.web", static_folder=None)
+    app.extensions[EXTENSION] = State(services)
+    app.url_map.strict_slashes = True
+    wire.register_errors(app)
+    app.register_blueprint(clips.bp)
+    app.register_blueprint(health.bp)
+    app.register_blueprint(pages.bp)
+    return app

@@ -1,0 +1,130 @@
+"""Clips and cameras as JSON."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from werkzeug.datastructures import MultiDict
+
+from watcher.clip import LISTED_STATES, ClipFilter, ClipState, milliseconds
+from watcher.errors import BadParameterError, ClipNotFoundError
+from watcher.web import wire
+from watcher.web.state import catalog, state
+
+bp = Blueprint("clips", __name__)
+
+LIMIT, LIMIT_MOST = 50, 500
+_FILTERS = {"camera", "state", "from", "to"}
+_PAGING = {"sort", "limit", "before", "after"}
+
+
+@bp.get("/clips")
+def index() -> Response:
+    """Clips in the order of their start, a page at a time."""
+    args = request.args
+    only(args, _FILTERS | _PAGING)
+    if "before" in args and "after" in args:
+        raise BadParameterError("before", "give before or after, not both")
+    sort = single(args, "sort", "-started_at")
+    if sort not in {"started_at", "-started_at"}:
+        raise BadParameterError("sort", f"sort={sort!r} must be started_at or -started_at")
+    page = catalog().find(
+        clip_filter(args),
+        limit=limit(args),
+        newest_first=sort == "-started_at",
+        after=wire.position(args["after"], "after") if "after" in args else None,
+        before=wire.position(args["before"], "before") if "before" in args else None,
+    )
+    following = previous = None
+    if page.more_after and page.clips:
+        following = wire.page_link("clips.index", args, after=wire.cursor(page.clips[-1]))
+    if page.more_before and page.clips:
+        previous = wire.page_link("clips.index", args, before=wire.cursor(page.clips[0]))
+    body = {"clips": [wire.clip_body(clip) for clip in page.clips], "next": following, "prev": previous}
+    response = wire.json_response(body)
+    links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
+    if links:
+        response.headers["Link"] = ", ".join(links)
+    return response
+
+
+@bp.get("/clips/<int:clip_id>")
+def show(clip_id: int) -> Response:
+    """One clip, by its id."""
+    if clip_id >= 1 << 62:
+        raise ClipNotFoundError(f"there is no clip {clip_id}")
+    return wire.json_response(wire.clip_body(catalog().clip(clip_id)))
+
+
+@bp.get("/clips/by-key/<path:key>")
+def show_by_key(key: str) -> Response:
+    """One clip, by its key."""
+    clip = catalog().by_key(key)
+    if clip is None:
+        raise ClipNotFoundError(f"there is no clip with the key {key!r}")
+    return wire.json_response(wire.clip_body(clip))
+
+
+@bp.get("/cameras")
+def cameras() -> Response:
+    """Every camera with what there is of it."""
+    only(request.args, set())
+    now = state().services.clock.now()
+    body = [
+        {
+            "camera": camera.camera,
+            "clips": camera.clips,
+            "size_bytes": camera.size_bytes,
+            "duration_seconds": camera.duration_seconds,
+            "first_started_at": camera.first_started_at and wire.utc(camera.first_started_at),
+            "last_ended_at": camera.last_ended_at and wire.utc(camera.last_ended_at),
+            "silent_seconds": camera.last_ended_at
+            and max(0.0, round((now - camera.last_ended_at).total_seconds(), 3)),
+        }
+        for camera in catalog().camera_summaries()
+    ]
+    return wire.json_response({"cameras": body})
+
+
+# — what a question may say —
+
+
+def only(args: MultiDict[str, str], known: set[str]) -> None:
+    """Refuse parameters that nobody would look at: a misspelt filter must not answer with everything."""
+    for name in args:
+        if name not in known:
+            raise BadParameterError(name, f"there is no parameter {name!r} here; known: {', '.join(sorted(known))}")
+
+
+def single(args: MultiDict[str, str], name: str, default: str) -> str:
+    """The value of a parameter that may be given once."""
+    values = args.getlist(name)
+    if len(values) > 1:
+        raise BadParameterError(name, f"{name} may be given once")
+    return values[0] if values else default
+
+
+def limit(args: MultiDict[str, str]) -> int:
+    """How many clips a page may have."""
+    text = single(args, "limit", str(LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= LIMIT_MOST):
+        raise BadParameterError("limit", f"limit={text!r} must be a whole number from 1 to {LIMIT_MOST}")
+    return int(text)
+
+
+def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
+    """Which clips are asked for. Raises BadParameterError."""
+    states = []
+    for text in args.getlist("state"):
+        if text not in set(ClipState):
+            raise BadParameterError("state", f"state={text!r} must be one of {', '.join(ClipState)}")
+        states.append(ClipState(text))
+    from_at = wire.moment(single(args, "from", ""), "from") if "from" in args else None
+    to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else None
+    if from_at and to_at and milliseconds(from_at) >= milliseconds(to_at):
+        raise BadParameterError("to", "to must be later than from")
+    return ClipFilter(
+        cameras=tuple(dict.fromkeys(args.getlist("camera"))),
+        states=tuple(states) or LISTED_STATES,
+        from_at=from_at,
+        to_at=to_at,
+    )

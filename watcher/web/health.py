@@ -1,0 +1,63 @@
+"""Is the process alive; is the service fit for work. Open to everybody, so it names no folder and no clip."""
+
+from __future__ import annotations
+
+import shutil
+
+import sqlalchemy as sa
+from flask import Blueprint, Response
+
+from watcher import status
+from watcher.web import wire
+from watcher.web.state import catalog, state
+
+bp = Blueprint("health", __name__)
+
+LEAST_FREE_BYTES = 64 << 20
+_PROBLEMS = {  # the ingester's problems, as far as strangers may know; its log has the whole sentence
+    "marker": "the video root is not the one of this catalog, or its disk is not mounted",
+    "missing": "many clips are gone from disk at once; nothing was marked missing",
+    "events": "native file events are not available; polling",
+    "ingest": "the catalog cannot be written",
+}
+
+
+@bp.get("/livez")
+def livez() -> Response:
+    """Whether this process answers."""
+    return wire.json_response({"status": "alive"}, Cache_Control="no-store")
+
+
+@bp.get("/readyz")
+def readyz() -> Response:
+    """Whether database, disk and ingester are fine."""
+    checks = {"catalog": _catalog(), "disk": _disk(), "ingester": "ok"}
+    found = status.read(state().services.places.status)
+    if found is None:
+        checks["ingester"] = "it is not running"
+    else:
+        ingester, age = found
+        if age > status.STALE_SECONDS:
+            checks["ingester"] = "it has not been heard of lately"
+        for code in ingester.problems:
+            checks[code] = _PROBLEMS.get(code, "see the ingester's log")
+    ready = all(answer == "ok" for answer in checks.values())
+    body = {"status": "ready" if ready else "not ready", "checks": checks}
+    return wire.json_response(body, 200 if ready else 503, Cache_Control="no-store")
+
+
+def _catalog() -> str:
+    try:
+        with catalog().engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1 FROM counters"))
+    except sa.exc.SQLAlchemyError:
+        return "it cannot be read"
+    return "ok"
+
+
+def _disk() -> str:
+    try:
+        free = shutil.disk_usage(state().services.places.video).free
+    except OSError:
+        return "the video root cannot be read"
+    return "ok" if free > LEAST_FREE_BYTES else "it is full"

@@ -1,0 +1,45 @@
+"""What views reach for: the services, and the few values derived from them once."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import tzinfo
+from pathlib import Path
+from typing import cast
+
+from flask import current_app
+
+from watcher.catalog import Catalog
+from watcher.wiring import Services
+
+EXTENSION = "watcher"
+STATIC = Path(__file__).parent / "static"
+
+
+class State:
+    """The services as the web door uses them."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.zone: tzinfo = services.settings.zone
+        self.zone_name = str(self.zone)
+        self.base = services.settings.site.public_url.rstrip("/")  # put before addresses; "" keeps them relative
+        self.assets = _assets_hash()
+
+
+def _assets_hash() -> str:
+    """A hash over all assets; their addresses carry it, so browsers may keep them for ever."""
+    hasher = hashlib.sha256()
+    for path in sorted(STATIC.iterdir()):
+        hasher.update(path.name.encode() + b"\0" + path.read_bytes())
+    return hasher.hexdigest()[:12]
+
+
+def state() -> State:
+    """The application's state."""
+    return cast("State", current_app.extensions[EXTENSION])
+
+
+def catalog() -> Catalog:
+    """The application's catalog."""
+    return state().services.catalog

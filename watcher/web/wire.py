@@ -1,0 +1,192 @@
+"""JSON, times, cursors, addresses, and which error is which HTTP status; nothing here decides anything."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+import sqlalchemy as sa
+from flask import Flask, Response, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException
+
+from watcher import errors
+from watcher.clip import EPOCH, Clip, ClipState, Position, milliseconds
+from watcher.web.state import state
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.WatcherError], int] = {
+    errors.BadParameterError: 400,
+    errors.ClipNotFoundError: 404,
+    errors.BrokenClipError: 422,
+    errors.NotIsoMediaError: 415,
+    errors.CatalogError: 503,
+    errors.ConfigError: 500,
+    errors.StartError: 500,
+    errors.RenderError: 500,
+}
+_HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def json_response(body: Any, status: int = 200, **headers: str) -> Response:
+    """A JSON answer that is asked for again each time."""
+    response = Response(msgspec.json.encode(body), status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-cache"
+    for name, value in headers.items():
+        response.headers[name.replace("_", "-")] = value
+    return response
+
+
+def problem(status: int, code: str, title: str, detail: str | None = None, **more: Any) -> Response:
+    """An error as RFC 9457 has it, with our stable code."""
+    body = {"type": "about:blank", "title": title, "status": status, "code": code, **more}
+    if detail:
+        body["detail"] = detail
+    response = Response(msgspec.json.encode(body), status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def problem_of(error: errors.WatcherError) -> Response:
+    """The answer that tells of one of our own errors."""
+    more = {"parameter": error.parameter} if isinstance(error, errors.BadParameterError) else {}
+    return problem(STATUS[type(error)], error.code, error.title, str(error), **more)
+
+
+def register_errors(app: Flask) -> None:
+    """Answer every error as a problem, Flask's and the database's own included."""
+
+    @app.errorhandler(errors.WatcherError)
+    def _ours(error: errors.WatcherError) -> Response:
+        return problem_of(error)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if error.response is not None or 300 <= status < 400:  # a redirect to the right slash
+            return error.get_response()  # type: ignore[return-value]
+        response = problem(status, _HTTP_CODES.get(status, "http"), error.name, error.description)
+        for name, value in error.get_headers():
+            if name.lower() == "allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(sa.exc.OperationalError)
+    def _database(error: sa.exc.OperationalError) -> Response:
+        log.error("the catalog did not answer: %s", error.orig)
+        return problem(503, "catalog", "The catalog cannot be used", "The database did not answer; try again soon.")
+
+    @app.errorhandler(Exception)
+    def _bug(_error: Exception) -> Response:
+        log.exception("a request failed")
+        return problem(500, "internal", "Something went wrong")
+
+
+# — times —
+
+
+def utc(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds.
+
+    >>> utc(EPOCH)
+    '1970-01-01T00:00:00.000Z'
+    """
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def moment(text: str, parameter: str) -> datetime:
+    """An aware moment from RFC 3339 text. Raises BadParameterError for naive times, by name.
+
+    A `+` that was not percent-encoded arrives as a space: that one is accepted.
+    """
+    repaired = text.strip().replace(" ", "+") if text.count(" ") == 1 and "T" in text.partition(" ")[0] else text
+    try:
+        found = datetime.fromisoformat(repaired)
+        if found.tzinfo is not None:
+            return EPOCH + (found - EPOCH)  # in UTC; refuses what lies outside the calendar
+    except (ValueError, OverflowError):
+        raise errors.BadParameterError(
+            parameter, f"{parameter}={text!r} is no RFC 3339 time, such as 2026-11-21T07:00:00+01:00"
+        ) from None
+    raise errors.BadParameterError(
+        parameter, f"{parameter}={text!r} has no offset: write 2026-11-21T07:00:00+01:00, or Z for UTC"
+    )
+
+
+# — cursors —
+
+
+def cursor(clip: Clip) -> str:
+    """The place of a clip in the order of clips, as opaque text."""
+    text = f"{milliseconds(clip.started_at)}.{clip.id}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def position(text: str, parameter: str) -> Position:
+    """The place that a cursor means. Raises BadParameterError for text that is none of ours."""
+    try:
+        started, _, clip_id = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).partition(b".")
+        found = Position(int(started), int(clip_id))
+    except ValueError:
+        found = Position(1 << 63, 0)
+    if not (-(1 << 62) < found.started_ms < 1 << 62 and 0 <= found.id < 1 << 62):
+        raise errors.BadParameterError(parameter, f"{parameter} is no cursor of this service")
+    return found
+
+
+# — addresses —
+
+
+def clip_path(clip: Clip) -> str:
+    """Where nginx serves the file on this host: percent-encoded segment by segment."""
+    return "/" + quote(clip.key, safe="/")
+
+
+def poster_path(clip: Clip) -> str | None:
+    """Where nginx serves the poster on this host; None while there is none."""
+    return None if clip.poster is None else f"{request.script_root}/renditions/{clip.poster}"
+
+
+def page_link(endpoint: str, args: MultiDict[str, str], **changes: str) -> str:
+    """The same question at another cursor."""
+    kept = [(name, value) for name, value in args.items(multi=True) if name not in {"before", "after"}]
+    return f"{state().base}{url_for(endpoint)}?{urlencode([*kept, *changes.items()])}"
+
+
+# — clips —
+
+
+def clip_body(clip: Clip) -> dict[str, Any]:
+    """A clip as the contract shows it."""
+    base, poster = state().base, poster_path(clip)
+    missing = {} if clip.missing_since is None else {"missing_since": utc(clip.missing_since)}
+    return {
+        "id": clip.id,
+        "key": clip.key,
+        "camera": clip.camera,
+        "state": clip.state,
+        "started_at": utc(clip.started_at),
+        "ended_at": utc(clip.ended_at),
+        "local_time": clip.started_at.astimezone(state().zone).isoformat(timespec="milliseconds"),
+        "time_source": clip.time_source,
+        "duration_seconds": clip.duration_seconds,
+        "size_bytes": clip.fingerprint.size_bytes,
+        "media": clip.media,
+        "playable": clip.playable or ("no" if clip.state is ClipState.BROKEN else "maybe"),
+        "playable_reason": clip.playable_reason,
+        "error": clip.error,
+        "url": base + clip_path(clip),
+        "poster_url": poster and base + poster,
+        "sprite": None,
+        "labels": [],
+        "held": False,
+        "revision": clip.revision,
+        "ingested_at": utc(clip.ingested_at),
+        **missing,
+        "links": {"self": base + url_for("clips.show", clip_id=clip.id)},
+    }

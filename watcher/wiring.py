@@ -1,0 +1,99 @@
+"""The composition root: from settings and a data folder to the objects that do the work."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from watcher.catalog import Catalog, open_engine
+from watcher.clock import Clock, SystemClock
+from watcher.config import Settings
+from watcher.errors import StartError
+from watcher.ingest import Ingest
+from watcher.naming import Ignoring
+from watcher.storage import VideoRoot, on_network
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where everything is, below one data folder."""
+
+    data: Path
+
+    @property
+    def video(self) -> Path:
+        """The clips."""
+        return self.data / "video"
+
+    @property
+    def renditions(self) -> Path:
+        """Posters."""
+        return self.data / "renditions"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, locks, status, the generated nginx main file."""
+        return self.data / "run"
+
+    @property
+    def status(self) -> Path:
+        """What the ingester says of itself."""
+        return self.run / "ingester.json"
+
+    def catalog_url(self, settings: Settings) -> str:
+        """The catalog's URL: the setting, or SQLite in the data folder."""
+        return settings.catalog.url or f"sqlite:///{self.data / 'catalog.db'}"
+
+    def make(self) -> None:
+        """Make the folders. Raises StartError if one cannot be made or written."""
+        for folder in (self.video, self.renditions, self.run):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                trial = folder / f".writable.{uuid.uuid4().hex}.tmp"
+                trial.touch()
+                trial.unlink()
+            except OSError as reason:
+                raise StartError(f"cannot write into {folder}: {reason.strerror}") from reason
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the doors need."""
+
+    settings: Settings
+    places: Places
+    clock: Clock
+    root: VideoRoot
+    catalog: Catalog
+    ingest: Ingest
+
+
+def open_services(settings: Settings, data: Path) -> Services:
+    """Assemble the service on a data folder; opens no file and no connection."""
+    places = Places(data.resolve())
+    clock = SystemClock()
+    ignoring = Ignoring(settings.video.ignore, settings.video.suffixes)
+    root = VideoRoot(places.video, ignoring)
+    catalog = Catalog(open_engine(places.catalog_url(settings)))
+    ingest = Ingest(
+        root=root,
+        catalog=catalog,
+        clock=clock,
+        zone=settings.zone,
+        settle_seconds=settings.video.settle_seconds,
+        trust_writers=settings.video.watch != "poll" and not on_network(places.video),
+    )
+    return Services(settings, places, clock, root, catalog, ingest)
+
+
+def bind_root(services: Services) -> str:
+    """Tie a new catalog to its video root by the marker; returns the catalog's id.
+
+    Only a catalog without clips may claim a root that has no marker: with clips, a root without one is a disk
+    that is not mounted. Raises StartError if the marker cannot be written.
+    """
+    catalog_id = services.catalog.claim_id(uuid.uuid4().hex)
+    if services.root.marker() is None and not any(services.catalog.state_counts().values()):
+        services.root.write_marker(catalog_id)
+    return catalog_id
