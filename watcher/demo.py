@@ -133,7 +133,7 @@ def picture(scene: Scene, at: datetime, second: float, size: tuple[int, int]) ->
         fill=_mix(scene.ground, (255, 255, 255), 0.35),
         width=height // 28,
     )
-    x = ((second + 1.2) / 7 % 1.3 - 0.1) * width
+    x = ((second + 1.2 + at.second % 5) / 7 % 1.3 - 0.1) * width
     y = height * 0.85 - x / width * height * 0.06 + math.sin(second * 6) * height * 0.01
     big = height * 0.075
     draw.ellipse(

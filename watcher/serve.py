@@ -94,8 +94,13 @@ def up(unit: Unit) -> NoReturn:
 
 
 def find_nginx() -> str:
-    """The path of nginx: the system's if it is new enough, else the packaged one. Raises StartError."""
-    system = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    """The path of nginx: the system's if it is new enough, else the packaged one. Raises StartError.
+
+    `WATCHER_NGINX=packaged` passes over the system's.
+    """
+    system = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if os.environ.get("WATCHER_NGINX") == "packaged":
+        system = None
     if system and (nginx_version(system) or (0, 0)) >= NGINX_LEAST:
         return system
     try:

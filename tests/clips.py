@@ -1,0 +1,94 @@
+"""Real clips, made by a real encoder, and the ways in which files are bad."""
+
+from __future__ import annotations
+
+import random
+import struct
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from watcher.demo import SCENES, write_clip
+
+AT = datetime(2026, 11, 21, 7, 0, 0)  # noqa: DTZ001 - a camera's own clock
+
+
+def make(
+    path: Path, *, seconds: float = 2.0, number: int = 0, faststart: bool = False, fragmented: bool = False
+) -> Path:
+    """An H.264 clip; another number is another content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {}
+    if fragmented:
+        options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    elif faststart:
+        options = {"movflags": "faststart"}
+    at = AT.replace(minute=number % 60, second=number // 60 % 60)
+    write_clip(path, SCENES[number % 3], at, seconds=seconds, size=(320, 180), container_options=options)
+    return path
+
+
+def make_coded(
+    path: Path,
+    *,
+    video: str | None = "libx264",
+    audio: str | None = None,
+    seconds: float = 1.0,
+    container: str = "mp4",
+    tag: str | None = None,
+    options: dict[str, str] | None = None,
+    pix_fmt: str | None = None,
+) -> Path:
+    """A clip in any codecs that PyAV's build has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", format=container, container_options=options or {}) as out:
+        picture = sound = None
+        if video:
+            picture = out.add_stream(video, rate=15)
+            picture.width, picture.height = 160, 96
+            picture.pix_fmt = pix_fmt or ("yuvj420p" if video == "mjpeg" else "yuv420p")
+            if tag:
+                picture.codec_context.codec_tag = tag
+        if audio:
+            sound = out.add_stream(audio, rate=48000 if audio == "libopus" else 8000 if "law" in audio else 44100)
+            sound.layout = "mono"
+        if picture:
+            for number in range(round(seconds * 15)):
+                frame = av.VideoFrame(160, 96, picture.pix_fmt)
+                for plane in frame.planes:
+                    plane.update(bytes([number * 8 % 256]) * plane.buffer_size)
+                frame.pts, frame.time_base = number, Fraction(1, 15)
+                out.mux(picture.encode(frame))
+            out.mux(picture.encode(None))
+        if sound:
+            size = sound.codec_context.frame_size or 1024
+            for number in range(int(seconds * sound.rate / size)):
+                frame = av.AudioFrame(sound.codec_context.format, "mono", size)
+                for plane in frame.planes:
+                    plane.update(bytes(plane.buffer_size))
+                frame.pts, frame.sample_rate, frame.time_base = number * size, sound.rate, Fraction(1, sound.rate)
+                out.mux(sound.encode(frame))
+            out.mux(sound.encode(None))
+    return path
+
+
+def stamp(data: bytes, number: int) -> bytes:
+    """The bytes of a clip with a number in a `free` box at the end: as many distinct contents as one likes."""
+    return data + struct.pack(">I4sQ", 16, b"free", number)
+
+
+def boxes(data: bytes) -> list[tuple[bytes, int, int]]:
+    """Type, start and length of the top-level boxes."""
+    found, at = [], 0
+    while at < len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        found.append((kind, at, length))
+        at += length
+    return found
+
+
+def noise(size: int) -> bytes:
+    """Bytes that are nothing."""
+    return random.Random(size).randbytes(size)

@@ -1,0 +1,105 @@
+"""Fixtures: real clips, real engines, a real running watcher."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests import clips
+from tests.running import RunningUnit, running
+from watcher.catalog import Catalog, migrate, open_engine
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one clip of each layout."""
+    folder = tmp_path_factory.mktemp("samples")
+    clips.make(folder / "plain.mp4")
+    clips.make(folder / "faststart.mp4", number=1, faststart=True)
+    clips.make(folder / "fragmented.mp4", number=2, fragmented=True)
+    clips.make_coded(folder / "sound.mp4", audio="aac")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUnit]:
+    """A running watcher that the tests of a module share; each uses folders of its own."""
+    with running(tmp_path_factory.mktemp("unit")) as started:
+        yield started
+
+
+@pytest.fixture
+def start_unit(tmp_path: Path) -> Iterator[Callable[..., RunningUnit]]:
+    """Starts watchers of a test's own."""
+    with ExitStack() as stack:
+
+        def start(name: str = "own", **more: object) -> RunningUnit:
+            return stack.enter_context(running(tmp_path / name, **more))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real PostgreSQL server of our own, on a unix socket; skips where none is installed."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/watcher-pg.XXXXXX"], text=True).strip())
+    prefix: list[str] = []
+    if subprocess.check_output(["id", "-u"], text=True).strip() == "0":  # the server refuses to run as root
+        shutil.chown(folder, "postgres")
+        prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    database = folder / "db"
+    run = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL}
+    subprocess.run(
+        [*prefix, programs[-1] / "initdb", "-D", database, "-U", "watcher", "-A", "trust", "--no-sync"], **run
+    )
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    control = [*prefix, programs[-1] / "pg_ctl", "-D", database, "-w", "-l", folder / "log"]
+    subprocess.run([*control, "-o", options, "start"], **run)
+    try:
+        yield f"postgresql+psycopg://watcher@/postgres?host={folder}"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], **run)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
+    """An engine on an empty database, of either kind."""
+    if request.param == "sqlite":
+        made = open_engine(f"sqlite:///{tmp_path}/catalog.db")
+        yield made
+        made.dispose()
+        return
+    url = request.getfixturevalue("postgresql")
+    name = f"test_{abs(hash(str(tmp_path))):x}"
+    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    made = open_engine(url.replace("/postgres?", f"/{name}?"))
+    yield made
+    made.dispose()
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def catalog(engine: sa.Engine) -> Catalog:
+    """An empty catalog at the newest schema."""
+    migrate(engine)
+    return Catalog(engine)
+
+
+@pytest.fixture
+def watcher_command() -> list[str]:
+    """The `watcher` command of this checkout."""
+    return [sys.executable, "-m", "watcher"]

@@ -1,0 +1,202 @@
+"""A running watcher: the real `watcher up`, with the shipped etc/ files, on a free port and a scratch folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+
+Found = TypeVar("Found")
+DEADLINE = 30.0  # generous: it is reached only by what is broken
+
+
+def wait_for(question: Callable[[], Found], *, seconds: float = DEADLINE, what: str = "it") -> Found:
+    """Ask until the answer is true, and return it."""
+    until = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > until:
+            raise AssertionError(f"{what} did not happen within {seconds:g} s; last answer: {answer!r}")
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RunningUnit:
+    """`watcher up` in a folder of its own."""
+
+    def __init__(self, folder: Path, *, settings: dict[str, str] | None = None, port: int | None = None) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.video = self.data / "video"
+        self.log = folder / "log"
+        self.port = port or free_port()
+        self.environment = {**os.environ, "WATCHER_CONFIG": str(folder / "watcher.toml"), "TZ": "Europe/Berlin"}
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "watcher.toml").touch()
+        self.environment.update(settings or {})
+        self.process: subprocess.Popen[str] | None = None
+
+    # — life —
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "watcher", *arguments]
+
+    def start(self) -> RunningUnit:
+        self.spawn()
+        self.wait_ready()
+        return self
+
+    def spawn(self) -> None:
+        listen = f"127.0.0.1:{self.port}"
+        self.output = (self.folder / "console.txt").open("ab")
+        self.process = subprocess.Popen(
+            self.command("up", "--data", str(self.data), "--listen", listen, "--log", str(self.log)),
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+            env=self.environment,
+            cwd=self.folder,
+            start_new_session=True,
+            text=True,
+        )
+
+    def wait_ready(self) -> None:
+        def ready() -> bool:
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise AssertionError(f"watcher ended with {self.process.returncode}:\n{self.console()}")
+            with contextlib.suppress(requests.RequestException):
+                return requests.get(self.url("/watcher/readyz"), timeout=5).status_code == 200
+            return False
+
+        wait_for(ready, what="readyz")
+
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """End it and return how long that took, until every process of it was gone."""
+        assert self.process is not None
+        family = self.family()
+        began = time.monotonic()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, number)
+        self.process.wait(DEADLINE)
+        wait_for(lambda: not [pid for pid in family if alive(pid)], what="the end of all processes")
+        self.output.close()
+        return time.monotonic() - began
+
+    def console(self) -> str:
+        return (self.folder / "console.txt").read_text(errors="replace")
+
+    def family(self) -> dict[int, str]:
+        """Every process that works in this unit's run folder, with its command line."""
+        run = self.data / "run"
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.path.realpath(process / "cwd") == str(run.resolve()):
+                    command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    if command:
+                        found[int(process.name)] = command
+        return found
+
+    def pid_of(self, pattern: str) -> int:
+        """The one process of the unit whose command line matches."""
+        pids = [pid for pid, command in self.family().items() if re.search(pattern, command)]
+        assert len(pids) == 1, (pattern, self.family())
+        return pids[0]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another watcher command on the same data."""
+        return subprocess.run(
+            [*self.command(*arguments), "--data", str(self.data)],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd=self.folder,
+            timeout=120,
+        )
+
+    # — questions —
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        return requests.get(self.url(path), timeout=DEADLINE, **more)
+
+    def clips(self, **parameters: Any) -> list[dict[str, Any]]:
+        """Every clip that the API lists, page by page."""
+        answer = self.get("/watcher/clips", params={"limit": 500, **parameters}).json()
+        found = answer["clips"]
+        while answer["next"]:
+            answer = self.get(answer["next"]).json()
+            found += answer["clips"]
+        return found
+
+    def clip(self, key: str) -> dict[str, Any] | None:
+        answer = self.get(f"/watcher/clips/by-key/{requests.utils.quote(key)}")
+        return answer.json() if answer.status_code == 200 else None
+
+    def wait_clip(self, key: str, *, seconds: float = DEADLINE, **expected: Any) -> dict[str, Any]:
+        """The clip of a key, once it is there and has these values."""
+
+        def as_expected() -> dict[str, Any] | None:
+            clip = self.clip(key)
+            return clip if clip and all(clip[name] == value for name, value in expected.items()) else None
+
+        return wait_for(as_expected, seconds=seconds, what=f"{key} with {expected}")
+
+    def problems(self) -> dict[str, str]:
+        checks = self.get("/watcher/readyz").json()["checks"]
+        return {name: answer for name, answer in checks.items() if answer != "ok"}
+
+    def logged(self) -> str:
+        return (self.log / "ingest.log").read_text()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; zombies do not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False
+
+
+@contextlib.contextmanager
+def running(folder: Path, **more: Any) -> Iterator[RunningUnit]:
+    """A unit for the time of a block; ends it however the block ends."""
+    unit = RunningUnit(folder, **more)
+    try:
+        yield unit.start()
+    except BaseException:
+        if unit.process is not None:
+            print(unit.console())
+            for log in ("ingest.log", "app.log", "nginx.log"):
+                path = unit.log / log
+                if path.exists():
+                    print(f"— {log} —\n{path.read_text(errors='replace')[-3000:]}")
+        raise
+    finally:
+        if unit.process is not None and unit.process.poll() is None:
+            unit.stop()
+
+
+def pretty(value: Any) -> str:
+    return json.dumps(value, indent=1)
