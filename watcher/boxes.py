@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice, repeat
 
 from watcher.clip import AudioTrack, MediaInfo, VideoTrack
 from watcher.errors import BrokenClipError, NotIsoMediaError
@@ -21,6 +22,7 @@ MOOF_LIMIT = 4 << 20
 BOX_LIMIT = 250_000  # top-level boxes; a ten-hour recording in one-second fragments has 72,000
 DEPTH_LIMIT = 12
 TRACK_LIMIT = 64
+REORDER_LIMIT = 32  # pictures; H.264 and H.265 reorder among 16 at most
 QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 
 _u16 = struct.Struct(">H").unpack_from
@@ -62,6 +64,8 @@ class Track:
     channels: int = 0
     sample_rate: int = 0
     encrypted: bool = False
+    durations: list[tuple[int, int]] = field(default_factory=list)  # runs of (samples, ticks of each)
+    shifts: list[tuple[int, int]] = field(default_factory=list)  # runs of (samples, shown so many ticks later)
     last_chunk: int = 0  # offset of the last chunk, bytes
     default_duration: int = 0  # of a fragment's sample, from `trex`
 
@@ -89,8 +93,9 @@ class Movie:
 
     @property
     def duration_seconds(self) -> float:
-        """Of the longest track that people see or hear, in seconds."""
-        return max((track.seconds for track in self.tracks if track.handler in {"vide", "soun"}), default=0.0)
+        """Of the picture, or of the sound where there is none; in seconds."""
+        track = self.track("vide") or self.track("soun")
+        return track.seconds if track else 0.0
 
     def media_info(self) -> MediaInfo:
         """The same as the catalog's words."""
@@ -180,6 +185,8 @@ def _judge(movie: Movie, size: int) -> None:
     """Refuse what reads well but cannot be played."""
     if any(track.encrypted for track in movie.tracks):
         raise BrokenClipError("encrypted: it cannot be played without its key")
+    if not movie.tracks:
+        raise BrokenClipError("its index is damaged (no track in it)")
     if not movie.track("vide") and not movie.track("soun"):
         raise BrokenClipError("no picture and no sound in it")
     if not any(track.samples for track in movie.tracks):
@@ -271,6 +278,8 @@ def _read_moov(data: bytes, movie: Movie) -> None:
                 if inner == b"trex":
                     defaults[_u32(data, first + 4)[0]] = _u32(data, first + 12)[0]
     for track in movie.tracks:
+        if track.shifts:
+            track.ticks = _shown_ticks(track)
         track.default_duration = defaults.get(track.id, 0)
 
 
@@ -305,16 +314,45 @@ def _read_trak(data: bytes, start: int, end: int, track: Track, depth: int) -> N
         elif kind == b"stsd" and not track.codec:
             _read_sample_description(data, first, last, track)
         elif kind == b"stts":
-            # Entries of (count, duration): their sum is the duration that players show, whatever `mdhd` says.
-            entries = min(_u32(data, first + 4)[0], (last - first - 8) // 8)
-            for count, ticks in struct.iter_unpack(">II", data[first + 8 : first + 8 + entries * 8]):
-                track.samples += count
-                track.ticks += count * ticks
+            track.durations = _runs(data, first, last, ">II")
+            track.samples = sum(count for count, _ in track.durations)
+            track.ticks = sum(count * ticks for count, ticks in track.durations)
+        elif kind == b"ctts":
+            track.shifts = _runs(data, first, last, ">Ii")
         elif kind in {b"stco", b"co64"}:
             width, unpack = (4, _u32) if kind == b"stco" else (8, _u64)
             entries = min(_u32(data, first + 4)[0], (last - first - 8) // width)
             if entries:
                 track.last_chunk = unpack(data, first + 8 + (entries - 1) * width)[0]
+
+
+def _runs(data: bytes, first: int, last: int, layout: str) -> list[tuple[int, int]]:
+    """The entries of a run-length box."""
+    entries = min(_u32(data, first + 4)[0], (last - first - 8) // 8)
+    return list(struct.iter_unpack(layout, data[first + 8 : first + 8 + entries * 8]))
+
+
+def _shown_ticks(track: Track) -> int:
+    """From the first picture shown to the end of the last one.
+
+    Where pictures are shown in another order than they are stored, the sum of their durations holds the encoder's
+    delay as well, which variable rates make seconds long. Only the pictures at either end can be the first or last.
+    """
+    first = decoded = 0
+    for number, (ticks, shift) in enumerate(zip(_unrolled(track.durations), _unrolled(track.shifts), strict=False)):
+        first = min(first, decoded + shift) if number else shift
+        decoded += ticks
+    end, decoded = 0, track.ticks
+    backwards = zip(_unrolled(track.durations[::-1]), _unrolled(track.shifts[::-1]), strict=False)
+    for ticks, shift in backwards:
+        end = max(end, decoded + shift)
+        decoded -= ticks
+    return max(0, end - first)
+
+
+def _unrolled(runs: list[tuple[int, int]]) -> Iterator[int]:
+    """The values of the first samples, one by one."""
+    return islice(chain.from_iterable(repeat(value, count) for count, value in runs), REORDER_LIMIT)
 
 
 def _rotation(data: bytes, start: int) -> int:

@@ -18,7 +18,7 @@ import msgspec
 from watcher.catalog import Catalog, Probed
 from watcher.clip import ClipState, Fingerprint, TimeSource
 from watcher.clock import Clock
-from watcher.naming import plausible, read_name
+from watcher.naming import plausible, printable, read_name
 from watcher.probe import Probe, playable, probe
 from watcher.settle import Writer, quiet_needed
 from watcher.storage import Look, VideoRoot, digest, writer
@@ -66,7 +66,7 @@ class Ingest:
         try:
             look = self.root.look(key)
         except OSError as reason:
-            log.warning("%s cannot be looked at: %s", key, reason.strerror)
+            log.warning("%s cannot be looked at: %s", printable(key), reason.strerror)
             return None
         if look is None:
             return None

@@ -77,14 +77,13 @@ class Ignoring:
 
     def key(self, key: str) -> str | None:
         """Why a file with this key is passed over, or None."""
-        why = unusable(key)
-        if why:
-            return why
-        *folders, name = key.split("/")
-        for folder in folders:
-            if why := self.folder(folder):
-                return why
-        return self.file(name)
+        prefix, _, name = key.rpartition("/")
+        return self.prefix(prefix) or unusable(key) or self.file(name)
+
+    def prefix(self, prefix: str) -> str | None:
+        """Why everything below a folder is passed over, or None."""
+        why = unusable(prefix + "/")
+        return why or next((why for name in prefix.split("/") if name and (why := self.folder(name))), None)
 
 
 def unusable(key: str) -> str | None:
@@ -98,6 +97,17 @@ def unusable(key: str) -> str | None:
     if key.startswith("watcher/"):
         return "below a top-level folder named 'watcher', whose addresses belong to the service"
     return None
+
+
+def printable(key: str) -> str:
+    r"""A key for logs and terminals: on one line, and without bytes that are no text.
+
+    >>> printable("a\nb \udcff 🦊")
+    'a\\nb \\udcff 🦊'
+    """
+    if key.isprintable():
+        return key
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in key)
 
 
 @cache
@@ -136,9 +146,9 @@ def _camera(key: str) -> str:
     folder, slash, _ = key.partition("/")
     if slash:
         return folder
-    # A file directly in the root: what stands before its first digits, as recorders put the camera there.
-    lead = re.match(r"([^\d].*?)[-_. ]*(?:19|20)\d{6}|([^\d].*?)[-_. ]*\d{4}-\d\d-\d\d", key)
-    return ((lead.group(1) or lead.group(2)) if lead else "").strip(" -_.") or UNSORTED
+    # A file directly in the root: what stands before its date, as recorders put the camera there.
+    lead = re.match(r"(.+?)[-_. ]+(?:(?:19|20)\d{6}|\d{4}-\d\d-\d\d)", key)
+    return lead.group(1) if lead else UNSORTED
 
 
 def _moment(fields: dict[str, str | None], base: str, zone: tzinfo, modified_at: datetime) -> datetime:

@@ -38,9 +38,9 @@ class DecodedMedia(msgspec.Struct, frozen=True):
 class Worker:
     """One worker process, started when there is a job and ended by `close`."""
 
-    def __init__(self, *, timeout_seconds: float, command: Sequence[str] = WORKER) -> None:
+    def __init__(self, *, timeout_seconds: float, command: Sequence[str] | None = None) -> None:
         self._timeout = timeout_seconds
-        self._command = list(command)
+        self._command = list(command or WORKER)
         self._process: subprocess.Popen[bytes] | None = None
 
     def poster(self, path: str, out: Path, rotation: int) -> None:

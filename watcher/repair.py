@@ -8,6 +8,7 @@ from typing import TextIO
 from watcher.catalog import Probed
 from watcher.clip import ClipState
 from watcher.ingest import Waiting
+from watcher.naming import printable
 from watcher.scan import Difference, marker_problem, reconcile, too_many_missing
 from watcher.wiring import Services, bind_root
 
@@ -78,10 +79,10 @@ def check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
         wrong += not settling
         differences[finding.difference] += 1
         if differences[finding.difference] <= 50:
-            print(f"{what}: {finding.key}", file=out)
+            print(f"{what}: {printable(finding.key)}", file=out)
     for key, why in ignored:
         if list_ignored or "watcher" in why:
-            print(f"ignored, {why}: {key}", file=out)
+            print(f"ignored, {why}: {printable(key)}", file=out)
     for why, count in sorted(Counter(why for _, why in ignored).items()):
         print(f"{count:,} ignored: {why}", file=out)
     problem = marker_problem(root, catalog.catalog_id() or "")

@@ -110,6 +110,8 @@ class VideoRoot:
         Holds one folder's names in memory at a time for each level, whatever the number of files. What is
         passed over by name is told to `report`; a folder that cannot be read comes out as Blind, in its place.
         """
+        if not self._is_below(prefix):
+            return
         folder_rule, file_rule = self.ignoring.folder, self.ignoring.file
         stack: list[Iterator[tuple[str, os.DirEntry[str] | None]]] = [iter([(prefix, None)])]
         while stack:
@@ -154,6 +156,18 @@ class VideoRoot:
             # A folder's keys all begin with its name and a slash, so that is what it is sorted by.
             level.sort(key=_first)
             stack.append(iter(level))
+
+    def _is_below(self, prefix: str) -> bool:
+        """Whether a folder is reached through real folders only, none of them ignored."""
+        if self.ignoring.prefix(prefix.rstrip("/")):
+            return False
+        path = self._base
+        for name in prefix.split("/")[:-1]:
+            path = f"{path}/{name}"
+            with contextlib.suppress(OSError):  # not there, or not to be read: the walk finds out
+                if stat.S_ISLNK(os.lstat(path).st_mode):
+                    return False
+        return True
 
     # — the marker —
 

@@ -43,6 +43,7 @@ from watcher.catalog import Probed
 from watcher.catalog.store import Unrendered
 from watcher.errors import RenderError, StartError
 from watcher.ingest import Waiting
+from watcher.naming import printable
 from watcher.probe import playable
 from watcher.render import Worker, drop_older_posters, poster_name
 from watcher.scan import Difference, Finding, marker_problem, reconcile, too_many_missing
@@ -318,7 +319,7 @@ class Ingester:
             if self._root.ignoring.key(hint.key) is None:
                 self._pending.pop(hint.key, None)
                 self._gone[hint.key] = None
-        elif hint.kind == "folder":
+        elif hint.kind == "folder" and self._root.ignoring.prefix(hint.key.rstrip("/")) is None:
             # Twice: a file may be written into a fresh folder after the first look and before it is watched.
             self._folders.setdefault(hint.key, now)
             self._again[hint.key] = now + 1.0
@@ -375,7 +376,9 @@ class Ingester:
             self._crew.wake()
         if self._scan is None:
             for probed in batch:
-                log.info("%s is %s%s", probed.key, probed.state, f": {probed.error}" if probed.error else "")
+                log.info(
+                    "%s is %s%s", printable(probed.key), probed.state, f": {probed.error}" if probed.error else ""
+                )
         else:
             log.debug("%d clips catalogued", changed)
         self._problems.pop("ingest", None)
@@ -400,7 +403,7 @@ class Ingester:
         for start in range(0, len(keys), BATCH):
             self._catalog.mark_missing(keys[start : start + BATCH], now=self._clock.now())
         for key in keys[:20]:
-            log.info("%s is missing", key)
+            log.info("%s is missing", printable(key))
         if len(keys) > 20:
             log.info("… and %d more are missing", len(keys) - 20)
 
@@ -547,7 +550,7 @@ class Ingester:
 
 
 def _debug_ignored(key: str, why: str) -> None:
-    log.debug("ignoring %s: %s", key, why)
+    log.debug("ignoring %s: %s", printable(key), why)
 
 
 class Crew:
@@ -656,7 +659,7 @@ class Crew:
                 playable=verdict,
                 playable_reason=reason,
             )
-            log.info("%s is ready", job.key)
+            log.info("%s is ready", printable(job.key))
             self.wake()
             return
         clip = self._catalog.clip(job.id)
@@ -682,7 +685,7 @@ class Crew:
             with self._wake:  # moved or gone while we looked: not at once again, or we would spin on it
                 self._away[job.id] = self._services.clock.monotonic() + AWAY_SECONDS
             return
-        log.warning("%s: no poster: %s", job.key, error)
+        log.warning("%s: no poster: %s", printable(job.key), error)
         self._catalog.set_poster(job.id, job.digest, poster=None, error=error)
         if reason.fatal or job.state == "new" or "Invalid data" in error or "could be decoded" in error:
             self._catalog.set_broken(job.id, job.digest, error)

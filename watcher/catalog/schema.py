@@ -43,7 +43,8 @@ clips = sa.Table(
     sa.Column("playable_reason", sa.Text),
     sa.Column("error", sa.Text),  # why it is broken
     sa.Column("poster", sa.Text),  # path below the renditions folder
-    sa.Column("poster_error", sa.Text),  # why there is none; null with no poster: still to be made
+    sa.Column("poster_error", sa.Text),  # why there is none
+    sa.Column("render_due", sa.SmallInteger, nullable=False),  # 1: a decoder still has to look at it
     sa.Column("revision", sa.BigInteger, nullable=False),  # grows over the whole catalog with every change
     sa.Column("ingested_ms", sa.BigInteger, nullable=False),
     sa.Column("missing_ms", sa.BigInteger),  # since when the file is gone
@@ -52,10 +53,10 @@ clips = sa.Table(
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
     sa.Index("ix_clips_content", "digest", "inode"),
     sa.Index(
-        "ix_clips_unrendered",
+        "ix_clips_render_due",
         "started_ms",
-        sqlite_where=sa.text("poster IS NULL AND poster_error IS NULL AND state IN ('new', 'ready')"),
-        postgresql_where=sa.text("poster IS NULL AND poster_error IS NULL AND state IN ('new', 'ready')"),
+        sqlite_where=sa.text("render_due = 1"),
+        postgresql_where=sa.text("render_due = 1"),
     ),
     sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
 )

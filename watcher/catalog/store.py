@@ -236,7 +236,7 @@ class Catalog:
         """Clips that wait for a picture or a probe, newest first."""
         select = (
             sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.state)
-            .where(sa.text("poster IS NULL AND poster_error IS NULL AND state IN ('new', 'ready')"))
+            .where(sa.text("render_due = 1"))  # as text: a bound value would not match the partial index
             .where(clips.c.id.not_in(exclude))
             .order_by(clips.c.started_ms.desc())
             .limit(limit)
@@ -289,6 +289,7 @@ class Catalog:
                             values["state"], values["listed"] = "ready", 1
                     if old.digest == probed.digest:
                         values |= {"poster": old.poster, "poster_error": old.poster_error}
+                        values["render_due"] &= old.poster is None and old.poster_error is None
                     connection.execute(_UPDATE, values | {"row": old.id})
                     sums.take(old)
                 changed += 1
@@ -310,14 +311,20 @@ class Catalog:
             for row in gone:
                 revision += 1
                 sums.take(row)
-                values = {"state": "missing", "listed": 0, "missing_ms": milliseconds(now), "revision": revision}
+                values = {
+                    "state": "missing",
+                    "listed": 0,
+                    "render_due": 0,
+                    "missing_ms": milliseconds(now),
+                    "revision": revision,
+                }
                 connection.execute(sa.update(clips).where(clips.c.id == row.id).values(values))
             sums.write(connection, self._insert)
         return len(gone)
 
     def set_poster(self, clip_id: int, digest: str, *, poster: str | None, error: str | None) -> bool:
         """Note a clip's poster, or why it has none; False if its content changed meanwhile."""
-        return self._amend(clip_id, digest, {"poster": poster, "poster_error": error})
+        return self._amend(clip_id, digest, {"poster": poster, "poster_error": error, "render_due": 0})
 
     def set_probe(
         self,
@@ -343,7 +350,8 @@ class Catalog:
 
     def set_broken(self, clip_id: int, digest: str, error: str) -> bool:
         """Note why a clip cannot be used; False if its content changed meanwhile."""
-        return self._amend(clip_id, digest, {"state": "broken", "listed": 1, "error": error, "playable": "no"})
+        values = {"state": "broken", "listed": 1, "error": error, "playable": "no", "render_due": 0}
+        return self._amend(clip_id, digest, values)
 
     def optimize(self) -> None:
         """Keep the planner's statistics fresh: without them SQLite has been seen to sort whole tables."""
@@ -532,6 +540,7 @@ def _values(probed: Probed, revision: int) -> dict[str, Any]:
         "error": probed.error,
         "poster": None,
         "poster_error": None,
+        "render_due": int(probed.state in {ClipState.NEW, ClipState.READY}),
         "revision": revision,
         "missing_ms": None,
     }

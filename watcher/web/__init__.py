@@ -11,7 +11,7 @@ def create_app(services: Services) -> Flask:
     """The application on these services; starts nothing and opens nothing."""
     app = Flask("watcher.web", static_folder=None)
     app.extensions[EXTENSION] = State(services)
-    app.url_map.strict_slashes = True
+    app.url_map.converters["key"] = wire.KeyConverter
     wire.register_errors(app)
     app.register_blueprint(clips.bp)
     app.register_blueprint(health.bp)

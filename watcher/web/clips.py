@@ -55,7 +55,7 @@ def show(clip_id: int) -> Response:
     return wire.json_response(wire.clip_body(catalog().clip(clip_id)))
 
 
-@bp.get("/clips/by-key/<path:key>")
+@bp.get("/clips/by-key/<key:key>")
 def show_by_key(key: str) -> Response:
     """One clip, by its key."""
     clip = catalog().by_key(key)

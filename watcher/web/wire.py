@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from flask import Flask, Response, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
 
 from watcher import errors
 from watcher.clip import EPOCH, Clip, ClipState, Position, milliseconds
@@ -140,6 +141,13 @@ def position(text: str, parameter: str) -> Position:
 
 
 # — addresses —
+
+
+class KeyConverter(BaseConverter):
+    """A clip's key in an address: slashes and even line ends, which the `path` converter leaves out."""
+
+    regex = r"[^/][\s\S]*?"
+    part_isolating = False
 
 
 def clip_path(clip: Clip) -> str:

@@ -6,8 +6,6 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-UNRENDERED = "poster IS NULL AND poster_error IS NULL AND state IN ('new', 'ready')"
-
 
 def upgrade() -> None:
     key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
@@ -32,6 +30,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text),
         sa.Column("poster", sa.Text),
         sa.Column("poster_error", sa.Text),
+        sa.Column("render_due", sa.SmallInteger, nullable=False),
         sa.Column("revision", sa.BigInteger, nullable=False),
         sa.Column("ingested_ms", sa.BigInteger, nullable=False),
         sa.Column("missing_ms", sa.BigInteger),
@@ -42,11 +41,11 @@ def upgrade() -> None:
     op.create_index("ix_clips_state_time", "clips", ["state", "started_ms", "id"])
     op.create_index("ix_clips_content", "clips", ["digest", "inode"])
     op.create_index(
-        "ix_clips_unrendered",
+        "ix_clips_render_due",
         "clips",
         ["started_ms"],
-        sqlite_where=sa.text(UNRENDERED),
-        postgresql_where=sa.text(UNRENDERED),
+        sqlite_where=sa.text("render_due = 1"),
+        postgresql_where=sa.text("render_due = 1"),
     )
     op.create_table(
         "cameras",

@@ -1,0 +1,380 @@
+"""The catalog's promises, the same on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
+from watcher.catalog.schema import HEAD, clips, metadata, revision
+from watcher.clip import ClipFilter, ClipState, Fingerprint, Playable, Position, TimeSource, milliseconds
+from watcher.errors import CatalogError, ClipNotFoundError
+
+START = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def probed(key: str, minute: float = 0, **more: Any) -> Probed:
+    values: dict[str, Any] = {
+        "key": key,
+        "camera": key.partition("/")[0],
+        "state": ClipState.READY,
+        "started_at": START + timedelta(minutes=minute),
+        "time_source": TimeSource.NAME,
+        "duration_seconds": 30.0,
+        "fingerprint": Fingerprint(1000, 1),
+        "inode": abs(hash(key)) % 10**9,
+        "digest": key,
+        "media": '{"container":"mp4","codecs":"","fragmented":false,"faststart":true,"video":null,"audio":null}',
+        "playable": Playable.YES,
+        "playable_reason": None,
+        "error": None,
+    }
+    return Probed(**values | more)
+
+
+def test_put_is_idempotent(catalog: Catalog) -> None:
+    """The same file again changes nothing; another content under its key keeps the id."""
+    assert catalog.put([probed("a/1.mp4"), probed("a/2.mp4", 1)], now=START) == 2
+    first = catalog.by_key("a/1.mp4")
+    assert catalog.put([probed("a/1.mp4"), probed("a/2.mp4", 1)], now=START) == 0
+    assert catalog.by_key("a/1.mp4") == first
+    assert catalog.put([probed("a/1.mp4", digest="other", fingerprint=Fingerprint(2000, 2))], now=START) == 1
+    second = catalog.by_key("a/1.mp4")
+    assert (second.id, second.fingerprint.size_bytes) == (first.id, 2000)
+    assert second.revision > first.revision
+
+
+def test_revisions_are_unique_and_grow(catalog: Catalog) -> None:
+    """Every change of any clip has one of its own."""
+    seen = []
+    for number in range(20):
+        catalog.put([probed(f"a/{n}.mp4", n, fingerprint=Fingerprint(number, n)) for n in range(5)], now=START)
+        seen += [catalog.by_key(f"a/{n}.mp4").revision for n in range(5)]
+    assert seen == sorted(set(seen))
+    assert catalog.revision() >= seen[-1]
+
+
+def test_a_clip_that_moved_keeps_its_id_and_poster(catalog: Catalog) -> None:
+    """Under the new key, with the new camera; the old key is free again."""
+    catalog.put([probed("a/1.mp4", digest="x")], now=START)
+    clip = catalog.by_key("a/1.mp4")
+    assert catalog.set_poster(clip.id, "x", poster="0/1-x.webp", error=None)
+    catalog.put([probed("b/1.mp4", digest="x", moved_from=clip.id)], now=START)
+    moved = catalog.by_key("b/1.mp4")
+    assert (moved.id, moved.camera, moved.poster) == (clip.id, "b", "0/1-x.webp")
+    assert catalog.by_key("a/1.mp4") is None
+    assert [c.camera for c in catalog.camera_summaries()] == ["b"]
+
+
+def test_two_cannot_take_over_the_same_clip(catalog: Catalog) -> None:
+    """Of two files with its content one is the clip, the other a new one."""
+    catalog.put([probed("a/1.mp4", digest="x")], now=START)
+    clip = catalog.by_key("a/1.mp4")
+    batch = [probed(f"b/{n}.mp4", digest="x", moved_from=clip.id) for n in (1, 2)]
+    catalog.put(batch, now=START)
+    assert [catalog.by_key(p.key).id == clip.id for p in batch] == [True, False]
+
+
+def test_missing_keeps_everything_and_comes_back(catalog: Catalog) -> None:
+    """Out of the list and of the sums, and in again."""
+    catalog.put([probed("a/1.mp4"), probed("a/2.mp4", 1)], now=START)
+    clip = catalog.by_key("a/1.mp4")
+    assert catalog.mark_missing(["a/1.mp4", "a/none.mp4"], now=START) == 1
+    assert catalog.mark_missing(["a/1.mp4"], now=START) == 0
+    gone = catalog.by_key("a/1.mp4")
+    assert (gone.id, gone.state, gone.missing_since) == (clip.id, ClipState.MISSING, START)
+    assert catalog.listed_count() == 1
+    assert catalog.missing_since(START - timedelta(seconds=1)) == 1
+    catalog.put([probed("a/1.mp4")], now=START)
+    back = catalog.by_key("a/1.mp4")
+    assert (back.id, back.state, back.missing_since) == (clip.id, ClipState.READY, None)
+    assert catalog.listed_count() == 2
+
+
+def test_what_was_learnt_of_another_content_is_not_noted(catalog: Catalog) -> None:
+    """A poster that comes late must not be shown for a file that was replaced meanwhile."""
+    catalog.put([probed("a/1.mp4", digest="old")], now=START)
+    clip = catalog.by_key("a/1.mp4")
+    catalog.put([probed("a/1.mp4", digest="new", fingerprint=Fingerprint(5, 5))], now=START)
+    assert not catalog.set_poster(clip.id, "old", poster="p", error=None)
+    assert not catalog.set_broken(clip.id, "old", "no")
+    assert catalog.clip(clip.id).poster is None
+    with pytest.raises(ClipNotFoundError):
+        catalog.clip(999)
+
+
+def test_a_decoder_makes_a_new_clip_ready(catalog: Catalog) -> None:
+    """It is listed from then on, counted, and not asked about again when the file is only touched."""
+    catalog.put([probed("a/1.mkv", state=ClipState.NEW, media=None, duration_seconds=None, digest="x")], now=START)
+    clip = catalog.by_key("a/1.mkv")
+    assert [job.id for job in catalog.unrendered(5)] == [clip.id]
+    assert catalog.listed_count() == 0
+    media = '{"container":"matroska","codecs":"h264","fragmented":false,"faststart":false}'
+    catalog.set_probe(clip.id, "x", media=media, duration_seconds=9.5, playable=Playable.NO, playable_reason="no")
+    ready = catalog.clip(clip.id)
+    assert (ready.state, ready.duration_seconds, ready.media_info.container) == ("ready", 9.5, "matroska")
+    assert ready.ended_at - ready.started_at == timedelta(seconds=9.5)
+    touched = probed(
+        "a/1.mkv",
+        state=ClipState.NEW,
+        media=None,
+        duration_seconds=None,
+        digest="x",
+        fingerprint=Fingerprint(1000, 9),
+    )
+    catalog.put([touched], now=START)
+    assert catalog.clip(clip.id).state == ClipState.READY
+    assert catalog.camera_summaries()[0].duration_seconds == 9.5
+
+
+def test_sums_equal_what_they_sum(catalog: Catalog) -> None:
+    """After five hundred random changes the kept sums are what counting gives."""
+    chance = random.Random(5)
+    for _ in range(100):
+        keys = [f"c{chance.randrange(3)}/{chance.randrange(30)}.mp4" for _ in range(5)]
+        batch = {
+            key: probed(
+                key,
+                chance.randrange(100),
+                fingerprint=Fingerprint(chance.randrange(1, 999), chance.randrange(9)),
+                digest=f"{key}{chance.randrange(3)}",
+                state=chance.choice([ClipState.READY, ClipState.BROKEN, ClipState.NEW]),
+                camera=f"c{chance.randrange(3)}",
+            )
+            for key in keys
+        }
+        catalog.put(list(batch.values()), now=START)
+        catalog.mark_missing(chance.choices(keys, k=2), now=START)
+    with catalog.engine.connect() as connection:
+        counted = connection.execute(
+            sa.text(
+                "SELECT camera, count(*), sum(size_bytes), sum(coalesce(duration_ms, 0)) FROM clips "
+                "WHERE state IN ('ready', 'broken') GROUP BY camera ORDER BY camera"
+            )
+        ).fetchall()
+        listed = connection.execute(
+            sa.text("SELECT count(*) FROM clips WHERE listed = 1 AND state NOT IN ('ready', 'broken')")
+        )
+        assert listed.scalar() == 0
+    kept = [(c.camera, c.clips, c.size_bytes, round(c.duration_seconds * 1000)) for c in catalog.camera_summaries()]
+    assert kept == [tuple(row) for row in counted]
+
+
+def every_page(catalog: Catalog, wanted: ClipFilter, limit: int, newest_first: bool) -> list[str]:
+    found, after = [], None
+    while True:
+        page = catalog.find(wanted, limit=limit, newest_first=newest_first, after=after)
+        found += [clip.key for clip in page.clips]
+        if not page.more_after:
+            return found
+        after = Position(milliseconds(page.clips[-1].started_at), page.clips[-1].id)
+
+
+def test_pages_equal_the_whole(catalog: Catalog) -> None:
+    """Any filter, any page size, both orders: the pages together are what filtering everything gives."""
+    chance = random.Random(9)
+    shelf = [
+        probed(
+            f"c{chance.randrange(4)}/{number}.mp4",
+            chance.randrange(60),  # many at the same instant
+            duration_seconds=chance.choice([None, 0.0, 1.5, 600.0]),
+            state=chance.choice([ClipState.READY, ClipState.READY, ClipState.BROKEN, ClipState.NEW]),
+        )
+        for number in range(200)
+    ]
+    catalog.put(shelf, now=START)
+    catalog.mark_missing([clip.key for clip in shelf[::7]], now=START)
+    known = [catalog.by_key(clip.key) for clip in shelf]
+    for _ in range(60):
+        start = START + timedelta(minutes=chance.uniform(-5, 65))
+        wanted = ClipFilter(
+            cameras=tuple(chance.sample(["c0", "c1", "c2", "c3", "c9"], chance.randrange(3))),
+            states=chance.choice([
+                (ClipState.READY, ClipState.BROKEN), (ClipState.MISSING,), (ClipState.READY,),
+                (ClipState.NEW, ClipState.MISSING, ClipState.BROKEN),
+            ]),
+            from_at=chance.choice([None, start]),
+            to_at=chance.choice([None, start + timedelta(minutes=chance.uniform(0.01, 30))]),
+        )  # fmt: skip
+        newest_first = chance.random() < 0.5
+
+        def fits(clip: Any, wanted: ClipFilter = wanted) -> bool:
+            return (
+                (not wanted.cameras or clip.camera in wanted.cameras)
+                and clip.state in wanted.states
+                and (wanted.to_at is None or milliseconds(clip.started_at) < milliseconds(wanted.to_at))
+                and (
+                    wanted.from_at is None
+                    or milliseconds(clip.ended_at) > milliseconds(wanted.from_at)
+                    or milliseconds(clip.started_at) >= milliseconds(wanted.from_at)
+                )
+            )
+
+        expected = sorted(filter(fits, known), key=lambda c: (c.started_at, c.id), reverse=newest_first)
+        assert every_page(catalog, wanted, chance.choice([1, 3, 50]), newest_first) == [c.key for c in expected]
+
+
+def test_paging_is_stable_while_clips_arrive(catalog: Catalog) -> None:
+    """What arrives between two pages moves nobody: no gap, no double."""
+    catalog.put([probed(f"a/{n:03d}.mp4", n) for n in range(50)], now=START)
+    first = catalog.find(ClipFilter(), limit=10)
+    catalog.put([probed(f"a/late{n}.mp4", n + 0.5) for n in range(50)], now=START)
+    last = first.clips[-1]
+    second = catalog.find(ClipFilter(), limit=10, after=Position(milliseconds(last.started_at), last.id))
+    assert [clip.key for clip in first.clips] == [f"a/{n:03d}.mp4" for n in range(49, 39, -1)]
+    assert second.clips[0].key == "a/late39.mp4"
+    assert second.more_before
+
+
+def analyze(catalog: Catalog) -> None:
+    """Statistics, as `optimize` and PostgreSQL's autovacuum keep them."""
+    catalog.optimize()
+    if catalog.engine.dialect.name == "postgresql":
+        with catalog.engine.begin() as connection:
+            connection.exec_driver_sql("ANALYZE")
+
+
+def plan(catalog: Catalog, select: Any) -> str:
+    """The database's plan for a statement, as text."""
+    sql = str(select.compile(catalog.engine, compile_kwargs={"literal_binds": True}))
+    prefix = "EXPLAIN QUERY PLAN " if catalog.engine.dialect.name == "sqlite" else "EXPLAIN "
+    with catalog.engine.connect() as connection:
+        return "\n".join(str(row) for row in connection.exec_driver_sql(prefix + sql.replace("%", "%%")))
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ClipFilter(),
+        ClipFilter(cameras=("c1",)),
+        ClipFilter(from_at=START, to_at=START + timedelta(hours=1)),
+        ClipFilter(cameras=("c1",), from_at=START),
+        ClipFilter(states=(ClipState.MISSING,)),
+    ],
+    ids=["all", "camera", "interval", "camera-from", "missing"],
+)
+@pytest.mark.parametrize("deep", [False, True])
+def test_lists_walk_an_index(catalog: Catalog, wanted: ClipFilter, deep: bool) -> None:
+    """No sort, no scan of the table, wherever the page lies: asserted, since hoping has cost others 760 ×."""
+    for start in range(0, 6000, 1000):
+        catalog.put([probed(f"c{n % 5}/{n}.mp4", n) for n in range(start, start + 1000)], now=START)
+    analyze(catalog)
+    with catalog.engine.connect() as connection:
+        position = Position(milliseconds(START + timedelta(minutes=3000)), 3000) if deep else None
+        told = plan(catalog, catalog._ordered(connection, wanted, True, position, 51))
+    assert "TEMP B-TREE" not in told
+    assert "SCAN clips" not in told.replace("USING INDEX", "").replace("SCAN clips USING", "")
+    assert "Seq Scan" not in told
+    assert "Sort" not in told or wanted.states == (ClipState.MISSING,)  # of which there are none to sort
+
+
+def test_looking_for_work_reads_only_work(catalog: Catalog) -> None:
+    """Not the clips that are done: there may be millions of those."""
+    catalog.put([probed(f"a/{n}.mp4", n) for n in range(1000)], now=START)
+    for clip_id in range(1, 990):
+        catalog.set_poster(clip_id, f"a/{clip_id - 1}.mp4", poster="p", error=None)
+    analyze(catalog)
+    told = plan(
+        catalog, sa.select(clips.c.id).where(sa.text("render_due = 1")).order_by(clips.c.started_ms.desc()).limit(1)
+    )
+    assert "ix_clips_render_due" in told
+    assert "TEMP B-TREE" not in told
+    assert len(catalog.unrendered(100)) == 11
+
+
+def test_known_comes_in_the_byte_order_of_keys(catalog: Catalog) -> None:
+    """On every engine and in every locale, also below one folder only."""
+    keys = [
+        "a/1.mp4",
+        "a-b/1.mp4",
+        "a.mp4",
+        "a0.mp4",
+        "A/1.mp4",
+        "ä/1.mp4",
+        "z.mp4",
+        "🦊.mp4",
+        "a/ b.mp4",
+        "aa.mp4",
+    ]
+    catalog.put([probed(key, n) for n, key in enumerate(keys)], now=START)
+    assert [row[0] for row in catalog.known()] == sorted(keys, key=str.encode)
+    assert [row[0] for row in catalog.known("a/")] == ["a/ b.mp4", "a/1.mp4"]
+    assert set(catalog.known_keys(["a.mp4", "none"])) == {"a.mp4"}
+
+
+def test_two_processes_may_migrate_at_once(engine: sa.Engine) -> None:
+    """One does the work, the other finds it done; both can go on."""
+    failures: list[BaseException] = []
+
+    def one() -> None:
+        own = open_engine(engine.url.render_as_string(hide_password=False), pooled=False)
+        try:
+            migrate(own)
+            check_schema(own)
+        except BaseException as reason:
+            failures.append(reason)
+        finally:
+            own.dispose()
+
+    threads = [threading.Thread(target=one) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_the_migrations_make_the_tables_that_the_code_has(catalog: Catalog) -> None:
+    """Nothing differs, and the newest one is the one that the code asks for."""
+    with catalog.engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        assert revision(connection) == HEAD
+    assert [d for d in differences if d[0] not in {"remove_index", "add_index"}] == []
+
+
+def test_a_newer_catalog_is_refused(catalog: Catalog) -> None:
+    """An older watcher must not write into it."""
+    with catalog.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(CatalogError, match="newer"):
+        migrate(catalog.engine)
+    with pytest.raises(CatalogError, match="9999"):
+        check_schema(catalog.engine)
+
+
+def test_writers_queue_and_readers_do_not_wait(catalog: Catalog) -> None:
+    """Four threads that write and four that read: nothing is locked out, nothing lost."""
+    failures: list[BaseException] = []
+
+    def write(who: int) -> None:
+        try:
+            for number in range(25):
+                catalog.put([probed(f"w{who}/{number}.mp4", number)], now=START)
+        except BaseException as reason:
+            failures.append(reason)
+
+    def read() -> None:
+        try:
+            for _ in range(50):
+                catalog.find(ClipFilter(), limit=20)
+        except BaseException as reason:
+            failures.append(reason)
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    threads += [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert catalog.listed_count() == 100
+    with catalog.engine.connect() as connection:
+        revisions = [row[0] for row in connection.exec_driver_sql("SELECT revision FROM clips")]
+    assert len(set(revisions)) == 100

@@ -1,0 +1,125 @@
+"""Posters and the processes that make them, whatever the decoder does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import pytest
+
+from tests import clips
+from tests.running import RunningUnit, wait_for
+from watcher import render
+from watcher.catalog import migrate
+from watcher.config import Render, Settings
+from watcher.watch import Crew
+from watcher.wiring import Services, open_services
+
+# Stands in for a decoder that a file can harm: what it does is said by the clip's name.
+HOSTILE = """
+import json, os, sys, time
+from pathlib import Path
+print('{"ready": true}', flush=True)
+for line in sys.stdin:
+    job = json.loads(line)
+    name = os.path.basename(job["path"])
+    if "hangs" in name: time.sleep(600)
+    if "crashes" in name: os.kill(os.getpid(), 11)
+    if "raises" in name: sys.exit(1)
+    Path(job["out"]).write_bytes(b"picture")
+    print('{}', flush=True)
+"""
+
+
+@contextmanager
+def crew(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iterator[Services]:
+    """The crew at work on some clips."""
+    settings = Settings(render=Render(workers=workers, timeout_seconds=1.0))
+    services = open_services(settings, folder)
+    services.places.make()
+    migrate(services.catalog.engine)
+    for number, name in enumerate(names):
+        path = services.places.video / name
+        path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
+        found = services.ingest.examine(name)
+        services.ingest.put([found])
+    at_work = Crew(services)
+    at_work.start()
+    try:
+        yield services
+    finally:
+        at_work.stop()
+        services.catalog.engine.dispose()
+
+
+def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
+    tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both clips are broken with a reason, after a second try, and the others get their posters."""
+    monkeypatch.setattr(render, "WORKER", (sys.executable, "-c", HOSTILE))
+    with crew(tmp_path, samples, "crashes.mp4", "hangs.mp4", "is-fine.mp4") as services:
+
+        def state(name: str) -> tuple[str, str | None, bool]:
+            clip = services.catalog.by_key(name)
+            return clip.state, clip.error, clip.poster is not None
+
+        wait_for(lambda: state("is-fine.mp4") == ("ready", None, True), what="the third poster")
+        expected = ("broken", "the decoder crashed on it (SIGSEGV)", False)
+        wait_for(lambda: state("crashes.mp4") == expected, what="the first verdict")
+        expected = ("broken", "the decoder did not finish within 1 s", False)
+        wait_for(lambda: state("hangs.mp4") == expected, what="the second verdict")
+
+
+def test_a_worker_that_fails_by_itself_blames_no_clip(
+    tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken installation of ours must not turn a collection into broken clips."""
+    for command in ((sys.executable, "-c", HOSTILE), ("/bin/false",), ("/bin/cat",), ("/nonexistent",)):
+        monkeypatch.setattr(render, "WORKER", command)
+        folder = tmp_path / command[0].strip("/").replace("/", "-")
+        folder.mkdir()
+        with crew(folder, samples, "raises.mp4") as services:
+            tried = services.places.run / "tried"
+            assert not tried.exists()
+            wait_for(lambda services=services: services.catalog.unrendered(1), what="the clip")
+            clip = services.catalog.by_key("raises.mp4")
+        assert (clip.state, clip.error, clip.poster) == ("ready", None, None)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_posters_stand_upright(tmp_path: Path, rotation: int) -> None:
+    """A phone's matrix is obeyed: the dark sky of the picture stays above."""
+    path = clips.make(tmp_path / "a.mp4")
+    worker = render.Worker(timeout_seconds=30)
+    try:
+        worker.poster(str(path), tmp_path / "a.webp", rotation)
+    finally:
+        worker.close()
+    with av.open(str(tmp_path / "a.webp")) as picture:
+        frame = next(picture.decode(video=0))
+    assert (frame.width, frame.height) == ((320, 180) if rotation in {0, 180} else (180, 320)[::1])
+
+
+def test_a_recording_in_matroska_is_probed_by_the_decoder(unit: RunningUnit) -> None:
+    """Motion's default container: a clip, with what a decoder found, which browsers do not play."""
+    clips.make_coded(unit.data / "motion.mkv", container="matroska")
+    (unit.data / "motion.mkv").rename(unit.video / "01-20260305120000.mkv")
+    clip = unit.wait_clip("01-20260305120000.mkv", state="ready")
+
+    assert clip["media"]["container"] == "matroska"
+    assert clip["media"]["video"]["codec"] == "h264"
+    assert (clip["playable"], clip["playable_reason"]) == ("no", "browsers do not play matroska files")
+    assert clip["duration_seconds"] == pytest.approx(1, abs=0.1)
+    assert clip["started_at"] == "2026-03-05T11:00:00.000Z"
+    wait_for(lambda: unit.clip("01-20260305120000.mkv")["poster_url"], what="its poster")
+
+
+def test_idle_workers_give_their_memory_back(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """A few seconds after the last poster no decoder is in memory."""
+    unit = start_unit()
+    (unit.video / "one.mp4").write_bytes((samples / "plain.mp4").read_bytes())
+    wait_for(lambda: (unit.clip("one.mp4") or {}).get("poster_url"), what="the poster")
+    wait_for(lambda: not any("render_worker" in c for c in unit.family().values()), what="the workers' end")

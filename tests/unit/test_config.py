@@ -1,0 +1,83 @@
+"""Settings refuse surprises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from watcher.config import Settings, describe, load
+from watcher.errors import ConfigError
+
+
+def loaded(tmp_path: Path, text: str = "", **variables: str) -> Settings:
+    path = tmp_path / "watcher.toml"
+    path.write_text(text)
+    return load({"WATCHER_CONFIG": str(path), **variables}).settings
+
+
+def test_defaults_file_and_environment(tmp_path: Path) -> None:
+    """The environment wins over the file, the file over the default."""
+    assert loaded(tmp_path).video.settle_seconds == 2.0
+    assert loaded(tmp_path, "[video]\nsettle_seconds = 3\n").video.settle_seconds == 3.0
+    over = loaded(tmp_path, "[video]\nsettle_seconds = 3\n", WATCHER_VIDEO__SETTLE_SECONDS="4.5")
+    assert over.video.settle_seconds == 4.5
+    assert loaded(tmp_path, WATCHER_VIDEO__SUFFIXES="mp4, mov").video.suffixes == ("mp4", "mov")
+    assert loaded(tmp_path, WATCHER_AUTH__ALLOW_OPEN_NETWORK="true").auth.allow_open_network is True
+
+
+def test_a_secret_in_a_file(tmp_path: Path) -> None:
+    """As containers hand them over; and it is masked where settings are shown."""
+    (tmp_path / "secret").write_text("postgresql+psycopg://me:hush@db/watcher\n")
+    (tmp_path / "watcher.toml").touch()
+    found = load(
+        {"WATCHER_CONFIG": str(tmp_path / "watcher.toml"), "WATCHER_CATALOG__URL_FILE": str(tmp_path / "secret")}
+    )
+    assert found.settings.catalog.url.endswith("hush@db/watcher")
+    shown = {name: (value, source) for name, value, source in describe(found)}
+    assert shown["catalog.url"] == ('"postgresql+psycopg://me:***@db/watcher"', "WATCHER_CATALOG__URL_FILE")
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "words"),
+    [
+        ("[vidio]\n", {}, "did you mean 'video'"),
+        ("[video]\nsettle_secs = 1\n", {}, "did you mean 'settle_seconds'"),
+        ("[video]\nsettle_seconds = 'soon'\n", {}, "video.settle_seconds"),
+        ("[video]\nsettle_seconds = -1\n", {}, "between"),
+        ("[video]\nwatch = 'fanotify'\n", {}, "native"),
+        ("[site]\ntimezone = 'Mars/Olympus'\n", {}, "IANA zone"),
+        ("[site]\npublic_url = 'cams.example.net'\n", {}, "http"),
+        ("[auth]\nmode = 'keys'\n", {}, "only"),
+        ("[video\n", {}, "watcher.toml"),
+        ("video = 3\n", {}, "must be a table"),
+        ("", {"WATCHER_VIDEO__SETTEL_SECONDS": "3"}, "did you mean 'settle_seconds'"),
+        ("", {"WATCHER_VIDEO__SETTLE_SECONDS": "soon"}, "WATCHER_VIDEO__SETTLE_SECONDS"),
+        ("", {"WATCHER_CATALOG__URL_FILE": "/nonexistent"}, "cannot be read"),
+        ("", {"WATCHER_CONFIG": "/nonexistent.toml"}, "not there"),
+    ],
+)
+def test_refusals(tmp_path: Path, text: str, variables: dict[str, str], words: str) -> None:
+    """Each names the place and what would be right."""
+    with pytest.raises(ConfigError, match=words):
+        loaded(tmp_path, text, **variables)
+
+
+def test_the_shipped_file_says_nothing_but_the_defaults() -> None:
+    """Every line of it that is uncommented has the default's value, so that reading it tells the truth."""
+    import re
+    import tomllib
+
+    from watcher.config import ETC, describe
+
+    text = (ETC / "watcher.toml").read_text()
+    tables = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
+    defaults = {name: value for name, value, _ in describe(load({}))}
+    import msgspec
+
+    named = {f"{table}.{key}" for table, entries in tables.items() for key in entries}
+    assert named == set(defaults)
+    for table, entries in tables.items():
+        for key, value in entries.items():
+            if key != "ignore":
+                assert msgspec.json.encode(value).decode() == defaults[f"{table}.{key}"], key

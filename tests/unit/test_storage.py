@@ -1,0 +1,104 @@
+"""The video root: its walk, its marker, and that no key leaves it."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from watcher.naming import Ignoring
+from watcher.storage import Blind, VideoRoot, digest, file_system
+
+
+def root(folder: Path) -> VideoRoot:
+    return VideoRoot(folder, Ignoring())
+
+
+@pytest.mark.parametrize("key", ["../x.mp4", "a/../../x", "/etc/passwd", "a//b", "a/./b", "", "a\0b", ".."])
+def test_a_key_cannot_leave_the_root(tmp_path: Path, key: str) -> None:
+    """Whatever comes from outside."""
+    with pytest.raises(ValueError, match="not a key"):
+        root(tmp_path).path(key)
+
+
+def test_the_walk_is_in_the_byte_order_of_keys(tmp_path: Path) -> None:
+    """Which is the catalog's order, or a merge of the two would go astray: folders sort by name and slash."""
+    chance = random.Random(3)
+    names = ["a", "a-b", "a.b", "a0", "A", "ä", "z", "🦊", "a b", "zz", "é", "!", "~x"]
+    expected = set()
+    for _ in range(300):
+        parts = [chance.choice(names) for _ in range(chance.randrange(1, 4))]
+        path = tmp_path.joinpath(*parts[:-1], parts[-1] + ".mp4")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        expected.add(str(path.relative_to(tmp_path)))
+    keys = [entry.key for entry in root(tmp_path).walk()]
+
+    assert keys == sorted(expected, key=str.encode)
+    below = [key for key in keys if key.startswith("a/")]
+    assert [entry.key for entry in root(tmp_path).walk("a/")] == below
+
+
+def test_a_folder_that_cannot_be_read_comes_out_blind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its place in the order; and nothing that lies elsewhere is left out."""
+    for name in ("a/1.mp4", "b/2.mp4", "c/3.mp4"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    real = os.scandir
+
+    def scandir(path: str) -> object:  # stands in for permissions, which root does not feel
+        if path.rstrip("/").endswith("/b"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = list(root(tmp_path).walk())
+    assert [entry[0] for entry in found] == ["a/1.mp4", "b/", "c/3.mp4"]
+    assert isinstance(found[1], Blind)
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    """Neither on the way down nor as the folder to begin with."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "x.mp4").touch()
+    inside = tmp_path / "root"
+    inside.mkdir()
+    (inside / "link").symlink_to(tmp_path / "out")
+    (inside / "x.mp4").symlink_to(tmp_path / "out" / "x.mp4")
+    assert list(root(inside).walk()) == []
+    assert list(root(inside).walk("link/")) == []
+    assert root(inside).look("x.mp4") is None
+
+
+def test_the_marker_names_its_catalog(tmp_path: Path) -> None:
+    """Written in one step; a folder without one has none."""
+    assert root(tmp_path).marker() is None
+    root(tmp_path).write_marker("abc")
+    assert root(tmp_path).marker() == "abc"
+    assert [path.name for path in tmp_path.iterdir()] == [".watcher"]
+    (tmp_path / ".watcher").write_bytes(b"\xff\xfe")
+    assert root(tmp_path).marker() is None
+
+
+def test_digests_tell_contents_apart(tmp_path: Path) -> None:
+    """By size, beginning and end."""
+    seen = set()
+    for data in (b"", b"a", b"b", b"a" * 70_000, b"b" + b"a" * 69_999, b"a" * 69_999 + b"b", b"a" * 70_001):
+        (tmp_path / "f").write_bytes(data)
+        fd = os.open(tmp_path / "f", os.O_RDONLY)
+        seen.add(digest(fd, len(data)))
+        os.close(fd)
+    assert len(seen) == 7
+
+
+def test_the_file_system_of_a_folder(tmp_path: Path) -> None:
+    """The longest mount point decides, and spaces in it are escaped."""
+    mounts = tmp_path / "mounts"
+    place = tmp_path / "a b" / "c"
+    place.mkdir(parents=True)
+    escaped = str(tmp_path / "a b").replace(" ", "\\040")
+    mounts.write_text(f"/dev/sda / ext4 rw 0 0\nnas:/x {escaped} nfs4 rw 0 0\n")
+    assert file_system(place, str(mounts)) == "nfs4"
+    assert file_system(tmp_path, str(mounts)) == "ext4"
