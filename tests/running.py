@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import requests
 
+from watcher.tether import die_with_parent
+
 Found = TypeVar("Found")
 DEADLINE = 30.0  # generous: it is reached only by what is broken
 
@@ -75,6 +77,7 @@ class RunningUnit:
             env=self.environment,
             cwd=self.folder,
             start_new_session=True,
+            preexec_fn=lambda: die_with_parent(signal.SIGTERM),  # when pytest itself is killed
             text=True,
         )
 

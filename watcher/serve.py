@@ -87,7 +87,7 @@ def up(unit: Unit) -> NoReturn:
     ]
     arguments = ["uwsgi", "--ini", str(config.ETC / "uwsgi.ini")]
     for daemon in daemons:
-        arguments += ["--attach-daemon2", f"cmd={daemon},stopsignal=15"]
+        arguments += ["--attach-daemon2", f"cmd={daemon},stopsignal=15,max_throttle=1"]
     os.execve(  # noqa: S606 - a list, no shell
         sys.executable, [sys.executable, "-c", "import pyuwsgi; pyuwsgi.run()", *arguments[1:]], environment
     )

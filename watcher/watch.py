@@ -1,9 +1,8 @@
-"""The ingester: file events → queue → one loop that settles, ingests, scans; and the crew that makes posters.
+"""The ingester: hints → queue → one loop that settles, ingests and scans.
 
-The watchdog threads only put hints on a queue. A rename into the tree, a hard link and a moved-in folder give
-`created` and no `closed`; in fresh deep folders most files give no `closed`; an overflow loses events; an exception
-in a handler kills the dispatcher; a deleted root kills the emitter silently. Hence: every hint leads to the same
-examination of the file itself, the watcher's own health is watched, and scans find whatever events missed.
+Every hint leads to the same examination of the file itself, and scans find whatever events missed. A scan is
+advanced in slices between two looks at the queue, so that a collection that is moved in does not keep live clips
+waiting.
 """
 
 from __future__ import annotations
@@ -23,31 +22,15 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-import msgspec
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
-
 from watcher import status
 from watcher.catalog import Probed
-from watcher.catalog.store import Unrendered
-from watcher.errors import RenderError, StartError
+from watcher.crew import Crew
+from watcher.errors import StartError
 from watcher.ingest import Waiting
 from watcher.naming import printable
-from watcher.probe import playable
-from watcher.render import Worker, drop_older_posters, poster_name
+from watcher.observe import Hint, Watch
 from watcher.scan import Difference, Finding, marker_problem, reconcile, too_many_missing
-from watcher.storage import Look, VideoRoot, on_network
+from watcher.storage import Look, on_network
 from watcher.wiring import Services, bind_root
 
 log = logging.getLogger("watcher.ingester")
@@ -55,138 +38,10 @@ log = logging.getLogger("watcher.ingester")
 BATCH = 100  # clips a transaction
 SLICE_SECONDS = 0.03  # for which a scan may keep live clips waiting
 TURN_SECONDS = 1.0  # at most, between two looks at the world
-SELF_TEST_SECONDS = 2.0
 FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
-IDLE_SECONDS = 5.0  # after which a worker gives its memory back
-PROBLEM_RESCAN_SECONDS = 60.0
+PROBLEM_RESCAN_SECONDS = 10.0  # at least, while something waits for a person …
+PROBLEM_RESCAN_SHARE = 10  # … and so many times what a scan takes
 SCAN_TOLD_SECONDS = 10.0  # between two log lines of a long scan
-AWAY_SECONDS = 60.0  # before a picture is tried again of a clip whose file was not there
-_EVENTS: list[type[FileSystemEvent]] = [
-    FileCreatedEvent,
-    FileClosedEvent,
-    FileMovedEvent,
-    FileDeletedEvent,
-    DirCreatedEvent,
-    DirMovedEvent,
-    DirDeletedEvent,
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """Something may have happened: `file`, `closed`, `gone` (a key), `folder` (a prefix), or `scan`."""
-
-    kind: str
-    key: str = ""
-
-
-class Hints(FileSystemEventHandler):
-    """Turns watchdog's events into hints; runs in watchdog's threads, so it does nothing else."""
-
-    def __init__(self, root: VideoRoot, hints: queue.SimpleQueue[Hint], test_name: str) -> None:
-        self._root = root
-        self._hints = hints
-        self._test_name = test_name
-        self.test_seen = threading.Event()
-
-    def dispatch(self, event: FileSystemEvent) -> None:
-        """Queue what an event hints at."""
-        try:
-            self._dispatch(event)
-        except Exception:  # an exception here would end the dispatcher for good
-            log.exception("an event could not be read; scanning instead")
-            self._hints.put(Hint("scan"))
-
-    def _dispatch(self, event: FileSystemEvent) -> None:
-        source = self._root.key_of(os.fsdecode(event.src_path))
-        target = self._root.key_of(os.fsdecode(event.dest_path)) if event.dest_path else None
-        if source == self._test_name:
-            self.test_seen.set()
-            return
-        if event.is_directory:
-            for key in (target, source):
-                if key is not None:
-                    self._hints.put(Hint("folder", key + "/"))
-        elif event.event_type == "deleted" and source:
-            self._hints.put(Hint("gone", source))
-        elif event.event_type == "moved":
-            if target:
-                self._hints.put(Hint("file", target))
-            if source:
-                self._hints.put(Hint("gone", source))
-        elif source:
-            self._hints.put(Hint("closed" if event.event_type == "closed" else "file", source))
-
-
-class _Overflow(logging.Handler):
-    """watchdog tells of lost events only in its log."""
-
-    def __init__(self, hints: queue.SimpleQueue[Hint]) -> None:
-        super().__init__(logging.WARNING)
-        self._hints = hints
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if "overflow" in record.getMessage().lower():
-            self._hints.put(Hint("scan", "events were lost"))
-
-
-class Watch:
-    """The native observer, and whether it can be relied on."""
-
-    def __init__(self, root: VideoRoot, hints: queue.SimpleQueue[Hint]) -> None:
-        self._root = root
-        self._hints = hints
-        self._observer: BaseObserver | None = None
-        self._inode = 0
-        logging.getLogger("watchdog").addHandler(_Overflow(hints))
-
-    def start(self) -> str | None:
-        """Begin to watch; why not, in a sentence, where events do not arrive."""
-        test_name = f".selftest.{os.getpid()}.tmp"
-        handler = Hints(self._root, self._hints, test_name)
-        observer = Observer()
-        try:
-            self._inode = self._root.folder.stat().st_ino
-            observer.schedule(handler, str(self._root.folder), recursive=True, event_filter=_EVENTS)
-            observer.start()
-        except OSError as reason:
-            with contextlib.suppress(RuntimeError):
-                observer.stop()
-            if reason.errno in {24, 28}:  # EMFILE, ENOSPC: inotify's limits
-                return "the system's inotify limits are reached (raise fs.inotify.max_user_watches and …_instances)"
-            return f"the folder cannot be watched: {reason.strerror}"
-        self._observer = observer
-        test = self._root.folder / test_name
-        try:
-            test.touch()
-            seen = handler.test_seen.wait(SELF_TEST_SECONDS)
-            test.unlink()
-        except OSError as reason:
-            self.stop()
-            return f"the self-test could not write into the folder: {reason.strerror}"
-        if not seen:
-            self.stop()
-            return "a test file was not noticed"
-        return None
-
-    def healthy(self) -> bool:
-        """Whether the observer, each of its emitters and the folder itself are still those that were started."""
-        observer = self._observer
-        if observer is None or not observer.is_alive():
-            return False
-        if not observer.emitters or not all(emitter.is_alive() for emitter in observer.emitters):
-            return False
-        try:
-            return self._root.folder.stat().st_ino == self._inode
-        except OSError:
-            return False
-
-    def stop(self) -> None:
-        """End the observer's threads."""
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            observer.stop()
-            observer.join(2)
 
 
 @dataclass(slots=True)
@@ -476,7 +331,7 @@ class Ingester:
         self._last_scan_at = self._clock.now()
         pause = self._settings.scan.interval_seconds if self._native else self._settings.video.poll_seconds
         if self._problems:
-            pause = min(pause, PROBLEM_RESCAN_SECONDS)
+            pause = min(pause, max(PROBLEM_RESCAN_SECONDS, PROBLEM_RESCAN_SHARE * seconds))
         self._next_scan = now + max(pause, seconds)  # never more than half the time
         self._catalog.optimize()
 
@@ -551,144 +406,6 @@ class Ingester:
 
 def _debug_ignored(key: str, why: str) -> None:
     log.debug("ignoring %s: %s", printable(key), why)
-
-
-class Crew:
-    """Threads that hand clips without a poster to worker processes, newest first.
-
-    What is to be done is asked of the catalog each time, so a restart goes on where it stopped and no queue grows.
-    """
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._catalog = services.catalog
-        self._wake = threading.Condition()
-        self._work = True  # look at the catalog at start
-        self._stopping = False
-        self._taken: set[int] = set()
-        self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
-        self._threads = [
-            threading.Thread(target=self._run, name=f"render-{number}", daemon=True)
-            for number in range(services.settings.render.workers)
-        ]
-        self._workers: list[Worker] = []
-
-    def start(self) -> None:
-        """Begin."""
-        for thread in self._threads:
-            thread.start()
-
-    def wake(self) -> None:
-        """There may be something to do."""
-        with self._wake:
-            self._work = True
-            self._wake.notify_all()
-
-    def stop(self) -> None:
-        """End at once; a picture in the making is made again after the next start."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify_all()
-        for worker in self._workers:
-            worker.kill()
-        for thread in self._threads:
-            thread.join(2)
-
-    def _run(self) -> None:
-        worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)
-        self._workers.append(worker)
-        while not self._stopping:
-            try:
-                job = self._next(worker)
-                if job is None:
-                    return
-                self._render(worker, job)
-            except Exception:
-                if self._stopping:
-                    return
-                log.exception("a poster could not be made or noted; trying again in a while")
-                with self._wake:
-                    self._wake.wait(10)
-                    self._work = True
-
-    def _next(self, worker: Worker) -> Unrendered | None:
-        """The next clip, waiting for one; None when it is time to stop."""
-        while True:
-            with self._wake:
-                if self._stopping:
-                    return None
-                if not self._work:
-                    if not self._wake.wait(IDLE_SECONDS if worker.running else None):
-                        worker.close()
-                    continue
-                now = self._services.clock.monotonic()
-                self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
-                jobs = self._catalog.unrendered(1, exclude=[*self._taken, *self._away])
-                if jobs:
-                    self._taken.add(jobs[0].id)
-                    return jobs[0]
-                self._work = False
-
-    def _render(self, worker: Worker, job: Unrendered) -> None:
-        try:
-            for attempt in (1, 2):
-                try:
-                    self._attempt(worker, job)
-                    return
-                except RenderError as reason:
-                    if self._stopping:
-                        return
-                    if reason.fatal and attempt == 1:
-                        continue  # once more, in a fresh process: the machine may have been out of memory
-                    self._failed(job, reason)
-                    return
-        finally:
-            with self._wake:
-                self._taken.discard(job.id)
-
-    def _attempt(self, worker: Worker, job: Unrendered) -> None:
-        path = self._services.root.path(job.key)
-        if job.state == "new":
-            found = worker.probe(path)
-            verdict, reason = playable(found.media)
-            self._catalog.set_probe(
-                job.id,
-                job.digest,
-                media=msgspec.json.encode(found.media).decode(),
-                duration_seconds=found.duration_seconds,
-                playable=verdict,
-                playable_reason=reason,
-            )
-            log.info("%s is ready", printable(job.key))
-            self.wake()
-            return
-        clip = self._catalog.clip(job.id)
-        media = clip.media_info
-        if media is not None and media.video is None:
-            self._catalog.set_poster(job.id, job.digest, poster=None, error="it has no picture")
-            return
-        rotation = media.video.rotation if media and media.video else 0
-        name = poster_name(job.id, job.digest)
-        worker.poster(path, self._services.places.renditions / name, rotation)
-        # 1. the picture is on disk, 2. its row says so, 3. older pictures go. A crash after 1 makes it again.
-        if self._catalog.set_poster(job.id, job.digest, poster=name, error=None):
-            drop_older_posters(self._services.places.renditions, name)
-
-    def _failed(self, job: Unrendered, reason: RenderError) -> None:
-        """A file that harms the decoder, or holds nothing it can show, is broken; one that moved is not."""
-        try:
-            there = self._services.root.look(job.key)
-        except OSError:
-            there = None
-        error = str(reason)
-        if there is None:
-            with self._wake:  # moved or gone while we looked: not at once again, or we would spin on it
-                self._away[job.id] = self._services.clock.monotonic() + AWAY_SECONDS
-            return
-        log.warning("%s: no poster: %s", printable(job.key), error)
-        self._catalog.set_poster(job.id, job.digest, poster=None, error=error)
-        if reason.fatal or job.state == "new" or "Invalid data" in error or "could be decoded" in error:
-            self._catalog.set_broken(job.id, job.digest, error)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from tests.running import RunningUnit, wait_for
 from watcher import render
 from watcher.catalog import migrate
 from watcher.config import Render, Settings
-from watcher.watch import Crew
+from watcher.crew import Crew
 from watcher.wiring import Services, open_services
 
 # Stands in for a decoder that a file can harm: what it does is said by the clip's name.

@@ -20,6 +20,7 @@ _PROBLEMS = {  # the ingester's problems, as far as strangers may know; its log 
     "events": "native file events are not available; polling",
     "ingest": "the catalog cannot be written",
 }
+CHECKS = ("catalog", "disk", "ingester", *_PROBLEMS)
 
 
 @bp.get("/livez")

@@ -4,9 +4,11 @@ const player = document.getElementById("player");
 const notice = document.getElementById("notice");
 
 function tell(text) {
+  notice.querySelector(".told")?.remove(); // what the server said of the clip stays
   const line = document.createElement("p");
+  line.className = "told";
   line.textContent = text;
-  notice.replaceChildren(line);
+  notice.append(line);
   notice.hidden = false;
 }
 

