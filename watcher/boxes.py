@@ -237,7 +237,7 @@ def _is_text(sample: bytes) -> bool:
 
 def _is_type(kind: bytes) -> bool:
     """Whether four bytes can be a box type: printable, or QuickTime's leading ©."""
-    return all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
+    return kind.isalnum() or all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
 
 
 def _garbage(kind: bytes, length: int, offset: int) -> str:
@@ -281,7 +281,7 @@ def _read_moov(data: bytes, movie: Movie) -> None:
                 if inner == b"trex":
                     defaults[_u32(data, first + 4)[0]] = _u32(data, first + 12)[0]
     for track in movie.tracks:
-        if track.shifts:
+        if track.shifts and len(track.durations) > 1:
             track.ticks = _shown_ticks(track)
         track.default_duration = defaults.get(track.id, 0)
 
@@ -338,8 +338,9 @@ def _runs(data: bytes, first: int, last: int, layout: str) -> list[tuple[int, in
 def _shown_ticks(track: Track) -> int:
     """From the first picture shown to the end of the last one.
 
-    Where pictures are shown in another order than they are stored, the sum of their durations holds the encoder's
-    delay as well, which variable rates make seconds long. Only the pictures at either end can be the first or last.
+    Where pictures of different durations are shown in another order than they are stored, the sum of their
+    durations holds the encoder's delay as well, which can be seconds. Only the pictures at either end can be the
+    first or the last.
     """
     first = decoded = 0
     for number, (ticks, shift) in enumerate(zip(_unrolled(track.durations), _unrolled(track.shifts), strict=False)):

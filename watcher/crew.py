@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+from collections import deque
 
 import msgspec
 
-from watcher.catalog.store import Unrendered
+from watcher.catalog.store import Unrendered, poster_name
+from watcher.clip import MediaInfo
 from watcher.errors import RenderError
 from watcher.naming import printable
 from watcher.probe import playable
-from watcher.render import Worker, drop_older_posters, poster_name
+from watcher.render import Worker
 from watcher.wiring import Services
 
 log = logging.getLogger("watcher.ingester")
@@ -19,6 +22,8 @@ log = logging.getLogger("watcher.ingester")
 IDLE_SECONDS = 5.0  # after which a worker gives its memory back
 AWAY_SECONDS = 60.0  # before a picture is tried again of a clip whose file was not there
 RETRY_SECONDS = 10.0  # after a fault of our own
+BATCH = 32  # clips asked of the catalog at once
+NOTE_SECONDS = 0.1  # for which finished posters may wait to be noted together, while there is more to do
 
 
 class Crew:
@@ -30,10 +35,13 @@ class Crew:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._catalog = services.catalog
-        self._wake = threading.Condition()
+        self._wake = threading.Condition()  # guards all of the following
         self._work = True  # look at the catalog at start
         self._stopping = False
-        self._taken: set[int] = set()
+        self._jobs: deque[Unrendered] = deque()  # asked of the catalog, in nobody's hands yet
+        self._taken: set[int] = set()  # clips in a thread's hands, or done and not noted yet
+        self._done: list[tuple[int, str, str]] = []  # clip, digest and poster: noted some at a time
+        self._noted_at = 0.0
         self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
         self._threads = [
             threading.Thread(target=self._run, name=f"render-{number}", daemon=True)
@@ -47,9 +55,10 @@ class Crew:
             thread.start()
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """There may be something to do, perhaps newer than what was asked for last."""
         with self._wake:
             self._work = True
+            self._jobs.clear()
             self._wake.notify_all()
 
     def stop(self) -> None:
@@ -85,23 +94,40 @@ class Crew:
             with self._wake:
                 if self._stopping:
                     return None
-                if not self._work:
-                    if not self._wake.wait(IDLE_SECONDS if worker.running else None):
-                        worker.close()
-                    continue
-                now = self._services.clock.monotonic()
-                self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
-                jobs = self._catalog.unrendered(1, exclude=[*self._taken, *self._away])
-                if jobs:
-                    self._taken.add(jobs[0].id)
-                    return jobs[0]
-                self._work = False
+                if not self._jobs and self._work:
+                    self._note()
+                    now = self._services.clock.monotonic()
+                    self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
+                    self._jobs.extend(self._catalog.unrendered(BATCH, exclude=[*self._taken, *self._away]))
+                    self._work = bool(self._jobs)
+                if self._jobs:
+                    job = self._jobs.popleft()
+                    self._taken.add(job.id)
+                    return job
+                self._note()
+                if not self._wake.wait(IDLE_SECONDS if worker.running else None):
+                    worker.close()
+
+    def _note(self) -> None:
+        """Write what is done into the catalog; the caller holds the lock.
+
+        1. the picture is on disk, 2. its row says so, 3. the older one goes. A crash after 1 makes it again.
+        """
+        if not self._done:
+            return
+        done, self._done = self._done, []
+        self._taken.difference_update(clip_id for clip_id, _, _ in done)
+        self._noted_at = self._services.clock.monotonic()
+        for unneeded in self._catalog.set_posters(done):
+            with contextlib.suppress(OSError):
+                (self._services.places.renditions / unneeded).unlink()
 
     def _render(self, worker: Worker, job: Unrendered) -> None:
+        poster = None
         try:
             for attempt in (1, 2):
                 try:
-                    self._attempt(worker, job)
+                    poster = self._attempt(worker, job)
                     return
                 except RenderError as reason:
                     if self._stopping:
@@ -112,9 +138,16 @@ class Crew:
                     return
         finally:
             with self._wake:
-                self._taken.discard(job.id)
+                if poster is None:
+                    self._taken.discard(job.id)
+                else:
+                    self._done.append((job.id, job.digest, poster))
+                    late = self._services.clock.monotonic() - self._noted_at > NOTE_SECONDS
+                    if late or not self._jobs:
+                        self._note()
 
-    def _attempt(self, worker: Worker, job: Unrendered) -> None:
+    def _attempt(self, worker: Worker, job: Unrendered) -> str | None:
+        """Make what is due; returns the poster's name, None where there is nothing to note of one."""
         path = self._services.root.path(job.key)
         if job.state == "new":
             found = worker.probe(path)
@@ -129,18 +162,15 @@ class Crew:
             )
             log.info("%s is ready", printable(job.key))
             self.wake()
-            return
-        clip = self._catalog.clip(job.id)
-        media = clip.media_info
+            return None
+        media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
         if media is not None and media.video is None:
-            self._catalog.set_poster(job.id, job.digest, poster=None, error="it has no picture")
-            return
-        rotation = media.video.rotation if media and media.video else 0
+            self._catalog.set_no_poster(job.id, job.digest, "it has no picture")
+            return None
         name = poster_name(job.id, job.digest)
+        rotation = media.video.rotation if media and media.video else 0
         worker.poster(path, self._services.places.renditions / name, rotation)
-        # 1. the picture is on disk, 2. its row says so, 3. older pictures go. A crash after 1 makes it again.
-        if self._catalog.set_poster(job.id, job.digest, poster=name, error=None):
-            drop_older_posters(self._services.places.renditions, name)
+        return name
 
     def _failed(self, job: Unrendered, reason: RenderError) -> None:
         """A file that harms the decoder, or holds nothing it can show, is broken; one that moved is not."""
@@ -154,6 +184,6 @@ class Crew:
                 self._away[job.id] = self._services.clock.monotonic() + AWAY_SECONDS
             return
         log.warning("%s: no poster: %s", printable(job.key), error)
-        self._catalog.set_poster(job.id, job.digest, poster=None, error=error)
+        self._catalog.set_no_poster(job.id, job.digest, error)
         if reason.fatal or job.state == "new" or "Invalid data" in error or "could be decoded" in error:
             self._catalog.set_broken(job.id, job.digest, error)

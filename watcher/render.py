@@ -21,7 +21,6 @@ from watcher.clip import MediaInfo
 from watcher.errors import RenderError
 
 WORKER = (sys.executable, "-m", "watcher.render_worker")
-NAME_LENGTH = 16  # hex digits of the content id in a rendition's name
 
 
 class WorkerError(Exception):
@@ -45,7 +44,8 @@ class Worker:
 
     def poster(self, path: str, out: Path, rotation: int) -> None:
         """Write a clip's first key frame as a WebP to `out`. Raises RenderError, or WorkerError."""
-        out.parent.mkdir(parents=True, exist_ok=True)
+        if not out.parent.is_dir():
+            out.parent.mkdir(parents=True, exist_ok=True)
         self._ask({"do": "poster", "path": path, "out": str(out), "rotation": rotation})
 
     def probe(self, path: str) -> DecodedMedia:
@@ -118,22 +118,3 @@ class Worker:
             self.close()
             raise WorkerError("the render worker does not start")
         return process
-
-
-def poster_name(clip_id: int, digest: str) -> str:
-    """A poster's path below the renditions folder: another content has another name, so it never changes.
-
-    >>> poster_name(12034, "0123456789abcdef0123")
-    '12/12034-0123456789abcdef.webp'
-    """
-    return f"{clip_id // 1000}/{clip_id}-{digest[:NAME_LENGTH]}.webp"
-
-
-def drop_older_posters(folder: Path, current: str) -> None:
-    """Remove the pictures of a clip's earlier contents."""
-    target = folder / current
-    prefix = target.name.partition("-")[0] + "-"
-    for old in target.parent.glob(f"{prefix}*.webp"):
-        if old.name != target.name:
-            with contextlib.suppress(OSError):
-                old.unlink()

@@ -24,7 +24,7 @@ from watcher.settle import Writer
 
 MARKER = ".watcher"
 _MARKER_TEXT = "This folder is the video root of watcher catalog {}\n"
-DIGEST_SPAN = 16 << 10  # bytes read at either end of a file for its digest
+DIGEST_SPAN = 8 << 10  # bytes read at either end of a file for its digest
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "virtiofs", "vboxsf"}
 )
@@ -213,7 +213,7 @@ def writer(fd: int) -> Writer:
 
 
 def digest(fd: int, size: int) -> str:
-    """A content id: BLAKE2b over the size and 16 KiB at either end, 128 bits in hex.
+    """A content id: BLAKE2b over the size and 8 KiB at either end, 128 bits in hex.
 
     The ends hold the index of an MP4 (every sample's size), so that two recordings do not share them. It finds
     a clip again that was moved or restored; it proves nothing against somebody who wants a collision.

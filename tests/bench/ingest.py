@@ -24,7 +24,8 @@ from watcher.scan import reconcile
 from watcher.wiring import Services, bind_root, open_services
 
 CLIPS = 2000
-POSTERS = 300
+POSTERS = 600
+WARM = 20
 FILES = 100_000
 
 
@@ -106,15 +107,15 @@ def _with_posters(folder: Path) -> float:
     others = folder / "others"
     others.mkdir()
     kept = sorted((folder / "video").rglob("*.mp4"), key=lambda path: int(path.stem))
-    for path in kept[POSTERS:]:
+    for path in kept[POSTERS + WARM :]:
         path.rename(others / path.name)
     try:
         with catalogued(folder) as services:
             crew = Crew(services)
             crew.start()
-            # The pool of the ceiling was warm; so is the crew, with one clip of its own.
-            first = services.ingest.examine(str(kept[0].relative_to(folder / "video")))
-            services.ingest.put([first])
+            # The pool of the ceiling was warm; so is the crew, with some clips of its own.
+            first = [services.ingest.examine(str(path.relative_to(folder / "video"))) for path in kept[:WARM]]
+            services.ingest.put(first)
             crew.wake()
             _wait_rendered(services)
             began = time.perf_counter()
@@ -123,7 +124,7 @@ def _with_posters(folder: Path) -> float:
             _wait_rendered(services)
             seconds = time.perf_counter() - began
             crew.stop()
-            assert sum(1 for _ in services.places.renditions.rglob("*.webp")) == POSTERS
+            assert sum(1 for _ in services.places.renditions.rglob("*.webp")) == POSTERS + WARM
             return seconds
     finally:
         for path in others.iterdir():
@@ -134,7 +135,7 @@ def _with_posters(folder: Path) -> float:
 
 def _wait_rendered(services: Services) -> None:
     while services.catalog.unrendered(1):
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 def run_scan(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:

@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
 from watcher.catalog.schema import HEAD, clips, metadata, revision
+from watcher.catalog.store import poster_name
 from watcher.clip import ClipFilter, ClipState, Fingerprint, Playable, Position, TimeSource, milliseconds
 from watcher.errors import CatalogError, ClipNotFoundError
 
@@ -65,7 +66,7 @@ def test_a_clip_that_moved_keeps_its_id_and_poster(catalog: Catalog) -> None:
     """Under the new key, with the new camera; the old key is free again."""
     catalog.put([probed("a/1.mp4", digest="x")], now=START)
     clip = catalog.by_key("a/1.mp4")
-    assert catalog.set_poster(clip.id, "x", poster="0/1-x.webp", error=None)
+    assert catalog.set_posters([(clip.id, "x", "0/1-x.webp")]) == []
     catalog.put([probed("b/1.mp4", digest="x", moved_from=clip.id)], now=START)
     moved = catalog.by_key("b/1.mp4")
     assert (moved.id, moved.camera, moved.poster) == (clip.id, "b", "0/1-x.webp")
@@ -103,11 +104,26 @@ def test_what_was_learnt_of_another_content_is_not_noted(catalog: Catalog) -> No
     catalog.put([probed("a/1.mp4", digest="old")], now=START)
     clip = catalog.by_key("a/1.mp4")
     catalog.put([probed("a/1.mp4", digest="new", fingerprint=Fingerprint(5, 5))], now=START)
-    assert not catalog.set_poster(clip.id, "old", poster="p", error=None)
+    assert catalog.set_posters([(clip.id, "old", "0/1-old.webp")]) == ["0/1-old.webp"]
     assert not catalog.set_broken(clip.id, "old", "no")
     assert catalog.clip(clip.id).poster is None
     with pytest.raises(ClipNotFoundError):
         catalog.clip(999)
+
+
+def test_a_poster_of_an_older_content_is_not_shown_and_named_when_replaced(catalog: Catalog) -> None:
+    """So that it can be removed, also after a crash between the two."""
+    catalog.put([probed("a/1.mp4", digest="old")], now=START)
+    clip = catalog.by_key("a/1.mp4")
+    old, new = poster_name(clip.id, "old"), poster_name(clip.id, "new")
+    assert catalog.set_posters([(clip.id, "old", old)]) == []
+    catalog.put([probed("a/1.mp4", digest="new", fingerprint=Fingerprint(5, 5))], now=START)
+    catalog.mark_missing(["a/1.mp4"], now=START)
+    catalog.put([probed("a/1.mp4", digest="new", fingerprint=Fingerprint(5, 5))], now=START)
+    assert catalog.clip(clip.id).poster is None
+    assert [job.id for job in catalog.unrendered(9)] == [clip.id]
+    assert catalog.set_posters([(clip.id, "new", new)]) == [old]
+    assert catalog.clip(clip.id).poster == new
 
 
 def test_a_decoder_makes_a_new_clip_ready(catalog: Catalog) -> None:
@@ -278,8 +294,7 @@ def test_lists_walk_an_index(catalog: Catalog, wanted: ClipFilter, deep: bool) -
 def test_looking_for_work_reads_only_work(catalog: Catalog) -> None:
     """Not the clips that are done: there may be millions of those."""
     catalog.put([probed(f"a/{n}.mp4", n) for n in range(1000)], now=START)
-    for clip_id in range(1, 990):
-        catalog.set_poster(clip_id, f"a/{clip_id - 1}.mp4", poster="p", error=None)
+    catalog.set_posters([(clip_id, f"a/{clip_id - 1}.mp4", "p") for clip_id in range(1, 990)])
     analyze(catalog)
     told = plan(
         catalog, sa.select(clips.c.id).where(sa.text("render_due = 1")).order_by(clips.c.started_ms.desc()).limit(1)

@@ -32,6 +32,7 @@ from watcher.clip import (
 from watcher.errors import ClipNotFoundError
 
 SCAN_PAGE = 2000  # rows that a scan holds at a time
+POSTER_DIGITS = 16  # of the content id, in a poster's name
 IN_LIMIT = 1000  # values that one statement compares with; SQLite allows 32,766 variables
 LENGTH_LIMIT_MS = 7 * 86400 * 1000  # a header that claims more is not believed for the end time
 _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
@@ -84,6 +85,7 @@ class Unrendered(NamedTuple):
     key: str
     digest: str
     state: str
+    media: str | None  # MediaInfo as JSON
 
 
 class Catalog:
@@ -235,7 +237,7 @@ class Catalog:
     def unrendered(self, limit: int, *, exclude: Sequence[int] = ()) -> list[Unrendered]:
         """Clips that wait for a picture or a probe, newest first."""
         select = (
-            sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.state)
+            sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media)
             .where(sa.text("render_due = 1"))  # as text: a bound value would not match the partial index
             .where(clips.c.id.not_in(exclude))
             .order_by(clips.c.started_ms.desc())
@@ -287,9 +289,10 @@ class Catalog:
                             values[name] = getattr(old, name)
                         if old.media is not None:
                             values["state"], values["listed"] = "ready", 1
+                    values["poster"] = old.poster  # an older content's is not shown; it is removed when replaced
                     if old.digest == probed.digest:
-                        values |= {"poster": old.poster, "poster_error": old.poster_error}
-                        values["render_due"] &= old.poster is None and old.poster_error is None
+                        values["poster_error"] = old.poster_error
+                        values["render_due"] &= not shows(old.poster, old.digest) and old.poster_error is None
                     connection.execute(_UPDATE, values | {"row": old.id})
                     sums.take(old)
                 changed += 1
@@ -322,9 +325,33 @@ class Catalog:
             sums.write(connection, self._insert)
         return len(gone)
 
-    def set_poster(self, clip_id: int, digest: str, *, poster: str | None, error: str | None) -> bool:
-        """Note a clip's poster, or why it has none; False if its content changed meanwhile."""
-        return self._amend(clip_id, digest, {"poster": poster, "poster_error": error, "render_due": 0})
+    def set_posters(self, done: Sequence[tuple[int, str, str]]) -> list[str]:
+        """Note posters of some clips: id, digest, name. Returns the names of pictures that nobody needs any more.
+
+        Those are the ones of older contents, and the new ones of clips whose content changed meanwhile.
+        """
+        unneeded = []
+        with self.write() as connection:
+            revision = self._revisions(connection, len(done))
+            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster)
+            known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
+            values = []
+            for clip_id, digest, poster in done:
+                revision += 1
+                old = known.get(clip_id)
+                if old is None or old.digest != digest:
+                    unneeded.append(poster)
+                    continue
+                if old.poster not in {None, poster}:
+                    unneeded.append(old.poster)
+                values.append({"row": clip_id, "poster": poster, "revision": revision})
+            if values:
+                connection.execute(_SET_POSTER, values)
+        return unneeded
+
+    def set_no_poster(self, clip_id: int, digest: str, error: str) -> bool:
+        """Note why a clip has no poster; False if its content changed meanwhile."""
+        return self._amend(clip_id, digest, {"poster_error": error, "render_due": 0})
 
     def set_probe(
         self,
@@ -472,6 +499,7 @@ _CLIP = sa.select(
     clips.c.playable_reason,
     clips.c.error,
     clips.c.poster,
+    clips.c.digest,
     clips.c.revision,
     clips.c.ingested_ms,
     clips.c.missing_ms,
@@ -489,13 +517,32 @@ _UPDATE = (
         {column.name: sa.bindparam(column.name) for column in clips.c if column.name not in {"id", "ingested_ms"}}
     )
 )
+_SET_POSTER = (
+    sa.update(clips)
+    .where(clips.c.id == sa.bindparam("row"))
+    .values(poster=sa.bindparam("poster"), revision=sa.bindparam("revision"), poster_error=None, render_due=0)
+)
 _COMPARED = ("camera", "started_ms", "ended_ms", "size_bytes", "mtime_ns", "inode", "digest", "error")
+
+
+def shows(poster: str | None, digest: str) -> bool:
+    """Whether a poster is of this content: its name says so."""
+    return poster is not None and f"-{digest[:POSTER_DIGITS]}." in poster
+
+
+def poster_name(clip_id: int, digest: str) -> str:
+    """A poster's path below the renditions folder: another content has another name, so it never changes.
+
+    >>> poster_name(12034, "0123456789abcdef0123")
+    '12/12034-0123456789abcdef.webp'
+    """
+    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}.webp"
 
 
 def _clip(row: Sequence[Any]) -> Clip:
     (
         clip_id, key, camera, state, started, ended, source, duration, size, mtime,
-        media, playable, reason, error, poster, revision, ingested, missing,
+        media, playable, reason, error, poster, digest, revision, ingested, missing,
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
@@ -511,7 +558,7 @@ def _clip(row: Sequence[Any]) -> Clip:
         playable=None if playable is None else Playable(playable),
         playable_reason=reason,
         error=error,
-        poster=poster,
+        poster=poster if shows(poster, digest) else None,
         revision=revision,
         ingested_at=moment(ingested),
         missing_since=None if missing is None else moment(missing),
