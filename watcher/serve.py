@@ -66,6 +66,8 @@ def up(unit: Unit) -> NoReturn:
         "WATCHER_CONSOLE": str(_console()),
         "WATCHER_READY": f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else _bracketed(host)}:{port}/watcher/",  # noqa: S104
         "PYTHONUNBUFFERED": "1",
+        # One heap for all threads: each further one of glibc's keeps what its thread once needed.
+        "MALLOC_ARENA_MAX": "1",
     }
     if log:
         environment["WATCHER_INGEST_LOG"] = str(log / "ingest.log")

@@ -11,7 +11,7 @@ from tests.running import running, wait_for
 
 def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     """MB by part, after some clips were adopted, listed and given posters."""
-    totals: dict[str, list[float]] = {"nginx": [], "uWSGI, 4 workers": [], "ingester": [], "the whole unit": []}
+    totals: dict[str, list[float]] = {"nginx": [], "uWSGI, 2 × 4 threads": [], "ingester": [], "the whole unit": []}
     for number in range(min(rounds, 3)):
         with running(folder / str(number)) as unit:
             for clip in range(10):
@@ -28,7 +28,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
             for pid, command in unit.family().items():
                 part = "nginx" if "nginx" in command[:12] else "ingester"
                 if "pyuwsgi" in command:
-                    part = "uWSGI, 4 workers"
+                    part = "uWSGI, 2 × 4 threads"
                 text = Path(f"/proc/{pid}/smaps_rollup").read_text()
                 size = next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
                 parts[part] += size

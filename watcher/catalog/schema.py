@@ -52,12 +52,8 @@ clips = sa.Table(
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
     sa.Index("ix_clips_content", "digest", "inode"),
-    sa.Index(
-        "ix_clips_render_due",
-        "started_ms",
-        sqlite_where=sa.text("render_due = 1"),
-        postgresql_where=sa.text("render_due = 1"),
-    ),
+    # Partial on PostgreSQL too, as its migration says; saying so here would load that dialect into every process.
+    sa.Index("ix_clips_render_due", "started_ms", sqlite_where=sa.text("render_due = 1")),
     sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
 )
 

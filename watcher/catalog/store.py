@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from watcher.catalog.schema import WRITE, cameras, clips, counters, facts
 from watcher.clip import (
@@ -93,9 +93,8 @@ class Catalog:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._insert: Callable[[sa.Table], Any] = (
-            postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        )
+        # Importing the other engine's dialect would cost each process 2 MB.
+        self._insert: Callable[[sa.Table], Any] = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
 
     # — questions —
 

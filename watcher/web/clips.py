@@ -39,7 +39,7 @@ def index() -> Response:
         following = wire.page_link("clips.index", args, after=wire.cursor(page.clips[-1]))
     if page.more_before and page.clips:
         previous = wire.page_link("clips.index", args, before=wire.cursor(page.clips[0]))
-    body = {"clips": [wire.clip_body(clip) for clip in page.clips], "next": following, "prev": previous}
+    body = {"clips": wire.clip_bodies(page.clips), "next": following, "prev": previous}
     response = wire.json_response(body)
     links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
     if links:

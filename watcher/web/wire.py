@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -97,7 +98,7 @@ def utc(moment: datetime) -> str:
     >>> utc(EPOCH)
     '1970-01-01T00:00:00.000Z'
     """
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def moment(text: str, parameter: str) -> datetime:
@@ -171,30 +172,40 @@ def page_link(endpoint: str, args: MultiDict[str, str], **changes: str) -> str:
 
 def clip_body(clip: Clip) -> dict[str, Any]:
     """A clip as the contract shows it."""
-    base, poster = state().base, poster_path(clip)
-    missing = {} if clip.missing_since is None else {"missing_since": utc(clip.missing_since)}
-    return {
-        "id": clip.id,
-        "key": clip.key,
-        "camera": clip.camera,
-        "state": clip.state,
-        "started_at": utc(clip.started_at),
-        "ended_at": utc(clip.ended_at),
-        "local_time": clip.started_at.astimezone(state().zone).isoformat(timespec="milliseconds"),
-        "time_source": clip.time_source,
-        "duration_seconds": clip.duration_seconds,
-        "size_bytes": clip.fingerprint.size_bytes,
-        "media": clip.media,
-        "playable": clip.playable or ("no" if clip.state is ClipState.BROKEN else "maybe"),
-        "playable_reason": clip.playable_reason,
-        "error": clip.error,
-        "url": base + clip_path(clip),
-        "poster_url": poster and base + poster,
-        "sprite": None,
-        "labels": [],
-        "held": False,
-        "revision": clip.revision,
-        "ingested_at": utc(clip.ingested_at),
-        **missing,
-        "links": {"self": base + url_for("clips.show", clip_id=clip.id)},
-    }
+    return clip_bodies([clip])[0]
+
+
+def clip_bodies(clips: Sequence[Clip]) -> list[dict[str, Any]]:
+    """Clips as the contract shows them; what all of them share is worked out once."""
+    base, zone = state().base, state().zone
+    clips_at, renditions = base + url_for("clips.index"), f"{base}{request.script_root}/renditions/"
+    bodies = []
+    for clip in clips:
+        body = {
+            "id": clip.id,
+            "key": clip.key,
+            "camera": clip.camera,
+            "state": clip.state,
+            "started_at": utc(clip.started_at),
+            "ended_at": utc(clip.ended_at),
+            "local_time": clip.started_at.astimezone(zone).isoformat(timespec="milliseconds"),
+            "time_source": clip.time_source,
+            "duration_seconds": clip.duration_seconds,
+            "size_bytes": clip.fingerprint.size_bytes,
+            "media": clip.media,
+            "playable": clip.playable or ("no" if clip.state is ClipState.BROKEN else "maybe"),
+            "playable_reason": clip.playable_reason,
+            "error": clip.error,
+            "url": base + clip_path(clip),
+            "poster_url": clip.poster and renditions + clip.poster,
+            "sprite": None,
+            "labels": [],
+            "held": False,
+            "revision": clip.revision,
+            "ingested_at": utc(clip.ingested_at),
+            "links": {"self": f"{clips_at}/{clip.id}"},
+        }
+        if clip.missing_since is not None:
+            body["missing_since"] = utc(clip.missing_since)
+        bodies.append(body)
+    return bodies
