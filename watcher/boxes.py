@@ -346,11 +346,12 @@ def _shown_ticks(track: Track) -> int:
     for number, (ticks, shift) in enumerate(zip(_unrolled(track.durations), _unrolled(track.shifts), strict=False)):
         first = min(first, decoded + shift) if number else shift
         decoded += ticks
+    # The last picture shown need not be the last one stored; how long it stays is the muxer's best guess.
+    stays = track.durations[-1][1]
     end, decoded = 0, track.ticks
-    backwards = zip(_unrolled(track.durations[::-1]), _unrolled(track.shifts[::-1]), strict=False)
-    for ticks, shift in backwards:
-        end = max(end, decoded + shift)
+    for ticks, shift in zip(_unrolled(track.durations[::-1]), _unrolled(track.shifts[::-1]), strict=False):
         decoded -= ticks
+        end = max(end, decoded + shift + stays)
     return max(0, end - first)
 
 

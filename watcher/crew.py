@@ -9,7 +9,7 @@ from collections import deque
 
 import msgspec
 
-from watcher.catalog.store import Unrendered, poster_name
+from watcher.catalog.rows import Unrendered, poster_name
 from watcher.clip import MediaInfo
 from watcher.errors import RenderError
 from watcher.naming import printable

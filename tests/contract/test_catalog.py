@@ -13,8 +13,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
+from watcher.catalog.rows import poster_name
 from watcher.catalog.schema import HEAD, clips, metadata, revision
-from watcher.catalog.store import poster_name
 from watcher.clip import ClipFilter, ClipState, Fingerprint, Playable, Position, TimeSource, milliseconds
 from watcher.errors import CatalogError, ClipNotFoundError
 

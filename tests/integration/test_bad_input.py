@@ -32,6 +32,13 @@ def transport_stream() -> bytes:
     return b"".join(b"\x47" + clips.noise(187) for _ in range(40))
 
 
+def zero_index(samples: Path) -> bytes:
+    """The last blocks were reserved, and the power went before they were written."""
+    data = (samples / "plain.mp4").read_bytes()
+    start = next(at for kind, at, _ in clips.boxes(data) if kind == b"moov")
+    return data[: start + 8] + bytes(len(data) - start - 8)
+
+
 BAD = {
     "cut-plain": (lambda s: cut(s, "plain.mp4", 0.7), "cut off"),
     "cut-faststart": (lambda s: cut(s, "faststart.mp4", 0.7), "cut off"),
@@ -48,7 +55,7 @@ BAD = {
     "avi": (lambda s: b"RIFF\x00\x10\x00\x00AVI LIST" + clips.noise(900), "not an MP4: AVI"),
     "noise": (lambda s: clips.noise(70_000), "not an MP4"),
     "encrypted": (encrypted, "encrypted"),
-    "zero-tail": (lambda s: (s / "plain.mp4").read_bytes()[:-900] + bytes(900), "damaged"),
+    "zero-index": (zero_index, "its index is damaged"),
 }
 
 

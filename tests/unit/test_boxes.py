@@ -12,6 +12,7 @@ from pathlib import Path
 
 import av
 import pytest
+from PIL import Image
 
 from tests import clips
 from watcher.boxes import Movie, read_movie
@@ -93,7 +94,8 @@ def test_quicktime_sound(tmp_path: Path, audio: str, codec: str, string: str) ->
     assert info.audio.sample_rate in {8000, 44100}
 
 
-def test_variable_rate_lasts_as_long_as_its_samples(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shade", [0, 7, 31, 77, 120])
+def test_variable_rate_lasts_as_long_as_its_samples(tmp_path: Path, shade: int) -> None:
     """Pictures a second apart, then ten a second: the sum of their durations, whatever a header says."""
     path = tmp_path / "vfr.mp4"
     with av.open(str(path), "w") as out:
@@ -101,7 +103,7 @@ def test_variable_rate_lasts_as_long_as_its_samples(tmp_path: Path) -> None:
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
         pts = 0
         for number in range(20):
-            frame = av.VideoFrame(64, 64, "yuv420p")
+            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 64), (number * 12, (number * shade) % 255, 90)))
             frame.pts = pts
             pts += 10 if number < 10 else 1
             out.mux(stream.encode(frame))

@@ -9,11 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.rows import (
+    CATALOG_ID,
+    CLIP,
+    COUNTER,
+    FULL,
+    KNOWN,
+    LENGTH_LIMIT_MS,
+    SET_POSTER,
+    UPDATE,
+    Known,
+    Namesake,
+    Probed,
+    Sums,
+    Unrendered,
+    same,
+    shows,
+    signed,
+    to_clip,
+    to_values,
+)
 from watcher.catalog.schema import WRITE, cameras, clips, counters, facts
 from watcher.clip import (
     LISTED_STATES,
@@ -21,71 +40,17 @@ from watcher.clip import (
     Clip,
     ClipFilter,
     ClipState,
-    Fingerprint,
     Page,
     Playable,
     Position,
-    TimeSource,
     milliseconds,
     moment,
 )
 from watcher.errors import ClipNotFoundError
 
 SCAN_PAGE = 2000  # rows that a scan holds at a time
-POSTER_DIGITS = 16  # of the content id, in a poster's name
 IN_LIMIT = 1000  # values that one statement compares with; SQLite allows 32,766 variables
-LENGTH_LIMIT_MS = 7 * 86400 * 1000  # a header that claims more is not believed for the end time
 _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
-
-
-class Probed(msgspec.Struct, frozen=True, kw_only=True):
-    """A settled file as ingest saw it, ready to be catalogued."""
-
-    key: str
-    camera: str
-    state: ClipState  # new, ready or broken
-    started_at: datetime
-    time_source: TimeSource
-    duration_seconds: float | None
-    fingerprint: Fingerprint
-    inode: int
-    digest: str
-    media: str | None  # MediaInfo as JSON
-    playable: Playable | None
-    playable_reason: str | None
-    error: str | None
-    moved_from: int | None = None  # id of the clip whose file this is, under its new name
-
-
-class Known(NamedTuple):
-    """What a scan needs of a catalogued clip."""
-
-    key: str
-    size_bytes: int
-    mtime_ns: int
-    inode: int
-    state: str
-    id: int
-
-
-class Namesake(NamedTuple):
-    """A catalogued clip with the content of a file found under another key."""
-
-    id: int
-    key: str
-    digest: str
-    inode: int
-    state: str
-
-
-class Unrendered(NamedTuple):
-    """A clip that waits for its poster, or, when `new`, for its probe."""
-
-    id: int
-    key: str
-    digest: str
-    state: str
-    media: str | None  # MediaInfo as JSON
 
 
 class Catalog:
@@ -105,8 +70,8 @@ class Catalog:
     def by_key(self, key: str) -> Clip | None:
         """One clip by its key, or None."""
         with self.engine.connect() as connection:
-            row = connection.execute(_CLIP.where(clips.c.key == key)).first()
-        return _clip(row) if row else None
+            row = connection.execute(CLIP.where(clips.c.key == key)).first()
+        return to_clip(row) if row else None
 
     def find(
         self,
@@ -132,7 +97,7 @@ class Catalog:
                 other = self._ordered(connection, wanted, not descending, position, 1, inclusive=True)
                 behind = connection.execute(other).first() is not None
         more = len(rows) > limit
-        found = [_clip(row) for row in rows[:limit]]
+        found = [to_clip(row) for row in rows[:limit]]
         if backwards:
             return Page(found[::-1], more_after=behind, more_before=more)
         return Page(found, more_after=more, more_before=behind)
@@ -185,12 +150,12 @@ class Catalog:
     def revision(self) -> int:
         """The newest revision given."""
         with self.engine.connect() as connection:
-            return int(connection.execute(_COUNTER, {"counter": "revision"}).scalar_one())
+            return int(connection.execute(COUNTER, {"counter": "revision"}).scalar_one())
 
     def catalog_id(self) -> str | None:
         """The id that ties the catalog to its video root; None before the first ingester has run."""
         with self.engine.connect() as connection:
-            return connection.execute(_CATALOG_ID).scalar()
+            return connection.execute(CATALOG_ID).scalar()
 
     # — questions of the ingester —
 
@@ -201,7 +166,7 @@ class Catalog:
         """
         after = prefix
         while True:
-            select = _KNOWN.where(clips.c.key > after).order_by(clips.c.key).limit(SCAN_PAGE)
+            select = KNOWN.where(clips.c.key > after).order_by(clips.c.key).limit(SCAN_PAGE)
             if prefix:  # "0" is the byte after "/"
                 select = select.where(clips.c.key < prefix[:-1] + "0")
             with self.engine.connect() as connection:
@@ -216,7 +181,7 @@ class Catalog:
         found: dict[str, Known] = {}
         with self.engine.connect() as connection:
             for start in range(0, len(keys), IN_LIMIT):
-                some = _KNOWN.where(clips.c.key.in_(keys[start : start + IN_LIMIT]))
+                some = KNOWN.where(clips.c.key.in_(keys[start : start + IN_LIMIT]))
                 found.update((row[0], Known(*row)) for row in connection.execute(some))
         return found
 
@@ -224,7 +189,7 @@ class Catalog:
         """Clips with the same content (digest) as some files: of the same inode, missing ones, some others."""
         select = sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.inode, clips.c.state)
         same_file = select.where(
-            sa.tuple_(clips.c.digest, clips.c.inode).in_([(d, _signed(i)) for d, i in contents])
+            sa.tuple_(clips.c.digest, clips.c.inode).in_([(d, signed(i)) for d, i in contents])
         )
         alike = select.where(clips.c.digest.in_([d for d, _ in contents])).limit(1000)
         missing = alike.where(clips.c.state == "missing")
@@ -252,7 +217,7 @@ class Catalog:
         with self.write() as connection:
             fresh = self._insert(facts).values(name="catalog_id", value=new).on_conflict_do_nothing()
             connection.execute(fresh)
-            return str(connection.execute(_CATALOG_ID).scalar_one())
+            return str(connection.execute(CATALOG_ID).scalar_one())
 
     def put(self, batch: Sequence[Probed], *, now: datetime) -> int:
         """Catalog some files; the same ones again change nothing. Returns how many rows changed.
@@ -265,21 +230,21 @@ class Catalog:
             keys = [probed.key for probed in batch]
             ids = [probed.moved_from for probed in batch if probed.moved_from is not None]
             # The second condition costs a full scan if it stands beside the first one: two queries.
-            before = {row.key: row for row in connection.execute(_FULL.where(clips.c.key.in_(keys)))}
-            movers = {row.id: row for row in connection.execute(_FULL.where(clips.c.id.in_(ids)))} if ids else {}
-            sums = _Sums()
+            before = {row.key: row for row in connection.execute(FULL.where(clips.c.key.in_(keys)))}
+            movers = {row.id: row for row in connection.execute(FULL.where(clips.c.id.in_(ids)))} if ids else {}
+            sums = Sums()
             fresh: list[dict[str, Any]] = []
             longest = changed = 0
             for probed in batch:
                 revision += 1
-                values = _values(probed, revision)
+                values = to_values(probed, revision)
                 longest = max(longest, values["ended_ms"] - values["started_ms"])
                 old = before.get(probed.key)
                 if old is None and probed.moved_from is not None:
                     old = movers.pop(probed.moved_from, None)
                 if old is None:
                     fresh.append(values | {"ingested_ms": milliseconds(now)})
-                elif old.key == probed.key and old.state == probed.state and _same(old, values):
+                elif old.key == probed.key and old.state == probed.state and same(old, values):
                     continue
                 else:
                     if old.digest == probed.digest and old.state != "broken" and probed.state == ClipState.NEW:
@@ -292,7 +257,7 @@ class Catalog:
                     if old.digest == probed.digest:
                         values["poster_error"] = old.poster_error
                         values["render_due"] &= not shows(old.poster, old.digest) and old.poster_error is None
-                    connection.execute(_UPDATE, values | {"row": old.id})
+                    connection.execute(UPDATE, values | {"row": old.id})
                     sums.take(old)
                 changed += 1
                 sums.give(values)
@@ -308,8 +273,8 @@ class Catalog:
         """Note that the files of some clips are gone; all that is known of them stays. Returns how many were."""
         with self.write() as connection:
             revision = self._revisions(connection, len(keys))
-            gone = list(connection.execute(_FULL.where(clips.c.key.in_(keys), clips.c.state.in_(_PRESENT))))
-            sums = _Sums()
+            gone = list(connection.execute(FULL.where(clips.c.key.in_(keys), clips.c.state.in_(_PRESENT))))
+            sums = Sums()
             for row in gone:
                 revision += 1
                 sums.take(row)
@@ -345,7 +310,7 @@ class Catalog:
                     unneeded.append(old.poster)
                 values.append({"row": clip_id, "poster": poster, "revision": revision})
             if values:
-                connection.execute(_SET_POSTER, values)
+                connection.execute(SET_POSTER, values)
         return unneeded
 
     def set_no_poster(self, clip_id: int, digest: str, error: str) -> bool:
@@ -393,10 +358,10 @@ class Catalog:
 
     def _one(self, condition: sa.ColumnElement[bool], absence: str) -> Clip:
         with self.engine.connect() as connection:
-            row = connection.execute(_CLIP.where(condition)).first()
+            row = connection.execute(CLIP.where(condition)).first()
         if row is None:
             raise ClipNotFoundError(absence)
-        return _clip(row)
+        return to_clip(row)
 
     def _revisions(self, connection: sa.Connection, count: int) -> int:
         """Reserve `count` revisions and return the one before the first."""
@@ -407,7 +372,7 @@ class Catalog:
     def _amend(self, clip_id: int, digest: str, values: dict[str, Any]) -> bool:
         with self.write() as connection:
             revision = self._revisions(connection, 1) + 1
-            old = connection.execute(_FULL.where(clips.c.id == clip_id, clips.c.digest == digest)).first()
+            old = connection.execute(FULL.where(clips.c.id == clip_id, clips.c.digest == digest)).first()
             if old is None:
                 return False
             if old.state not in _PRESENT:  # gone meanwhile: what was learnt stays, but it is not listed
@@ -415,7 +380,7 @@ class Catalog:
             if values.get("duration_ms"):
                 values["ended_ms"] = old.started_ms + min(values["duration_ms"], LENGTH_LIMIT_MS)
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=revision))
-            sums = _Sums()
+            sums = Sums()
             sums.take(old)
             sums.give({**old._mapping, **values})
             sums.write(connection, self._insert)
@@ -445,7 +410,7 @@ class Catalog:
         parts = []
         for camera in dict.fromkeys(wanted.cameras) or [None]:
             for state in states:
-                part = _CLIP.where(clips.c.listed == 1 if state is None else clips.c.state == state, *conditions)
+                part = CLIP.where(clips.c.listed == 1 if state is None else clips.c.state == state, *conditions)
                 if camera is not None:
                     part = part.where(clips.c.camera == camera)
                 parts.append(part.order_by(*order).limit(limit))
@@ -476,153 +441,7 @@ class Catalog:
         if wanted.from_at is not None:
             start = milliseconds(wanted.from_at)
             # Overlap asks for the end, which no index orders; but none that starts earlier than this can reach it.
-            longest = connection.execute(_COUNTER, {"counter": "longest_ms"}).scalar_one()
+            longest = connection.execute(COUNTER, {"counter": "longest_ms"}).scalar_one()
             conditions.append(clips.c.started_ms >= start - longest)
             conditions.append(sa.or_(clips.c.ended_ms > start, clips.c.started_ms >= start))
         return conditions
-
-
-_CLIP = sa.select(
-    clips.c.id,
-    clips.c.key,
-    clips.c.camera,
-    clips.c.state,
-    clips.c.started_ms,
-    clips.c.ended_ms,
-    clips.c.time_source,
-    clips.c.duration_ms,
-    clips.c.size_bytes,
-    clips.c.mtime_ns,
-    clips.c.media,
-    clips.c.playable,
-    clips.c.playable_reason,
-    clips.c.error,
-    clips.c.poster,
-    clips.c.digest,
-    clips.c.revision,
-    clips.c.ingested_ms,
-    clips.c.missing_ms,
-)
-_FULL = sa.select(clips)
-_KNOWN = sa.select(
-    clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.inode, clips.c.state, clips.c.id
-).where(clips.c.state != "retired")
-_CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
-_COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
-_UPDATE = (
-    sa.update(clips)
-    .where(clips.c.id == sa.bindparam("row"))
-    .values(
-        {column.name: sa.bindparam(column.name) for column in clips.c if column.name not in {"id", "ingested_ms"}}
-    )
-)
-_SET_POSTER = (
-    sa.update(clips)
-    .where(clips.c.id == sa.bindparam("row"))
-    .values(poster=sa.bindparam("poster"), revision=sa.bindparam("revision"), poster_error=None, render_due=0)
-)
-_COMPARED = ("camera", "started_ms", "ended_ms", "size_bytes", "mtime_ns", "inode", "digest", "error")
-
-
-def shows(poster: str | None, digest: str) -> bool:
-    """Whether a poster is of this content: its name says so."""
-    return poster is not None and f"-{digest[:POSTER_DIGITS]}." in poster
-
-
-def poster_name(clip_id: int, digest: str) -> str:
-    """A poster's path below the renditions folder: another content has another name, so it never changes.
-
-    >>> poster_name(12034, "0123456789abcdef0123")
-    '12/12034-0123456789abcdef.webp'
-    """
-    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}.webp"
-
-
-def _clip(row: Sequence[Any]) -> Clip:
-    (
-        clip_id, key, camera, state, started, ended, source, duration, size, mtime,
-        media, playable, reason, error, poster, digest, revision, ingested, missing,
-    ) = row  # fmt: skip
-    return Clip(
-        id=clip_id,
-        key=key,
-        camera=camera,
-        state=ClipState(state),
-        started_at=moment(started),
-        ended_at=moment(ended),
-        time_source=TimeSource(source),
-        duration_seconds=None if duration is None else duration / 1000,
-        fingerprint=Fingerprint(size, mtime),
-        media=None if media is None else msgspec.Raw(media.encode()),
-        playable=None if playable is None else Playable(playable),
-        playable_reason=reason,
-        error=error,
-        poster=poster if shows(poster, digest) else None,
-        revision=revision,
-        ingested_at=moment(ingested),
-        missing_since=None if missing is None else moment(missing),
-    )
-
-
-def _values(probed: Probed, revision: int) -> dict[str, Any]:
-    started = milliseconds(probed.started_at)
-    duration = None if probed.duration_seconds is None else round(probed.duration_seconds * 1000)
-    return {
-        "key": probed.key,
-        "camera": probed.camera,
-        "state": probed.state.value,
-        "listed": 1 if probed.state in LISTED_STATES else 0,
-        "started_ms": started,
-        "ended_ms": started + min(duration or 0, LENGTH_LIMIT_MS),
-        "time_source": probed.time_source.value,
-        "duration_ms": duration,
-        "size_bytes": probed.fingerprint.size_bytes,
-        "mtime_ns": probed.fingerprint.mtime_ns,
-        "inode": _signed(probed.inode),
-        "digest": probed.digest,
-        "media": probed.media,
-        "playable": probed.playable,
-        "playable_reason": probed.playable_reason,
-        "error": probed.error,
-        "poster": None,
-        "poster_error": None,
-        "render_due": int(probed.state in {ClipState.NEW, ClipState.READY}),
-        "revision": revision,
-        "missing_ms": None,
-    }
-
-
-def _same(old: Any, values: dict[str, Any]) -> bool:
-    return all(getattr(old, name) == values[name] for name in _COMPARED)
-
-
-def _signed(inode: int) -> int:
-    """An inode number as the signed 64-bit integer that both engines store."""
-    return inode - (1 << 64) if inode >= 1 << 63 else inode
-
-
-class _Sums:
-    """What a transaction changes in the kept sums, by camera."""
-
-    def __init__(self) -> None:
-        self._changes: dict[str, list[int]] = {}
-
-    def take(self, row: Any) -> None:
-        self._add(row._mapping, -1)
-
-    def give(self, values: Any) -> None:
-        self._add(values, 1)
-
-    def _add(self, values: Any, sign: int) -> None:
-        if values["listed"]:
-            change = self._changes.setdefault(values["camera"], [0, 0, 0])
-            for index, amount in enumerate((1, values["size_bytes"], values["duration_ms"] or 0)):
-                change[index] += sign * amount
-
-    def write(self, connection: sa.Connection, insert: Callable[[sa.Table], Any]) -> None:
-        for camera, (count, size, duration) in sorted(self._changes.items()):
-            if (count, size, duration) == (0, 0, 0):
-                continue
-            row = insert(cameras).values(camera=camera, clips=count, size_bytes=size, duration_ms=duration)
-            added = {name: cameras.c[name] + row.excluded[name] for name in ("clips", "size_bytes", "duration_ms")}
-            connection.execute(row.on_conflict_do_update(index_elements=["camera"], set_=added))

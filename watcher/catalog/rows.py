@@ -1,0 +1,227 @@
+"""Rows and values: the statements' columns, what is put and what comes out, and the sums that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from watcher.catalog.schema import cameras, clips, counters, facts
+from watcher.clip import (
+    LISTED_STATES,
+    Clip,
+    ClipState,
+    Fingerprint,
+    Playable,
+    TimeSource,
+    milliseconds,
+    moment,
+)
+
+POSTER_DIGITS = 16  # of the content id, in a poster's name
+LENGTH_LIMIT_MS = 7 * 86400 * 1000  # a header that claims more is not believed for the end time
+
+
+class Probed(msgspec.Struct, frozen=True, kw_only=True):
+    """A settled file as ingest saw it, ready to be catalogued."""
+
+    key: str
+    camera: str
+    state: ClipState  # new, ready or broken
+    started_at: datetime
+    time_source: TimeSource
+    duration_seconds: float | None
+    fingerprint: Fingerprint
+    inode: int
+    digest: str
+    media: str | None  # MediaInfo as JSON
+    playable: Playable | None
+    playable_reason: str | None
+    error: str | None
+    moved_from: int | None = None  # id of the clip whose file this is, under its new name
+
+
+class Known(NamedTuple):
+    """What a scan needs of a catalogued clip."""
+
+    key: str
+    size_bytes: int
+    mtime_ns: int
+    inode: int
+    state: str
+    id: int
+
+
+class Namesake(NamedTuple):
+    """A catalogued clip with the content of a file found under another key."""
+
+    id: int
+    key: str
+    digest: str
+    inode: int
+    state: str
+
+
+class Unrendered(NamedTuple):
+    """A clip that waits for its poster, or, when `new`, for its probe."""
+
+    id: int
+    key: str
+    digest: str
+    state: str
+    media: str | None  # MediaInfo as JSON
+
+
+CLIP = sa.select(
+    clips.c.id,
+    clips.c.key,
+    clips.c.camera,
+    clips.c.state,
+    clips.c.started_ms,
+    clips.c.ended_ms,
+    clips.c.time_source,
+    clips.c.duration_ms,
+    clips.c.size_bytes,
+    clips.c.mtime_ns,
+    clips.c.media,
+    clips.c.playable,
+    clips.c.playable_reason,
+    clips.c.error,
+    clips.c.poster,
+    clips.c.digest,
+    clips.c.revision,
+    clips.c.ingested_ms,
+    clips.c.missing_ms,
+)
+FULL = sa.select(clips)
+KNOWN = sa.select(
+    clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.inode, clips.c.state, clips.c.id
+).where(clips.c.state != "retired")
+CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
+COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
+UPDATE = (
+    sa.update(clips)
+    .where(clips.c.id == sa.bindparam("row"))
+    .values(
+        {column.name: sa.bindparam(column.name) for column in clips.c if column.name not in {"id", "ingested_ms"}}
+    )
+)
+SET_POSTER = (
+    sa.update(clips)
+    .where(clips.c.id == sa.bindparam("row"))
+    .values(poster=sa.bindparam("poster"), revision=sa.bindparam("revision"), poster_error=None, render_due=0)
+)
+_COMPARED = ("camera", "started_ms", "ended_ms", "size_bytes", "mtime_ns", "inode", "digest", "error")
+
+
+def shows(poster: str | None, digest: str) -> bool:
+    """Whether a poster is of this content: its name says so."""
+    return poster is not None and f"-{digest[:POSTER_DIGITS]}." in poster
+
+
+def poster_name(clip_id: int, digest: str) -> str:
+    """A poster's path below the renditions folder: another content has another name, so it never changes.
+
+    >>> poster_name(12034, "0123456789abcdef0123")
+    '12/12034-0123456789abcdef.webp'
+    """
+    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}.webp"
+
+
+def to_clip(row: Sequence[Any]) -> Clip:
+    """A row of `CLIP` as a clip."""
+    (
+        clip_id, key, camera, state, started, ended, source, duration, size, mtime,
+        media, playable, reason, error, poster, digest, revision, ingested, missing,
+    ) = row  # fmt: skip
+    return Clip(
+        id=clip_id,
+        key=key,
+        camera=camera,
+        state=ClipState(state),
+        started_at=moment(started),
+        ended_at=moment(ended),
+        time_source=TimeSource(source),
+        duration_seconds=None if duration is None else duration / 1000,
+        fingerprint=Fingerprint(size, mtime),
+        media=None if media is None else msgspec.Raw(media.encode()),
+        playable=None if playable is None else Playable(playable),
+        playable_reason=reason,
+        error=error,
+        poster=poster if shows(poster, digest) else None,
+        revision=revision,
+        ingested_at=moment(ingested),
+        missing_since=None if missing is None else moment(missing),
+    )
+
+
+def to_values(probed: Probed, revision: int) -> dict[str, Any]:
+    """What a probed file puts into its row."""
+    started = milliseconds(probed.started_at)
+    duration = None if probed.duration_seconds is None else round(probed.duration_seconds * 1000)
+    return {
+        "key": probed.key,
+        "camera": probed.camera,
+        "state": probed.state.value,
+        "listed": 1 if probed.state in LISTED_STATES else 0,
+        "started_ms": started,
+        "ended_ms": started + min(duration or 0, LENGTH_LIMIT_MS),
+        "time_source": probed.time_source.value,
+        "duration_ms": duration,
+        "size_bytes": probed.fingerprint.size_bytes,
+        "mtime_ns": probed.fingerprint.mtime_ns,
+        "inode": signed(probed.inode),
+        "digest": probed.digest,
+        "media": probed.media,
+        "playable": probed.playable,
+        "playable_reason": probed.playable_reason,
+        "error": probed.error,
+        "poster": None,
+        "poster_error": None,
+        "render_due": int(probed.state in {ClipState.NEW, ClipState.READY}),
+        "revision": revision,
+        "missing_ms": None,
+    }
+
+
+def same(old: Any, values: dict[str, Any]) -> bool:
+    """Whether a row says already what a probed file would put into it."""
+    return all(getattr(old, name) == values[name] for name in _COMPARED)
+
+
+def signed(inode: int) -> int:
+    """An inode number as the signed 64-bit integer that both engines store."""
+    return inode - (1 << 64) if inode >= 1 << 63 else inode
+
+
+class Sums:
+    """What a transaction changes in the kept sums, by camera."""
+
+    def __init__(self) -> None:
+        self._changes: dict[str, list[int]] = {}
+
+    def take(self, row: Any) -> None:
+        """A row as it was no longer counts."""
+        self._add(row._mapping, -1)
+
+    def give(self, values: Any) -> None:
+        """A row with these values counts from now on."""
+        self._add(values, 1)
+
+    def _add(self, values: Any, sign: int) -> None:
+        if values["listed"]:
+            change = self._changes.setdefault(values["camera"], [0, 0, 0])
+            for index, amount in enumerate((1, values["size_bytes"], values["duration_ms"] or 0)):
+                change[index] += sign * amount
+
+    def write(self, connection: sa.Connection, insert: Callable[[sa.Table], Any]) -> None:
+        """Adjust the kept sums by what was taken and given."""
+        for camera, (count, size, duration) in sorted(self._changes.items()):
+            if (count, size, duration) == (0, 0, 0):
+                continue
+            row = insert(cameras).values(camera=camera, clips=count, size_bytes=size, duration_ms=duration)
+            added = {name: cameras.c[name] + row.excluded[name] for name in ("clips", "size_bytes", "duration_ms")}
+            connection.execute(row.on_conflict_do_update(index_elements=["camera"], set_=added))
