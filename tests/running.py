@@ -198,7 +198,7 @@ def running(folder: Path, **more: Any) -> Iterator[RunningUnit]:
         raise
     finally:
         if unit.process is not None and unit.process.poll() is None:
-            unit.stop()
+            unit.stop(signal.SIGKILL)  # twice as quick as asking, and nothing may stay then either
 
 
 def pretty(value: Any) -> str:

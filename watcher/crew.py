@@ -21,7 +21,7 @@ log = logging.getLogger("watcher.ingester")
 
 IDLE_SECONDS = 5.0  # after which a worker gives its memory back
 AWAY_SECONDS = 60.0  # before a picture is tried again of a clip whose file was not there
-RETRY_SECONDS = 10.0  # after a fault of our own
+RETRY_SECONDS = 3.0  # after a fault of our own
 BATCH = 32  # clips asked of the catalog at once
 NOTE_SECONDS = 0.1  # for which finished posters may wait to be noted together, while there is more to do
 

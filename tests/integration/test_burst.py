@@ -156,6 +156,7 @@ def test_a_minute_of_slow_writing_lists_nothing_early(
     assert unit.wait_clip("slow.mp4", seconds=1)["duration_seconds"] == pytest.approx(20, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["marker removed", "another marker", "root emptied", "root unmounted"])
 def test_nothing_is_lost_when_the_root_is_not_what_it_was(
     start_unit: Callable[..., RunningUnit], samples: Path, how: str

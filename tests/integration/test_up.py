@@ -182,6 +182,7 @@ def test_bad_settings_are_refused_with_the_nearest_name(tmp_path: Path) -> None:
     assert "did you mean 'settle_seconds'" in refused(unit)
 
 
+@pytest.mark.slow
 def test_it_starts_again_and_again(tmp_path: Path) -> None:
     """No start depends on a race: readiness follows, and nothing of it is left after its end."""
     unit = RunningUnit(tmp_path)
