@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from watcher import config
-from watcher.errors import WatcherError
+from watcher.errors import StartError, WatcherError
 
 if TYPE_CHECKING:  # each command imports only what it needs
     from watcher.wiring import Services
@@ -98,7 +98,7 @@ def _demo(args: argparse.Namespace) -> None:
     from watcher.serve import Unit, up  # noqa: PLC0415
 
     print(f"Sample cameras write into {args.data / 'video'}; Ctrl-C ends the demo and keeps the clips.", flush=True)
-    cameras = '"$WATCHER_PYTHON" -m watcher demo --cameras-only --data "$WATCHER_DATA"'
+    cameras = '"$WATCHER_PYTHON" -P -m watcher demo --cameras-only --data "$WATCHER_DATA"'
     log = None if args.log == "-" else Path(args.log or args.data / "log")
     up(Unit(args.data, args.listen, log, daemons=(cameras,)))
 
@@ -125,15 +125,14 @@ def _scan(args: argparse.Namespace) -> int:
     from watcher.repair import scan  # noqa: PLC0415
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    return scan(
-        _services(args.data), accept_missing=args.accept_missing, accept_root=args.accept_root, out=sys.stdout
-    )
+    services = _services(args.data, existing=True)
+    return scan(services, accept_missing=args.accept_missing, accept_root=args.accept_root, out=sys.stdout)
 
 
 def _check(args: argparse.Namespace) -> int:
     from watcher.repair import check  # noqa: PLC0415
 
-    return check(_services(args.data), list_ignored=args.ignored, out=sys.stdout)
+    return check(_services(args.data, existing=True), list_ignored=args.ignored, out=sys.stdout)
 
 
 def _config(_args: argparse.Namespace) -> int:
@@ -145,11 +144,14 @@ def _config(_args: argparse.Namespace) -> int:
     return 0
 
 
-def _services(data: Path) -> Services:
+def _services(data: Path, *, existing: bool = False) -> Services:
+    """Services on a data folder, which is made unless it has to be there already."""
     from watcher.catalog import migrate  # noqa: PLC0415
     from watcher.wiring import open_services  # noqa: PLC0415
 
     services = open_services(config.load().settings, data)
+    if existing and not services.places.video.is_dir():
+        raise StartError(f"{services.places.video} is not there")
     services.places.make()
     migrate(services.catalog.engine)
     return services

@@ -135,7 +135,8 @@ class CameraSummary(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     duration_seconds: float
     first_started_at: datetime | None
-    last_ended_at: datetime | None
+    last_started_at: datetime | None
+    silent_since: datetime | None  # when its last clip ended
 
 
 def milliseconds(moment: datetime) -> int:

@@ -20,7 +20,7 @@ import msgspec
 from watcher.clip import MediaInfo
 from watcher.errors import RenderError
 
-WORKER = (sys.executable, "-m", "watcher.render_worker")
+WORKER = (sys.executable, "-P", "-m", "watcher.render_worker")
 
 
 class WorkerError(Exception):

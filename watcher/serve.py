@@ -80,18 +80,19 @@ def up(unit: Unit) -> NoReturn:
         os.dup2(app_log, 1)
         os.dup2(app_log, 2)
     os.chdir(places.run)
+    # -P: nothing is imported from the working folder, which is run/.
     # Shell variables, not values: paths may hold spaces and commas, which would end an option here.
-    tether = 'exec "$WATCHER_PYTHON" -m watcher.tether "$WATCHER_RUN"'
+    tether = 'exec "$WATCHER_PYTHON" -P -m watcher.tether "$WATCHER_RUN"'
     daemons = [
         f'{tether} nginx "$WATCHER_NGINX" -e "$WATCHER_NGINX_LOG" -p "$WATCHER_RUN" -c "$WATCHER_RUN/nginx.conf"',
-        f'{tether} ingester "$WATCHER_PYTHON" -m watcher ingest --data "$WATCHER_DATA" --announce',
+        f'{tether} ingester "$WATCHER_PYTHON" -P -m watcher ingest --data "$WATCHER_DATA" --announce',
         *(f"{tether} extra{number} {command}" for number, command in enumerate(unit.daemons)),
     ]
     arguments = ["uwsgi", "--ini", str(config.ETC / "uwsgi.ini")]
     for daemon in daemons:
         arguments += ["--attach-daemon2", f"cmd={daemon},stopsignal=15,max_throttle=1"]
     os.execve(  # noqa: S606 - a list, no shell
-        sys.executable, [sys.executable, "-c", "import pyuwsgi; pyuwsgi.run()", *arguments[1:]], environment
+        sys.executable, [sys.executable, "-P", "-c", "import pyuwsgi; pyuwsgi.run()", *arguments[1:]], environment
     )
 
 

@@ -25,6 +25,7 @@ from watcher.settle import Writer
 MARKER = ".watcher"
 _MARKER_TEXT = "This folder is the video root of watcher catalog {}\n"
 DIGEST_SPAN = 8 << 10  # bytes read at either end of a file for its digest
+# Beside these, every `fuse.…`: sshfs, rclone and s3fs are remote, and of mergerfs a branch may be written directly.
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "virtiofs", "vboxsf"}
 )
@@ -244,4 +245,4 @@ def file_system(path: Path, mounts: str = "/proc/self/mounts") -> str | None:
 def on_network(path: Path) -> bool:
     """Whether a path lies on a file system whose other writers this kernel does not see."""
     kind = file_system(path)
-    return kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse.ssh"))
+    return kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse."))

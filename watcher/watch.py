@@ -14,7 +14,7 @@ import logging
 import os
 import queue
 import signal
-import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,12 +98,12 @@ class Ingester:
         self._watch = Watch(self._root, self._hints)
         self._native = False
         self._catalog_id = ""
-        self._stopping = threading.Event()
+        self._stopping = False
         self._crew = Crew(services)
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """End the loop soon; safe in a signal handler."""
-        self._stopping.set()
+        """End the loop soon; safe in a signal handler, since neither line takes a lock."""
+        self._stopping = True
         self._hints.put(Hint("stop"))
 
     def run(self) -> None:
@@ -117,7 +117,7 @@ class Ingester:
             self._crew.start()
             log.info("watching %s (%s)", self._root.folder, "native" if self._native else "by polling")
             try:
-                while not self._stopping.is_set():
+                while not self._stopping:
                     self._turn()
             finally:
                 self._flush()
@@ -145,7 +145,7 @@ class Ingester:
             self._scan = self._folder_scan = None
             self._problems["ingest"] = "the catalog could not be written; trying again"
             self._next_scan = self._clock.monotonic() + 5
-            self._stopping.wait(1)
+            time.sleep(TURN_SECONDS)
 
     def _read_hints(self) -> None:
         """Take what is queued; wait for the next hint only when there is nothing else to do."""
@@ -236,7 +236,6 @@ class Ingester:
                 )
         else:
             log.debug("%d clips catalogued", changed)
-        self._problems.pop("ingest", None)
 
     def _mark_gone(self, keys: list[str]) -> None:
         """Mark clips missing whose files are gone, unless that would be too many, or the root is not ours."""
@@ -322,6 +321,7 @@ class Ingester:
 
     def _end_scan(self, scan: Scanning) -> None:
         self._problems.pop("missing", None)
+        self._problem("ingest", None)  # what had to be written was written, or this scan would not have ended
         self._mark_gone(scan.gone)
         now = self._clock.monotonic()
         seconds = now - scan.started

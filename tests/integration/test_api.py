@@ -150,7 +150,8 @@ def test_cameras(unit: RunningUnit, shelf: list[dict]) -> None:
         assert camera["size_bytes"] == sum(c["size_bytes"] for c in of_it)
         assert camera["duration_seconds"] == sum(c["duration_seconds"] or 0 for c in of_it)
         assert camera["first_started_at"] == of_it[0]["started_at"]
-        assert camera["last_ended_at"] == of_it[-1]["ended_at"]
+        assert camera["last_started_at"] == of_it[-1]["started_at"]
+        assert camera["silent_since"] == of_it[-1]["ended_at"]
 
 
 def test_by_key(unit: RunningUnit, shelf: list[dict]) -> None:

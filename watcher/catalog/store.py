@@ -111,7 +111,12 @@ class Catalog:
             return sa.select(column).where(of_camera).order_by(order).limit(1).scalar_subquery()
 
         select = (
-            sa.select(cameras, edge(clips.c.started_ms, last=False), edge(clips.c.ended_ms, last=True))
+            sa.select(
+                cameras,
+                edge(clips.c.started_ms, last=False),
+                edge(clips.c.started_ms, last=True),
+                edge(clips.c.ended_ms, last=True),
+            )
             .where(cameras.c.clips > 0)
             .order_by(cameras.c.camera)
         )
@@ -123,9 +128,10 @@ class Catalog:
                     size_bytes=size,
                     duration_seconds=duration / 1000,
                     first_started_at=None if first is None else moment(first),
-                    last_ended_at=None if last is None else moment(last),
+                    last_started_at=None if last is None else moment(last),
+                    silent_since=None if ended is None else moment(ended),
                 )
-                for camera, count, size, duration, first, last in connection.execute(select)
+                for camera, count, size, duration, first, last, ended in connection.execute(select)
             ]
 
     def listed_count(self) -> int:

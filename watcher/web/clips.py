@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 from watcher.clip import LISTED_STATES, ClipFilter, ClipState, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError
 from watcher.web import wire
-from watcher.web.state import catalog, state
+from watcher.web.state import catalog
 
 bp = Blueprint("clips", __name__)
 
@@ -68,7 +68,6 @@ def show_by_key(key: str) -> Response:
 def cameras() -> Response:
     """Every camera with what there is of it."""
     only(request.args, set())
-    now = state().services.clock.now()
     body = [
         {
             "camera": camera.camera,
@@ -76,9 +75,8 @@ def cameras() -> Response:
             "size_bytes": camera.size_bytes,
             "duration_seconds": camera.duration_seconds,
             "first_started_at": camera.first_started_at and wire.utc(camera.first_started_at),
-            "last_ended_at": camera.last_ended_at and wire.utc(camera.last_ended_at),
-            "silent_seconds": camera.last_ended_at
-            and max(0.0, round((now - camera.last_ended_at).total_seconds(), 3)),
+            "last_started_at": camera.last_started_at and wire.utc(camera.last_started_at),
+            "silent_since": camera.silent_since and wire.utc(camera.silent_since),
         }
         for camera in catalog().camera_summaries()
     ]

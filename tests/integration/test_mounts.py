@@ -1,0 +1,73 @@
+"""A disk that is full, and one that is unmounted: real small file systems, where this user may mount."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import clips
+from tests.running import RunningUnit, running, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Iterator[None]:
+    """A file system of its own; skips where mounting is not allowed."""
+    folder.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+@contextlib.contextmanager
+def with_twenty(folder: Path, samples: Path) -> Iterator[RunningUnit]:
+    """A unit that knows twenty clips."""
+    with running(folder) as unit:
+        for number in range(20):
+            (unit.video / f"{number}.mp4").write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
+        wait_for(lambda: len(unit.clips()) == 20, what="20 clips")
+        yield unit
+
+
+def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path, samples: Path) -> None:
+    """The catalog cannot grow: readyz says so, and when there is room again every clip is adopted."""
+    folder = tmp_path / "unit"
+    with mounted(folder / "data", "90m"), with_twenty(folder, samples) as unit:
+        filler = unit.data / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(100_000))
+        for number in range(1000):  # links take no room
+            os.link(unit.video / "1.mp4", unit.video / f"link{number}.mp4")
+        assert "disk" in wait_for(unit.problems, what="the problem")
+        wait_for(lambda: "disk is full" in unit.logged(), what="the log to say so")
+        filler.unlink()
+        wait_for(lambda: len(unit.clips()) == 1020, what="every clip")
+        wait_for(lambda: unit.problems() == {}, what="a service without problems")
+        assert unit.run("check").returncode == 0
+
+
+def test_an_unmounted_video_root_marks_nothing_missing(tmp_path: Path, samples: Path) -> None:
+    """The empty mount point is not the collection: every clip stays ready, and readyz and the log say what is wrong."""
+    folder = tmp_path / "unit"
+    with mounted(folder / "data" / "video", "50m"), with_twenty(folder, samples) as unit:
+        subprocess.run(["umount", "-l", str(unit.video)], check=True)
+        assert "marker" in wait_for(unit.problems, what="the problem")
+        assert "is its disk mounted?" in unit.logged()
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            assert len(unit.clips(state="ready")) == 20
+            time.sleep(0.2)
+        assert unit.run("scan").returncode == 1
+        assert unit.clips(state="missing") == []
