@@ -61,7 +61,7 @@ def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path, samples: Path) -> 
 def test_an_unmounted_video_root_marks_nothing_missing(tmp_path: Path, samples: Path) -> None:
     """The empty mount point is not the collection: every clip stays ready, and readyz and the log say what is wrong."""
     folder = tmp_path / "unit"
-    with mounted(folder / "data" / "video", "50m"), with_twenty(folder, samples) as unit:
+    with mounted(folder / "data" / "video", "200m"), with_twenty(folder, samples) as unit:
         subprocess.run(["umount", "-l", str(unit.video)], check=True)
         assert "marker" in wait_for(unit.problems, what="the problem")
         assert "is its disk mounted?" in unit.logged()
