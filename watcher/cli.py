@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import logging
 import os
 import socket
@@ -161,10 +162,10 @@ def _logging() -> TextIO:
     """Log to the file that `watcher up` names, and to the terminal; returns the terminal."""
     shown = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     console: TextIO = sys.stdout
-    if number := os.environ.get("WATCHER_CONSOLE"):
-        # uWSGI closes every other descriptor of its daemons, so we open our parent's.
+    if number := os.environ.get("WATCHER_CONSOLE"):  # see serve.up
         with contextlib.suppress(OSError):
-            console = open(f"/proc/{os.getppid()}/fd/{number}", "a", encoding="utf-8", buffering=1)  # noqa: SIM115, PTH123
+            if fcntl.fcntl(int(number), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
+                console = os.fdopen(os.dup(int(number)), "w", encoding="utf-8", buffering=1)
     handlers: list[logging.Handler] = [logging.StreamHandler(console)]
     handlers[0].setFormatter(shown)
     if path := os.environ.get("WATCHER_INGEST_LOG"):

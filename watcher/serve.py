@@ -63,7 +63,7 @@ def up(unit: Unit) -> NoReturn:
         "WATCHER_PYTHON": sys.executable,
         "WATCHER_NGINX": nginx,
         "WATCHER_NGINX_LOG": str(log / "nginx.log") if log else "stderr",
-        "WATCHER_CONSOLE": str(_console()),
+        "WATCHER_CONSOLE": "0",
         "WATCHER_READY": f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else _bracketed(host)}:{port}/watcher/",  # noqa: S104
         "PYTHONUNBUFFERED": "1",
         # One heap for all threads: each further one of glibc's keeps what its thread once needed.
@@ -75,6 +75,9 @@ def up(unit: Unit) -> NoReturn:
         environment["WATCHER_CONFIG"] = str(Path(config_file).resolve())
     _test_nginx(nginx, places, environment)
     os.set_inheritable(lock, True)
+    # uWSGI closes every descriptor of its daemons but the first three, and its own log takes two of those: the
+    # terminal goes where standard input was, for the ingester to say there when the service is ready.
+    os.dup2(1, 0)
     if log:
         app_log = os.open(log / "app.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(app_log, 1)
@@ -88,7 +91,7 @@ def up(unit: Unit) -> NoReturn:
         f'{tether} ingester "$WATCHER_PYTHON" -P -m watcher ingest --data "$WATCHER_DATA" --announce',
         *(f"{tether} extra{number} {command}" for number, command in enumerate(unit.daemons)),
     ]
-    arguments = ["uwsgi", "--ini", str(config.ETC / "uwsgi.ini")]
+    arguments = ["uwsgi", "--ini", str(config.ETC / "uwsgi.ini"), "--honour-stdin", "--daemons-honour-stdin"]
     for daemon in daemons:
         arguments += ["--attach-daemon2", f"cmd={daemon},stopsignal=15,max_throttle=1"]
     os.execve(  # noqa: S606 - a list, no shell
@@ -234,10 +237,3 @@ def _test_nginx(nginx: str, places: Places, environment: dict[str, str]) -> None
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _console() -> int:
-    """Standard output under another number: the ingester says there when the service is ready."""
-    console = os.dup(1)
-    os.set_inheritable(console, True)
-    return console

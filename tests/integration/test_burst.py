@@ -287,24 +287,3 @@ def test_a_full_or_locked_catalog_does_not_end_the_ingester(
     unit.wait_clip("during.mp4", state="ready")
     wait_for(lambda: unit.problems() == {}, what="a service without problems")
     assert ingester(unit) == pid
-
-
-@pytest.mark.slow
-def test_the_memory_of_a_scan_does_not_grow_with_the_files(
-    start_unit: Callable[..., RunningUnit], tmp_path: Path
-) -> None:
-    """Three times as many files, and the ingester's peak is the same, within what SQLite's cache still fills."""
-    unit = start_unit(settings=NO_POSTERS)
-    peaks = []
-    for total in (20_000, 60_000):
-        for number in range(0 if total == 20_000 else 20_000, total):
-            path = unit.video / f"d{number // 500}" / f"{number}.mp4"
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(number.to_bytes(8, "big") + bytes([number % 251]) * 40)
-        wait_for(lambda n=total: len(in_catalog(unit)) == n, seconds=120, what=f"{total} clips")
-        unit.stop()
-        unit.start()
-        wait_for(lambda n=total: f"scanned {n} files" in unit.logged(), seconds=60, what="the scan")
-        status = Path(f"/proc/{ingester(unit)}/status").read_text()
-        peaks.append(int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]))
-    assert peaks[1] - peaks[0] < 5_000, peaks  # kB
