@@ -14,7 +14,7 @@ from watcher.clip import MediaInfo
 from watcher.errors import RenderError
 from watcher.naming import printable
 from watcher.probe import playable
-from watcher.render import Worker
+from watcher.render import Worker, WorkerError
 from watcher.wiring import Services
 
 log = logging.getLogger("watcher.ingester")
@@ -80,10 +80,14 @@ class Crew:
                 if job is None:
                     return
                 self._render(worker, job)
-            except Exception:
+            except Exception as reason:
                 if self._stopping:
                     return
-                log.exception("a poster could not be made or noted; trying again in a while")
+                again = "%s: trying again in a while"
+                if isinstance(reason, WorkerError):
+                    log.error(again, reason)
+                else:
+                    log.exception(again, "a poster could not be made or noted")
                 with self._wake:
                     self._wake.wait(RETRY_SECONDS)
                     self._work = True

@@ -182,6 +182,25 @@ def test_new_clips_appear_by_themselves(watched: Watched, unit: RunningUnit, she
     wait_for(lambda: len(unit.clips(camera="porch", **{"from": "2026-11-22T00:00:00Z"})) == 0, what="their end")
 
 
+def test_a_flood_of_new_clips_leaves_no_gap(
+    watched: Watched, start_unit: Callable[..., RunningUnit], samples: Path
+) -> None:
+    """Forty at once are more than one answer to the page's question: it shows all of them all the same."""
+    unit = watched.unit = start_unit()
+    data = (samples / "plain.mp4").read_bytes()
+    (unit.video / "first.mp4").write_bytes(data)
+    unit.wait_clip("first.mp4")
+    page = watched.open("/watcher/")
+    expect(page.locator(".card")).to_have_count(1)
+    outside = unit.data / "flood"
+    outside.mkdir()
+    for number in range(40):
+        (outside / f"20261121_1{number // 10}{number % 10}000.mp4").write_bytes(clips.stamp(data, number))
+    outside.rename(unit.video / "flood")
+    expect(page.locator(".card")).to_have_count(41, timeout=10000)
+    page.close()  # before its watcher ends
+
+
 def test_it_says_when_the_server_is_gone(watched: Watched, shelf: list[dict]) -> None:
     """And stops saying so when it is back."""
     page = watched.open("/watcher/")

@@ -91,6 +91,15 @@ function undisturbed() {
 }
 
 function take(clips) {
+  const known = (clip) => arrived.has(clip.id) || days.querySelector(`[data-id="${clip.id}"]`);
+  if (days.children.length && clips.length > 1 && !clips.some(known)) {
+    // More came at once than one answer holds: the page itself knows them all.
+    if (undisturbed()) return location.reload();
+    pill.textContent = "▲ Many new clips";
+    pill.dataset.reload = "yes";
+    pill.hidden = false;
+    return;
+  }
   for (const clip of clips) {
     const card = days.querySelector(`[data-id="${clip.id}"]`);
     if (!card) arrived.set(clip.id, clip);
@@ -125,6 +134,10 @@ async function ask() {
   timer = setTimeout(ask, pause * (0.9 + Math.random() * 0.2));
 }
 
-pill.addEventListener("click", () => { showArrived(); scrollTo({ top: 0 }); });
+pill.addEventListener("click", () => {
+  if (pill.dataset.reload) location.reload();
+  showArrived();
+  scrollTo({ top: 0 });
+});
 document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
 timer = setTimeout(ask, PAUSE);
