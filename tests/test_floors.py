@@ -33,7 +33,7 @@ HOMES = {
     "flask": {"web"},
     "werkzeug": {"web"},
     "jinja2": {"web"},
-    "sqlalchemy": {"catalog", "web"},  # web: the health check's one statement, and the error it answers
+    "sqlalchemy": {"catalog", "web"},  # web: the one error of it that is answered
     "alembic": {"catalog"},
     "watchdog": {"observe"},
     "av": {"render_worker", "demo"},

@@ -58,7 +58,6 @@ class Pending:
 class Scanning:
     """A comparison under way; advanced slice by slice."""
 
-    prefix: str
     findings: Iterator[Finding]
     started: float
     files: int = 0
@@ -280,7 +279,7 @@ class Ingester:
             if due_prefix is not None:
                 del self._folders[due_prefix]
                 findings = reconcile(self._root, self._catalog, _debug_ignored, due_prefix)
-                self._folder_scan = Scanning(due_prefix, findings, now)
+                self._folder_scan = Scanning(findings, now)
         if self._folder_scan is not None:
             if self._advance(self._folder_scan, now):
                 scan, self._folder_scan = self._folder_scan, None
@@ -289,7 +288,7 @@ class Ingester:
         if self._scan is None:
             if now < self._next_scan:
                 return
-            self._scan = Scanning("", reconcile(self._root, self._catalog, _debug_ignored), now)
+            self._scan = Scanning(reconcile(self._root, self._catalog, _debug_ignored), now)
         if self._advance(self._scan, now):
             scan, self._scan = self._scan, None
             self._end_scan(scan)

@@ -153,11 +153,6 @@ class Catalog:
         with self.engine.connect() as connection:
             return int(connection.execute(sa.select(sa.func.count()).where(gone)).scalar_one())
 
-    def revision(self) -> int:
-        """The newest revision given."""
-        with self.engine.connect() as connection:
-            return int(connection.execute(COUNTER, {"counter": "revision"}).scalar_one())
-
     def catalog_id(self) -> str | None:
         """The id that ties the catalog to its video root; None before the first ingester has run."""
         with self.engine.connect() as connection:

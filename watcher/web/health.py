@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 
-import sqlalchemy as sa
 from flask import Blueprint, Response
 
 from watcher import status
+from watcher.catalog import check_schema
+from watcher.errors import CatalogError
 from watcher.web import wire
 from watcher.web.state import catalog, state
 
@@ -49,10 +50,9 @@ def readyz() -> Response:
 
 def _catalog() -> str:
     try:
-        with catalog().engine.connect() as connection:
-            connection.execute(sa.text("SELECT 1 FROM counters"))
-    except sa.exc.SQLAlchemyError:
-        return "it cannot be read"
+        check_schema(catalog().engine)
+    except CatalogError:
+        return "it cannot be read, or is of another version"
     return "ok"
 
 
