@@ -29,10 +29,13 @@ class Difference(enum.Enum):
 
 
 class Finding(NamedTuple):
-    """One key about which disk and catalog differ; None as the difference: they agree."""
+    """One key about which disk and catalog differ; without a difference they agree, about whichever key."""
 
     key: str
     difference: Difference | None
+
+
+_AGREE = Finding("", None)  # one for all: a scan is mostly of these
 
 
 def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "") -> Iterator[Finding]:
@@ -48,7 +51,7 @@ def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "
         key = entry[0]
         # Plain indexes below: this loop runs once per file of the collection.
         while row is not None and row[0] < key:
-            if row[4] != "missing" and not (blind is not None and row[0].startswith(blind)):
+            if row[3] != "missing" and not (blind is not None and row[0].startswith(blind)):
                 yield Finding(row[0], Difference.GONE)
             row = next(known, None)
         if isinstance(entry, Blind):
@@ -56,15 +59,15 @@ def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "
         elif row is None or row[0] != key:
             yield Finding(key, Difference.NEW)
         else:
-            if row[4] == "missing":
+            if row[3] == "missing":
                 yield Finding(key, Difference.RETURNED)
             elif row[1] != entry[1] or row[2] != entry[2]:
                 yield Finding(key, Difference.CHANGED)
             else:
-                yield Finding(key, None)
+                yield _AGREE
             row = next(known, None)
     while row is not None:
-        if row[4] != "missing" and not (blind is not None and row[0].startswith(blind)):
+        if row[3] != "missing" and not (blind is not None and row[0].startswith(blind)):
             yield Finding(row[0], Difference.GONE)
         row = next(known, None)
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from watcher.clip import Fingerprint
 from watcher.errors import StartError
-from watcher.naming import Ignoring, unusable
+from watcher.naming import KEY_LIMIT, Ignoring, unusable
 from watcher.settle import Writer
 
 MARKER = ".watcher"
@@ -113,50 +113,55 @@ class VideoRoot:
         """
         if not self._is_below(prefix):
             return
-        folder_rule, file_rule = self.ignoring.folder, self.ignoring.file
         stack: list[Iterator[tuple[str, os.DirEntry[str] | None]]] = [iter([(prefix, None)])]
         while stack:
-            try:
-                name, entry = next(stack[-1])
-            except StopIteration:
-                stack.pop()
-                continue
-            if entry is not None and not name.endswith("/"):
+            for name, entry in stack[-1]:  # goes on where it was left for a folder
+                if entry is not None:
+                    try:
+                        found = entry.stat(follow_symlinks=False)
+                    except FileNotFoundError:
+                        continue
+                    except OSError as reason:
+                        yield Blind(name, reason.strerror or "unreadable")
+                        continue
+                    yield Look(name, found.st_size, found.st_mtime_ns, found.st_ino)
+                    continue
                 try:
-                    found = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
+                    stack.append(iter(self._level(name, report)))
+                except (FileNotFoundError, NotADirectoryError):
                     continue
                 except OSError as reason:
+                    report(name, f"cannot be read: {reason.strerror}")
                     yield Blind(name, reason.strerror or "unreadable")
                     continue
-                yield Look(name, found.st_size, found.st_mtime_ns, found.st_ino)
-                continue
-            try:
-                with os.scandir(f"{self._base}/{name}") as listing:
-                    entries = list(listing)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as reason:
-                report(name, f"cannot be read: {reason.strerror}")
-                yield Blind(name, reason.strerror or "unreadable")
-                continue
-            level: list[tuple[str, os.DirEntry[str] | None]] = []
-            for child in entries:
-                if child.is_dir(follow_symlinks=False):
-                    key, why = f"{name}{child.name}/", folder_rule(child.name)
-                elif child.is_file(follow_symlinks=False):
-                    key, why = f"{name}{child.name}", file_rule(child.name)
+                break
+            else:
+                stack.pop()
+
+    def _level(self, prefix: str, report: Report) -> list[tuple[str, os.DirEntry[str] | None]]:
+        """What is to be looked at in a folder, in the order of keys: files with their entry, folders without."""
+        accepts, plain = self.ignoring.accepts, prefix.isascii() and len(prefix) < KEY_LIMIT - 300
+        level: list[tuple[str, os.DirEntry[str] | None]] = []
+        with os.scandir(f"{self._base}/{prefix}") as listing:
+            for child in listing:
+                name = child.name
+                if child.is_file(follow_symlinks=False):
+                    if plain and prefix and accepts(name) and name.isascii():
+                        level.append((prefix + name, child))  # nearly all of them
+                        continue
+                    key, why = prefix + name, self.ignoring.file(name)
+                elif child.is_dir(follow_symlinks=False):
+                    key, why = f"{prefix}{name}/", self.ignoring.folder(name)
                 else:
-                    key = f"{name}{child.name}"
-                    why = "a symbolic link" if child.is_symlink() else "not a regular file"
-                why = why or (None if key.isascii() and len(key) < 900 and key[:8] != "watcher/" else unusable(key))
-                if why is None:
-                    level.append((key, child))
-                else:
+                    key, why = prefix + name, "a symbolic link" if child.is_symlink() else "not a regular file"
+                why = why or unusable(key)
+                if why is not None:
                     report(key, why)
-            # A folder's keys all begin with its name and a slash, so that is what it is sorted by.
-            level.sort(key=_first)
-            stack.append(iter(level))
+                else:
+                    level.append((key, None if key.endswith("/") else child))
+        # A folder's keys all begin with its name and a slash, so that is what it is sorted by.
+        level.sort(key=_first)
+        return level
 
     def _is_below(self, prefix: str) -> bool:
         """Whether a folder is reached through real folders only, none of them ignored."""

@@ -79,5 +79,7 @@ def test_presets_are_unique_and_compile() -> None:
     ],
 )
 def test_ignored_names(key: str, ignored: bool) -> None:
-    """What is passed over by its name."""
+    """What is passed over by its name, by the long way and by the short one."""
+    name = key.rpartition("/")[2]
+    assert (Ignoring().accepts(name) is None) == (Ignoring().file(name) is not None)
     assert (Ignoring().key(key) is not None) == ignored

@@ -50,9 +50,7 @@ class Known(NamedTuple):
     key: str
     size_bytes: int
     mtime_ns: int
-    inode: int
     state: str
-    id: int
 
 
 class Namesake(NamedTuple):
@@ -97,9 +95,9 @@ CLIP = sa.select(
     clips.c.missing_ms,
 )
 FULL = sa.select(clips)
-KNOWN = sa.select(
-    clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.inode, clips.c.state, clips.c.id
-).where(clips.c.state != "retired")
+KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.state).where(
+    clips.c.state != "retired"
+)
 CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 UPDATE = (
