@@ -23,7 +23,16 @@ IDLE_SECONDS = 5.0  # after which a worker gives its memory back
 AWAY_SECONDS = 60.0  # before a picture is tried again of a clip whose file was not there
 RETRY_SECONDS = 3.0  # after a fault of our own
 BATCH = 32  # clips asked of the catalog at once
-NOTE_SECONDS = 0.1  # for which finished posters may wait to be noted together, while there is more to do
+AHEAD = 2  # jobs that a worker is given before the first is answered
+NOTE_SECONDS = 0.5  # for which finished posters may wait to be noted together, while there is more to do
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A clip that a worker was asked about."""
+
+    job: Unrendered
+    attempt: int
+    poster: str | None = None
 
 
 class Crew:
@@ -74,13 +83,21 @@ class Crew:
     def _run(self) -> None:
         worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)
         self._workers.append(worker)
+        held: deque[Held] = deque()  # in the worker's hands, in its order
         while not self._stopping:
             try:
-                job = self._next(worker)
-                if job is None:
-                    return
-                self._render(worker, job)
+                while len(held) < AHEAD and (job := self._next()) is not None:
+                    self._hand(worker, job, held)
+                if held:
+                    self._finish(worker, held)
+                self._note(at_once=not held)
+                if not held:
+                    self._wait(worker)
             except Exception as reason:
+                worker.close()
+                with self._wake:
+                    self._taken.difference_update(one.job.id for one in held)
+                held.clear()
                 if self._stopping:
                     return
                 again = "%s: trying again in a while"
@@ -92,89 +109,108 @@ class Crew:
                     self._wake.wait(RETRY_SECONDS)
                     self._work = True
 
-    def _next(self, worker: Worker) -> Unrendered | None:
-        """The next clip, waiting for one; None when it is time to stop."""
-        while True:
-            with self._wake:
-                if self._stopping:
-                    return None
-                if not self._jobs and self._work:
-                    self._note()
-                    now = self._services.clock.monotonic()
-                    self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
-                    self._jobs.extend(self._catalog.unrendered(BATCH, exclude=[*self._taken, *self._away]))
-                    self._work = bool(self._jobs)
-                if self._jobs:
-                    job = self._jobs.popleft()
-                    self._taken.add(job.id)
-                    return job
-                self._note()
+    def _next(self) -> Unrendered | None:
+        """The next clip, None when there is none, or it is time to stop."""
+        with self._wake:
+            if self._stopping:
+                return None
+            if not self._jobs and self._work:
+                now = self._services.clock.monotonic()
+                self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
+                self._jobs.extend(self._catalog.unrendered(BATCH, exclude=[*self._taken, *self._away]))
+                self._work = bool(self._jobs)
+            if not self._jobs:
+                return None
+            job = self._jobs.popleft()
+            self._taken.add(job.id)
+            return job
+
+    def _wait(self, worker: Worker) -> None:
+        """Until there is something to do; a worker that has been idle for long enough is ended."""
+        with self._wake:
+            while not (self._stopping or self._work or self._jobs):
                 if not self._wake.wait(IDLE_SECONDS if worker.running else None):
                     worker.close()
 
-    def _note(self) -> None:
-        """Write what is done into the catalog; the caller holds the lock.
+    def _note(self, *, at_once: bool) -> None:
+        """Write what is done into the catalog, some of it together while there is more to do.
 
         1. the picture is on disk, 2. its row says so, 3. the older one goes. A crash after 1 makes it again.
         """
-        if not self._done:
-            return
-        done, self._done = self._done, []
-        self._taken.difference_update(clip_id for clip_id, _, _ in done)
-        self._noted_at = self._services.clock.monotonic()
-        for unneeded in self._catalog.set_posters(done):
-            with contextlib.suppress(OSError):
-                (self._services.places.renditions / unneeded).unlink()
-
-    def _render(self, worker: Worker, job: Unrendered) -> None:
-        poster = None
-        try:
-            for attempt in (1, 2):
-                try:
-                    poster = self._attempt(worker, job)
-                    return
-                except RenderError as reason:
-                    if self._stopping:
-                        return
-                    if reason.fatal and attempt == 1:
-                        continue  # once more, in a fresh process: the machine may have been out of memory
-                    self._failed(job, reason)
-                    return
+        with self._wake:
+            now = self._services.clock.monotonic()
+            if not self._done or not (at_once or now - self._noted_at > NOTE_SECONDS):
+                return
+            done, self._done = self._done, []
+            self._noted_at = now
+        try:  # without the lock: the other threads need not wait for the disk
+            unneeded = self._catalog.set_posters(done)
         finally:
             with self._wake:
-                if poster is None:
-                    self._taken.discard(job.id)
-                else:
-                    self._done.append((job.id, job.digest, poster))
-                    late = self._services.clock.monotonic() - self._noted_at > NOTE_SECONDS
-                    if late or not self._jobs:
-                        self._note()
+                self._taken.difference_update(clip_id for clip_id, _, _ in done)
+        for name in unneeded:
+            with contextlib.suppress(OSError):
+                (self._services.places.renditions / name).unlink()
 
-    def _attempt(self, worker: Worker, job: Unrendered) -> str | None:
-        """Make what is due; returns the poster's name, None where there is nothing to note of one."""
+    def _hand(self, worker: Worker, job: Unrendered, held: deque[Held], attempt: int = 1) -> None:
+        """Ask the worker for what is due."""
         path = self._services.root.path(job.key)
         if job.state == "new":
-            found = worker.probe(path)
-            verdict, reason = playable(found.media)
-            self._catalog.set_probe(
-                job.id,
-                job.digest,
-                media=msgspec.json.encode(found.media).decode(),
-                duration_seconds=found.duration_seconds,
-                playable=verdict,
-                playable_reason=reason,
-            )
-            log.info("%s is ready", printable(job.key))
-            self.wake()
-            return None
+            held.append(Held(job, attempt))
+            worker.ask_probe(path)
+            return
         media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
         if media is not None and media.video is None:
             self._catalog.set_no_poster(job.id, job.digest, "it has no picture")
-            return None
+            self._release(job)
+            return
         name = poster_name(job.id, job.digest)
+        held.append(Held(job, attempt, name))
         rotation = media.video.rotation if media and media.video else 0
-        worker.poster(path, self._services.places.renditions / name, rotation)
-        return name
+        worker.ask_poster(path, self._services.places.renditions / name, rotation)
+
+    def _finish(self, worker: Worker, held: deque[Held]) -> None:
+        """Wait for the worker's next answer and note what it says."""
+        try:
+            answer = worker.answer()
+        except RenderError as reason:
+            if self._stopping:
+                return
+            one = held.popleft()
+            if reason.fatal and one.attempt == 1:
+                # Once more, in a fresh process: the machine may have been out of memory.
+                self._hand(worker, one.job, held, attempt=2)
+                return
+            self._failed(one.job, reason)
+            self._release(one.job)
+            return
+        one = held[0]
+        if answer.media is not None:
+            self._probed(one.job, answer.media, answer.duration_seconds)
+            held.popleft()
+            self._release(one.job)
+            return
+        with self._wake:
+            held.popleft()
+            if one.poster is not None:
+                self._done.append((one.job.id, one.job.digest, one.poster))
+
+    def _release(self, job: Unrendered) -> None:
+        with self._wake:
+            self._taken.discard(job.id)
+
+    def _probed(self, job: Unrendered, media: MediaInfo, duration_seconds: float | None) -> None:
+        verdict, reason = playable(media)
+        self._catalog.set_probe(
+            job.id,
+            job.digest,
+            media=msgspec.json.encode(media).decode(),
+            duration_seconds=duration_seconds,
+            playable=verdict,
+            playable_reason=reason,
+        )
+        log.info("%s is ready", printable(job.key))
+        self.wake()
 
     def _failed(self, job: Unrendered, reason: RenderError) -> None:
         """A file that harms the decoder, or holds nothing it can show, is broken; one that moved is not."""

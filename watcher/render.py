@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,30 +28,62 @@ class WorkerError(Exception):
     """The worker itself failed, whatever the clip: nothing may be concluded about the clip."""
 
 
-class DecodedMedia(msgspec.Struct, frozen=True):
-    """What a decoder found in a file that is not ISO-BMFF."""
+class Answer(msgspec.Struct, frozen=True):
+    """What the process says of a job: for a probe what a decoder found, for a poster nothing, or what is wrong."""
 
-    media: MediaInfo
-    duration_seconds: float | None
+    media: MediaInfo | None = None
+    duration_seconds: float | None = None
+    error: str | None = None
+    fatal: bool = False
 
 
 class Worker:
-    """One worker process, started when there is a job and ended by `close`."""
+    """One worker process, started when there is a job and ended by `close`.
+
+    Jobs are answered in the order they were asked; a second one asked before the first is answered saves the
+    process from waiting for us between the two.
+    """
 
     def __init__(self, *, timeout_seconds: float, command: Sequence[str] | None = None) -> None:
         self._timeout = timeout_seconds
         self._command = list(command or WORKER)
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked: deque[bytes] = deque()  # and not answered
 
-    def poster(self, path: str, out: Path, rotation: int) -> None:
-        """Write a clip's first key frame as a WebP to `out`. Raises RenderError, or WorkerError."""
+    def ask_poster(self, path: str, out: Path, rotation: int) -> None:
+        """Ask for a clip's first key frame as a WebP in `out`."""
         if not out.parent.is_dir():
             out.parent.mkdir(parents=True, exist_ok=True)
         self._ask({"do": "poster", "path": path, "out": str(out), "rotation": rotation})
 
-    def probe(self, path: str) -> DecodedMedia:
-        """What is in a file that is not ISO-BMFF. Raises RenderError, or WorkerError."""
-        return msgspec.convert(self._ask({"do": "probe", "path": path}), DecodedMedia)
+    def ask_probe(self, path: str) -> None:
+        """Ask what is in a file that is not ISO-BMFF."""
+        self._ask({"do": "probe", "path": path})
+
+    def answer(self) -> Answer:
+        """Wait for the answer to the oldest job. Raises RenderError about it, or WorkerError about all of them.
+
+        A job that kills the process takes no other with it: what was asked after it is asked again.
+        """
+        process = self._process or self._start()
+        line = self._line(process)
+        if line is None:
+            self._end()
+            self._asked.popleft()
+            raise RenderError(f"the decoder did not finish within {self._timeout:g} s", fatal=True)
+        if not line:
+            status = process.wait()
+            self._end()
+            if status >= 0:  # it ended by itself, which is a fault of ours and not of the clip
+                self._asked.clear()
+                raise WorkerError(f"the render worker ended with status {status}")
+            self._asked.popleft()
+            raise RenderError(f"the decoder crashed on it ({signal.Signals(-status).name})", fatal=True)
+        self._asked.popleft()
+        answer = msgspec.json.decode(line, type=Answer)
+        if answer.error is not None:
+            raise RenderError(answer.error, fatal=answer.fatal)
+        return answer
 
     def kill(self) -> None:
         """End the process from another thread; the one that waits for its answer then closes it."""
@@ -58,7 +91,11 @@ class Worker:
             self._process.kill()
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the process, whatever it is doing, and forget what it was asked."""
+        self._asked.clear()
+        self._end()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return
@@ -74,28 +111,16 @@ class Worker:
         """Whether there is a process that holds memory."""
         return self._process is not None
 
-    def _ask(self, job: dict[str, Any]) -> Any:
-        process = self._process or self._start()
+    def _ask(self, job: dict[str, Any]) -> None:
+        self._asked.append(msgspec.json.encode(job) + b"\n")
+        if self._process is not None:
+            self._write(self._process, self._asked[-1])
+
+    def _write(self, process: subprocess.Popen[bytes], jobs: bytes) -> None:
         assert process.stdin is not None  # noqa: S101 - for the type checker: it was made with pipes
-        try:
-            process.stdin.write(msgspec.json.encode(job) + b"\n")
+        with contextlib.suppress(OSError):  # it died; the answer that does not come says how
+            process.stdin.write(jobs)
             process.stdin.flush()
-        except OSError:  # it died between two jobs; the answer that does not come says how
-            pass
-        line = self._line(process)
-        if line is None:
-            self.close()
-            raise RenderError(f"the decoder did not finish within {self._timeout:g} s", fatal=True)
-        if not line:
-            status = process.wait()
-            self.close()
-            if status >= 0:  # it ended by itself, which is a fault of ours and not of the clip
-                raise WorkerError(f"the render worker ended with status {status}")
-            raise RenderError(f"the decoder crashed on it ({signal.Signals(-status).name})", fatal=True)
-        answer = msgspec.json.decode(line)
-        if "error" in answer:
-            raise RenderError(answer["error"], fatal=bool(answer.get("fatal")))
-        return answer
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes | None:
         """The next line that the worker says; empty at its end, None when it takes too long."""
@@ -117,4 +142,5 @@ class Worker:
         if not self._line(process):
             self.close()
             raise WorkerError("the render worker does not start")
+        self._write(process, b"".join(self._asked))
         return process

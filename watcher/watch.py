@@ -24,6 +24,7 @@ from typing import IO
 
 from watcher import status
 from watcher.catalog import Probed
+from watcher.clip import Fingerprint
 from watcher.crew import Crew
 from watcher.errors import StartError
 from watcher.ingest import Waiting
@@ -41,6 +42,7 @@ TURN_SECONDS = 1.0  # at most, between two looks at the world
 FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
 PROBLEM_RESCAN_SECONDS = 10.0  # at least, while something waits for a person …
 PROBLEM_RESCAN_SHARE = 10  # … and so many times what a scan takes
+RECENT = 10_000  # clips whose later events are passed over; a folder moved in tells of each file more than once
 SCAN_TOLD_SECONDS = 10.0  # between two log lines of a long scan
 
 
@@ -86,6 +88,7 @@ class Ingester:
         self._folders: dict[str, float] = {}  # prefix → when to compare it with the catalog
         self._again: dict[str, float] = {}  # the same, a second time
         self._batch: list[Probed] = []
+        self._recent: dict[str, tuple[Fingerprint, int]] = {}  # fingerprint and inode of what was just catalogued
         self._scan: Scanning | None = None
         self._folder_scan: Scanning | None = None
         self._next_scan = 0.0
@@ -140,6 +143,7 @@ class Ingester:
             # in hand is on disk, so the scan that follows finds it again.
             log.exception("a turn failed; scanning again in a while")
             self._batch.clear()
+            self._recent.clear()
             self._gone.clear()
             self._scan = self._folder_scan = None
             self._problems["ingest"] = "the catalog could not be written; trying again"
@@ -198,6 +202,9 @@ class Ingester:
             pending = self._pending.get(key)
             if pending is None:
                 continue
+            if self._is_recent(key):
+                del self._pending[key]
+                continue
             seen = (pending.look, pending.quiet_since) if pending.look else None
             found = self._ingest.examine(key, seen=seen, closed=pending.closed)
             if isinstance(found, Waiting):
@@ -208,6 +215,16 @@ class Ingester:
                 self._gone[key] = None  # it may have been known, and may be back already: looked at again there
             else:
                 self._batch.append(found)
+
+    def _is_recent(self, key: str) -> bool:
+        """Whether a file is as it was just catalogued, so that this event tells nothing new."""
+        if (recent := self._recent.get(key)) is None:
+            return False
+        try:
+            look = self._root.look(key)
+        except OSError:
+            return False
+        return look is not None and (look.fingerprint, look.inode) == recent
 
     def _wait_more(self, key: str, pending: Pending, found: Waiting, now: float) -> None:
         if pending.look != found.look:
@@ -226,6 +243,9 @@ class Ingester:
             return
         batch, self._batch = self._batch, []
         changed = self._ingest.put(batch)
+        self._recent.update((probed.key, (probed.fingerprint, probed.inode)) for probed in batch)
+        while len(self._recent) > RECENT:
+            del self._recent[next(iter(self._recent))]
         if changed:
             self._crew.wake()
         if self._scan is None:
@@ -239,6 +259,8 @@ class Ingester:
     def _mark_gone(self, keys: list[str]) -> None:
         """Mark clips missing whose files are gone, unless that would be too many, or the root is not ours."""
         keys = [key for key in keys if self._is_gone(key)]
+        for key in keys:
+            self._recent.pop(key, None)
         if keys:
             keys = [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]
         if not keys:

@@ -6,6 +6,8 @@ import contextlib
 import io
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,14 +19,13 @@ from tests import clips
 from watcher import render_worker
 from watcher.catalog import migrate
 from watcher.config import Render, Settings
-from watcher.crew import Crew
 from watcher.demo import SCENES, write_clip
 from watcher.repair import scan
 from watcher.scan import reconcile
 from watcher.wiring import Services, bind_root, open_services
 
 CLIPS = 2000
-POSTERS = 600
+POSTERS = 1000
 WARM = 20
 FILES = 100_000
 
@@ -103,39 +104,36 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
 
 
 def _with_posters(folder: Path) -> float:
-    """Seconds from nothing to a catalog with every poster of the first clips, by the crew that the ingester has."""
-    others = folder / "others"
-    others.mkdir()
-    kept = sorted((folder / "video").rglob("*.mp4"), key=lambda path: int(path.stem))
-    for path in kept[POSTERS + WARM :]:
-        path.rename(others / path.name)
-    try:
-        with catalogued(folder) as services:
-            crew = Crew(services)
-            crew.start()
-            # The pool of the ceiling was warm; so is the crew, with some clips of its own.
-            first = [services.ingest.examine(str(path.relative_to(folder / "video"))) for path in kept[:WARM]]
-            services.ingest.put(first)
-            crew.wake()
-            _wait_rendered(services)
+    """Seconds from the arrival of a folder of clips to a catalog with every poster, by a running ingester."""
+    arriving = folder / "arriving"
+    shutil.rmtree(arriving, ignore_errors=True)
+    for path in sorted((folder / "video").rglob("*.mp4"), key=lambda path: int(path.stem))[:POSTERS]:
+        target = arriving / path.relative_to(folder / "video")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    data = folder / "data"
+    shutil.rmtree(data, ignore_errors=True)
+    with catalogued(data) as services:
+        # The pool of the ceiling was warm; so is the crew, with some clips of its own.
+        for number in range(WARM):
+            clips.make(data / "video" / f"{number}.mp4")
+        command = [sys.executable, "-m", "watcher", "ingest", "--data", str(data)]
+        ingester = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            _wait_rendered(services, WARM)
             began = time.perf_counter()
-            scan(services, accept_missing=False, accept_root=False, out=io.StringIO())
-            crew.wake()
-            _wait_rendered(services)
-            seconds = time.perf_counter() - began
-            crew.stop()
-            assert sum(1 for _ in services.places.renditions.rglob("*.webp")) == POSTERS + WARM
-            return seconds
-    finally:
-        for path in others.iterdir():
-            number = int(path.stem)
-            path.rename(folder / "video" / f"cam{number % 10}" / f"{number // 100}" / path.name)
-        others.rmdir()
+            arriving.rename(data / "video" / "arriving")
+            _wait_rendered(services, POSTERS + WARM)
+            return time.perf_counter() - began
+        finally:
+            ingester.terminate()
+            ingester.wait()
 
 
-def _wait_rendered(services: Services) -> None:
-    while services.catalog.unrendered(1):
-        time.sleep(0.02)
+def _wait_rendered(services: Services, count: int) -> None:
+    while services.catalog.listed_count() < count or services.catalog.unrendered(1):
+        time.sleep(0.1)
+    assert sum(1 for _ in services.places.renditions.rglob("*.webp")) == count
 
 
 def run_scan(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:

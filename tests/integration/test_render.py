@@ -95,7 +95,8 @@ def test_posters_stand_upright(tmp_path: Path, rotation: int) -> None:
     path = clips.make(tmp_path / "a.mp4")
     worker = render.Worker(timeout_seconds=30)
     try:
-        worker.poster(str(path), tmp_path / "a.webp", rotation)
+        worker.ask_poster(str(path), tmp_path / "a.webp", rotation)
+        worker.answer()
     finally:
         worker.close()
     with av.open(str(tmp_path / "a.webp")) as picture:
