@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from watcher import config, errors
-from watcher.cli import _parser
-from watcher.naming import IGNORED_NAMES
+from watcher.cli import _parser, main
+from watcher.ignoring import IGNORED_NAMES
 from watcher.web import create_app, wire
 from watcher.web.health import CHECKS
 from watcher.wiring import open_services
@@ -85,6 +85,30 @@ def test_links_lead_somewhere(document: Path) -> None:
     """To files that are there."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+def test_the_examples_of_names_are_what_the_command_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every path of guide/naming.md, run through `watcher names`."""
+    monkeypatch.setenv("WATCHER_SITE__TIMEZONE", "Europe/Berlin")
+    examples = re.findall(r"^    \$ watcher names '(.+)'\n((?:    .+\n)+)", text("guide/naming.md"), re.MULTILINE)
+    assert len(examples) > 25
+    for key, expected in examples:
+        with pytest.raises(SystemExit):
+            main(["names", "--data", "/nonexistent", key])
+        told = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  not")]
+        assert told == [line.removeprefix("    ") for line in expected.splitlines()], key
+
+
+def test_the_tables_of_the_guide_are_accepted(tmp_path: Path) -> None:
+    """As they stand there; and its own pattern reads its example."""
+    blocks = re.findall(r"(?:^    .*\n)+", text("guide/naming.md"), re.MULTILINE)
+    tables = "\n".join(block for block in blocks if "[[naming." in block)
+    path = tmp_path / "watcher.toml"
+    path.write_text(re.sub(r"^    ", "", tables, flags=re.MULTILINE))
+    settings = config.load({"WATCHER_CONFIG": str(path)}).settings
+    assert (len(settings.naming.presets), len(settings.naming.folders), len(settings.naming.cameras)) == (1, 1, 1)
 
 
 def test_make_targets_of_the_readme_exist() -> None:

@@ -10,13 +10,28 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "watcher"
 
 # Each module's floor; a module imports from lower floors, and from its left neighbours where that is allowed.
-GROUND = ["errors", "clock", "clip", "naming", "boxes", "codecs", "settle", "tether", "status"]
+GROUND = [
+    "errors",
+    "clock",
+    "clip",
+    "ignoring",
+    "instant",
+    "template",
+    "presets",
+    "naming",
+    "boxes",
+    "codecs",
+    "settle",
+    "tether",
+    "status",
+]
 SEAMS = ["storage", "catalog", "probe", "render", "render_worker"]
 VERBS = ["ingest", "scan"]
 DOORS = [
     "config",
     "wiring",
     "repair",
+    "names",
     "observe",
     "crew",
     "watch",
@@ -104,6 +119,6 @@ def test_every_module_has_a_floor() -> None:
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_modules_are_small(path: Path) -> None:
     """A module that outgrows its room is divided; those that are allowed more are named here."""
-    allowed = {"catalog/store.py": 460, "watch.py": 440, "boxes.py": 450}
+    allowed = {"watch.py": 450, "boxes.py": 450, "config.py": 310}
     lines = len(path.read_text().splitlines())
     assert lines <= allowed.get(str(path.relative_to(PACKAGE)), 300)

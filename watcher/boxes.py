@@ -199,9 +199,14 @@ def _judge(movie: Movie, size: int) -> None:
         raise BrokenClipError(f"cut off: {size:,} of more than {furthest:,} bytes are there")
 
 
+def begins_like_a_movie(head: bytes) -> bool:
+    """Whether the first eight bytes are those of ISO-BMFF or old QuickTime."""
+    return len(head) >= 8 and head[4:8] in _FIRST_BOXES
+
+
 def _sniff(head: bytes, size: int, read: Callable[[int], bytes]) -> None:
     """Return where the first bytes are ISO-BMFF; else raise with the name of what they are."""
-    if len(head) >= 8 and head[4:8] in _FIRST_BOXES:
+    if begins_like_a_movie(head):
         return
     if not any(head):
         if any(read(size // 2)) or any(read(max(0, size - (1 << 16)))):

@@ -72,9 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     command("migrate", _migrate, "bring the catalog to this version's schema")
     made = command("scan", _scan, "compare the catalog with the disk once, and repair it")
     made.add_argument("--accept-missing", action="store_true", help="mark any number of clips missing")
+    made.add_argument("--again", action="store_true", help="read every file again, also unchanged ones")
     made.add_argument("--accept-root", action="store_true", help="make this folder the catalog's video root")
     made = command("check", _check, "verify the invariants and explain every file; changes nothing")
     made.add_argument("--ignored", action="store_true", help="list each ignored file")
+    made = command("names", _names, "explain what names tell: camera, start, and which rule reads them")
+    made.add_argument("paths", nargs="+", metavar="PATH", help="a path below the video root")
+    made.add_argument("--why", action="store_true", help="say of each other rule why it does not match")
     command("config", _config, "print the settings in force and where each came from")
     return parser
 
@@ -127,13 +131,20 @@ def _scan(args: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     services = _services(args.data, existing=True)
-    return scan(services, accept_missing=args.accept_missing, accept_root=args.accept_root, out=sys.stdout)
+    accept = {"accept_missing": args.accept_missing, "accept_root": args.accept_root}
+    return scan(services, **accept, again=args.again, out=sys.stdout)
 
 
 def _check(args: argparse.Namespace) -> int:
     from watcher.repair import check  # noqa: PLC0415
 
     return check(_services(args.data, existing=True), list_ignored=args.ignored, out=sys.stdout)
+
+
+def _names(args: argparse.Namespace) -> int:
+    from watcher.names import names  # noqa: PLC0415
+
+    return names(config.load().settings, args.paths, video=args.data / "video", why=args.why, out=sys.stdout)
 
 
 def _config(_args: argparse.Namespace) -> int:

@@ -30,6 +30,15 @@ class TimeSource(StrEnum):
     CONTAINER = "container"
     MTIME = "mtime"
     UPLOAD = "upload"
+    CORRECTED = "corrected"  # a person said so
+
+
+class TimeQuality(StrEnum):
+    """How sure a clip's start is."""
+
+    SURE = "sure"  # what was read has one meaning
+    RESOLVED = "resolved"  # it had two, at a change of summer time, and the file's own time chose
+    GUESSED = "guessed"  # nothing chose between the two, or the start was not in the name at all
 
 
 class Playable(StrEnum):
@@ -85,7 +94,9 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     state: ClipState
     started_at: datetime
     ended_at: datetime
+    offset_seconds: int | None  # of the camera's clock, east of UTC; None for what older versions catalogued
     time_source: TimeSource
+    time_quality: TimeQuality
     duration_seconds: float | None
     fingerprint: Fingerprint
     media: msgspec.Raw | None  # a MediaInfo as JSON: lists pass it on without reading it

@@ -20,7 +20,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from watcher.errors import ConfigError
-from watcher.naming import CLIP_SUFFIXES, IGNORED_NAMES
+from watcher.ignoring import CLIP_SUFFIXES, IGNORED_NAMES
+from watcher.naming import Naming
+from watcher.presets import Camera, Folder, NamingError, Preset
 
 ETC = Path(__file__).resolve().parent.parent / "etc"
 
@@ -44,10 +46,21 @@ class Video(msgspec.Struct, frozen=True):
     watch: str = "auto"
     # Pause between two scans where events do not arrive.
     poll_seconds: float = 5.0
-    # Suffixes of clips; other files are ignored, and `watcher check` tells of them.
+    # Files with these are clips, broken ones if their bytes are something else; of others the bytes decide.
     suffixes: tuple[str, ...] = CLIP_SUFFIXES
     # Names of files and folders that are passed over; * stands for anything.
     ignore: tuple[str, ...] = IGNORED_NAMES
+
+
+class NamingTable(msgspec.Struct, frozen=True):
+    """How cameras name their files; guide/naming.md explains the three kinds of tables."""
+
+    # Your own ways of naming, tried before those that come with watcher.
+    presets: tuple[Preset, ...] = ()
+    # What holds for everything below a folder: preset, zone, camera, clock correction.
+    folders: tuple[Folder, ...] = ()
+    # What holds for one camera.
+    cameras: tuple[Camera, ...] = ()
 
 
 class CatalogTable(msgspec.Struct, frozen=True):
@@ -89,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     site: Site = Site()
     video: Video = Video()
+    naming: NamingTable = NamingTable()
     catalog: CatalogTable = CatalogTable()
     scan: Scan = Scan()
     render: Render = Render()
@@ -98,6 +112,10 @@ class Settings(msgspec.Struct, frozen=True):
     def zone(self) -> tzinfo:
         """The site's time zone."""
         return ZoneInfo(self.site.timezone or host_zone())
+
+    def name_reader(self) -> Naming:
+        """The presets and bindings in force. Raises NamingError."""
+        return Naming(self.zone, self.naming.presets, self.naming.folders, self.naming.cameras)
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -147,10 +165,18 @@ def load(environment: Mapping[str, str] | None = None) -> Loaded:
     except msgspec.ValidationError as reason:
         place = re.search(r"at `\$\.([\w.]+)", str(reason))
         where = place.group(1) if place else "settings"
+        if found := re.search(r"at `\$\.naming\.(\w+)\[(\d+)\]", str(reason)):
+            detail = str(reason).partition(" - at")[0]
+            raise _refusal(path, NamingError(found[1], int(found[2]), "", detail)) from reason
         raise ConfigError(
             f"{where} ({sources.get(where, 'settings')}): {str(reason).partition(' - at')[0]}"
         ) from reason
     _check(settings, sources)
+    try:
+        _check_zones(settings)
+        settings.name_reader()
+    except NamingError as reason:
+        raise _refusal(path, reason) from reason
     return Loaded(settings, sources)
 
 
@@ -181,6 +207,37 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
     ):
         if not least <= value <= most:
             refuse(name, f"must be between {least:g} and {most:g}")
+
+
+def _check_zones(settings: Settings) -> None:
+    folders: tuple[Folder | Camera, ...] = settings.naming.folders
+    for place, bindings in (("folders", folders), ("cameras", settings.naming.cameras)):
+        for number, binding in enumerate(bindings):
+            try:
+                ZoneInfo(binding.timezone or "UTC")
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+                detail = f"{binding.timezone!r} is no IANA zone, such as 'Europe/Berlin'"
+                raise NamingError(place, number, "timezone", detail) from None
+
+
+def _refusal(path: Path, reason: NamingError) -> ConfigError:
+    """The same refusal with the line of the settings file that it is about."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    header = re.compile(rf"\s*\[\[\s*naming\s*\.\s*{reason.place}\s*\]\]")
+    starts = [number for number, line in enumerate(lines) if header.match(line)]
+    where = f"naming.{reason.place}"
+    if reason.number < len(starts):
+        first = at = starts[reason.number]
+        for number in range(first + 1, len(lines)):
+            if lines[number].lstrip().startswith("["):
+                break
+            if reason.field and re.match(rf"\s*{reason.field}\s*=", lines[number]):
+                at = number
+        where = f"{path}, line {at + 1}"
+    return ConfigError(f"{where}: {reason}")
 
 
 def describe(loaded: Loaded) -> list[tuple[str, str, str]]:
@@ -239,6 +296,11 @@ def _from_text(text: str, kind: Any) -> Any:
         try:
             return kind(text)
         except ValueError:
+            return text
+    if get_args(kind) and isinstance(get_args(kind)[0], type(msgspec.Struct)):
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
             return text
     if get_args(kind):
         return [part.strip() for part in text.split(",") if part.strip()]

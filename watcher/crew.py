@@ -12,7 +12,7 @@ import msgspec
 from watcher.catalog.rows import Unrendered, poster_name
 from watcher.clip import MediaInfo
 from watcher.errors import RenderError
-from watcher.naming import printable
+from watcher.ignoring import printable
 from watcher.probe import playable
 from watcher.render import Worker, WorkerError
 from watcher.wiring import Services

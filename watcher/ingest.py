@@ -11,19 +11,23 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from watcher.catalog import Catalog, Probed
-from watcher.clip import ClipState, Fingerprint, TimeSource
+from watcher.clip import ClipState, Fingerprint, TimeQuality, TimeSource
 from watcher.clock import Clock
-from watcher.naming import plausible, printable, read_name
+from watcher.ignoring import printable
+from watcher.instant import at_zone
+from watcher.naming import Naming, plausible
 from watcher.probe import Probe, playable, probe
 from watcher.settle import Writer, quiet_needed
 from watcher.storage import Look, VideoRoot, digest, writer
 
 log = logging.getLogger(__name__)
+
+LENGTH_LIMIT_SECONDS = 7 * 86400  # a header that claims more is not believed
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -31,6 +35,13 @@ class Waiting(msgspec.Struct, frozen=True):
 
     look: Look
     quiet_seconds: float | None
+
+
+class NotClip(msgspec.Struct, frozen=True):
+    """A file without a clip's suffix whose bytes are no film either."""
+
+    look: Look
+    why: str
 
 
 class Ingest:
@@ -42,7 +53,7 @@ class Ingest:
         root: VideoRoot,
         catalog: Catalog,
         clock: Clock,
-        zone: tzinfo,
+        naming: Naming,
         settle_seconds: float,
         trust_writers: bool,
     ) -> None:
@@ -52,11 +63,11 @@ class Ingest:
         # False where other machines write: the kernel's answer about writers would be about this machine alone.
         self.trust_writers = trust_writers
         self._clock = clock
-        self._zone = zone
+        self.naming = naming
 
     def examine(
         self, key: str, *, seen: tuple[Look, float] | None = None, closed: bool = False
-    ) -> Probed | Waiting | None:
+    ) -> Probed | Waiting | NotClip | None:
         """Probe a file if it has settled; None if it is no file (any more).
 
         `seen` is how it looked before, and the monotonic time since which it had looked so; `closed` says that
@@ -89,13 +100,15 @@ class Ingest:
             return 0
         return self.catalog.put(self._with_moves(batch), now=self._clock.now())
 
-    def _examine(self, look: Look, quiet_since: float | None, closed: bool) -> Probed | Waiting:
+    def _examine(self, look: Look, quiet_since: float | None, closed: bool) -> Probed | Waiting | NotClip:
         fd = self.root.open(look.key)
         try:
             who = self._writer(fd, closed=closed)
             if who is Writer.OPEN:
                 return Waiting(look, None)
             found = probe(fd, look.size_bytes, look.key.rpartition(".")[2])
+            if not (found.recognised or self.root.ignoring.is_clip(look.key) or self.catalog.by_key(look.key)):
+                return NotClip(look, f"its bytes are no film's ({found.error})")
             needed = quiet_needed(writer=who, whole=found.whole, settle_seconds=self.settle_seconds)
             if needed is None or needed > self._quiet(look, quiet_since):
                 return Waiting(look, needed)
@@ -124,21 +137,25 @@ class Ingest:
 
     def _probed(self, look: Look, content: str, found: Probe) -> Probed:
         modified_at = _modified_at(look)
-        reading = read_name(look.key, zone=self._zone, modified_at=modified_at)
-        length = timedelta(seconds=min(found.duration_seconds or 0, 7 * 86400))
-        started_at, source = reading.started_at, TimeSource.NAME
-        if started_at is None and found.created_at and plausible(found.created_at, modified_at):
-            started_at, source = found.created_at, TimeSource.CONTAINER
-        if started_at is None:  # the last write was at the end of the recording
-            started_at, source = modified_at - length, TimeSource.MTIME
+        seconds = min(found.duration_seconds or 0, LENGTH_LIMIT_SECONDS)
+        reading = self.naming.read(look.key, modified_at=modified_at, duration_seconds=seconds)
+        start, source = reading.start, TimeSource.NAME
+        if start is None and found.created_at and plausible(found.created_at, modified_at):
+            start, source = at_zone(found.created_at, reading.zone, TimeQuality.GUESSED), TimeSource.CONTAINER
+        if start is None:  # the last write was at the end of the recording
+            at = modified_at - timedelta(seconds=seconds)
+            start, source = at_zone(at, reading.zone, TimeQuality.GUESSED), TimeSource.MTIME
         verdict, reason = playable(found.media) if found.media else (None, None)
         state = ClipState.BROKEN if found.error else ClipState.NEW if found.needs_decoder else ClipState.READY
         return Probed(
             key=look.key,
             camera=reading.camera,
             state=state,
-            started_at=started_at,
+            started_at=start.at,
+            ended_at=reading.end_at,
+            offset_seconds=start.offset_seconds,
             time_source=source,
+            time_quality=start.quality,
             duration_seconds=found.duration_seconds,
             fingerprint=look.fingerprint,
             inode=look.inode,

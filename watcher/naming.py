@@ -1,144 +1,166 @@
-"""What a key tells: which file is ignored and why, which camera left it, and when it starts."""
+"""What a key tells: camera, start, end, and whether a file is a clip, a picture, or to be ignored.
+
+Presets are data (`presets.toml`, and `[naming]` in the settings): patterns in the grammar of `template.py`, tried
+in order, one's own first. A folder or a camera can be bound to a preset, a zone, a time base, a clock correction.
+"""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import cache
-from importlib import resources
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-KEY_LIMIT = 1024  # bytes; PostgreSQL cannot index much longer text, and nothing real is named so
+from watcher.instant import Instant, span
+from watcher.presets import (
+    Base,
+    Camera,
+    Folder,
+    NamingError,
+    Preset,
+    Role,
+    compiled,
+    parts_of,
+    refuse_doubles,
+    shipped,
+    stem_of,
+    takes,
+)
+from watcher.template import Fields, Template, TemplateError, as_shape
+
 UNSORTED = "unsorted"  # the camera of a file that lies directly in the video root and is named for none
 EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)  # before this a camera's clock was simply not set
 CLOCK_AHEAD = timedelta(days=2)
-
-CLIP_SUFFIXES = ("mp4", "m4v", "mov", "mkv", "webm", "avi", "ts", "m2ts", "mpg", "mpeg", "3gp", "flv", "dav")
-# How transfer tools name what is not finished, and what cameras and file systems leave beside clips.
-IGNORED_NAMES = (
-    ".*",
-    "*~",
-    "*.tmp",
-    "*.part",
-    "*.partial",
-    "*.filepart",
-    "*.crdownload",
-    "*.dav_",
-    "*.mp4_",
-    "@eaDir",
-    "#recycle",
-    "#snapshot",
-    "@Recycle",
-    "lost+found",
-    "$RECYCLE.BIN",
-    "System Volume Information",
-)
-
-
-class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way of naming clips."""
-
-    name: str
-    path: str
-    base: str  # local, utc, offset or epoch
+MEMO_LIMIT = 4096  # shapes of names whose candidates are remembered
 
 
 class Reading(msgspec.Struct, frozen=True):
     """What a key says."""
 
     camera: str
-    started_at: datetime | None
-    preset: str | None
+    zone: tzinfo  # of this file's camera
+    start: Instant | None = None
+    end_at: datetime | None = None  # UTC, where the name tells the end or the length
+    role: Role = Role.CLIP
+    preset: str | None = None
 
 
-class Ignoring:
-    """Which files are not clips by their names: documented, configurable, and shown by `watcher check`."""
+class Naming:
+    """Every preset and binding in force. Raises NamingError for one that makes no sense."""
 
-    def __init__(self, names: Iterable[str] = IGNORED_NAMES, suffixes: Iterable[str] = CLIP_SUFFIXES) -> None:
-        patterns = [re.escape(name).replace(r"\*", ".*") for name in names]
-        self._name = re.compile("|".join(patterns) or r"(?!)", re.IGNORECASE | re.DOTALL).fullmatch
-        self._suffixes = frozenset(suffix.lower().lstrip(".") for suffix in suffixes)
-        # True of names that `file` has nothing against, in one step: a walk asks this of every file.
-        ends = "|".join(re.escape(suffix) for suffix in sorted(self._suffixes)) or r"(?!)"
-        flags = re.IGNORECASE | re.DOTALL
-        self.accepts = re.compile(rf"(?!(?:{'|'.join(patterns) or '(?!)'})\Z).+\.(?:{ends})", flags).fullmatch
+    def __init__(
+        self,
+        zone: tzinfo = UTC,
+        presets: Sequence[Preset] = (),
+        folders: Sequence[Folder] = (),
+        cameras: Sequence[Camera] = (),
+    ) -> None:
+        self._zone = zone
+        self.rules: list[tuple[Preset, Template]] = []
+        for place, some in (("presets", presets), ("shipped", shipped())):
+            for number, preset in enumerate(some):
+                try:
+                    self.rules.extend((preset, template) for template in compiled(preset))
+                except TemplateError as reason:
+                    raise NamingError(place, number, "paths", f"preset {preset.name!r}: {reason}") from reason
+        refuse_doubles(presets)
+        names = {preset.name for preset, _ in self.rules}
+        bindings: tuple[tuple[str, Sequence[Folder | Camera]], ...] = (("folders", folders), ("cameras", cameras))
+        for place, bound in bindings:
+            for number, binding in enumerate(bound):
+                if binding.preset and binding.preset not in names:
+                    raise NamingError(place, number, "preset", f"there is no preset {binding.preset!r}")
+        self._folders = sorted(folders, key=lambda f: len(f.path), reverse=True)
+        self._cameras = {camera.name: camera for camera in cameras}
+        self._memo: dict[tuple[str, str], list[tuple[Preset, Template]]] = {}
+        # Whether a file with a clip's suffix can be anything else; most sites have no such preset.
+        self.judges = any(p.role is not Role.CLIP and set(p.suffixes) - {"jpg", "jpeg"} for p in presets) or any(
+            p.role is not Role.CLIP and not p.suffixes for p in presets
+        )
 
-    def folder(self, name: str) -> str | None:
-        """Why a folder of this name is passed over, or None."""
-        return "named as a system or unfinished folder" if self._name(name) else None
+    def role(self, key: str) -> str:
+        """What a file is to us, by its name alone."""
+        for preset, template in self._candidates(key):
+            if preset.role is not Role.CLIP and template.match(stem_of(key)) and self._may(preset, key, None):
+                return preset.role
+        return Role.CLIP
 
-    def file(self, name: str) -> str | None:
-        """Why a file of this name is passed over, or None."""
-        if self._name(name):
-            return "named as a system or unfinished file"
-        stem, dot, suffix = name.rpartition(".")
-        if not dot or not stem or suffix.lower() not in self._suffixes:
-            return "its suffix is not a clip's"
+    def read(self, key: str, *, modified_at: datetime, duration_seconds: float | None = None) -> Reading:
+        """The camera and the time that a key tells; a time that cannot be is None.
+
+        `modified_at`, the file's own time, and the length choose between the two readings of an hour that comes
+        twice, and bound what is believed.
+        """
+        for preset, template in self._candidates(key):
+            fields = template.match(stem_of(key))
+            if fields is None:
+                continue
+            try:
+                return self.interpret(key, preset, fields, modified_at, duration_seconds)
+            except ValueError:  # month 13, hour 61, the year 1970: digits that are not this file's time
+                continue
+        folder = self._folder(key)
+        camera = self._named(folder, _camera(key, None))
+        return Reading(camera, self._zone_of(folder, self._cameras.get(camera)))
+
+    def interpret(
+        self, key: str, preset: Preset, fields: Fields, modified_at: datetime, duration_seconds: float | None
+    ) -> Reading:
+        """What a preset that matches makes of a key. Raises ValueError, saying why it cannot be."""
+        folder = self._folder(key)
+        camera = self._named(folder, _camera(key, fields, preset.first_channel))
+        bound = self._cameras.get(camera)
+        if not self._may(preset, key, bound):
+            raise ValueError("this folder or camera is bound to another preset")
+        zone = self._zone_of(folder, bound)
+        base = (bound and bound.base) or (folder and folder.base) or preset.base
+        if base is Base.NONE:
+            return Reading(camera, zone, None, None, preset.role, preset.name)
+        ahead = (bound.clock_ahead_seconds if bound else 0) or (folder.clock_ahead_seconds if folder else 0)
+        shift = timedelta(seconds=ahead)
+        length = timedelta(seconds=duration_seconds or 0)
+        near = modified_at - length + shift
+        start, end_at = span(fields, base, zone, near, length)
+        start = start._replace(at=start.at - shift)
+        if not plausible(start.at, modified_at):
+            raise ValueError(f"{start.at:%Y-%m-%d %H:%M} cannot be: {_why_not(start.at)}")
+        return Reading(camera, zone, start, end_at and end_at - shift, preset.role, preset.name)
+
+    def _candidates(self, key: str) -> list[tuple[Preset, Template]]:
+        """The presets that a name could match by its shape: remembered, since a camera repeats itself."""
+        stem, suffix = parts_of(key)
+        shape = as_shape(stem)
+        found = self._memo.get((shape, suffix))
+        if found is None:
+            if len(self._memo) >= MEMO_LIMIT:
+                self._memo.clear()
+            found = [
+                (preset, template)
+                for preset, template in self.rules
+                if takes(preset, suffix) and template.fits_shape(shape)
+            ]
+            self._memo[shape, suffix] = found
+        return found
+
+    def _may(self, preset: Preset, key: str, camera: Camera | None) -> bool:
+        """Whether nothing is bound to another preset; one that is not automatic needs a binding to itself."""
+        folder = self._folder(key)
+        wanted = (camera.preset if camera else "") or (folder.preset if folder else "")
+        return wanted == preset.name if wanted else preset.automatic
+
+    def _folder(self, key: str) -> Folder | None:
+        for folder in self._folders:
+            if not folder.path or key.startswith(folder.path.strip("/") + "/"):
+                return folder
         return None
 
-    def key(self, key: str) -> str | None:
-        """Why a file with this key is passed over, or None."""
-        prefix, _, name = key.rpartition("/")
-        return self.prefix(prefix) or unusable(key) or self.file(name)
+    def _zone_of(self, folder: Folder | None, camera: Camera | None) -> tzinfo:
+        name = (camera.timezone if camera else "") or (folder.timezone if folder else "")
+        return ZoneInfo(name) if name else self._zone
 
-    def prefix(self, prefix: str) -> str | None:
-        """Why everything below a folder is passed over, or None."""
-        why = unusable(prefix + "/")
-        return why or next((why for name in prefix.split("/") if name and (why := self.folder(name))), None)
-
-
-def unusable(key: str) -> str | None:
-    """Why nothing can be catalogued or served under this key, or None."""
-    try:
-        length = len(key.encode())
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
-    if length > KEY_LIMIT:
-        return f"its path is longer than {KEY_LIMIT} bytes"
-    if key.startswith("watcher/"):
-        return "below a top-level folder named 'watcher', whose addresses belong to the service"
-    return None
-
-
-def printable(key: str) -> str:
-    r"""A key for logs and terminals: on one line, and without bytes that are no text.
-
-    >>> printable("a\nb \udcff 🦊")
-    'a\\nb \\udcff 🦊'
-    """
-    if key.isprintable():
-        return key
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in key)
-
-
-@cache
-def presets() -> tuple[tuple[Preset, re.Pattern[str]], ...]:
-    """The presets that come with watcher, compiled, in order."""
-    text = resources.files("watcher").joinpath("presets.toml").read_text(encoding="utf-8")
-    rules = msgspec.convert(tomllib.loads(text)["preset"], tuple[Preset, ...])
-    return tuple((rule, re.compile(rule.path, re.DOTALL)) for rule in rules)
-
-
-def read_name(key: str, *, zone: tzinfo, modified_at: datetime) -> Reading:
-    """The camera and start time that a key tells; a time that cannot be is None.
-
-    `modified_at` resolves the hour that comes twice when summer time ends: the reading nearer before it wins.
-    """
-    stem = key.rpartition(".")[0] or key
-    for preset, pattern in presets():
-        if (match := pattern.fullmatch(stem)) is None:
-            continue
-        fields = match.groupdict()
-        try:
-            started_at = _moment(fields, preset.base, zone, modified_at)
-        except ValueError:  # month 13, hour 61: digits that are not a time
-            continue
-        if plausible(started_at, modified_at):
-            return Reading(fields.get("camera") or _camera(key), started_at, preset.name)
-    return Reading(_camera(key), None, None)
+    def _named(self, folder: Folder | None, read: str) -> str:
+        return folder.camera.replace("{camera}", read) if folder and folder.camera else read
 
 
 def plausible(started_at: datetime, modified_at: datetime) -> bool:
@@ -146,32 +168,14 @@ def plausible(started_at: datetime, modified_at: datetime) -> bool:
     return EARLIEST <= started_at <= max(modified_at, EARLIEST) + CLOCK_AHEAD
 
 
-def _camera(key: str) -> str:
-    folder, slash, _ = key.partition("/")
-    if slash:
-        return folder
-    # A file directly in the root: what stands before its date, as recorders put the camera there.
-    lead = re.match(r"(.+?)[-_. ]+(?:(?:19|20)\d{6}|\d{4}-\d\d-\d\d)", key)
-    return lead.group(1) if lead else UNSORTED
+def _why_not(at: datetime) -> str:
+    return "the clock was not set" if at < EARLIEST else "it is later than the file"
 
 
-def _moment(fields: dict[str, str | None], base: str, zone: tzinfo, modified_at: datetime) -> datetime:
-    if base == "epoch":
-        return datetime.fromtimestamp(int(fields["epoch"] or ""), UTC)
-    names = ("year", "month", "day", "hour", "minute", "second")
-    year, month, day, hour, minute, second = (int(fields[name] or "") for name in names)
-    naive = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone follows
-    if base == "utc":
-        return naive.replace(tzinfo=UTC)
-    if base == "offset":
-        return naive.replace(tzinfo=_offset(fields["offset"] or "")).astimezone(UTC)
-    first, second_time = (naive.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return second_time if second_time > first and second_time <= modified_at else first
-
-
-def _offset(text: str) -> tzinfo:
-    if text == "Z":
-        return UTC
-    digits = text[1:].replace(":", "").replace("_", "")
-    shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
-    return timezone(-shift if text[0] == "-" else shift)
+def _camera(key: str, fields: Fields | None, first_channel: int = 1) -> str:
+    """The camera that a name tells, else the first folder, else nobody's."""
+    words = fields.words if fields else {}
+    above = words.get("**", "") if fields else key.rpartition("/")[0]
+    camera = words.get("camera", "").strip() or above.partition("/")[0] or UNSORTED
+    channel = words.get("channel")
+    return camera if channel is None or int(channel) <= first_channel else f"{camera}-{int(channel)}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 
 import msgspec
 
-from watcher.boxes import read_movie
+from watcher.boxes import begins_like_a_movie, read_movie
 from watcher.clip import MediaInfo, Playable
 from watcher.errors import BrokenClipError, NotIsoMediaError
 
@@ -36,6 +37,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     duration_seconds: float | None = None
     created_at: datetime | None = None
     needs_decoder: bool = False  # not ISO-BMFF, but something that PyAV may know
+    recognised: bool = True  # its first bytes are those of a film, whole or not
 
 
 def probe(fd: int, size: int, suffix: str) -> Probe:
@@ -47,9 +49,9 @@ def probe(fd: int, size: int, suffix: str) -> Probe:
             return Probe(whole=True, needs_decoder=True)
         if reason.container == "mpeg":
             return Probe(whole=True, error=str(reason))
-        return Probe(whole=False, error=f"not an MP4: {reason}")
+        return Probe(whole=False, error=f"not an MP4: {reason}", recognised=reason.container is not None)
     except BrokenClipError as reason:
-        return Probe(whole=False, error=str(reason))
+        return Probe(whole=False, error=str(reason), recognised=begins_like_a_movie(os.pread(fd, 8, 0)))
     return Probe(
         whole=True,
         media=movie.media_info(),

@@ -7,16 +7,18 @@ from typing import TextIO
 
 from watcher.catalog import Probed
 from watcher.clip import ClipState
-from watcher.ingest import Waiting
-from watcher.naming import printable
+from watcher.ignoring import printable
+from watcher.ingest import NotClip, Waiting
 from watcher.scan import Difference, marker_problem, reconcile, too_many_missing
 from watcher.wiring import Services, bind_root
 
 BATCH = 100
 
 
-def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: TextIO) -> int:
+def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: TextIO, again: bool = False) -> int:
     """Compare once and repair; 1 if something needs a person's decision.
+
+    `again` reads unchanged files too, for what the settings say of names and zones may have changed since.
 
     Runs beside the ingester: the same file ingested twice is the same as once.
     """
@@ -33,11 +35,13 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
             gone.append(finding.key)
             continue
         files += 1
-        if finding.difference is None:
+        if finding.difference is None and not again:
             continue
         found = ingest.examine(finding.key)
         if isinstance(found, Waiting):
             settling += 1
+        elif isinstance(found, NotClip):
+            files -= 1
         elif found is not None:
             batch.append(found)
         if len(batch) >= BATCH:
@@ -72,9 +76,13 @@ def check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
             files += 1
         if finding.difference is None:
             continue
-        settling = finding.difference in {Difference.NEW, Difference.CHANGED} and isinstance(
-            services.ingest.examine(finding.key), Waiting
-        )
+        new = finding.difference in {Difference.NEW, Difference.CHANGED}
+        found = services.ingest.examine(finding.key) if new else None
+        if isinstance(found, NotClip):
+            files -= 1
+            ignored.append((finding.key, found.why))
+            continue
+        settling = isinstance(found, Waiting)
         what = "still being written" if settling else finding.difference.value
         wrong += not settling
         differences[finding.difference] += 1

@@ -29,13 +29,10 @@ class Difference(enum.Enum):
 
 
 class Finding(NamedTuple):
-    """One key about which disk and catalog differ; without a difference they agree, about whichever key."""
+    """One key about which disk and catalog differ; without a difference they agree."""
 
     key: str
     difference: Difference | None
-
-
-_AGREE = Finding("", None)  # one for all: a scan is mostly of these
 
 
 def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "") -> Iterator[Finding]:
@@ -64,7 +61,7 @@ def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "
             elif row[1] != entry[1] or row[2] != entry[2]:
                 yield Finding(key, Difference.CHANGED)
             else:
-                yield _AGREE
+                yield Finding(key, None)
             row = next(known, None)
     while row is not None:
         if row[3] != "missing" and not (blind is not None and row[0].startswith(blind)):

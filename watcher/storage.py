@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from watcher.clip import Fingerprint
 from watcher.errors import StartError
-from watcher.naming import KEY_LIMIT, Ignoring, unusable
+from watcher.ignoring import KEY_LIMIT, Ignoring, unusable
 from watcher.settle import Writer
 
 MARKER = ".watcher"
@@ -149,7 +149,8 @@ class VideoRoot:
                     if plain and prefix and accepts(name) and name.isascii():
                         level.append((prefix + name, child))  # nearly all of them
                         continue
-                    key, why = prefix + name, self.ignoring.file(name)
+                    key = prefix + name
+                    why = self.ignoring.file(key)
                 elif child.is_dir(follow_symlinks=False):
                     key, why = f"{prefix}{name}/", self.ignoring.folder(name)
                 else:

@@ -27,8 +27,8 @@ from watcher.catalog import Probed
 from watcher.clip import Fingerprint
 from watcher.crew import Crew
 from watcher.errors import StartError
-from watcher.ingest import Waiting
-from watcher.naming import printable
+from watcher.ignoring import printable
+from watcher.ingest import NotClip, Waiting
 from watcher.observe import Hint, Watch
 from watcher.scan import Difference, Finding, marker_problem, reconcile, too_many_missing
 from watcher.storage import Look, on_network
@@ -211,7 +211,9 @@ class Ingester:
                 self._wait_more(key, pending, found, now)
                 continue
             del self._pending[key]
-            if found is None:
+            if isinstance(found, NotClip):
+                self._recent[key] = (found.look.fingerprint, found.look.inode)
+            elif found is None:
                 self._gone[key] = None  # it may have been known, and may be back already: looked at again there
             else:
                 self._batch.append(found)
@@ -324,9 +326,12 @@ class Ingester:
                 scan.gone.append(finding.key)
             elif finding.difference is not None and finding.key not in self._pending:
                 scan.looked += 1
-                found = self._ingest.examine(finding.key)
+                known = finding.difference is Difference.NEW and self._is_recent(finding.key)
+                found = None if known else self._ingest.examine(finding.key)
                 if isinstance(found, Waiting):
                     self._await(finding.key, now)
+                elif isinstance(found, NotClip):
+                    self._recent[finding.key] = (found.look.fingerprint, found.look.inode)
                 elif found is not None:
                     self._batch.append(found)
                 if len(self._batch) >= BATCH:

@@ -10,8 +10,8 @@ from watcher.catalog import Catalog, open_engine
 from watcher.clock import Clock, SystemClock
 from watcher.config import Settings
 from watcher.errors import StartError
+from watcher.ignoring import Ignoring
 from watcher.ingest import Ingest
-from watcher.naming import Ignoring
 from watcher.storage import VideoRoot, on_network
 
 
@@ -73,14 +73,15 @@ def open_services(settings: Settings, data: Path) -> Services:
     """Assemble the service on a data folder; opens no file and no connection."""
     places = Places(data.resolve())
     clock = SystemClock()
-    ignoring = Ignoring(settings.video.ignore, settings.video.suffixes)
+    naming = settings.name_reader()
+    ignoring = Ignoring(settings.video.ignore, settings.video.suffixes, naming.role, judges=naming.judges)
     root = VideoRoot(places.video, ignoring)
     catalog = Catalog(open_engine(places.catalog_url(settings)))
     ingest = Ingest(
         root=root,
         catalog=catalog,
         clock=clock,
-        zone=settings.zone,
+        naming=naming,
         settle_seconds=settings.video.settle_seconds,
         trust_writers=settings.video.watch != "poll" and not on_network(places.video),
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import requests
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
@@ -202,3 +203,53 @@ def test_public_url_makes_addresses_absolute(start_unit: Callable[..., RunningUn
     assert clip["poster_url"].startswith("https://cams.example.net/watcher/renditions/")
     assert clip["links"]["self"] == f"https://cams.example.net/watcher/clips/{clip['id']}"
     assert 'src="/a%20b.mp4"' in unit.get(f"/watcher/watch/{clip['id']}").text
+
+
+def test_a_clip_is_corrected_and_the_correction_stays(unit: RunningUnit, samples: Path) -> None:
+    """By PATCH; through another reading of the file and a move; and it can be taken back."""
+    data = clips.stamp((samples / "plain.mp4").read_bytes(), 777)
+    path = unit.video / "wrong" / "2026-03-05" / "12-00-00.mp4"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    clip = unit.wait_clip("wrong/2026-03-05/12-00-00.mp4")
+    url = unit.url(f"/watcher/clips/{clip['id']}")
+
+    right = {"camera": "right", "started_at": "2026-03-06T09:30:00+01:00"}
+    answer = requests.patch(url, json=right, timeout=10)
+    assert answer.status_code == 200
+    corrected = answer.json()
+    assert (corrected["camera"], corrected["started_at"]) == ("right", "2026-03-06T08:30:00.000Z")
+    assert (corrected["time_source"], corrected["time_quality"]) == ("corrected", "sure")
+    assert corrected["revision"] > clip["revision"]
+    assert [c["id"] for c in unit.clips(camera="right")] == [clip["id"]]
+    assert unit.clips(camera="wrong") == []
+
+    path.rename(path.with_name("13-00-00.mp4"))
+    moved = unit.wait_clip("wrong/2026-03-05/13-00-00.mp4")
+    assert moved["id"] == clip["id"]
+    unit.run("scan", "--again")
+    again = unit.clip("wrong/2026-03-05/13-00-00.mp4")
+    assert (again["camera"], again["started_at"]) == ("right", "2026-03-06T08:30:00.000Z")
+
+    back = requests.patch(url, json={"camera": None, "started_at": None}, timeout=10).json()
+    assert (back["camera"], back["time_source"]) == ("wrong", "name")
+    assert back["local_time"].startswith("2026-03-05T13:00:00")
+
+
+@pytest.mark.parametrize(
+    ("body", "parameter"),
+    [
+        ({"camera": ""}, "camera"),
+        ({"camera": "a\nb"}, "camera"),
+        ({"started_at": "2026-03-06T09:30:00"}, "started_at"),
+        ({"started_at": "1970-01-01T00:00:00Z"}, "started_at"),
+        ({"stated_at": None}, "body"),
+        ([], "body"),
+    ],
+)
+def test_corrections_that_make_no_sense_are_refused(unit: RunningUnit, body: object, parameter: str) -> None:
+    """By the name of what is wrong; and nothing but JSON is taken."""
+    answer = requests.patch(unit.url("/watcher/clips/1"), json=body, timeout=10)
+    assert (answer.status_code, answer.json()["parameter"]) in {(400, parameter)} or answer.status_code == 404
+    form = requests.patch(unit.url("/watcher/clips/1"), data={"camera": "x"}, timeout=10)
+    assert form.status_code == 400

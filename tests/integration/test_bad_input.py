@@ -161,7 +161,7 @@ def test_what_is_ignored_by_rule_is_not_listed_and_is_explained(unit: RunningUni
         ".hidden.mp4": "unfinished file",
         "a.mp4.part": "unfinished file",
         "@eaDir": "unfinished folder",
-        "readme.txt": "its suffix is not a clip's",
+        "readme.txt": "side or unfinished file",
         "link.mp4": "a symbolic link",
         "loop": "a symbolic link",
         "pipe.mp4": "not a regular file",

@@ -111,7 +111,7 @@ def test_a_fresh_deep_folder_loses_nothing(unit: RunningUnit, samples: Path) -> 
     """A file written straight after `mkdir -p` is found, although its close is not seen."""
     data = (samples / "plain.mp4").read_bytes()
     for number in range(60):
-        path = unit.video / f"deep/{number}/2026/11/21/070000.mp4"
+        path = unit.video / f"deep/{number}/one/two/three/clip.mp4"
         path.parent.mkdir(parents=True)
         path.write_bytes(clips.stamp(data, 2000 + number))
 

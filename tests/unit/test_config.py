@@ -81,3 +81,25 @@ def test_the_shipped_file_says_nothing_but_the_defaults() -> None:
         for key, value in entries.items():
             if key != "ignore":
                 assert msgspec.json.encode(value).decode() == defaults[f"{table}.{key}"], key
+
+
+@pytest.mark.parametrize(
+    ("toml", "line", "why"),
+    [
+        ('[[naming.presets]]\nname = "a"\npaths = ["{camera}{tags}%Y"]\n', 3, "ambiguous"),
+        ('[site]\n\n[[naming.folders]]\npath = "a"\ntimezone = "Mars"\n', 5, "no IANA zone"),
+        ('[[naming.cameras]]\nname = "a"\n[[naming.cameras]]\nname = "b"\npreset = "x"\n', 5, "no preset 'x'"),
+        ('[[naming.presets]]\nname = "a"\npaths = ["%Y%m%d%H"]\nbase = "mars"\n', 1, "mars"),
+        ('[[naming.presets]]\nname = "a"\npath = "x"\n', 1, "path"),
+    ],
+)
+def test_naming_that_makes_no_sense_is_refused_with_its_line(
+    tmp_path: Path, toml: str, line: int, why: str
+) -> None:
+    """At start, before a clip is read wrongly."""
+    path = tmp_path / "watcher.toml"
+    path.write_text(toml)
+    with pytest.raises(ConfigError) as refusal:
+        load({"WATCHER_CONFIG": str(path)})
+    assert f"{path}, line {line}: " in str(refusal.value)
+    assert why in str(refusal.value)

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.contract.test_catalog import probed
 from watcher.catalog import Catalog, migrate, open_engine
 from watcher.clip import Fingerprint
-from watcher.naming import Ignoring
+from watcher.ignoring import Ignoring
 from watcher.scan import Difference, reconcile, too_many_missing
 from watcher.storage import Look, VideoRoot
 

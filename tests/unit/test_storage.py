@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from watcher.naming import Ignoring
+from watcher.ignoring import Ignoring
 from watcher.storage import Blind, VideoRoot, digest, file_system
 
 

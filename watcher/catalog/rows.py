@@ -16,10 +16,12 @@ from watcher.clip import (
     ClipState,
     Fingerprint,
     Playable,
+    TimeQuality,
     TimeSource,
     milliseconds,
     moment,
 )
+from watcher.instant import Instant
 
 POSTER_DIGITS = 16  # of the content id, in a poster's name
 LENGTH_LIMIT_MS = 7 * 86400 * 1000  # a header that claims more is not believed for the end time
@@ -32,7 +34,10 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     camera: str
     state: ClipState  # new, ready or broken
     started_at: datetime
+    ended_at: datetime | None = None  # as its name tells, for clips whose length is not known
+    offset_seconds: int | None = None  # of the camera's clock, east of UTC
     time_source: TimeSource
+    time_quality: TimeQuality = TimeQuality.SURE
     duration_seconds: float | None
     fingerprint: Fingerprint
     inode: int
@@ -93,6 +98,8 @@ CLIP = sa.select(
     clips.c.revision,
     clips.c.ingested_ms,
     clips.c.missing_ms,
+    clips.c.offset_seconds,
+    clips.c.time_quality,
 )
 FULL = sa.select(clips)
 KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.state).where(
@@ -112,7 +119,11 @@ SET_POSTER = (
     .where(clips.c.id == sa.bindparam("row"))
     .values(poster=sa.bindparam("poster"), revision=sa.bindparam("revision"), poster_error=None, render_due=0)
 )
-_COMPARED = ("camera", "started_ms", "ended_ms", "size_bytes", "mtime_ns", "inode", "digest", "error")
+_COMPARED = (
+    "camera", "started_ms", "offset_seconds", "time_source", "time_quality", "ended_ms",
+    "size_bytes", "mtime_ns", "inode", "digest", "error",
+)  # fmt: skip
+_TIME = ("started_ms", "offset_seconds", "time_source", "time_quality")
 
 
 def shows(poster: str | None, digest: str) -> bool:
@@ -134,6 +145,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
     (
         clip_id, key, camera, state, started, ended, source, duration, size, mtime,
         media, playable, reason, error, poster, digest, revision, ingested, missing,
+        offset, quality,
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
@@ -142,7 +154,9 @@ def to_clip(row: Sequence[Any]) -> Clip:
         state=ClipState(state),
         started_at=moment(started),
         ended_at=moment(ended),
+        offset_seconds=offset,
         time_source=TimeSource(source),
+        time_quality=TimeQuality(quality),
         duration_seconds=None if duration is None else duration / 1000,
         fingerprint=Fingerprint(size, mtime),
         media=None if media is None else msgspec.Raw(media.encode()),
@@ -166,8 +180,10 @@ def to_values(probed: Probed, revision: int) -> dict[str, Any]:
         "state": probed.state.value,
         "listed": 1 if probed.state in LISTED_STATES else 0,
         "started_ms": started,
-        "ended_ms": started + min(duration or 0, LENGTH_LIMIT_MS),
+        "ended_ms": _end(started, duration, probed.ended_at),
+        "offset_seconds": probed.offset_seconds,
         "time_source": probed.time_source.value,
+        "time_quality": probed.time_quality.value,
         "duration_ms": duration,
         "size_bytes": probed.fingerprint.size_bytes,
         "mtime_ns": probed.fingerprint.mtime_ns,
@@ -179,10 +195,56 @@ def to_values(probed: Probed, revision: int) -> dict[str, Any]:
         "error": probed.error,
         "poster": None,
         "poster_error": None,
+        "uncorrected": None,
         "render_due": int(probed.state in {ClipState.NEW, ClipState.READY}),
         "revision": revision,
         "missing_ms": None,
     }
+
+
+def _end(started: int, duration: int | None, told: datetime | None) -> int:
+    """Milliseconds since 1970: the start and the length, or where that is unknown what the name told."""
+    if duration is None and told is not None:
+        duration = max(0, milliseconds(told) - started)
+    return started + min(duration or 0, LENGTH_LIMIT_MS)
+
+
+def keep_corrections(old: Any, values: dict[str, Any]) -> None:
+    """Let what a person corrected stand in place of what was read; what was read is kept beside it."""
+    if old.uncorrected is None:
+        return
+    corrected = msgspec.json.decode(old.uncorrected)
+    read = {name: values[name] for name in corrected}
+    length = values["ended_ms"] - values["started_ms"]
+    values.update({name: getattr(old, name) for name in corrected})
+    values["ended_ms"] = values["started_ms"] + length
+    values["uncorrected"] = msgspec.json.encode(read).decode()
+
+
+def correction(
+    old: Any, *, camera: str | msgspec.UnsetType | None, start: Instant | msgspec.UnsetType | None
+) -> dict[str, Any]:
+    """The columns that a person's correction changes; None takes an earlier one back, UNSET leaves it."""
+    read: dict[str, Any] = msgspec.json.decode(old.uncorrected) if old.uncorrected else {}
+    values: dict[str, Any] = {}
+    if camera is None:
+        values["camera"] = read.pop("camera", old.camera)
+    elif camera is not msgspec.UNSET:
+        read.setdefault("camera", old.camera)
+        values["camera"] = camera
+    if start is None:
+        values |= {name: read.pop(name, getattr(old, name)) for name in _TIME}
+    elif start is not msgspec.UNSET:
+        for name in _TIME:
+            read.setdefault(name, getattr(old, name))
+        values["started_ms"] = milliseconds(start.at)
+        values["offset_seconds"] = start.offset_seconds
+        values["time_source"] = TimeSource.CORRECTED.value
+        values["time_quality"] = TimeQuality.SURE.value
+    if "started_ms" in values:
+        values["ended_ms"] = values["started_ms"] + old.ended_ms - old.started_ms
+    values["uncorrected"] = msgspec.json.encode(read).decode() if read else None
+    return values
 
 
 def same(old: Any, values: dict[str, Any]) -> bool:

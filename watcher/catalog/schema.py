@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0001"  # the newest migration; a test compares
+HEAD = "0002"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -48,6 +48,9 @@ clips = sa.Table(
     sa.Column("revision", sa.BigInteger, nullable=False),  # grows over the whole catalog with every change
     sa.Column("ingested_ms", sa.BigInteger, nullable=False),
     sa.Column("missing_ms", sa.BigInteger),  # since when the file is gone
+    sa.Column("offset_seconds", sa.Integer),  # of the camera's clock, east of UTC
+    sa.Column("time_quality", sa.Text, nullable=False, server_default="sure"),
+    sa.Column("uncorrected", sa.Text),  # JSON of what was read, by column, where a person corrected it
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),

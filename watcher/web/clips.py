@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from watcher.clip import LISTED_STATES, ClipFilter, ClipState, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError
+from watcher.instant import Instant, at_zone
+from watcher.naming import EARLIEST
 from watcher.web import wire
-from watcher.web.state import catalog
+from watcher.web.state import catalog, state
 
 bp = Blueprint("clips", __name__)
 
 LIMIT, LIMIT_MOST = 50, 500
+CAMERA_MOST = 100  # characters
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _FILTERS = {"camera", "state", "from", "to"}
 _PAGING = {"sort", "limit", "before", "after"}
 
@@ -50,9 +57,39 @@ def index() -> Response:
 @bp.get("/clips/<int:clip_id>")
 def show(clip_id: int) -> Response:
     """One clip, by its id."""
-    if clip_id >= 1 << 62:
-        raise ClipNotFoundError(f"there is no clip {clip_id}")
-    return wire.json_response(wire.clip_body(catalog().clip(clip_id)))
+    return wire.json_response(wire.clip_body(catalog().clip(bounded(clip_id))))
+
+
+class Correction(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person says of a clip; null takes an earlier word back."""
+
+    camera: str | msgspec.UnsetType | None = msgspec.UNSET
+    started_at: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+@bp.patch("/clips/<int:clip_id>")
+def correct(clip_id: int) -> Response:
+    """Correct a clip's camera or start; its file keeps its name."""
+    if request.mimetype != "application/json":  # a form of another page could be sent without asking
+        raise BadParameterError("body", "send a JSON object, with Content-Type: application/json")
+    try:
+        body = msgspec.json.decode(request.get_data(), type=Correction)
+    except msgspec.MsgspecError as reason:
+        raise BadParameterError("body", f"the body cannot be read: {reason}") from None
+    camera = body.camera
+    if isinstance(camera, str) and not (camera.strip() and camera.isprintable() and len(camera) <= CAMERA_MOST):
+        raise BadParameterError("camera", f"a camera's name has 1 to {CAMERA_MOST} characters, all of them visible")
+    clip = catalog().clip(bounded(clip_id))
+    start: Instant | msgspec.UnsetType | None = msgspec.UNSET
+    if body.started_at is None:
+        start = None
+    elif body.started_at is not msgspec.UNSET:
+        at = wire.moment(body.started_at, "started_at")
+        if not EARLIEST <= at <= LATEST:
+            raise BadParameterError("started_at", "started_at must be between the years 2005 and 2100")
+        start = at_zone(at, state().zone)
+    catalog().correct(clip.id, camera=camera, start=start)
+    return wire.json_response(wire.clip_body(catalog().clip(clip.id)))
 
 
 @bp.get("/clips/by-key/<key:key>")
@@ -84,6 +121,13 @@ def cameras() -> Response:
 
 
 # — what a question may say —
+
+
+def bounded(clip_id: int) -> int:
+    """An id that a database can hold. Raises ClipNotFoundError for others."""
+    if clip_id >= 1 << 62:
+        raise ClipNotFoundError(f"there is no clip {clip_id}")
+    return clip_id
 
 
 def only(args: MultiDict[str, str], known: set[str]) -> None:

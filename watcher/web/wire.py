@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -101,6 +101,12 @@ def utc(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def local_time(clip: Clip, zone: tzinfo) -> str:
+    """What the clock at the camera showed, RFC 3339; by the site's zone where that is not known."""
+    known = zone if clip.offset_seconds is None else timezone(timedelta(seconds=clip.offset_seconds))
+    return clip.started_at.astimezone(known).isoformat(timespec="milliseconds")
+
+
 def moment(text: str, parameter: str) -> datetime:
     """An aware moment from RFC 3339 text. Raises BadParameterError for naive times, by name.
 
@@ -188,8 +194,9 @@ def clip_bodies(clips: Sequence[Clip]) -> list[dict[str, Any]]:
             "state": clip.state,
             "started_at": utc(clip.started_at),
             "ended_at": utc(clip.ended_at),
-            "local_time": clip.started_at.astimezone(zone).isoformat(timespec="milliseconds"),
+            "local_time": local_time(clip, zone),
             "time_source": clip.time_source,
+            "time_quality": clip.time_quality,
             "duration_seconds": clip.duration_seconds,
             "size_bytes": clip.fingerprint.size_bytes,
             "media": clip.media,

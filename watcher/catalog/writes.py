@@ -1,0 +1,244 @@
+"""The catalog's few writes.
+
+Every write is one short transaction that first takes the next revisions: that row's lock makes writers queue on
+both engines, so revisions are committed in the order in which they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from watcher.catalog.rows import (
+    CATALOG_ID,
+    FULL,
+    LENGTH_LIMIT_MS,
+    SET_POSTER,
+    UPDATE,
+    Probed,
+    Sums,
+    correction,
+    keep_corrections,
+    same,
+    shows,
+    to_values,
+)
+from watcher.catalog.schema import WRITE, clips, counters, facts
+from watcher.clip import (
+    ClipState,
+    Playable,
+    milliseconds,
+)
+from watcher.errors import ClipNotFoundError
+from watcher.instant import Instant
+
+SCAN_PAGE = 2000  # rows that a scan holds at a time
+IN_LIMIT = 1000  # values that one statement compares with; SQLite allows 32,766 variables
+_PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
+
+
+class Writes:
+    """What can be noted; the questions are in `questions.py`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        # Importing the other engine's dialect would cost each process 2 MB.
+        self._insert: Callable[[sa.Table], Any] = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
+
+    def claim_id(self, new: str) -> str:
+        """The catalog's id; `new` becomes it if there is none yet."""
+        with self.write() as connection:
+            fresh = self._insert(facts).values(name="catalog_id", value=new).on_conflict_do_nothing()
+            connection.execute(fresh)
+            return str(connection.execute(CATALOG_ID).scalar_one())
+
+    def put(self, batch: Sequence[Probed], *, now: datetime) -> int:
+        """Catalog some files; the same ones again change nothing. Returns how many rows changed.
+
+        A known key keeps its id and takes the new content. An unknown one whose content moved takes over the
+        clip it was, if that one still has the key it had when the batch was made (`moved_from`).
+        """
+        with self.write() as connection:
+            revision = self._revisions(connection, len(batch))
+            keys = [probed.key for probed in batch]
+            ids = [probed.moved_from for probed in batch if probed.moved_from is not None]
+            # The second condition costs a full scan if it stands beside the first one: two queries.
+            before = {row.key: row for row in connection.execute(FULL.where(clips.c.key.in_(keys)))}
+            movers = {row.id: row for row in connection.execute(FULL.where(clips.c.id.in_(ids)))} if ids else {}
+            sums = Sums()
+            fresh: list[dict[str, Any]] = []
+            longest = changed = 0
+            for probed in batch:
+                revision += 1
+                values = to_values(probed, revision)
+                longest = max(longest, values["ended_ms"] - values["started_ms"])
+                old = before.get(probed.key)
+                if old is None and probed.moved_from is not None:
+                    old = movers.pop(probed.moved_from, None)
+                if old is not None:
+                    keep_corrections(old, values)
+                if old is None:
+                    fresh.append(values | {"ingested_ms": milliseconds(now)})
+                elif old.key == probed.key and old.state == probed.state and same(old, values):
+                    continue
+                else:
+                    if old.digest == probed.digest and old.state != "broken" and probed.state == ClipState.NEW:
+                        # Known content that a decoder once looked at: moving or touching it does not ask again.
+                        for name in ("media", "playable", "playable_reason", "duration_ms", "ended_ms"):
+                            values[name] = getattr(old, name)
+                        if old.media is not None:
+                            values["state"], values["listed"] = "ready", 1
+                    values["poster"] = old.poster  # an older content's is not shown; it is removed when replaced
+                    if old.digest == probed.digest:
+                        values["poster_error"] = old.poster_error
+                        done = shows(old.poster, old.digest) or old.poster_error is not None
+                        values["render_due"] &= not done
+                    connection.execute(UPDATE, values | {"row": old.id})
+                    sums.take(old)
+                changed += 1
+                sums.give(values)
+            if fresh:
+                connection.execute(clips.insert(), fresh)
+            sums.write(connection, self._insert)
+            if longest:
+                stretch = sa.update(counters).where(counters.c.name == "longest_ms", counters.c.value < longest)
+                connection.execute(stretch.values(value=longest))
+        return changed
+
+    def mark_missing(self, keys: Sequence[str], *, now: datetime) -> int:
+        """Note that the files of some clips are gone; all that is known of them stays. Returns how many were."""
+        with self.write() as connection:
+            revision = self._revisions(connection, len(keys))
+            gone = list(connection.execute(FULL.where(clips.c.key.in_(keys), clips.c.state.in_(_PRESENT))))
+            sums = Sums()
+            for row in gone:
+                revision += 1
+                sums.take(row)
+                values = {
+                    "state": "missing",
+                    "listed": 0,
+                    "render_due": 0,
+                    "missing_ms": milliseconds(now),
+                    "revision": revision,
+                }
+                connection.execute(sa.update(clips).where(clips.c.id == row.id).values(values))
+            sums.write(connection, self._insert)
+        return len(gone)
+
+    def set_posters(self, done: Sequence[tuple[int, str, str]]) -> list[str]:
+        """Note posters of some clips: id, digest, name. Returns the names of pictures that nobody needs any more.
+
+        Those are the ones of older contents, and the new ones of clips whose content changed meanwhile.
+        """
+        unneeded = []
+        with self.write() as connection:
+            revision = self._revisions(connection, len(done))
+            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster)
+            known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
+            values = []
+            for clip_id, digest, poster in done:
+                revision += 1
+                old = known.get(clip_id)
+                if old is None or old.digest != digest:
+                    unneeded.append(poster)
+                    continue
+                if old.poster not in {None, poster}:
+                    unneeded.append(old.poster)
+                values.append({"row": clip_id, "poster": poster, "revision": revision})
+            if values:
+                connection.execute(SET_POSTER, values)
+        return unneeded
+
+    def correct(
+        self,
+        clip_id: int,
+        *,
+        camera: str | msgspec.UnsetType | None = msgspec.UNSET,
+        start: Instant | msgspec.UnsetType | None = msgspec.UNSET,
+    ) -> None:
+        """Let a person's word stand for what was read; None takes it back. Raises ClipNotFoundError.
+
+        Reading the file again, or another name for it, changes what was read and not the correction.
+        """
+        with self.write() as connection:
+            revision = self._revisions(connection, 1) + 1
+            old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
+            if old is None:
+                raise ClipNotFoundError(f"there is no clip {clip_id}")
+            values = correction(old, camera=camera, start=start)
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=revision))
+            sums = Sums()
+            sums.take(old)
+            sums.give({**old._mapping, **values})
+            sums.write(connection, self._insert)
+
+    def set_no_poster(self, clip_id: int, digest: str, error: str) -> bool:
+        """Note why a clip has no poster; False if its content changed meanwhile."""
+        return self._amend(clip_id, digest, {"poster_error": error, "render_due": 0})
+
+    def set_probe(
+        self,
+        clip_id: int,
+        digest: str,
+        *,
+        media: str,
+        duration_seconds: float | None,
+        playable: Playable,
+        playable_reason: str | None,
+    ) -> bool:
+        """Note what a decoder found in a `new` clip, which becomes ready; False if its content changed."""
+        duration = None if duration_seconds is None else round(duration_seconds * 1000)
+        values = {
+            "state": "ready",
+            "listed": 1,
+            "media": media,
+            "duration_ms": duration,
+            "playable": playable,
+            "playable_reason": playable_reason,
+        }
+        return self._amend(clip_id, digest, values)
+
+    def set_broken(self, clip_id: int, digest: str, error: str) -> bool:
+        """Note why a clip cannot be used; False if its content changed meanwhile."""
+        values = {"state": "broken", "listed": 1, "error": error, "playable": "no", "render_due": 0}
+        return self._amend(clip_id, digest, values)
+
+    def optimize(self) -> None:
+        """Keep the planner's statistics fresh: without them SQLite has been seen to sort whole tables."""
+        with self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("PRAGMA optimize=0x10002")
+
+    def write(self) -> Any:
+        """A writing transaction: committed at the end of the block, rolled back by an exception."""
+        return self.engine.execution_options(**{WRITE: True}).begin()
+
+    # — inside —
+
+    def _revisions(self, connection: sa.Connection, count: int) -> int:
+        """Reserve `count` revisions and return the one before the first."""
+        counter = sa.update(counters).where(counters.c.name == "revision")
+        last = connection.execute(counter.values(value=counters.c.value + count).returning(counters.c.value))
+        return int(last.scalar_one()) - count
+
+    def _amend(self, clip_id: int, digest: str, values: dict[str, Any]) -> bool:
+        with self.write() as connection:
+            revision = self._revisions(connection, 1) + 1
+            old = connection.execute(FULL.where(clips.c.id == clip_id, clips.c.digest == digest)).first()
+            if old is None:
+                return False
+            if old.state not in _PRESENT:  # gone meanwhile: what was learnt stays, but it is not listed
+                values = {name: value for name, value in values.items() if name not in {"state", "listed"}}
+            if values.get("duration_ms"):
+                values["ended_ms"] = old.started_ms + min(values["duration_ms"], LENGTH_LIMIT_MS)
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=revision))
+            sums = Sums()
+            sums.take(old)
+            sums.give({**old._mapping, **values})
+            sums.write(connection, self._insert)
+            return True
