@@ -20,7 +20,7 @@ from watcher.wiring import Services
 log = logging.getLogger("watcher.ingester")
 
 IDLE_SECONDS = 5.0  # after which a worker gives its memory back
-AWAY_SECONDS = 60.0  # before a picture is tried again of a clip whose file was not there
+AWAY_SECONDS = 5.0  # before a picture is tried again of a clip whose file was not there
 RETRY_SECONDS = 3.0  # after a fault of our own
 BATCH = 32  # clips asked of the catalog at once
 AHEAD = 2  # jobs that a worker is given before the first is answered
