@@ -88,7 +88,7 @@ class Ingester:
         self._folders: dict[str, float] = {}  # prefix → when to compare it with the catalog
         self._again: dict[str, float] = {}  # the same, a second time
         self._batch: list[Probed] = []
-        self._recent: dict[str, tuple[Fingerprint, int]] = {}  # fingerprint and inode of what was just catalogued
+        self._recent: dict[str, tuple[Fingerprint, int, bool]] = {}  # what was just read; whether it is a clip
         self._scan: Scanning | None = None
         self._folder_scan: Scanning | None = None
         self._next_scan = 0.0
@@ -202,7 +202,7 @@ class Ingester:
             pending = self._pending.get(key)
             if pending is None:
                 continue
-            if self._is_recent(key):
+            if self._is_known(key):
                 del self._pending[key]
                 continue
             seen = (pending.look, pending.quiet_since) if pending.look else None
@@ -212,21 +212,27 @@ class Ingester:
                 continue
             del self._pending[key]
             if isinstance(found, NotClip):
-                self._recent[key] = (found.look.fingerprint, found.look.inode)
+                self._recent[key] = (found.look.fingerprint, found.look.inode, False)
             elif found is None:
                 self._gone[key] = None  # it may have been known, and may be back already: looked at again there
             else:
                 self._batch.append(found)
 
-    def _is_recent(self, key: str) -> bool:
-        """Whether a file is as it was just catalogued, so that this event tells nothing new."""
+    def _is_known(self, key: str) -> bool:
+        """Whether a file is as it was when we last read it, so that this event tells nothing new.
+
+        The catalog has the last word: a clip may have gone to another name and be back.
+        """
         if (recent := self._recent.get(key)) is None:
             return False
         try:
             look = self._root.look(key)
         except OSError:
             return False
-        return look is not None and (look.fingerprint, look.inode) == recent
+        if look is None or (look.fingerprint, look.inode) != recent[:2]:
+            return False
+        row = self._catalog.known_keys([key]).get(key) if recent[2] else None
+        return not recent[2] or (row is not None and row.state != "missing" and row[1:3] == look[1:3])
 
     def _wait_more(self, key: str, pending: Pending, found: Waiting, now: float) -> None:
         if pending.look != found.look:
@@ -245,7 +251,7 @@ class Ingester:
             return
         batch, self._batch = self._batch, []
         changed = self._ingest.put(batch)
-        self._recent.update((probed.key, (probed.fingerprint, probed.inode)) for probed in batch)
+        self._recent.update((probed.key, (probed.fingerprint, probed.inode, True)) for probed in batch)
         while len(self._recent) > RECENT:
             del self._recent[next(iter(self._recent))]
         if changed:
@@ -326,12 +332,12 @@ class Ingester:
                 scan.gone.append(finding.key)
             elif finding.difference is not None and finding.key not in self._pending:
                 scan.looked += 1
-                known = finding.difference is Difference.NEW and self._is_recent(finding.key)
+                known = finding.difference is Difference.NEW and self._is_known(finding.key)
                 found = None if known else self._ingest.examine(finding.key)
                 if isinstance(found, Waiting):
                     self._await(finding.key, now)
                 elif isinstance(found, NotClip):
-                    self._recent[finding.key] = (found.look.fingerprint, found.look.inode)
+                    self._recent[finding.key] = (found.look.fingerprint, found.look.inode, False)
                 elif found is not None:
                     self._batch.append(found)
                 if len(self._batch) >= BATCH:

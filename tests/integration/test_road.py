@@ -142,6 +142,20 @@ def test_renames_keep_the_clip(unit: RunningUnit, samples: Path) -> None:
     assert unit.clip("before/1.mp4") is None
 
 
+def test_a_folder_that_is_renamed_there_and_back_keeps_its_clips(unit: RunningUnit, samples: Path) -> None:
+    """Its files are as they were when they were read last, and yet their events are not passed over."""
+    data = (samples / "plain.mp4").read_bytes()
+    here, there = unit.video / "here", unit.video / "there"
+    here.mkdir()
+    for number in range(5):
+        (here / f"{number}.mp4").write_bytes(clips.stamp(data, 3100 + number))
+    ids = [unit.wait_clip(f"here/{number}.mp4")["id"] for number in range(5)]
+    for old, new in ((here, there), (there, here), (here, there), (there, here)):
+        old.rename(new)
+        for number in range(5):
+            assert unit.wait_clip(f"{new.name}/{number}.mp4", state="ready")["id"] == ids[number]
+
+
 def test_replaced_content_is_probed_again(unit: RunningUnit, samples: Path) -> None:
     """Another content under the same name keeps the id, and gets a new poster and a higher revision."""
     path = unit.video / "replaced.mp4"
