@@ -233,3 +233,23 @@ def test_a_clock_that_steps_neither_hurries_nor_stops_the_ingester(unit: Running
     for name in ("past", "future", "far"):
         clip = unit.wait_clip(f"clocks/{name}.mp4", state="ready")
         assert clip["time_source"] in {"container", "mtime"}
+
+
+def test_without_a_clips_suffix_the_bytes_decide(unit: RunningUnit, samples: Path) -> None:
+    """A film without a suffix is a clip, cut off or not; a text is explained, and looked at again when it changes."""
+    data = clips.stamp((samples / "plain.mp4").read_bytes(), 4711)
+    folder = unit.video / "nameless"
+    folder.mkdir()
+    (folder / "notes").write_text("not a film")
+    (folder / "film").write_bytes(data)
+    (folder / "clip.RAW").write_bytes(clips.stamp(data, 4712))
+    (folder / "cut").write_bytes(data[: len(data) // 2])
+    unit.wait_clip("nameless/film", state="ready")
+    unit.wait_clip("nameless/clip.RAW", state="ready")
+    unit.wait_clip("nameless/cut", state="broken")
+    assert unit.clip("nameless/notes") is None
+    told = unit.run("check", "--ignored").stdout
+    assert "its bytes are no film's (not an MP4: text): nameless/notes" in told
+
+    (folder / "notes").write_bytes(clips.stamp(data, 4713))
+    unit.wait_clip("nameless/notes", state="ready")
