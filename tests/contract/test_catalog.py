@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -342,6 +343,32 @@ def test_two_processes_may_migrate_at_once(engine: sa.Engine) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    assert failures == []
+
+
+def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """As at the first start, when ingester and workers come up together; twenty times, since it is a race."""
+    failures: list[BaseException] = []
+
+    def one(url: str, together: threading.Barrier) -> None:
+        engine = open_engine(url, pooled=False)
+        together.wait()
+        try:
+            with engine.connect() as connection:
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        except BaseException as reason:
+            failures.append(reason)
+        finally:
+            engine.dispose()
+
+    for number in range(20):
+        together = threading.Barrier(6)
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        threads = [threading.Thread(target=one, args=(url, together)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert failures == []
 
 

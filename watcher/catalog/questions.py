@@ -34,7 +34,6 @@ from watcher.errors import ClipNotFoundError
 
 SCAN_PAGE = 2000  # rows that a scan holds at a time
 IN_LIMIT = 1000  # values that one statement compares with; SQLite allows 32,766 variables
-_PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
 
 
 class Questions:

@@ -37,8 +37,6 @@ from watcher.clip import (
 from watcher.errors import ClipNotFoundError
 from watcher.instant import Instant
 
-SCAN_PAGE = 2000  # rows that a scan holds at a time
-IN_LIMIT = 1000  # values that one statement compares with; SQLite allows 32,766 variables
 _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
 
 
