@@ -22,6 +22,7 @@ GROUND = [
     "boxes",
     "codecs",
     "settle",
+    "recent",
     "tether",
     "status",
 ]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+LENGTH_LIMIT_SECONDS = 7 * 86400  # a header that claims more is not believed for start and end
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from watcher.errors import ConfigError
-from watcher.ignoring import CLIP_SUFFIXES, IGNORED_NAMES
+from watcher.ignoring import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
 from watcher.naming import Naming
 from watcher.presets import Camera, Folder, NamingError, Preset
 
@@ -117,6 +117,10 @@ class Settings(msgspec.Struct, frozen=True):
         """The presets and bindings in force. Raises NamingError."""
         return Naming(self.zone, self.naming.presets, self.naming.folders, self.naming.cameras)
 
+    def ignoring(self, naming: Naming) -> Ignoring:
+        """Which files are passed over, by their names and by the presets in force."""
+        return Ignoring(self.video.ignore, self.video.suffixes, naming.role, judges=naming.judges)
+
 
 class Loaded(msgspec.Struct, frozen=True):
     """Settings and where each value came from: `default`, a file, or a variable."""
@@ -173,7 +177,6 @@ def load(environment: Mapping[str, str] | None = None) -> Loaded:
         ) from reason
     _check(settings, sources)
     try:
-        _check_zones(settings)
         settings.name_reader()
     except NamingError as reason:
         raise _refusal(path, reason) from reason
@@ -207,17 +210,6 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
     ):
         if not least <= value <= most:
             refuse(name, f"must be between {least:g} and {most:g}")
-
-
-def _check_zones(settings: Settings) -> None:
-    folders: tuple[Folder | Camera, ...] = settings.naming.folders
-    for place, bindings in (("folders", folders), ("cameras", settings.naming.cameras)):
-        for number, binding in enumerate(bindings):
-            try:
-                ZoneInfo(binding.timezone or "UTC")
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-                detail = f"{binding.timezone!r} is no IANA zone, such as 'Europe/Berlin'"
-                raise NamingError(place, number, "timezone", detail) from None
 
 
 def _refusal(path: Path, reason: NamingError) -> ConfigError:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from watcher.catalog import Catalog, Probed
-from watcher.clip import ClipState, Fingerprint, TimeQuality, TimeSource
+from watcher.clip import LENGTH_LIMIT_SECONDS, ClipState, Fingerprint, TimeQuality, TimeSource
 from watcher.clock import Clock
 from watcher.ignoring import printable
 from watcher.instant import at_zone
@@ -26,8 +26,6 @@ from watcher.settle import Writer, quiet_needed
 from watcher.storage import Look, VideoRoot, digest, writer
 
 log = logging.getLogger(__name__)
-
-LENGTH_LIMIT_SECONDS = 7 * 86400  # a header that claims more is not believed
 
 
 class Waiting(msgspec.Struct, frozen=True):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
 from watcher.config import Settings
-from watcher.ignoring import Ignoring, printable
-from watcher.presets import parts_of, takes
+from watcher.ignoring import printable
+from watcher.naming import Naming, Reading
+from watcher.presets import Preset, parts_of, takes
+from watcher.template import Fields
 
 
 def names(settings: Settings, keys: list[str], *, video: Path, why: bool, out: TextIO) -> int:
@@ -17,55 +20,65 @@ def names(settings: Settings, keys: list[str], *, video: Path, why: bool, out: T
     The file need not exist; where it does, its own time resolves what the name leaves open, as it would in ingest.
     """
     naming = settings.name_reader()
-    ignoring = Ignoring(settings.video.ignore, settings.video.suffixes, naming.role, judges=naming.judges)
-    status = 0
+    ignoring = settings.ignoring(naming)
+    unread = False
     for given in keys:
         key = _key(given, video)
-        try:
-            modified_at = datetime.fromtimestamp((video / key).stat().st_mtime, UTC)
-        except (OSError, ValueError):
-            modified_at = datetime.now(UTC)
+        modified_at = _modified_at(video / key)
         reading = naming.read(key, modified_at=modified_at)
+        unread = unread or reading.start is None
         print(printable(key), file=out)
         if reason := ignoring.key(key):
             print(f"  ignored  {reason}", file=out)
         print(f"  camera   {printable(reading.camera)}", file=out)
-        if reading.start is None:
-            status = 1
-            print("  start    not in the name: the file's header tells it, else the file's time", file=out)
-        else:
-            start = reading.start
-            local = start.at.astimezone(reading.zone)
-            print(
-                f"  start    {_utc(start.at)}, {local:%Y-%m-%d %H:%M:%S} in {reading.zone} ({start.quality})",
-                file=out,
-            )
+        print(f"  start    {_start(reading)}", file=out)
         if reading.end_at is not None:
             print(f"  end      {_utc(reading.end_at)}", file=out)
-        stem, suffix = parts_of(key)
-        chosen = False
-        for preset, template in naming.rules:
-            fields = template.match(stem) if takes(preset, suffix) else None
-            reason = ""
-            if fields is not None:
-                try:
-                    naming.interpret(key, preset, fields, modified_at, None)
-                except ValueError as refusal:
-                    reason = str(refusal)
-            if fields is not None and not reason and not chosen:
-                chosen = True
-                print(f"  preset   {preset.name}: {template.text}", file=out)
-            elif fields is not None:
-                print(f"  not      {preset.name}: {reason or 'it comes later'}", file=out)
-            elif why:
-                fit, wanted = template.reach(stem)
-                missing = f"fits as far as {fit!r}, then wants {wanted}" if fit else f"wants {wanted}"
-                print(
-                    f"  not      {preset.name}: {missing if takes(preset, suffix) else 'another suffix'}", file=out
-                )
-        if not chosen:
-            print("  preset   none", file=out)
-    return status
+        for line in _rules(naming, key, modified_at, why=why):
+            print(f"  {line}", file=out)
+    return 1 if unread else 0
+
+
+def _start(reading: Reading) -> str:
+    if reading.start is None:
+        return "not in the name: the file's header tells it, else the file's time"
+    at, _, quality = reading.start
+    return f"{_utc(at)}, {at.astimezone(reading.zone):%Y-%m-%d %H:%M:%S} in {reading.zone} ({quality})"
+
+
+def _rules(naming: Naming, key: str, modified_at: datetime, *, why: bool) -> Iterator[str]:
+    """The preset that read the key, those that would have, and with `why` how far each other one fits."""
+    stem, suffix = parts_of(key)
+    chosen = False
+    for preset, template in naming.rules:
+        if not takes(preset, suffix):
+            if why:
+                yield f"not      {preset.name}: another suffix"
+        elif fields := template.match(stem):
+            reason = _refusal(naming, key, preset, fields, modified_at) or ("it comes later" if chosen else "")
+            yield f"not      {preset.name}: {reason}" if reason else f"preset   {preset.name}: {template.text}"
+            chosen = chosen or not reason
+        elif why:
+            fit, wanted = template.reach(stem)
+            missing = f"fits as far as {fit!r}, then wants {wanted}" if fit else f"wants {wanted}"
+            yield f"not      {preset.name}: {missing}"
+    if not chosen:
+        yield "preset   none"
+
+
+def _refusal(naming: Naming, key: str, preset: Preset, fields: Fields, modified_at: datetime) -> str:
+    try:
+        naming.interpret(key, preset, fields, modified_at, None)
+    except ValueError as reason:
+        return str(reason)
+    return ""
+
+
+def _modified_at(path: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, ValueError):
+        return datetime.now(UTC)
 
 
 def _key(given: str, video: Path) -> str:

@@ -20,10 +20,11 @@ from watcher.presets import (
     NamingError,
     Preset,
     Role,
+    check_binding,
     compiled,
     parts_of,
     refuse_doubles,
-    shipped,
+    shipped_rules,
     stem_of,
     takes,
 )
@@ -58,26 +59,22 @@ class Naming:
     ) -> None:
         self._zone = zone
         self.rules: list[tuple[Preset, Template]] = []
-        for place, some in (("presets", presets), ("shipped", shipped())):
-            for number, preset in enumerate(some):
-                try:
-                    self.rules.extend((preset, template) for template in compiled(preset))
-                except TemplateError as reason:
-                    raise NamingError(place, number, "paths", f"preset {preset.name!r}: {reason}") from reason
+        for number, preset in enumerate(presets):
+            try:
+                self.rules.extend((preset, template) for template in compiled(preset))
+            except TemplateError as reason:
+                raise NamingError("presets", number, "paths", f"preset {preset.name!r}: {reason}") from reason
         refuse_doubles(presets)
-        names = {preset.name for preset, _ in self.rules}
-        bindings: tuple[tuple[str, Sequence[Folder | Camera]], ...] = (("folders", folders), ("cameras", cameras))
-        for place, bound in bindings:
-            for number, binding in enumerate(bound):
-                if binding.preset and binding.preset not in names:
-                    raise NamingError(place, number, "preset", f"there is no preset {binding.preset!r}")
+        self.rules.extend(shipped_rules())
+        for number, folder in enumerate(folders):
+            check_binding("folders", number, folder, self.rules)
+        for number, camera in enumerate(cameras):
+            check_binding("cameras", number, camera, self.rules)
         self._folders = sorted(folders, key=lambda f: len(f.path), reverse=True)
         self._cameras = {camera.name: camera for camera in cameras}
         self._memo: dict[tuple[str, str], list[tuple[Preset, Template]]] = {}
         # Whether a file with a clip's suffix can be anything else; most sites have no such preset.
-        self.judges = any(p.role is not Role.CLIP and set(p.suffixes) - {"jpg", "jpeg"} for p in presets) or any(
-            p.role is not Role.CLIP and not p.suffixes for p in presets
-        )
+        self.judges = any(p.role is not Role.CLIP and not p.of_pictures for p in presets)
 
     def role(self, key: str) -> str:
         """What a file is to us, by its name alone."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import enum
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib import resources
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from watcher.template import Template, TemplateError
+
+PICTURE_SUFFIXES = frozenset({"jpg", "jpeg"})
 
 
 class Base(enum.StrEnum):
@@ -42,6 +46,11 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     automatic: bool = True  # false: only where a folder or a camera is bound to it
     example: str = ""  # a key that it reads; checked
 
+    @property
+    def of_pictures(self) -> bool:
+        """Whether it is about JPEGs alone."""
+        return bool(self.suffixes) and PICTURE_SUFFIXES.issuperset(self.suffixes)
+
 
 class Folder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What holds for everything below a folder."""
@@ -72,10 +81,17 @@ class NamingError(ValueError):
         self.place, self.number, self.field = place, number, field
 
 
+@cache
 def shipped() -> tuple[Preset, ...]:
     """The presets that come with watcher, in order."""
     text = resources.files("watcher").joinpath("presets.toml").read_text(encoding="utf-8")
     return msgspec.convert(tomllib.loads(text)["preset"], tuple[Preset, ...])
+
+
+@cache
+def shipped_rules() -> tuple[tuple[Preset, Template], ...]:
+    """Every pattern of the presets that come with watcher, in order."""
+    return tuple((preset, template) for preset in shipped() for template in compiled(preset))
 
 
 def compiled(preset: Preset) -> Iterator[Template]:
@@ -85,14 +101,15 @@ def compiled(preset: Preset) -> Iterator[Template]:
     read = False
     for text in preset.paths:
         template = Template(text)
-        _check_base(template, preset.base)
+        check_base(template, preset.base)
         read = read or bool(preset.example and template.match(stem_of(preset.example)))
         yield template
     if preset.example and not read:
         raise TemplateError(f"it does not match its own example {preset.example!r}")
 
 
-def _check_base(template: Template, base: Base) -> None:
+def check_base(template: Template, base: Base) -> None:
+    """Raise TemplateError unless a pattern reads what a time base needs."""
     start, end = template.directives, template.end_directives
     if base is Base.NONE:
         return
@@ -126,11 +143,32 @@ def refuse_doubles(presets: Sequence[Preset]) -> None:
             seen.setdefault(text, preset.name)
 
 
+def check_binding(
+    place: str, number: int, binding: Folder | Camera, rules: Sequence[tuple[Preset, Template]]
+) -> None:
+    """Refuse a binding to a preset or a zone that there is not, or with a base that its names cannot tell."""
+    try:
+        ZoneInfo(binding.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        detail = f"{binding.timezone!r} is no IANA zone, such as 'Europe/Berlin'"
+        raise NamingError(place, number, "timezone", detail) from None
+    templates = [template for preset, template in rules if preset.name == binding.preset]
+    if binding.preset and not templates:
+        raise NamingError(place, number, "preset", f"there is no preset {binding.preset!r}")
+    if binding.base in {Base.EPOCH, Base.OFFSET} and not binding.preset:
+        raise NamingError(place, number, "base", f"base {binding.base.value!r} needs a preset that reads it")
+    try:
+        for template in templates:
+            check_base(template, binding.base or Base.NONE)
+    except TemplateError as reason:
+        raise NamingError(place, number, "base", f"preset {binding.preset!r}: {reason}") from None
+
+
 def takes(preset: Preset, suffix: str) -> bool:
     """Whether a preset is about files with this suffix."""
     if preset.suffixes:
         return suffix in preset.suffixes
-    return preset.role is not Role.CLIP or suffix not in {"jpg", "jpeg"}
+    return preset.role is not Role.CLIP or suffix not in PICTURE_SUFFIXES
 
 
 def parts_of(key: str) -> tuple[str, str]:

@@ -24,12 +24,12 @@ from typing import IO
 
 from watcher import status
 from watcher.catalog import Probed
-from watcher.clip import Fingerprint
 from watcher.crew import Crew
 from watcher.errors import StartError
 from watcher.ignoring import printable
 from watcher.ingest import NotClip, Waiting
 from watcher.observe import Hint, Watch
+from watcher.recent import Recent
 from watcher.scan import Difference, Finding, marker_problem, reconcile, too_many_missing
 from watcher.storage import Look, on_network
 from watcher.wiring import Services, bind_root
@@ -42,7 +42,6 @@ TURN_SECONDS = 1.0  # at most, between two looks at the world
 FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
 PROBLEM_RESCAN_SECONDS = 10.0  # at least, while something waits for a person …
 PROBLEM_RESCAN_SHARE = 10  # … and so many times what a scan takes
-RECENT = 10_000  # clips whose later events are passed over; a folder moved in tells of each file more than once
 SCAN_TOLD_SECONDS = 10.0  # between two log lines of a long scan
 
 
@@ -88,7 +87,7 @@ class Ingester:
         self._folders: dict[str, float] = {}  # prefix → when to compare it with the catalog
         self._again: dict[str, float] = {}  # the same, a second time
         self._batch: list[Probed] = []
-        self._recent: dict[str, tuple[Fingerprint, int, bool]] = {}  # what was just read; whether it is a clip
+        self._recent = Recent()
         self._scan: Scanning | None = None
         self._folder_scan: Scanning | None = None
         self._next_scan = 0.0
@@ -212,7 +211,7 @@ class Ingester:
                 continue
             del self._pending[key]
             if isinstance(found, NotClip):
-                self._recent[key] = (found.look.fingerprint, found.look.inode, False)
+                self._recent.note(key, found.look.fingerprint, found.look.inode, clip=False)
             elif found is None:
                 self._gone[key] = None  # it may have been known, and may be back already: looked at again there
             else:
@@ -223,16 +222,17 @@ class Ingester:
 
         The catalog has the last word: a clip may have gone to another name and be back.
         """
-        if (recent := self._recent.get(key)) is None:
+        if key not in self._recent:
             return False
         try:
             look = self._root.look(key)
         except OSError:
             return False
-        if look is None or (look.fingerprint, look.inode) != recent[:2]:
-            return False
-        row = self._catalog.known_keys([key]).get(key) if recent[2] else None
-        return not recent[2] or (row is not None and row.state != "missing" and row[1:3] == look[1:3])
+        clip = None if look is None else self._recent.found_clip(key, look.fingerprint, look.inode)
+        if look is None or not clip:
+            return clip is False
+        row = self._catalog.known_keys([key]).get(key)
+        return row is not None and row.state != "missing" and row.fingerprint == look.fingerprint
 
     def _wait_more(self, key: str, pending: Pending, found: Waiting, now: float) -> None:
         if pending.look != found.look:
@@ -251,9 +251,8 @@ class Ingester:
             return
         batch, self._batch = self._batch, []
         changed = self._ingest.put(batch)
-        self._recent.update((probed.key, (probed.fingerprint, probed.inode, True)) for probed in batch)
-        while len(self._recent) > RECENT:
-            del self._recent[next(iter(self._recent))]
+        for probed in batch:
+            self._recent.note(probed.key, probed.fingerprint, probed.inode, clip=True)
         if changed:
             self._crew.wake()
         if self._scan is None:
@@ -268,7 +267,7 @@ class Ingester:
         """Mark clips missing whose files are gone, unless that would be too many, or the root is not ours."""
         keys = [key for key in keys if self._is_gone(key)]
         for key in keys:
-            self._recent.pop(key, None)
+            self._recent.forget(key)
         if keys:
             keys = [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]
         if not keys:
@@ -337,7 +336,7 @@ class Ingester:
                 if isinstance(found, Waiting):
                     self._await(finding.key, now)
                 elif isinstance(found, NotClip):
-                    self._recent[finding.key] = (found.look.fingerprint, found.look.inode, False)
+                    self._recent.note(finding.key, found.look.fingerprint, found.look.inode, clip=False)
                 elif found is not None:
                     self._batch.append(found)
                 if len(self._batch) >= BATCH:

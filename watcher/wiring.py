@@ -10,7 +10,6 @@ from watcher.catalog import Catalog, open_engine
 from watcher.clock import Clock, SystemClock
 from watcher.config import Settings
 from watcher.errors import StartError
-from watcher.ignoring import Ignoring
 from watcher.ingest import Ingest
 from watcher.storage import VideoRoot, on_network
 
@@ -74,7 +73,7 @@ def open_services(settings: Settings, data: Path) -> Services:
     places = Places(data.resolve())
     clock = SystemClock()
     naming = settings.name_reader()
-    ignoring = Ignoring(settings.video.ignore, settings.video.suffixes, naming.role, judges=naming.judges)
+    ignoring = settings.ignoring(naming)
     root = VideoRoot(places.video, ignoring)
     catalog = Catalog(open_engine(places.catalog_url(settings)))
     ingest = Ingest(

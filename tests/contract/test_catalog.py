@@ -14,10 +14,21 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
+from watcher.catalog.migrations import upgrade
 from watcher.catalog.rows import poster_name
-from watcher.catalog.schema import HEAD, clips, metadata, revision
-from watcher.clip import ClipFilter, ClipState, Fingerprint, Playable, Position, TimeSource, milliseconds
+from watcher.catalog.schema import HEAD, WRITE, clips, metadata, revision
+from watcher.clip import (
+    ClipFilter,
+    ClipState,
+    Fingerprint,
+    Playable,
+    Position,
+    TimeQuality,
+    TimeSource,
+    milliseconds,
+)
 from watcher.errors import CatalogError, ClipNotFoundError
+from watcher.instant import Instant
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -370,6 +381,55 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert failures == []
+
+
+def test_a_catalog_of_an_older_watcher_keeps_its_clips(engine: sa.Engine) -> None:
+    """Of the first schema, with clips in it: what later columns say of them is true."""
+    with engine.connect().execution_options(**{WRITE: True}) as connection, connection.begin():
+        upgrade(connection, "0001")
+        for number, source in enumerate(["name", "mtime", "container"]):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO clips (key, camera, state, listed, started_ms, ended_ms, time_source, size_bytes,"
+                    " mtime_ns, inode, digest, render_due, revision, ingested_ms)"
+                    " VALUES (:key, 'a', 'ready', 1, 0, 0, :source, 1000, 1, 1, 'd', 0, 1, 0)"
+                ),
+                {"key": f"a/{number}.mp4", "source": source},
+            )
+    migrate(engine)
+    found = Catalog(engine).find(ClipFilter(), limit=10, newest_first=False).clips
+    assert [(clip.key, clip.time_quality, clip.offset_seconds) for clip in found] == [
+        ("a/0.mp4", "sure", None),
+        ("a/1.mp4", "guessed", None),
+        ("a/2.mp4", "guessed", None),
+    ]
+
+
+def test_a_correction_stands_through_everything(catalog: Catalog) -> None:
+    """Another reading, another name, other bytes; sums and order follow it; taken back, what was read last counts."""
+    catalog.put([probed("a/1.mp4", digest="x"), probed("a/2.mp4", 5)], now=START)
+    clip = catalog.by_key("a/1.mp4")
+    right = Instant(START + timedelta(minutes=10), 3600, TimeQuality.SURE)
+    catalog.correct(clip.id, camera="right", start=right)
+    corrected = catalog.clip(clip.id)
+    assert (corrected.camera, corrected.started_at, corrected.offset_seconds) == ("right", right.at, 3600)
+    assert corrected.ended_at - corrected.started_at == timedelta(seconds=30)
+    assert (corrected.time_source, corrected.revision > clip.revision) == ("corrected", True)
+    assert [c.key for c in catalog.find(ClipFilter(), limit=5).clips] == ["a/1.mp4", "a/2.mp4"]
+    assert [(c.camera, c.clips) for c in catalog.camera_summaries()] == [("a", 1), ("right", 1)]
+
+    catalog.put([probed("a/1.mp4", 1, digest="y", fingerprint=Fingerprint(5, 5))], now=START)
+    catalog.put([probed("b/1.mp4", 2, digest="y", moved_from=clip.id)], now=START)
+    moved = catalog.clip(clip.id)
+    assert (moved.key, moved.camera, moved.started_at) == ("b/1.mp4", "right", right.at)
+
+    catalog.correct(clip.id, camera=None, start=None)
+    back = catalog.clip(clip.id)
+    assert (back.camera, back.started_at) == ("b", START + timedelta(minutes=2))
+    assert (back.time_source, back.ended_at - back.started_at) == ("name", timedelta(seconds=30))
+    assert [(c.camera, c.clips) for c in catalog.camera_summaries()] == [("a", 1), ("b", 1)]
+    with pytest.raises(ClipNotFoundError):
+        catalog.correct(999, camera="x")
 
 
 def test_the_migrations_make_the_tables_that_the_code_has(catalog: Catalog) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -412,12 +413,30 @@ def test_a_preset_that_another_one_hides_is_refused() -> None:
         Naming(folders=[Folder(path="x", preset="tow")])
 
 
+@pytest.mark.parametrize(
+    ("folder", "field", "why"),
+    [
+        (Folder(path="x", timezone="Europe/Atlantis"), "timezone", "no IANA zone"),
+        (Folder(path="x", base=Base.EPOCH), "base", "needs a preset"),
+        (Folder(path="x", preset="motion", base=Base.EPOCH), "base", "needs %s"),
+        (Folder(path="x", preset="motion", base=Base.OFFSET), "base", "needs %z"),
+    ],
+)
+def test_bindings_that_cannot_be_met_are_refused(folder: Folder, field: str, why: str) -> None:
+    """With the field that is wrong, whose line the settings' refusal then tells."""
+    with pytest.raises(NamingError, match=why) as refusal:
+        Naming(folders=[folder])
+    assert (refusal.value.place, refusal.value.number, refusal.value.field) == ("folders", 0, field)
+
+
 def test_hostile_names_cost_no_time() -> None:
-    """No name makes a pattern try for longer than a few milliseconds; counted in steps that all names need."""
+    """No name makes a pattern try for long: ten of a thousand characters take far below the deadline together."""
     naming = Naming(
         BERLIN, presets=[Preset(name="bad", paths=("{**}/{*}_{camera}_{*}_{tags}_%Y%m%d%H",), role=Role.CLIP)]
     )
+    began = time.process_time()
     for unit in ("x", "1", "-", "_", "a/", "2026", "2026-11-21_", "2026-11-21/", "_a_", "0_"):
         assert naming.read((unit * 1024)[:1000] + ".mp4", modified_at=LATER).start is None or unit.startswith(
             "2026"
         )
+    assert time.process_time() - began < 5

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.schema import cameras, clips, counters, facts
 from watcher.clip import (
+    LENGTH_LIMIT_SECONDS,
     LISTED_STATES,
     Clip,
     ClipState,
@@ -24,7 +25,7 @@ from watcher.clip import (
 from watcher.instant import Instant
 
 POSTER_DIGITS = 16  # of the content id, in a poster's name
-LENGTH_LIMIT_MS = 7 * 86400 * 1000  # a header that claims more is not believed for the end time
+LENGTH_LIMIT_MS = LENGTH_LIMIT_SECONDS * 1000
 
 
 class Probed(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,11 @@ class Known(NamedTuple):
     size_bytes: int
     mtime_ns: int
     state: str
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """How its file looked when it was read."""
+        return Fingerprint(self.size_bytes, self.mtime_ns)
 
 
 class Namesake(NamedTuple):
