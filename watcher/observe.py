@@ -2,8 +2,8 @@
 
 Its threads only put hints on a queue. A rename into the tree, a hard link and a moved-in folder give `created` and
 no `closed`; in fresh deep folders most files give no `closed`; an overflow loses events; an exception in a handler
-kills the dispatcher; a deleted root kills the emitter silently. Hence: a hint only ever says "look there", and
-the observer's own health is looked at.
+kills the dispatcher; a deleted root kills the emitter silently, some moves the reader. Hence: a hint only ever
+says "look there", and the observer's own health is looked at.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ class Watch:
         self._root = root
         self._hints = hints
         self._observer: BaseObserver | None = None
+        self._threads: list[threading.Thread] = []
         self._inode = 0
         logging.getLogger("watchdog").addHandler(_Overflow(hints))
 
@@ -117,6 +118,7 @@ class Watch:
         """Begin to watch; why not, in a sentence, where events do not arrive."""
         test_name = f".selftest.{os.getpid()}.tmp"
         handler = Hints(self._root, self._hints, test_name)
+        before = threading.enumerate()
         observer = Observer()
         try:
             self._inode = self._root.folder.stat().st_ino
@@ -129,6 +131,7 @@ class Watch:
                 return "the system's inotify limits are reached (raise fs.inotify.max_user_watches and …_instances)"
             return f"the folder cannot be watched: {reason.strerror}"
         self._observer = observer
+        self._threads = [thread for thread in threading.enumerate() if thread not in before]
         test = self._root.folder / test_name
         try:
             test.touch()
@@ -143,11 +146,14 @@ class Watch:
         return None
 
     def healthy(self) -> bool:
-        """Whether the observer, each of its emitters and the folder itself are still those that were started."""
-        observer = self._observer
-        if observer is None or not observer.is_alive():
+        """Whether every thread that was started lives, and the folder is the one that is watched.
+
+        The thread that reads from the kernel dies of a folder that is moved out of the tree, made anew, removed
+        and removed outside (seen with watchdog 7.1), while observer and emitter live on and hear nothing.
+        """
+        if self._observer is None or not self._observer.emitters:
             return False
-        if not observer.emitters or not all(emitter.is_alive() for emitter in observer.emitters):
+        if not all(thread.is_alive() for thread in self._threads):
             return False
         try:
             return self._root.folder.stat().st_ino == self._inode

@@ -156,6 +156,18 @@ def test_a_folder_that_is_renamed_there_and_back_keeps_its_clips(unit: RunningUn
             assert unit.wait_clip(f"{new.name}/{number}.mp4", state="ready")["id"] == ids[number]
 
 
+def test_a_folder_moved_out_and_made_anew_does_not_end_the_watch(unit: RunningUnit, samples: Path) -> None:
+    """As when somebody archives a camera's folder by hand: this once ended watchdog's reader, silently."""
+    folder, archive = unit.video / "archived", unit.data / "archive"
+    for step in (folder.mkdir, lambda: folder.rename(archive), folder.mkdir, folder.rmdir, archive.rmdir):
+        step()
+        marker = unit.video / f"step-{time.monotonic_ns()}.mp4"
+        shutil.copy(samples / "plain.mp4", marker)
+        unit.wait_clip(marker.name)  # so that each step was read before the next
+    shutil.copy(samples / "plain.mp4", unit.video / "after-all.mp4")
+    unit.wait_clip("after-all.mp4", seconds=10)
+
+
 def test_replaced_content_is_probed_again(unit: RunningUnit, samples: Path) -> None:
     """Another content under the same name keeps the id, and gets a new poster and a higher revision."""
     path = unit.video / "replaced.mp4"
