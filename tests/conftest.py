@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +15,16 @@ import sqlalchemy as sa
 from tests import clips
 from tests.running import RunningUnit, running
 from watcher.catalog import Catalog, migrate, open_engine
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what a watcher that tests share said, when one of them fails."""
+    report = yield
+    unit = getattr(item, "funcargs", {}).get("unit")
+    if report.when == "call" and report.failed and unit is not None:
+        report.sections.append(("watcher", unit.told()))
+    return report
 
 
 @pytest.fixture(scope="session")

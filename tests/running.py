@@ -107,6 +107,12 @@ class RunningUnit:
     def console(self) -> str:
         return (self.folder / "console.txt").read_text(errors="replace")
 
+    def told(self) -> str:
+        """The end of everything that it wrote, and its processes."""
+        logs = [self.folder / "console.txt", *(self.log / f"{name}.log" for name in ("ingest", "app", "nginx"))]
+        texts = [f"— {path.name} —\n{path.read_text(errors='replace')[-3000:]}" for path in logs if path.exists()]
+        return "\n".join([f"processes: {self.family()}", *texts])
+
     def family(self) -> dict[int, str]:
         """Every process that works in this unit's run folder, with its command line."""
         run = self.data / "run"
@@ -155,6 +161,7 @@ class RunningUnit:
 
     def clip(self, key: str) -> dict[str, Any] | None:
         answer = self.get(f"/watcher/clips/by-key/{requests.utils.quote(key)}")
+        assert answer.status_code in {200, 404}, (answer.status_code, answer.text)
         return answer.json() if answer.status_code == 200 else None
 
     def wait_clip(self, key: str, *, seconds: float = DEADLINE, **expected: Any) -> dict[str, Any]:
@@ -190,11 +197,7 @@ def running(folder: Path, **more: Any) -> Iterator[RunningUnit]:
         yield unit.start()
     except BaseException:
         if unit.process is not None:
-            print(unit.console())
-            for log in ("ingest.log", "app.log", "nginx.log"):
-                path = unit.log / log
-                if path.exists():
-                    print(f"— {log} —\n{path.read_text(errors='replace')[-3000:]}")
+            print(unit.told())
         raise
     finally:
         if unit.process is not None and unit.process.poll() is None:
