@@ -1,0 +1,156 @@
+"""Codec truth: what we say of a file is what ffprobe says of it, and what Chromium does with it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.browser.conftest import Watched
+from tests.running import RunningUnit
+
+pytestmark = pytest.mark.browser
+
+
+class Row(NamedTuple):
+    """One way of coding, as ffmpeg is asked for it."""
+
+    name: str
+    suffix: str
+    options: str
+    string: str  # RFC 6381, as the standards' own rules give it for these options
+
+
+H264 = "-c:v libx264 -profile:v main -level 3.1 -pix_fmt yuv420p"
+ROWS = [
+    Row("h264-baseline", "mp4", "-c:v libx264 -profile:v baseline -level 3.0 -pix_fmt yuv420p -an", "avc1.42c01e"),
+    Row("h264-main", "mp4", f"{H264} -an", "avc1.4d401f"),
+    Row("h264-high", "mp4", "-c:v libx264 -profile:v high -level 4.0 -pix_fmt yuv420p -an", "avc1.640028"),
+    Row("h264-high10", "mp4", "-c:v libx264 -profile:v high10 -level 4.0 -pix_fmt yuv420p10le -an", "avc1.6e0028"),
+    Row("h265-hvc1", "mp4", "-c:v libx265 -pix_fmt yuv420p -tag:v hvc1 -an", "hvc1.1.6.L30.90"),
+    Row("h265-hev1", "mp4", "-c:v libx265 -pix_fmt yuv420p -tag:v hev1 -an", "hev1.1.6.L30.90"),
+    Row("av1", "mp4", "-c:v libaom-av1 -cpu-used 8 -pix_fmt yuv420p -an", "av01.0.00M.08"),
+    Row("av1-10bit", "mp4", "-c:v libaom-av1 -cpu-used 8 -pix_fmt yuv420p10le -an", "av01.0.00M.10"),
+    Row("vp9", "mp4", "-c:v libvpx-vp9 -deadline realtime -pix_fmt yuv420p -an", "vp09.00.10.08"),
+    Row("vp9-10bit", "mp4", "-c:v libvpx-vp9 -deadline realtime -pix_fmt yuv420p10le -an", "vp09.02.10.10"),
+    Row("mpeg4", "mp4", "-c:v mpeg4 -an", "mp4v.20.1"),
+    Row("mjpeg", "mp4", "-c:v mjpeg -pix_fmt yuvj420p -an", "mp4v.6C"),
+    Row("mjpeg-mov", "mov", "-c:v mjpeg -pix_fmt yuvj420p -an", "jpeg"),
+    Row("aac", "mp4", f"{H264} -c:a aac", "avc1.4d401f,mp4a.40.2"),
+    Row("opus", "mp4", f"{H264} -c:a libopus", "avc1.4d401f,opus"),
+    Row("mp3", "mp4", f"{H264} -c:a libmp3lame", "avc1.4d401f,mp4a.6B"),
+    Row("ac3", "mp4", f"{H264} -c:a ac3", "avc1.4d401f,ac-3"),
+    Row("eac3", "mp4", f"{H264} -c:a eac3", "avc1.4d401f,ec-3"),
+    Row("alaw", "mov", f"{H264} -c:a pcm_alaw -ar 8000 -ac 1", "avc1.4d401f,alaw"),
+    Row("mulaw", "mov", f"{H264} -c:a pcm_mulaw -ar 8000 -ac 1", "avc1.4d401f,ulaw"),
+    Row("pcm", "mov", f"{H264} -c:a pcm_s16le", "avc1.4d401f,sowt"),
+    Row("pcm-be", "mov", f"{H264} -c:a pcm_s16be", "avc1.4d401f,twos"),
+]
+
+
+Coded = dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]  # our clip and ffprobe's streams
+
+# Play to the end, or to the error that says that it cannot be played.
+PLAY = """url => new Promise(done => {
+    const video = document.createElement('video');
+    const told = () => done({
+        pictures: video.videoWidth && video.getVideoPlaybackQuality().totalVideoFrames,
+        sound: video.webkitAudioDecodedByteCount,
+        error: video.error && video.error.message,
+    });
+    video.muted = true;
+    video.onerror = video.onended = told;
+    video.src = url;
+    video.play().catch(() => {});
+})"""
+
+
+@pytest.fixture(scope="module")
+def coded(unit: RunningUnit) -> Coded:
+    """Of each row our clip, and ffprobe's streams."""
+    folder = unit.video / "codecs"
+    folder.mkdir()
+    found = {}
+    for row in ROWS:
+        path = folder / f"{row.name}.{row.suffix}"
+        source = "-f lavfi -i testsrc=s=160x96:r=10:d=1 -f lavfi -i sine=d=1"
+        subprocess.run(
+            ["ffmpeg", "-v", "error", *source.split(), *row.options.split(), str(path)], check=True, timeout=60
+        )
+        told = subprocess.check_output(["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)])
+        found[row.name] = json.loads(told)["streams"]
+    return {
+        row.name: (unit.wait_clip(f"codecs/{row.name}.{row.suffix}", state="ready"), found[row.name])
+        for row in ROWS
+    }
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_ffprobe_and_chromium_agree(row: Row, coded: Coded, watched: Watched) -> None:
+    """On codec, profile and level; and Chromium can play what it says of our string that it can, and nothing else."""
+    clip, streams = coded[row.name]
+    media = clip["media"]
+    assert media["codecs"] == row.string
+
+    kinds = {stream["codec_type"]: stream for stream in streams}
+    assert media["video"]["codec"] == kinds["video"]["codec_name"]
+    assert (media["audio"] and media["audio"]["codec"]) == kinds.get("audio", {}).get("codec_name")
+    assert (media["video"]["width"], media["video"]["height"]) == (
+        kinds["video"]["width"],
+        kinds["video"]["height"],
+    )
+    picture, _, sound = media["codecs"].partition(",")
+    assert _level(picture) in {None, kinds["video"]["level"]}
+    assert _profile(picture) in kinds["video"].get("profile", "")
+
+    page = watched.open("/watcher/")
+    said = page.evaluate(
+        """codecs => codecs.map(one => document.createElement('video').canPlayType(`video/mp4; codecs="${one}"`))""",
+        [picture, sound] if sound else [picture],
+    )
+    done = page.evaluate(PLAY, clip["url"])
+    assert bool(done["pictures"]) == (said[0] != ""), (said, done)
+    if sound:
+        told = clip["playable_reason"] or ""
+        assert "sound" in told or (said[1] and done["sound"]), (said, done, told)
+    match clip["playable"]:
+        case "yes":
+            assert done["pictures"] == 10
+        case "maybe":
+            assert clip["playable_reason"]
+        case "no":
+            assert done["pictures"] == 0
+
+
+def _level(picture: str) -> int | None:
+    """As ffprobe counts: from H.264's last byte, H.265's `L…`, AV1's second field."""
+    parts = picture.split(".")
+    match parts[0]:
+        case "avc1":
+            return int(parts[1][4:], 16)
+        case "hvc1" | "hev1":
+            return int(parts[3][1:])
+        case "av01":
+            return int(parts[2][:-1])
+    return None
+
+
+def _profile(picture: str) -> str:
+    """The profile that the string names, as ffprobe writes it."""
+    for start, name in (
+        ("avc1.42c0", "Constrained Baseline"),
+        ("avc1.4d", "Main"),
+        ("avc1.64", "High"),
+        ("avc1.6e", "High 10"),
+        ("hvc1.1.", "Main"),
+        ("hev1.1.", "Main"),
+        ("av01.0.", "Main"),
+        ("vp09.00.", "Profile 0"),
+        ("vp09.02.", "Profile 2"),
+        ("mp4v.20.1", "Simple Profile"),
+    ):
+        if picture.startswith(start):
+            return name
+    return ""
