@@ -15,6 +15,7 @@ from alembic.migration import MigrationContext
 
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
 from watcher.catalog.migrations import upgrade
+from watcher.catalog.questions import ALIKE_LIMIT
 from watcher.catalog.rows import poster_name
 from watcher.catalog.schema import HEAD, WRITE, clips, metadata, revision
 from watcher.clip import (
@@ -333,6 +334,18 @@ def test_known_comes_in_the_byte_order_of_keys(catalog: Catalog) -> None:
     assert [row[0] for row in catalog.known()] == sorted(keys, key=str.encode)
     assert [row[0] for row in catalog.known("a/")] == ["a/ b.mp4", "a/1.mp4"]
     assert set(catalog.known_keys(["a.mp4", "none"])) == {"a.mp4"}
+
+
+def test_the_clips_that_a_file_may_be_are_found_in_a_crowd_of_copies(catalog: Catalog) -> None:
+    """Of so many with the same content that not all are asked for: the one of its inode, and the missing one."""
+    crowd = [probed(f"a/{n:04}.mp4", n, digest="same", inode=n + 1) for n in range(ALIKE_LIMIT + 200)]
+    for start in range(0, len(crowd), 200):
+        catalog.put(crowd[start : start + 200], now=START)
+    catalog.mark_missing(["a/1150.mp4"], now=START)
+    found = {one.key: one for one in catalog.namesakes([("same", 1171), ("other", 5)])}
+    assert found["a/1170.mp4"].inode == 1171
+    assert found["a/1150.mp4"].state == "missing"
+    assert len(found) == ALIKE_LIMIT + 2
 
 
 def test_two_processes_may_migrate_at_once(engine: sa.Engine) -> None:

@@ -33,6 +33,7 @@ from watcher.clip import (
 from watcher.errors import ClipNotFoundError
 
 SCAN_PAGE = 2000  # rows that a scan holds at a time
+ALIKE_LIMIT = 1000  # clips of equal content that a moved file is looked for among
 IN_LIMIT = 1000  # values that one statement compares with; SQLite allows 32,766 variables
 
 
@@ -167,15 +168,15 @@ class Questions:
     def namesakes(self, contents: Sequence[tuple[str, int]]) -> list[Namesake]:
         """Clips with the same content (digest) as some files: of the same inode, missing ones, some others."""
         select = sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.inode, clips.c.state)
-        same_file = select.where(
-            sa.tuple_(clips.c.digest, clips.c.inode).in_([(d, signed(i)) for d, i in contents])
-        )
-        alike = select.where(clips.c.digest.in_([d for d, _ in contents])).limit(1000)
-        missing = alike.where(clips.c.state == "missing")
-        queries = (same_file, missing, alike)
+        alike = select.where(clips.c.digest.in_([digest for digest, _ in contents])).limit(ALIKE_LIMIT)
         with self.engine.connect() as connection:
-            found = {row[0]: Namesake(*row) for query in queries for row in connection.execute(query)}
-        return list(found.values())
+            found = [Namesake(*row) for row in connection.execute(alike)]
+            if len(found) == ALIKE_LIMIT:  # a crowd of copies: those that matter must be among them
+                pairs = [(digest, signed(inode)) for digest, inode in contents]
+                same_file = select.where(sa.tuple_(clips.c.digest, clips.c.inode).in_(pairs))
+                missing = alike.where(clips.c.state == "missing")
+                found += [Namesake(*row) for query in (same_file, missing) for row in connection.execute(query)]
+        return list({one.id: one for one in found}.values())
 
     def unrendered(self, limit: int, *, exclude: Sequence[int] = ()) -> list[Unrendered]:
         """Clips that wait for a picture or a probe, newest first."""
