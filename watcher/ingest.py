@@ -12,10 +12,12 @@ import logging
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
 from watcher.catalog import Catalog, Probed
+from watcher.catalog.rows import Namesake, signed
 from watcher.clip import LENGTH_LIMIT_SECONDS, ClipState, Fingerprint, TimeQuality, TimeSource
 from watcher.clock import Clock
 from watcher.ignoring import printable
@@ -40,6 +42,13 @@ class NotClip(msgspec.Struct, frozen=True):
 
     look: Look
     why: str
+
+
+class Put(NamedTuple):
+    """What came of a batch."""
+
+    changed: int  # rows
+    left: list[str]  # keys that clips left behind when they moved
 
 
 class Ingest:
@@ -92,11 +101,12 @@ class Ingest:
             probed = self._probed(look, f"unread-{look.inode}", Probe(whole=False, error=error))
             return msgspec.structs.replace(probed, fingerprint=Fingerprint(look.size_bytes, 0))
 
-    def put(self, batch: Sequence[Probed]) -> int:
-        """Catalog what was examined; clips that moved keep their id. Returns how many rows changed."""
+    def put(self, batch: Sequence[Probed]) -> Put:
+        """Catalog what was examined; clips that moved keep their id."""
         if not batch:
-            return 0
-        return self.catalog.put(self._with_moves(batch), now=self._clock.now())
+            return Put(0, [])
+        probed, left = self._with_moves(batch)
+        return Put(self.catalog.put(probed, now=self._clock.now()), left)
 
     def _examine(self, look: Look, quiet_since: float | None, closed: bool) -> Probed | Waiting | NotClip:
         fd = self.root.open(look.key)
@@ -164,8 +174,8 @@ class Ingest:
             error=found.error,
         )
 
-    def _with_moves(self, batch: Sequence[Probed]) -> list[Probed]:
-        """The batch with `moved_from` where a new key holds the content of a clip that left its own key.
+    def _with_moves(self, batch: Sequence[Probed]) -> tuple[list[Probed], list[str]]:
+        """The batch with `moved_from` where a new key holds the content of a clip that left its own; the keys left.
 
         The same inode is the surest sign; then a missing clip of that content, the one of the same file name
         first. Asked before the transaction, since it looks at the disk; `put` checks again by key.
@@ -173,42 +183,39 @@ class Ingest:
         known = self.catalog.known_keys([probed.key for probed in batch])
         fresh = [probed for probed in batch if probed.key not in known]
         if not fresh:
-            return list(batch)
-        by_content: dict[str, list[tuple[int, str, int, str]]] = {}
-        for clip_id, key, content, inode, state in self.catalog.namesakes([(p.digest, p.inode) for p in fresh]):
-            by_content.setdefault(content, []).append((clip_id, key, inode, state))
-        taken: set[int] = set()
+            return list(batch), []
+        by_content: dict[str, list[Namesake]] = {}
+        for one in self.catalog.namesakes([(probed.digest, probed.inode) for probed in fresh]):
+            by_content.setdefault(one.digest, []).append(one)
+        taken: dict[int, str] = {}
         result = []
         for probed in batch:
             best = None
             if probed.key not in known and probed.digest in by_content:
-                best = self._moved(probed, [c for c in by_content[probed.digest] if c[0] not in taken])
+                best = self._moved(probed, [one for one in by_content[probed.digest] if one.id not in taken])
             if best is None:
                 result.append(probed)
             else:
-                taken.add(best)
-                result.append(msgspec.structs.replace(probed, moved_from=best))
-        return result
+                taken[best.id] = best.key
+                result.append(msgspec.structs.replace(probed, moved_from=best.id))
+        return result, list(taken.values())
 
-    def _moved(self, probed: Probed, candidates: list[tuple[int, str, int, str]]) -> int | None:
+    def _moved(self, probed: Probed, candidates: list[Namesake]) -> Namesake | None:
+        """The clip that a file was, if it is one that lies here no more."""
         name = probed.key.rpartition("/")[2]
-        signed = probed.inode - (1 << 64) if probed.inode >= 1 << 63 else probed.inode
-
-        def likeness(candidate: tuple[int, str, int, str]) -> tuple[bool, bool]:
-            _, key, inode, _ = candidate
-            return (inode != signed, key.rpartition("/")[2] != name)
-
-        for clip_id, key, inode, state in sorted(candidates, key=likeness)[:16]:
-            if inode != signed and probed.state is ClipState.BROKEN:
+        inode = signed(probed.inode)
+        candidates.sort(key=lambda one: (one.inode != inode, one.key.rpartition("/")[2] != name))
+        for one in candidates[:16]:
+            if one.inode != inode and probed.state is ClipState.BROKEN:
                 continue  # empty and zero-filled files are all alike: their content names nobody
-            if state == "missing":
-                return clip_id
+            if one.state == "missing":
+                return one
             try:
-                there = self.root.look(key)
+                there = self.root.look(one.key)
             except OSError:
                 continue
-            if there is None or (inode == signed and there.inode != probed.inode):
-                return clip_id
+            if there is None or (one.inode == inode and there.inode != probed.inode):
+                return one
         return None
 
 

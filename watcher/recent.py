@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from watcher.clip import Fingerprint
 
 LIMIT = 10_000  # files; the eldest are forgotten, which costs no more than reading them again
+SECONDS = 10.0  # after which an event is believed to be about something new
 
 
 class Recent:
     """The files that were just read, and how they looked."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, *, limit: int = LIMIT, seconds: float = SECONDS) -> None:
         self._limit = limit
-        self._files: dict[str, tuple[Fingerprint, int, bool]] = {}
+        self._seconds = seconds
+        self._files: dict[str, tuple[Fingerprint, int, float]] = {}
 
-    def note(self, key: str, fingerprint: Fingerprint, inode: int, *, clip: bool) -> None:
-        """Remember a file as it was read, and whether it is a clip."""
+    def note(self, key: str, fingerprint: Fingerprint, inode: int, *, now: float) -> None:
+        """Remember a file as it was read; `now` is monotonic, in seconds."""
         self._files.pop(key, None)
-        self._files[key] = (fingerprint, inode, clip)
+        self._files[key] = (fingerprint, inode, now)
         if len(self._files) > self._limit:
             del self._files[next(iter(self._files))]
 
-    def forget(self, key: str) -> None:
-        """The file went away, or something is known to have changed."""
-        self._files.pop(key, None)
+    def forget(self, keys: Iterable[str]) -> None:
+        """The catalog no longer says of these files what was read."""
+        for key in keys:
+            self._files.pop(key, None)
 
     def clear(self) -> None:
         """Nothing that was read counts any more."""
         self._files.clear()
 
-    def __contains__(self, key: str) -> bool:
-        """Whether there is anything to compare with, before the file is looked at."""
-        return key in self._files
-
-    def found_clip(self, key: str, fingerprint: Fingerprint, inode: int) -> bool | None:
-        """Whether this file was found to be a clip; None if it was not read, or looks different since."""
+    def has(self, key: str, look: Callable[[], tuple[Fingerprint, int] | None], *, now: float) -> bool:
+        """Whether a file was just read and looks as it did then; it is looked at only if it was read."""
         seen = self._files.get(key)
-        return seen[2] if seen is not None and seen[:2] == (fingerprint, inode) else None
+        return seen is not None and now - seen[2] < self._seconds and look() == seen[:2]

@@ -45,9 +45,9 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
         elif found is not None:
             batch.append(found)
         if len(batch) >= BATCH:
-            catalogued += ingest.put(batch)
+            catalogued += ingest.put(batch).changed
             batch.clear()
-    catalogued += ingest.put(batch)
+    catalogued += ingest.put(batch).changed
     # A clip that moved was found under its new name above; what is still under its old one is gone.
     gone = [row.key for row in catalog.known_keys(gone).values()] if gone else []
     if problem is None and not accept_missing:

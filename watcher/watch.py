@@ -24,6 +24,7 @@ from typing import IO
 
 from watcher import status
 from watcher.catalog import Probed
+from watcher.clip import Fingerprint
 from watcher.crew import Crew
 from watcher.errors import StartError
 from watcher.ignoring import printable
@@ -37,6 +38,8 @@ from watcher.wiring import Services, bind_root
 log = logging.getLogger("watcher.ingester")
 
 BATCH = 100  # clips a transaction
+TOGETHER_SECONDS = 0.05  # for which a folder that appeared waits for those below it, to be compared in one
+AGAIN_SECONDS = 1.0  # before it is compared a second time
 SLICE_SECONDS = 0.03  # for which a scan may keep live clips waiting
 TURN_SECONDS = 1.0  # at most, between two looks at the world
 FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
@@ -84,8 +87,7 @@ class Ingester:
         self._pending: dict[str, Pending] = {}
         self._due: list[tuple[float, str]] = []  # a heap; entries of keys that settled are passed over
         self._gone: dict[str, None] = {}
-        self._folders: dict[str, float] = {}  # prefix → when to compare it with the catalog
-        self._again: dict[str, float] = {}  # the same, a second time
+        self._folders: dict[tuple[str, int], float] = {}  # prefix, how often → when to compare it with the catalog
         self._batch: list[Probed] = []
         self._recent = Recent()
         self._scan: Scanning | None = None
@@ -154,7 +156,7 @@ class Ingester:
         wait = 0.0
         if self._scan is None and self._folder_scan is None:
             now = self._clock.monotonic()
-            events = [now + TURN_SECONDS, self._next_scan, *self._folders.values(), *self._again.values()]
+            events = [now + TURN_SECONDS, self._next_scan, *self._folders.values()]
             if self._due:
                 events.append(self._due[0][0])
             wait = max(0.0, min(events) - now)
@@ -178,8 +180,8 @@ class Ingester:
                 self._gone[hint.key] = None
         elif hint.kind == "folder" and self._root.ignoring.prefix(hint.key.rstrip("/")) is None:
             # Twice: a file may be written into a fresh folder after the first look and before it is watched.
-            self._folders.setdefault(hint.key, now)
-            self._again[hint.key] = now + 1.0
+            self._folders.setdefault((hint.key, 1), now + TOGETHER_SECONDS)
+            self._folders[hint.key, 2] = now + AGAIN_SECONDS
         elif hint.kind == "scan":
             if hint.key:
                 log.warning("%s; scanning", hint.key)
@@ -201,7 +203,7 @@ class Ingester:
             pending = self._pending.get(key)
             if pending is None:
                 continue
-            if self._is_known(key):
+            if self._was_read(key):
                 del self._pending[key]
                 continue
             seen = (pending.look, pending.quiet_since) if pending.look else None
@@ -211,28 +213,23 @@ class Ingester:
                 continue
             del self._pending[key]
             if isinstance(found, NotClip):
-                self._recent.note(key, found.look.fingerprint, found.look.inode, clip=False)
+                self._recent.note(key, found.look.fingerprint, found.look.inode, now=now)
             elif found is None:
                 self._gone[key] = None  # it may have been known, and may be back already: looked at again there
             else:
                 self._batch.append(found)
 
-    def _is_known(self, key: str) -> bool:
-        """Whether a file is as it was when we last read it, so that this event tells nothing new.
+    def _was_read(self, key: str) -> bool:
+        """Whether a file is as it was when we last read it, a moment ago, so that this event tells nothing new."""
 
-        The catalog has the last word: a clip may have gone to another name and be back.
-        """
-        if key not in self._recent:
-            return False
-        try:
-            look = self._root.look(key)
-        except OSError:
-            return False
-        clip = None if look is None else self._recent.found_clip(key, look.fingerprint, look.inode)
-        if look is None or not clip:
-            return clip is False
-        row = self._catalog.known_keys([key]).get(key)
-        return row is not None and row.state != "missing" and row.fingerprint == look.fingerprint
+        def look() -> tuple[Fingerprint, int] | None:
+            try:
+                found = self._root.look(key)
+            except OSError:
+                return None
+            return None if found is None else (found.fingerprint, found.inode)
+
+        return self._recent.has(key, look, now=self._clock.monotonic())
 
     def _wait_more(self, key: str, pending: Pending, found: Waiting, now: float) -> None:
         if pending.look != found.look:
@@ -250,9 +247,11 @@ class Ingester:
         if not self._batch:
             return
         batch, self._batch = self._batch, []
-        changed = self._ingest.put(batch)
+        changed, left = self._ingest.put(batch)
+        now = self._clock.monotonic()
         for probed in batch:
-            self._recent.note(probed.key, probed.fingerprint, probed.inode, clip=True)
+            self._recent.note(probed.key, probed.fingerprint, probed.inode, now=now)
+        self._recent.forget(left)
         if changed:
             self._crew.wake()
         if self._scan is None:
@@ -266,8 +265,7 @@ class Ingester:
     def _mark_gone(self, keys: list[str]) -> None:
         """Mark clips missing whose files are gone, unless that would be too many, or the root is not ours."""
         keys = [key for key in keys if self._is_gone(key)]
-        for key in keys:
-            self._recent.forget(key)
+        self._recent.forget(keys)
         if keys:
             keys = [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]
         if not keys:
@@ -302,13 +300,12 @@ class Ingester:
         """Give a folder's comparison, else the whole scan, a slice of time; begin what is due."""
         now = self._clock.monotonic()
         if self._folder_scan is None:
-            for prefix in [prefix for prefix, due in self._again.items() if due <= now]:
-                self._folders.setdefault(prefix, self._again.pop(prefix))
-            due_prefix = next((prefix for prefix, due in self._folders.items() if due <= now), None)
-            if due_prefix is not None:
-                del self._folders[due_prefix]
-                findings = reconcile(self._root, self._catalog, _debug_ignored, due_prefix)
-                self._folder_scan = Scanning(findings, now)
+            prefix = min(
+                (prefix for (prefix, _), due in self._folders.items() if due <= now), key=len, default=None
+            )
+            if prefix is not None:
+                self._forget_folders(prefix, now + TOGETHER_SECONDS)
+                self._folder_scan = Scanning(reconcile(self._root, self._catalog, _debug_ignored, prefix), now)
         if self._folder_scan is not None:
             if self._advance(self._folder_scan, now):
                 scan, self._folder_scan = self._folder_scan, None
@@ -322,6 +319,12 @@ class Ingester:
             scan, self._scan = self._scan, None
             self._end_scan(scan)
 
+    def _forget_folders(self, prefix: str, until: float) -> None:
+        """A folder's comparison stands for those of all folders below it that are due then."""
+        due = [entry for entry, at in self._folders.items() if at <= until and entry[0].startswith(prefix)]
+        for entry in due:
+            del self._folders[entry]
+
     def _advance(self, scan: Scanning, now: float) -> bool:
         """Go on with a comparison for a slice of time; whether it is done."""
         until = now + SLICE_SECONDS
@@ -331,12 +334,12 @@ class Ingester:
                 scan.gone.append(finding.key)
             elif finding.difference is not None and finding.key not in self._pending:
                 scan.looked += 1
-                known = finding.difference is Difference.NEW and self._is_known(finding.key)
-                found = None if known else self._ingest.examine(finding.key)
+                read = finding.difference is Difference.NEW and self._was_read(finding.key)
+                found = None if read else self._ingest.examine(finding.key)
                 if isinstance(found, Waiting):
                     self._await(finding.key, now)
                 elif isinstance(found, NotClip):
-                    self._recent.note(finding.key, found.look.fingerprint, found.look.inode, clip=False)
+                    self._recent.note(finding.key, found.look.fingerprint, found.look.inode, now=now)
                 elif found is not None:
                     self._batch.append(found)
                 if len(self._batch) >= BATCH:
