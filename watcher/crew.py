@@ -6,6 +6,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
@@ -129,8 +130,9 @@ class Crew:
         """Until there is something to do; a worker that has been idle for long enough is ended."""
         with self._wake:
             while not (self._stopping or self._work or self._jobs):
-                if not self._wake.wait(IDLE_SECONDS if worker.running else None):
+                if not self._wake.wait(IDLE_SECONDS if worker.running or self._away else None):
                     worker.close()
+                    self._work = bool(self._away)  # their files may be back
 
     def _note(self, *, at_once: bool) -> None:
         """Write what is done into the catalog, some of it together while there is more to do.
@@ -146,8 +148,7 @@ class Crew:
         try:  # without the lock: the other threads need not wait for the disk
             unneeded = self._catalog.set_posters(done)
         finally:
-            with self._wake:
-                self._taken.difference_update(clip_id for clip_id, _, _ in done)
+            self._give_back(clip_id for clip_id, _, _ in done)
         for name in unneeded:
             with contextlib.suppress(OSError):
                 (self._services.places.renditions / name).unlink()
@@ -162,7 +163,7 @@ class Crew:
         media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
         if media is not None and media.video is None:
             self._catalog.set_no_poster(job.id, job.digest, "it has no picture")
-            self._release(job)
+            self._give_back([job.id])
             return
         name = poster_name(job.id, job.digest)
         held.append(Held(job, attempt, name))
@@ -182,22 +183,25 @@ class Crew:
                 self._hand(worker, one.job, held, attempt=2)
                 return
             self._failed(one.job, reason)
-            self._release(one.job)
+            self._give_back([one.job.id])
             return
         one = held[0]
         if answer.media is not None:
             self._probed(one.job, answer.media, answer.duration_seconds)
             held.popleft()
-            self._release(one.job)
+            self._give_back([one.job.id])
             return
         with self._wake:
             held.popleft()
             if one.poster is not None:
                 self._done.append((one.job.id, one.job.digest, one.poster))
 
-    def _release(self, job: Unrendered) -> None:
+    def _give_back(self, clip_ids: Iterable[int]) -> None:
+        """No longer in hand, and due again where the content changed meanwhile: the catalog knows."""
         with self._wake:
-            self._taken.discard(job.id)
+            self._taken.difference_update(clip_ids)
+            self._work = True
+            self._wake.notify_all()
 
     def _probed(self, job: Unrendered, media: MediaInfo, duration_seconds: float | None) -> None:
         verdict, reason = playable(media)

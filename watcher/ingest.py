@@ -144,7 +144,7 @@ class Ingest:
         return max(seen, age) if age > 10 * self.settle_seconds + 60 else seen
 
     def _probed(self, look: Look, content: str, found: Probe) -> Probed:
-        modified_at = _modified_at(look)
+        modified_at = _time(look.mtime_ns)
         seconds = min(found.duration_seconds or 0, LENGTH_LIMIT_SECONDS)
         reading = self.naming.read(look.key, modified_at=modified_at, duration_seconds=seconds)
         start, source = reading.start, TimeSource.NAME
@@ -173,6 +173,12 @@ class Ingest:
             playable_reason=reason,
             error=found.error,
         )
+
+    def moment(self, key: str, mtime_ns: int) -> float:
+        """About when a recording began, in seconds since 1970: from its name, else the file's time."""
+        modified_at = _time(mtime_ns)
+        start = self.naming.read(key, modified_at=modified_at).start
+        return (start.at if start else modified_at).timestamp()
 
     def _with_moves(self, batch: Sequence[Probed]) -> tuple[list[Probed], list[str]]:
         """The batch with `moved_from` where a new key holds the content of a clip that left its own; the keys left.
@@ -219,8 +225,8 @@ class Ingest:
         return None
 
 
-def _modified_at(look: Look) -> datetime:
+def _time(mtime_ns: int) -> datetime:
     try:
-        return datetime.fromtimestamp(look.mtime_ns / 1e9, UTC)
+        return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
     except (OverflowError, ValueError, OSError):
         return datetime(1970, 1, 1, tzinfo=UTC)

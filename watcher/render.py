@@ -49,6 +49,7 @@ class Worker:
         self._command = list(command or WORKER)
         self._process: subprocess.Popen[bytes] | None = None
         self._asked: deque[bytes] = deque()  # and not answered
+        self._said = b""  # by the process, and not taken yet
 
     def ask_poster(self, path: str, out: Path, rotation: int) -> None:
         """Ask for a clip's first key frame as a WebP in `out`."""
@@ -97,6 +98,7 @@ class Worker:
 
     def _end(self) -> None:
         process, self._process = self._process, None
+        self._said = b""
         if process is None:
             return
         process.kill()
@@ -123,11 +125,20 @@ class Worker:
             process.stdin.flush()
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes | None:
-        """The next line that the worker says; empty at its end, None when it takes too long."""
+        """The next line that the worker says; empty at its end, None when it takes too long.
+
+        Two answers may come in one piece: what is left of it is kept here, where `select` cannot overlook it.
+        """
         assert process.stdout is not None  # noqa: S101 - for the type checker
-        if not select.select([process.stdout], [], [], self._timeout)[0]:
-            return None
-        return process.stdout.readline()
+        while b"\n" not in self._said:
+            if not select.select([process.stdout], [], [], self._timeout)[0]:
+                return None
+            piece = os.read(process.stdout.fileno(), 65536)
+            if not piece:
+                return b""
+            self._said += piece
+        line, _, self._said = self._said.partition(b"\n")
+        return line + b"\n"
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Start the process and wait until it can work, so that what follows is the clip's doing, not ours."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import TextIO
+
+from tqdm import tqdm
 
 from watcher.catalog import Probed
 from watcher.clip import ClipState
 from watcher.ignoring import printable
 from watcher.ingest import NotClip, Waiting
-from watcher.scan import Difference, marker_problem, reconcile, too_many_missing
+from watcher.progress import Progress
+from watcher.scan import Difference, Finding, marker_problem, newest_first, reconcile, too_many_missing
 from watcher.wiring import Services, bind_root
 
 BATCH = 500  # clips a transaction: nobody waits for the single one here
@@ -20,7 +25,8 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
 
     `again` reads unchanged files too, for what the settings say of names and zones may have changed since.
 
-    Runs beside the ingester: the same file ingested twice is the same as once.
+    Runs beside the ingester: the same file ingested twice is the same as once. Ended half-way it goes on where it
+    was, since what it has catalogued by then is known.
     """
     catalog, root, ingest = services.catalog, services.root, services.ingest
     catalog_id = bind_root(services)
@@ -30,12 +36,15 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
     batch: list[Probed] = []
     gone: list[str] = []
     files = settling = catalogued = 0
-    for finding in reconcile(root, catalog, lambda _key, _why: None):
+    findings = newest_first(
+        reconcile(root, catalog, lambda _key, _why: None), ingest.moment, services.places.run, again=again
+    )
+    for finding in _shown(findings, out, again=again):
         if finding.difference is Difference.GONE:
             gone.append(finding.key)
             continue
-        files += 1
-        if finding.difference is None and not again:
+        if finding.held or (finding.difference is None and not again):
+            files += 1
             continue
         found = ingest.examine(finding.key)
         if isinstance(found, Waiting):
@@ -62,6 +71,29 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
         print(problem, file=out)
         return 1
     return 0
+
+
+def _shown(findings: Iterator[Finding], out: TextIO, *, again: bool) -> Iterator[Finding]:
+    """The findings, with a progress bar on a terminal and a line now and then elsewhere."""
+    progress = Progress(time.monotonic())
+    # disable=None: on no terminal there is no bar
+    with tqdm(file=out, unit=" files", unit_scale=True, dynamic_ncols=True, leave=False, disable=None) as bar:
+        bar.set_description("looking")
+        for finding in findings:
+            yield finding
+            if finding.difference is Difference.GONE:
+                continue
+            if finding.held or (finding.difference is None and not again):
+                progress.files += 1
+                progress.todo += finding.held
+            else:
+                if not progress.done:
+                    bar.reset(total=progress.todo)
+                    bar.set_description("reading, newest first")
+                progress.read_one(time.monotonic())
+            bar.update()
+            if bar.disable and (line := progress.line(time.monotonic())):
+                print(line, file=out, flush=True)
 
 
 def check(services: Services, *, list_ignored: bool, out: TextIO) -> int:

@@ -7,13 +7,16 @@ only tells them.
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from watcher.catalog import Catalog
 from watcher.storage import Blind, Report, VideoRoot
+from watcher.worklist import Worklist
 
 RECENT = timedelta(minutes=10)  # a tree is rarely emptied in one instant
 FEW = 10  # so many clips may go at once from any catalog without a question
@@ -33,6 +36,8 @@ class Finding(NamedTuple):
 
     key: str
     difference: Difference | None
+    mtime_ns: int = 0  # of the file, where there is one
+    held: bool = False  # it comes again, once everything has been seen
 
 
 def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "") -> Iterator[Finding]:
@@ -54,19 +59,45 @@ def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "
         if isinstance(entry, Blind):
             blind = entry.prefix
         elif row is None or row[0] != key:
-            yield Finding(key, Difference.NEW)
+            yield Finding(key, Difference.NEW, entry[2])
         else:
             if row[3] == "missing":
-                yield Finding(key, Difference.RETURNED)
+                yield Finding(key, Difference.RETURNED, entry[2])
             elif row[1] != entry[1] or row[2] != entry[2]:
-                yield Finding(key, Difference.CHANGED)
+                yield Finding(key, Difference.CHANGED, entry[2])
             else:
-                yield Finding(key, None)
+                yield Finding(key, None, entry[2])
             row = next(known, None)
     while row is not None:
         if row[3] != "missing" and not (blind is not None and row[0].startswith(blind)):
             yield Finding(row[0], Difference.GONE)
         row = next(known, None)
+
+
+def newest_first(
+    findings: Iterator[Finding],
+    moment: Callable[[str, int], float],
+    folder: Path,
+    *,
+    again: bool = False,
+) -> Iterator[Finding]:
+    """The same findings, the files that are to be read after all others and the newest of them first.
+
+    A year of clips that is moved in takes minutes, and what people look for is mostly what happened last. Each
+    such file is yielded twice: `held` when it is seen, so that a caller can count and pause, and when its turn has
+    come. `moment` tells about when a file's recording began, in seconds since 1970, from its key and mtime;
+    `again` has unchanged files read too. More than can be held in memory waits in a file in `folder`.
+    """
+    with contextlib.closing(Worklist(folder)) as work:
+        for finding in findings:
+            key, difference, mtime_ns, _ = finding
+            if difference is Difference.GONE or (difference is None and not again):
+                yield finding
+            else:
+                work.add(moment(key, mtime_ns), key, difference.name if difference else "")
+                yield finding._replace(held=True)
+        for key, name in work:
+            yield Finding(key, Difference[name] if name else None)
 
 
 def marker_problem(root: VideoRoot, catalog_id: str) -> str | None:

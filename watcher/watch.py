@@ -7,9 +7,6 @@ waiting.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import heapq
 import logging
 import os
 import queue
@@ -18,21 +15,21 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from types import FrameType
-from typing import IO
 
 from watcher import status
 from watcher.catalog import Probed
 from watcher.clip import Fingerprint
 from watcher.crew import Crew
-from watcher.errors import StartError
 from watcher.ignoring import printable
 from watcher.ingest import NotClip, Waiting
+from watcher.lock import only_one
 from watcher.observe import Hint, Watch
+from watcher.pending import PendingFiles
+from watcher.progress import Progress
 from watcher.recent import Recent
-from watcher.scan import Difference, Finding, marker_problem, reconcile, too_many_missing
-from watcher.storage import Look, on_network
+from watcher.scan import Difference, Finding, marker_problem, newest_first, reconcile, too_many_missing
+from watcher.storage import on_network
 from watcher.wiring import Services, bind_root
 
 log = logging.getLogger("watcher.ingester")
@@ -42,20 +39,9 @@ TOGETHER_SECONDS = 0.05  # for which a folder that appeared waits for those belo
 AGAIN_SECONDS = 1.0  # before it is compared a second time
 SLICE_SECONDS = 0.03  # for which a scan may keep live clips waiting
 TURN_SECONDS = 1.0  # at most, between two looks at the world
-FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
 PROBLEM_RESCAN_SECONDS = 10.0  # at least, while something waits for a person …
 PROBLEM_RESCAN_SHARE = 10  # … and so many times what a scan takes
-SCAN_TOLD_SECONDS = 10.0  # between two log lines of a long scan
-
-
-@dataclass(slots=True)
-class Pending:
-    """A file that has not settled yet."""
-
-    quiet_since: float  # monotonic: since when it looks as it does
-    look: Look | None = None  # how it looked then
-    closed: bool = False
-    recheck: float = FIRST_RECHECK
+CROWD = 1000  # files waiting to be read, from which on a folder's files are left to its comparison
 
 
 @dataclass(slots=True)
@@ -63,14 +49,8 @@ class Scanning:
     """A comparison under way; advanced slice by slice."""
 
     findings: Iterator[Finding]
-    started: float
-    files: int = 0
-    looked: int = 0
+    progress: Progress
     gone: list[str] = field(default_factory=list)
-    told: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.told = self.started
 
 
 class Ingester:
@@ -84,8 +64,7 @@ class Ingester:
         self._catalog = services.catalog
         self._root = services.root
         self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
-        self._pending: dict[str, Pending] = {}
-        self._due: list[tuple[float, str]] = []  # a heap; entries of keys that settled are passed over
+        self._pending = PendingFiles()
         self._gone: dict[str, None] = {}
         self._folders: dict[tuple[str, int], float] = {}  # prefix, how often → when to compare it with the catalog
         self._batch: list[Probed] = []
@@ -157,8 +136,8 @@ class Ingester:
         if self._scan is None and self._folder_scan is None:
             now = self._clock.monotonic()
             events = [now + TURN_SECONDS, self._next_scan, *self._folders.values()]
-            if self._due:
-                events.append(self._due[0][0])
+            if (next_at := self._pending.next_at()) is not None:
+                events.append(next_at)
             wait = max(0.0, min(events) - now)
         try:
             hint = self._hints.get(timeout=wait) if wait else self._hints.get_nowait()
@@ -172,11 +151,17 @@ class Ingester:
     def _take(self, hint: Hint) -> None:
         now = self._clock.monotonic()
         if hint.kind in {"file", "closed"}:
-            if self._root.ignoring.key(hint.key) is None:
-                self._await(hint.key, now, closed=hint.kind == "closed")
+            if self._root.ignoring.key(hint.key) is not None:
+                return
+            folder, slash, _ = hint.key.rpartition("/")
+            if hint.kind == "file" and slash and len(self._pending) > CROWD:
+                # A collection is moved in: its folder's comparison reads the newest first and lets live clips pass.
+                self._folders[folder + slash, 2] = now + AGAIN_SECONDS
+            else:
+                self._pending.add(hint.key, now, closed=hint.kind == "closed")
         elif hint.kind == "gone":
             if self._root.ignoring.key(hint.key) is None:
-                self._pending.pop(hint.key, None)
+                self._pending.remove(hint.key)
                 self._gone[hint.key] = None
         elif hint.kind == "folder" and self._root.ignoring.prefix(hint.key.rstrip("/")) is None:
             # Twice: a file may be written into a fresh folder after the first look and before it is watched.
@@ -187,31 +172,19 @@ class Ingester:
                 log.warning("%s; scanning", hint.key)
             self._next_scan = now
 
-    def _await(self, key: str, due: float, *, closed: bool = False) -> None:
-        pending = self._pending.get(key)
-        if pending is None:
-            pending = self._pending[key] = Pending(quiet_since=due)
-        pending.closed = closed or pending.closed
-        pending.recheck = FIRST_RECHECK
-        heapq.heappush(self._due, (due, key))
-
     def _look_at_due(self) -> None:
         """Examine the files whose time has come, a batch at most, so that each is listed without delay."""
         now = self._clock.monotonic()
-        while self._due and self._due[0][0] <= now and len(self._batch) < BATCH:
-            _, key = heapq.heappop(self._due)
-            pending = self._pending.get(key)
-            if pending is None:
-                continue
+        while len(self._batch) < BATCH and (entry := self._pending.take(now)) is not None:
+            key, pending = entry
             if self._was_read(key):
-                del self._pending[key]
+                self._pending.remove(key)
                 continue
-            seen = (pending.look, pending.quiet_since) if pending.look else None
-            found = self._ingest.examine(key, seen=seen, closed=pending.closed)
+            found = self._ingest.examine(key, seen=pending.seen, closed=pending.closed)
             if isinstance(found, Waiting):
-                self._wait_more(key, pending, found, now)
+                self._pending.wait(key, found, now)
                 continue
-            del self._pending[key]
+            self._pending.remove(key)
             if isinstance(found, NotClip):
                 self._recent.note(key, found.look.fingerprint, found.look.inode, now=now)
             elif found is None:
@@ -230,17 +203,6 @@ class Ingester:
             return None if found is None else (found.fingerprint, found.inode)
 
         return self._recent.has(key, look, now=self._clock.monotonic())
-
-    def _wait_more(self, key: str, pending: Pending, found: Waiting, now: float) -> None:
-        if pending.look != found.look:
-            # Seen to differ from last time; `closed` told of an earlier close.
-            pending.closed = pending.closed and pending.look is None
-            pending.look, pending.quiet_since, pending.recheck = found.look, now, FIRST_RECHECK
-        due = now + pending.recheck
-        if found.quiet_seconds is not None:  # not before it can be quiet enough, but look whether it changes
-            due = min(max(due, pending.quiet_since + found.quiet_seconds), now + LAST_RECHECK)
-        pending.recheck = min(pending.recheck * 2, LAST_RECHECK)
-        heapq.heappush(self._due, (due, key))
 
     def _flush(self) -> None:
         """Commit the batch."""
@@ -305,7 +267,7 @@ class Ingester:
             )
             if prefix is not None:
                 self._forget_folders(prefix, now + TOGETHER_SECONDS)
-                self._folder_scan = Scanning(reconcile(self._root, self._catalog, _debug_ignored, prefix), now)
+                self._folder_scan = self._compare(now, prefix)
         if self._folder_scan is not None:
             if self._advance(self._folder_scan, now):
                 scan, self._folder_scan = self._folder_scan, None
@@ -314,10 +276,16 @@ class Ingester:
         if self._scan is None:
             if now < self._next_scan:
                 return
-            self._scan = Scanning(reconcile(self._root, self._catalog, _debug_ignored), now)
+            self._scan = self._compare(now)
         if self._advance(self._scan, now):
             scan, self._scan = self._scan, None
             self._end_scan(scan)
+
+    def _compare(self, now: float, prefix: str = "") -> Scanning:
+        """Begin to compare a folder, or everything, with the catalog."""
+        findings = reconcile(self._root, self._catalog, _debug_ignored, prefix)
+        ordered = newest_first(findings, self._ingest.moment, self._services.places.run)
+        return Scanning(ordered, Progress(now))
 
     def _forget_folders(self, prefix: str, until: float) -> None:
         """A folder's comparison stands for those of all folders below it that are due then."""
@@ -328,40 +296,49 @@ class Ingester:
     def _advance(self, scan: Scanning, now: float) -> bool:
         """Go on with a comparison for a slice of time; whether it is done."""
         until = now + SLICE_SECONDS
+        progress = scan.progress
         for finding in scan.findings:
-            scan.files += 1
             if finding.difference is Difference.GONE:
                 scan.gone.append(finding.key)
-            elif finding.difference is not None and finding.key not in self._pending:
-                scan.looked += 1
-                read = finding.difference is Difference.NEW and self._was_read(finding.key)
-                found = None if read else self._ingest.examine(finding.key)
-                if isinstance(found, Waiting):
-                    self._await(finding.key, now)
-                elif isinstance(found, NotClip):
-                    self._recent.note(finding.key, found.look.fingerprint, found.look.inode, now=now)
-                elif found is not None:
-                    self._batch.append(found)
-                if len(self._batch) >= BATCH:
-                    self._flush()
-            if (finding.difference is not None or scan.files % 256 == 0) and self._clock.monotonic() > until:
+            elif finding.held or finding.difference is None:
+                progress.files += 1
+                progress.todo += finding.held
+            else:
+                progress.read_one(now)
+                self._read_found(finding, now)
+            reading = progress.done or finding.difference is Difference.GONE
+            if (reading or progress.files % 256 == 0) and self._clock.monotonic() > until:
                 self._flush()
-                if now - scan.told > SCAN_TOLD_SECONDS:
-                    scan.told = now
-                    log.info("scanning: %d files so far, %d to catalog", scan.files, scan.looked)
+                if line := progress.line(now):
+                    log.info("%s", line)
                 return False
         self._flush()
         return True
+
+    def _read_found(self, finding: Finding, now: float) -> None:
+        """Read a file that a comparison found, unless an event led to it meanwhile."""
+        new = finding.difference is Difference.NEW
+        if finding.key in self._pending or (new and self._was_read(finding.key)):
+            return
+        found = self._ingest.examine(finding.key)
+        if isinstance(found, Waiting):
+            self._pending.add(finding.key, now)
+        elif isinstance(found, NotClip):
+            self._recent.note(finding.key, found.look.fingerprint, found.look.inode, now=now)
+        elif found is not None:
+            self._batch.append(found)
+        if len(self._batch) >= BATCH:
+            self._flush()
 
     def _end_scan(self, scan: Scanning) -> None:
         self._problems.pop("missing", None)
         self._problem("ingest", None)  # what had to be written was written, or this scan would not have ended
         self._mark_gone(scan.gone)
         now = self._clock.monotonic()
-        seconds = now - scan.started
-        if scan.looked or scan.gone or self._last_scan_at is None:
+        progress, seconds = scan.progress, scan.progress.seconds(now)
+        if progress.done or scan.gone or self._last_scan_at is None:
             told = "scanned %d files in %.1f s: %d to catalog, %d gone"
-            log.info(told, scan.files, seconds, scan.looked, len(scan.gone))
+            log.info(told, progress.files, seconds, progress.done, len(scan.gone))
         self._last_scan_at = self._clock.now()
         pause = self._settings.scan.interval_seconds if self._native else self._settings.video.poll_seconds
         if self._problems:
@@ -440,14 +417,3 @@ class Ingester:
 
 def _debug_ignored(key: str, why: str) -> None:
     log.debug("ignoring %s: %s", printable(key), why)
-
-
-@contextlib.contextmanager
-def only_one(path: Path, refusal: str) -> Iterator[IO[str]]:
-    """Hold a lock file for the time of a block; the kernel frees it however the process ends."""
-    with path.open("a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StartError(refusal) from None
-        yield file

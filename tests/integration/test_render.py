@@ -89,6 +89,21 @@ def test_a_worker_that_fails_by_itself_blames_no_clip(
         assert (clip.state, clip.error, clip.poster) == ("ready", None, None)
 
 
+def test_two_answers_in_one_piece_are_two_answers() -> None:
+    """As when a process is quicker than we are: the second one is not waited for."""
+    quick = (
+        "import sys; print('{}', flush=True); [sys.stdin.readline() for _ in '12']; print('{}\\n{}', flush=True)"
+    )
+    worker = render.Worker(timeout_seconds=10, command=[sys.executable, "-c", quick + "; sys.stdin.read()"])
+    try:
+        worker.ask_probe("one")
+        worker.ask_probe("two")
+        assert worker.answer().error is None
+        assert worker.answer().error is None
+    finally:
+        worker.close()
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_posters_stand_upright(tmp_path: Path, rotation: int) -> None:
     """A phone's matrix is obeyed: the dark sky of the picture stays above."""

@@ -42,7 +42,7 @@ def catalogue(root: VideoRoot, catalog: Catalog) -> None:
 
 def differences(root: VideoRoot, catalog: Catalog, prefix: str = "") -> dict[str, Difference]:
     found = {}
-    for key, difference in reconcile(root, catalog, lambda *_: None, prefix):
+    for key, difference, *_ in reconcile(root, catalog, lambda *_: None, prefix):
         if difference is not None:
             assert key not in found
             found[key] = difference

@@ -1,0 +1,22 @@
+"""One process at a time, by a lock that the kernel frees however the process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from watcher.errors import StartError
+
+
+@contextlib.contextmanager
+def only_one(path: Path, refusal: str) -> Iterator[IO[str]]:
+    """Hold a lock file for the time of a block. Raises StartError with the refusal where another one holds it."""
+    with path.open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(refusal) from None
+        yield file
