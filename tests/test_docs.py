@@ -11,12 +11,15 @@ import pytest
 from watcher import config, errors
 from watcher.cli import _parser, main
 from watcher.ignoring import IGNORED_NAMES
+from watcher.presets import Role, shipped
 from watcher.web import create_app, wire
 from watcher.web.health import CHECKS
 from watcher.wiring import open_services
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("guide/*.md"), *ROOT.glob("design/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("guide/**/*.md"), *ROOT.glob("design/**/*.md")])
+
+CAMERAS = sorted(ROOT.glob("guide/cameras/*.md"))
 
 
 def text(name: str) -> str:
@@ -87,13 +90,14 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("page", CAMERAS, ids=lambda p: p.stem)
 def test_the_examples_of_names_are_what_the_command_says(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every path of guide/naming.md, run through `watcher names`."""
+    """Every path on the page of a recorder's family, run through `watcher names`; and the tables there are accepted."""
     monkeypatch.setenv("WATCHER_SITE__TIMEZONE", "Europe/Berlin")
-    examples = re.findall(r"^    \$ watcher names '(.+)'\n((?:    .+\n)+)", text("guide/naming.md"), re.MULTILINE)
-    assert len(examples) > 25
+    examples = re.findall(r"^    \$ watcher names '(.+)'\n((?:    .+\n)+)", page.read_text(), re.MULTILINE)
+    assert examples
     for key, expected in examples:
         with pytest.raises(SystemExit):
             main(["names", "--data", "/nonexistent", key])
@@ -101,14 +105,25 @@ def test_the_examples_of_names_are_what_the_command_says(
         assert told == [line.removeprefix("    ") for line in expected.splitlines()], key
 
 
-def test_the_tables_of_the_guide_are_accepted(tmp_path: Path) -> None:
+def test_every_preset_is_on_a_page() -> None:
+    """By an example or a binding; those of pictures and the general ones need none."""
+    pages = "".join(page.read_text() for page in CAMERAS)
+    shown = set(re.findall(r"^      preset   (.+?):|preset = \"(.+?)\"", pages, re.MULTILINE))
+    names = {name for pair in shown for name in pair}
+    own = {preset.name for preset in shipped() if preset.role is Role.CLIP}
+    assert own - names == {"axis-edge-chunk", "mediamtx-offset", "mediamtx-epoch", "day-folders", "stamp"}
+
+
+@pytest.mark.parametrize("page", [ROOT / "guide/naming.md", *CAMERAS], ids=lambda p: p.stem)
+def test_the_tables_of_the_guide_are_accepted(page: Path, tmp_path: Path) -> None:
     """As they stand there; and its own pattern reads its example."""
-    blocks = re.findall(r"(?:^    .*\n)+", text("guide/naming.md"), re.MULTILINE)
+    blocks = re.findall(r"(?:^    .*\n)+", page.read_text(), re.MULTILINE)
     tables = "\n".join(block for block in blocks if "[[naming." in block)
     path = tmp_path / "watcher.toml"
     path.write_text(re.sub(r"^    ", "", tables, flags=re.MULTILINE))
-    settings = config.load({"WATCHER_CONFIG": str(path)}).settings
-    assert (len(settings.naming.presets), len(settings.naming.folders), len(settings.naming.cameras)) == (1, 1, 1)
+    naming = config.load({"WATCHER_CONFIG": str(path)}).settings.naming
+    found = len(naming.presets) + len(naming.folders) + len(naming.cameras)
+    assert found == page.read_text().count("[[naming.") - page.read_text().count("`[[naming.")
 
 
 def test_make_targets_of_the_readme_exist() -> None:
