@@ -15,6 +15,7 @@ from tests.bench import ingest, memory, serving
 CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "ingest": ingest.run,
     "scan": ingest.run_scan,
+    "collection": ingest.run_collection,
     "serving": serving.run,
     "memory": memory.run,
 }
