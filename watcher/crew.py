@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import threading
 from collections import deque
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from watcher.catalog.rows import Unrendered, poster_name
+from watcher.catalog.rows import Rendered, Unrendered, poster_name
 from watcher.clip import MediaInfo
 from watcher.errors import RenderError
 from watcher.ignoring import printable
@@ -34,6 +35,7 @@ class Held(msgspec.Struct, frozen=True):
     job: Unrendered
     attempt: int
     poster: str | None = None
+    from_picture: bool = False  # that the camera left, not from the clip
 
 
 class Crew:
@@ -50,7 +52,7 @@ class Crew:
         self._stopping = False
         self._jobs: deque[Unrendered] = deque()  # asked of the catalog, in nobody's hands yet
         self._taken: set[int] = set()  # clips in a thread's hands, or done and not noted yet
-        self._done: list[tuple[int, str, str]] = []  # clip, digest and poster: noted some at a time
+        self._done: list[Rendered] = []  # noted some at a time
         self._noted_at = 0.0
         self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
         self._threads = [
@@ -148,7 +150,7 @@ class Crew:
         try:  # without the lock: the other threads need not wait for the disk
             unneeded = self._catalog.set_posters(done)
         finally:
-            self._give_back(clip_id for clip_id, _, _ in done)
+            self._give_back(one.clip_id for one in done)
         for name in unneeded:
             with contextlib.suppress(OSError):
                 (self._services.places.renditions / name).unlink()
@@ -160,6 +162,11 @@ class Crew:
             held.append(Held(job, attempt))
             worker.ask_probe(path)
             return
+        if job.picture is not None and attempt == 1 and (mark := self._mark(job.picture)):
+            name = poster_name(job.id, job.digest, mark)
+            held.append(Held(job, attempt, name, from_picture=True))
+            worker.ask_poster(self._services.root.path(job.picture), self._services.places.renditions / name, 0)
+            return
         media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
         if media is not None and media.video is None:
             self._catalog.set_no_poster(job.id, job.digest, "it has no picture")
@@ -170,6 +177,16 @@ class Crew:
         rotation = media.video.rotation if media and media.video else 0
         worker.ask_poster(path, self._services.places.renditions / name, rotation)
 
+    def _mark(self, picture: str) -> str:
+        """What tells a camera's picture from another one of the same name; empty if it is not there."""
+        try:
+            look = self._services.root.look(picture)
+        except OSError:
+            return ""
+        if look is None:
+            return ""
+        return hashlib.blake2b(repr(look).encode(), digest_size=4).hexdigest()
+
     def _finish(self, worker: Worker, held: deque[Held]) -> None:
         """Wait for the worker's next answer and note what it says."""
         try:
@@ -178,6 +195,9 @@ class Crew:
             if self._stopping:
                 return
             one = held.popleft()
+            if one.from_picture:  # no picture after all: the clip has its own, and is not to blame
+                self._hand(worker, one.job, held, attempt=2)
+                return
             if reason.fatal and one.attempt == 1:
                 # Once more, in a fresh process: the machine may have been out of memory.
                 self._hand(worker, one.job, held, attempt=2)
@@ -194,7 +214,7 @@ class Crew:
         with self._wake:
             held.popleft()
             if one.poster is not None:
-                self._done.append((one.job.id, one.job.digest, one.poster))
+                self._done.append(Rendered(one.job.id, one.job.digest, one.poster, one.job.picture))
 
     def _give_back(self, clip_ids: Iterable[int]) -> None:
         """No longer in hand, and due again where the content changed meanwhile: the catalog knows."""

@@ -111,7 +111,7 @@ class Ingest:
     def _examine(self, look: Look, quiet_since: float | None, closed: bool) -> Probed | Waiting | NotClip:
         fd = self.root.open(look.key)
         try:
-            who = self._writer(fd, closed=closed)
+            who = self.who_writes(fd, closed=closed)
             if who is Writer.OPEN:
                 return Waiting(look, None)
             found = probe(fd, look.size_bytes, look.key.rpartition(".")[2])
@@ -128,7 +128,8 @@ class Ingest:
             return Waiting(look, self.settle_seconds)  # it changed while it was read
         return self._probed(look, content, found)
 
-    def _writer(self, fd: int, *, closed: bool) -> Writer:
+    def who_writes(self, fd: int, *, closed: bool = False) -> Writer:
+        """Whether somebody writes an open file; `closed` says that an event told of its close."""
         if not self.trust_writers:
             return Writer.UNKNOWN
         who = writer(fd)

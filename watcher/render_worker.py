@@ -68,7 +68,17 @@ def _poster(av: Any, job: dict[str, Any]) -> dict[str, Any]:
         out_height = max(2, round(height * out_width / width / 2) * 2)
         if rotation:
             frame = _rotate(av, stream, frame, rotation)
-        picture = frame.reformat(width=out_width, height=out_height, format="yuv420p")
+        # WebP's colours are BT.601 in the narrow range; a JPEG's, and many cameras', are in the full one.
+        full = frame.format.name.startswith("yuvj") or frame.color_range == av.video.reformatter.ColorRange.JPEG
+        picture = av.video.reformatter.VideoReformatter().reformat(
+            frame,
+            width=out_width,
+            height=out_height,
+            format="yuv420p",
+            src_color_range="JPEG" if full else "MPEG",
+            dst_color_range="MPEG",
+            dst_colorspace="ITU601",
+        )
         picture.pts = 0
         target = Path(job["out"])
         temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from watcher.catalog import Probed
 from watcher.clip import ClipState
-from watcher.ignoring import printable
+from watcher.ignoring import PICTURE, printable
 from watcher.ingest import NotClip, Waiting
 from watcher.progress import Progress
 from watcher.scan import Difference, Finding, marker_problem, newest_first, reconcile, too_many_missing
@@ -36,9 +36,13 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
     batch: list[Probed] = []
     gone: list[str] = []
     files = settling = catalogued = 0
-    findings = newest_first(
-        reconcile(root, catalog, lambda _key, _why: None), ingest.moment, services.places.run, again=again
-    )
+    pictures = services.pictures()
+
+    def passed_over(key: str, why: str) -> None:
+        if why == PICTURE:
+            pictures.add(key)
+
+    findings = newest_first(reconcile(root, catalog, passed_over), ingest.moment, services.places.run, again=again)
     for finding in _shown(findings, out, again=again):
         if finding.difference is Difference.GONE:
             gone.append(finding.key)
@@ -57,6 +61,8 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
             catalogued += ingest.put(batch).changed
             batch.clear()
     catalogued += ingest.put(batch).changed
+    while pictures.next_at() == 0:  # what may still be written is left to the ingester
+        pictures.turn()
     # A clip that moved was found under its new name above; what is still under its old one is gone.
     gone = [row.key for row in catalog.known_keys(gone).values()] if gone else []
     if problem is None and not accept_missing:

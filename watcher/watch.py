@@ -21,7 +21,7 @@ from watcher import status
 from watcher.catalog import Probed
 from watcher.clip import Fingerprint
 from watcher.crew import Crew
-from watcher.ignoring import printable
+from watcher.ignoring import PICTURE, printable
 from watcher.ingest import NotClip, Waiting
 from watcher.lock import only_one
 from watcher.observe import Hint, Watch
@@ -65,6 +65,7 @@ class Ingester:
         self._root = services.root
         self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
         self._pending = PendingFiles()
+        self._pictures = services.pictures()
         self._gone: dict[str, None] = {}
         self._folders: dict[tuple[str, int], float] = {}  # prefix, how often → when to compare it with the catalog
         self._batch: list[Probed] = []
@@ -117,6 +118,8 @@ class Ingester:
             self._mark_gone(list(self._gone))
             self._gone.clear()
             self._advance_scans()
+            if self._pictures.turn():
+                self._crew.wake()
             self._look_around()
         except Exception:
             # A fault in one turn (a full disk, a locked or vanished database) must not end the service. What was
@@ -138,6 +141,8 @@ class Ingester:
             events = [now + TURN_SECONDS, self._next_scan, *self._folders.values()]
             if (next_at := self._pending.next_at()) is not None:
                 events.append(next_at)
+            if (next_at := self._pictures.next_at()) is not None:
+                events.append(next_at)
             wait = max(0.0, min(events) - now)
         try:
             hint = self._hints.get(timeout=wait) if wait else self._hints.get_nowait()
@@ -151,7 +156,9 @@ class Ingester:
     def _take(self, hint: Hint) -> None:
         now = self._clock.monotonic()
         if hint.kind in {"file", "closed"}:
-            if self._root.ignoring.key(hint.key) is not None:
+            if (why := self._root.ignoring.key(hint.key)) is not None:
+                if why == PICTURE:
+                    self._pictures.add(hint.key)
                 return
             folder, slash, _ = hint.key.rpartition("/")
             if hint.kind == "file" and slash and len(self._pending) > CROWD:
@@ -214,7 +221,7 @@ class Ingester:
         for probed in batch:
             self._recent.note(probed.key, probed.fingerprint, probed.inode, now=now)
         self._recent.forget(left)
-        if changed:
+        if self._pictures.match(batch) or changed:
             self._crew.wake()
         if self._scan is None:
             for probed in batch:
@@ -283,9 +290,15 @@ class Ingester:
 
     def _compare(self, now: float, prefix: str = "") -> Scanning:
         """Begin to compare a folder, or everything, with the catalog."""
-        findings = reconcile(self._root, self._catalog, _debug_ignored, prefix)
+        findings = reconcile(self._root, self._catalog, self._passed_over, prefix)
         ordered = newest_first(findings, self._ingest.moment, self._services.places.run)
         return Scanning(ordered, Progress(now))
+
+    def _passed_over(self, key: str, why: str) -> None:
+        """What a comparison tells of files that are no clips."""
+        if why == PICTURE:
+            self._pictures.add(key)
+        log.debug("ignoring %s: %s", printable(key), why)
 
     def _forget_folders(self, prefix: str, until: float) -> None:
         """A folder's comparison stands for those of all folders below it that are due then."""
@@ -343,6 +356,8 @@ class Ingester:
         pause = self._settings.scan.interval_seconds if self._native else self._settings.video.poll_seconds
         if self._problems:
             pause = min(pause, max(PROBLEM_RESCAN_SECONDS, PROBLEM_RESCAN_SHARE * seconds))
+        if self._pictures.scanned(changed=progress.done > 0):
+            pause = 1.0
         self._next_scan = now + max(pause, seconds)  # never more than half the time
         self._catalog.optimize()
 
@@ -413,7 +428,3 @@ class Ingester:
         except OSError as reason:
             log.warning("the status file cannot be written: %s", reason.strerror)
             self._told = None
-
-
-def _debug_ignored(key: str, why: str) -> None:
-    log.debug("ignoring %s: %s", printable(key), why)

@@ -11,6 +11,7 @@ from watcher.clock import Clock, SystemClock
 from watcher.config import Settings
 from watcher.errors import StartError
 from watcher.ingest import Ingest
+from watcher.pictures import Pictures
 from watcher.storage import VideoRoot, on_network
 
 
@@ -66,6 +67,10 @@ class Services:
     root: VideoRoot
     catalog: Catalog
     ingest: Ingest
+
+    def pictures(self) -> Pictures:
+        """What finds the clips of the pictures that cameras leave."""
+        return Pictures(root=self.root, catalog=self.catalog, ingest=self.ingest, clock=self.clock)
 
 
 def open_services(settings: Settings, data: Path) -> Services:

@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
 from watcher.catalog.migrations import upgrade
 from watcher.catalog.questions import ALIKE_LIMIT
-from watcher.catalog.rows import poster_name
+from watcher.catalog.rows import Rendered, poster_name
 from watcher.catalog.schema import HEAD, WRITE, clips, metadata, revision
 from watcher.clip import (
     ClipFilter,
@@ -78,7 +78,7 @@ def test_a_clip_that_moved_keeps_its_id_and_poster(catalog: Catalog) -> None:
     """Under the new key, with the new camera; the old key is free again."""
     catalog.put([probed("a/1.mp4", digest="x")], now=START)
     clip = catalog.by_key("a/1.mp4")
-    assert catalog.set_posters([(clip.id, "x", "0/1-x.webp")]) == []
+    assert catalog.set_posters([Rendered(clip.id, "x", "0/1-x.webp")]) == []
     catalog.put([probed("b/1.mp4", digest="x", moved_from=clip.id)], now=START)
     moved = catalog.by_key("b/1.mp4")
     assert (moved.id, moved.camera, moved.poster) == (clip.id, "b", "0/1-x.webp")
@@ -116,7 +116,7 @@ def test_what_was_learnt_of_another_content_is_not_noted(catalog: Catalog) -> No
     catalog.put([probed("a/1.mp4", digest="old")], now=START)
     clip = catalog.by_key("a/1.mp4")
     catalog.put([probed("a/1.mp4", digest="new", fingerprint=Fingerprint(5, 5))], now=START)
-    assert catalog.set_posters([(clip.id, "old", "0/1-old.webp")]) == ["0/1-old.webp"]
+    assert catalog.set_posters([Rendered(clip.id, "old", "0/1-old.webp")]) == ["0/1-old.webp"]
     assert not catalog.set_broken(clip.id, "old", "no")
     assert catalog.clip(clip.id).poster is None
     with pytest.raises(ClipNotFoundError):
@@ -128,13 +128,13 @@ def test_a_poster_of_an_older_content_is_not_shown_and_named_when_replaced(catal
     catalog.put([probed("a/1.mp4", digest="old")], now=START)
     clip = catalog.by_key("a/1.mp4")
     old, new = poster_name(clip.id, "old"), poster_name(clip.id, "new")
-    assert catalog.set_posters([(clip.id, "old", old)]) == []
+    assert catalog.set_posters([Rendered(clip.id, "old", old)]) == []
     catalog.put([probed("a/1.mp4", digest="new", fingerprint=Fingerprint(5, 5))], now=START)
     catalog.mark_missing(["a/1.mp4"], now=START)
     catalog.put([probed("a/1.mp4", digest="new", fingerprint=Fingerprint(5, 5))], now=START)
     assert catalog.clip(clip.id).poster is None
     assert [job.id for job in catalog.unrendered(9)] == [clip.id]
-    assert catalog.set_posters([(clip.id, "new", new)]) == [old]
+    assert catalog.set_posters([Rendered(clip.id, "new", new)]) == [old]
     assert catalog.clip(clip.id).poster == new
 
 
@@ -306,7 +306,7 @@ def test_lists_walk_an_index(catalog: Catalog, wanted: ClipFilter, deep: bool) -
 def test_looking_for_work_reads_only_work(catalog: Catalog) -> None:
     """Not the clips that are done: there may be millions of those."""
     catalog.put([probed(f"a/{n}.mp4", n) for n in range(1000)], now=START)
-    catalog.set_posters([(clip_id, f"a/{clip_id - 1}.mp4", "p") for clip_id in range(1, 990)])
+    catalog.set_posters([Rendered(clip_id, f"a/{clip_id - 1}.mp4", "p") for clip_id in range(1, 990)])
     analyze(catalog)
     told = plan(
         catalog, sa.select(clips.c.id).where(sa.text("render_due = 1")).order_by(clips.c.started_ms.desc()).limit(1)
@@ -346,6 +346,35 @@ def test_the_clips_that_a_file_may_be_are_found_in_a_crowd_of_copies(catalog: Ca
     assert found["a/1170.mp4"].inode == 1171
     assert found["a/1150.mp4"].state == "missing"
     assert len(found) == ALIKE_LIMIT + 2
+
+
+def test_a_picture_finds_its_clip(catalog: Catalog) -> None:
+    """By name; else by camera and time, from a few seconds before the start until the end; once only."""
+    before = timedelta(seconds=5)
+    catalog.put([probed("a/1.mp4"), probed("a/1.x.mp4", 9), probed("a/2.mp4", 1), probed("b/2.mp4", 1)], now=START)
+    ids = {key: catalog.by_key(key).id for key in ("a/1.mp4", "a/2.mp4", "b/2.mp4")}
+
+    def found(stem: str, camera: str, seconds: float) -> int | None:
+        return catalog.clip_of_picture(stem, camera, START + timedelta(seconds=seconds), before=before)
+
+    assert found("a/1", "nobody", 9999) == ids["a/1.mp4"]
+    assert [found("x", "a", seconds) for seconds in (-6, -5, 0, 30, 31)] == [None, *[ids["a/1.mp4"]] * 3, None]
+    assert [found("x", camera, 61) for camera in "abc"] == [ids["a/2.mp4"], ids["b/2.mp4"], None]
+
+    clip = catalog.clip(ids["a/1.mp4"])
+    assert catalog.set_posters([Rendered(clip.id, "a/1.mp4", poster_name(clip.id, "a/1.mp4"))]) == []
+    assert clip.id not in {job.id for job in catalog.unrendered(9)}
+    assert catalog.set_picture(clip.id, "a/1.jpg")
+    assert not catalog.set_picture(clip.id, "a/1b.jpg")
+    assert catalog.pictured(["a/1.jpg", "a/1b.jpg"]) == {"a/1.jpg"}
+    assert {job.id: job.picture for job in catalog.unrendered(9)}[clip.id] == "a/1.jpg"
+    # A poster that was begun before the picture came does not end the wait for it.
+    catalog.set_posters([Rendered(clip.id, "a/1.mp4", "early")])
+    assert clip.id in {job.id for job in catalog.unrendered(9)}
+    catalog.put([probed("a/1.mp4", fingerprint=Fingerprint(1000, 2))], now=START)
+    assert {job.id: job.picture for job in catalog.unrendered(9)}[clip.id] == "a/1.jpg"
+    assert catalog.set_posters([Rendered(clip.id, "a/1.mp4", "late", "a/1.jpg")]) == ["early"]
+    assert clip.id not in {job.id for job in catalog.unrendered(9)}
 
 
 def test_two_processes_may_migrate_at_once(engine: sa.Engine) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
+from PIL import Image
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
@@ -117,6 +118,30 @@ def test_posters_stand_upright(tmp_path: Path, rotation: int) -> None:
     with av.open(str(tmp_path / "a.webp")) as picture:
         frame = next(picture.decode(video=0))
     assert (frame.width, frame.height) == ((320, 180) if rotation in {0, 180} else (180, 320)[::1])
+
+
+@pytest.mark.parametrize("range_", ["narrow", "full", "jpeg"])
+def test_posters_have_the_colours_of_the_recording(range_: str, tmp_path: Path) -> None:
+    """Many cameras record in the full range, which once made their posters glaring."""
+    red = Image.new("RGB", (640, 360), (220, 20, 20))
+    path = tmp_path / ("a.jpg" if range_ == "jpeg" else "a.mp4")
+    if range_ == "jpeg":
+        red.save(path, quality=95)
+    else:
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream("libx264", rate=5)
+            stream.width, stream.height = red.size
+            stream.pix_fmt = "yuv420p" if range_ == "narrow" else "yuvj420p"
+            frame = av.VideoFrame.from_image(red).reformat(format=stream.pix_fmt)
+            out.mux([*stream.encode(frame), *stream.encode(None)])
+    worker = render.Worker(timeout_seconds=30)
+    try:
+        worker.ask_poster(str(path), tmp_path / "a.webp", 0)
+        worker.answer()
+    finally:
+        worker.close()
+    seen = Image.open(tmp_path / "a.webp").convert("RGB").resize((1, 1)).getpixel((0, 0))
+    assert max(abs(one - two) for one, two in zip(seen, (220, 20, 20), strict=True)) < 8, seen
 
 
 def test_a_recording_in_matroska_is_probed_by_the_decoder(unit: RunningUnit) -> None:

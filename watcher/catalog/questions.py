@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from watcher.catalog.rows import (
 )
 from watcher.catalog.schema import cameras, clips
 from watcher.clip import (
+    EPOCH,
     LISTED_STATES,
     CameraSummary,
     Clip,
@@ -181,7 +182,7 @@ class Questions:
     def unrendered(self, limit: int, *, exclude: Sequence[int] = ()) -> list[Unrendered]:
         """Clips that wait for a picture or a probe, newest first."""
         select = (
-            sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media)
+            sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media, clips.c.picture)
             .where(sa.text("render_due = 1"))  # as text: a bound value would not match the partial index
             .where(clips.c.id.not_in(exclude))
             .order_by(clips.c.started_ms.desc())
@@ -189,6 +190,34 @@ class Questions:
         )
         with self.engine.connect() as connection:
             return [Unrendered(*row) for row in connection.execute(select)]
+
+    def pictured(self, keys: Sequence[str]) -> set[str]:
+        """Which of some pictures are known as those of clips."""
+        select = sa.select(clips.c.picture).where(clips.c.picture.in_(keys))
+        with self.engine.connect() as connection:
+            return set(connection.execute(select).scalars())
+
+    def clip_of_picture(self, stem: str, camera: str, at: datetime, *, before: timedelta) -> int | None:
+        """The clip that a picture shows: of the same name, else the one that its camera was recording.
+
+        `before` is for how long ahead of a clip's start its picture may have been taken.
+        """
+        present = clips.c.state.in_(["new", "ready"])
+        twin = sa.select(clips.c.id, clips.c.key).where(clips.c.key > f"{stem}.", clips.c.key < f"{stem}/", present)
+        moment = milliseconds(at)
+        recording = (
+            sa.select(clips.c.id, clips.c.ended_ms)
+            .where(clips.c.camera == camera, clips.c.listed == 1)
+            .where(clips.c.started_ms <= moment + milliseconds(EPOCH + before))
+            .order_by(clips.c.started_ms.desc(), clips.c.id.desc())
+            .limit(1)
+        )
+        with self.engine.connect() as connection:
+            for row in connection.execute(twin.limit(10)):
+                if "." not in row.key[len(stem) + 1 :]:
+                    return int(row.id)
+            found = connection.execute(recording).first()
+        return int(found.id) if found is not None and found.ended_ms >= moment else None
 
     # — inside —
 

@@ -1,15 +1,15 @@
-"""Rows and values: the statements' columns, what is put and what comes out, and the sums that are kept."""
+"""Rows and values: the statements' columns, what is put and what comes out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.schema import cameras, clips, counters, facts
+from watcher.catalog.schema import clips, counters, facts
 from watcher.clip import (
     LENGTH_LIMIT_SECONDS,
     LISTED_STATES,
@@ -82,6 +82,16 @@ class Unrendered(NamedTuple):
     digest: str
     state: str
     media: str | None  # MediaInfo as JSON
+    picture: str | None  # key of the camera's own picture
+
+
+class Rendered(NamedTuple):
+    """A poster that was made."""
+
+    clip_id: int
+    digest: str  # of the content that it was made for
+    poster: str  # its name
+    picture: str | None = None  # the key of the camera's picture that the clip had then
 
 
 CLIP = sa.select(
@@ -123,7 +133,12 @@ UPDATE = (
 SET_POSTER = (
     sa.update(clips)
     .where(clips.c.id == sa.bindparam("row"))
-    .values(poster=sa.bindparam("poster"), revision=sa.bindparam("revision"), poster_error=None, render_due=0)
+    .values(
+        poster=sa.bindparam("poster"),
+        revision=sa.bindparam("revision"),
+        render_due=sa.bindparam("render_due"),
+        poster_error=None,
+    )
 )
 _COMPARED = (
     "camera", "started_ms", "offset_seconds", "time_source", "time_quality", "ended_ms",
@@ -137,13 +152,17 @@ def shows(poster: str | None, digest: str) -> bool:
     return poster is not None and f"-{digest[:POSTER_DIGITS]}." in poster
 
 
-def poster_name(clip_id: int, digest: str) -> str:
+def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
     """A poster's path below the renditions folder: another content has another name, so it never changes.
+
+    `picture` tells apart what is made from pictures that the camera left, in a few letters and digits.
 
     >>> poster_name(12034, "0123456789abcdef0123")
     '12/12034-0123456789abcdef.webp'
+    >>> poster_name(12034, "0123456789abcdef0123", "5eed")
+    '12/12034-0123456789abcdef.5eed.webp'
     """
-    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}.webp"
+    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
 
 
 def to_clip(row: Sequence[Any]) -> Clip:
@@ -202,6 +221,7 @@ def to_values(probed: Probed, revision: int) -> dict[str, Any]:
         "poster": None,
         "poster_error": None,
         "uncorrected": None,
+        "picture": None,
         "render_due": int(probed.state in {ClipState.NEW, ClipState.READY}),
         "revision": revision,
         "missing_ms": None,
@@ -261,33 +281,3 @@ def same(old: Any, values: dict[str, Any]) -> bool:
 def signed(inode: int) -> int:
     """An inode number as the signed 64-bit integer that both engines store."""
     return inode - (1 << 64) if inode >= 1 << 63 else inode
-
-
-class Sums:
-    """What a transaction changes in the kept sums, by camera."""
-
-    def __init__(self) -> None:
-        self._changes: dict[str, list[int]] = {}
-
-    def take(self, row: Any) -> None:
-        """A row as it was no longer counts."""
-        self._add(row._mapping, -1)
-
-    def give(self, values: Any) -> None:
-        """A row with these values counts from now on."""
-        self._add(values, 1)
-
-    def _add(self, values: Any, sign: int) -> None:
-        if values["listed"]:
-            change = self._changes.setdefault(values["camera"], [0, 0, 0])
-            for index, amount in enumerate((1, values["size_bytes"], values["duration_ms"] or 0)):
-                change[index] += sign * amount
-
-    def write(self, connection: sa.Connection, insert: Callable[[sa.Table], Any]) -> None:
-        """Adjust the kept sums by what was taken and given."""
-        for camera, (count, size, duration) in sorted(self._changes.items()):
-            if (count, size, duration) == (0, 0, 0):
-                continue
-            row = insert(cameras).values(camera=camera, clips=count, size_bytes=size, duration_ms=duration)
-            added = {name: cameras.c[name] + row.excluded[name] for name in ("clips", "size_bytes", "duration_ms")}
-            connection.execute(row.on_conflict_do_update(index_elements=["camera"], set_=added))

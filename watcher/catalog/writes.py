@@ -21,7 +21,7 @@ from watcher.catalog.rows import (
     SET_POSTER,
     UPDATE,
     Probed,
-    Sums,
+    Rendered,
     correction,
     keep_corrections,
     same,
@@ -29,6 +29,7 @@ from watcher.catalog.rows import (
     to_values,
 )
 from watcher.catalog.schema import WRITE, clips, counters, facts
+from watcher.catalog.sums import Sums
 from watcher.clip import (
     ClipState,
     Playable,
@@ -91,11 +92,12 @@ class Writes:
                             values[name] = getattr(old, name)
                         if old.media is not None:
                             values["state"], values["listed"] = "ready", 1
+                    values["picture"] = old.picture
                     values["poster"] = old.poster  # an older content's is not shown; it is removed when replaced
                     if old.digest == probed.digest:
                         values["poster_error"] = old.poster_error
                         done = shows(old.poster, old.digest) or old.poster_error is not None
-                        values["render_due"] &= not done
+                        values["render_due"] &= bool(old.render_due) or not done
                     connection.execute(UPDATE, values | {"row": old.id})
                     sums.take(old)
                 changed += 1
@@ -128,18 +130,19 @@ class Writes:
             sums.write(connection, self._insert)
         return len(gone)
 
-    def set_posters(self, done: Sequence[tuple[int, str, str]]) -> list[str]:
-        """Note posters of some clips: id, digest, name. Returns the names of pictures that nobody needs any more.
+    def set_posters(self, done: Sequence[Rendered]) -> list[str]:
+        """Note posters of some clips. Returns the names of pictures that nobody needs any more.
 
-        Those are the ones of older contents, and the new ones of clips whose content changed meanwhile.
+        Those are the ones of older contents, and the new ones of clips whose content changed meanwhile. A clip that
+        got a picture of its camera's meanwhile stays due.
         """
         unneeded = []
         with self.write() as connection:
             revision = self._revisions(connection, len(done))
-            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster)
+            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture)
             known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
             values = []
-            for clip_id, digest, poster in done:
+            for clip_id, digest, poster, picture in done:
                 revision += 1
                 old = known.get(clip_id)
                 if old is None or old.digest != digest:
@@ -147,10 +150,18 @@ class Writes:
                     continue
                 if old.poster not in {None, poster}:
                     unneeded.append(old.poster)
-                values.append({"row": clip_id, "poster": poster, "revision": revision})
+                due = int(old.picture != picture)
+                values.append({"row": clip_id, "poster": poster, "revision": revision, "render_due": due})
             if values:
                 connection.execute(SET_POSTER, values)
         return unneeded
+
+    def set_picture(self, clip_id: int, key: str) -> bool:
+        """Note that a camera left a picture of a clip, which becomes its poster; False if it has one already."""
+        fresh = (clips.c.id == clip_id) & clips.c.picture.is_(None)
+        with self.write() as connection:
+            values = {"picture": key, "render_due": 1, "poster_error": None}
+            return bool(connection.execute(sa.update(clips).where(fresh).values(values)).rowcount)
 
     def correct(
         self,

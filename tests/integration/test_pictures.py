@@ -1,0 +1,105 @@
+"""JPEGs that cameras leave: each becomes the poster of the clip that it shows."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests import clips
+from tests.running import RunningUnit, wait_for
+from watcher import pictures
+
+RED = (220, 20, 20)
+
+
+def jpeg(colour: tuple[int, int, int] = RED) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (640, 360), colour).save(out, "JPEG")
+    return out.getvalue()
+
+
+def leave(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def is_red(unit: RunningUnit, key: str) -> bool:
+    """Whether a clip's poster is the red picture; None yet is no."""
+    clip = unit.clip(key)
+    if not clip or not clip["poster_url"]:
+        return False
+    answer = unit.get(clip["poster_url"])
+    if answer.status_code != 200:  # replaced between the two questions
+        return False
+    red, green, blue = Image.open(io.BytesIO(answer.content)).convert("RGB").resize((1, 1)).getpixel((0, 0))
+    return red > 150 and green < 80 and blue < 80
+
+
+def test_a_picture_that_comes_before_its_clip(unit: RunningUnit, samples: Path) -> None:
+    """As Reolink sends it: the picture at the beginning, the clip at the end."""
+    leave(unit.video / "porch/Porch_00_20260125173000.jpg", jpeg())
+    time.sleep(0.3)  # nothing is to happen by itself
+    leave(unit.video / "porch/Porch_00_20260125173000.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 1))
+    wait_for(lambda: is_red(unit, "porch/Porch_00_20260125173000.mp4"), what="the camera's own picture")
+    assert [c["key"] for c in unit.clips(camera="Porch")] == ["porch/Porch_00_20260125173000.mp4"]
+
+
+def test_a_picture_that_comes_after_the_poster_was_made(unit: RunningUnit, samples: Path) -> None:
+    """It takes the place of the clip's own; the older poster's file goes."""
+    key = "porch/Porch_00_20260126173000"
+    leave(unit.video / f"{key}.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 2))
+    first = wait_for(lambda: (c := unit.clip(f"{key}.mp4")) and c["poster_url"] and c, what="a poster")
+    assert not is_red(unit, f"{key}.mp4")
+    leave(unit.video / f"{key}.jpg", jpeg())
+    wait_for(lambda: is_red(unit, f"{key}.mp4"), what="the camera's own picture")
+    assert unit.clip(f"{key}.mp4")["revision"] > first["revision"]
+    wait_for(lambda: unit.get(first["poster_url"]).status_code == 404, what="the end of the older poster")
+
+
+def test_a_picture_of_the_same_camera_and_time(unit: RunningUnit, samples: Path) -> None:
+    """Dahua's, in folders of their own: taken a second after the clip began."""
+    leave(unit.video / "2026-05-09/001/jpg/06/07/28[M][0@0][0].jpg", jpeg())
+    leave(unit.video / "2026-05-09/001/jpg/09/07/28[M][0@0][0].jpg", jpeg())
+    key = "2026-05-09/001/dav/06/06.07.27-06.07.29[M][0@0][0].mp4"
+    other = "2026-05-09/001/dav/07/07.07.27-07.07.29[M][0@0][0].mp4"
+    leave(unit.video / other, clips.stamp((samples / "plain.mp4").read_bytes(), 3))
+    leave(unit.video / key, clips.stamp((samples / "plain.mp4").read_bytes(), 4))
+    wait_for(lambda: is_red(unit, key), what="the camera's own picture")
+    wait_for(lambda: unit.clip(other)["poster_url"], what="a poster of the other one")
+    assert not is_red(unit, other)
+
+
+@pytest.mark.parametrize("bad", [b"", b"no picture at all", jpeg()[:40]])
+def test_a_picture_that_is_none_costs_nothing(bad: bytes, unit: RunningUnit, samples: Path) -> None:
+    """The clip keeps, or gets, its own poster, and is not called broken."""
+    key = f"porch/Porch_00_2026020117{len(bad):02}00"
+    leave(unit.video / f"{key}.jpg", bad)
+    leave(unit.video / f"{key}.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 10 + len(bad)))
+    clip = wait_for(lambda: (c := unit.clip(f"{key}.mp4")) and c["poster_url"] and c, what="a poster")
+    assert (clip["state"], clip["error"]) == ("ready", None)
+    assert not is_red(unit, f"{key}.mp4")
+
+
+def test_a_collection_keeps_its_pictures(
+    start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
+) -> None:
+    """More of them than are kept in mind, all there before the first start; and the camera's word survives a scan."""
+    count = pictures.WAITING + 100
+    data, red = (samples / "plain.mp4").read_bytes(), jpeg()
+    for number in range(count):
+        stem = tmp_path / f"own/data/video/yard/Yard_00_20250125{number // 60:02}{number % 60:02}00"
+        leave(stem.with_suffix(".jpg"), red)
+        leave(stem.with_suffix(".mp4"), clips.stamp(data, 100 + number))
+    unit = start_unit()
+    keys = [
+        f"yard/Yard_00_20250125{number // 60:02}{number % 60:02}00.mp4" for number in (0, count // 2, count - 1)
+    ]
+    wait_for(lambda: all(is_red(unit, key) for key in keys), seconds=90, what="the cameras' own pictures")
+    assert "all invariants hold" in unit.run("check").stdout
+    unit.run("scan", "--again")
+    assert all(is_red(unit, key) for key in keys)
