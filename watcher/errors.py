@@ -47,6 +47,20 @@ class ClipNotFoundError(WatcherError):
     title = "No such clip"
 
 
+class ChangedError(WatcherError):
+    """The clip is no longer what the request was about (If-Match)."""
+
+    code = "changed"
+    title = "The clip changed meanwhile"
+
+
+class StartOverError(WatcherError):
+    """The feed of changes cannot go on from there: the catalog is another one, or was restored."""
+
+    code = "start_over"
+    title = "Start over"
+
+
 class BrokenClipError(WatcherError):
     """The file is not a whole, readable clip; the message is the reason that people are shown."""
 

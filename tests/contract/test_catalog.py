@@ -14,8 +14,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
+from watcher.catalog.ingesting import ALIKE_LIMIT
 from watcher.catalog.migrations import upgrade
-from watcher.catalog.questions import ALIKE_LIMIT
 from watcher.catalog.rows import Rendered, poster_name
 from watcher.catalog.schema import HEAD, WRITE, clips, metadata, revision
 from watcher.clip import (

@@ -1,9 +1,9 @@
-"""The catalog's questions, one method each. None of them counts, sorts or skips what it does not answer with."""
+"""The questions that people and programs ask, one method each; none counts or sorts what it does not tell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,16 +12,10 @@ from watcher.catalog.rows import (
     CATALOG_ID,
     CLIP,
     COUNTER,
-    KNOWN,
-    Known,
-    Namesake,
-    Unrendered,
-    signed,
     to_clip,
 )
 from watcher.catalog.schema import cameras, clips
 from watcher.clip import (
-    EPOCH,
     LISTED_STATES,
     CameraSummary,
     Clip,
@@ -33,13 +27,9 @@ from watcher.clip import (
 )
 from watcher.errors import ClipNotFoundError
 
-SCAN_PAGE = 2000  # rows that a scan holds at a time
-ALIKE_LIMIT = 1000  # clips of equal content that a moved file is looked for among
-IN_LIMIT = 1000  # values that one statement compares with; SQLite allows 32,766 variables
-
 
 class Questions:
-    """What can be asked; the writes are in `writes.py`."""
+    """What doors ask; what the ingester asks is in `ingesting.py`, the writes are in `writes.py`."""
 
     engine: sa.Engine
 
@@ -81,6 +71,32 @@ class Questions:
         if backwards:
             return Page(found[::-1], more_after=behind, more_before=more)
         return Page(found, more_after=more, more_before=behind)
+
+    def around(self, wanted: ClipFilter, position: Position, *, limit: int, newest_first: bool = True) -> Page:
+        """A page of clips with a position in its middle: what lies there comes first in the second half."""
+        first, second = limit // 2, limit - limit // 2
+        with self.engine.connect() as connection:
+            above = list(
+                connection.execute(self._ordered(connection, wanted, not newest_first, position, first + 1))
+            )
+            below = list(
+                connection.execute(
+                    self._ordered(connection, wanted, newest_first, position, second + 1, inclusive=True)
+                )
+            )
+        found = [to_clip(row) for row in [*above[:first][::-1], *below[:second]]]
+        return Page(found, more_after=len(below) > second, more_before=len(above) > first)
+
+    def neighbours(self, clip: Clip, wanted: ClipFilter) -> tuple[Clip | None, Clip | None]:
+        """The clips just before and just after one in time, among those that are wanted."""
+        here = Position(milliseconds(clip.started_at), clip.id)
+        with self.engine.connect() as connection:
+            rows = [
+                connection.execute(self._ordered(connection, wanted, descending, here, 1)).first()
+                for descending in (True, False)
+            ]
+        before, after = (None if row is None else to_clip(row) for row in rows)
+        return before, after
 
     def camera_summaries(self) -> list[CameraSummary]:
         """Every camera that has listed clips, in the order of their names."""
@@ -133,91 +149,25 @@ class Questions:
         with self.engine.connect() as connection:
             return int(connection.execute(sa.select(sa.func.count()).where(gone)).scalar_one())
 
+    def head(self) -> int:
+        """The revision of the last change."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(COUNTER, {"counter": "revision"}).scalar_one())
+
+    def changed(self, since: int, limit: int) -> list[Clip]:
+        """The first clips that changed after a revision, as they are now, in the order of their last change.
+
+        Revisions are committed in the order in which they are given (see `writes.py`): whoever has read up to one
+        has missed none before it.
+        """
+        select = CLIP.where(clips.c.revision > since).order_by(clips.c.revision).limit(limit)
+        with self.engine.connect() as connection:
+            return [to_clip(row) for row in connection.execute(select)]
+
     def catalog_id(self) -> str | None:
         """The id that ties the catalog to its video root; None before the first ingester has run."""
         with self.engine.connect() as connection:
             return connection.execute(CATALOG_ID).scalar()
-
-    # — questions of the ingester —
-
-    def known(self, prefix: str = "") -> Iterator[Known]:
-        """Every clip below a folder (its key with slash; "" for all), in the byte order of keys.
-
-        Read page by page, so that neither memory nor a transaction grows with the catalog.
-        """
-        after = prefix
-        while True:
-            select = KNOWN.where(clips.c.key > after).order_by(clips.c.key).limit(SCAN_PAGE)
-            if prefix:  # "0" is the byte after "/"
-                select = select.where(clips.c.key < prefix[:-1] + "0")
-            with self.engine.connect() as connection:
-                rows = connection.execute(select).fetchall()
-            yield from rows  # type: ignore[misc]  # rows are tuples of Known's fields; making Known of each costs
-            if len(rows) < SCAN_PAGE:
-                return
-            after = rows[-1][0]
-
-    def known_keys(self, keys: Sequence[str]) -> dict[str, Known]:
-        """What is known under some keys."""
-        found: dict[str, Known] = {}
-        with self.engine.connect() as connection:
-            for start in range(0, len(keys), IN_LIMIT):
-                some = KNOWN.where(clips.c.key.in_(keys[start : start + IN_LIMIT]))
-                found.update((row[0], Known(*row)) for row in connection.execute(some))
-        return found
-
-    def namesakes(self, contents: Sequence[tuple[str, int]]) -> list[Namesake]:
-        """Clips with the same content (digest) as some files: of the same inode, missing ones, some others."""
-        select = sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.inode, clips.c.state)
-        alike = select.where(clips.c.digest.in_([digest for digest, _ in contents])).limit(ALIKE_LIMIT)
-        with self.engine.connect() as connection:
-            found = [Namesake(*row) for row in connection.execute(alike)]
-            if len(found) == ALIKE_LIMIT:  # a crowd of copies: those that matter must be among them
-                pairs = [(digest, signed(inode)) for digest, inode in contents]
-                same_file = select.where(sa.tuple_(clips.c.digest, clips.c.inode).in_(pairs))
-                missing = alike.where(clips.c.state == "missing")
-                found += [Namesake(*row) for query in (same_file, missing) for row in connection.execute(query)]
-        return list({one.id: one for one in found}.values())
-
-    def unrendered(self, limit: int, *, exclude: Sequence[int] = ()) -> list[Unrendered]:
-        """Clips that wait for a picture or a probe, newest first."""
-        select = (
-            sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media, clips.c.picture)
-            .where(sa.text("render_due = 1"))  # as text: a bound value would not match the partial index
-            .where(clips.c.id.not_in(exclude))
-            .order_by(clips.c.started_ms.desc())
-            .limit(limit)
-        )
-        with self.engine.connect() as connection:
-            return [Unrendered(*row) for row in connection.execute(select)]
-
-    def pictured(self, keys: Sequence[str]) -> set[str]:
-        """Which of some pictures are known as those of clips."""
-        select = sa.select(clips.c.picture).where(clips.c.picture.in_(keys))
-        with self.engine.connect() as connection:
-            return set(connection.execute(select).scalars())
-
-    def clip_of_picture(self, stem: str, camera: str, at: datetime, *, before: timedelta) -> int | None:
-        """The clip that a picture shows: of the same name, else the one that its camera was recording.
-
-        `before` is for how long ahead of a clip's start its picture may have been taken.
-        """
-        present = clips.c.state.in_(["new", "ready"])
-        twin = sa.select(clips.c.id, clips.c.key).where(clips.c.key > f"{stem}.", clips.c.key < f"{stem}/", present)
-        moment = milliseconds(at)
-        recording = (
-            sa.select(clips.c.id, clips.c.ended_ms)
-            .where(clips.c.camera == camera, clips.c.listed == 1)
-            .where(clips.c.started_ms <= moment + milliseconds(EPOCH + before))
-            .order_by(clips.c.started_ms.desc(), clips.c.id.desc())
-            .limit(1)
-        )
-        with self.engine.connect() as connection:
-            for row in connection.execute(twin.limit(10)):
-                if "." not in row.key[len(stem) + 1 :]:
-                    return int(row.id)
-            found = connection.execute(recording).first()
-        return int(found.id) if found is not None and found.ended_ms >= moment else None
 
     # — inside —
 

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0003"  # the newest migration; a test compares
+HEAD = "0004"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -57,6 +57,7 @@ clips = sa.Table(
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
     sa.Index("ix_clips_content", "digest", "inode"),
+    sa.Index("ix_clips_revision", "revision"),
     # Partial on PostgreSQL too, as its migration says; saying so here would load that dialect into every process.
     sa.Index("ix_clips_render_due", "started_ms", sqlite_where=sa.text("render_due = 1")),
     sa.Index("ix_clips_picture", "picture", sqlite_where=sa.text("picture IS NOT NULL")),

@@ -1,8 +1,9 @@
 """The catalog: its questions and its writes, behind one engine."""
 
+from watcher.catalog.ingesting import IngesterQuestions
 from watcher.catalog.questions import Questions
 from watcher.catalog.writes import Writes
 
 
-class Catalog(Questions, Writes):
+class Catalog(Questions, IngesterQuestions, Writes):
     """The clips that are known."""

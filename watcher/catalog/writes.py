@@ -35,7 +35,7 @@ from watcher.clip import (
     Playable,
     milliseconds,
 )
-from watcher.errors import ClipNotFoundError
+from watcher.errors import ChangedError, ClipNotFoundError
 from watcher.instant import Instant
 
 _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
@@ -169,18 +169,22 @@ class Writes:
         *,
         camera: str | msgspec.UnsetType | None = msgspec.UNSET,
         start: Instant | msgspec.UnsetType | None = msgspec.UNSET,
+        revision: int | None = None,
     ) -> None:
-        """Let a person's word stand for what was read; None takes it back. Raises ClipNotFoundError.
+        """Let a person's word stand for what was read; None takes it back.
 
+        Raises ClipNotFoundError, and ChangedError if the clip is not at the `revision` that is meant.
         Reading the file again, or another name for it, changes what was read and not the correction.
         """
         with self.write() as connection:
-            revision = self._revisions(connection, 1) + 1
+            fresh = self._revisions(connection, 1) + 1
             old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
             if old is None:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
+            if revision is not None and old.revision != revision:
+                raise ChangedError(f"the clip is at revision {old.revision}, not {revision}")
             values = correction(old, camera=camera, start=start)
-            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=revision))
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=fresh))
             sums = Sums()
             sums.take(old)
             sums.give({**old._mapping, **values})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
-from watcher.clip import LISTED_STATES, ClipFilter, ClipState, milliseconds
+from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError
 from watcher.instant import Instant, at_zone
 from watcher.naming import EARLIEST
@@ -21,7 +21,8 @@ LIMIT, LIMIT_MOST = 50, 500
 CAMERA_MOST = 100  # characters
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _FILTERS = {"camera", "state", "from", "to"}
-_PAGING = {"sort", "limit", "before", "after"}
+_PAGING = {"sort", "limit", "before", "after", "around"}
+_OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 
 
 @bp.get("/clips")
@@ -29,25 +30,29 @@ def index() -> Response:
     """Clips in the order of their start, a page at a time."""
     args = request.args
     only(args, _FILTERS | _PAGING)
-    if "before" in args and "after" in args:
-        raise BadParameterError("before", "give before or after, not both")
+    if len({"before", "after", "around"} & set(args)) > 1:
+        raise BadParameterError("before", "give one of before, after and around")
     sort = single(args, "sort", "-started_at")
     if sort not in {"started_at", "-started_at"}:
         raise BadParameterError("sort", f"sort={sort!r} must be started_at or -started_at")
-    page = catalog().find(
-        clip_filter(args),
-        limit=limit(args),
-        newest_first=sort == "-started_at",
-        after=wire.position(args["after"], "after") if "after" in args else None,
-        before=wire.position(args["before"], "before") if "before" in args else None,
-    )
+    wanted, count, newest_first = clip_filter(args), limit(args), sort == "-started_at"
+    around = place(single(args, "around", ""), "around") if "around" in args else None
+    after = wire.position(single(args, "after", ""), "after") if "after" in args else None
+    before = wire.position(single(args, "before", ""), "before") if "before" in args else None
+    tag = wire.list_tag()
+    if wire.known(tag):
+        return wire.not_modified(tag)
+    if around is not None:
+        page = catalog().around(wanted, around, limit=count, newest_first=newest_first)
+    else:
+        page = catalog().find(wanted, limit=count, newest_first=newest_first, after=after, before=before)
     following = previous = None
     if page.more_after and page.clips:
         following = wire.page_link("clips.index", args, after=wire.cursor(page.clips[-1]))
     if page.more_before and page.clips:
         previous = wire.page_link("clips.index", args, before=wire.cursor(page.clips[0]))
     body = {"clips": wire.clip_bodies(page.clips), "next": following, "prev": previous}
-    response = wire.json_response(body)
+    response = wire.tagged(wire.json_response(body), tag)
     links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
     if links:
         response.headers["Link"] = ", ".join(links)
@@ -57,7 +62,32 @@ def index() -> Response:
 @bp.get("/clips/<int:clip_id>")
 def show(clip_id: int) -> Response:
     """One clip, by its id."""
-    return wire.json_response(wire.clip_body(catalog().clip(bounded(clip_id))))
+    return wire.clip_response(catalog().clip(bounded(clip_id)))
+
+
+@bp.get("/clips/<int:clip_id>/neighbours")
+def neighbours(clip_id: int) -> Response:
+    """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
+    args = request.args
+    only(args, _FILTERS)
+    wanted = clip_filter(args)
+    tag = wire.list_tag()
+    clip = catalog().clip(bounded(clip_id))
+    if wire.known(tag):
+        return wire.not_modified(tag)
+    previous, following = catalog().neighbours(clip, wanted)
+    end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
+    meanwhile = catalog().find(ClipFilter(from_at=clip.started_at, to_at=end), limit=_OTHERS, newest_first=False)
+    others: dict[str, Clip] = {}
+    for other in meanwhile.clips:
+        if other.camera != clip.camera:
+            others.setdefault(other.camera, other)
+    body = {
+        "previous": previous and wire.clip_body(previous),
+        "next": following and wire.clip_body(following),
+        "others": wire.clip_bodies([others[camera] for camera in sorted(others)]),
+    }
+    return wire.tagged(wire.json_response(body), tag)
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True):
@@ -88,8 +118,8 @@ def correct(clip_id: int) -> Response:
         if not EARLIEST <= at <= LATEST:
             raise BadParameterError("started_at", "started_at must be between the years 2005 and 2100")
         start = at_zone(at, state().zone)
-    catalog().correct(clip.id, camera=camera, start=start)
-    return wire.json_response(wire.clip_body(catalog().clip(clip.id)))
+    catalog().correct(clip.id, camera=camera, start=start, revision=wire.expected_revision(clip))
+    return wire.clip_response(catalog().clip(clip.id))
 
 
 @bp.get("/clips/by-key/<key:key>")
@@ -98,13 +128,16 @@ def show_by_key(key: str) -> Response:
     clip = catalog().by_key(key)
     if clip is None:
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")
-    return wire.json_response(wire.clip_body(clip))
+    return wire.clip_response(clip)
 
 
 @bp.get("/cameras")
 def cameras() -> Response:
     """Every camera with what there is of it."""
     only(request.args, set())
+    tag = wire.list_tag()
+    if wire.known(tag):
+        return wire.not_modified(tag)
     body = [
         {
             "camera": camera.camera,
@@ -117,7 +150,7 @@ def cameras() -> Response:
         }
         for camera in catalog().camera_summaries()
     ]
-    return wire.json_response({"cameras": body})
+    return wire.tagged(wire.json_response({"cameras": body}), tag)
 
 
 # — what a question may say —
@@ -151,6 +184,13 @@ def limit(args: MultiDict[str, str]) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= LIMIT_MOST):
         raise BadParameterError("limit", f"limit={text!r} must be a whole number from 1 to {LIMIT_MOST}")
     return int(text)
+
+
+def place(text: str, parameter: str) -> Position:
+    """A place in the order of clips: a cursor, or a time. Raises BadParameterError."""
+    if "T" in text and "-" in text and ":" in text:  # a cursor has no colon
+        return Position(milliseconds(wire.moment(text, parameter)), 0)
+    return wire.position(text, parameter)
 
 
 def clip_filter(args: MultiDict[str, str]) -> ClipFilter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import tzinfo
+from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +26,8 @@ class State:
         self.zone_name = str(self.zone)
         self.base = services.settings.site.public_url.rstrip("/")  # put before addresses; "" keeps them relative
         self.assets = _assets_hash()
+        # What answers depend on besides the catalog: in every entity tag.
+        self.mark = f"{version('watcher')} {self.base} {self.zone_name}"
 
 
 def _assets_hash() -> str:

@@ -1,0 +1,193 @@
+"""Programs that follow the catalog: the feed of changes, and answers that they have already."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import clips
+from tests.running import RunningUnit, wait_for
+
+
+def follow(unit: RunningUnit, since: int = 0, limit: int = 7) -> list[dict]:
+    """Every change after one, page by page."""
+    found = []
+    address = f"/watcher/changes?since={since}&limit={limit}"
+    while address:
+        answer = unit.get(address).json()
+        found += answer["changes"]
+        address = answer["next"]
+    return found
+
+
+def test_the_feed_replays_to_the_catalog_while_it_is_written(
+    start_unit: Callable[..., RunningUnit], samples: Path
+) -> None:
+    """Files come, go and move while a client follows: at the end it has what the catalog has, and missed no seq."""
+    unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
+    data = (samples / "plain.mp4").read_bytes()
+    chance = random.Random(3)
+    done = threading.Event()
+
+    def cameras() -> None:
+        try:
+            write()
+        finally:
+            done.set()
+
+    def write() -> None:
+        there: list[Path] = []
+        for number in range(300):
+            path = unit.video / f"cam{number % 3}" / f"{number}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(clips.stamp(data, number))
+            there.append(path)
+            if number % 5 == 4:
+                there.pop(chance.randrange(len(there))).unlink()
+            if number % 7 == 6:
+                one = there.pop(chance.randrange(len(there)))
+                there.append(one.rename(one.with_name(f"moved{number}.mp4")))
+
+    writing = threading.Thread(target=cameras)
+    writing.start()
+    seen: dict[int, dict] = {}
+    last = 0
+    while not done.is_set():
+        for change in follow(unit, last):
+            assert change["seq"] > last
+            last = change["seq"]
+            seen[change["clip"]["id"]] = change["clip"]
+    writing.join()
+    on_disk = {str(p.relative_to(unit.video)) for p in unit.video.rglob("*.mp4")}
+    wait_for(lambda: {c["key"] for c in unit.clips()} == on_disk, what="a catalog equal to the disk")
+    for change in follow(unit, last):
+        seen[change["clip"]["id"]] = change["clip"]
+    assert {c["key"]: c for c in seen.values() if c["state"] == "ready"} == {c["key"]: c for c in unit.clips()}
+    assert [c["id"] for c in unit.clips(state="missing")]
+    assert {c["id"] for c in seen.values() if c["state"] == "missing"} == {
+        c["id"] for c in unit.clips(state="missing")
+    }
+    assert follow(unit, unit.get("/watcher/changes/head").json()["head"]) == []
+
+
+def test_a_feed_of_another_catalog_is_not_gone_on_with(unit: RunningUnit) -> None:
+    """410, with a code that says what to do; and nonsense is named."""
+    head = unit.get("/watcher/changes/head").json()
+    answer = unit.get(f"/watcher/changes?since={head['head'] + 1}")
+    assert (answer.status_code, answer.json()["code"]) == (410, "start_over")
+    assert len(head["catalog"]) == 32
+    for since in ("-1", "x", "1.5", "9" * 30):
+        answer = unit.get(f"/watcher/changes?since={since}")
+        assert (answer.status_code, answer.json()["parameter"]) == (400, "since")
+
+
+def test_what_a_client_has_is_not_sent_again(unit: RunningUnit, samples: Path) -> None:
+    """304 for clip, list, cameras, neighbours, feed and head, until something changes; compressed or not."""
+    path = unit.video / "tags" / "2026-11-21" / "070000.mp4"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 1))
+    clip = wait_for(lambda: (c := unit.clip("tags/2026-11-21/070000.mp4")) and c["poster_url"] and c, what="it")
+    one = f"/watcher/clips/{clip['id']}"
+    addresses = [
+        one,
+        "/watcher/clips/by-key/tags/2026-11-21/070000.mp4",
+        "/watcher/clips?camera=tags",
+        "/watcher/cameras",
+        f"{one}/neighbours",
+        "/watcher/changes?since=0",
+        "/watcher/changes/head",
+    ]
+    for encoding in ("gzip", "identity"):
+        tags = {}
+        for address in addresses:
+            first = unit.get(address, headers={"Accept-Encoding": encoding})
+            tags[address] = first.headers["ETag"]
+            again = unit.get(address, headers={"If-None-Match": tags[address], "Accept-Encoding": encoding})
+            assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tags[address]), address
+    assert unit.get("/watcher/clips?camera=other").headers["ETag"] != tags["/watcher/clips?camera=tags"]
+    requests.patch(unit.url(one), json={"camera": "tags2"}, timeout=10)
+    for address in addresses:
+        again = unit.get(address, headers={"If-None-Match": tags[address]})
+        assert again.status_code == 200, address
+        assert again.headers["ETag"] != tags[address]
+
+
+def test_a_change_that_is_about_something_older_is_refused(unit: RunningUnit, samples: Path) -> None:
+    """If-Match: 412 when somebody was there before, and nothing is written."""
+    path = unit.video / "match.mp4"
+    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 2))
+    clip = wait_for(lambda: (c := unit.clip("match.mp4")) and c["poster_url"] and c, what="it")
+    address = unit.url(f"/watcher/clips/{clip['id']}")
+    tag = requests.get(address, timeout=10).headers["ETag"]
+    one = requests.patch(address, json={"camera": "one"}, headers={"If-Match": tag}, timeout=10)
+    assert (one.status_code, one.json()["camera"]) == (200, "one")
+    two = requests.patch(address, json={"camera": "two"}, headers={"If-Match": tag}, timeout=10)
+    assert (two.status_code, two.json()["code"]) == (412, "changed")
+    assert unit.clip("match.mp4")["camera"] == "one"
+    three = requests.patch(address, json={"camera": "three"}, headers={"If-Match": one.headers["ETag"]}, timeout=10)
+    assert three.json()["camera"] == "three"
+
+
+@pytest.fixture(scope="module")
+def row(unit: RunningUnit, samples: Path) -> list[dict]:
+    """Twenty clips of `left` and `right`, started at the same minutes, oldest first."""
+    data = (samples / "plain.mp4").read_bytes()
+    for number in range(20):
+        path = unit.video / ("left", "right")[number % 2] / "2026-03-05" / f"12{number // 2:02}00.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(clips.stamp(data, 500 + number))
+    question = {"camera": ["left", "right"], "sort": "started_at"}
+
+    def ready() -> list[dict] | None:
+        found = unit.clips(**question)
+        return found if len(found) == 20 and all(clip["poster_url"] for clip in found) else None
+
+    return wait_for(ready, what="twenty clips with posters")
+
+
+def test_neighbours(unit: RunningUnit, row: list[dict]) -> None:
+    """Before and after in time under a filter, and the other camera at the same moment."""
+    left = [clip for clip in row if clip["camera"] == "left"]
+    right = [clip for clip in row if clip["camera"] == "right"]
+
+    def near(clip: dict, query: str = "") -> dict:
+        return unit.get(f"/watcher/clips/{clip['id']}/neighbours{query}").json()
+
+    found = near(left[3], "?camera=left")
+    assert (found["previous"], found["next"], found["others"]) == (left[2], left[4], [right[3]])
+    both = near(row[5], "?camera=left&camera=right")
+    assert (both["previous"], both["next"]) == (row[4], row[6])
+    assert near(left[0], "?camera=left")["previous"] is None
+    assert near(left[-1], "?camera=left")["next"] is None
+    assert unit.get("/watcher/clips/999999/neighbours").status_code == 404
+    assert unit.get(f"/watcher/clips/{row[0]['id']}/neighbours?limit=3").status_code == 400
+
+
+@pytest.mark.parametrize("sort", ["started_at", "-started_at"])
+def test_a_page_around_a_moment(sort: str, unit: RunningUnit, row: list[dict]) -> None:
+    """Half of it before, half after, and it goes on in both directions without gap or double."""
+    expected = row if sort == "started_at" else row[::-1]
+    question = "/watcher/clips?camera=left&camera=right"
+    moment = row[10]["started_at"]
+    answer = unit.get(f"{question}&sort={sort}&limit=6&around={moment}").json()
+    assert row[10] in answer["clips"]
+    assert len(answer["clips"]) == 6
+    before, after = [], []
+    address = answer["prev"]
+    while address:
+        page = unit.get(address).json()
+        before = page["clips"] + before
+        address = page["prev"]
+    address = answer["next"]
+    while address:
+        page = unit.get(address).json()
+        after += page["clips"]
+        address = page["next"]
+    assert before + answer["clips"] + after == expected
+    for query in ("around=x", f"around={moment}&after=MTc", "around=2026-03-05T12:00:00"):
+        assert unit.get(f"{question}&{query}").status_code == 400
