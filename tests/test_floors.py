@@ -14,6 +14,7 @@ GROUND = [
     "errors",
     "clock",
     "clip",
+    "buckets",
     "ignoring",
     "instant",
     "template",

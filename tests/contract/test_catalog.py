@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from watcher.buckets import Bucket, bounds, spans, whole
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
 from watcher.catalog.ingesting import ALIKE_LIMIT
 from watcher.catalog.migrations import upgrade
@@ -346,6 +349,57 @@ def test_the_clips_that_a_file_may_be_are_found_in_a_crowd_of_copies(catalog: Ca
     assert found["a/1170.mp4"].inode == 1171
     assert found["a/1150.mp4"].state == "missing"
     assert len(found) == ALIKE_LIMIT + 2
+
+
+def test_the_timeline_is_what_counting_would_tell(catalog: Catalog) -> None:
+    """After clips came, changed, moved, were re-dated, went and came back; in a zone, over a change of its clocks."""
+    chance = random.Random(8)
+    zone = ZoneInfo("Europe/Berlin")
+    base = datetime(2026, 10, 23, tzinfo=UTC)
+
+    def some(key: str) -> Probed:
+        at = base + timedelta(seconds=chance.randrange(4 * 86400))
+        long = chance.choice([None, 5.0, 60.0])
+        print_ = Fingerprint(chance.randrange(1, 10**6), 1)
+        return probed(key, camera=chance.choice("ab"), started_at=at, duration_seconds=long, fingerprint=print_)
+
+    keys = [f"x/{number}.mp4" for number in range(60)]
+    for _ in range(40):
+        match chance.randrange(4):
+            case 0:
+                catalog.mark_missing(chance.sample(keys, 5), now=START)
+            case 1:
+                clip = catalog.by_key(chance.choice(keys))
+                if clip is not None:
+                    at = base + timedelta(seconds=chance.randrange(4 * 86400))
+                    catalog.correct(clip.id, start=Instant(at, 0, TimeQuality.SURE))
+            case _:
+                catalog.put([some(key) for key in chance.sample(keys, 10)], now=START)
+    for bucket in Bucket:
+        first, end = whole(base, base + timedelta(days=4), bucket, zone)
+        told: Counter[tuple[datetime, str]] = Counter()
+        seconds: Counter[tuple[datetime, str]] = Counter()
+        for span in spans(first, end, zone):
+            for number, camera, count, duration in catalog.timeline(span, bucket, ()):
+                start, _ = bounds(number, span.offset, bucket, zone)
+                told[start, camera] += count
+                seconds[start, camera] += duration
+        counted: Counter[tuple[datetime, str]] = Counter()
+        lengths: Counter[tuple[datetime, str]] = Counter()
+        for clip in catalog.find(ClipFilter(), limit=500).clips:
+            local = clip.started_at.astimezone(zone)
+            match bucket:
+                case Bucket.DAY:
+                    local = local.replace(hour=0, minute=0, second=0, fold=0)
+                case Bucket.HOUR:
+                    local = local.replace(minute=0, second=0)
+                case Bucket.QUARTER:
+                    local = local.replace(minute=local.minute // 15 * 15, second=0)
+            place = (local.astimezone(UTC), clip.camera)
+            counted[place] += 1
+            lengths[place] += round((clip.duration_seconds or 0) * 1000)
+        assert told == counted
+        assert +seconds == +lengths
 
 
 def test_a_picture_finds_its_clip(catalog: Catalog) -> None:

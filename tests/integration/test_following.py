@@ -191,3 +191,47 @@ def test_a_page_around_a_moment(sort: str, unit: RunningUnit, row: list[dict]) -
     assert before + answer["clips"] + after == expected
     for query in ("around=x", f"around={moment}&after=MTc", "around=2026-03-05T12:00:00"):
         assert unit.get(f"{question}&{query}").status_code == 400
+
+
+def test_the_timeline_of_a_day(unit: RunningUnit, row: list[dict]) -> None:
+    """By quarter, hour and day, in the site's zone or any other; for some cameras or all."""
+    question = "/watcher/timeline?camera=left&from=2026-03-05T00:00:00%2B01:00&to=2026-03-06T00:00:00%2B01:00"
+    day = unit.get(question).json()
+    assert (day["bucket"], day["tz"]) == ("day", "Europe/Berlin")
+    assert day["buckets"] == [
+        {
+            "start": "2026-03-04T23:00:00.000Z",
+            "end": "2026-03-05T23:00:00.000Z",
+            "camera": "left",
+            "clips": 10,
+            "duration_seconds": 20.0,
+        }
+    ]
+    hours = unit.get(f"{question}&camera=right&bucket=hour&tz=Asia/Kolkata").json()
+    assert [(b["camera"], b["start"], b["clips"]) for b in hours["buckets"]] == [
+        ("left", "2026-03-05T10:30:00.000Z", 10),
+        ("right", "2026-03-05T10:30:00.000Z", 10),
+    ]
+    assert unit.get(f"{question}&bucket=quarter").json()["buckets"][0]["start"] == "2026-03-05T11:00:00.000Z"
+    tag = unit.get(question).headers["ETag"]
+    assert unit.get(question, headers={"If-None-Match": tag}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("bucket=week", "bucket"),
+        ("bucket=DAY", "bucket"),
+        ("tz=Mars/Olympus", "tz"),
+        ("tz=../../etc/passwd", "tz"),
+        ("from=2026-03-05T00:00:00", "from"),
+        ("from=2026-03-05T00:00:00Z&to=2026-03-04T00:00:00Z", "to"),
+        ("bucket=quarter&from=2020-01-01T00:00:00Z", "bucket"),
+        ("to=1960-01-01T00:00:00Z", "from"),
+        ("x=1", "x"),
+    ],
+)
+def test_timelines_that_make_no_sense(query: str, parameter: str, unit: RunningUnit) -> None:
+    """400, by the name of what is wrong."""
+    answer = unit.get(f"/watcher/timeline?{query}")
+    assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)

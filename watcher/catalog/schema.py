@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0004"  # the newest migration; a test compares
+HEAD = "0005"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -71,6 +71,16 @@ cameras = sa.Table(
     sa.Column("camera", sa.Text, primary_key=True),
     sa.Column("clips", sa.BigInteger, nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+)
+
+# The same by the quarter of an hour in which clips start, numbered from 1970 (UTC): the timeline adds these up.
+quarters = sa.Table(
+    "quarters",
+    metadata,
+    sa.Column("quarter", sa.BigInteger, primary_key=True),
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("clips", sa.BigInteger, nullable=False),
     sa.Column("duration_ms", sa.BigInteger, nullable=False),
 )
 

@@ -1,4 +1,4 @@
-"""The sums over listed clips that are kept by camera, so that nobody counts a million rows."""
+"""The sums over listed clips that are kept by camera and time, so that nobody counts a million rows."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watcher.catalog.schema import cameras
+from watcher.catalog.schema import cameras, quarters
+
+QUARTER_MS = 15 * 60 * 1000
 
 
 class Sums:
-    """What a transaction changes in the kept sums, by camera."""
+    """What a transaction changes in the kept sums, by camera and by quarter of an hour."""
 
     def __init__(self) -> None:
-        self._changes: dict[str, list[int]] = {}
+        self._cameras: dict[str, list[int]] = {}
+        self._quarters: dict[tuple[int, str], list[int]] = {}
 
     def take(self, row: Any) -> None:
         """A row as it was no longer counts."""
@@ -26,15 +29,29 @@ class Sums:
 
     def _add(self, values: Any, sign: int) -> None:
         if values["listed"]:
-            change = self._changes.setdefault(values["camera"], [0, 0, 0])
-            for index, amount in enumerate((1, values["size_bytes"], values["duration_ms"] or 0)):
-                change[index] += sign * amount
+            camera, duration = values["camera"], values["duration_ms"] or 0
+            of_camera = self._cameras.setdefault(camera, [0, 0, 0])
+            for index, amount in enumerate((1, duration, values["size_bytes"])):
+                of_camera[index] += sign * amount
+            of_quarter = self._quarters.setdefault((values["started_ms"] // QUARTER_MS, camera), [0, 0])
+            for index, amount in enumerate((1, duration)):
+                of_quarter[index] += sign * amount
 
     def write(self, connection: sa.Connection, insert: Callable[[sa.Table], Any]) -> None:
         """Adjust the kept sums by what was taken and given."""
-        for camera, (count, size, duration) in sorted(self._changes.items()):
-            if (count, size, duration) == (0, 0, 0):
-                continue
-            row = insert(cameras).values(camera=camera, clips=count, size_bytes=size, duration_ms=duration)
-            added = {name: cameras.c[name] + row.excluded[name] for name in ("clips", "size_bytes", "duration_ms")}
-            connection.execute(row.on_conflict_do_update(index_elements=["camera"], set_=added))
+        by_camera = [
+            {"camera": camera, "clips": clips, "duration_ms": duration, "size_bytes": size}
+            for camera, (clips, duration, size) in sorted(self._cameras.items())
+            if (clips, duration, size) != (0, 0, 0)
+        ]
+        by_quarter = [
+            {"quarter": quarter, "camera": camera, "clips": clips, "duration_ms": duration}
+            for (quarter, camera), (clips, duration) in sorted(self._quarters.items())
+            if (clips, duration) != (0, 0)
+        ]
+        for table, rows in ((cameras, by_camera), (quarters, by_quarter)):
+            if rows:
+                row = insert(table)
+                keys = [column.name for column in table.primary_key]
+                added = {c.name: c + row.excluded[c.name] for c in table.c if c.name not in keys}
+                connection.execute(row.on_conflict_do_update(index_elements=keys, set_=added), rows)

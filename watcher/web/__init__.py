@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from watcher.web import changes, clips, health, pages, wire
+from watcher.web import changes, clips, health, pages, timeline, wire
 from watcher.web.state import EXTENSION, State
 from watcher.wiring import Services
 
@@ -15,6 +15,7 @@ def create_app(services: Services) -> Flask:
     wire.register_errors(app)
     app.register_blueprint(clips.bp)
     app.register_blueprint(changes.bp)
+    app.register_blueprint(timeline.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(pages.bp)
     return app

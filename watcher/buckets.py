@@ -1,0 +1,88 @@
+"""Days, hours and quarters of an hour in any zone, cut out of sums by quarters of an hour.
+
+A quarter of an hour is numbered from 1970 in UTC; every zone has had offsets of whole quarters since 1972
+(IANA time zone database), so that each lies in one day and one hour of any of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+from watcher.clip import EPOCH
+
+QUARTER = timedelta(minutes=15)
+_A_DAY = 96  # quarters
+
+
+class Bucket(enum.IntEnum):
+    """How long a bucket is, in quarters of an hour."""
+
+    QUARTER = 1
+    HOUR = 4
+    DAY = _A_DAY
+
+
+class Span(NamedTuple):
+    """Quarters, first to last but one, in which a zone's clocks kept their offset from UTC."""
+
+    first: int
+    end: int
+    offset: int  # in quarters, east of UTC
+
+
+def quarter_of(at: datetime) -> int:
+    """The quarter of an hour in which a moment lies."""
+    return (at - EPOCH) // QUARTER
+
+
+def spans(first: int, end: int, zone: tzinfo) -> Iterator[Span]:
+    """The stretches of constant offset from one quarter to before another."""
+    at = first
+    while at < end:
+        offset = _offset(at, zone)
+        until = at
+        while until < end and _offset(until, zone) == offset:
+            until = min(until + _A_DAY, end)
+        if _offset(until - 1, zone) != offset:  # it changed within the last day that was passed: find where
+            low, high = max(at, until - _A_DAY), until
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if _offset(middle, zone) == offset else (low, middle)
+            until = high
+        yield Span(at, until, offset)
+        at = until
+
+
+def bounds(number: int, offset: int, bucket: Bucket, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Start and end, in UTC, of the bucket of a number: (quarter + offset) ÷ the bucket's length, rounded down.
+
+    A day ends where the next one begins, be it after 23 hours or 25.
+    """
+    if bucket is Bucket.DAY:
+        return _midnight(number, zone), _midnight(number + 1, zone)
+    start = EPOCH + (number * bucket - offset) * QUARTER
+    return start, start + bucket * QUARTER
+
+
+def whole(from_at: datetime, to_at: datetime, bucket: Bucket, zone: tzinfo) -> tuple[int, int]:
+    """The quarters of the buckets that a time span touches: the first, and the one after the last."""
+    first, last = quarter_of(from_at), quarter_of(to_at - timedelta(microseconds=1))
+    start, _ = bounds(_number(first, bucket, zone), _offset(first, zone), bucket, zone)
+    _, end = bounds(_number(last, bucket, zone), _offset(last, zone), bucket, zone)
+    return quarter_of(start), quarter_of(end)
+
+
+def _number(quarter: int, bucket: Bucket, zone: tzinfo) -> int:
+    return (quarter + _offset(quarter, zone)) // bucket
+
+
+def _offset(quarter: int, zone: tzinfo) -> int:
+    return ((EPOCH + quarter * QUARTER).astimezone(zone).utcoffset() or timedelta()) // QUARTER
+
+
+def _midnight(number: int, zone: tzinfo) -> datetime:
+    """When a day begins; where midnight is skipped, when the clocks go on."""
+    return (EPOCH + timedelta(days=number)).replace(tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,83 @@
+"""How much there is when: sums by day, hour or quarter of an hour."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Blueprint, Response, request
+
+from watcher import buckets
+from watcher.buckets import Bucket
+from watcher.clip import EPOCH
+from watcher.errors import BadParameterError
+from watcher.web import wire
+from watcher.web.clips import only, single
+from watcher.web.state import catalog, state
+
+bp = Blueprint("timeline", __name__)
+
+_USUAL = {Bucket.DAY: timedelta(days=31), Bucket.HOUR: timedelta(days=2), Bucket.QUARTER: timedelta(days=1)}
+_MOST = 5000  # buckets
+_LATEST = timedelta(days=365 * 200)  # from 1970: what a zone's rules can be asked for
+
+
+@bp.get("/timeline")
+def index() -> Response:
+    """Clips and their seconds by bucket and camera; a clip counts where it starts, empty buckets are left out."""
+    args = request.args
+    only(args, {"from", "to", "bucket", "camera", "tz"})
+    bucket = _bucket(single(args, "bucket", "day"))
+    zone = _zone(single(args, "tz", state().zone_name))
+    to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else state().services.clock.now()
+    from_at = wire.moment(single(args, "from", ""), "from") if "from" in args else to_at - _USUAL[bucket]
+    if from_at >= to_at:
+        raise BadParameterError("to", "to must be later than from")
+    for name, at in (("from", from_at), ("to", to_at)):
+        if not timedelta() <= at - EPOCH <= _LATEST:
+            raise BadParameterError(name, f"{name} must be between the years 1970 and 2169")
+    if (to_at - from_at) / (bucket * buckets.QUARTER) > _MOST:
+        raise BadParameterError("bucket", f"that would be more than {_MOST:,} buckets: ask for longer ones")
+    first, end = buckets.whole(from_at, to_at, bucket, zone)
+    tag = wire.tag(f"{wire.list_tag()} {first} {end}")  # without `to` it moves with the clock
+    if wire.known(tag):
+        return wire.not_modified(tag)
+    cameras = tuple(dict.fromkeys(args.getlist("camera")))
+    sums: dict[tuple[datetime, datetime, str], list[int]] = {}
+    for span in buckets.spans(first, end, zone):
+        for number, camera, clips, duration in catalog().timeline(span, bucket, cameras):
+            place = (*buckets.bounds(number, span.offset, bucket, zone), camera)
+            known = sums.setdefault(place, [0, 0])
+            known[0] += clips
+            known[1] += duration
+    body = {
+        "bucket": bucket.name.lower(),
+        "tz": str(zone),
+        "from": wire.utc(EPOCH + first * buckets.QUARTER),
+        "to": wire.utc(EPOCH + end * buckets.QUARTER),
+        "buckets": [
+            {
+                "start": wire.utc(start),
+                "end": wire.utc(until),
+                "camera": camera,
+                "clips": clips,
+                "duration_seconds": duration / 1000,
+            }
+            for (start, until, camera), (clips, duration) in sorted(sums.items())
+        ],
+    }
+    return wire.tagged(wire.json_response(body), tag)
+
+
+def _bucket(text: str) -> Bucket:
+    try:
+        return Bucket[text.upper()] if text.islower() else Bucket(0)
+    except (KeyError, ValueError):
+        raise BadParameterError("bucket", f"bucket={text!r} must be day, hour or quarter") from None
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadParameterError("tz", f"tz={name!r} is no IANA zone, such as Europe/Berlin") from None
