@@ -108,6 +108,8 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     ingested_at: datetime
     missing_since: datetime | None
+    held: bool  # it is never retired
+    note: str | None  # a person's words
 
     @property
     def media_info(self) -> MediaInfo | None:
@@ -122,6 +124,10 @@ class ClipFilter(msgspec.Struct, frozen=True, kw_only=True):
     states: tuple[ClipState, ...] = LISTED_STATES
     from_at: datetime | None = None  # clips that end after this …
     to_at: datetime | None = None  # … and start before that: half-open [from, to)
+    held: bool | None = None
+    playable: tuple[Playable, ...] = ()
+    min_seconds: float | None = None
+    max_seconds: float | None = None
 
 
 class Position(msgspec.Struct, frozen=True):

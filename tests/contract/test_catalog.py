@@ -402,6 +402,48 @@ def test_the_timeline_is_what_counting_would_tell(catalog: Catalog) -> None:
         assert +seconds == +lengths
 
 
+def test_what_people_say_of_a_clip_stays(catalog: Catalog) -> None:
+    """Held and noted, through other bytes and another name; lists can ask for it along an index of their own."""
+    catalog.put([probed(f"a/{n}.mp4", n) for n in range(3000)], now=START)
+    held = [catalog.by_key(f"a/{n}.mp4").id for n in (7, 1200, 2900)]
+    for clip_id in held:
+        catalog.correct(clip_id, held=True, note="the fox")
+    catalog.put([probed("a/7.mp4", 7, digest="new", fingerprint=Fingerprint(5, 5))], now=START)
+    catalog.put([probed("b/7.mp4", 8, digest="new", moved_from=held[0])], now=START)
+    clip = catalog.clip(held[0])
+    assert (clip.key, clip.held, clip.note, clip.time_source) == ("b/7.mp4", True, "the fox", "name")
+    wanted = ClipFilter(held=True)
+    analyze(catalog)
+    assert [c.id for c in catalog.find(wanted, limit=9, newest_first=False).clips] == held
+    assert len(catalog.find(ClipFilter(held=False), limit=3100).clips) == 2997
+    for some in (wanted, ClipFilter(held=True, cameras=("a",)), ClipFilter(held=True, from_at=START)):
+        with catalog.engine.connect() as connection:
+            told = plan(catalog, catalog._ordered(connection, some, True, None, 50))
+        assert "ix_clips_held" in told, told
+    catalog.correct(held[0], held=False, note=None)
+    assert (catalog.clip(held[0]).held, catalog.clip(held[0]).note) == (False, None)
+
+
+def test_lists_by_length_and_by_what_browsers_play(catalog: Catalog) -> None:
+    """Unknown lengths are in no such list; broken clips do not play."""
+    values = [("yes", 5.0), ("no", 10.0), ("maybe", 20.0), (None, None)]
+    batch = [
+        probed(f"a/{n}.mp4", n, playable=play and Playable(play), duration_seconds=length)
+        for n, (play, length) in enumerate(values)
+    ]
+    broken = probed("a/9.mp4", 9, state=ClipState.BROKEN, playable=None, duration_seconds=None, error="cut off")
+    catalog.put([*batch, broken], now=START)
+
+    def keys(**wanted: Any) -> list[str]:
+        return [c.key[2:3] for c in catalog.find(ClipFilter(**wanted), limit=9, newest_first=False).clips]
+
+    assert keys(playable=(Playable.NO,)) == ["1", "9"]
+    assert keys(playable=(Playable.YES, Playable.MAYBE)) == ["0", "2", "3"]
+    assert keys(min_seconds=10.0) == ["1", "2"]
+    assert keys(max_seconds=10.0) == ["0", "1"]
+    assert keys(min_seconds=6.0, max_seconds=19.9) == ["1"]
+
+
 def test_a_picture_finds_its_clip(catalog: Catalog) -> None:
     """By name; else by camera and time, from a few seconds before the start until the end; once only."""
     before = timedelta(seconds=5)

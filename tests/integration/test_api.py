@@ -94,6 +94,10 @@ def test_an_interval_overlaps_half_open(unit: RunningUnit, shelf: list[dict]) ->
 @pytest.mark.parametrize(
     ("query", "parameter", "words"),
     [
+        ("held=maybe", "held", "true or false"),
+        ("playable=perhaps", "playable", "one of"),
+        ("min_duration=-1", "min_duration", "seconds"),
+        ("max_duration=long", "max_duration", "seconds"),
         ("from=2026-11-21T07:00:00", "from", "has no offset"),
         ("to=yesterday", "to", "no RFC 3339 time"),
         ("from=9999-12-31T23:59:59-12:00", "from", ""),
@@ -108,7 +112,7 @@ def test_an_interval_overlaps_half_open(unit: RunningUnit, shelf: list[dict]) ->
         ("after=nonsense", "after", "no cursor"),
         ("before=%F0%9F%A6%8A", "before", "no cursor"),
         ("after=MTIz", "after", "no cursor"),
-        ("after=MS4x&before=MS4x", "before", "not both"),
+        ("after=MS4x&before=MS4x", "before", "one of before"),
     ],
 )
 def test_questions_that_make_no_sense(unit: RunningUnit, query: str, parameter: str, words: str) -> None:
@@ -236,9 +240,27 @@ def test_a_clip_is_corrected_and_the_correction_stays(unit: RunningUnit, samples
     assert back["local_time"].startswith("2026-03-05T13:00:00")
 
 
+def test_a_clip_is_held_and_noted(unit: RunningUnit, shelf: list[dict]) -> None:
+    """By PATCH; lists can ask for it."""
+    clip = shelf[3]
+    url = unit.url(f"/watcher/clips/{clip['id']}")
+    answer = requests.patch(url, json={"held": True, "note": "the fox 🦊"}, timeout=10).json()
+    assert (answer["held"], answer["note"], answer["started_at"]) == (True, "the fox 🦊", clip["started_at"])
+    assert [c["id"] for c in unit.clips(held="true")] == [clip["id"]]
+    assert clip["id"] not in {c["id"] for c in unit.clips(held="false")}
+    back = requests.patch(url, json={"held": False, "note": ""}, timeout=10).json()
+    assert (back["held"], back["note"]) == (False, None)
+    assert {c["playable"] for c in unit.clips(playable="no")} == {"no"}
+    assert unit.clips(min_duration="1.5", max_duration="2.5")
+    assert unit.clips(min_duration="2.5") == []
+
+
 @pytest.mark.parametrize(
     ("body", "parameter"),
     [
+        ({"held": "yes"}, "body"),
+        ({"held": None}, "body"),
+        ({"note": "x" * 2001}, "note"),
         ({"camera": ""}, "camera"),
         ({"camera": "a\nb"}, "camera"),
         ({"started_at": "2026-03-06T09:30:00"}, "started_at"),

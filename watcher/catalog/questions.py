@@ -216,12 +216,14 @@ class Questions:
         order = [clips.c.started_ms, clips.c.id]
         if descending:
             order = [column.desc() for column in order]  # type: ignore[misc]
+        # Few clips are held: their own index is the one to walk, and this hides the one by camera.
+        camera_column = sa.func.coalesce(clips.c.camera, "") if wanted.held else clips.c.camera
         parts = []
         for camera in dict.fromkeys(wanted.cameras) or [None]:
             for state in states:
                 part = CLIP.where(clips.c.listed == 1 if state is None else clips.c.state == state, *conditions)
                 if camera is not None:
-                    part = part.where(clips.c.camera == camera)
+                    part = part.where(camera_column == camera)
                 parts.append(part.order_by(*order).limit(limit))
         if len(parts) == 1:
             return parts[0]
@@ -245,6 +247,15 @@ class Questions:
                 conditions.append(here <= there if descending else here >= there)
             else:
                 conditions.append(here < there if descending else here > there)
+        if wanted.held is not None:  # as text: a bound value would not match the partial index
+            conditions.append(sa.literal_column("clips.held") == sa.literal_column("1" if wanted.held else "0"))
+        if wanted.playable:
+            unknown = sa.case((clips.c.state == "broken", "no"), else_="maybe")
+            conditions.append(sa.func.coalesce(clips.c.playable, unknown).in_(wanted.playable))
+        if wanted.min_seconds is not None:
+            conditions.append(clips.c.duration_ms >= round(wanted.min_seconds * 1000))
+        if wanted.max_seconds is not None:
+            conditions.append(clips.c.duration_ms <= round(wanted.max_seconds * 1000))
         if wanted.to_at is not None:
             conditions.append(clips.c.started_ms < milliseconds(wanted.to_at))
         if wanted.from_at is not None:

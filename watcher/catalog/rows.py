@@ -116,6 +116,8 @@ CLIP = sa.select(
     clips.c.missing_ms,
     clips.c.offset_seconds,
     clips.c.time_quality,
+    clips.c.held,
+    clips.c.note,
 )
 FULL = sa.select(clips)
 KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.state).where(
@@ -123,12 +125,12 @@ KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.sta
 )
 CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
+# What reading a file never changes: who the clip is, and what was said or left of it.
+_KEPT = frozenset({"id", "ingested_ms", "picture", "held", "note"})
 UPDATE = (
     sa.update(clips)
     .where(clips.c.id == sa.bindparam("row"))
-    .values(
-        {column.name: sa.bindparam(column.name) for column in clips.c if column.name not in {"id", "ingested_ms"}}
-    )
+    .values({column.name: sa.bindparam(column.name) for column in clips.c if column.name not in _KEPT})
 )
 SET_POSTER = (
     sa.update(clips)
@@ -170,7 +172,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
     (
         clip_id, key, camera, state, started, ended, source, duration, size, mtime,
         media, playable, reason, error, poster, digest, revision, ingested, missing,
-        offset, quality,
+        offset, quality, held, note,
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
@@ -192,6 +194,8 @@ def to_clip(row: Sequence[Any]) -> Clip:
         revision=revision,
         ingested_at=moment(ingested),
         missing_since=None if missing is None else moment(missing),
+        held=bool(held),
+        note=note,
     )
 
 
@@ -221,7 +225,6 @@ def to_values(probed: Probed, revision: int) -> dict[str, Any]:
         "poster": None,
         "poster_error": None,
         "uncorrected": None,
-        "picture": None,
         "render_due": int(probed.state in {ClipState.NEW, ClipState.READY}),
         "revision": revision,
         "missing_ms": None,
@@ -251,6 +254,8 @@ def correction(
     old: Any, *, camera: str | msgspec.UnsetType | None, start: Instant | msgspec.UnsetType | None
 ) -> dict[str, Any]:
     """The columns that a person's correction changes; None takes an earlier one back, UNSET leaves it."""
+    if camera is msgspec.UNSET and start is msgspec.UNSET:
+        return {}
     read: dict[str, Any] = msgspec.json.decode(old.uncorrected) if old.uncorrected else {}
     values: dict[str, Any] = {}
     if camera is None:

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0005"  # the newest migration; a test compares
+HEAD = "0006"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -53,6 +53,8 @@ clips = sa.Table(
     sa.Column("time_quality", sa.Text, nullable=False, server_default="sure"),
     sa.Column("uncorrected", sa.Text),  # JSON of what was read, by column, where a person corrected it
     sa.Column("picture", Key),  # key of a picture that the camera left of it, for the poster
+    sa.Column("held", sa.SmallInteger, nullable=False, server_default="0"),  # 1: it is never retired
+    sa.Column("note", sa.Text),  # a person's words about it
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
@@ -60,6 +62,7 @@ clips = sa.Table(
     sa.Index("ix_clips_revision", "revision"),
     # Partial on PostgreSQL too, as its migration says; saying so here would load that dialect into every process.
     sa.Index("ix_clips_render_due", "started_ms", sqlite_where=sa.text("render_due = 1")),
+    sa.Index("ix_clips_held", "listed", "started_ms", "id", sqlite_where=sa.text("held = 1")),
     sa.Index("ix_clips_picture", "picture", sqlite_where=sa.text("picture IS NOT NULL")),
     sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
 )

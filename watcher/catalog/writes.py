@@ -92,7 +92,6 @@ class Writes:
                             values[name] = getattr(old, name)
                         if old.media is not None:
                             values["state"], values["listed"] = "ready", 1
-                    values["picture"] = old.picture
                     values["poster"] = old.poster  # an older content's is not shown; it is removed when replaced
                     if old.digest == probed.digest:
                         values["poster_error"] = old.poster_error
@@ -169,9 +168,11 @@ class Writes:
         *,
         camera: str | msgspec.UnsetType | None = msgspec.UNSET,
         start: Instant | msgspec.UnsetType | None = msgspec.UNSET,
+        held: bool | msgspec.UnsetType = msgspec.UNSET,
+        note: str | msgspec.UnsetType | None = msgspec.UNSET,
         revision: int | None = None,
     ) -> None:
-        """Let a person's word stand for what was read; None takes it back.
+        """Let a person's word stand for what was read, None takes it back; hold the clip, note something about it.
 
         Raises ClipNotFoundError, and ChangedError if the clip is not at the `revision` that is meant.
         Reading the file again, or another name for it, changes what was read and not the correction.
@@ -184,6 +185,10 @@ class Writes:
             if revision is not None and old.revision != revision:
                 raise ChangedError(f"the clip is at revision {old.revision}, not {revision}")
             values = correction(old, camera=camera, start=start)
+            if held is not msgspec.UNSET:
+                values["held"] = int(held)
+            if note is not msgspec.UNSET:
+                values["note"] = note
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=fresh))
             sums = Sums()
             sums.take(old)

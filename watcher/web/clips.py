@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
-from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Position, milliseconds
+from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError
 from watcher.instant import Instant, at_zone
 from watcher.naming import EARLIEST
@@ -18,9 +19,9 @@ from watcher.web.state import catalog, state
 bp = Blueprint("clips", __name__)
 
 LIMIT, LIMIT_MOST = 50, 500
-CAMERA_MOST = 100  # characters
+CAMERA_MOST, NOTE_MOST = 100, 2000  # characters
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-_FILTERS = {"camera", "state", "from", "to"}
+_FILTERS = {"camera", "state", "from", "to", "held", "playable", "min_duration", "max_duration"}
 _PAGING = {"sort", "limit", "before", "after", "around"}
 _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 
@@ -93,13 +94,15 @@ def neighbours(clip_id: int) -> Response:
 class Correction(msgspec.Struct, forbid_unknown_fields=True):
     """What a person says of a clip; null takes an earlier word back."""
 
+    held: bool | msgspec.UnsetType = msgspec.UNSET
+    note: str | msgspec.UnsetType | None = msgspec.UNSET
     camera: str | msgspec.UnsetType | None = msgspec.UNSET
     started_at: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @bp.patch("/clips/<int:clip_id>")
 def correct(clip_id: int) -> Response:
-    """Correct a clip's camera or start; its file keeps its name."""
+    """Correct a clip's camera or start, hold it, note something about it; its file stays as it is."""
     if request.mimetype != "application/json":  # a form of another page could be sent without asking
         raise BadParameterError("body", "send a JSON object, with Content-Type: application/json")
     try:
@@ -109,6 +112,8 @@ def correct(clip_id: int) -> Response:
     camera = body.camera
     if isinstance(camera, str) and not (camera.strip() and camera.isprintable() and len(camera) <= CAMERA_MOST):
         raise BadParameterError("camera", f"a camera's name has 1 to {CAMERA_MOST} characters, all of them visible")
+    if isinstance(body.note, str) and len(body.note) > NOTE_MOST:
+        raise BadParameterError("note", f"a note has at most {NOTE_MOST:,} characters")
     clip = catalog().clip(bounded(clip_id))
     start: Instant | msgspec.UnsetType | None = msgspec.UNSET
     if body.started_at is None:
@@ -118,7 +123,14 @@ def correct(clip_id: int) -> Response:
         if not EARLIEST <= at <= LATEST:
             raise BadParameterError("started_at", "started_at must be between the years 2005 and 2100")
         start = at_zone(at, state().zone)
-    catalog().correct(clip.id, camera=camera, start=start, revision=wire.expected_revision(clip))
+    catalog().correct(
+        clip.id,
+        camera=camera,
+        start=start,
+        held=body.held,
+        note=body.note or None if body.note is not msgspec.UNSET else msgspec.UNSET,
+        revision=wire.expected_revision(clip),
+    )
     return wire.clip_response(catalog().clip(clip.id))
 
 
@@ -200,6 +212,11 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
         if text not in set(ClipState):
             raise BadParameterError("state", f"state={text!r} must be one of {', '.join(ClipState)}")
         states.append(ClipState(text))
+    playable = []
+    for text in args.getlist("playable"):
+        if text not in set(Playable):
+            raise BadParameterError("playable", f"playable={text!r} must be one of {', '.join(Playable)}")
+        playable.append(Playable(text))
     from_at = wire.moment(single(args, "from", ""), "from") if "from" in args else None
     to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else None
     if from_at and to_at and milliseconds(from_at) >= milliseconds(to_at):
@@ -209,4 +226,22 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
         states=tuple(states) or LISTED_STATES,
         from_at=from_at,
         to_at=to_at,
+        held=_yes_or_no(args, "held"),
+        playable=tuple(playable),
+        min_seconds=_seconds(args, "min_duration"),
+        max_seconds=_seconds(args, "max_duration"),
     )
+
+
+def _yes_or_no(args: MultiDict[str, str], name: str) -> bool | None:
+    text = single(args, name, "")
+    if name in args and text not in {"true", "false"}:
+        raise BadParameterError(name, f"{name}={text!r} must be true or false")
+    return text == "true" if text else None
+
+
+def _seconds(args: MultiDict[str, str], name: str) -> float | None:
+    text = single(args, name, "")
+    if name in args and not re.fullmatch(r"\d{1,7}(?:\.\d{1,6})?", text, re.ASCII):
+        raise BadParameterError(name, f"{name}={text!r} must be a number of seconds")
+    return float(text) if text else None
