@@ -155,14 +155,16 @@ class Crew:
             with contextlib.suppress(OSError):
                 (self._services.places.renditions / name).unlink()
 
-    def _hand(self, worker: Worker, job: Unrendered, held: deque[Held], attempt: int = 1) -> None:
-        """Ask the worker for what is due."""
+    def _hand(
+        self, worker: Worker, job: Unrendered, held: deque[Held], attempt: int = 1, *, own: bool = False
+    ) -> None:
+        """Ask the worker for what is due; `own`: from the clip itself, whatever picture its camera left."""
         path = self._services.root.path(job.key)
         if job.state == "new":
             held.append(Held(job, attempt))
             worker.ask_probe(path)
             return
-        if job.picture is not None and attempt == 1 and (mark := self._mark(job.picture)):
+        if job.picture is not None and not own and (mark := self._mark(job.picture)):
             name = poster_name(job.id, job.digest, mark)
             held.append(Held(job, attempt, name, from_picture=True))
             worker.ask_poster(self._services.root.path(job.picture), self._services.places.renditions / name, 0)
@@ -196,11 +198,11 @@ class Crew:
                 return
             one = held.popleft()
             if one.from_picture:  # no picture after all: the clip has its own, and is not to blame
-                self._hand(worker, one.job, held, attempt=2)
+                self._hand(worker, one.job, held, own=True)
                 return
             if reason.fatal and one.attempt == 1:
                 # Once more, in a fresh process: the machine may have been out of memory.
-                self._hand(worker, one.job, held, attempt=2)
+                self._hand(worker, one.job, held, attempt=2, own=True)
                 return
             self._failed(one.job, reason)
             self._give_back([one.job.id])

@@ -145,7 +145,7 @@ class Ingest:
         return max(seen, age) if age > 10 * self.settle_seconds + 60 else seen
 
     def _probed(self, look: Look, content: str, found: Probe) -> Probed:
-        modified_at = _time(look.mtime_ns)
+        modified_at = time_of(look.mtime_ns)
         seconds = min(found.duration_seconds or 0, LENGTH_LIMIT_SECONDS)
         reading = self.naming.read(look.key, modified_at=modified_at, duration_seconds=seconds)
         start, source = reading.start, TimeSource.NAME
@@ -177,7 +177,7 @@ class Ingest:
 
     def moment(self, key: str, mtime_ns: int) -> float:
         """About when a recording began, in seconds since 1970: from its name, else the file's time."""
-        modified_at = _time(mtime_ns)
+        modified_at = time_of(mtime_ns)
         start = self.naming.read(key, modified_at=modified_at).start
         return (start.at if start else modified_at).timestamp()
 
@@ -226,7 +226,8 @@ class Ingest:
         return None
 
 
-def _time(mtime_ns: int) -> datetime:
+def time_of(mtime_ns: int) -> datetime:
+    """A file's time; 1970 for one that no calendar has."""
     try:
         return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
     except (OverflowError, ValueError, OSError):

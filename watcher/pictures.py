@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from watcher.catalog import Catalog, Probed
 from watcher.clock import Clock
-from watcher.ingest import Ingest
+from watcher.ignoring import unusable
+from watcher.ingest import Ingest, time_of
 from watcher.presets import stem_of
 from watcher.settle import Writer
 from watcher.storage import Look, VideoRoot
@@ -101,7 +102,8 @@ class Pictures:
 
     def add(self, key: str) -> None:
         """Something was told of a picture."""
-        self._fresh.append(key)
+        if unusable(key) is None:  # a name that is not UTF-8 would fail every question to the catalog
+            self._fresh.append(key)
 
     def next_at(self) -> float | None:
         """When there is something to do, monotonic: 0 for at once, None for nothing."""
@@ -158,7 +160,7 @@ class Pictures:
                 return None
         except OSError:
             return None
-        modified_at = datetime.fromtimestamp(look.mtime_ns / 1e9, UTC)
+        modified_at = time_of(look.mtime_ns)
         if not self.old_too and self._clock.now() - modified_at > OLD:
             return None
         reading = self._ingest.naming.read(key, modified_at=modified_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,29 @@ def test_a_picture_of_the_same_camera_and_time(unit: RunningUnit, samples: Path)
     wait_for(lambda: is_red(unit, key), what="the camera's own picture")
     wait_for(lambda: unit.clip(other)["poster_url"], what="a poster of the other one")
     assert not is_red(unit, other)
+
+
+def test_pictures_with_odd_names_and_times_stop_nothing(unit: RunningUnit, samples: Path) -> None:
+    """Not UTF-8, longer than a key may be, from before 1970 or far beyond it: clips go on being listed."""
+    folder = unit.video / "odd"
+    folder.mkdir()
+    base = os.fsencode(folder)
+    for name in (b"Caf\xe9_00_20260125173000.jpg", b"n" * 200 + b"_00_20260125173000.jpg"):
+        with open(base + b"/" + name, "wb") as file:
+            file.write(jpeg())
+    for number, seconds in enumerate((-86400 * 365 * 60, 2**33)):
+        path = folder / f"Odd_00_2026012517300{number}.jpg"
+        path.write_bytes(jpeg())
+        os.utime(path, (seconds, seconds))
+    deep = folder / "/".join(["d" * 200] * 5)
+    deep.mkdir(parents=True)
+    (deep / "Deep_00_20260125173000.jpg").write_bytes(jpeg())
+    assert unit.run("scan").returncode == 0
+    time.sleep(1.2)  # until the folders were compared twice
+    leave(folder / "after.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 77))
+    unit.wait_clip("odd/after.mp4", seconds=5)
+    assert "failed" not in unit.logged()
+    assert unit.problems() == {}
 
 
 @pytest.mark.parametrize("bad", [b"", b"no picture at all", jpeg()[:40]])

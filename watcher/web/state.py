@@ -26,8 +26,15 @@ class State:
         self.zone_name = str(self.zone)
         self.base = services.settings.site.public_url.rstrip("/")  # put before addresses; "" keeps them relative
         self.assets = _assets_hash()
-        # What answers depend on besides the catalog: in every entity tag.
-        self.mark = f"{version('watcher')} {self.base} {self.zone_name}"
+        self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"
+        self._catalog_id: str | None = None
+
+    @property
+    def mark(self) -> str:
+        """What every answer depends on besides the catalog's last change: which catalog it is, and the settings."""
+        if self._catalog_id is None:  # until the first ingester has given it one
+            self._catalog_id = self.services.catalog.catalog_id()
+        return f"{self._catalog_id} {self._settings_mark}"
 
 
 def _assets_hash() -> str:
