@@ -94,6 +94,7 @@ def test_an_interval_overlaps_half_open(unit: RunningUnit, shelf: list[dict]) ->
 @pytest.mark.parametrize(
     ("query", "parameter", "words"),
     [
+        ("camera=a%00b", "camera", "NUL"),
         ("held=maybe", "held", "true or false"),
         ("playable=perhaps", "playable", "one of"),
         ("min_duration=-1", "min_duration", "seconds"),
@@ -132,9 +133,12 @@ def test_questions_that_make_no_sense(unit: RunningUnit, query: str, parameter: 
         ("/watcher/clips/999999", 404, "clip_not_found"),
         ("/watcher/clips/99999999999999999999999", 404, "clip_not_found"),
         ("/watcher/clips/by-key/no/such.mp4", 404, "clip_not_found"),
+        ("/watcher/clips/by-key/no%01.mp4", 404, "clip_not_found"),
         ("/watcher/clips/by-key/" + quote("🦊%/../x.mp4"), 404, "clip_not_found"),
         ("/watcher/clips/seven", 404, "not_found"),
         ("/watcher/nothing", 404, "not_found"),
+        ("/watcher/?camera=a%00", 400, "bad_parameter"),
+        ("/watcher/timeline?camera=a%00", 400, "bad_parameter"),
         ("/watcher/cameras?x=1", 400, "bad_parameter"),
     ],
 )
@@ -261,6 +265,7 @@ def test_a_clip_is_held_and_noted(unit: RunningUnit, shelf: list[dict]) -> None:
         ({"held": "yes"}, "body"),
         ({"held": None}, "body"),
         ({"note": "x" * 2001}, "note"),
+        ({"note": "a\0b"}, "note"),
         ({"camera": ""}, "camera"),
         ({"camera": "a\nb"}, "camera"),
         ({"started_at": "2026-03-06T09:30:00"}, "started_at"),

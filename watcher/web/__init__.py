@@ -13,6 +13,7 @@ def create_app(services: Services) -> Flask:
     app.extensions[EXTENSION] = State(services)
     app.url_map.converters["key"] = wire.KeyConverter
     wire.register_errors(app)
+    app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(timeline.bp)

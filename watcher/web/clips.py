@@ -112,8 +112,8 @@ def correct(clip_id: int) -> Response:
     camera = body.camera
     if isinstance(camera, str) and not (camera.strip() and camera.isprintable() and len(camera) <= CAMERA_MOST):
         raise BadParameterError("camera", f"a camera's name has 1 to {CAMERA_MOST} characters, all of them visible")
-    if isinstance(body.note, str) and len(body.note) > NOTE_MOST:
-        raise BadParameterError("note", f"a note has at most {NOTE_MOST:,} characters")
+    if isinstance(body.note, str) and (len(body.note) > NOTE_MOST or "\0" in body.note):
+        raise BadParameterError("note", f"a note has at most {NOTE_MOST:,} characters, and no NUL")
     clip = catalog().clip(bounded(clip_id))
     start: Instant | msgspec.UnsetType | None = msgspec.UNSET
     if body.started_at is None:
@@ -137,7 +137,7 @@ def correct(clip_id: int) -> Response:
 @bp.get("/clips/by-key/<key:key>")
 def show_by_key(key: str) -> Response:
     """One clip, by its key."""
-    clip = catalog().by_key(key)
+    clip = None if "\0" in key else catalog().by_key(key)
     if clip is None:
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")
     return wire.clip_response(clip)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable, Position, milliseconds
+from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable
 from watcher.errors import BadParameterError, ClipNotFoundError, WatcherError
 from watcher.web import wire
 from watcher.web.state import catalog, state
@@ -63,17 +63,15 @@ def watch(clip_id: int) -> Response:
     if clip_id >= 1 << 62:
         raise ClipNotFoundError(f"there is no clip {clip_id}")
     clip = catalog().clip(clip_id)
-    here = Position(milliseconds(clip.started_at), clip.id)
-    older = catalog().find(wanted, limit=1, after=here).clips
-    newer = catalog().find(wanted, limit=1, before=here).clips
+    older, newer = catalog().neighbours(clip, wanted)
     media = clip.media_info
     return _page(
         "watch.html",
         clip=clip,
         card=_card(clip, args),
         media=media,
-        older=_watch_url(older[0], args) if older else None,
-        newer=_watch_url(newer[0], args) if newer else None,
+        older=_watch_url(older, args) if older else None,
+        newer=_watch_url(newer, args) if newer else None,
         back=_address(args),
         gone=clip.state in {ClipState.MISSING, ClipState.RETIRED},
     )

@@ -112,6 +112,13 @@ def problem_of(error: errors.WatcherError) -> Response:
     return problem(STATUS[type(error)], error.code, error.title, str(error), **more)
 
 
+def refuse_nul() -> None:
+    """Refuse NUL in any parameter: no name has one, and PostgreSQL takes none. Raises BadParameterError."""
+    for name, value in request.args.items(multi=True):
+        if "\0" in value:
+            raise errors.BadParameterError(name, f"{name} has a NUL character in it")
+
+
 def register_errors(app: Flask) -> None:
     """Answer every error as a problem, Flask's and the database's own included."""
 
