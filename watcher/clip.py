@@ -86,6 +86,15 @@ class MediaInfo(msgspec.Struct, frozen=True):
     audio: AudioTrack | None = None
 
 
+class Label(msgspec.Struct, frozen=True, array_like=True):
+    """What somebody says that a clip shows."""
+
+    name: str
+    author: str
+    confidence: float | None  # 0 to 1, of a model
+    at_ms: int  # when it was said, milliseconds since 1970
+
+
 class Clip(msgspec.Struct, frozen=True, kw_only=True):
     """One video file that a camera left under the video root."""
 
@@ -110,6 +119,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     missing_since: datetime | None
     held: bool  # it is never retired
     note: str | None  # a person's words
+    labels: tuple[Label, ...] | None
 
     @property
     def media_info(self) -> MediaInfo | None:
@@ -124,6 +134,8 @@ class ClipFilter(msgspec.Struct, frozen=True, kw_only=True):
     states: tuple[ClipState, ...] = LISTED_STATES
     from_at: datetime | None = None  # clips that end after this …
     to_at: datetime | None = None  # … and start before that: half-open [from, to)
+    labels: tuple[str, ...] = ()  # any of these
+    unlabeled: bool = False
     held: bool | None = None
     playable: tuple[Playable, ...] = ()
     min_seconds: float | None = None

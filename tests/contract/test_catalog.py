@@ -444,6 +444,80 @@ def test_lists_by_length_and_by_what_browsers_play(catalog: Catalog) -> None:
     assert keys(min_seconds=6.0, max_seconds=19.9) == ["1"]
 
 
+def test_labels_are_put_found_counted_and_taken_off(catalog: Catalog) -> None:
+    """Each clip once for any number of labels, in the order of time, also after it was re-dated."""
+    catalog.put([probed(f"{'ab'[n % 2]}/{n}.mp4", n) for n in range(40)], now=START)
+    ids = [catalog.by_key(f"{'ab'[n % 2]}/{n}.mp4").id for n in range(40)]
+    for n in range(0, 40, 4):
+        assert catalog.put_label(ids[n], "fox", author="anna", confidence=None, now=START)
+    for n in range(0, 40, 8):
+        assert catalog.put_label(ids[n], "night", author="model", confidence=0.75, now=START)
+    before = catalog.clip(ids[0])
+    assert not catalog.put_label(ids[0], "fox", author="anna", confidence=None, now=START)
+    assert catalog.clip(ids[0]) == before
+    assert not catalog.put_label(ids[0], "fox", author="bob", confidence=0.5, now=START)
+    assert [(one.name, one.author, one.confidence) for one in catalog.clip(ids[0]).labels] == [
+        ("fox", "bob", 0.5),
+        ("night", "model", 0.75),
+    ]
+    assert catalog.clip(ids[0]).revision > before.revision
+    assert catalog.label_counts() == [("fox", 10), ("night", 5)]
+
+    def found(**wanted: Any) -> list[int]:
+        seen: list[int] = []
+        after = None
+        while True:
+            page = catalog.find(ClipFilter(**wanted), limit=3, newest_first=False, after=after)
+            seen += [ids.index(clip.id) for clip in page.clips]
+            if not page.more_after:
+                return seen
+            after = Position(milliseconds(page.clips[-1].started_at), page.clips[-1].id)
+
+    assert found(labels=("fox",)) == list(range(0, 40, 4))
+    assert found(labels=("fox", "night")) == list(range(0, 40, 4))
+    assert found(labels=("night",), cameras=("a", "b")) == list(range(0, 40, 8))
+    assert found(labels=("fox",), from_at=START + timedelta(minutes=20)) == list(range(20, 40, 4))
+    assert found(labels=("none",)) == []
+    assert len(found(unlabeled=True)) == 30
+
+    catalog.correct(ids[0], start=Instant(START + timedelta(minutes=21), 0, TimeQuality.SURE))
+    catalog.put([probed("a/8.mp4", 30.5, digest="other")], now=START)
+    assert found(labels=("night",)) == [16, 0, 24, 8, 32]
+    catalog.mark_missing(["a/16.mp4"], now=START)
+    assert found(labels=("night",)) == [0, 24, 8, 32]
+    catalog.remove_label(ids[0], "night")
+    catalog.remove_label(ids[0], "night")
+    assert found(labels=("night",)) == [24, 8, 32]
+    assert catalog.label_counts() == [("fox", 10), ("night", 4)]
+    for name in ("fox", "night"):
+        catalog.remove_label(ids[8], name)
+    assert catalog.clip(ids[8]).labels is None
+    with pytest.raises(ClipNotFoundError):
+        catalog.put_label(9999, "fox", author="anna", confidence=None, now=START)
+
+
+def test_lists_by_label_walk_its_index(catalog: Catalog) -> None:
+    """A rare label among many clips, and what nobody has labelled yet."""
+    for start in range(0, 4000, 1000):
+        catalog.put([probed(f"c{n % 5}/{n}.mp4", n) for n in range(start, start + 1000)], now=START)
+    with catalog.write() as connection:
+        rows = [{"id": n, "name": "fox" if n % 100 == 0 else "cat", "at": n * 60000} for n in range(1, 3900)]
+        connection.execute(
+            sa.text("INSERT INTO labels VALUES (:id, :name, 'anna', NULL, 0, :at)"),
+            rows,
+        )
+        connection.execute(sa.text("UPDATE clips SET labels = '[]' WHERE id < 3900"))
+    analyze(catalog)
+    for wanted, index in (
+        (ClipFilter(labels=("fox",)), "ix_labels_time"),
+        (ClipFilter(unlabeled=True), "unlabeled"),
+    ):
+        with catalog.engine.connect() as connection:
+            told = plan(catalog, catalog._ordered(connection, wanted, True, None, 51))
+        assert index in told, told
+        assert "TEMP B-TREE" not in told
+
+
 def test_a_picture_finds_its_clip(catalog: Catalog) -> None:
     """By name; else by camera and time, from a few seconds before the start until the end; once only."""
     before = timedelta(seconds=5)

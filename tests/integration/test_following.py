@@ -235,3 +235,47 @@ def test_timelines_that_make_no_sense(query: str, parameter: str, unit: RunningU
     """400, by the name of what is wrong."""
     answer = unit.get(f"/watcher/timeline?{query}")
     assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
+
+
+def test_clips_are_labelled(unit: RunningUnit, row: list[dict]) -> None:
+    """By people and models; lists, counts and the feed tell of it."""
+    one, two = row[0], row[5]
+    head = unit.get("/watcher/changes/head").json()["head"]
+    address = unit.url(f"/watcher/clips/{one['id']}/labels/red%20fox")
+    first = requests.put(address, timeout=10)
+    assert first.status_code == 201
+    assert [(label["name"], label["author"], label["confidence"]) for label in first.json()["labels"]] == [
+        ("red fox", "anybody", None)
+    ]
+    assert requests.put(address, timeout=10).status_code == 200
+    model = {"confidence": 0.875, "author": "fox-model 2"}
+    requests.put(unit.url(f"/watcher/clips/{two['id']}/labels/red%20fox"), json=model, timeout=10)
+    assert {c["id"] for c in unit.clips(label="red fox")} == {one["id"], two["id"]}
+    assert {one["id"], two["id"]}.isdisjoint(c["id"] for c in unit.clips(unlabeled="true"))
+    assert {"name": "red fox", "clips": 2} in unit.get("/watcher/labels").json()["labels"]
+    assert [c["clip"]["id"] for c in follow(unit, head)] == [one["id"], two["id"]]
+    gone = requests.delete(address, timeout=10)
+    assert (gone.status_code, gone.json()["labels"]) == (200, [])
+    assert requests.delete(address, timeout=10).status_code == 200
+    assert [c["labels"][0]["confidence"] for c in unit.clips(label="red fox")] == [0.875]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "parameter"),
+    [
+        ("fox", {"confidence": 1.5}, 400, "confidence"),
+        ("fox", {"confidence": "high"}, 400, "body"),
+        ("fox", {"author": ""}, 400, "author"),
+        ("fox", {"colour": "red"}, 400, "body"),
+        ("x" * 61, {}, 400, "name"),
+        ("%20fox", {}, 400, "name"),
+        ("a%0Ab", {}, 400, "name"),
+    ],
+)
+def test_labels_that_make_no_sense(
+    name: str, body: dict, status: int, parameter: str, unit: RunningUnit, row: list[dict]
+) -> None:
+    """Refused by the name of what is wrong."""
+    answer = requests.put(unit.url(f"/watcher/clips/{row[1]['id']}/labels/{name}"), json=body, timeout=10)
+    assert (answer.status_code, answer.json().get("parameter")) == (status, parameter)
+    assert requests.put(unit.url("/watcher/clips/999999/labels/fox"), timeout=10).status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from watcher.catalog.rows import (
     COUNTER,
     to_clip,
 )
-from watcher.catalog.schema import cameras, clips, quarters
+from watcher.catalog.schema import cameras, clips, labels, quarters
 from watcher.clip import (
     LISTED_STATES,
     CameraSummary,
@@ -212,22 +213,30 @@ class Questions:
         """
         default_states = frozenset(wanted.states) == frozenset(LISTED_STATES)
         states: Sequence[str | None] = [None] if default_states else list(dict.fromkeys(wanted.states))
-        conditions = self._conditions(connection, wanted, descending, position, inclusive)
-        order = [clips.c.started_ms, clips.c.id]
+        # A label has an index of its own over the starts of its clips.
+        started, row_id = (
+            (labels.c.started_ms, labels.c.clip_id) if wanted.labels else (clips.c.started_ms, clips.c.id)
+        )
+        conditions = self._conditions(connection, wanted, descending, position, inclusive, started, row_id)
+        order: list[Any] = [started, row_id]
         if descending:
-            order = [column.desc() for column in order]  # type: ignore[misc]
+            order = [column.desc() for column in order]
         # Few clips are held: their own index is the one to walk, and this hides the one by camera.
         camera_column = sa.func.coalesce(clips.c.camera, "") if wanted.held else clips.c.camera
         parts = []
-        for camera in dict.fromkeys(wanted.cameras) or [None]:
-            for state in states:
-                part = CLIP.where(clips.c.listed == 1 if state is None else clips.c.state == state, *conditions)
-                if camera is not None:
-                    part = part.where(camera_column == camera)
-                parts.append(part.order_by(*order).limit(limit))
+        for camera, state, label in itertools.product(
+            dict.fromkeys(wanted.cameras) or [None], states, dict.fromkeys(wanted.labels) or [None]
+        ):
+            part = CLIP.where(clips.c.listed == 1 if state is None else clips.c.state == state, *conditions)
+            if camera is not None:
+                part = part.where(camera_column == camera)
+            if label is not None:
+                part = part.join(labels, labels.c.clip_id == clips.c.id).where(labels.c.name == label)
+            parts.append(part.order_by(*order).limit(limit))
         if len(parts) == 1:
             return parts[0]
-        merged = sa.union_all(*(sa.select(part.subquery()) for part in parts)).subquery()
+        merge = sa.union if len(wanted.labels) > 1 else sa.union_all  # a clip may have several of the labels
+        merged = merge(*(sa.select(part.subquery()) for part in parts)).subquery()
         columns = [merged.c.started_ms, merged.c.id]
         return sa.select(merged).order_by(*(c.desc() if descending else c for c in columns)).limit(limit)
 
@@ -238,15 +247,19 @@ class Questions:
         descending: bool,
         position: Position | None,
         inclusive: bool,
+        started: sa.ColumnElement[int],
+        row_id: sa.ColumnElement[int],
     ) -> list[sa.ColumnElement[bool]]:
         conditions: list[sa.ColumnElement[bool]] = []
         if position is not None:
-            here = sa.tuple_(clips.c.started_ms, clips.c.id)
+            here = sa.tuple_(started, row_id)
             there = sa.tuple_(sa.literal(position.started_ms), sa.literal(position.id))
             if inclusive:
                 conditions.append(here <= there if descending else here >= there)
             else:
                 conditions.append(here < there if descending else here > there)
+        if wanted.unlabeled:
+            conditions.append(clips.c.labels.is_(None))
         if wanted.held is not None:  # as text: a bound value would not match the partial index
             conditions.append(sa.literal_column("clips.held") == sa.literal_column("1" if wanted.held else "0"))
         if wanted.playable:
@@ -257,11 +270,11 @@ class Questions:
         if wanted.max_seconds is not None:
             conditions.append(clips.c.duration_ms <= round(wanted.max_seconds * 1000))
         if wanted.to_at is not None:
-            conditions.append(clips.c.started_ms < milliseconds(wanted.to_at))
+            conditions.append(started < milliseconds(wanted.to_at))
         if wanted.from_at is not None:
             start = milliseconds(wanted.from_at)
             # Overlap asks for the end, which no index orders; but none that starts earlier than this can reach it.
             longest = connection.execute(COUNTER, {"counter": "longest_ms"}).scalar_one()
-            conditions.append(clips.c.started_ms >= start - longest)
-            conditions.append(sa.or_(clips.c.ended_ms > start, clips.c.started_ms >= start))
+            conditions.append(started >= start - longest)
+            conditions.append(sa.or_(clips.c.ended_ms > start, started >= start))
         return conditions

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.schema import clips, counters, facts
+from watcher.catalog.schema import clips, counters, facts, labels
 from watcher.clip import (
     LENGTH_LIMIT_SECONDS,
     LISTED_STATES,
     Clip,
     ClipState,
     Fingerprint,
+    Label,
     Playable,
     TimeQuality,
     TimeSource,
@@ -118,6 +119,7 @@ CLIP = sa.select(
     clips.c.time_quality,
     clips.c.held,
     clips.c.note,
+    clips.c.labels,
 )
 FULL = sa.select(clips)
 KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.state).where(
@@ -126,11 +128,14 @@ KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.sta
 CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 # What reading a file never changes: who the clip is, and what was said or left of it.
-_KEPT = frozenset({"id", "ingested_ms", "picture", "held", "note"})
+_KEPT = frozenset({"id", "ingested_ms", "picture", "held", "note", "labels"})
 UPDATE = (
     sa.update(clips)
     .where(clips.c.id == sa.bindparam("row"))
     .values({column.name: sa.bindparam(column.name) for column in clips.c if column.name not in _KEPT})
+)
+REDATE_LABELS = (
+    sa.update(labels).where(labels.c.clip_id == sa.bindparam("row")).values(started_ms=sa.bindparam("at"))
 )
 SET_POSTER = (
     sa.update(clips)
@@ -172,7 +177,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
     (
         clip_id, key, camera, state, started, ended, source, duration, size, mtime,
         media, playable, reason, error, poster, digest, revision, ingested, missing,
-        offset, quality, held, note,
+        offset, quality, held, note, said,
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
@@ -196,6 +201,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
         missing_since=None if missing is None else moment(missing),
         held=bool(held),
         note=note,
+        labels=None if said is None else msgspec.json.decode(said, type=tuple[Label, ...]),
     )
 
 

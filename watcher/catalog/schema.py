@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0006"  # the newest migration; a test compares
+HEAD = "0007"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -55,6 +55,7 @@ clips = sa.Table(
     sa.Column("picture", Key),  # key of a picture that the camera left of it, for the poster
     sa.Column("held", sa.SmallInteger, nullable=False, server_default="0"),  # 1: it is never retired
     sa.Column("note", sa.Text),  # a person's words about it
+    sa.Column("labels", sa.Text),  # its rows of `labels` as JSON, for lists; null without any
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
@@ -63,8 +64,29 @@ clips = sa.Table(
     # Partial on PostgreSQL too, as its migration says; saying so here would load that dialect into every process.
     sa.Index("ix_clips_render_due", "started_ms", sqlite_where=sa.text("render_due = 1")),
     sa.Index("ix_clips_held", "listed", "started_ms", "id", sqlite_where=sa.text("held = 1")),
+    sa.Index("ix_clips_unlabeled", "listed", "started_ms", "id", sqlite_where=sa.text("labels IS NULL")),
     sa.Index("ix_clips_picture", "picture", sqlite_where=sa.text("picture IS NOT NULL")),
     sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
+)
+
+labels = sa.Table(
+    "labels",
+    metadata,
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("confidence", sa.Float),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("started_ms", sa.BigInteger, nullable=False),  # the clip's, so that an index has both
+    sa.Index("ix_labels_time", "name", "started_ms", "clip_id"),
+)
+
+# How many clips have each label.
+label_names = sa.Table(
+    "label_names",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("clips", sa.BigInteger, nullable=False),
 )
 
 # Kept sums over listed clips: counting a million rows on each request is what makes other tools slow.

@@ -1,9 +1,10 @@
 """The catalog: its questions and its writes, behind one engine."""
 
 from watcher.catalog.ingesting import IngesterQuestions
+from watcher.catalog.labelling import Labelling
 from watcher.catalog.questions import Questions
 from watcher.catalog.writes import Writes
 
 
-class Catalog(Questions, IngesterQuestions, Writes):
+class Catalog(Questions, IngesterQuestions, Labelling, Writes):
     """The clips that are known."""

@@ -18,6 +18,7 @@ from watcher.catalog.rows import (
     CATALOG_ID,
     FULL,
     LENGTH_LIMIT_MS,
+    REDATE_LABELS,
     SET_POSTER,
     UPDATE,
     Probed,
@@ -98,6 +99,8 @@ class Writes:
                         done = shows(old.poster, old.digest) or old.poster_error is not None
                         values["render_due"] &= bool(old.render_due) or not done
                     connection.execute(UPDATE, values | {"row": old.id})
+                    if old.labels is not None and old.started_ms != values["started_ms"]:
+                        connection.execute(REDATE_LABELS, {"row": old.id, "at": values["started_ms"]})
                     sums.take(old)
                 changed += 1
                 sums.give(values)
@@ -190,6 +193,8 @@ class Writes:
             if note is not msgspec.UNSET:
                 values["note"] = note
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=fresh))
+            if old.labels is not None and "started_ms" in values:
+                connection.execute(REDATE_LABELS, {"row": clip_id, "at": values["started_ms"]})
             sums = Sums()
             sums.take(old)
             sums.give({**old._mapping, **values})

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from watcher.web import changes, clips, health, pages, timeline, wire
+from watcher.web import changes, clips, health, labels, pages, timeline, wire
 from watcher.web.state import EXTENSION, State
 from watcher.wiring import Services
 
@@ -17,6 +17,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(clips.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(timeline.bp)
+    app.register_blueprint(labels.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(pages.bp)
     return app

@@ -21,7 +21,18 @@ bp = Blueprint("clips", __name__)
 LIMIT, LIMIT_MOST = 50, 500
 CAMERA_MOST, NOTE_MOST = 100, 2000  # characters
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-_FILTERS = {"camera", "state", "from", "to", "held", "playable", "min_duration", "max_duration"}
+_FILTERS = {
+    "camera",
+    "state",
+    "from",
+    "to",
+    "label",
+    "unlabeled",
+    "held",
+    "playable",
+    "min_duration",
+    "max_duration",
+}
 _PAGING = {"sort", "limit", "before", "after", "around"}
 _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 
@@ -226,6 +237,8 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
         states=tuple(states) or LISTED_STATES,
         from_at=from_at,
         to_at=to_at,
+        labels=tuple(dict.fromkeys(args.getlist("label"))),
+        unlabeled=_yes_or_no(args, "unlabeled") or False,
         held=_yes_or_no(args, "held"),
         playable=tuple(playable),
         min_seconds=_seconds(args, "min_duration"),

@@ -18,7 +18,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from watcher import errors
-from watcher.clip import EPOCH, Clip, ClipState, Position, milliseconds
+from watcher.clip import EPOCH, Clip, ClipState, Label, Position, milliseconds
+from watcher.clip import moment as moment_of
 from watcher.web.state import state
 
 log = logging.getLogger(__name__)
@@ -240,6 +241,12 @@ def clip_body(clip: Clip) -> dict[str, Any]:
     return clip_bodies([clip])[0]
 
 
+def label_body(label: Label) -> dict[str, Any]:
+    """A label as the contract shows it."""
+    at = utc(moment_of(label.at_ms))
+    return {"name": label.name, "author": label.author, "confidence": label.confidence, "at": at}
+
+
 def clip_bodies(clips: Sequence[Clip]) -> list[dict[str, Any]]:
     """Clips as the contract shows them; what all of them share is worked out once."""
     base, zone = state().base, state().zone
@@ -265,7 +272,7 @@ def clip_bodies(clips: Sequence[Clip]) -> list[dict[str, Any]]:
             "url": base + clip_path(clip),
             "poster_url": clip.poster and renditions + clip.poster,
             "sprite": None,
-            "labels": [],
+            "labels": [label_body(label) for label in clip.labels or ()],
             "held": clip.held,
             "note": clip.note,
             "revision": clip.revision,
