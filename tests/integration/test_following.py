@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,8 @@ import requests
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def follow(unit: RunningUnit, since: int = 0, limit: int = 7) -> list[dict]:
@@ -279,3 +283,25 @@ def test_labels_that_make_no_sense(
     answer = requests.put(unit.url(f"/watcher/clips/{row[1]['id']}/labels/{name}"), json=body, timeout=10)
     assert (answer.status_code, answer.json().get("parameter")) == (status, parameter)
     assert requests.put(unit.url("/watcher/clips/999999/labels/fox"), timeout=10).status_code == 404
+
+
+def test_the_example_of_a_labelling_model(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
+    """It labels the dark clip and not the bright one, goes on where it was, and says nothing twice."""
+    unit = start_unit()
+    for number, name in enumerate(("bright", "warm", "dark")):
+        clips.make(unit.video / name / "1.mp4", number=number)
+    wait_for(lambda: len(all_ := unit.clips()) == 3 and all(c["poster_url"] for c in all_), what="three posters")
+    command = [
+        sys.executable,
+        str(EXAMPLES / "label_night.py"),
+        unit.url("/"),
+        "--seen",
+        str(tmp_path / "s"),
+        "--once",
+    ]
+    first = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert first.stdout.startswith("dark/1.mp4: night")
+    assert [c["key"] for c in unit.clips(label="night")] == ["dark/1.mp4"]
+    label = unit.clip("dark/1.mp4")["labels"][0]
+    assert (label["author"], 0.6 <= label["confidence"] <= 1) == ("label_night 1", True)
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == ""
