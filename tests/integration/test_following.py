@@ -33,7 +33,7 @@ def test_the_feed_replays_to_the_catalog_while_it_is_written(
     start_unit: Callable[..., RunningUnit], samples: Path
 ) -> None:
     """Files come, go and move while a client follows: at the end it has what the catalog has, and missed no seq."""
-    unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
+    unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0", "WATCHER_SCAN__MAX_MISSING_SHARE": "1"})
     data = (samples / "plain.mp4").read_bytes()
     chance = random.Random(3)
     done = threading.Event()
@@ -44,6 +44,8 @@ def test_the_feed_replays_to_the_catalog_while_it_is_written(
         finally:
             done.set()
 
+    gone: set[str] = set()
+
     def write() -> None:
         there: list[Path] = []
         for number in range(300):
@@ -52,7 +54,11 @@ def test_the_feed_replays_to_the_catalog_while_it_is_written(
             path.write_bytes(clips.stamp(data, number))
             there.append(path)
             if number % 5 == 4:
-                there.pop(chance.randrange(len(there))).unlink()
+                victim = there.pop(chance.randrange(len(there)))
+                key = str(victim.relative_to(unit.video))
+                unit.wait_clip(key)  # one that goes before it was ever seen is nobody's clip
+                victim.unlink()
+                gone.add(key)
             if number % 7 == 6:
                 one = there.pop(chance.randrange(len(there)))
                 there.append(one.rename(one.with_name(f"moved{number}.mp4")))
@@ -69,13 +75,13 @@ def test_the_feed_replays_to_the_catalog_while_it_is_written(
     writing.join()
     on_disk = {str(p.relative_to(unit.video)) for p in unit.video.rglob("*.mp4")}
     wait_for(lambda: {c["key"] for c in unit.clips()} == on_disk, what="a catalog equal to the disk")
+    wait_for(lambda: {c["key"] for c in unit.clips(state="missing")} == gone, what="the missing ones")
     for change in follow(unit, last):
         seen[change["clip"]["id"]] = change["clip"]
-    assert {c["key"]: c for c in seen.values() if c["state"] == "ready"} == {c["key"]: c for c in unit.clips()}
-    assert [c["id"] for c in unit.clips(state="missing")]
-    assert {c["id"] for c in seen.values() if c["state"] == "missing"} == {
-        c["id"] for c in unit.clips(state="missing")
-    }
+    for state in ("ready", "missing"):
+        followed = {c["key"]: c for c in seen.values() if c["state"] == state}
+        assert followed == {c["key"]: c for c in unit.clips(state=state)}
+    assert len(gone) == 60
     assert follow(unit, unit.get("/watcher/changes/head").json()["head"]) == []
 
 
