@@ -244,6 +244,18 @@ def test_a_clip_is_corrected_and_the_correction_stays(unit: RunningUnit, samples
     assert back["local_time"].startswith("2026-03-05T13:00:00")
 
 
+def test_the_page_says_where_each_start_time_is_from(unit: RunningUnit, shelf: list[dict]) -> None:
+    """Also of a start that a person corrected, which once left the line empty."""
+    clip = shelf[4]
+    url = unit.url(f"/watcher/clips/{clip['id']}")
+    page = f"/watcher/watch/{clip['id']}"
+    assert "the file’s name" in unit.get(page).text
+    requests.patch(url, json={"started_at": clip["started_at"]}, timeout=10).raise_for_status()
+    assert "a person’s correction" in unit.get(page).text
+    requests.patch(url, json={"started_at": None}, timeout=10).raise_for_status()
+    assert "the file’s name" in unit.get(page).text
+
+
 def test_a_clip_is_held_and_noted(unit: RunningUnit, shelf: list[dict]) -> None:
     """By PATCH; lists can ask for it."""
     clip = shelf[3]
