@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
@@ -311,3 +312,33 @@ def test_the_example_of_a_labelling_model(start_unit: Callable[..., RunningUnit]
     label = unit.clip("dark/1.mp4")["labels"][0]
     assert (label["author"], 0.6 <= label["confidence"] <= 1) == ("label_night 1", True)
     assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == ""
+
+
+def test_all_of_it_on_postgresql(start_unit: Callable[..., RunningUnit], postgresql: str, samples: Path) -> None:
+    """The whole road with the other engine: arrival, labels, a correction, lists, timeline, feed, a missing clip."""
+    name = f"road_{random.randrange(1 << 48):x}"
+    server = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    server.dispose()
+    unit = start_unit(settings={"WATCHER_CATALOG__URL": postgresql.replace("/postgres?", f"/{name}?")})
+    path = unit.video / "porch" / "2026-03-05" / "120000.mp4"
+    path.parent.mkdir(parents=True)
+    path.write_bytes((samples / "plain.mp4").read_bytes())
+    clip = wait_for(lambda: (c := unit.clip("porch/2026-03-05/120000.mp4")) and c["poster_url"] and c, what="it")
+    url = unit.url(f"/watcher/clips/{clip['id']}")
+    assert requests.put(f"{url}/labels/fox", timeout=10).status_code == 201
+    said = {"camera": "gate", "started_at": "2026-03-05T10:00:00Z", "held": True}
+    assert requests.patch(url, json=said, timeout=10).status_code == 200
+    question = {"label": "fox", "held": "true", "camera": "gate", "playable": "yes", "min_duration": "1"}
+    assert [c["id"] for c in unit.clips(**question)] == [clip["id"]]
+    day = unit.get("/watcher/timeline?from=2026-03-05T00:00:00Z&to=2026-03-06T00:00:00Z").json()["buckets"]
+    assert [(bucket["camera"], bucket["clips"]) for bucket in day] == [("gate", 1)]
+    assert unit.get("/watcher/labels").json()["labels"] == [{"name": "fox", "clips": 1}]
+    assert unit.get(f"/watcher/clips/{clip['id']}/neighbours").json()["others"] == []
+    assert [change["clip"]["id"] for change in follow(unit)] == [clip["id"]]
+    assert unit.get("/watcher/clips?camera=a%00b").status_code == 400
+    assert unit.get("/watcher/clips/by-key/no%00.mp4").status_code in {400, 404}
+    path.unlink()
+    assert unit.wait_clip("porch/2026-03-05/120000.mp4", state="missing")["labels"][0]["name"] == "fox"
+    assert unit.problems() == {}
