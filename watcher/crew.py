@@ -29,7 +29,7 @@ AHEAD = 2  # jobs that a worker is given before the first is answered
 NOTE_SECONDS = 0.5  # for which finished posters may wait to be noted together, while there is more to do
 
 
-class Held(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True):
     """A clip that a worker was asked about."""
 
     job: Unrendered
@@ -86,21 +86,21 @@ class Crew:
     def _run(self) -> None:
         worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)
         self._workers.append(worker)
-        held: deque[Held] = deque()  # in the worker's hands, in its order
+        asked: deque[Asked] = deque()  # in the worker's hands, in its order
         while not self._stopping:
             try:
-                while len(held) < AHEAD and (job := self._next()) is not None:
-                    self._hand(worker, job, held)
-                if held:
-                    self._finish(worker, held)
-                self._note(at_once=not held)
-                if not held:
+                while len(asked) < AHEAD and (job := self._next()) is not None:
+                    self._hand(worker, job, asked)
+                if asked:
+                    self._finish(worker, asked)
+                self._note(at_once=not asked)
+                if not asked:
                     self._wait(worker)
             except Exception as reason:
                 worker.close()
                 with self._wake:
-                    self._taken.difference_update(one.job.id for one in held)
-                held.clear()
+                    self._taken.difference_update(one.job.id for one in asked)
+                asked.clear()
                 if self._stopping:
                     return
                 again = "%s: trying again in a while"
@@ -156,17 +156,17 @@ class Crew:
                 (self._services.places.renditions / name).unlink()
 
     def _hand(
-        self, worker: Worker, job: Unrendered, held: deque[Held], attempt: int = 1, *, own: bool = False
+        self, worker: Worker, job: Unrendered, asked: deque[Asked], attempt: int = 1, *, own: bool = False
     ) -> None:
         """Ask the worker for what is due; `own`: from the clip itself, whatever picture its camera left."""
         path = self._services.root.path(job.key)
         if job.state == "new":
-            held.append(Held(job, attempt))
+            asked.append(Asked(job, attempt))
             worker.ask_probe(path)
             return
         if job.picture is not None and not own and (mark := self._mark(job.picture)):
             name = poster_name(job.id, job.digest, mark)
-            held.append(Held(job, attempt, name, from_picture=True))
+            asked.append(Asked(job, attempt, name, from_picture=True))
             worker.ask_poster(self._services.root.path(job.picture), self._services.places.renditions / name, 0)
             return
         media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
@@ -175,7 +175,7 @@ class Crew:
             self._give_back([job.id])
             return
         name = poster_name(job.id, job.digest)
-        held.append(Held(job, attempt, name))
+        asked.append(Asked(job, attempt, name))
         rotation = media.video.rotation if media and media.video else 0
         worker.ask_poster(path, self._services.places.renditions / name, rotation)
 
@@ -189,32 +189,32 @@ class Crew:
             return ""
         return hashlib.blake2b(repr(look).encode(), digest_size=4).hexdigest()
 
-    def _finish(self, worker: Worker, held: deque[Held]) -> None:
+    def _finish(self, worker: Worker, asked: deque[Asked]) -> None:
         """Wait for the worker's next answer and note what it says."""
         try:
             answer = worker.answer()
         except RenderError as reason:
             if self._stopping:
                 return
-            one = held.popleft()
+            one = asked.popleft()
             if one.from_picture:  # no picture after all: the clip has its own, and is not to blame
-                self._hand(worker, one.job, held, own=True)
+                self._hand(worker, one.job, asked, own=True)
                 return
             if reason.fatal and one.attempt == 1:
                 # Once more, in a fresh process: the machine may have been out of memory.
-                self._hand(worker, one.job, held, attempt=2, own=True)
+                self._hand(worker, one.job, asked, attempt=2, own=True)
                 return
             self._failed(one.job, reason)
             self._give_back([one.job.id])
             return
-        one = held[0]
+        one = asked[0]
         if answer.media is not None:
             self._probed(one.job, answer.media, answer.duration_seconds)
-            held.popleft()
+            asked.popleft()
             self._give_back([one.job.id])
             return
         with self._wake:
-            held.popleft()
+            asked.popleft()
             if one.poster is not None:
                 self._done.append(Rendered(one.job.id, one.job.digest, one.poster, one.job.picture))
 

@@ -25,7 +25,7 @@ from watcher.settle import Writer
 from watcher.storage import Look, VideoRoot
 
 BEFORE = timedelta(seconds=5)  # a picture may be taken so long before its clip begins
-WAITING = 1000  # pictures without a clip that are kept in mind, the latest
+UNMATCHED = 1000  # pictures without a clip that are kept in mind, the latest
 TURN = 200  # that are asked of the catalog at once
 RECHECK_SECONDS = 0.5
 OLD = timedelta(days=1)  # a picture that has had no clip for so long gets none any more
@@ -47,7 +47,7 @@ class Unsettled(msgspec.Struct, frozen=True):
     due: float  # to be looked at again
 
 
-class Waiting:
+class Unmatched:
     """The latest pictures that have no clip yet."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Waiting:
             self._drop(known)
         self._by_stem[stem] = picture
         self._by_camera.setdefault(picture.camera, {})[picture.key] = picture
-        if len(self._by_stem) > WAITING:
+        if len(self._by_stem) > UNMATCHED:
             self._drop(next(iter(self._by_stem.values())))
             self.forgot = True
 
@@ -97,7 +97,7 @@ class Pictures:
         self._clock = clock
         self._fresh: deque[str] = deque()
         self._unsettled: dict[str, Unsettled] = {}
-        self._waiting = Waiting()
+        self._unmatched = Unmatched()
         self.old_too = True  # until all that lay there at start has been seen once
 
     def add(self, key: str) -> None:
@@ -126,7 +126,7 @@ class Pictures:
                 continue
             clip_id = self._catalog.clip_of_picture(stem_of(key), picture.camera, picture.at, before=BEFORE)
             if clip_id is None:
-                self._waiting.add(picture)
+                self._unmatched.add(picture)
             else:
                 found += self._catalog.set_picture(clip_id, key)
         return found
@@ -135,7 +135,7 @@ class Pictures:
         """Give clips that were just catalogued the pictures that waited for them; how many got one."""
         found = 0
         for probed in batch:
-            picture = self._waiting.take(probed)
+            picture = self._unmatched.take(probed)
             clip = None if picture is None else self._catalog.by_key(probed.key)
             if picture is not None and clip is not None:
                 found += self._catalog.set_picture(clip.id, picture.key)
@@ -143,7 +143,7 @@ class Pictures:
 
     def scanned(self, *, changed: bool) -> bool:
         """A scan has told of all pictures; whether another is needed, since clips came after too many of them."""
-        forgot, self._waiting.forgot = self._waiting.forgot, False
+        forgot, self._unmatched.forgot = self._unmatched.forgot, False
         self.old_too = self.old_too and changed
         return changed and forgot
 

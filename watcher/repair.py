@@ -47,7 +47,7 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
         if finding.difference is Difference.GONE:
             gone.append(finding.key)
             continue
-        if finding.held or (finding.difference is None and not again):
+        if finding.deferred or (finding.difference is None and not again):
             files += 1
             continue
         found = ingest.examine(finding.key)
@@ -89,9 +89,9 @@ def _shown(findings: Iterator[Finding], out: TextIO, *, again: bool) -> Iterator
             yield finding
             if finding.difference is Difference.GONE:
                 continue
-            if finding.held or (finding.difference is None and not again):
+            if finding.deferred or (finding.difference is None and not again):
                 progress.files += 1
-                progress.todo += finding.held
+                progress.todo += finding.deferred
             else:
                 if not progress.done:
                     bar.reset(total=progress.todo)

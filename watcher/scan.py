@@ -37,7 +37,7 @@ class Finding(NamedTuple):
     key: str
     difference: Difference | None
     mtime_ns: int = 0  # of the file, where there is one
-    held: bool = False  # it comes again, once everything has been seen
+    deferred: bool = False  # it comes again, once everything has been seen
 
 
 def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "") -> Iterator[Finding]:
@@ -84,9 +84,9 @@ def newest_first(
     """The same findings, the files that are to be read after all others and the newest of them first.
 
     A year of clips that is moved in takes minutes, and what people look for is mostly what happened last. Each
-    such file is yielded twice: `held` when it is seen, so that a caller can count and pause, and when its turn has
-    come. `moment` tells about when a file's recording began, in seconds since 1970, from its key and mtime;
-    `again` has unchanged files read too. More than can be held in memory waits in a file in `folder`.
+    such file is yielded twice: `deferred` when it is seen, so that a caller can count and pause, and in its turn.
+    `moment` tells about when a file's recording began, in seconds since 1970, from its key and mtime; `again` has
+    unchanged files read too. More than can be kept in memory waits in a file in `folder`.
     """
     with contextlib.closing(Worklist(folder)) as work:
         for finding in findings:
@@ -95,7 +95,7 @@ def newest_first(
                 yield finding
             else:
                 work.add(moment(key, mtime_ns), key, difference.name if difference else "")
-                yield finding._replace(held=True)
+                yield finding._replace(deferred=True)
         for key, name in work:
             yield Finding(key, Difference[name] if name else None)
 

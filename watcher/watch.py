@@ -313,9 +313,9 @@ class Ingester:
         for finding in scan.findings:
             if finding.difference is Difference.GONE:
                 scan.gone.append(finding.key)
-            elif finding.held or finding.difference is None:
+            elif finding.deferred or finding.difference is None:
                 progress.files += 1
-                progress.todo += finding.held
+                progress.todo += finding.deferred
             else:
                 progress.read_one(now)
                 self._read_found(finding, now)

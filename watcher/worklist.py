@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-HELD = 10_000  # entries in memory; more go to a file, of some 80 bytes each
+IN_MEMORY = 10_000  # entries in memory; more go to a file, of some 80 bytes each
 _numbers = itertools.count()
 
 
@@ -22,15 +22,15 @@ class Worklist:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._held: list[tuple[float, str, str]] = []
+        self._entries: list[tuple[float, str, str]] = []
         self._file: sqlite3.Connection | None = None
         self._count = 0
 
     def add(self, at: float, key: str, what: str) -> None:
         """Something to be done to a key; `at` is a time in seconds since 1970."""
-        self._held.append((at, key, what))
+        self._entries.append((at, key, what))
         self._count += 1
-        if len(self._held) >= HELD:
+        if len(self._entries) >= IN_MEMORY:
             self._spill()
 
     def __len__(self) -> int:
@@ -39,15 +39,15 @@ class Worklist:
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Every key and what is to be done to it."""
         if self._file is None:
-            self._held.sort(key=lambda entry: entry[0], reverse=True)
-            yield from ((key, what) for _, key, what in self._held)
+            self._entries.sort(key=lambda entry: entry[0], reverse=True)
+            yield from ((key, what) for _, key, what in self._entries)
             return
         self._spill()
         yield from self._file.execute("SELECT key, what FROM work ORDER BY at DESC, key DESC")
 
     def close(self) -> None:
         """Forget everything."""
-        self._held.clear()
+        self._entries.clear()
         if self._file is not None:
             self._file.close()
 
@@ -64,6 +64,6 @@ class Worklist:
             with contextlib.suppress(OSError):
                 path.unlink()
         self._file.execute("BEGIN")
-        self._file.executemany("INSERT OR REPLACE INTO work VALUES (?, ?, ?)", self._held)
+        self._file.executemany("INSERT OR REPLACE INTO work VALUES (?, ?, ?)", self._entries)
         self._file.execute("COMMIT")
-        self._held.clear()
+        self._entries.clear()

@@ -205,8 +205,8 @@ def run_collection(folder: Path, rounds: int) -> list[tuple[str, list[float], st
     ]
 
 
-def _walk_boxes(folder: str) -> int:
-    count = 0
+def _files(folder: str) -> Iterator[os.DirEntry[str]]:
+    """Every file below a folder that does not begin with a dot."""
     stack = [folder]
     while stack:
         with os.scandir(stack.pop()) as entries:
@@ -214,21 +214,18 @@ def _walk_boxes(folder: str) -> int:
                 if entry.is_dir(follow_symlinks=False):
                     stack.append(entry.path)
                 elif entry.name[0] != ".":
-                    fd = os.open(entry.path, os.O_RDONLY)
-                    read_movie(fd, entry.stat(follow_symlinks=False).st_size)
-                    os.close(fd)
-                    count += 1
+                    yield entry
+
+
+def _walk_boxes(folder: str) -> int:
+    count = 0
+    for entry in _files(folder):
+        fd = os.open(entry.path, os.O_RDONLY)
+        read_movie(fd, entry.stat(follow_symlinks=False).st_size)
+        os.close(fd)
+        count += 1
     return count
 
 
 def _bare_walk(folder: str) -> int:
-    count = 0
-    stack = [folder]
-    while stack:
-        with os.scandir(stack.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    stack.append(entry.path)
-                elif entry.stat(follow_symlinks=False).st_size and entry.name[0] != ".":
-                    count += 1
-    return count
+    return sum(entry.stat(follow_symlinks=False).st_size > 0 for entry in _files(folder))

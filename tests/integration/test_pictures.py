@@ -113,7 +113,7 @@ def test_a_collection_keeps_its_pictures(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
 ) -> None:
     """More of them than are kept in mind, all there before the first start; and the camera's word survives a scan."""
-    count = pictures.WAITING + 100
+    count = pictures.UNMATCHED + 100
     data, red = (samples / "plain.mp4").read_bytes(), jpeg()
     for number in range(count):
         stem = tmp_path / f"own/data/video/yard/Yard_00_20250125{number // 60:02}{number % 60:02}00"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from watcher.scan import Difference, Finding, newest_first
-from watcher.worklist import HELD, Worklist
+from watcher.worklist import IN_MEMORY, Worklist
 
 
-@pytest.mark.parametrize("count", [0, 1, HELD - 1, HELD, 2 * HELD + 7])
+@pytest.mark.parametrize("count", [0, 1, IN_MEMORY - 1, IN_MEMORY, 2 * IN_MEMORY + 7])
 def test_everything_comes_back_latest_first_and_leaves_nothing(count: int, tmp_path: Path) -> None:
     """In memory and beyond; the file has no name from the start, so that no crash leaves it."""
     work = Worklist(tmp_path)
@@ -30,9 +30,9 @@ def test_everything_comes_back_latest_first_and_leaves_nothing(count: int, tmp_p
 def test_files_of_one_moment_are_all_kept(tmp_path: Path) -> None:
     """Ten cameras that start on the hour."""
     work = Worklist(tmp_path)
-    for number in range(HELD + 10):
+    for number in range(IN_MEMORY + 10):
         work.add(5.0, f"{number}.mp4", "NEW")
-    assert len({key for key, _ in work}) == HELD + 10
+    assert len({key for key, _ in work}) == IN_MEMORY + 10
 
 
 def test_what_is_to_be_read_is_held_until_all_is_seen(tmp_path: Path) -> None:
@@ -52,9 +52,10 @@ def test_what_is_to_be_read_is_held_until_all_is_seen(tmp_path: Path) -> None:
         return mtime_ns
 
     found = list(newest_first(findings(), moment, tmp_path))
-    assert [f.key for f in found if f.held] == ["a.mp4", "d.mp4", "e.mp4"]
+    assert [f.key for f in found if f.deferred] == ["a.mp4", "d.mp4", "e.mp4"]
     assert found[:5] == [
-        f._replace(held=f.difference in {Difference.NEW, Difference.CHANGED, Difference.RETURNED}) for f in given
+        f._replace(deferred=f.difference in {Difference.NEW, Difference.CHANGED, Difference.RETURNED})
+        for f in given
     ]
     assert [(f.key, f.difference) for f in found[5:]] == [
         ("d.mp4", Difference.CHANGED),
