@@ -12,7 +12,7 @@ from watcher import config, errors
 from watcher.cli import _parser, main
 from watcher.ignoring import IGNORED_NAMES
 from watcher.presets import Role, shipped
-from watcher.web import create_app, wire
+from watcher.web import create_app, problems
 from watcher.web.health import CHECKS
 from watcher.wiring import open_services
 
@@ -56,8 +56,8 @@ def test_every_command_is_explained() -> None:
 
 def test_every_error_code_is_explained() -> None:
     """Ours, HTTP's and nginx's, each with its status."""
-    codes = {kind.code: status for kind, status in wire.STATUS.items()}
-    codes |= {code: status for status, code in wire._HTTP_CODES.items()}
+    codes = {kind.code: status for kind, status in problems.STATUS.items()}
+    codes |= {code: status for status, code in problems.HTTP_CODES.items()}
     nginx = re.findall(r'return (\d+) \'\{.*?"code":"(\w+)"', text("etc/nginx/server.conf"))
     assert nginx
     codes |= {code: int(status) for status, code in nginx} | {errors.WatcherError.code: 500}

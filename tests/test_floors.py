@@ -30,7 +30,7 @@ GROUND = [
     "status",
 ]
 SEAMS = ["storage", "worklist", "catalog", "probe", "render", "render_worker"]
-VERBS = ["ingest", "scan", "pending", "pictures"]
+VERBS = ["ingest", "scan", "pending", "pictures", "retention"]
 DOORS = [
     "config",
     "wiring",

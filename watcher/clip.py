@@ -135,11 +135,12 @@ class ClipFilter(msgspec.Struct, frozen=True, kw_only=True):
     from_at: datetime | None = None  # clips that end after this …
     to_at: datetime | None = None  # … and start before that: half-open [from, to)
     labels: tuple[str, ...] = ()  # any of these
-    unlabeled: bool = False
+    labeled: bool | None = None
     held: bool | None = None
     playable: tuple[Playable, ...] = ()
     min_seconds: float | None = None
     max_seconds: float | None = None
+    words: tuple[str, ...] = ()  # all of these, as `catalog.words` divides and folds them
 
 
 class Position(msgspec.Struct, frozen=True):

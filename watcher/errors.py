@@ -47,6 +47,13 @@ class ClipNotFoundError(WatcherError):
     title = "No such clip"
 
 
+class HeldError(WatcherError):
+    """The clip is held, so nobody may retire it."""
+
+    code = "held"
+    title = "The clip is held"
+
+
 class ChangedError(WatcherError):
     """The clip is no longer what the request was about (If-Match)."""
 

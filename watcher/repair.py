@@ -72,6 +72,7 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
     if problem is None:
         for start in range(0, len(gone), BATCH):
             missing += catalog.mark_missing(gone[start : start + BATCH], now=services.clock.now())
+    services.retention().sweep()
     print(f"{files:,} files: {catalogued:,} catalogued, {settling:,} still settling, {missing:,} missing", file=out)
     if problem:
         print(problem, file=out)

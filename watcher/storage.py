@@ -103,6 +103,11 @@ class VideoRoot:
         """A read-only descriptor that the caller closes; never blocks on a pipe, never follows a link."""
         return os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
+    def remove(self, key: str) -> None:
+        """Remove a file, of which somebody said that it may go. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            Path(self.path(key)).unlink()
+
     # — the tree —
 
     def walk(self, prefix: str = "", report: Report = _unreported) -> Iterator[Look | Blind]:

@@ -359,6 +359,7 @@ class Ingester:
         if self._pictures.scanned(changed=progress.done > 0):
             pause = 1.0
         self._next_scan = now + max(pause, seconds)  # never more than half the time
+        self._services.retention().sweep()
         self._catalog.optimize()
 
     # — the world —

@@ -12,6 +12,7 @@ from watcher.config import Settings
 from watcher.errors import StartError
 from watcher.ingest import Ingest
 from watcher.pictures import Pictures
+from watcher.retention import Retention
 from watcher.storage import VideoRoot, on_network
 
 
@@ -67,6 +68,10 @@ class Services:
     root: VideoRoot
     catalog: Catalog
     ingest: Ingest
+
+    def retention(self) -> Retention:
+        """What removes clips."""
+        return Retention(root=self.root, catalog=self.catalog, renditions=self.places.renditions, clock=self.clock)
 
     def pictures(self) -> Pictures:
         """What finds the clips of the pictures that cameras leave."""

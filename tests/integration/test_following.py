@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
@@ -290,6 +291,67 @@ def test_labels_that_make_no_sense(
     answer = requests.put(unit.url(f"/watcher/clips/{row[1]['id']}/labels/{name}"), json=body, timeout=10)
     assert (answer.status_code, answer.json().get("parameter")) == (status, parameter)
     assert requests.put(unit.url("/watcher/clips/999999/labels/fox"), timeout=10).status_code == 404
+
+
+def test_clips_are_found_by_words(unit: RunningUnit, row: list[dict]) -> None:
+    """Of key, camera and labels, together with every other filter; what is no word is refused."""
+    label = unit.url(f"/watcher/clips/{row[2]['id']}/labels/Grey%20heron")
+    requests.put(label, timeout=10)
+    assert [c["id"] for c in unit.clips(q="heron grey")] == [row[2]["id"]]
+    assert unit.clips(q="heron", camera="right") == []
+    assert [c["id"] for c in unit.clips(q="left 120100.mp4")] == [row[2]["id"]]
+    requests.delete(label, timeout=10)
+    assert unit.clips(q="heron") == []
+    assert len(unit.clips(q="left", limit=3)) == 10
+    for text in ("", "/ - /", "a " * 11 + "b c d e f g h i j k l"):
+        answer = unit.get("/watcher/clips", params={"q": text})
+        assert (answer.status_code, answer.json()["parameter"]) == (400, "q")
+
+
+def test_two_labellers_never_get_the_same_clip(unit: RunningUnit, row: list[dict]) -> None:
+    """Each review has its own clips until it ends, by label, release or time."""
+
+    def review(**wanted: object) -> dict:
+        answer = requests.post(unit.url("/watcher/reviews"), json=wanted, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    left = {clip["id"] for clip in row if clip["camera"] == "left" and not unit.clip(clip["key"])["labels"]}
+    one = review(limit=4, cameras=["left"])
+    two = review(limit=100, cameras=["left"], lease_seconds=1)
+    mine, others = ({clip["id"] for clip in part["clips"]} for part in (one, two))
+    assert len(mine) == 4
+    assert mine | others == left
+    assert mine.isdisjoint(others)
+    requests.put(unit.url(f"/watcher/clips/{min(mine)}/labels/checked"), timeout=10)
+    assert requests.delete(unit.url(one["links"]["self"]), timeout=10).status_code == 204
+
+    def rest() -> bool:
+        again = review(limit=100, cameras=["left"])
+        requests.delete(unit.url(again["links"]["self"]), timeout=10)
+        return {clip["id"] for clip in again["clips"]} == left - {min(mine)}
+
+    wait_for(rest, what="the end of a lease")
+    requests.delete(unit.url(f"/watcher/clips/{min(mine)}/labels/checked"), timeout=10)
+    assert requests.post(unit.url("/watcher/reviews"), timeout=10).status_code == 200
+    for body, parameter in (({"limit": 0}, "limit"), ({"lease_seconds": 0}, "lease_seconds"), ({"x": 1}, "body")):
+        answer = requests.post(unit.url("/watcher/reviews"), json=body, timeout=10)
+        assert (answer.status_code, answer.json()["parameter"]) == (400, parameter)
+
+
+def test_labelled_clips_are_exported_as_json_lines(unit: RunningUnit, row: list[dict]) -> None:
+    """Oldest first, under a filter, a clip a line, as the API shows it."""
+    chosen = row[1:20:6]
+    for clip in chosen:
+        requests.put(unit.url(f"/watcher/clips/{clip['id']}/labels/export%20me"), timeout=10)
+    answer = unit.get("/watcher/labels/export?label=export%20me&label=other")
+    assert answer.headers["Content-Type"] == "application/jsonl"
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert lines == [unit.clip(clip["key"]) for clip in chosen]
+    everything = [json.loads(line)["id"] for line in unit.get("/watcher/labels/export").text.splitlines()]
+    assert {clip["id"] for clip in chosen} <= set(everything) == {c["id"] for c in unit.clips(unlabeled="false")}
+    assert unit.get("/watcher/labels/export?label=nothing").text == ""
+    assert unit.get("/watcher/labels/export?limit=3").status_code == 400
 
 
 def test_the_example_of_a_labelling_model(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:

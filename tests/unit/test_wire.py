@@ -9,7 +9,7 @@ import pytest
 from watcher import errors
 from watcher.clip import milliseconds, moment
 from watcher.errors import BadParameterError
-from watcher.web import wire
+from watcher.web import problems, wire
 
 
 def test_every_error_has_one_status() -> None:
@@ -19,7 +19,7 @@ def test_every_error_has_one_status() -> None:
         return {found for child in kind.__subclasses__() for found in {child, *below(child)}}
 
     kinds = below(errors.WatcherError)
-    assert set(wire.STATUS) == kinds
+    assert set(problems.STATUS) == kinds
     assert len({kind.code for kind in kinds}) == len(kinds)
 
 

@@ -50,6 +50,7 @@ class IngesterQuestions:
     def namesakes(self, contents: Sequence[tuple[str, int]]) -> list[Namesake]:
         """Clips with the same content (digest) as some files: of the same inode, missing ones, some others."""
         select = sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.inode, clips.c.state)
+        select = select.where(clips.c.state != "retired")
         alike = select.where(clips.c.digest.in_([digest for digest, _ in contents])).limit(ALIKE_LIMIT)
         with self.engine.connect() as connection:
             found = [Namesake(*row) for row in connection.execute(alike)]

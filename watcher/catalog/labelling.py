@@ -10,8 +10,9 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.rows import FULL
-from watcher.catalog.schema import clips, label_names, labels
-from watcher.clip import Label, milliseconds
+from watcher.catalog.schema import clips, label_names, labels, leases
+from watcher.catalog.words import words_of
+from watcher.clip import ClipState, Label, milliseconds
 from watcher.errors import ClipNotFoundError
 
 
@@ -42,20 +43,21 @@ class Labelling:
                 more = {"clips": label_names.c.clips + 1}
                 connection.execute(count.on_conflict_do_update(index_elements=["name"], set_=more))
             known[name] = Label(name, author, confidence, milliseconds(now))
-            self._note_labels(connection, clip_id, known, fresh)
+            self._note_labels(connection, clip, known, fresh)
+            connection.execute(sa.delete(leases).where(leases.c.clip_id == clip_id))
             return old is None
 
     def remove_label(self, clip_id: int, name: str) -> None:
         """Take a label off; one that is not there is off already. Raises ClipNotFoundError."""
         with self.write() as connection:
             fresh = self._revisions(connection, 1) + 1
-            _, known = self._labels_of(connection, clip_id)
+            clip, known = self._labels_of(connection, clip_id)
             if known.pop(name, None) is None:
                 return
             connection.execute(sa.delete(labels).where(labels.c.clip_id == clip_id, labels.c.name == name))
             less = sa.update(label_names).where(label_names.c.name == name)
             connection.execute(less.values(clips=label_names.c.clips - 1))
-            self._note_labels(connection, clip_id, known, fresh)
+            self._note_labels(connection, clip, known, fresh)
 
     def label_counts(self) -> list[tuple[str, int]]:
         """Every label in use with how many clips have it, by name; from kept sums."""
@@ -65,13 +67,14 @@ class Labelling:
 
     def _labels_of(self, connection: sa.Connection, clip_id: int) -> tuple[Any, dict[str, Label]]:
         clip = connection.execute(FULL.where(clips.c.id == clip_id)).first()
-        if clip is None:
+        if clip is None or clip.state == ClipState.RETIRED:
             raise ClipNotFoundError(f"there is no clip {clip_id}")
         known = msgspec.json.decode(clip.labels or "[]", type=list[Label])
         return clip, {label.name: label for label in known}
 
-    def _note_labels(self, connection: sa.Connection, clip_id: int, known: dict[str, Label], revision: int) -> None:
+    def _note_labels(self, connection: sa.Connection, clip: Any, known: dict[str, Label], revision: int) -> None:
         """The clip's row holds its labels as well, so that lists read no other table."""
         text = msgspec.json.encode([known[name] for name in sorted(known)]).decode() if known else None
-        changed = sa.update(clips).where(clips.c.id == clip_id)
-        connection.execute(changed.values(labels=text, revision=revision))
+        words = words_of(clip.key, clip.camera, known)
+        changed = sa.update(clips).where(clips.c.id == clip.id)
+        connection.execute(changed.values(labels=text, words=words, revision=revision))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,15 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from watcher.buckets import Bucket, Span
+from watcher.catalog.listing import listing
 from watcher.catalog.rows import (
     CATALOG_ID,
     CLIP,
     COUNTER,
     to_clip,
 )
-from watcher.catalog.schema import cameras, clips, labels, quarters
+from watcher.catalog.schema import cameras, clips, quarters
 from watcher.clip import (
-    LISTED_STATES,
     CameraSummary,
     Clip,
     ClipFilter,
@@ -42,7 +41,7 @@ class Questions:
     def by_key(self, key: str) -> Clip | None:
         """One clip by its key, or None."""
         with self.engine.connect() as connection:
-            row = connection.execute(CLIP.where(clips.c.key == key)).first()
+            row = connection.execute(CLIP.where(clips.c.key == key, clips.c.state != "retired")).first()
         return to_clip(row) if row else None
 
     def find(
@@ -62,12 +61,11 @@ class Questions:
         position = before if backwards else after
         descending = newest_first != backwards
         with self.engine.connect() as connection:
-            select = self._ordered(connection, wanted, descending, position, limit + 1)
-            rows = list(connection.execute(select))
+            rows = list(self._listed(connection, wanted, descending, position, limit + 1))
             behind = False
             if position is not None:  # what lies on the side that we came from
-                other = self._ordered(connection, wanted, not descending, position, 1, inclusive=True)
-                behind = connection.execute(other).first() is not None
+                other = self._listed(connection, wanted, not descending, position, 1, inclusive=True)
+                behind = other.first() is not None
         more = len(rows) > limit
         found = [to_clip(row) for row in rows[:limit]]
         if backwards:
@@ -78,14 +76,8 @@ class Questions:
         """A page of clips with a position in its middle: what lies there comes first in the second half."""
         first, second = limit // 2, limit - limit // 2
         with self.engine.connect() as connection:
-            above = list(
-                connection.execute(self._ordered(connection, wanted, not newest_first, position, first + 1))
-            )
-            below = list(
-                connection.execute(
-                    self._ordered(connection, wanted, newest_first, position, second + 1, inclusive=True)
-                )
-            )
+            above = list(self._listed(connection, wanted, not newest_first, position, first + 1))
+            below = list(self._listed(connection, wanted, newest_first, position, second + 1, inclusive=True))
         found = [to_clip(row) for row in [*above[:first][::-1], *below[:second]]]
         return Page(found, more_after=len(below) > second, more_before=len(above) > first)
 
@@ -93,10 +85,7 @@ class Questions:
         """The clips just before and just after one in time, among those that are wanted."""
         here = Position(milliseconds(clip.started_at), clip.id)
         with self.engine.connect() as connection:
-            rows = [
-                connection.execute(self._ordered(connection, wanted, descending, here, 1)).first()
-                for descending in (True, False)
-            ]
+            rows = [self._listed(connection, wanted, descending, here, 1).first() for descending in (True, False)]
         before, after = (None if row is None else to_clip(row) for row in rows)
         return before, after
 
@@ -172,6 +161,11 @@ class Questions:
         with self.engine.connect() as connection:
             return int(connection.execute(COUNTER, {"counter": "revision"}).scalar_one())
 
+    def forgotten(self) -> int:
+        """The newest revision of a clip that was retired and then dropped; 0 while there is none."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(COUNTER, {"counter": "forgotten"}).scalar_one())
+
     def changed(self, since: int, limit: int) -> list[Clip]:
         """The first clips that changed after a revision, as they are now, in the order of their last change.
 
@@ -196,7 +190,7 @@ class Questions:
             raise ClipNotFoundError(absence)
         return to_clip(row)
 
-    def _ordered(
+    def _listed(
         self,
         connection: sa.Connection,
         wanted: ClipFilter,
@@ -205,76 +199,18 @@ class Questions:
         limit: int,
         *,
         inclusive: bool = False,
-    ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
-        """The first `limit` clips in time order beyond a position, each part read along an index.
-
-        Several cameras or states are one ordered part each, merged by the database: reading any of them through
-        one index would walk past everybody else's clips.
-        """
-        default_states = frozenset(wanted.states) == frozenset(LISTED_STATES)
-        states: Sequence[str | None] = [None] if default_states else list(dict.fromkeys(wanted.states))
-        # A label has an index of its own over the starts of its clips.
-        started, row_id = (
-            (labels.c.started_ms, labels.c.clip_id) if wanted.labels else (clips.c.started_ms, clips.c.id)
-        )
-        conditions = self._conditions(connection, wanted, descending, position, inclusive, started, row_id)
-        order: list[Any] = [started, row_id]
-        if descending:
-            order = [column.desc() for column in order]
-        # Few clips are held: their own index is the one to walk, and this hides the one by camera.
-        camera_column = sa.func.coalesce(clips.c.camera, "") if wanted.held else clips.c.camera
-        parts = []
-        for camera, state, label in itertools.product(
-            dict.fromkeys(wanted.cameras) or [None], states, dict.fromkeys(wanted.labels) or [None]
-        ):
-            part = CLIP.where(clips.c.listed == 1 if state is None else clips.c.state == state, *conditions)
-            if camera is not None:
-                part = part.where(camera_column == camera)
-            if label is not None:
-                part = part.join(labels, labels.c.clip_id == clips.c.id).where(labels.c.name == label)
-            parts.append(part.order_by(*order).limit(limit))
-        if len(parts) == 1:
-            return parts[0]
-        merge = sa.union if len(wanted.labels) > 1 else sa.union_all  # a clip may have several of the labels
-        merged = merge(*(sa.select(part.subquery()) for part in parts)).subquery()
-        columns = [merged.c.started_ms, merged.c.id]
-        return sa.select(merged).order_by(*(c.desc() if descending else c for c in columns)).limit(limit)
-
-    def _conditions(
-        self,
-        connection: sa.Connection,
-        wanted: ClipFilter,
-        descending: bool,
-        position: Position | None,
-        inclusive: bool,
-        started: sa.ColumnElement[int],
-        row_id: sa.ColumnElement[int],
-    ) -> list[sa.ColumnElement[bool]]:
-        conditions: list[sa.ColumnElement[bool]] = []
-        if position is not None:
-            here = sa.tuple_(started, row_id)
-            there = sa.tuple_(sa.literal(position.started_ms), sa.literal(position.id))
-            if inclusive:
-                conditions.append(here <= there if descending else here >= there)
-            else:
-                conditions.append(here < there if descending else here > there)
-        if wanted.unlabeled:
-            conditions.append(clips.c.labels.is_(None))
-        if wanted.held is not None:  # as text: a bound value would not match the partial index
-            conditions.append(sa.literal_column("clips.held") == sa.literal_column("1" if wanted.held else "0"))
-        if wanted.playable:
-            unknown = sa.case((clips.c.state == "broken", "no"), else_="maybe")
-            conditions.append(sa.func.coalesce(clips.c.playable, unknown).in_(wanted.playable))
-        if wanted.min_seconds is not None:
-            conditions.append(clips.c.duration_ms >= round(wanted.min_seconds * 1000))
-        if wanted.max_seconds is not None:
-            conditions.append(clips.c.duration_ms <= round(wanted.max_seconds * 1000))
-        if wanted.to_at is not None:
-            conditions.append(started < milliseconds(wanted.to_at))
+    ) -> sa.Result[Any]:
+        """The first `limit` clips in time order beyond a position."""
+        longest = 0
         if wanted.from_at is not None:
-            start = milliseconds(wanted.from_at)
-            # Overlap asks for the end, which no index orders; but none that starts earlier than this can reach it.
             longest = connection.execute(COUNTER, {"counter": "longest_ms"}).scalar_one()
-            conditions.append(started >= start - longest)
-            conditions.append(sa.or_(clips.c.ended_ms > start, started >= start))
-        return conditions
+        statement, values = listing(
+            wanted,
+            sqlite=self.engine.dialect.name == "sqlite",
+            descending=descending,
+            limit=limit,
+            position=position,
+            inclusive=inclusive,
+            longest_ms=longest,
+        )
+        return connection.execute(statement, values)

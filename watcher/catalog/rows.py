@@ -23,7 +23,6 @@ from watcher.clip import (
     milliseconds,
     moment,
 )
-from watcher.instant import Instant
 
 POSTER_DIGITS = 16  # of the content id, in a poster's name
 LENGTH_LIMIT_MS = LENGTH_LIMIT_SECONDS * 1000
@@ -151,7 +150,20 @@ _COMPARED = (
     "camera", "started_ms", "offset_seconds", "time_source", "time_quality", "ended_ms",
     "size_bytes", "mtime_ns", "inode", "digest", "error",
 )  # fmt: skip
-_TIME = ("started_ms", "offset_seconds", "time_source", "time_quality")
+
+
+def gone_key(clip_id: int, key: str) -> str:
+    """Under what a row keeps the key of a retired clip whose file is gone: no file's key begins with a slash.
+
+    >>> gone_key(17, "porch/1.mp4"), shown_key("/17/porch/1.mp4"), shown_key("porch/1.mp4")
+    ('/17/porch/1.mp4', 'porch/1.mp4', 'porch/1.mp4')
+    """
+    return f"/{clip_id}/{key}"
+
+
+def shown_key(key: str) -> str:
+    """A clip's key, also that of one that is gone."""
+    return key.split("/", 2)[2] if key.startswith("/") else key
 
 
 def shows(poster: str | None, digest: str) -> bool:
@@ -181,7 +193,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
-        key=key,
+        key=shown_key(key),
         camera=camera,
         state=ClipState(state),
         started_at=moment(started),
@@ -244,44 +256,11 @@ def _end(started: int, duration: int | None, told: datetime | None) -> int:
     return started + min(duration or 0, LENGTH_LIMIT_MS)
 
 
-def keep_corrections(old: Any, values: dict[str, Any]) -> None:
-    """Let what a person corrected stand in place of what was read; what was read is kept beside it."""
-    if old.uncorrected is None:
-        return
-    corrected = msgspec.json.decode(old.uncorrected)
-    read = {name: values[name] for name in corrected}
-    length = values["ended_ms"] - values["started_ms"]
-    values.update({name: getattr(old, name) for name in corrected})
-    values["ended_ms"] = values["started_ms"] + length
-    values["uncorrected"] = msgspec.json.encode(read).decode()
-
-
-def correction(
-    old: Any, *, camera: str | msgspec.UnsetType | None, start: Instant | msgspec.UnsetType | None
-) -> dict[str, Any]:
-    """The columns that a person's correction changes; None takes an earlier one back, UNSET leaves it."""
-    if camera is msgspec.UNSET and start is msgspec.UNSET:
-        return {}
-    read: dict[str, Any] = msgspec.json.decode(old.uncorrected) if old.uncorrected else {}
-    values: dict[str, Any] = {}
-    if camera is None:
-        values["camera"] = read.pop("camera", old.camera)
-    elif camera is not msgspec.UNSET:
-        read.setdefault("camera", old.camera)
-        values["camera"] = camera
-    if start is None:
-        values |= {name: read.pop(name, getattr(old, name)) for name in _TIME}
-    elif start is not msgspec.UNSET:
-        for name in _TIME:
-            read.setdefault(name, getattr(old, name))
-        values["started_ms"] = milliseconds(start.at)
-        values["offset_seconds"] = start.offset_seconds
-        values["time_source"] = TimeSource.CORRECTED.value
-        values["time_quality"] = TimeQuality.SURE.value
-    if "started_ms" in values:
-        values["ended_ms"] = values["started_ms"] + old.ended_ms - old.started_ms
-    values["uncorrected"] = msgspec.json.encode(read).decode() if read else None
-    return values
+def label_names(row: Any) -> list[str]:
+    """The labels that a row says its clip has; none for no row."""
+    if row is None or row.labels is None:
+        return []
+    return [label.name for label in msgspec.json.decode(row.labels, type=list[Label])]
 
 
 def same(old: Any, values: dict[str, Any]) -> bool:

@@ -12,10 +12,12 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0007"  # the newest migration; a test compares
+HEAD = "0008"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
+
+ID_BITS = 31  # of a row's number in SQLite's index of words that hold the clip's id; the others hold the second
 
 metadata = sa.MetaData()
 
@@ -56,6 +58,7 @@ clips = sa.Table(
     sa.Column("held", sa.SmallInteger, nullable=False, server_default="0"),  # 1: it is never retired
     sa.Column("note", sa.Text),  # a person's words about it
     sa.Column("labels", sa.Text),  # its rows of `labels` as JSON, for lists; null without any
+    sa.Column("words", sa.Text),  # that it is found by (see `words.py`)
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
@@ -80,6 +83,20 @@ labels = sa.Table(
     sa.Column("started_ms", sa.BigInteger, nullable=False),  # the clip's, so that an index has both
     sa.Index("ix_labels_time", "name", "started_ms", "clip_id"),
 )
+
+# Which clips somebody is looking at to label them, until when.
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("review", sa.Text, nullable=False),  # clips that were handed out together
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+    sa.Index("ix_leases_review", "review"),
+)
+
+# SQLite's index of words (FTS5), kept by triggers; the migration makes it. A row's number is its clip's start in
+# seconds and, in the low bits, the clip's id: what is found comes out in the order of time, without a sort.
+clip_words = sa.table("clip_words", sa.column("rowid", sa.BigInteger))
 
 # How many clips have each label.
 label_names = sa.Table(
@@ -109,7 +126,8 @@ quarters = sa.Table(
     sa.Column("duration_ms", sa.BigInteger, nullable=False),
 )
 
-# revision: the last one given; longest_ms: an upper bound of every clip's length.
+# revision: the last one given; longest_ms: an upper bound of every clip's length; forgotten: the newest revision of
+# a clip that was dropped.
 # The first statement of each writing transaction updates `revision`, so that revisions are committed in order.
 counters = sa.Table(
     "counters",

@@ -3,8 +3,10 @@
 from watcher.catalog.ingesting import IngesterQuestions
 from watcher.catalog.labelling import Labelling
 from watcher.catalog.questions import Questions
+from watcher.catalog.retiring import Retiring
+from watcher.catalog.reviewing import Reviewing
 from watcher.catalog.writes import Writes
 
 
-class Catalog(Questions, IngesterQuestions, Labelling, Writes):
+class Catalog(Questions, IngesterQuestions, Labelling, Reviewing, Retiring, Writes):
     """The clips that are known."""

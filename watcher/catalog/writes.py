@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.corrections import correction, keep_corrections
 from watcher.catalog.rows import (
     CATALOG_ID,
     FULL,
@@ -23,14 +24,16 @@ from watcher.catalog.rows import (
     UPDATE,
     Probed,
     Rendered,
-    correction,
-    keep_corrections,
+    gone_key,
+    label_names,
     same,
     shows,
+    signed,
     to_values,
 )
 from watcher.catalog.schema import WRITE, clips, counters, facts
 from watcher.catalog.sums import Sums
+from watcher.catalog.words import words_of
 from watcher.clip import (
     ClipState,
     Playable,
@@ -67,9 +70,12 @@ class Writes:
             revision = self._revisions(connection, len(batch))
             keys = [probed.key for probed in batch]
             ids = [probed.moved_from for probed in batch if probed.moved_from is not None]
+            live = clips.c.state != ClipState.RETIRED
             # The second condition costs a full scan if it stands beside the first one: two queries.
             before = {row.key: row for row in connection.execute(FULL.where(clips.c.key.in_(keys)))}
-            movers = {row.id: row for row in connection.execute(FULL.where(clips.c.id.in_(ids)))} if ids else {}
+            movers = (
+                {row.id: row for row in connection.execute(FULL.where(clips.c.id.in_(ids), live))} if ids else {}
+            )
             sums = Sums()
             fresh: list[dict[str, Any]] = []
             longest = changed = 0
@@ -78,10 +84,17 @@ class Writes:
                 values = to_values(probed, revision)
                 longest = max(longest, values["ended_ms"] - values["started_ms"])
                 old = before.get(probed.key)
+                if old is not None and old.state == ClipState.RETIRED:
+                    if (old.digest, old.inode) == (probed.digest, signed(probed.inode)):
+                        continue  # its file is about to go
+                    freed = {"key": gone_key(old.id, old.key)}  # another file has taken the name already
+                    connection.execute(sa.update(clips).where(clips.c.id == old.id).values(freed))
+                    old = None
                 if old is None and probed.moved_from is not None:
                     old = movers.pop(probed.moved_from, None)
                 if old is not None:
                     keep_corrections(old, values)
+                values["words"] = words_of(probed.key, values["camera"], label_names(old))
                 if old is None:
                     fresh.append(values | {"ingested_ms": milliseconds(now)})
                 elif old.key == probed.key and old.state == probed.state and same(old, values):
@@ -142,6 +155,7 @@ class Writes:
         with self.write() as connection:
             revision = self._revisions(connection, len(done))
             columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture)
+            columns = columns.where(clips.c.state != ClipState.RETIRED)
             known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
             values = []
             for clip_id, digest, poster, picture in done:
@@ -183,7 +197,7 @@ class Writes:
         with self.write() as connection:
             fresh = self._revisions(connection, 1) + 1
             old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
-            if old is None:
+            if old is None or old.state == ClipState.RETIRED:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
             if revision is not None and old.revision != revision:
                 raise ChangedError(f"the clip is at revision {old.revision}, not {revision}")
@@ -192,6 +206,8 @@ class Writes:
                 values["held"] = int(held)
             if note is not msgspec.UNSET:
                 values["note"] = note
+            if "camera" in values:
+                values["words"] = words_of(old.key, values["camera"], label_names(old))
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=fresh))
             if old.labels is not None and "started_ms" in values:
                 connection.execute(REDATE_LABELS, {"row": clip_id, "at": values["started_ms"]})

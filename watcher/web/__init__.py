@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from watcher.web import changes, clips, health, labels, pages, timeline, wire
+from watcher.web import changes, clips, health, labels, pages, problems, reviews, timeline, wire
 from watcher.web.state import EXTENSION, State
 from watcher.wiring import Services
 
@@ -12,12 +12,13 @@ def create_app(services: Services) -> Flask:
     app = Flask("watcher.web", static_folder=None)
     app.extensions[EXTENSION] = State(services)
     app.url_map.converters["key"] = wire.KeyConverter
-    wire.register_errors(app)
+    problems.register_errors(app)
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(timeline.bp)
     app.register_blueprint(labels.bp)
+    app.register_blueprint(reviews.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(pages.bp)
     return app

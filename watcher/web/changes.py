@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, request, url_for
+from werkzeug.datastructures import MultiDict
 
 from watcher.errors import BadParameterError, StartOverError
 from watcher.web import wire
@@ -20,18 +21,17 @@ def index() -> Response:
     they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
     """
     args = request.args
-    only(args, {"since", "limit"})
-    text = single(args, "since", "0")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadParameterError(
-            "since", f"since={text!r} must be a whole number: the seq of the last change you have"
-        )
-    since, count = int(text), limit(args)
+    only(args, {"since", "limit", "began"})
+    since, count = _seq(args, "since"), limit(args)
     head = catalog().head()  # before the clips: what comes in between is after it, and read next time
     if since > head:
         raise StartOverError(
             f"since={since} is beyond the last change, {head}: this is another or a restored catalog"
         )
+    # Whoever began when all that is forgotten by now had been retired already has never seen it.
+    began = _seq(args, "began") if since else head
+    if max(since, began) < catalog().forgotten():
+        raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
     tag = wire.tag(f"{head} {request.query_string.decode('latin-1')}")
     if wire.known(tag):
         return wire.not_modified(tag)
@@ -39,11 +39,20 @@ def index() -> Response:
     more, clips = len(clips) > count, clips[:count]
     following = None
     if more:
-        following = f"{state().base}{url_for('changes.index')}?since={clips[-1].revision}&limit={count}"
+        following = (
+            f"{state().base}{url_for('changes.index')}?since={clips[-1].revision}&limit={count}&began={began}"
+        )
     changes = [
         {"seq": clip.revision, "clip": body} for clip, body in zip(clips, wire.clip_bodies(clips), strict=True)
     ]
     return wire.tagged(wire.json_response({"changes": changes, "next": following, "head": head}), tag)
+
+
+def _seq(args: MultiDict[str, str], name: str) -> int:
+    text = single(args, name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadParameterError(name, f"{name}={text!r} must be a whole number: the seq of a change")
+    return int(text)
 
 
 @bp.get("/changes/head")

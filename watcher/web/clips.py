@@ -9,6 +9,7 @@ import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
+from watcher.catalog.words import words_in
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError
 from watcher.instant import Instant, at_zone
@@ -20,8 +21,9 @@ bp = Blueprint("clips", __name__)
 
 LIMIT, LIMIT_MOST = 50, 500
 CAMERA_MOST, NOTE_MOST = 100, 2000  # characters
+WORDS_MOST = 10  # of a search
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-_FILTERS = {
+FILTERS = {
     "camera",
     "state",
     "from",
@@ -32,6 +34,7 @@ _FILTERS = {
     "playable",
     "min_duration",
     "max_duration",
+    "q",
 }
 _PAGING = {"sort", "limit", "before", "after", "around"}
 _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
@@ -41,7 +44,7 @@ _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 def index() -> Response:
     """Clips in the order of their start, a page at a time."""
     args = request.args
-    only(args, _FILTERS | _PAGING)
+    only(args, FILTERS | _PAGING)
     if len({"before", "after", "around"} & set(args)) > 1:
         raise BadParameterError("before", "give one of before, after and around")
     sort = single(args, "sort", "-started_at")
@@ -81,7 +84,7 @@ def show(clip_id: int) -> Response:
 def neighbours(clip_id: int) -> Response:
     """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
     args = request.args
-    only(args, _FILTERS)
+    only(args, FILTERS)
     wanted = clip_filter(args)
     tag = wire.list_tag()
     clip = catalog().clip(bounded(clip_id))
@@ -114,12 +117,7 @@ class Correction(msgspec.Struct, forbid_unknown_fields=True):
 @bp.patch("/clips/<int:clip_id>")
 def correct(clip_id: int) -> Response:
     """Correct a clip's camera or start, hold it, note something about it; its file stays as it is."""
-    if request.mimetype != "application/json":  # a form of another page could be sent without asking
-        raise BadParameterError("body", "send a JSON object, with Content-Type: application/json")
-    try:
-        body = msgspec.json.decode(request.get_data(), type=Correction)
-    except msgspec.MsgspecError as reason:
-        raise BadParameterError("body", f"the body cannot be read: {reason}") from None
+    body = wire.body(Correction)
     camera = body.camera
     if isinstance(camera, str) and not (camera.strip() and camera.isprintable() and len(camera) <= CAMERA_MOST):
         raise BadParameterError("camera", f"a camera's name has 1 to {CAMERA_MOST} characters, all of them visible")
@@ -143,6 +141,14 @@ def correct(clip_id: int) -> Response:
         revision=wire.expected_revision(clip),
     )
     return wire.clip_response(catalog().clip(clip.id))
+
+
+@bp.delete("/clips/<int:clip_id>")
+def retire(clip_id: int) -> Response:
+    """Give a clip up: its file is removed. 409 while it is held."""
+    expected = wire.expected_revision(catalog().clip(bounded(clip_id))) if request.if_match else None
+    state().services.retention().retire(bounded(clip_id), revision=expected)
+    return Response(status=204)
 
 
 @bp.get("/clips/by-key/<key:key>")
@@ -232,17 +238,23 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
     to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else None
     if from_at and to_at and milliseconds(from_at) >= milliseconds(to_at):
         raise BadParameterError("to", "to must be later than from")
+    unlabeled = _yes_or_no(args, "unlabeled")
+    text = single(args, "q", "")
+    words = tuple(dict.fromkeys(words_in(text)))
+    if "q" in args and not 1 <= len(words) <= WORDS_MOST:
+        raise BadParameterError("q", f"q={text!r} must have 1 to {WORDS_MOST} words, of letters and digits")
     return ClipFilter(
         cameras=tuple(dict.fromkeys(args.getlist("camera"))),
         states=tuple(states) or LISTED_STATES,
         from_at=from_at,
         to_at=to_at,
         labels=tuple(dict.fromkeys(args.getlist("label"))),
-        unlabeled=_yes_or_no(args, "unlabeled") or False,
+        labeled=None if unlabeled is None else not unlabeled,
         held=_yes_or_no(args, "held"),
         playable=tuple(playable),
         min_seconds=_seconds(args, "min_duration"),
         max_seconds=_seconds(args, "max_duration"),
+        words=words,
     )
 
 

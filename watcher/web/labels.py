@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import msgspec
-from flask import Blueprint, Response, request
+from collections.abc import Iterator
 
+import msgspec
+from flask import Blueprint, Response, request, stream_with_context
+
+from watcher.clip import Position, milliseconds
 from watcher.errors import BadParameterError
 from watcher.web import wire
-from watcher.web.clips import bounded, only
+from watcher.web.clips import FILTERS, bounded, clip_filter, only
 from watcher.web.state import catalog, state
 
 bp = Blueprint("labels", __name__)
 
+EXPORT_PAGE = 500  # clips that are in memory at a time
 NAME_MOST = 60  # characters
 ANYBODY = "anybody"  # the author where nobody has to say who they are
 
@@ -34,18 +38,34 @@ def index() -> Response:
     return wire.tagged(wire.json_response({"labels": counts}), tag)
 
 
+@bp.get("/labels/export")
+def export() -> Response:
+    """All labelled clips under a filter, oldest first, as JSON Lines: what a model is trained on."""
+    args = request.args
+    only(args, FILTERS - {"unlabeled"})
+    wanted = msgspec.structs.replace(clip_filter(args), labeled=True)
+
+    def lines() -> Iterator[bytes]:
+        after = None
+        while True:
+            page = catalog().find(wanted, limit=EXPORT_PAGE, newest_first=False, after=after)
+            yield b"".join(msgspec.json.encode(body) + b"\n" for body in wire.clip_bodies(page.clips))
+            if not page.more_after:
+                return
+            last = page.clips[-1]
+            after = Position(milliseconds(last.started_at), last.id)
+
+    response = Response(stream_with_context(lines()), content_type="application/jsonl")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Disposition"] = 'attachment; filename="labels.jsonl"'
+    return response
+
+
 @bp.put("/clips/<int:clip_id>/labels/<name>")
 def put(clip_id: int, name: str) -> Response:
     """Say that a clip shows something; 201 if it was not said before. The last word counts."""
     _check(name, "name", NAME_MOST)
-    said = Said()
-    if body := request.get_data():
-        if request.mimetype != "application/json":
-            raise BadParameterError("body", "send a JSON object, with Content-Type: application/json, or nothing")
-        try:
-            said = msgspec.json.decode(body, type=Said)
-        except msgspec.MsgspecError as reason:
-            raise BadParameterError("body", f"the body cannot be read: {reason}") from None
+    said = wire.body(Said, optional=True)
     if said.confidence is not None and not 0 <= said.confidence <= 1:
         raise BadParameterError("confidence", "confidence must be between 0 and 1")
     _check(said.author, "author", NAME_MOST)

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable
 from watcher.errors import BadParameterError, ClipNotFoundError, WatcherError
-from watcher.web import wire
+from watcher.web import problems, wire
 from watcher.web.state import catalog, state
 
 bp = Blueprint("pages", __name__)
@@ -81,9 +81,9 @@ def watch(clip_id: int) -> Response:
 def _problem(error: WatcherError) -> Response:
     """An error on a page, with a way out; as JSON for programs."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
-        return wire.problem_of(error)
+        return problems.problem_of(error)
     response = _page("problem.html", title=error.title, detail=str(error))
-    response.status_code = wire.STATUS[type(error)]
+    response.status_code = problems.STATUS[type(error)]
     return response
 
 

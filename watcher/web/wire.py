@@ -7,14 +7,12 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
-import sqlalchemy as sa
-from flask import Flask, Response, request, url_for
+from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from watcher import errors
@@ -24,19 +22,7 @@ from watcher.web.state import state
 
 log = logging.getLogger(__name__)
 
-STATUS: dict[type[errors.WatcherError], int] = {
-    errors.BadParameterError: 400,
-    errors.ClipNotFoundError: 404,
-    errors.ChangedError: 412,
-    errors.StartOverError: 410,
-    errors.BrokenClipError: 422,
-    errors.NotIsoMediaError: 415,
-    errors.CatalogError: 503,
-    errors.ConfigError: 500,
-    errors.StartError: 500,
-    errors.RenderError: 500,
-}
-_HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+Read = TypeVar("Read")
 
 
 def json_response(body: Any, status: int = 200, **headers: str) -> Response:
@@ -46,6 +32,22 @@ def json_response(body: Any, status: int = 200, **headers: str) -> Response:
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
     return response
+
+
+def body(kind: type[Read], *, optional: bool = False) -> Read:
+    """The request's JSON object; with `optional` an empty one says nothing. Raises BadParameterError.
+
+    It has to be called JSON: a form on a page of somebody else's could be sent from a browser without asking.
+    """
+    text = request.get_data()
+    if optional and not text:
+        return kind()
+    if request.mimetype != "application/json":
+        raise errors.BadParameterError("body", "send a JSON object, with Content-Type: application/json")
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.MsgspecError as reason:
+        raise errors.BadParameterError("body", f"the body cannot be read: {reason}") from None
 
 
 # — what a client has already —
@@ -97,56 +99,11 @@ def clip_response(clip: Clip) -> Response:
     return tagged(json_response(clip_body(clip)), mark)
 
 
-def problem(status: int, code: str, title: str, detail: str | None = None, **more: Any) -> Response:
-    """An error as RFC 9457 has it, with our stable code."""
-    body = {"type": "about:blank", "title": title, "status": status, "code": code, **more}
-    if detail:
-        body["detail"] = detail
-    response = Response(msgspec.json.encode(body), status, content_type="application/problem+json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def problem_of(error: errors.WatcherError) -> Response:
-    """The answer that tells of one of our own errors."""
-    more = {"parameter": error.parameter} if isinstance(error, errors.BadParameterError) else {}
-    return problem(STATUS[type(error)], error.code, error.title, str(error), **more)
-
-
 def refuse_nul() -> None:
     """Refuse NUL in any parameter: no name has one, and PostgreSQL takes none. Raises BadParameterError."""
     for name, value in request.args.items(multi=True):
         if "\0" in value:
             raise errors.BadParameterError(name, f"{name} has a NUL character in it")
-
-
-def register_errors(app: Flask) -> None:
-    """Answer every error as a problem, Flask's and the database's own included."""
-
-    @app.errorhandler(errors.WatcherError)
-    def _ours(error: errors.WatcherError) -> Response:
-        return problem_of(error)
-
-    @app.errorhandler(HTTPException)
-    def _http(error: HTTPException) -> Response:
-        status = error.code or 500
-        if error.response is not None or 300 <= status < 400:  # a redirect to the right slash
-            return error.get_response()  # type: ignore[return-value]
-        response = problem(status, _HTTP_CODES.get(status, "http"), error.name, error.description)
-        for name, value in error.get_headers():
-            if name.lower() == "allow":
-                response.headers[name] = value
-        return response
-
-    @app.errorhandler(sa.exc.OperationalError)
-    def _database(error: sa.exc.OperationalError) -> Response:
-        log.error("the catalog did not answer: %s", error.orig)
-        return problem(503, "catalog", "The catalog cannot be used", "The database did not answer; try again soon.")
-
-    @app.errorhandler(Exception)
-    def _bug(_error: Exception) -> Response:
-        log.exception("a request failed")
-        return problem(500, "internal", "Something went wrong")
 
 
 # — times —

@@ -1,0 +1,220 @@
+"""The statements of lists, each part of them read along an index.
+
+A statement depends on which kinds of restriction a question has, not on their values: it is built once per shape,
+since building one anew costs more than running it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from watcher.catalog.rows import CLIP
+from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
+from watcher.clip import LISTED_STATES, ClipFilter, Position, milliseconds
+
+Statement = sa.Select[Any] | sa.CompoundSelect[Any]
+
+
+class Shape(NamedTuple):
+    """What makes one list's statement differ from another's."""
+
+    sqlite: bool
+    descending: bool
+    position: bool
+    inclusive: bool
+    cameras: int
+    states: int  # 0: those that lists show by default
+    labels: int
+    playable: int
+    words: bool
+    labeled: bool | None
+    held: bool | None
+    least: bool
+    most: bool
+    from_at: bool
+    to_at: bool
+
+
+def listing(
+    wanted: ClipFilter,
+    *,
+    sqlite: bool,
+    descending: bool,
+    limit: int,
+    position: Position | None = None,
+    inclusive: bool = False,
+    longest_ms: int = 0,
+) -> tuple[Statement, dict[str, Any]]:
+    """The first `limit` clips in time order beyond a position: a statement and its values.
+
+    `longest_ms` bounds the length of every clip; it matters for a filter with a `from`.
+    """
+    default = frozenset(wanted.states) == frozenset(LISTED_STATES)
+    several: dict[str, dict[str, None]] = {
+        "camera": dict.fromkeys(wanted.cameras),
+        "state": {} if default else dict.fromkeys(wanted.states),
+        "label": dict.fromkeys(wanted.labels),
+        "playable": dict.fromkeys(wanted.playable),
+    }
+    values: dict[str, Any] = {f"{name}{n}": value for name, some in several.items() for n, value in enumerate(some)}
+    values["limit"] = limit
+    if position is not None:
+        values |= {"place_ms": position.started_ms, "place_id": position.id}
+        if wanted.words:
+            values["place"] = _row(position.started_ms, position.id)
+    if wanted.words:
+        values["words"] = (" " if sqlite else " & ").join(f'"{w}"' if sqlite else f"'{w}'" for w in wanted.words)
+    if wanted.min_seconds is not None:
+        values["least"] = round(wanted.min_seconds * 1000)
+    if wanted.max_seconds is not None:
+        values["most"] = round(wanted.max_seconds * 1000)
+    if wanted.to_at is not None:
+        values["to"] = milliseconds(wanted.to_at)
+        values["to_row"] = _row(values["to"] + 2000, 0)  # a little wide: the exact bound stands beside it
+    if wanted.from_at is not None:
+        values["from"] = milliseconds(wanted.from_at)
+        # Overlap asks for the end, which no index orders; but none that starts earlier than this can reach it.
+        values["earliest"] = values["from"] - longest_ms
+        values["earliest_row"] = _row(values["earliest"] - 1000, 0)
+    shape = Shape(
+        sqlite=sqlite,
+        descending=descending,
+        position=position is not None,
+        inclusive=inclusive,
+        cameras=len(several["camera"]),
+        states=len(several["state"]),
+        labels=len(several["label"]),
+        playable=len(several["playable"]),
+        words=bool(wanted.words),
+        labeled=wanted.labeled,
+        held=wanted.held,
+        least=wanted.min_seconds is not None,
+        most=wanted.max_seconds is not None,
+        from_at=wanted.from_at is not None,
+        to_at=wanted.to_at is not None,
+    )
+    statement, names = _statement(shape)
+    return statement, {name: value for name, value in values.items() if name in names}
+
+
+def _row(started_ms: int, clip_id: int) -> int:
+    return (int(started_ms / 1000) << ID_BITS) + clip_id  # rounds towards 0, as the division in SQL
+
+
+@lru_cache(maxsize=500)
+def _statement(shape: Shape) -> tuple[Statement, frozenset[str]]:
+    """The statement of a shape, and the names of its values.
+
+    Several cameras or states are one ordered part each, merged by the database: reading any of them through
+    one index would walk past everybody else's clips.
+    """
+    order, conditions = _order(shape), _conditions(shape)
+    order = [column.desc() for column in order] if shape.descending else order
+    # Few clips are held: their own index is the one to walk, and this hides the one by camera.
+    camera = sa.func.coalesce(clips.c.camera, "") if shape.held else clips.c.camera
+    limit = _number("limit")
+    parts = []
+    for camera_n, state_n, label_n in itertools.product(
+        range(shape.cameras) or [None], range(shape.states) or [None], range(shape.labels) or [None]
+    ):
+        part = CLIP.where(
+            clips.c.listed == sa.literal_column("1")
+            if state_n is None
+            else clips.c.state == _text(f"state{state_n}"),
+            *conditions,
+        )
+        if camera_n is not None:
+            part = part.where(camera == _text(f"camera{camera_n}"))
+        if _by_words(shape):
+            part = part.where(clips.c.id == _clip_of_row())
+        if label_n is not None:
+            part = part.where(labels.c.clip_id == clips.c.id, labels.c.name == _text(f"label{label_n}"))
+        parts.append(part.order_by(*order).limit(limit))
+    if len(parts) == 1:
+        return parts[0], frozenset(parts[0].compile().params)
+    merge = sa.union if shape.labels > 1 else sa.union_all  # a clip may have several of the labels
+    merged = merge(*(sa.select(part.subquery()) for part in parts)).subquery()
+    started = merged.c.started_ms / sa.literal_column("1000") if _by_words(shape) else merged.c.started_ms
+    columns = [started, merged.c.id]
+    whole = sa.select(merged).order_by(*(c.desc() if shape.descending else c for c in columns)).limit(limit)
+    return whole, frozenset(whole.compile().params)
+
+
+def _number(name: str) -> sa.BindParameter[int]:
+    return sa.bindparam(name, type_=sa.BigInteger)
+
+
+def _text(name: str) -> sa.BindParameter[str]:
+    return sa.bindparam(name, type_=sa.Text)
+
+
+def _by_words(shape: Shape) -> bool:
+    """Whether SQLite's index of words leads: its rows are numbered in the order of time (see the schema).
+
+    PostgreSQL chooses by itself between its index of words, where few clips have them, and the order of time.
+    """
+    return shape.words and shape.sqlite
+
+
+def _clip_of_row() -> sa.ColumnElement[int]:
+    return clip_words.c.rowid.op("&")(sa.literal_column(str((1 << ID_BITS) - 1)))
+
+
+def _order(shape: Shape) -> list[Any]:
+    if _by_words(shape):
+        return [clip_words.c.rowid]
+    if shape.labels:  # a label has an index of its own over the starts of its clips
+        return [labels.c.started_ms, labels.c.clip_id]
+    return [clips.c.started_ms, clips.c.id]
+
+
+def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    order = _order(shape)
+    if shape.position:
+        here: Any = order[0] if len(order) == 1 else sa.tuple_(*order)
+        there: Any = _number("place")
+        if len(order) > 1:
+            there = sa.tuple_(_number("place_ms"), _number("place_id"))
+        if shape.inclusive:
+            conditions.append(here <= there if shape.descending else here >= there)
+        else:
+            conditions.append(here < there if shape.descending else here > there)
+    if shape.words:
+        conditions.append(_has_words(shape))
+    if shape.labeled is not None:
+        conditions.append(clips.c.labels.is_not(None) if shape.labeled else clips.c.labels.is_(None))
+    if shape.held is not None:  # as text: a bound value would not match the partial index
+        conditions.append(sa.literal_column("clips.held") == sa.literal_column("1" if shape.held else "0"))
+    if shape.playable:
+        unknown = sa.case((clips.c.state == "broken", "no"), else_="maybe")
+        known = sa.func.coalesce(clips.c.playable, unknown)
+        conditions.append(sa.or_(*(known == _text(f"playable{n}") for n in range(shape.playable))))
+    if shape.least:
+        conditions.append(clips.c.duration_ms >= _number("least"))
+    if shape.most:
+        conditions.append(clips.c.duration_ms <= _number("most"))
+    started = clips.c.started_ms if _by_words(shape) else order[0]
+    if shape.to_at:
+        conditions.append(started < _number("to"))
+    if shape.from_at:
+        conditions.append(started >= _number("earliest"))
+        conditions.append(sa.or_(clips.c.ended_ms > _number("from"), started >= _number("from")))
+    if _by_words(shape):
+        if shape.to_at:
+            conditions.append(order[0] < _number("to_row"))
+        if shape.from_at:
+            conditions.append(order[0] >= _number("earliest_row"))
+    return conditions
+
+
+def _has_words(shape: Shape) -> sa.ColumnElement[bool]:
+    if shape.sqlite:
+        return sa.text("clip_words MATCH :words").bindparams(_text("words"))  # type: ignore[return-value]
+    # The left side exactly as it is indexed.
+    vector = "array_to_tsvector(string_to_array(clips.words, ' '))"
+    return sa.text(f"{vector} @@ CAST(:words AS tsquery)").bindparams(_text("words"))  # type: ignore[return-value]

@@ -1,0 +1,29 @@
+"""The words by which clips are found: those of the key, the camera and the labels."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a text, folded so that case and the ways of writing a letter do not matter.
+
+    Divided here and not by the database, so that both engines find the same clips.
+
+    >>> words_in("Front_Door/2026-11-21/070000.mp4")
+    ['front', 'door', '2026', '11', '21', '070000', 'mp4']
+    """
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def words_of(key: str, camera: str, labels: Iterable[str] = ()) -> str:
+    """What a clip is found by: each word once, with single spaces between.
+
+    >>> words_of("porch/1.mp4", "porch", ["Red fox"])
+    'porch 1 mp4 red fox'
+    """
+    return " ".join(dict.fromkeys(word for text in (key, camera, *labels) for word in words_in(text)))

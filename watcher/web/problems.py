@@ -1,0 +1,75 @@
+"""Errors as RFC 9457 has them: which error is which HTTP status; nothing here decides anything."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from watcher import errors
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[errors.WatcherError], int] = {
+    errors.BadParameterError: 400,
+    errors.ClipNotFoundError: 404,
+    errors.HeldError: 409,
+    errors.ChangedError: 412,
+    errors.StartOverError: 410,
+    errors.BrokenClipError: 422,
+    errors.NotIsoMediaError: 415,
+    errors.CatalogError: 503,
+    errors.ConfigError: 500,
+    errors.StartError: 500,
+    errors.RenderError: 500,
+}
+HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def problem(status: int, code: str, title: str, detail: str | None = None, **more: Any) -> Response:
+    """An error as RFC 9457 has it, with our stable code."""
+    body = {"type": "about:blank", "title": title, "status": status, "code": code, **more}
+    if detail:
+        body["detail"] = detail
+    response = Response(msgspec.json.encode(body), status, content_type="application/problem+json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def problem_of(error: errors.WatcherError) -> Response:
+    """The answer that tells of one of our own errors."""
+    more = {"parameter": error.parameter} if isinstance(error, errors.BadParameterError) else {}
+    return problem(STATUS[type(error)], error.code, error.title, str(error), **more)
+
+
+def register_errors(app: Flask) -> None:
+    """Answer every error as a problem, Flask's and the database's own included."""
+
+    @app.errorhandler(errors.WatcherError)
+    def _ours(error: errors.WatcherError) -> Response:
+        return problem_of(error)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if error.response is not None or 300 <= status < 400:  # a redirect to the right slash
+            return error.get_response()  # type: ignore[return-value]
+        response = problem(status, HTTP_CODES.get(status, "http"), error.name, error.description)
+        for name, value in error.get_headers():
+            if name.lower() == "allow":
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(sa.exc.OperationalError)
+    def _database(error: sa.exc.OperationalError) -> Response:
+        log.error("the catalog did not answer: %s", error.orig)
+        return problem(503, "catalog", "The catalog cannot be used", "The database did not answer; try again soon.")
+
+    @app.errorhandler(Exception)
+    def _bug(_error: Exception) -> Response:
+        log.exception("a request failed")
+        return problem(500, "internal", "Something went wrong")

@@ -1,0 +1,60 @@
+"""Reviews over HTTP: clips to label, each in one pair of hands at a time."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+import msgspec
+from flask import Blueprint, Response, url_for
+
+from watcher.errors import BadParameterError
+from watcher.web import wire
+from watcher.web.state import catalog, state
+
+bp = Blueprint("reviews", __name__)
+
+CLIPS_MOST = 100
+LEASE_LEAST, LEASE_MOST = 1, 86400  # seconds
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """What somebody wants to look at; an empty body wants the defaults."""
+
+    limit: int = 10
+    lease_seconds: int = 600
+    cameras: tuple[str, ...] = ()
+
+
+@bp.post("/reviews")
+def begin() -> Response:
+    """Hand out the newest clips that are unlabeled and in nobody's hands, for a while.
+
+    A clip is given back by a label, by the end of the review, or by time.
+    """
+    wanted = wire.body(Wanted, optional=True)
+    if not 1 <= wanted.limit <= CLIPS_MOST:
+        raise BadParameterError("limit", f"limit must be from 1 to {CLIPS_MOST}")
+    if not LEASE_LEAST <= wanted.lease_seconds <= LEASE_MOST:
+        raise BadParameterError("lease_seconds", f"lease_seconds must be from {LEASE_LEAST} to {LEASE_MOST}")
+    if any("\0" in camera for camera in wanted.cameras):
+        raise BadParameterError("cameras", "a camera's name has no NUL")
+    now = state().services.clock.now()
+    until = now + timedelta(seconds=wanted.lease_seconds)
+    review = secrets.token_urlsafe(12)
+    clips = catalog().lease(review, limit=wanted.limit, until=until, now=now, cameras=wanted.cameras)
+    body = {
+        "id": review,
+        "expires_at": wire.utc(until),
+        "clips": wire.clip_bodies(clips),
+        "links": {"self": state().base + url_for("reviews.end", review=review)},
+    }
+    return wire.json_response(body, Cache_Control="no-store")
+
+
+@bp.delete("/reviews/<review>")
+def end(review: str) -> Response:
+    """Give back what a review has not labelled; one that has ended already is no error."""
+    if "\0" not in review:
+        catalog().release(review)
+    return Response(status=204)
