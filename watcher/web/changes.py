@@ -7,6 +7,7 @@ from werkzeug.datastructures import MultiDict
 
 from watcher.errors import BadParameterError, StartOverError
 from watcher.web import wire
+from watcher.web.answers import answer, tag
 from watcher.web.clips import limit, only, single
 from watcher.web.state import catalog, state
 
@@ -32,20 +33,19 @@ def index() -> Response:
     began = _seq(args, "began") if since else head
     if max(since, began) < catalog().forgotten():
         raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
-    tag = wire.tag(f"{head} {request.query_string.decode('latin-1')}")
-    if wire.known(tag):
-        return wire.not_modified(tag)
-    clips = catalog().changed(since, count + 1)
-    more, clips = len(clips) > count, clips[:count]
-    following = None
-    if more:
-        following = (
-            f"{state().base}{url_for('changes.index')}?since={clips[-1].revision}&limit={count}&began={began}"
-        )
-    changes = [
-        {"seq": clip.revision, "clip": body} for clip, body in zip(clips, wire.clip_bodies(clips), strict=True)
-    ]
-    return wire.tagged(wire.json_response({"changes": changes, "next": following, "head": head}), tag)
+
+    def page() -> Response:
+        clips = catalog().changed(since, count + 1)
+        more, clips = len(clips) > count, clips[:count]
+        following = None
+        if more:
+            question = f"since={clips[-1].revision}&limit={count}&began={began}"
+            following = f"{state().base}{url_for('changes.index')}?{question}"
+        bodies = zip(clips, wire.clip_bodies(clips), strict=True)
+        changes = [{"seq": clip.revision, "clip": body} for clip, body in bodies]
+        return wire.json_response({"changes": changes, "next": following, "head": head})
+
+    return answer(tag(f"{head} {request.full_path}"), page)
 
 
 def _seq(args: MultiDict[str, str], name: str) -> int:
@@ -60,7 +60,4 @@ def head() -> Response:
     """The seq of the last change; the catalog's id tells a new catalog from the one that was followed."""
     only(request.args, set())
     last = catalog().head()
-    tag = wire.tag(str(last))
-    if wire.known(tag):
-        return wire.not_modified(tag)
-    return wire.tagged(wire.json_response({"head": last, "catalog": catalog().catalog_id()}), tag)
+    return answer(tag(str(last)), lambda: wire.json_response({"head": last, "catalog": catalog().catalog_id()}))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from watcher.catalog.words import words_in
-from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable, Position, milliseconds
+from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Page, Playable, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError
 from watcher.instant import Instant, at_zone
 from watcher.naming import EARLIEST
 from watcher.web import wire
+from watcher.web.answers import answer, clip_response, expected_revision, list_tag
 from watcher.web.state import catalog, state
 
 bp = Blueprint("clips", __name__)
@@ -54,20 +56,25 @@ def index() -> Response:
     around = place(single(args, "around", ""), "around") if "around" in args else None
     after = wire.position(single(args, "after", ""), "after") if "after" in args else None
     before = wire.position(single(args, "before", ""), "before") if "before" in args else None
-    tag = wire.list_tag()
-    if wire.known(tag):
-        return wire.not_modified(tag)
-    if around is not None:
-        page = catalog().around(wanted, around, limit=count, newest_first=newest_first)
-    else:
-        page = catalog().find(wanted, limit=count, newest_first=newest_first, after=after, before=before)
+
+    def page() -> Response:
+        if around is not None:
+            return _page(catalog().around(wanted, around, limit=count, newest_first=newest_first), args)
+        return _page(
+            catalog().find(wanted, limit=count, newest_first=newest_first, after=after, before=before), args
+        )
+
+    return answer(list_tag(), page)
+
+
+def _page(page: Page, args: MultiDict[str, str]) -> Response:
     following = previous = None
     if page.more_after and page.clips:
         following = wire.page_link("clips.index", args, after=wire.cursor(page.clips[-1]))
     if page.more_before and page.clips:
         previous = wire.page_link("clips.index", args, before=wire.cursor(page.clips[0]))
     body = {"clips": wire.clip_bodies(page.clips), "next": following, "prev": previous}
-    response = wire.tagged(wire.json_response(body), tag)
+    response = wire.json_response(body)
     links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
     if links:
         response.headers["Link"] = ", ".join(links)
@@ -77,7 +84,7 @@ def index() -> Response:
 @bp.get("/clips/<int:clip_id>")
 def show(clip_id: int) -> Response:
     """One clip, by its id."""
-    return wire.clip_response(catalog().clip(bounded(clip_id)))
+    return clip_response(catalog().clip(bounded(clip_id)))
 
 
 @bp.get("/clips/<int:clip_id>/neighbours")
@@ -86,10 +93,12 @@ def neighbours(clip_id: int) -> Response:
     args = request.args
     only(args, FILTERS)
     wanted = clip_filter(args)
-    tag = wire.list_tag()
+    mark = list_tag()
     clip = catalog().clip(bounded(clip_id))
-    if wire.known(tag):
-        return wire.not_modified(tag)
+    return answer(mark, lambda: wire.json_response(_neighbours(clip, wanted)))
+
+
+def _neighbours(clip: Clip, wanted: ClipFilter) -> dict[str, Any]:
     previous, following = catalog().neighbours(clip, wanted)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
     meanwhile = catalog().find(ClipFilter(from_at=clip.started_at, to_at=end), limit=_OTHERS, newest_first=False)
@@ -97,12 +106,11 @@ def neighbours(clip_id: int) -> Response:
     for other in meanwhile.clips:
         if other.camera != clip.camera:
             others.setdefault(other.camera, other)
-    body = {
+    return {
         "previous": previous and wire.clip_body(previous),
         "next": following and wire.clip_body(following),
         "others": wire.clip_bodies([others[camera] for camera in sorted(others)]),
     }
-    return wire.tagged(wire.json_response(body), tag)
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,15 +146,15 @@ def correct(clip_id: int) -> Response:
         start=start,
         held=body.held,
         note=body.note or None if body.note is not msgspec.UNSET else msgspec.UNSET,
-        revision=wire.expected_revision(clip),
+        revision=expected_revision(clip),
     )
-    return wire.clip_response(catalog().clip(clip.id))
+    return clip_response(catalog().clip(clip.id))
 
 
 @bp.delete("/clips/<int:clip_id>")
 def retire(clip_id: int) -> Response:
     """Give a clip up: its file is removed. 409 while it is held."""
-    expected = wire.expected_revision(catalog().clip(bounded(clip_id))) if request.if_match else None
+    expected = expected_revision(catalog().clip(bounded(clip_id))) if request.if_match else None
     state().services.retention().retire(bounded(clip_id), revision=expected)
     return Response(status=204)
 
@@ -157,16 +165,17 @@ def show_by_key(key: str) -> Response:
     clip = None if "\0" in key else catalog().by_key(key)
     if clip is None:
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")
-    return wire.clip_response(clip)
+    return clip_response(clip)
 
 
 @bp.get("/cameras")
 def cameras() -> Response:
     """Every camera with what there is of it."""
     only(request.args, set())
-    tag = wire.list_tag()
-    if wire.known(tag):
-        return wire.not_modified(tag)
+    return answer(list_tag(), _cameras)
+
+
+def _cameras() -> Response:
     body = [
         {
             "camera": camera.camera,
@@ -179,7 +188,7 @@ def cameras() -> Response:
         }
         for camera in catalog().camera_summaries()
     ]
-    return wire.tagged(wire.json_response({"cameras": body}), tag)
+    return wire.json_response({"cameras": body})
 
 
 # — what a question may say —

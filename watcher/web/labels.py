@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request, stream_with_context
 from watcher.clip import Position, milliseconds
 from watcher.errors import BadParameterError
 from watcher.web import wire
+from watcher.web.answers import answer, clip_response, list_tag
 from watcher.web.clips import FILTERS, bounded, clip_filter, only
 from watcher.web.state import catalog, state
 
@@ -31,11 +32,12 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
 def index() -> Response:
     """Every label in use, with how many clips have it."""
     only(request.args, set())
-    tag = wire.list_tag()
-    if wire.known(tag):
-        return wire.not_modified(tag)
-    counts = [{"name": name, "clips": clips} for name, clips in catalog().label_counts()]
-    return wire.tagged(wire.json_response({"labels": counts}), tag)
+
+    def counts() -> Response:
+        named = [{"name": name, "clips": clips} for name, clips in catalog().label_counts()]
+        return wire.json_response({"labels": named})
+
+    return answer(list_tag(), counts)
 
 
 @bp.get("/labels/export")
@@ -72,7 +74,7 @@ def put(clip_id: int, name: str) -> Response:
     now = state().services.clock.now()
     author, confidence = said.author, said.confidence
     fresh = catalog().put_label(bounded(clip_id), name, author=author, confidence=confidence, now=now)
-    response = wire.clip_response(catalog().clip(clip_id))
+    response = clip_response(catalog().clip(clip_id))
     response.status_code = 201 if fresh else 200
     return response
 
@@ -82,7 +84,7 @@ def remove(clip_id: int, name: str) -> Response:
     """Take a label off; answers with the clip, also where it had none of that name."""
     _check(name, "name", NAME_MOST)
     catalog().remove_label(bounded(clip_id), name)
-    return wire.clip_response(catalog().clip(clip_id))
+    return clip_response(catalog().clip(clip_id))
 
 
 def _check(text: str, parameter: str, most: int) -> None:

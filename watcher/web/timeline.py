@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, Response, request
@@ -12,6 +14,7 @@ from watcher.buckets import Bucket
 from watcher.clip import EPOCH
 from watcher.errors import BadParameterError
 from watcher.web import wire
+from watcher.web.answers import answer, list_tag, tag
 from watcher.web.clips import only, single
 from watcher.web.state import catalog, state
 
@@ -39,10 +42,12 @@ def index() -> Response:
     if (to_at - from_at) / (bucket * buckets.QUARTER) > _MOST:
         raise BadParameterError("bucket", f"that would be more than {_MOST:,} buckets: ask for longer ones")
     first, end = buckets.whole(from_at, to_at, bucket, zone)
-    tag = wire.tag(f"{wire.list_tag()} {first} {end}")  # without `to` it moves with the clock
-    if wire.known(tag):
-        return wire.not_modified(tag)
+    mark = tag(f"{list_tag()} {first} {end}")  # without `to` it moves with the clock
     cameras = tuple(dict.fromkeys(args.getlist("camera")))
+    return answer(mark, lambda: wire.json_response(_body(bucket, zone, first, end, cameras)))
+
+
+def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> dict[str, Any]:
     sums: dict[tuple[datetime, datetime, str], list[int]] = {}
     for span in buckets.spans(first, end, zone):
         for number, camera, clips, duration in catalog().timeline(span, bucket, cameras):
@@ -50,7 +55,7 @@ def index() -> Response:
             known = sums.setdefault(place, [0, 0])
             known[0] += clips
             known[1] += duration
-    body = {
+    return {
         "bucket": bucket.name.lower(),
         "tz": str(zone),
         "from": wire.utc(EPOCH + first * buckets.QUARTER),
@@ -66,7 +71,6 @@ def index() -> Response:
             for (start, until, camera), (clips, duration) in sorted(sums.items())
         ],
     }
-    return wire.tagged(wire.json_response(body), tag)
 
 
 def _bucket(text: str) -> Bucket:

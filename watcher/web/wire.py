@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -48,55 +47,6 @@ def body(kind: type[Read], *, optional: bool = False) -> Read:
         return msgspec.json.decode(text, type=kind)
     except msgspec.MsgspecError as reason:
         raise errors.BadParameterError("body", f"the body cannot be read: {reason}") from None
-
-
-# — what a client has already —
-
-
-def tag(of: str) -> str:
-    """An entity tag for an answer that is made of this; another one where the settings or the version differ."""
-    return hashlib.blake2b(f"{state().mark} {of}".encode(), digest_size=9).hexdigest()
-
-
-def list_tag() -> str:
-    """The tag of an answer to this question by the catalog as it is now; asked for before the answer is made."""
-    return tag(f"{state().services.catalog.head()} {request.full_path}")
-
-
-def known(tag: str) -> bool:
-    """Whether the client has this answer (If-None-Match)."""
-    return request.if_none_match.contains_weak(tag)
-
-
-def not_modified(tag: str) -> Response:
-    """304."""
-    return tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), tag)
-
-
-def tagged(response: Response, tag: str) -> Response:
-    """An answer with its tag; weak, since nginx compresses it for some clients and not for others."""
-    response.set_etag(tag, weak=True)
-    return response
-
-
-def expected_revision(clip: Clip) -> int | None:
-    """The revision that a change is about, if the client says so. Raises ChangedError if it is not this one.
-
-    Tags are compared weakly: nginx makes them weak when it compresses.
-    """
-    if not request.if_match:
-        return None
-    if request.if_match.star_tag or request.if_match.contains_weak(tag(f"clip {clip.id} {clip.revision}")):
-        return clip.revision
-    raise errors.ChangedError(f"the clip is at revision {clip.revision}; read it again")
-
-
-def clip_response(clip: Clip) -> Response:
-    """One clip, or 304 where the client has it."""
-    mark = tag(f"clip {clip.id} {clip.revision}")
-    if request.method in {"GET", "HEAD"} and known(mark):
-        return not_modified(mark)
-    return tagged(json_response(clip_body(clip)), mark)
 
 
 def refuse_nul() -> None:

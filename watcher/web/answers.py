@@ -1,0 +1,101 @@
+"""Answers under a tag: not sent to whoever has them, and not made again while nothing has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+
+from flask import Response, request
+
+from watcher import errors
+from watcher.clip import Clip
+from watcher.web import wire
+from watcher.web.state import state
+
+ANSWERS_MOST = 100
+ANSWER_BYTES_MOST = 200_000
+BYTES_MOST = 1 << 20  # of all answers that one process keeps
+
+
+class Answers:
+    """The answers that were given last, by tag: it names the catalog's last change, so none is ever stale."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[str, tuple[bytes, list[tuple[str, str]]]] = {}
+        self._bytes = 0
+
+    def get(self, tag: str) -> Response | None:
+        """The answer that was given under this tag, if it is still here."""
+        with self._lock:
+            found = self._kept.get(tag)
+        return None if found is None else Response(found[0], headers=found[1])
+
+    def put(self, tag: str, response: Response) -> None:
+        """Keep an answer; the eldest make room."""
+        data = response.get_data()
+        if len(data) > ANSWER_BYTES_MOST:
+            return
+        with self._lock:
+            if tag in self._kept:
+                return
+            self._kept[tag] = (data, list(response.headers))
+            self._bytes += len(data)
+            while self._bytes > BYTES_MOST or len(self._kept) > ANSWERS_MOST:
+                gone = self._kept.pop(next(iter(self._kept)))
+                self._bytes -= len(gone[0])
+
+
+_answers = Answers()
+
+
+def tag(of: str) -> str:
+    """An entity tag for an answer that is made of this; another one where the settings or the version differ."""
+    return hashlib.blake2b(f"{state().mark} {of}".encode(), digest_size=9).hexdigest()
+
+
+def list_tag() -> str:
+    """The tag of an answer to this question by the catalog as it is now; asked for before the answer is made."""
+    return tag(f"{state().services.catalog.head()} {request.full_path}")
+
+
+def answer(tag: str, make: Callable[[], Response]) -> Response:
+    """304 where the client has this answer (If-None-Match), the one that was given before, or else a new one."""
+    if request.if_none_match.contains_weak(tag):
+        return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), tag)
+    response = _answers.get(tag)
+    if response is None:
+        response = _tagged(make(), tag)
+        _answers.put(tag, response)
+    return response
+
+
+def _tagged(response: Response, tag: str) -> Response:
+    """An answer with its tag; weak, since nginx compresses it for some clients and not for others."""
+    response.set_etag(tag, weak=True)
+    return response
+
+
+def clip_response(clip: Clip) -> Response:
+    """One clip, or 304 where the client has it."""
+    mark = _clip_tag(clip)
+    if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(mark):
+        return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), mark)
+    return _tagged(wire.json_response(wire.clip_body(clip)), mark)
+
+
+def expected_revision(clip: Clip) -> int | None:
+    """The revision that a change is about, if the client says so. Raises ChangedError if it is not this one.
+
+    Tags are compared weakly: nginx makes them weak when it compresses.
+    """
+    if not request.if_match:
+        return None
+    if request.if_match.star_tag or request.if_match.contains_weak(_clip_tag(clip)):
+        return clip.revision
+    raise errors.ChangedError(f"the clip is at revision {clip.revision}; read it again")
+
+
+def _clip_tag(clip: Clip) -> str:
+    return tag(f"clip {clip.id} {clip.revision}")
