@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "watcher"
 
 # Each module's floor; a module imports from lower floors, and from its left neighbours where that is allowed.
 GROUND = [
+    "access",
     "errors",
     "clock",
     "clip",

@@ -5,16 +5,26 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from watcher.access import Role
 from watcher.errors import BadParameterError, StartOverError
 from watcher.web import wire
 from watcher.web.answers import answer, tag
-from watcher.web.clips import limit, only, single
+from watcher.web.clips import limit, single
+from watcher.web.routes import route
+from watcher.web.shapes import ChangeShape, ChangesShape, HeadShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("changes", __name__)
 
 
-@bp.get("/changes")
+@route(
+    bp,
+    "/changes",
+    role=Role.VIEW,
+    takes=("since", "limit", "began"),
+    answers=ChangesShape,
+    problems=(410,),
+)
 def index() -> Response:
     """Every clip that changed after `since`, as it is now, in the order of the changes.
 
@@ -22,7 +32,6 @@ def index() -> Response:
     they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
     """
     args = request.args
-    only(args, {"since", "limit", "began"})
     since, count = _seq(args, "since"), limit(args)
     head = catalog().head()  # before the clips: what comes in between is after it, and read next time
     if since > head:
@@ -42,8 +51,8 @@ def index() -> Response:
             question = f"since={clips[-1].revision}&limit={count}&began={began}"
             following = f"{state().base}{url_for('changes.index')}?{question}"
         bodies = zip(clips, wire.clip_bodies(clips), strict=True)
-        changes = [{"seq": clip.revision, "clip": body} for clip, body in bodies]
-        return wire.json_response({"changes": changes, "next": following, "head": head})
+        changes = [ChangeShape(clip.revision, body) for clip, body in bodies]
+        return wire.json_response(ChangesShape(changes, following, head))
 
     return answer(tag(f"{head} {request.full_path}"), page)
 
@@ -55,9 +64,8 @@ def _seq(args: MultiDict[str, str], name: str) -> int:
     return int(text)
 
 
-@bp.get("/changes/head")
+@route(bp, "/changes/head", role=Role.VIEW, answers=HeadShape)
 def head() -> Response:
     """The seq of the last change; the catalog's id tells a new catalog from the one that was followed."""
-    only(request.args, set())
     last = catalog().head()
-    return answer(tag(str(last)), lambda: wire.json_response({"head": last, "catalog": catalog().catalog_id()}))
+    return answer(tag(str(last)), lambda: wire.json_response(HeadShape(last, catalog().catalog_id())))

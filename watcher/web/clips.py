@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
+from watcher.access import Role
 from watcher.catalog.words import words_in
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Page, Playable, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError
@@ -17,6 +17,8 @@ from watcher.instant import Instant, at_zone
 from watcher.naming import EARLIEST
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, expected_revision, list_tag
+from watcher.web.routes import route
+from watcher.web.shapes import CameraShape, CamerasShape, ClipShape, NeighboursShape, PageShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("clips", __name__)
@@ -25,7 +27,7 @@ LIMIT, LIMIT_MOST = 50, 500
 CAMERA_MOST, NOTE_MOST = 100, 2000  # characters
 WORDS_MOST = 10  # of a search
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-FILTERS = {
+FILTERS = (
     "camera",
     "state",
     "from",
@@ -37,16 +39,15 @@ FILTERS = {
     "min_duration",
     "max_duration",
     "q",
-}
-_PAGING = {"sort", "limit", "before", "after", "around"}
+)
+_PAGING = ("sort", "limit", "before", "after", "around")
 _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 
 
-@bp.get("/clips")
+@route(bp, "/clips", role=Role.VIEW, takes=FILTERS + _PAGING, answers=PageShape)
 def index() -> Response:
     """Clips in the order of their start, a page at a time."""
     args = request.args
-    only(args, FILTERS | _PAGING)
     if len({"before", "after", "around"} & set(args)) > 1:
         raise BadParameterError("before", "give one of before, after and around")
     sort = single(args, "sort", "-started_at")
@@ -73,32 +74,37 @@ def _page(page: Page, args: MultiDict[str, str]) -> Response:
         following = wire.page_link("clips.index", args, after=wire.cursor(page.clips[-1]))
     if page.more_before and page.clips:
         previous = wire.page_link("clips.index", args, before=wire.cursor(page.clips[0]))
-    body = {"clips": wire.clip_bodies(page.clips), "next": following, "prev": previous}
-    response = wire.json_response(body)
+    response = wire.json_response(PageShape(wire.clip_bodies(page.clips), following, previous))
     links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
     if links:
         response.headers["Link"] = ", ".join(links)
     return response
 
 
-@bp.get("/clips/<int:clip_id>")
+@route(bp, "/clips/<int:clip_id>", role=Role.VIEW, answers=ClipShape, problems=(404,))
 def show(clip_id: int) -> Response:
     """One clip, by its id."""
     return clip_response(catalog().clip(bounded(clip_id)))
 
 
-@bp.get("/clips/<int:clip_id>/neighbours")
+@route(
+    bp,
+    "/clips/<int:clip_id>/neighbours",
+    role=Role.VIEW,
+    takes=FILTERS,
+    answers=NeighboursShape,
+    problems=(404,),
+)
 def neighbours(clip_id: int) -> Response:
     """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
     args = request.args
-    only(args, FILTERS)
     wanted = clip_filter(args)
     mark = list_tag()
     clip = catalog().clip(bounded(clip_id))
     return answer(mark, lambda: wire.json_response(_neighbours(clip, wanted)))
 
 
-def _neighbours(clip: Clip, wanted: ClipFilter) -> dict[str, Any]:
+def _neighbours(clip: Clip, wanted: ClipFilter) -> NeighboursShape:
     previous, following = catalog().neighbours(clip, wanted)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
     meanwhile = catalog().find(ClipFilter(from_at=clip.started_at, to_at=end), limit=_OTHERS, newest_first=False)
@@ -106,11 +112,11 @@ def _neighbours(clip: Clip, wanted: ClipFilter) -> dict[str, Any]:
     for other in meanwhile.clips:
         if other.camera != clip.camera:
             others.setdefault(other.camera, other)
-    return {
-        "previous": previous and wire.clip_body(previous),
-        "next": following and wire.clip_body(following),
-        "others": wire.clip_bodies([others[camera] for camera in sorted(others)]),
-    }
+    return NeighboursShape(
+        previous=wire.clip_body(previous) if previous else None,
+        next=wire.clip_body(following) if following else None,
+        others=wire.clip_bodies([others[camera] for camera in sorted(others)]),
+    )
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,7 +128,15 @@ class Correction(msgspec.Struct, forbid_unknown_fields=True):
     started_at: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
-@bp.patch("/clips/<int:clip_id>")
+@route(
+    bp,
+    "/clips/<int:clip_id>",
+    "PATCH",
+    role=Role.LABEL,
+    body=Correction,
+    answers=ClipShape,
+    problems=(404, 412),
+)
 def correct(clip_id: int) -> Response:
     """Correct a clip's camera or start, hold it, note something about it; its file stays as it is."""
     body = wire.body(Correction)
@@ -151,7 +165,7 @@ def correct(clip_id: int) -> Response:
     return clip_response(catalog().clip(clip.id))
 
 
-@bp.delete("/clips/<int:clip_id>")
+@route(bp, "/clips/<int:clip_id>", "DELETE", role=Role.ADMIN, status=204, problems=(404, 409, 412))
 def retire(clip_id: int) -> Response:
     """Give a clip up: its file is removed. 409 while it is held."""
     expected = expected_revision(catalog().clip(bounded(clip_id))) if request.if_match else None
@@ -159,7 +173,7 @@ def retire(clip_id: int) -> Response:
     return Response(status=204)
 
 
-@bp.get("/clips/by-key/<key:key>")
+@route(bp, "/clips/by-key/<key:key>", role=Role.VIEW, answers=ClipShape, problems=(404,))
 def show_by_key(key: str) -> Response:
     """One clip, by its key."""
     clip = None if "\0" in key else catalog().by_key(key)
@@ -168,27 +182,26 @@ def show_by_key(key: str) -> Response:
     return clip_response(clip)
 
 
-@bp.get("/cameras")
+@route(bp, "/cameras", role=Role.VIEW, answers=CamerasShape)
 def cameras() -> Response:
     """Every camera with what there is of it."""
-    only(request.args, set())
     return answer(list_tag(), _cameras)
 
 
 def _cameras() -> Response:
-    body = [
-        {
-            "camera": camera.camera,
-            "clips": camera.clips,
-            "size_bytes": camera.size_bytes,
-            "duration_seconds": camera.duration_seconds,
-            "first_started_at": camera.first_started_at and wire.utc(camera.first_started_at),
-            "last_started_at": camera.last_started_at and wire.utc(camera.last_started_at),
-            "silent_since": camera.silent_since and wire.utc(camera.silent_since),
-        }
+    found = [
+        CameraShape(
+            camera=camera.camera,
+            clips=camera.clips,
+            size_bytes=camera.size_bytes,
+            duration_seconds=camera.duration_seconds,
+            first_started_at=wire.utc_or_none(camera.first_started_at),
+            last_started_at=wire.utc_or_none(camera.last_started_at),
+            silent_since=wire.utc_or_none(camera.silent_since),
+        )
         for camera in catalog().camera_summaries()
     ]
-    return wire.json_response({"cameras": body})
+    return wire.json_response(CamerasShape(found))
 
 
 # — what a question may say —
@@ -199,13 +212,6 @@ def bounded(clip_id: int) -> int:
     if clip_id >= 1 << 62:
         raise ClipNotFoundError(f"there is no clip {clip_id}")
     return clip_id
-
-
-def only(args: MultiDict[str, str], known: set[str]) -> None:
-    """Refuse parameters that nobody would look at: a misspelt filter must not answer with everything."""
-    for name in args:
-        if name not in known:
-            raise BadParameterError(name, f"there is no parameter {name!r} here; known: {', '.join(sorted(known))}")
 
 
 def single(args: MultiDict[str, str], name: str, default: str) -> str:

@@ -10,6 +10,8 @@ from watcher import status
 from watcher.catalog import check_schema
 from watcher.errors import CatalogError
 from watcher.web import wire
+from watcher.web.routes import route
+from watcher.web.shapes import StatusShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("health", __name__)
@@ -24,13 +26,13 @@ _PROBLEMS = {  # the ingester's problems, as far as strangers may know; its log 
 CHECKS = ("catalog", "disk", "ingester", *_PROBLEMS)
 
 
-@bp.get("/livez")
+@route(bp, "/livez", role=None, answers=StatusShape)
 def livez() -> Response:
     """Whether this process answers."""
-    return wire.json_response({"status": "alive"}, Cache_Control="no-store")
+    return wire.json_response(StatusShape("alive"), Cache_Control="no-store")
 
 
-@bp.get("/readyz")
+@route(bp, "/readyz", role=None, answers=StatusShape, problems=(503,))
 def readyz() -> Response:
     """Whether database, disk and ingester are fine."""
     checks = {"catalog": _catalog(), "disk": _disk(), "ingester": "ok"}
@@ -44,7 +46,7 @@ def readyz() -> Response:
         for code in ingester.problems:
             checks[code] = _PROBLEMS.get(code, "see the ingester's log")
     ready = all(answer == "ok" for answer in checks.values())
-    body = {"status": "ready" if ready else "not ready", "checks": checks}
+    body = StatusShape("ready" if ready else "not ready", checks)
     return wire.json_response(body, 200 if ready else 503, Cache_Control="no-store")
 
 

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import msgspec
 from flask import Blueprint, Response, request, stream_with_context
 
+from watcher.access import Role
 from watcher.clip import Position, milliseconds
 from watcher.errors import BadParameterError
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, list_tag
-from watcher.web.clips import FILTERS, bounded, clip_filter, only
+from watcher.web.clips import FILTERS, bounded, clip_filter
+from watcher.web.routes import route
+from watcher.web.shapes import ClipShape, LabelCount, LabelsShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("labels", __name__)
@@ -28,24 +31,28 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
     author: str = ANYBODY
 
 
-@bp.get("/labels")
+@route(bp, "/labels", role=Role.VIEW, answers=LabelsShape)
 def index() -> Response:
     """Every label in use, with how many clips have it."""
-    only(request.args, set())
 
     def counts() -> Response:
-        named = [{"name": name, "clips": clips} for name, clips in catalog().label_counts()]
-        return wire.json_response({"labels": named})
+        named = [LabelCount(name, clips) for name, clips in catalog().label_counts()]
+        return wire.json_response(LabelsShape(named))
 
     return answer(list_tag(), counts)
 
 
-@bp.get("/labels/export")
+@route(
+    bp,
+    "/labels/export",
+    role=Role.VIEW,
+    takes=tuple(name for name in FILTERS if name != "unlabeled"),
+    answers=ClipShape,
+    media_type="application/jsonl",
+)
 def export() -> Response:
     """All labelled clips under a filter, oldest first, as JSON Lines: what a model is trained on."""
-    args = request.args
-    only(args, FILTERS - {"unlabeled"})
-    wanted = msgspec.structs.replace(clip_filter(args), labeled=True)
+    wanted = msgspec.structs.replace(clip_filter(request.args), labeled=True)
 
     def lines() -> Iterator[bytes]:
         after = None
@@ -63,7 +70,16 @@ def export() -> Response:
     return response
 
 
-@bp.put("/clips/<int:clip_id>/labels/<name>")
+@route(
+    bp,
+    "/clips/<int:clip_id>/labels/<name>",
+    "PUT",
+    role=Role.LABEL,
+    body=Said,
+    body_optional=True,
+    answers=ClipShape,
+    problems=(404,),
+)
 def put(clip_id: int, name: str) -> Response:
     """Say that a clip shows something; 201 if it was not said before. The last word counts."""
     _check(name, "name", NAME_MOST)
@@ -79,7 +95,14 @@ def put(clip_id: int, name: str) -> Response:
     return response
 
 
-@bp.delete("/clips/<int:clip_id>/labels/<name>")
+@route(
+    bp,
+    "/clips/<int:clip_id>/labels/<name>",
+    "DELETE",
+    role=Role.LABEL,
+    answers=ClipShape,
+    problems=(404,),
+)
 def remove(clip_id: int, name: str) -> Response:
     """Take a label off; answers with the clip, also where it had none of that name."""
     _check(name, "name", NAME_MOST)

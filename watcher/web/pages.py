@@ -9,9 +9,11 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from watcher.access import Role
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable
 from watcher.errors import BadParameterError, ClipNotFoundError, WatcherError
 from watcher.web import problems, wire
+from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
 bp = Blueprint("pages", __name__)
@@ -23,7 +25,7 @@ _CSP = (
 )
 
 
-@bp.get("/")
+@route(bp, "/", role=Role.VIEW, page=True)
 def browse() -> Response:
     """The newest clips, under a filter."""
     args = request.args
@@ -55,7 +57,7 @@ def browse() -> Response:
     )
 
 
-@bp.get("/watch/<int:clip_id>")
+@route(bp, "/watch/<int:clip_id>", role=Role.VIEW, page=True)
 def watch(clip_id: int) -> Response:
     """One clip with its player; the filter decides which clips are next to it."""
     args = request.args

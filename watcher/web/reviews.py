@@ -8,8 +8,11 @@ from datetime import timedelta
 import msgspec
 from flask import Blueprint, Response, url_for
 
+from watcher.access import Role
 from watcher.errors import BadParameterError
 from watcher.web import wire
+from watcher.web.routes import route
+from watcher.web.shapes import Links, ReviewShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("reviews", __name__)
@@ -26,7 +29,15 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     cameras: tuple[str, ...] = ()
 
 
-@bp.post("/reviews")
+@route(
+    bp,
+    "/reviews",
+    "POST",
+    role=Role.LABEL,
+    body=Wanted,
+    body_optional=True,
+    answers=ReviewShape,
+)
 def begin() -> Response:
     """Hand out the newest clips that are unlabeled and in nobody's hands, for a while.
 
@@ -43,16 +54,12 @@ def begin() -> Response:
     until = now + timedelta(seconds=wanted.lease_seconds)
     review = secrets.token_urlsafe(12)
     clips = catalog().lease(review, limit=wanted.limit, until=until, now=now, cameras=wanted.cameras)
-    body = {
-        "id": review,
-        "expires_at": wire.utc(until),
-        "clips": wire.clip_bodies(clips),
-        "links": {"self": state().base + url_for("reviews.end", review=review)},
-    }
+    links = Links(state().base + url_for("reviews.end", review=review))
+    body = ReviewShape(review, wire.utc(until), wire.clip_bodies(clips), links)
     return wire.json_response(body, Cache_Control="no-store")
 
 
-@bp.delete("/reviews/<review>")
+@route(bp, "/reviews/<review>", "DELETE", role=Role.LABEL, status=204)
 def end(review: str) -> Response:
     """Give back what a review has not labelled; one that has ended already is no error."""
     if "\0" not in review:

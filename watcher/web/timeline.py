@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, Response, request
 
 from watcher import buckets
+from watcher.access import Role
 from watcher.buckets import Bucket
 from watcher.clip import EPOCH
 from watcher.errors import BadParameterError
 from watcher.web import wire
 from watcher.web.answers import answer, list_tag, tag
-from watcher.web.clips import only, single
+from watcher.web.clips import single
+from watcher.web.routes import route
+from watcher.web.shapes import BucketShape, TimelineShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("timeline", __name__)
@@ -25,11 +27,16 @@ _MOST = 5000  # buckets
 _LATEST = timedelta(days=365 * 200)  # from 1970: what a zone's rules can be asked for
 
 
-@bp.get("/timeline")
+@route(
+    bp,
+    "/timeline",
+    role=Role.VIEW,
+    takes=("from", "to", "bucket", "camera", "tz"),
+    answers=TimelineShape,
+)
 def index() -> Response:
     """Clips and their seconds by bucket and camera; a clip counts where it starts, empty buckets are left out."""
     args = request.args
-    only(args, {"from", "to", "bucket", "camera", "tz"})
     bucket = _bucket(single(args, "bucket", "day"))
     zone = _zone(single(args, "tz", state().zone_name))
     to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else state().services.clock.now()
@@ -47,7 +54,7 @@ def index() -> Response:
     return answer(mark, lambda: wire.json_response(_body(bucket, zone, first, end, cameras)))
 
 
-def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> dict[str, Any]:
+def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> TimelineShape:
     sums: dict[tuple[datetime, datetime, str], list[int]] = {}
     for span in buckets.spans(first, end, zone):
         for number, camera, clips, duration in catalog().timeline(span, bucket, cameras):
@@ -55,22 +62,16 @@ def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequenc
             known = sums.setdefault(place, [0, 0])
             known[0] += clips
             known[1] += duration
-    return {
-        "bucket": bucket.name.lower(),
-        "tz": str(zone),
-        "from": wire.utc(EPOCH + first * buckets.QUARTER),
-        "to": wire.utc(EPOCH + end * buckets.QUARTER),
-        "buckets": [
-            {
-                "start": wire.utc(start),
-                "end": wire.utc(until),
-                "camera": camera,
-                "clips": clips,
-                "duration_seconds": duration / 1000,
-            }
+    return TimelineShape(
+        bucket=bucket.name.lower(),
+        tz=str(zone),
+        from_=wire.utc(EPOCH + first * buckets.QUARTER),
+        to=wire.utc(EPOCH + end * buckets.QUARTER),
+        buckets=[
+            BucketShape(wire.utc(start), wire.utc(until), camera, clips, duration / 1000)
             for (start, until, camera), (clips, duration) in sorted(sums.items())
         ],
-    }
+    )
 
 
 def _bucket(text: str) -> Bucket:

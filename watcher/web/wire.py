@@ -11,12 +11,14 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from flask import Response, request, url_for
+from msgspec import UNSET
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BaseConverter
 
 from watcher import errors
-from watcher.clip import EPOCH, Clip, ClipState, Label, Position, milliseconds
+from watcher.clip import EPOCH, Clip, ClipState, Playable, Position, milliseconds
 from watcher.clip import moment as moment_of
+from watcher.web.shapes import ClipShape, LabelShape, Links, as_media
 from watcher.web.state import state
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,11 @@ def utc(moment: datetime) -> str:
     '1970-01-01T00:00:00.000Z'
     """
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def utc_or_none(moment: datetime | None) -> str | None:
+    """The same, where there may be no moment."""
+    return None if moment is None else utc(moment)
 
 
 def local_time(clip: Clip, zone: tzinfo) -> str:
@@ -143,50 +150,45 @@ def page_link(endpoint: str, args: MultiDict[str, str], **changes: str) -> str:
 # — clips —
 
 
-def clip_body(clip: Clip) -> dict[str, Any]:
+def clip_body(clip: Clip) -> ClipShape:
     """A clip as the contract shows it."""
     return clip_bodies([clip])[0]
 
 
-def label_body(label: Label) -> dict[str, Any]:
-    """A label as the contract shows it."""
-    at = utc(moment_of(label.at_ms))
-    return {"name": label.name, "author": label.author, "confidence": label.confidence, "at": at}
-
-
-def clip_bodies(clips: Sequence[Clip]) -> list[dict[str, Any]]:
+def clip_bodies(clips: Sequence[Clip]) -> list[ClipShape]:
     """Clips as the contract shows them; what all of them share is worked out once."""
     base, zone = state().base, state().zone
     clips_at, renditions = base + url_for("clips.index"), f"{base}{request.script_root}/renditions/"
-    bodies = []
-    for clip in clips:
-        body = {
-            "id": clip.id,
-            "key": clip.key,
-            "camera": clip.camera,
-            "state": clip.state,
-            "started_at": utc(clip.started_at),
-            "ended_at": utc(clip.ended_at),
-            "local_time": local_time(clip, zone),
-            "time_source": clip.time_source,
-            "time_quality": clip.time_quality,
-            "duration_seconds": clip.duration_seconds,
-            "size_bytes": clip.fingerprint.size_bytes,
-            "media": clip.media,
-            "playable": clip.playable or ("no" if clip.state is ClipState.BROKEN else "maybe"),
-            "playable_reason": clip.playable_reason,
-            "error": clip.error,
-            "url": base + clip_path(clip),
-            "poster_url": clip.poster and renditions + clip.poster,
-            "sprite": None,
-            "labels": [label_body(label) for label in clip.labels or ()],
-            "held": clip.held,
-            "note": clip.note,
-            "revision": clip.revision,
-            "ingested_at": utc(clip.ingested_at),
-            "links": {"self": f"{clips_at}/{clip.id}"},
-        }
-        if clip.missing_since is not None:
-            body["missing_since"] = utc(clip.missing_since)
-        bodies.append(body)
-    return bodies
+    return [
+        ClipShape(
+            id=clip.id,
+            key=clip.key,
+            camera=clip.camera,
+            state=clip.state,
+            started_at=utc(clip.started_at),
+            ended_at=utc(clip.ended_at),
+            local_time=local_time(clip, zone),
+            time_source=clip.time_source,
+            time_quality=clip.time_quality,
+            duration_seconds=clip.duration_seconds,
+            size_bytes=clip.fingerprint.size_bytes,
+            media=as_media(clip.media),
+            playable=clip.playable or (Playable.NO if clip.state is ClipState.BROKEN else Playable.MAYBE),
+            playable_reason=clip.playable_reason,
+            error=clip.error,
+            url=base + clip_path(clip),
+            poster_url=clip.poster and renditions + clip.poster,
+            sprite=None,
+            labels=[
+                LabelShape(label.name, label.author, label.confidence, utc(moment_of(label.at_ms)))
+                for label in clip.labels or ()
+            ],
+            held=clip.held,
+            note=clip.note,
+            revision=clip.revision,
+            ingested_at=utc(clip.ingested_at),
+            links=Links(f"{clips_at}/{clip.id}"),
+            missing_since=UNSET if clip.missing_since is None else utc(clip.missing_since),
+        )
+        for clip in clips
+    ]

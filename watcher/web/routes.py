@@ -1,0 +1,65 @@
+"""Routes and what is declared of each: who may, which parameters it takes, what it answers.
+
+What is declared is what is enforced, and what the OpenAPI document tells.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+from flask import Blueprint, Response, current_app, request
+
+from watcher.access import Role
+from watcher.errors import BadParameterError
+
+View = Callable[..., Response]
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """What is declared of a route."""
+
+    method: str
+    role: Role | None  # None: open to everybody
+    takes: tuple[str, ...] = ()  # query parameters, explained in `parameters.py`
+    body: type | None = None
+    body_optional: bool = False
+    answers: type | None = None
+    status: int = 200
+    media_type: str = "application/json"
+    problems: tuple[int, ...] = ()  # statuses of refusals, beside those that every route has
+    page: bool = False  # HTML, which is not part of the API
+
+
+def route(
+    bp: Blueprint, rule: str, method: str = "GET", *, role: Role | None, **more: Any
+) -> Callable[[View], View]:
+    """Register a view under an address, with what is declared of it."""
+    declared = Declared(method=method, role=role, **more)
+
+    def register(view: View) -> View:
+        @functools.wraps(view)
+        def checked(**values: Any) -> Response:
+            if not declared.page:
+                only(declared.takes)
+            return view(**values)
+
+        checked.declared = declared  # type: ignore[attr-defined]
+        return bp.route(rule, methods=[method])(checked)
+
+    return register
+
+
+def declared_of(endpoint: str) -> Declared:
+    """What is declared of an endpoint; a view without it is a fault of ours."""
+    return cast("Declared", getattr(current_app.view_functions[endpoint], "declared"))  # noqa: B009 - mypy
+
+
+def only(known: tuple[str, ...]) -> None:
+    """Refuse parameters that nobody would look at: a misspelt filter must not answer with everything."""
+    for name in request.args:
+        if name not in known:
+            told = f"known: {', '.join(sorted(known))}" if known else "there are none"
+            raise BadParameterError(name, f"there is no parameter {name!r} here; {told}")

@@ -1,0 +1,179 @@
+"""The JSON that goes over the wire, as types: views make them, and the OpenAPI document is derived from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from watcher.clip import ClipState, MediaInfo, Playable, TimeQuality, TimeSource
+
+Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+Address = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-reference"})]
+
+
+class LabelShape(msgspec.Struct):
+    """What somebody says that a clip shows."""
+
+    name: str
+    author: str
+    confidence: float | None
+    at: Time
+
+
+class Links(msgspec.Struct):
+    """Where to find it again."""
+
+    self: Address
+
+
+class ClipShape(msgspec.Struct):
+    """One video file that a camera left."""
+
+    id: int
+    key: str
+    camera: str
+    state: ClipState
+    started_at: Time
+    ended_at: Time
+    local_time: Time
+    time_source: TimeSource
+    time_quality: TimeQuality
+    duration_seconds: float | None
+    size_bytes: int
+    media: MediaInfo | None
+    playable: Playable
+    playable_reason: str | None
+    error: str | None
+    url: Address
+    poster_url: Address | None
+    sprite: None
+    labels: list[LabelShape]
+    held: bool
+    note: str | None
+    revision: int
+    ingested_at: Time
+    links: Links
+    missing_since: Time | UnsetType = UNSET
+
+
+class PageShape(msgspec.Struct):
+    """A page of clips, and where the next ones are."""
+
+    clips: list[ClipShape]
+    next: Address | None
+    prev: Address | None
+
+
+class NeighboursShape(msgspec.Struct):
+    """What was before, after and elsewhere."""
+
+    previous: ClipShape | None
+    next: ClipShape | None
+    others: list[ClipShape]
+
+
+class CameraShape(msgspec.Struct):
+    """What there is of a camera."""
+
+    camera: str
+    clips: int
+    size_bytes: int
+    duration_seconds: float
+    first_started_at: Time | None
+    last_started_at: Time | None
+    silent_since: Time | None
+
+
+class CamerasShape(msgspec.Struct):
+    """All cameras."""
+
+    cameras: list[CameraShape]
+
+
+class BucketShape(msgspec.Struct):
+    """What one camera left in one bucket."""
+
+    start: Time
+    end: Time
+    camera: str
+    clips: int
+    duration_seconds: float
+
+
+class TimelineShape(msgspec.Struct, rename={"from_": "from"}):
+    """How much there is when."""
+
+    bucket: str
+    tz: str
+    from_: Time
+    to: Time
+    buckets: list[BucketShape]
+
+
+class LabelCount(msgspec.Struct):
+    """How many clips have a label."""
+
+    name: str
+    clips: int
+
+
+class LabelsShape(msgspec.Struct):
+    """Every label in use."""
+
+    labels: list[LabelCount]
+
+
+class ReviewShape(msgspec.Struct):
+    """Clips to label, in one pair of hands for a while."""
+
+    id: str
+    expires_at: Time
+    clips: list[ClipShape]
+    links: Links
+
+
+class ChangeShape(msgspec.Struct):
+    """A clip as it is now, and the number of its last change."""
+
+    seq: int
+    clip: ClipShape
+
+
+class ChangesShape(msgspec.Struct):
+    """A page of the feed."""
+
+    changes: list[ChangeShape]
+    next: Address | None
+    head: int
+
+
+class HeadShape(msgspec.Struct):
+    """The number of the last change, and the catalog that it is of."""
+
+    head: int
+    catalog: str | None
+
+
+class StatusShape(msgspec.Struct):
+    """Whether all is well."""
+
+    status: str
+    checks: dict[str, str] | UnsetType = UNSET
+
+
+class ProblemShape(msgspec.Struct, rename={"type_": "type"}):
+    """An error, RFC 9457."""
+
+    type_: str
+    title: str
+    status: int
+    code: str
+    detail: str | UnsetType = UNSET
+    parameter: str | UnsetType = UNSET
+
+
+def as_media(raw: Any) -> MediaInfo | None:
+    """A MediaInfo that is JSON already, which the encoder passes on without looking into it."""
+    return raw  # type: ignore[no-any-return]
