@@ -16,6 +16,8 @@ from watcher.catalog.rows import CLIP
 from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
 from watcher.clip import LISTED_STATES, ClipFilter, Position, milliseconds
 
+SECOND_MOST = (1 << (63 - ID_BITS)) - 1  # of a row's number; in the year 2106
+
 Statement = sa.Select[Any] | sa.CompoundSelect[Any]
 
 
@@ -102,7 +104,8 @@ def listing(
 
 
 def _row(started_ms: int, clip_id: int) -> int:
-    return (int(started_ms / 1000) << ID_BITS) + clip_id  # rounds towards 0, as the division in SQL
+    second = int(started_ms / 1000)  # rounds towards 0, as the division in SQL
+    return (max(-SECOND_MOST, min(second, SECOND_MOST)) << ID_BITS) + clip_id
 
 
 @lru_cache(maxsize=500)

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from watcher.web import changes, clips, health, labels, pages, problems, reviews, timeline, wire
+from watcher.web import changes, clips, health, labels, openapi, pages, problems, reviews, timeline, wire
 from watcher.web.state import EXTENSION, State
 from watcher.wiring import Services
 
@@ -21,4 +21,5 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(reviews.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(pages.bp)
+    app.register_blueprint(openapi.bp)
     return app

@@ -32,14 +32,14 @@ def index() -> Response:
     they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
     """
     args = request.args
-    since, count = _seq(args, "since"), limit(args)
+    since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
     head = catalog().head()  # before the clips: what comes in between is after it, and read next time
     if since > head:
         raise StartOverError(
             f"since={since} is beyond the last change, {head}: this is another or a restored catalog"
         )
     # Whoever began when all that is forgotten by now had been retired already has never seen it.
-    began = _seq(args, "began") if since else head
+    began = began if since else head
     if max(since, began) < catalog().forgotten():
         raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
 
@@ -59,7 +59,7 @@ def index() -> Response:
 
 def _seq(args: MultiDict[str, str], name: str) -> int:
     text = single(args, name, "0")
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= wire.NUMBER_MOST):
         raise BadParameterError(name, f"{name}={text!r} must be a whole number: the seq of a change")
     return int(text)
 

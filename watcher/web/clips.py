@@ -18,7 +18,7 @@ from watcher.naming import EARLIEST
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, expected_revision, list_tag
 from watcher.web.routes import route
-from watcher.web.shapes import CameraShape, CamerasShape, ClipShape, NeighboursShape, PageShape
+from watcher.web.shapes import CameraShape, CamerasShape, ClipShape, NeighboursShape, PageShape, Time
 from watcher.web.state import catalog, state
 
 bp = Blueprint("clips", __name__)
@@ -125,7 +125,7 @@ class Correction(msgspec.Struct, forbid_unknown_fields=True):
     held: bool | msgspec.UnsetType = msgspec.UNSET
     note: str | msgspec.UnsetType | None = msgspec.UNSET
     camera: str | msgspec.UnsetType | None = msgspec.UNSET
-    started_at: str | msgspec.UnsetType | None = msgspec.UNSET
+    started_at: Time | msgspec.UnsetType | None = msgspec.UNSET
 
 
 @route(
@@ -222,6 +222,14 @@ def single(args: MultiDict[str, str], name: str, default: str) -> str:
     return values[0] if values else default
 
 
+def texts(args: MultiDict[str, str], name: str) -> tuple[str, ...]:
+    """The values of a parameter that may be repeated, each once and none empty."""
+    values = tuple(dict.fromkeys(args.getlist(name)))
+    if "" in values:
+        raise BadParameterError(name, f"{name} is empty")
+    return values
+
+
 def limit(args: MultiDict[str, str]) -> int:
     """How many clips a page may have."""
     text = single(args, "limit", str(LIMIT))
@@ -259,11 +267,11 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
     if "q" in args and not 1 <= len(words) <= WORDS_MOST:
         raise BadParameterError("q", f"q={text!r} must have 1 to {WORDS_MOST} words, of letters and digits")
     return ClipFilter(
-        cameras=tuple(dict.fromkeys(args.getlist("camera"))),
+        cameras=texts(args, "camera"),
         states=tuple(states) or LISTED_STATES,
         from_at=from_at,
         to_at=to_at,
-        labels=tuple(dict.fromkeys(args.getlist("label"))),
+        labels=texts(args, "label"),
         labeled=None if unlabeled is None else not unlabeled,
         held=_yes_or_no(args, "held"),
         playable=tuple(playable),

@@ -41,7 +41,7 @@ def browse() -> Response:
         if not days or days[-1][0] != day:
             days.append((day, []))
         days[-1][1].append(_card(clip, args))
-    return _page(
+    return html(
         "browse.html",
         days=days,
         cameras=[camera.camera for camera in catalog().camera_summaries()],
@@ -67,7 +67,7 @@ def watch(clip_id: int) -> Response:
     clip = catalog().clip(clip_id)
     older, newer = catalog().neighbours(clip, wanted)
     media = clip.media_info
-    return _page(
+    return html(
         "watch.html",
         clip=clip,
         card=_card(clip, args),
@@ -84,12 +84,14 @@ def _problem(error: WatcherError) -> Response:
     """An error on a page, with a way out; as JSON for programs."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
         return problems.problem_of(error)
-    response = _page("problem.html", title=error.title, detail=str(error))
+    response = html("problem.html", title=error.title, detail=str(error))
     response.status_code = problems.STATUS[type(error)]
     return response
 
 
-def _page(template: str, **values: Any) -> Response:
+def html(template: str, **values: Any) -> Response:
+    """A page of ours, with the headers that every page has."""
+
     def asset(name: str) -> str:
         return f"{request.script_root}/static/{state().assets}/{name}"
 

@@ -12,6 +12,22 @@ from werkzeug.exceptions import HTTPException
 
 from watcher import errors
 
+PHRASES = {
+    400: "The request makes no sense.",
+    401: "Who are you?",
+    403: "Your key may not do that.",
+    404: "No such thing.",
+    405: "The address does not take this method.",
+    409: "It cannot be done as things are.",
+    410: "It is gone.",
+    412: "It is no longer what you mean.",
+    413: "The body is too large.",
+    415: "Not a film that can be taken.",
+    422: "The film is broken.",
+    503: "Not just now; try again soon.",
+    507: "The disk is full.",
+}
+
 log = logging.getLogger(__name__)
 
 STATUS: dict[type[errors.WatcherError], int] = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
 from flask import Blueprint, Response, url_for
+from msgspec import Meta
 
 from watcher.access import Role
 from watcher.errors import BadParameterError
@@ -24,8 +26,8 @@ LEASE_LEAST, LEASE_MOST = 1, 86400  # seconds
 class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     """What somebody wants to look at; an empty body wants the defaults."""
 
-    limit: int = 10
-    lease_seconds: int = 600
+    limit: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": CLIPS_MOST})] = 10
+    lease_seconds: Annotated[int, Meta(extra_json_schema={"minimum": LEASE_LEAST, "maximum": LEASE_MOST})] = 600
     cameras: tuple[str, ...] = ()
 
 

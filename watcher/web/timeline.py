@@ -15,7 +15,7 @@ from watcher.clip import EPOCH
 from watcher.errors import BadParameterError
 from watcher.web import wire
 from watcher.web.answers import answer, list_tag, tag
-from watcher.web.clips import single
+from watcher.web.clips import single, texts
 from watcher.web.routes import route
 from watcher.web.shapes import BucketShape, TimelineShape
 from watcher.web.state import catalog, state
@@ -50,7 +50,7 @@ def index() -> Response:
         raise BadParameterError("bucket", f"that would be more than {_MOST:,} buckets: ask for longer ones")
     first, end = buckets.whole(from_at, to_at, bucket, zone)
     mark = tag(f"{list_tag()} {first} {end}")  # without `to` it moves with the clock
-    cameras = tuple(dict.fromkeys(args.getlist("camera")))
+    cameras = texts(args, "camera")
     return answer(mark, lambda: wire.json_response(_body(bucket, zone, first, end, cameras)))
 
 

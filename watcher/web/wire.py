@@ -23,6 +23,8 @@ from watcher.web.state import state
 
 log = logging.getLogger(__name__)
 
+NUMBER_MOST = (1 << 53) - 1  # what a JSON number keeps in every language
+
 Read = TypeVar("Read")
 
 
