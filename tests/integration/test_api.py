@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
@@ -200,6 +201,20 @@ def test_readyz_says_what_is_wrong(start_unit: Callable[..., RunningUnit]) -> No
     assert (answer.status_code, answer.json()["checks"]["ingester"]) == (503, "it has not been heard of lately")
     assert unit.get("/watcher/livez").status_code == 200
     os.kill(ingester, signal.SIGCONT)
+
+
+def test_metrics_are_what_prometheus_reads(unit: RunningUnit, shelf: list[dict]) -> None:
+    """The same sums as the list of cameras; disk and ingester."""
+    answer = unit.get("/watcher/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    cameras = {camera["camera"]: camera for camera in unit.get("/watcher/cameras").json()["cameras"]}
+    for metric, field in (("clips", "clips"), ("clips_bytes", "size_bytes"), ("clips_seconds", "duration_seconds")):
+        samples = families[f"watcher_{metric}"].samples
+        assert {s.labels["camera"]: s.value for s in samples} == {n: c[field] for n, c in cameras.items()}
+    assert families["watcher_ingester_up"].samples[0].value == 1
+    assert families["watcher_disk_free_bytes"].samples[0].value > 0
+    assert families["watcher_changes"].samples[0].value == unit.get("/watcher/changes/head").json()["head"]
 
 
 def test_public_url_makes_addresses_absolute(start_unit: Callable[..., RunningUnit], samples: Path) -> None:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from watcher.web import changes, clips, health, labels, openapi, pages, problems, reviews, timeline, wire
+from watcher.web import changes, clips, health, labels, metrics, openapi, pages, problems, reviews, timeline, wire
 from watcher.web.state import EXTENSION, State
 from watcher.wiring import Services
 
@@ -20,6 +20,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(labels.bp)
     app.register_blueprint(reviews.bp)
     app.register_blueprint(health.bp)
+    app.register_blueprint(metrics.bp)
     app.register_blueprint(pages.bp)
     app.register_blueprint(openapi.bp)
     return app

@@ -1,0 +1,74 @@
+"""What Prometheus scrapes: taken from the kept sums and the ingester's status, so any worker can answer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from flask import Blueprint, Response
+
+from watcher import status
+from watcher.access import Role
+from watcher.web.routes import route
+from watcher.web.state import catalog, state
+
+bp = Blueprint("metrics", __name__)
+
+Sample = tuple[dict[str, str], float]
+
+
+@route(bp, "/metrics", role=Role.VIEW, media_type="text/plain; version=0.0.4")
+def metrics() -> Response:
+    """Clips by camera, disk, ingester, in the text format of Prometheus."""
+    lines: list[str] = []
+
+    def tell(name: str, told: str, samples: Iterable[Sample], kind: str = "gauge") -> None:
+        lines.extend((f"# HELP watcher_{name} {told}", f"# TYPE watcher_{name} {kind}"))
+        lines.extend(f"watcher_{name}{_labels(labels)} {value!r}" for labels, value in samples)
+
+    def one(name: str, told: str, value: float, kind: str = "gauge") -> None:
+        tell(name, told, [({}, value)], kind)
+
+    tell("build_info", "The version that runs.", [({"version": version("watcher")}, 1)])
+    cameras = catalog().camera_summaries()
+    of = [(camera, {"camera": camera.camera}) for camera in cameras]
+    tell("clips", "Clips that lists show.", [(labels, camera.clips) for camera, labels in of])
+    tell("clips_bytes", "Their size.", [(labels, camera.size_bytes) for camera, labels in of])
+    tell("clips_seconds", "Their length.", [(labels, camera.duration_seconds) for camera, labels in of])
+    last = [(labels, camera.silent_since.timestamp()) for camera, labels in of if camera.silent_since]
+    tell("last_clip_timestamp_seconds", "When the camera's last clip ended.", last)
+    one("changes_total", "Changes of the catalog so far.", catalog().head(), "counter")
+    try:
+        disk = shutil.disk_usage(state().services.places.video)
+        one("disk_size_bytes", "Size of the disk with the clips.", disk.total)
+        one("disk_free_bytes", "What is free on it.", disk.free)
+    except OSError:
+        pass  # readyz tells; a figure would be a lie
+    found = status.read(state().services.places.status)
+    alive = found is not None and found[1] <= status.STALE_SECONDS
+    one("ingester_up", "Whether the ingester was heard of lately.", int(alive))
+    if found is not None:
+        ingester = found[0]
+        one("settling_files", "Files that are still being written.", ingester.settling)
+        one("scanning", "Whether a scan is under way.", int(ingester.scanning))
+        if ingester.last_scan_at is not None:
+            one("last_scan_timestamp_seconds", "When the last scan ended.", ingester.last_scan_at.timestamp())
+        tell("problems", "What readyz says is wrong.", [({"check": code}, 1) for code in ingester.problems])
+    response = Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _labels(labels: dict[str, str]) -> str:
+    told = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{told}}}" if told else ""
+
+
+def _escaped(value: str) -> str:
+    r"""A label's value as the text format wants it.
+
+    >>> print(_escaped('front "door"'))
+    front \"door\"
+    """
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
