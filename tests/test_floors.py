@@ -17,6 +17,8 @@ GROUND = [
     "clip",
     "buckets",
     "ignoring",
+    "filing",
+    "multipart",
     "instant",
     "template",
     "presets",
@@ -24,15 +26,17 @@ GROUND = [
     "boxes",
     "codecs",
     "settle",
+    "mounts",
     "lock",
     "recent",
     "progress",
     "tether",
     "status",
 ]
-SEAMS = ["storage", "worklist", "catalog", "probe", "render", "render_worker"]
-VERBS = ["ingest", "scan", "pending", "pictures", "retention"]
+SEAMS = ["storage", "spool", "worklist", "catalog", "probe", "render", "render_worker"]
+VERBS = ["ingest", "scan", "pending", "pictures", "retention", "uploads"]
 DOORS = [
+    "settings",
     "config",
     "wiring",
     "repair",

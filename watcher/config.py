@@ -11,7 +11,6 @@ import re
 import tomllib
 import zoneinfo
 from collections.abc import Mapping
-from datetime import tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -20,106 +19,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from watcher.errors import ConfigError
-from watcher.ignoring import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
-from watcher.naming import Naming
-from watcher.presets import Camera, Folder, NamingError, Preset
+from watcher.presets import NamingError
+from watcher.settings import Settings
 
 ETC = Path(__file__).resolve().parent.parent / "etc"
-
-
-class Site(msgspec.Struct, frozen=True):
-    """Where and when the cameras are."""
-
-    # IANA zone in which names are read and days are cut; "" is the host's zone.
-    timezone: str = ""
-    # The address that people use, such as "https://cams.example.net"; makes URLs in answers absolute.
-    public_url: str = ""
-
-
-class Video(msgspec.Struct, frozen=True):
-    """The folder that cameras write into."""
-
-    # Quiet that a file needs before it is listed, where its close cannot be seen.
-    settle_seconds: float = 2.0
-    # "native" (inotify), "poll" (scan again and again), or "auto": native if a test file is noticed and the
-    # folder is not on a network file system.
-    watch: str = "auto"
-    # Pause between two scans where events do not arrive.
-    poll_seconds: float = 5.0
-    # Files with these are clips, broken ones if their bytes are something else; of others the bytes decide.
-    suffixes: tuple[str, ...] = CLIP_SUFFIXES
-    # Names of files and folders that are passed over; * stands for anything.
-    ignore: tuple[str, ...] = IGNORED_NAMES
-
-
-class NamingTable(msgspec.Struct, frozen=True):
-    """How cameras name their files; guide/naming.md explains the three kinds of tables."""
-
-    # Your own ways of naming, tried before those that come with watcher.
-    presets: tuple[Preset, ...] = ()
-    # What holds for everything below a folder: preset, zone, camera, clock correction.
-    folders: tuple[Folder, ...] = ()
-    # What holds for one camera.
-    cameras: tuple[Camera, ...] = ()
-
-
-class CatalogTable(msgspec.Struct, frozen=True):
-    """Where the catalog is."""
-
-    # "" is SQLite in the data folder; else sqlite:///… or postgresql+psycopg://user:password@host/name.
-    url: str = ""
-
-
-class Scan(msgspec.Struct, frozen=True):
-    """The comparison of the catalog with the disk."""
-
-    # Pause between two scans while events arrive.
-    interval_seconds: float = 3600.0
-    # A scan that would mark a larger share of all clips missing at once stops and asks.
-    max_missing_share: float = 0.2
-
-
-class Render(msgspec.Struct, frozen=True):
-    """Posters."""
-
-    # Processes that make pictures, at the lowest priority; 0 makes none.
-    workers: int = 2
-    # A decoder that takes longer on one clip is ended.
-    timeout_seconds: float = 30.0
-
-
-class Auth(msgspec.Struct, frozen=True):
-    """Who may."""
-
-    # "open": everybody who can reach the address.
-    mode: str = "open"
-    # Written out as true, "open" may listen beyond loopback.
-    allow_open_network: bool = False
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """Everything that can be set; each default stands beside its field."""
-
-    site: Site = Site()
-    video: Video = Video()
-    naming: NamingTable = NamingTable()
-    catalog: CatalogTable = CatalogTable()
-    scan: Scan = Scan()
-    render: Render = Render()
-    auth: Auth = Auth()
-
-    @property
-    def zone(self) -> tzinfo:
-        """The site's time zone."""
-        return ZoneInfo(self.site.timezone or host_zone())
-
-    def name_reader(self) -> Naming:
-        """The presets and bindings in force. Raises NamingError."""
-        return Naming(self.zone, self.naming.presets, self.naming.folders, self.naming.cameras)
-
-    def ignoring(self, naming: Naming) -> Ignoring:
-        """Which files are passed over, by their names and by the presets in force."""
-        return Ignoring(self.video.ignore, self.video.suffixes, naming.role, judges=naming.judges)
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -206,6 +109,10 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         ("scan.interval_seconds", settings.scan.interval_seconds, 1, 30 * 86400),
         ("scan.max_missing_share", settings.scan.max_missing_share, 0, 1),
         ("render.workers", settings.render.workers, 0, 64),
+        ("upload.max_bytes", settings.upload.max_bytes, 1 << 20, 1 << 50),
+        ("upload.max_bytes_per_day", settings.upload.max_bytes_per_day, 0, 1 << 50),
+        ("upload.min_free_bytes", settings.upload.min_free_bytes, 0, 1 << 50),
+        ("upload.expire_hours", settings.upload.expire_hours, 0.001, 24 * 365),
         ("render.timeout_seconds", settings.render.timeout_seconds, 1, 3600),
     ):
         if not least <= value <= most:
@@ -244,24 +151,6 @@ def describe(loaded: Loaded) -> list[tuple[str, str, str]]:
                 text = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", text)
             rows.append((name, text, loaded.sources.get(name, "default")))
     return rows
-
-
-def host_zone() -> str:
-    """The host's IANA zone, from TZ, /etc/timezone or /etc/localtime; UTC where none of them tells."""
-    candidates = [os.environ.get("TZ", "").lstrip(":")]
-    try:
-        candidates.append(os.path.realpath("/etc/localtime").partition("zoneinfo/")[2])
-        candidates.append(Path("/etc/timezone").read_text(encoding="utf-8").strip())
-    except OSError:
-        pass
-    for candidate in candidates:
-        if candidate:
-            try:
-                ZoneInfo(candidate)
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-                continue
-            return "UTC" if candidate.lower() in {"etc/utc", "etc/uct", "zulu"} else candidate
-    return "UTC"
 
 
 def _tables() -> dict[str, type[msgspec.Struct]]:

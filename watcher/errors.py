@@ -86,6 +86,76 @@ class NotIsoMediaError(BrokenClipError):
         self.container = container
 
 
+class UploadError(WatcherError):
+    """Something that was sent is not taken; nothing of it is kept."""
+
+    code = "upload"
+    title = "The upload is refused"
+
+
+class TakenError(UploadError):
+    """The name belongs to other bytes."""
+
+    code = "taken"
+    title = "The name is taken"
+
+
+class DigestError(UploadError):
+    """The bytes that came are not those that were sent."""
+
+    code = "digest_mismatch"
+    title = "The digest does not match"
+
+
+class TooLargeError(UploadError):
+    """It is larger than the settings allow."""
+
+    code = "too_large"
+    title = "The body is too large"
+
+
+class QuotaError(UploadError):
+    """The camera has sent as much as it may today."""
+
+    code = "quota"
+    title = "Enough for today"
+
+
+class DiskFullError(UploadError):
+    """Taking it would leave too little free on the disk."""
+
+    code = "disk_full"
+    title = "The disk is full"
+
+
+class UploadNotFoundError(UploadError):
+    """There is no such upload in flight."""
+
+    code = "upload_not_found"
+    title = "No such upload"
+
+
+class GoneError(UploadError):
+    """The upload has expired."""
+
+    code = "upload_expired"
+    title = "The upload has expired"
+
+
+class LockedError(UploadError):
+    """Another request is writing this upload."""
+
+    code = "upload_locked"
+    title = "The upload is busy"
+
+
+class OffsetError(UploadError):
+    """The bytes do not go on where the upload is."""
+
+    code = "offset_mismatch"
+    title = "The offset does not match"
+
+
 class RenderError(WatcherError):
     """A picture could not be made; `fatal` says that the file harmed the decoder (crash, hang, memory)."""
 

@@ -1,6 +1,6 @@
 """The one road by which a file becomes a clip.
 
-    event, scan, `watcher scan` ─▶ examine (look, writer, probe) ─▶ catalog.put, in batches
+    event, scan, `watcher scan`, upload ─▶ examine (look, writer, probe) ─▶ catalog.put, in batches
 
 The order of writes: the file is on disk first, then its row. A crash between the two leaves a file without a row,
 which the next scan finds; there is never a row without a file that was seen. Twice is the same as once.
@@ -18,10 +18,11 @@ import msgspec
 
 from watcher.catalog import Catalog, Probed
 from watcher.catalog.rows import Namesake, signed
-from watcher.clip import LENGTH_LIMIT_SECONDS, ClipState, Fingerprint, TimeQuality, TimeSource
+from watcher.clip import LENGTH_LIMIT_SECONDS, Clip, ClipState, Fingerprint, TimeQuality, TimeSource
 from watcher.clock import Clock
+from watcher.errors import BrokenClipError
 from watcher.ignoring import printable
-from watcher.instant import at_zone
+from watcher.instant import Instant, at_zone
 from watcher.naming import Naming, plausible
 from watcher.probe import Probe, playable, probe
 from watcher.settle import Writer, quiet_needed
@@ -73,12 +74,18 @@ class Ingest:
         self.naming = naming
 
     def examine(
-        self, key: str, *, seen: tuple[Look, float] | None = None, closed: bool = False
+        self,
+        key: str,
+        *,
+        seen: tuple[Look, float] | None = None,
+        closed: bool = False,
+        finished: bool = False,
     ) -> Probed | Waiting | NotClip | None:
         """Probe a file if it has settled; None if it is no file (any more).
 
         `seen` is how it looked before, and the monotonic time since which it had looked so; `closed` says that
-        an event told of its close, which counts where the kernel cannot be asked about writers.
+        an event told of its close, which counts where the kernel cannot be asked about writers; `finished`, that
+        whoever writes it has told us so.
         A file that cannot be read is catalogued as broken, and every scan tries it again.
         """
         try:
@@ -90,7 +97,7 @@ class Ingest:
             return None
         try:
             quiet_since = seen[1] if seen is not None and seen[0] == look else None
-            return self._examine(look, quiet_since, closed)
+            return self._examine(look, quiet_since, closed=closed, finished=finished)
         except FileNotFoundError:
             return None
         except OSError as reason:
@@ -108,10 +115,26 @@ class Ingest:
         probed, left = self._with_moves(batch)
         return Put(self.catalog.put(probed, now=self._clock.now()), left)
 
-    def _examine(self, look: Look, quiet_since: float | None, closed: bool) -> Probed | Waiting | NotClip:
+    def adopt(self, key: str, *, camera: str, start: Instant | None) -> Clip:
+        """Catalog a whole file that was just committed, and what was said of it. Raises BrokenClipError.
+
+        What was said stands before what the name tells, as a person's correction does.
+        """
+        found = self.examine(key, finished=True)
+        if not isinstance(found, Probed):
+            raise BrokenClipError(f"{key} changed while it was taken in")
+        self.put([msgspec.structs.replace(found, said_camera=camera, said_start=start)])
+        clip = self.catalog.by_key(key)
+        if clip is None:
+            raise BrokenClipError(f"{key} was removed while it was taken in")
+        return clip
+
+    def _examine(
+        self, look: Look, quiet_since: float | None, *, closed: bool, finished: bool
+    ) -> Probed | Waiting | NotClip:
         fd = self.root.open(look.key)
         try:
-            who = self.who_writes(fd, closed=closed)
+            who = Writer.NONE if finished else self.who_writes(fd, closed=closed)
             if who is Writer.OPEN:
                 return Waiting(look, None)
             found = probe(fd, look.size_bytes, look.key.rpartition(".")[2])

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from watcher.config import Settings
 from watcher.ignoring import printable
 from watcher.naming import Naming, Reading
 from watcher.presets import Preset, parts_of, takes
+from watcher.settings import Settings
 from watcher.template import Fields
 
 

@@ -24,12 +24,14 @@ import msgspec
 from watcher import config
 from watcher.catalog import migrate
 from watcher.errors import StartError
-from watcher.storage import on_network
+from watcher.mounts import on_network
+from watcher.settings import Settings
 from watcher.wiring import Places, Services, open_services
 
 NGINX_LEAST = (1, 22)
 LOCK_SECONDS = 4.0  # a killed unit's last process frees the lock within this
 STATIC = Path(__file__).parent / "web" / "static"
+MULTIPART_BYTES = 64 << 10  # of a form around a clip
 _QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
 
@@ -54,7 +56,7 @@ def up(unit: Unit) -> NoReturn:
     nginx = find_nginx()
     _port_is_free(host, port)
     _prepare_catalog(services)
-    _write_nginx_main(places, host=host, port=port, log=log)
+    _write_nginx_main(places, loaded.settings, host=host, port=port, log=log)
     environment = {
         **os.environ,
         "WATCHER_DATA": str(places.data),
@@ -133,7 +135,7 @@ def nginx_version(path: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _listen(listen: str, settings: config.Settings) -> tuple[str, int]:
+def _listen(listen: str, settings: Settings) -> tuple[str, int]:
     """Host and port. Raises StartError for what is no address, or may not be listened on."""
     host, colon, port_text = listen.rpartition(":")
     host = host.strip("[]")
@@ -202,7 +204,7 @@ def _prepare_catalog(services: Services) -> None:
     engine.dispose()
 
 
-def _write_nginx_main(places: Places, *, host: str, port: int, log: Path | None) -> None:
+def _write_nginx_main(places: Places, settings: Settings, *, host: str, port: int, log: Path | None) -> None:
     """Fill in `etc/nginx/main.conf`. Raises StartError for a path that nginx's syntax cannot hold."""
     paths = [places.data, config.ETC, STATIC, log or places.run]
     for path in paths:
@@ -212,15 +214,19 @@ def _write_nginx_main(places: Places, *, host: str, port: int, log: Path | None)
         # As root, the workers must be root as well to read what root's cameras write; better not to be root.
         "USER": "user root root;" if os.geteuid() == 0 else "",
         "RUN": str(places.run),
-        "ETC": str(config.ETC),
         "VIDEO": str(places.video),
         "STATIC": str(STATIC),
         "RENDITIONS": str(places.renditions),
+        "SPOOL": str(places.spool),
+        "UPLOAD_BYTES": str(settings.upload.max_bytes + MULTIPART_BYTES),
         "LISTEN": f"{_bracketed(host)}:{port}",
         "ACCESS_LOG": f'"{log / "access.log"}"' if log else "/dev/stdout",
         "ERROR_LOG": f'"{log / "nginx.log"}"' if log else "stderr",
     }
     (places.run / "nginx").mkdir(exist_ok=True)
+    link = places.run / "watcher"
+    link.unlink(missing_ok=True)
+    link.symlink_to(config.ETC / "nginx")
     template = (config.ETC / "nginx" / "main.conf").read_text(encoding="utf-8")
     text = re.sub(r"@([A-Z_]+)@", lambda match: values.get(match[1], match[0]), template)
     (places.run / "nginx.conf").write_text(text, encoding="utf-8")

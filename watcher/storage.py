@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import filecmp
 import hashlib
 import os
 import signal
@@ -24,11 +25,11 @@ from watcher.settle import Writer
 
 MARKER = ".watcher"
 _MARKER_TEXT = "This folder is the video root of watcher catalog {}\n"
+CLIP_MODE = 0o640  # of files that were sent: for us, and for a group of tools
 DIGEST_SPAN = 8 << 10  # bytes read at either end of a file for its digest
-# Beside these, every `fuse.…`: sshfs, rclone and s3fs are remote, and of mergerfs a branch may be written directly.
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "virtiofs", "vboxsf"}
-)
+
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
 class Look(NamedTuple):
@@ -102,6 +103,54 @@ class VideoRoot:
     def open(self, key: str) -> int:
         """A read-only descriptor that the caller closes; never blocks on a pipe, never follows a link."""
         return os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def commit(self, source: Path, key: str) -> None:
+        """Give a whole file its key, where there is none yet. Raises FileExistsError, or OSError.
+
+        1. its bytes are synced, 2. it gets its name, 3. the folders are synced. A crash before 2 leaves it in the
+        spool, one after 2 a whole file that the next scan adopts. It never takes another file's place.
+        """
+        folder = key.rpartition("/")[0]
+        if not self._is_below(folder + "/" if folder else ""):
+            raise NotADirectoryError(errno.ENOTDIR, "a folder on the way is ignored or a link", key)
+        made = self._make_folders(folder)
+        with source.open("rb") as file:
+            os.fchmod(file.fileno(), CLIP_MODE)
+            os.fsync(file.fileno())
+        target = Path(self.path(key))
+        try:
+            target.hardlink_to(source)
+        except OSError as reason:
+            if reason.errno not in _NO_LINKS:
+                raise
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # only our own is replaced
+            source.replace(target)
+        for path in [target.parent, *made]:
+            _sync_folder(path)
+
+    def _make_folders(self, folder: str) -> list[Path]:
+        """Make the folders down to one; the parents of those that are new."""
+        path, parents = self.folder, []
+        for name in folder.split("/") if folder else []:
+            try:
+                (path / name).mkdir()
+                parents.append(path)
+            except FileExistsError:
+                pass
+            path = path / name
+        return parents
+
+    def same_bytes(self, source: Path, key: str) -> bool:
+        """Whether a file has the bytes of another one, all of them."""
+        try:
+            return filecmp.cmp(source, self.path(key), shallow=False)
+        finally:
+            filecmp.clear_cache()
+
+    def free_bytes(self) -> int:
+        """What is free on the disk for those who are not root. Raises OSError."""
+        found = os.statvfs(self.folder)
+        return found.f_bavail * found.f_frsize
 
     def remove(self, key: str) -> None:
         """Remove a file, of which somebody said that it may go. Raises OSError."""
@@ -208,6 +257,17 @@ def _first(pair: tuple[str, object]) -> str:
     return pair[0]
 
 
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as reason:  # some network file systems cannot
+        if reason.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def writer(fd: int) -> Writer:
     """Whether anybody has the file open for writing, asked of the kernel.
 
@@ -235,25 +295,3 @@ def digest(fd: int, size: int) -> str:
     if size > DIGEST_SPAN:
         hasher.update(os.pread(fd, DIGEST_SPAN, max(DIGEST_SPAN, size - DIGEST_SPAN)))
     return hasher.hexdigest()
-
-
-def file_system(path: Path, mounts: str = "/proc/self/mounts") -> str | None:
-    """The type of the file system that holds a path, such as `ext4` or `nfs4`; None where nobody can tell."""
-    best, kind = "", None
-    place = os.path.realpath(path)
-    try:
-        lines = Path(mounts).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        fields = line.split(" ")
-        point = fields[1].replace("\\040", " ")
-        if (place == point or place.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
-            best, kind = point, fields[2]
-    return kind
-
-
-def on_network(path: Path) -> bool:
-    """Whether a path lies on a file system whose other writers this kernel does not see."""
-    kind = file_system(path)
-    return kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse."))

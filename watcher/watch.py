@@ -24,12 +24,12 @@ from watcher.crew import Crew
 from watcher.ignoring import PICTURE, printable
 from watcher.ingest import NotClip, Waiting
 from watcher.lock import only_one
+from watcher.mounts import on_network
 from watcher.observe import Hint, Watch
 from watcher.pending import PendingFiles
 from watcher.progress import Progress
 from watcher.recent import Recent
 from watcher.scan import Difference, Finding, marker_problem, newest_first, reconcile, too_many_missing
-from watcher.storage import on_network
 from watcher.wiring import Services, bind_root
 
 log = logging.getLogger("watcher.ingester")
@@ -221,8 +221,8 @@ class Ingester:
         for probed in batch:
             self._recent.note(probed.key, probed.fingerprint, probed.inode, now=now)
         self._recent.forget(left)
-        if self._pictures.match(batch) or changed:
-            self._crew.wake()
+        self._pictures.match(batch)
+        self._crew.wake()  # also for what was known: an upload is catalogued by the process that took it
         if self._scan is None:
             for probed in batch:
                 log.info(
@@ -360,6 +360,7 @@ class Ingester:
             pause = 1.0
         self._next_scan = now + max(pause, seconds)  # never more than half the time
         self._services.retention().sweep()
+        self._services.spool().sweep()
         self._catalog.optimize()
 
     # — the world —

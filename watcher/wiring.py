@@ -8,12 +8,15 @@ from pathlib import Path
 
 from watcher.catalog import Catalog, open_engine
 from watcher.clock import Clock, SystemClock
-from watcher.config import Settings
 from watcher.errors import StartError
 from watcher.ingest import Ingest
+from watcher.mounts import on_network
 from watcher.pictures import Pictures
 from watcher.retention import Retention
-from watcher.storage import VideoRoot, on_network
+from watcher.settings import Settings
+from watcher.spool import Spool
+from watcher.storage import VideoRoot
+from watcher.uploads import Limits, Uploads
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Places:
         return self.data / "renditions"
 
     @property
+    def spool(self) -> Path:
+        """Uploads in flight."""
+        return self.data / "spool"
+
+    @property
     def run(self) -> Path:
         """Sockets, locks, status, the generated nginx main file."""
         return self.data / "run"
@@ -48,7 +56,7 @@ class Places:
 
     def make(self) -> None:
         """Make the folders. Raises StartError if one cannot be made or written."""
-        for folder in (self.video, self.renditions, self.run):
+        for folder in (self.video, self.renditions, self.spool, self.run):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 trial = folder / f".writable.{uuid.uuid4().hex}.tmp"
@@ -72,6 +80,23 @@ class Services:
     def retention(self) -> Retention:
         """What removes clips."""
         return Retention(root=self.root, catalog=self.catalog, renditions=self.places.renditions, clock=self.clock)
+
+    def spool(self) -> Spool:
+        """Uploads in flight."""
+        return Spool(self.places.spool, expire_seconds=self.settings.upload.expire_hours * 3600)
+
+    def uploads(self) -> Uploads:
+        """What takes in what cameras send."""
+        upload = self.settings.upload
+        return Uploads(
+            root=self.root,
+            catalog=self.catalog,
+            ingest=self.ingest,
+            spool=self.spool(),
+            clock=self.clock,
+            zone=self.settings.zone,
+            limits=Limits(upload.max_bytes, upload.max_bytes_per_day, upload.min_free_bytes),
+        )
 
     def pictures(self) -> Pictures:
         """What finds the clips of the pictures that cameras leave."""

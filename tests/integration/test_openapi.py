@@ -37,6 +37,7 @@ def test_everything_is_described(document: dict) -> None:
     told = {f"{method.upper()} /watcher{path}" for path, methods in document["paths"].items() for method in methods}
     guide = re.findall(r"`((?:GET|PUT|PATCH|POST|DELETE) /watcher/[^`?]*)`", (ROOT / "guide/api.md").read_text())
     pages = {"GET /watcher/", "GET /watcher/watch/<id>", "GET /watcher/docs"}
+    guide = [one for one in guide if "/tus" not in one]  # described by its own makers
     names = {
         re.sub(r"<(\w+)>", lambda m: "{clip_id}" if m[1] == "id" else f"{{{m[1]}}}", one)
         for one in set(guide) - pages
@@ -65,7 +66,7 @@ def test_the_page_to_read_it(unit: RunningUnit, document: dict) -> None:
 def test_schemathesis_finds_nothing(start_unit: Callable[..., RunningUnit]) -> None:
     """The documented examples, and a thousand requests that others would not think of.
 
-    Left out: that every valid question is accepted (`from` must be before `to`, which no schema says), and that
+    Left out: uploads, whose bodies are films; that every valid question is accepted (`from` must be before `to`, which no schema says), and that
     what was deleted is 404 (a retired clip says that it is retired).
     """
     unit = start_unit()
@@ -76,6 +77,7 @@ def test_schemathesis_finds_nothing(start_unit: Callable[..., RunningUnit]) -> N
     options = {
         "--checks": "all",
         "--exclude-checks": "positive_data_acceptance,use_after_free",
+        "--exclude-path-regex": "^/uploads",
         "--max-examples": "30",
         "--generation-database": "none",
         "--seed": "7",

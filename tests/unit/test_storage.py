@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from watcher.ignoring import Ignoring
-from watcher.storage import Blind, VideoRoot, digest, file_system
+from watcher.mounts import file_system
+from watcher.storage import Blind, VideoRoot, digest
 
 
 def root(folder: Path) -> VideoRoot:

@@ -23,6 +23,7 @@ from watcher.clip import (
     milliseconds,
     moment,
 )
+from watcher.instant import Instant
 
 POSTER_DIGITS = 16  # of the content id, in a poster's name
 LENGTH_LIMIT_MS = LENGTH_LIMIT_SECONDS * 1000
@@ -47,6 +48,8 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     playable: Playable | None
     playable_reason: str | None
     error: str | None
+    said_camera: str | None = None  # who sent it says so, whatever its name tells
+    said_start: Instant | None = None
     moved_from: int | None = None  # id of the clip whose file this is, under its new name
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0008"  # the newest migration; a test compares
+HEAD = "0009"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -97,6 +97,15 @@ leases = sa.Table(
 # SQLite's index of words (FTS5), kept by triggers; the migration makes it. A row's number is its clip's start in
 # seconds and, in the low bits, the clip's id: what is found comes out in the order of time, without a sort.
 clip_words = sa.table("clip_words", sa.column("rowid", sa.BigInteger))
+
+# What each camera sent on each day, by the site's clock.
+sent = sa.Table(
+    "sent",
+    metadata,
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+)
 
 # How many clips have each label.
 label_names = sa.Table(

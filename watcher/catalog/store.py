@@ -5,8 +5,9 @@ from watcher.catalog.labelling import Labelling
 from watcher.catalog.questions import Questions
 from watcher.catalog.retiring import Retiring
 from watcher.catalog.reviewing import Reviewing
+from watcher.catalog.sending import Sending
 from watcher.catalog.writes import Writes
 
 
-class Catalog(Questions, IngesterQuestions, Labelling, Reviewing, Retiring, Writes):
+class Catalog(Questions, IngesterQuestions, Labelling, Reviewing, Retiring, Sending, Writes):
     """The clips that are known."""

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.corrections import correction, keep_corrections
+from watcher.catalog.corrections import correction, keep_corrections, take_word
 from watcher.catalog.rows import (
     CATALOG_ID,
     FULL,
@@ -92,6 +92,7 @@ class Writes:
                     old = None
                 if old is None and probed.moved_from is not None:
                     old = movers.pop(probed.moved_from, None)
+                take_word(probed, values)
                 if old is not None:
                     keep_corrections(old, values)
                 values["words"] = words_of(probed.key, values["camera"], label_names(old))

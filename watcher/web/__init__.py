@@ -2,7 +2,21 @@
 
 from flask import Flask
 
-from watcher.web import changes, clips, health, labels, metrics, openapi, pages, problems, reviews, timeline, wire
+from watcher.web import (
+    changes,
+    clips,
+    health,
+    labels,
+    metrics,
+    openapi,
+    pages,
+    problems,
+    reviews,
+    timeline,
+    tus,
+    uploads,
+    wire,
+)
 from watcher.web.state import EXTENSION, State
 from watcher.wiring import Services
 
@@ -19,6 +33,8 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(timeline.bp)
     app.register_blueprint(labels.bp)
     app.register_blueprint(reviews.bp)
+    app.register_blueprint(uploads.bp)
+    app.register_blueprint(tus.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(metrics.bp)
     app.register_blueprint(pages.bp)

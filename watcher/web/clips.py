@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -14,7 +14,6 @@ from watcher.catalog.words import words_in
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Page, Playable, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError
 from watcher.instant import Instant, at_zone
-from watcher.naming import EARLIEST
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, expected_revision, list_tag
 from watcher.web.routes import route
@@ -26,7 +25,6 @@ bp = Blueprint("clips", __name__)
 LIMIT, LIMIT_MOST = 50, 500
 CAMERA_MOST, NOTE_MOST = 100, 2000  # characters
 WORDS_MOST = 10  # of a search
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 FILTERS = (
     "camera",
     "state",
@@ -150,10 +148,7 @@ def correct(clip_id: int) -> Response:
     if body.started_at is None:
         start = None
     elif body.started_at is not msgspec.UNSET:
-        at = wire.moment(body.started_at, "started_at")
-        if not EARLIEST <= at <= LATEST:
-            raise BadParameterError("started_at", "started_at must be between the years 2005 and 2100")
-        start = at_zone(at, state().zone)
+        start = at_zone(wire.plausible_moment(body.started_at, "started_at"), state().zone)
     catalog().correct(
         clip.id,
         camera=camera,

@@ -23,9 +23,18 @@ _REF = "#/components/schemas/{name}"
 _CONVERTERS = {
     "int": ({"type": "integer", "minimum": 1, "maximum": wire.NUMBER_MOST}, 1),
     "key": ({"type": "string", "pattern": "^[^/\\u0000][^\\u0000]*$"}, "porch/2026-11-21/070000.mp4"),
+    "path": ({"type": "string", "pattern": "^[^/\\u0000][^\\u0000]*$"}, "2026-11-21/070000.mp4"),
     "default": ({"type": "string", "minLength": 1, "pattern": "^[^/\\u0000]+$"}, "fox"),
 }
-_TITLES = {"clip_id": "The clip's id."}
+FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["camera", "file"],
+    "properties": {
+        "camera": {"type": "string"},
+        "file": {"type": "string", "contentMediaType": "video/mp4"},
+        "started_at": {"type": "string", "format": "date-time"},
+    },
+}
 
 
 @route(bp, "/openapi.json", role=Role.VIEW, answers=dict)
@@ -62,7 +71,7 @@ def description(app: Flask) -> dict[str, Any]:
         (rule, app.view_functions[rule.endpoint].declared, app.view_functions[rule.endpoint].__doc__ or "")  # type: ignore[union-attr]
         for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ())))
     ]
-    routes = [one for one in routes if not one[1].page]
+    routes = [one for one in routes if not (one[1].page or one[1].hidden or one[1].internal)]
     kinds = {
         kind for _, declared, _ in routes for kind in (declared.answers, declared.body) if kind not in {None, dict}
     }
@@ -110,6 +119,11 @@ def _operation(rule: Any, declared: Declared, doc: str, schemas: dict[type, Any]
     if declared.body is not None:
         content = {"application/json": {"schema": schemas[declared.body]}}
         operation["requestBody"] = {"required": not declared.body_optional, "content": content}
+    if declared.sends:
+        schema = {"type": "string", "contentMediaType": declared.sends[0]}
+        if declared.sends[0] == "multipart/form-data":
+            schema = FORM
+        operation["requestBody"] = {"required": True, "content": {declared.sends[0]: {"schema": schema}}}
     if declared.role is None:
         operation["security"] = [{}]
     else:  # a service that is open asks for none of them
@@ -147,7 +161,7 @@ def _responses(declared: Declared, schemas: dict[type, Any]) -> dict[str, Any]:
         schema = {"type": "object"} if declared.answers is dict else schemas[declared.answers]
         done["content"] = {declared.media_type: {} if declared.media_type.endswith("jsonl") else {"schema": schema}}
     responses = {str(declared.status): done}
-    if declared.body_optional and declared.method == "PUT":
+    if declared.sends or (declared.body_optional and declared.method == "PUT"):
         responses["201"] = done
     refusals = {400, *declared.problems}
     if declared.method in {"GET", "PATCH", "PUT", "POST"} and declared.body is None and declared.method == "GET":

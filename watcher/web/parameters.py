@@ -56,6 +56,7 @@ PARAMETERS = {
     "around": Parameter("A page with this moment, or cursor, in its middle.", _TEXT, "2026-11-21T06:00:00Z"),
     "since": Parameter("The seq of the last change that you have dealt with.", _NUMBER, 0),
     "began": Parameter("Where a reader of the whole feed began; `next` has it.", _NUMBER, 0),
+    "started_at": Parameter("When the clip began; else its name tells.", _TIME, "2026-11-21T07:00:00+01:00"),
     "bucket": Parameter("How long a bucket is.", {"type": "string", "enum": ["day", "hour", "quarter"]}, "day"),
     "tz": Parameter("IANA zone in which days are cut; the site's.", _TEXT, "Europe/Berlin"),
 }

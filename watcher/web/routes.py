@@ -30,7 +30,10 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 200
     media_type: str = "application/json"
     problems: tuple[int, ...] = ()  # statuses of refusals, beside those that every route has
+    sends: tuple[str, ...] = ()  # media types of a body that nginx spools
     page: bool = False  # HTML, which is not part of the API
+    hidden: bool = False  # of a protocol of its own, which others describe
+    internal: bool = False  # asked by nginx, and by nobody else
 
 
 def route(
@@ -42,7 +45,7 @@ def route(
     def register(view: View) -> View:
         @functools.wraps(view)
         def checked(**values: Any) -> Response:
-            if not declared.page:
+            if not (declared.page or declared.internal):
                 only(declared.takes)
             return view(**values)
 

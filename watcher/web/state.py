@@ -11,6 +11,7 @@ from typing import cast
 from flask import current_app
 
 from watcher.catalog import Catalog
+from watcher.uploads import Uploads
 from watcher.wiring import Services
 
 EXTENSION = "watcher"
@@ -25,6 +26,7 @@ class State:
         self.zone: tzinfo = services.settings.zone
         self.zone_name = str(self.zone)
         self.base = services.settings.site.public_url.rstrip("/")  # put before addresses; "" keeps them relative
+        self.uploads: Uploads = services.uploads()
         self.assets = _assets_hash()
         self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"
         self._catalog_id: str | None = None

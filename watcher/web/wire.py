@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -18,6 +18,7 @@ from werkzeug.routing import BaseConverter
 from watcher import errors
 from watcher.clip import EPOCH, Clip, ClipState, Playable, Position, milliseconds
 from watcher.clip import moment as moment_of
+from watcher.naming import EARLIEST
 from watcher.web.shapes import ClipShape, LabelShape, Links, as_media
 from watcher.web.state import state
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 NUMBER_MOST = (1 << 53) - 1  # what a JSON number keeps in every language
 
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 Read = TypeVar("Read")
 
 
@@ -100,6 +102,14 @@ def moment(text: str, parameter: str) -> datetime:
     raise errors.BadParameterError(
         parameter, f"{parameter}={text!r} has no offset: write 2026-11-21T07:00:00+01:00, or Z for UTC"
     )
+
+
+def plausible_moment(text: str, parameter: str) -> datetime:
+    """The same of a clip's start, which lies between 2005 and 2100. Raises BadParameterError."""
+    at = moment(text, parameter)
+    if not EARLIEST <= at <= LATEST:
+        raise errors.BadParameterError(parameter, f"{parameter} must be between the years 2005 and 2100")
+    return at
 
 
 # — cursors —

@@ -1,0 +1,256 @@
+"""Resumable uploads, tus 1.0: what the protocol says, and clients that others wrote."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from tusclient.client import TusClient
+
+from tests import clips
+from tests.running import RunningUnit, wait_for
+
+TUS = {"Tus-Resumable": "1.0.0"}
+PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
+
+
+def metadata(**values: str) -> str:
+    """Upload-Metadata."""
+    return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
+
+
+def begin(
+    unit: RunningUnit, length: int, headers: dict | None = None, data: bytes = b"", **meta: str
+) -> requests.Response:
+    """POST: the creation of an upload."""
+    told = {**TUS, "Upload-Length": str(length), "Upload-Metadata": metadata(**meta), **(headers or {})}
+    return requests.post(unit.url("/watcher/tus"), headers=told, data=data, timeout=30)
+
+
+def send(unit: RunningUnit, address: str, offset: int, data: bytes, **more: str) -> requests.Response:
+    """PATCH: a piece of it."""
+    headers = {**PIECE, "Upload-Offset": str(offset), **more}
+    return requests.patch(unit.url(address), headers=headers, data=data, timeout=30)
+
+
+def offset(unit: RunningUnit, address: str) -> int:
+    """HEAD: how much is there."""
+    return int(requests.head(unit.url(address), headers=TUS, timeout=30).headers["Upload-Offset"])
+
+
+@pytest.fixture
+def data(samples: Path, request: pytest.FixtureRequest) -> bytes:
+    """A clip of the test's own content."""
+    return clips.stamp((samples / "plain.mp4").read_bytes(), abs(hash(request.node.name)) % 100_000)
+
+
+def left(unit: RunningUnit) -> list[str]:
+    """What lies in the spool."""
+    return [path.name for path in (unit.data / "spool").rglob("*") if path.is_file()]
+
+
+def test_what_is_spoken(unit: RunningUnit) -> None:
+    """OPTIONS tells version, extensions, the largest size and the checksums."""
+    answer = requests.options(unit.url("/watcher/tus"), timeout=30)
+    assert answer.status_code == 204
+    assert answer.headers["Tus-Version"] == "1.0.0"
+    assert set(answer.headers["Tus-Extension"].split(",")) == {
+        "creation",
+        "creation-with-upload",
+        "termination",
+        "expiration",
+        "checksum",
+    }
+    assert int(answer.headers["Tus-Max-Size"]) == 4 << 30
+    assert "sha256" in answer.headers["Tus-Checksum-Algorithm"].split(",")
+    other = requests.post(unit.url("/watcher/tus"), headers={"Tus-Resumable": "0.2.2"}, timeout=30)
+    assert (other.status_code, other.headers["Tus-Version"]) == (412, "1.0.0")
+    assert requests.post(unit.url("/watcher/tus"), timeout=30).status_code == 412
+
+
+def test_in_pieces(unit: RunningUnit, data: bytes) -> None:
+    """201 with its address, 204 with each piece, HEAD tells where it is; whole it is a clip."""
+    made = begin(unit, len(data), camera="tus", filename="a.mp4", started_at="2026-03-05T12:00:00Z")
+    assert made.status_code == 201
+    address = made.headers["Location"]
+    assert made.headers["Tus-Resumable"] == "1.0.0"
+    assert "GMT" in made.headers["Upload-Expires"]
+    head = requests.head(unit.url(address), headers=TUS, timeout=30)
+    assert head.status_code == 200
+    assert head.headers["Cache-Control"] == "no-store"
+    assert (head.headers["Upload-Offset"], head.headers["Upload-Length"]) == ("0", str(len(data)))
+    assert head.headers["Upload-Metadata"] == metadata(
+        camera="tus", filename="a.mp4", started_at="2026-03-05T12:00:00Z"
+    )
+    at = 0
+    for piece in (data[:3000], data[3000:3001], data[3001:8000], data[8000:]):
+        assert unit.clip("tus/a.mp4") is None
+        sent = send(unit, address, at, piece)
+        at += len(piece)
+        assert (sent.status_code, sent.headers["Upload-Offset"]) == (204, str(at)), sent.text
+    clip = unit.clip("tus/a.mp4")
+    assert sent.headers["Content-Location"] == clip["links"]["self"]
+    assert (clip["state"], clip["started_at"], clip["time_source"]) == (
+        "ready",
+        "2026-03-05T12:00:00.000Z",
+        "upload",
+    )
+    assert unit.get(clip["url"]).content == data
+    assert requests.head(unit.url(address), headers=TUS, timeout=30).status_code == 404
+    wait_for(lambda: left(unit) == [], what="an empty spool")
+
+
+def test_creation_with_upload(unit: RunningUnit, data: bytes) -> None:
+    """All of it, or the beginning, with the creation."""
+    whole = begin(unit, len(data), PIECE, data, camera="tus", filename="whole.mp4")
+    assert (whole.status_code, whole.headers["Upload-Offset"]) == (201, str(len(data)))
+    assert unit.get("/tus/whole.mp4").content == data
+    other = clips.stamp(data, 7)
+    part = begin(unit, len(other), PIECE, other[:4000], camera="tus", filename="part.mp4")
+    assert (part.status_code, part.headers["Upload-Offset"]) == (201, "4000")
+    assert send(unit, part.headers["Location"], 4000, other[4000:]).status_code == 204
+    assert unit.get("/tus/part.mp4").content == other
+
+
+def test_offsets_and_types_that_do_not_fit(unit: RunningUnit, data: bytes) -> None:
+    """409, 415, 413, 400, 404: and what was there stays."""
+    address = begin(unit, len(data), camera="tus", filename="fit.mp4").headers["Location"]
+    send(unit, address, 0, data[:100])
+    assert send(unit, address, 0, data[:100]).status_code == 409
+    assert send(unit, address, 200, data[200:]).status_code == 409
+    assert send(unit, address, 100, data[100:], **{"Content-Type": "video/mp4"}).status_code == 415
+    assert send(unit, address, 100, data + data).status_code == 413
+    assert requests.patch(unit.url(address), headers=PIECE, data=b"x", timeout=30).status_code == 400
+    assert send(unit, "/watcher/tus/" + "A" * 22, 0, b"x").status_code == 404
+    assert requests.head(unit.url("/watcher/tus/..%2f..%2fx"), headers=TUS, timeout=30).status_code == 404
+    assert offset(unit, address) == 100
+    assert requests.delete(unit.url(address), headers=TUS, timeout=30).status_code == 204
+    assert requests.head(unit.url(address), headers=TUS, timeout=30).status_code == 404
+    assert send(unit, address, 100, data[100:]).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("length", "meta", "status"),
+    [
+        (5 << 30, {"camera": "tus", "filename": "x.mp4"}, 413),
+        (100, {"filename": "x.mp4"}, 400),
+        (100, {"camera": "../x", "filename": "x.mp4"}, 400),
+        (100, {"camera": "tus", "filename": "../../x.mp4"}, 400),
+        (100, {"camera": "tus", "filename": "x.exe"}, 400),
+        (100, {"camera": "tus", "filename": "x.mp4", "started_at": "yesterday"}, 400),
+    ],
+)
+def test_uploads_that_are_not_begun(length: int, meta: dict, status: int, unit: RunningUnit) -> None:
+    """Refused when they are created, before a byte is sent."""
+    assert begin(unit, length, **meta).status_code == status
+    for header, value in (("Upload-Length", "-1"), ("Upload-Length", ""), ("Upload-Metadata", "camera !!!")):
+        assert begin(unit, 100, {header: value}, camera="tus", filename="x.mp4").status_code == 400
+
+
+def test_checksums(unit: RunningUnit, data: bytes) -> None:
+    """460 for a piece that was damaged on the way, and nothing of it counts."""
+    address = begin(unit, len(data), camera="tus", filename="sum.mp4").headers["Location"]
+    for name, digest in (("sha1", hashlib.sha1), ("sha256", hashlib.sha256), ("md5", hashlib.md5)):
+        at = offset(unit, address)
+        piece = data[at : at + 1000]
+        told = f"{name} {base64.b64encode(digest(piece).digest()).decode()}"
+        assert send(unit, address, at, b"x" * 1000, **{"Upload-Checksum": told}).status_code == 460
+        assert offset(unit, address) == at
+        assert send(unit, address, at, piece, **{"Upload-Checksum": told}).status_code == 204
+    for told in ("crc32 AAAA", "sha1 ###", "sha1"):
+        refused = send(unit, address, 3000, data[3000:], **{"Upload-Checksum": told})
+        assert refused.status_code in {400, 460}, told
+    assert offset(unit, address) == 3000
+    requests.delete(unit.url(address), headers=TUS, timeout=30)
+
+
+def test_what_is_whole_and_no_clip_is_dropped(unit: RunningUnit, data: bytes) -> None:
+    """The last piece is told so; the same bytes under a taken name are fine, others are not."""
+    bad = begin(unit, 5000, camera="tus", filename="bad.mp4").headers["Location"]
+    assert send(unit, bad, 0, b"no film" + bytes(4993)).status_code == 415
+    assert requests.head(unit.url(bad), headers=TUS, timeout=30).status_code == 404
+    assert begin(unit, len(data), PIECE, data, camera="tus", filename="same.mp4").status_code == 201
+    assert begin(unit, len(data), PIECE, data, camera="tus", filename="same.mp4").status_code == 201
+    other = clips.stamp(data, 1)
+    assert begin(unit, len(other), PIECE, other, camera="tus", filename="same.mp4").status_code == 409
+    wait_for(lambda: left(unit) == [], what="an empty spool")
+
+
+def test_methods_of_clients_that_have_few(unit: RunningUnit, data: bytes) -> None:
+    """X-HTTP-Method-Override."""
+    address = begin(unit, len(data), camera="tus", filename="over.mp4").headers["Location"]
+    headers = {**PIECE, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
+    assert requests.post(unit.url(address), headers=headers, data=data[:10], timeout=30).status_code == 204
+    assert offset(unit, address) == 10
+    gone = requests.post(unit.url(address), headers={**TUS, "X-HTTP-Method-Override": "DELETE"}, timeout=30)
+    assert gone.status_code == 204
+    assert requests.head(unit.url(address), headers=TUS, timeout=30).status_code == 404
+
+
+def test_uploads_expire(start_unit: Callable[..., RunningUnit], data: bytes) -> None:
+    """410 after so long without a byte, and the ingester removes what is left; running ones are let be."""
+    unit = start_unit(settings={"WATCHER_UPLOAD__EXPIRE_HOURS": "0.001", "WATCHER_SCAN__INTERVAL_SECONDS": "1"})
+    old = begin(unit, len(data), PIECE, data[:500], camera="tus", filename="old.mp4").headers["Location"]
+    gone = wait_for(
+        lambda: (code := requests.head(unit.url(old), headers=TUS, timeout=30).status_code) in {410, 404} and code,
+        what="its end",
+    )
+    assert gone in {410, 404}
+    wait_for(lambda: left(unit) == [], what="an empty spool")
+    alive = begin(unit, len(data), camera="tus", filename="alive.mp4").headers["Location"]
+    until = time.monotonic() + 6
+    at = 0
+    while time.monotonic() < until:
+        assert send(unit, alive, at, data[at : at + 1]).status_code == 204
+        at += 1
+        time.sleep(0.2)
+    assert send(unit, alive, at, data[at:]).status_code == 204
+    assert unit.get("/tus/alive.mp4").content == data
+
+
+@pytest.mark.parametrize("victim", ["uwsgi", "nginx: worker", "all"])
+def test_an_upload_goes_on_after_a_crash(victim: str, start_unit: Callable[..., RunningUnit], data: bytes) -> None:
+    """What was acknowledged is there; the rest is sent from the offset that HEAD tells."""
+    unit = start_unit()
+    address = begin(unit, len(data), camera="tus", filename="crash.mp4").headers["Location"]
+    assert send(unit, address, 0, data[:5000]).status_code == 204
+    if victim == "all":
+        unit.stop(signal.SIGKILL)
+        unit.start()
+    else:
+        for pid, command in unit.family().items():
+            if victim in command and pid != unit.process.pid:
+                os.kill(pid, signal.SIGKILL)
+
+    def told() -> int | None:
+        try:
+            answer = requests.head(unit.url(address), headers=TUS, timeout=5)
+        except requests.RequestException:
+            return None
+        return int(answer.headers["Upload-Offset"]) if answer.status_code == 200 else None
+
+    assert wait_for(told, what="the offset") == 5000
+    assert send(unit, address, 5000, data[5000:]).status_code == 204
+    assert unit.get("/tus/crash.mp4").content == data
+
+
+def test_tuspy(unit: RunningUnit, data: bytes, tmp_path: Path) -> None:
+    """A client from PyPI, in pieces, and resumed by another process of it."""
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(data)
+    client = TusClient(unit.url("/watcher/tus"))
+    told = {"camera": "tuspy", "filename": "clip.mp4"}
+    with path.open("rb") as first, path.open("rb") as second:
+        uploader = client.uploader(file_stream=first, chunk_size=3000, metadata=told)
+        uploader.upload_chunk()
+        again = client.uploader(file_stream=second, chunk_size=3000, url=uploader.url)
+        assert again.offset == 3000
+        again.upload()
+    assert unit.get("/tuspy/clip.mp4").content == data

@@ -1,0 +1,33 @@
+"""On which kind of file system a path lies, as the kernel's table of mounts tells."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Beside these, every `fuse.…`: sshfs, rclone and s3fs are remote, and of mergerfs a branch may be written directly.
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "virtiofs", "vboxsf"}
+)
+
+
+def file_system(path: Path, mounts: str = "/proc/self/mounts") -> str | None:
+    """The type of the file system that holds a path, such as `ext4` or `nfs4`; None where nobody can tell."""
+    best, kind = "", None
+    place = os.path.realpath(path)
+    try:
+        lines = Path(mounts).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ")
+        if (place == point or place.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind
+
+
+def on_network(path: Path) -> bool:
+    """Whether a path lies on a file system whose other writers this kernel does not see."""
+    kind = file_system(path)
+    return kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse."))

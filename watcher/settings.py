@@ -1,0 +1,142 @@
+"""Everything that can be set: one table per concern, each default beside its field."""
+
+from __future__ import annotations
+
+import os
+import zoneinfo
+from datetime import tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from watcher.ignoring import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
+from watcher.naming import Naming
+from watcher.presets import Camera, Folder, Preset
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where and when the cameras are."""
+
+    # IANA zone in which names are read and days are cut; "" is the host's zone.
+    timezone: str = ""
+    # The address that people use, such as "https://cams.example.net"; makes URLs in answers absolute.
+    public_url: str = ""
+
+
+class Video(msgspec.Struct, frozen=True):
+    """The folder that cameras write into."""
+
+    # Quiet that a file needs before it is listed, where its close cannot be seen.
+    settle_seconds: float = 2.0
+    # "native" (inotify), "poll" (scan again and again), or "auto": native if a test file is noticed and the
+    # folder is not on a network file system.
+    watch: str = "auto"
+    # Pause between two scans where events do not arrive.
+    poll_seconds: float = 5.0
+    # Files with these are clips, broken ones if their bytes are something else; of others the bytes decide.
+    suffixes: tuple[str, ...] = CLIP_SUFFIXES
+    # Names of files and folders that are passed over; * stands for anything.
+    ignore: tuple[str, ...] = IGNORED_NAMES
+
+
+class NamingTable(msgspec.Struct, frozen=True):
+    """How cameras name their files; guide/naming.md explains the three kinds of tables."""
+
+    # Your own ways of naming, tried before those that come with watcher.
+    presets: tuple[Preset, ...] = ()
+    # What holds for everything below a folder: preset, zone, camera, clock correction.
+    folders: tuple[Folder, ...] = ()
+    # What holds for one camera.
+    cameras: tuple[Camera, ...] = ()
+
+
+class CatalogTable(msgspec.Struct, frozen=True):
+    """Where the catalog is."""
+
+    # "" is SQLite in the data folder; else sqlite:///… or postgresql+psycopg://user:password@host/name.
+    url: str = ""
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """The comparison of the catalog with the disk."""
+
+    # Pause between two scans while events arrive.
+    interval_seconds: float = 3600.0
+    # A scan that would mark a larger share of all clips missing at once stops and asks.
+    max_missing_share: float = 0.2
+
+
+class Render(msgspec.Struct, frozen=True):
+    """Posters."""
+
+    # Processes that make pictures, at the lowest priority; 0 makes none.
+    workers: int = 2
+    # A decoder that takes longer on one clip is ended.
+    timeout_seconds: float = 30.0
+
+
+class Upload(msgspec.Struct, frozen=True):
+    """What cameras send over HTTP."""
+
+    # A clip that is larger is refused, before a byte of it is taken where its length is known.
+    max_bytes: int = 4 << 30
+    # What one camera may send in a day, by the site's clock; 0 is without limit.
+    max_bytes_per_day: int = 0
+    # Nothing is taken that would leave less than this free on the disk.
+    min_free_bytes: int = 512 << 20
+    # After so long without a byte, what has come of an upload is removed.
+    expire_hours: float = 24.0
+
+
+class Auth(msgspec.Struct, frozen=True):
+    """Who may."""
+
+    # "open": everybody who can reach the address.
+    mode: str = "open"
+    # Written out as true, "open" may listen beyond loopback.
+    allow_open_network: bool = False
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Everything that can be set; each default stands beside its field."""
+
+    site: Site = Site()
+    video: Video = Video()
+    naming: NamingTable = NamingTable()
+    catalog: CatalogTable = CatalogTable()
+    scan: Scan = Scan()
+    render: Render = Render()
+    upload: Upload = Upload()
+    auth: Auth = Auth()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The site's time zone."""
+        return ZoneInfo(self.site.timezone or host_zone())
+
+    def name_reader(self) -> Naming:
+        """The presets and bindings in force. Raises NamingError."""
+        return Naming(self.zone, self.naming.presets, self.naming.folders, self.naming.cameras)
+
+    def ignoring(self, naming: Naming) -> Ignoring:
+        """Which files are passed over, by their names and by the presets in force."""
+        return Ignoring(self.video.ignore, self.video.suffixes, naming.role, judges=naming.judges)
+
+
+def host_zone() -> str:
+    """The host's IANA zone, from TZ, /etc/timezone or /etc/localtime; UTC where none of them tells."""
+    candidates = [os.environ.get("TZ", "").lstrip(":")]
+    try:
+        candidates.append(os.path.realpath("/etc/localtime").partition("zoneinfo/")[2])
+        candidates.append(Path("/etc/timezone").read_text(encoding="utf-8").strip())
+    except OSError:
+        pass
+    for candidate in candidates:
+        if candidate:
+            try:
+                ZoneInfo(candidate)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+                continue
+            return "UTC" if candidate.lower() in {"etc/utc", "etc/uct", "zulu"} else candidate
+    return "UTC"

@@ -1,0 +1,168 @@
+"""Uploads: from a body in the spool to a clip.
+
+1. the name, the size, the disk and the day's share are looked at, before a byte is spooled where the length is
+known, 2. the body is verified: digests that were sent, boxes whole, 3. it is synced and gets its key, where there
+is no file, 4. its row is written, 5. the answer says so.
+A crash before 3 leaves something in the spool, which expires. A crash after 3 leaves a whole file that the next
+scan adopts by its name; the client, which has no answer, sends it again and is told that it is there.
+"""
+
+from __future__ import annotations
+
+import errno
+import hmac
+import logging
+import os
+from collections.abc import Mapping
+from datetime import tzinfo
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from watcher.boxes import begins_like_a_movie, read_movie
+from watcher.catalog import Catalog
+from watcher.clip import Clip
+from watcher.clock import Clock
+from watcher.errors import (
+    BadParameterError,
+    BrokenClipError,
+    DigestError,
+    DiskFullError,
+    NotIsoMediaError,
+    QuotaError,
+    TakenError,
+    TooLargeError,
+)
+from watcher.filing import camera_name, key_for, name_for
+from watcher.ignoring import printable
+from watcher.ingest import Ingest
+from watcher.instant import Instant
+from watcher.spool import Spool, digest
+from watcher.storage import VideoRoot
+
+log = logging.getLogger(__name__)
+
+NAMES_MOST = 50  # of one moment, that are tried for what comes without a name
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What may be sent; in bytes, 0 for no daily limit."""
+
+    clip_bytes: int
+    day_bytes: int
+    free_bytes: int
+
+
+class Received(NamedTuple):
+    """A clip that was sent, and whether it was not here before."""
+
+    clip: Clip
+    fresh: bool
+
+
+class Uploads:
+    """Takes in what cameras send."""
+
+    def __init__(
+        self,
+        *,
+        root: VideoRoot,
+        catalog: Catalog,
+        ingest: Ingest,
+        spool: Spool,
+        clock: Clock,
+        zone: tzinfo,
+        limits: Limits,
+    ) -> None:
+        self.spool = spool
+        self.limits = limits
+        self._root = root
+        self._catalog = catalog
+        self._ingest = ingest
+        self._clock = clock
+        self._zone = zone
+
+    def check(self, camera: str, name: str, size: int | None) -> None:
+        """Whether an upload of so many bytes (None: not known yet) may begin; an empty name is chosen later.
+
+        Raises BadParameterError, TooLargeError, QuotaError, DiskFullError.
+        """
+        if name:
+            key_for(camera, name, self._root.ignoring)
+        else:
+            camera_name(camera)
+        if size is not None and size > self.limits.clip_bytes:
+            raise TooLargeError(f"a clip may have {self.limits.clip_bytes:,} bytes; this one has {size:,}")
+        if self.limits.day_bytes:
+            sent = self._catalog.sent_on(camera, self._today())
+            if sent + (size or 1) > self.limits.day_bytes:
+                raise QuotaError(f"{camera} may send {self.limits.day_bytes:,} bytes a day, and has sent {sent:,}")
+        self.check_disk(size or 0)
+
+    def check_disk(self, size: int) -> None:
+        """Raise DiskFullError if so many bytes more would leave too little free."""
+        free = self._root.free_bytes()
+        if free - size < self.limits.free_bytes:
+            raise DiskFullError(f"{free:,} bytes are free, and {self.limits.free_bytes:,} have to stay so")
+
+    def receive(
+        self,
+        body: Path,
+        camera: str,
+        name: str,
+        *,
+        start: Instant | None = None,
+        digests: Mapping[str, bytes] | None = None,
+    ) -> Received:
+        """Take in a whole body as this clip of a camera; an empty name is chosen by its start, or by now.
+
+        The same bytes under the same name are the same clip. `digests` are what the sender told, by algorithm.
+        Raises what `check` raises, DigestError, NotIsoMediaError, BrokenClipError, TakenError.
+        """
+        size = body.stat().st_size
+        self.check(camera, name, size)
+        for algorithm, expected in (digests or {}).items():
+            if not hmac.compare_digest(digest(body, algorithm), expected):
+                raise DigestError(f"its {algorithm} is not the one that was sent: send it again")
+        with body.open("rb") as file:
+            try:
+                read_movie(file.fileno(), size)
+            except BrokenClipError as reason:
+                if begins_like_a_movie(os.pread(file.fileno(), 8, 0)):
+                    raise
+                raise NotIsoMediaError(str(reason)) from reason
+        try:
+            return self._file(body, camera, name, size, start)
+        except OSError as reason:
+            if reason.errno in _FULL:
+                raise DiskFullError("the disk is full") from reason
+            raise
+
+    def _file(self, body: Path, camera: str, name: str, size: int, start: Instant | None) -> Received:
+        moment = (start.at if start else self._clock.now()).astimezone(self._zone)
+        for number in range(1, NAMES_MOST):
+            key = key_for(camera, name or name_for(moment, number), self._root.ignoring)
+            try:
+                self._root.commit(body, key)
+            except FileExistsError:
+                if self._same(body, size, key):
+                    return Received(self._ingest.adopt(key, camera=camera, start=start), fresh=False)
+                if name:
+                    raise TakenError(f"{key} is another clip, of other bytes") from None
+                continue
+            except (NotADirectoryError, IsADirectoryError):
+                raise BadParameterError("name", f"{key} cannot be a file: something else is on the way") from None
+            clip = self._ingest.adopt(key, camera=camera, start=start)
+            self._catalog.note_sent(camera, self._today(), size)
+            log.info("%s was sent: %d bytes", printable(key), size)
+            return Received(clip, fresh=True)
+        raise TakenError(f"{camera} has sent {NAMES_MOST} clips of this moment: give them names")
+
+    def _same(self, body: Path, size: int, key: str) -> bool:
+        look = self._root.look(key)
+        return look is not None and look.size_bytes == size and self._root.same_bytes(body, key)
+
+    def _today(self) -> str:
+        return f"{self._clock.now().astimezone(self._zone):%Y-%m-%d}"
