@@ -41,6 +41,7 @@ DOORS = [
     "wiring",
     "repair",
     "names",
+    "keys",
     "observe",
     "crew",
     "watch",

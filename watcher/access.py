@@ -1,8 +1,14 @@
-"""Who may: roles, and what each of them includes."""
+"""Who may: roles, what each of them includes, and the secrets that prove who somebody is."""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from enum import StrEnum
+
+import msgspec
+
+KEY_PREFIX = "wk_"  # so that a key is known for one wherever it turns up
 
 
 class Role(StrEnum):
@@ -22,10 +28,37 @@ _INCLUDES = {
 }
 
 
-def includes(role: Role, needed: Role) -> bool:
-    """Whether a role may do what another one is needed for.
+class Principal(msgspec.Struct, frozen=True):
+    """Who asks."""
 
-    >>> includes(Role.LABEL, Role.VIEW), includes(Role.UPLOAD, Role.VIEW)
-    (True, False)
+    name: str  # of the key
+    role: Role
+    cameras: tuple[str, ...] | None = None  # the only ones that exist for them; None: all
+
+    def may(self, needed: Role) -> bool:
+        """Whether they may do what a role is needed for.
+
+        >>> Principal("tablet", Role.LABEL).may(Role.VIEW), Principal("porch", Role.UPLOAD).may(Role.VIEW)
+        (True, False)
+        """
+        return needed in _INCLUDES[self.role]
+
+    def sees(self, camera: str) -> bool:
+        """Whether a camera exists for them."""
+        return self.cameras is None or camera in self.cameras
+
+
+ANYBODY = Principal("anybody", Role.ADMIN)  # where nobody has to say who they are
+
+
+def new_secret(prefix: str = "") -> str:
+    """256 random bits as text."""
+    return prefix + secrets.token_urlsafe(32)
+
+
+def hashed(secret: str) -> str:
+    """What is kept of a secret: SHA-256.
+
+    It has 256 random bits, so there is nothing to guess; a password hash would cost a request what 77 answers do.
     """
-    return needed in _INCLUDES[role]
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

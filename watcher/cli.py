@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     made = command("names", _names, "explain what names tell: camera, start, and which rule reads them")
     made.add_argument("paths", nargs="+", metavar="PATH", help="a path below the video root")
     made.add_argument("--why", action="store_true", help="say of each other rule why it does not match")
+    made = command("key", _key, "make, list and end keys")
+    made.add_argument("verb", choices=["create", "list", "revoke", "rotate"])
+    made.add_argument("name", nargs="?", help="of the key; not for list")
+    made.add_argument("--role", choices=["view", "label", "upload", "admin"], help="what its holder may do")
+    made.add_argument(
+        "--camera", action="append", metavar="CAMERA", help="the only camera it is for; repeated: these"
+    )
     command("config", _config, "print the settings in force and where each came from")
     return parser
 
@@ -147,6 +154,24 @@ def _names(args: argparse.Namespace) -> int:
     return names(config.load().settings, args.paths, video=args.data / "video", why=args.why, out=sys.stdout)
 
 
+def _key(args: argparse.Namespace) -> int:
+    from watcher import keys  # noqa: PLC0415
+
+    services = _services(args.data)
+    if args.verb == "list":
+        keys.show(services, out=sys.stdout)
+        return 0
+    if not args.name:
+        raise StartError(f"watcher key {args.verb} NAME: the name is missing")
+    if args.verb == "create":
+        print(keys.create(services, args.name, args.role, args.camera))
+    elif args.verb == "rotate":
+        print(keys.rotate(services, args.name))
+    else:
+        keys.revoke(services, args.name)
+    return 0
+
+
 def _config(_args: argparse.Namespace) -> int:
     rows = config.describe(config.load())
     wide = max(len(name) for name, _, _ in rows)
@@ -203,6 +228,8 @@ def _announce(address: str, console: TextIO) -> None:
             asking.sendall(f"GET /watcher/livez HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n".encode())
             if b" 200 " in asking.recv(64):
                 print(f"watcher is at {address}", file=console, flush=True)
+                if link := os.environ.get("WATCHER_SIGN_IN"):
+                    print(f"sign in, once: {address}sign-in?link={link}", file=console, flush=True)
                 return
         time.sleep(0.05)
     print(f"watcher does not answer at {address} yet; see the logs", file=console, flush=True)

@@ -101,8 +101,8 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("site.public_url", "must be http:// or https:// and a host, without a path")
     if settings.video.watch not in {"auto", "native", "poll"}:
         refuse("video.watch", 'must be "auto", "native" or "poll"')
-    if settings.auth.mode != "open":
-        refuse("auth.mode", 'only "open" is built so far')
+    if settings.auth.mode not in {"open", "keys"}:
+        refuse("auth.mode", 'must be "open" or "keys"')
     for name, value, least, most in (
         ("video.settle_seconds", settings.video.settle_seconds, 0.05, 3600),
         ("video.poll_seconds", settings.video.poll_seconds, 0.1, 86400),

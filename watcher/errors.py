@@ -86,6 +86,41 @@ class NotIsoMediaError(BrokenClipError):
         self.container = container
 
 
+class KeyNameError(WatcherError):
+    """There is no key of this name, or there is one already."""
+
+    code = "key_name"
+    title = "The key's name"
+
+
+class SignInError(WatcherError):
+    """Nobody is signed in, or not with what was sent."""
+
+    code = "sign_in"
+    title = "Sign in first"
+
+
+class ForbiddenError(WatcherError):
+    """Whoever asks may not do that."""
+
+    code = "forbidden"
+    title = "Not allowed"
+
+
+class CrossSiteError(WatcherError):
+    """A page of another site asked the browser to do this."""
+
+    code = "cross_site"
+    title = "Not from another site"
+
+
+class TooManyError(WatcherError):
+    """Too many attempts in a short time."""
+
+    code = "too_many"
+    title = "Too many attempts"
+
+
 class UploadError(WatcherError):
     """Something that was sent is not taken; nothing of it is kept."""
 

@@ -24,6 +24,7 @@ import msgspec
 from watcher import config
 from watcher.catalog import migrate
 from watcher.errors import StartError
+from watcher.keys import first_sign_in
 from watcher.mounts import on_network
 from watcher.settings import Settings
 from watcher.wiring import Places, Services, open_services
@@ -32,6 +33,9 @@ NGINX_LEAST = (1, 22)
 LOCK_SECONDS = 4.0  # a killed unit's last process frees the lock within this
 STATIC = Path(__file__).parent / "web" / "static"
 MULTIPART_BYTES = 64 << 10  # of a form around a clip
+AUTH_CACHE = (
+    'uwsgi_cache_path "{}/auth" levels=1 keys_zone=watcher_auth:1m max_size=16m inactive=1m use_temp_path=off;'
+)
 _QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
 
@@ -56,6 +60,8 @@ def up(unit: Unit) -> NoReturn:
     nginx = find_nginx()
     _port_is_free(host, port)
     _prepare_catalog(services)
+    link = first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
+    services.catalog.engine.dispose()
     _write_nginx_main(places, loaded.settings, host=host, port=port, log=log)
     environment = {
         **os.environ,
@@ -67,6 +73,7 @@ def up(unit: Unit) -> NoReturn:
         "WATCHER_NGINX_LOG": str(log / "nginx.log") if log else "stderr",
         "WATCHER_CONSOLE": "0",
         "WATCHER_READY": f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else _bracketed(host)}:{port}/watcher/",  # noqa: S104
+        "WATCHER_SIGN_IN": link or "",
         "PYTHONUNBUFFERED": "1",
         # One heap for all threads: each further one of glibc's keeps what its thread once needed.
         "MALLOC_ARENA_MAX": "1",
@@ -218,18 +225,24 @@ def _write_nginx_main(places: Places, settings: Settings, *, host: str, port: in
         "STATIC": str(STATIC),
         "RENDITIONS": str(places.renditions),
         "SPOOL": str(places.spool),
+        "AUTH": settings.auth.mode,
+        "AUTH_CACHE": AUTH_CACHE.format(places.run / "nginx") if settings.auth.mode == "keys" else "",
+        "LINK_SECRET": places.link_secret(),
         "UPLOAD_BYTES": str(settings.upload.max_bytes + MULTIPART_BYTES),
         "LISTEN": f"{_bracketed(host)}:{port}",
         "ACCESS_LOG": f'"{log / "access.log"}"' if log else "/dev/stdout",
         "ERROR_LOG": f'"{log / "nginx.log"}"' if log else "stderr",
     }
-    (places.run / "nginx").mkdir(exist_ok=True)
+    (places.run / "nginx").mkdir(mode=0o700, exist_ok=True)
     link = places.run / "watcher"
     link.unlink(missing_ok=True)
     link.symlink_to(config.ETC / "nginx")
     template = (config.ETC / "nginx" / "main.conf").read_text(encoding="utf-8")
     text = re.sub(r"@([A-Z_]+)@", lambda match: values.get(match[1], match[0]), template)
-    (places.run / "nginx.conf").write_text(text, encoding="utf-8")
+    main = places.run / "nginx.conf"
+    main.unlink(missing_ok=True)
+    with os.fdopen(os.open(main, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)  # a secret is in it
 
 
 def _test_nginx(nginx: str, places: Places, environment: dict[str, str]) -> None:

@@ -92,7 +92,7 @@ class Upload(msgspec.Struct, frozen=True):
 class Auth(msgspec.Struct, frozen=True):
     """Who may."""
 
-    # "open": everybody who can reach the address.
+    # "open": everybody who can reach the address; "keys": who has a key, or has signed in with one.
     mode: str = "open"
     # Written out as true, "open" may listen beyond loopback.
     allow_open_network: bool = False

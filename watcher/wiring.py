@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from watcher.access import new_secret
 from watcher.catalog import Catalog, open_engine
 from watcher.clock import Clock, SystemClock
 from watcher.errors import StartError
@@ -49,6 +52,20 @@ class Places:
     def status(self) -> Path:
         """What the ingester says of itself."""
         return self.run / "ingester.json"
+
+    def link_secret(self) -> str:
+        """What shared links are signed with; made when it is first asked for, readable by us alone."""
+        path = self.data / "link.secret"
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_text(encoding="ascii").strip()
+        temporary = self.data / f".link.{uuid.uuid4().hex}.tmp"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(new_secret())
+        with contextlib.suppress(FileExistsError):  # another process was first: its secret counts
+            path.hardlink_to(temporary)
+        temporary.unlink()
+        return path.read_text(encoding="ascii").strip()
 
     def catalog_url(self, settings: Settings) -> str:
         """The catalog's URL: the setting, or SQLite in the data folder."""

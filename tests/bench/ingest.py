@@ -24,11 +24,11 @@ from watcher import render_worker
 from watcher.boxes import read_movie
 from watcher.catalog import migrate
 from watcher.catalog.schema import clips as clips_table
-from watcher.config import Render, Settings
 from watcher.demo import SCENES, write_clip
 from watcher.presets import Base, Role, shipped
 from watcher.repair import scan
 from watcher.scan import reconcile
+from watcher.settings import Render, Settings
 from watcher.template import Template
 from watcher.wiring import Services, bind_root, open_services
 

@@ -15,8 +15,8 @@ from tests import clips
 from tests.running import RunningUnit, wait_for
 from watcher import render
 from watcher.catalog import migrate
-from watcher.config import Render, Settings
 from watcher.crew import Crew
+from watcher.settings import Render, Settings
 from watcher.wiring import Services, open_services
 
 # Stands in for a decoder that a file can harm: what it does is said by the clip's name.

@@ -48,7 +48,7 @@ def test_a_secret_in_a_file(tmp_path: Path) -> None:
         ("[video]\nwatch = 'fanotify'\n", {}, "native"),
         ("[site]\ntimezone = 'Mars/Olympus'\n", {}, "IANA zone"),
         ("[site]\npublic_url = 'cams.example.net'\n", {}, "http"),
-        ("[auth]\nmode = 'keys'\n", {}, "only"),
+        ("[auth]\nmode = 'key'\n", {}, 'must be "open" or "keys"'),
         ("[video\n", {}, "watcher.toml"),
         ("video = 3\n", {}, "must be a table"),
         ("", {"WATCHER_VIDEO__SETTEL_SECONDS": "3"}, "did you mean 'settle_seconds'"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -59,9 +59,12 @@ class Labelling:
             connection.execute(less.values(clips=label_names.c.clips - 1))
             self._note_labels(connection, clip, known, fresh)
 
-    def label_counts(self) -> list[tuple[str, int]]:
-        """Every label in use with how many clips have it, by name; from kept sums."""
-        select = sa.select(label_names).where(label_names.c.clips > 0).order_by(label_names.c.name)
+    def label_counts(self, cameras: Sequence[str] | None = None) -> list[tuple[str, int]]:
+        """Every label in use with how many clips have it, by name; from kept sums, or counted for some cameras."""
+        select: Any = sa.select(label_names).where(label_names.c.clips > 0).order_by(label_names.c.name)
+        if cameras is not None:
+            count = sa.select(labels.c.name, sa.func.count()).join(clips, clips.c.id == labels.c.clip_id)
+            select = count.where(clips.c.camera.in_(cameras)).group_by(labels.c.name).order_by(labels.c.name)
         with self.engine.connect() as connection:
             return [(str(row[0]), int(row[1])) for row in connection.execute(select)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,6 +38,11 @@ class Questions:
     """What doors ask; what the ingester asks is in `ingesting.py`, the writes are in `writes.py`."""
 
     engine: sa.Engine
+
+    @cached_property
+    def _counter(self) -> str:
+        mark = "?" if self.engine.dialect.paramstyle == "qmark" else "%s"
+        return f"SELECT value FROM counters WHERE name = {mark}"  # noqa: S608 - no value in it
 
     def clip(self, clip_id: int) -> Clip:
         """One clip. Raises ClipNotFoundError."""
@@ -165,14 +171,18 @@ class Questions:
             return int(connection.execute(sa.select(sa.func.count()).where(gone)).scalar_one())
 
     def head(self) -> int:
-        """The revision of the last change. Raises CatalogError if the database does not answer.
+        """The revision of the last change. Raises CatalogError if the database does not answer."""
+        return self.counter("revision")
+
+    def counter(self, name: str) -> int:
+        """The value of a counter. Raises CatalogError if the database does not answer.
 
         Asked before most answers, so without a transaction and what else it costs: 12 µs instead of 58.
         """
         connection = self.engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute("SELECT value FROM counters WHERE name = 'revision'")
+            cursor.execute(self._counter, (name,))
             row: Any = cursor.fetchone()
             cursor.close()
         except self.engine.dialect.loaded_dbapi.Error as reason:
@@ -184,16 +194,17 @@ class Questions:
 
     def forgotten(self) -> int:
         """The newest revision of a clip that was retired and then dropped; 0 while there is none."""
-        with self.engine.connect() as connection:
-            return int(connection.execute(COUNTER, {"counter": "forgotten"}).scalar_one())
+        return self.counter("forgotten")
 
-    def changed(self, since: int, limit: int) -> list[Clip]:
+    def changed(self, since: int, limit: int, *, cameras: Sequence[str] | None = None) -> list[Clip]:
         """The first clips that changed after a revision, as they are now, in the order of their last change.
 
         Revisions are committed in the order in which they are given (see `writes.py`): whoever has read up to one
         has missed none before it.
         """
         select = CLIP.where(clips.c.revision > since).order_by(clips.c.revision).limit(limit)
+        if cameras is not None:
+            select = select.where(clips.c.camera.in_(cameras))
         with self.engine.connect() as connection:
             return [to_clip(row) for row in connection.execute(select)]
 

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0009"  # the newest migration; a test compares
+HEAD = "0010"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -107,6 +107,29 @@ sent = sa.Table(
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
 )
 
+# Who may; of a key's secret only the hash.
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("cameras", sa.Text),  # a JSON list of the only ones it is for; null: all
+    sa.Column("hash", sa.Text, nullable=False, unique=True),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("last_used_ms", sa.BigInteger),
+)
+
+# Browsers that have signed in, and links that sign one in, once.
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("key_id", Id, sa.ForeignKey("keys.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+    sa.Column("once", sa.SmallInteger, nullable=False),
+)
+
 # How many clips have each label.
 label_names = sa.Table(
     "label_names",
@@ -136,7 +159,7 @@ quarters = sa.Table(
 )
 
 # revision: the last one given; longest_ms: an upper bound of every clip's length; forgotten: the newest revision of
-# a clip that was dropped.
+# a clip that was dropped; keys: grows with every change of keys and sessions.
 # The first statement of each writing transaction updates `revision`, so that revisions are committed in order.
 counters = sa.Table(
     "counters",

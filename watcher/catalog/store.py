@@ -1,6 +1,7 @@
 """The catalog: its questions and its writes, behind one engine."""
 
 from watcher.catalog.ingesting import IngesterQuestions
+from watcher.catalog.keys import Keys
 from watcher.catalog.labelling import Labelling
 from watcher.catalog.questions import Questions
 from watcher.catalog.retiring import Retiring
@@ -9,5 +10,5 @@ from watcher.catalog.sending import Sending
 from watcher.catalog.writes import Writes
 
 
-class Catalog(Questions, IngesterQuestions, Labelling, Reviewing, Retiring, Sending, Writes):
+class Catalog(Questions, IngesterQuestions, Keys, Labelling, Reviewing, Retiring, Sending, Writes):
     """The clips that are known."""

@@ -12,6 +12,7 @@ from watcher.web import (
     pages,
     problems,
     reviews,
+    signing,
     timeline,
     tus,
     uploads,
@@ -35,6 +36,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(reviews.bp)
     app.register_blueprint(uploads.bp)
     app.register_blueprint(tus.bp)
+    app.register_blueprint(signing.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(metrics.bp)
     app.register_blueprint(pages.bp)

@@ -11,6 +11,7 @@ from flask import Response, request
 from watcher import errors
 from watcher.clip import Clip
 from watcher.web import wire
+from watcher.web.auth import principal
 from watcher.web.state import state
 
 ANSWERS_MOST = 100
@@ -52,7 +53,9 @@ _answers = Answers()
 
 def tag(of: str) -> str:
     """An entity tag for an answer that is made of this; another one where the settings or the version differ."""
-    return hashlib.blake2b(f"{state().mark} {of}".encode(), digest_size=9).hexdigest()
+    scope = principal().cameras
+    text = f"{state().mark} {of}" if scope is None else f"{state().mark} {scope} {of}"
+    return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
 
 def list_tag() -> str:

@@ -9,6 +9,7 @@ from watcher.access import Role
 from watcher.errors import BadParameterError, StartOverError
 from watcher.web import wire
 from watcher.web.answers import answer, tag
+from watcher.web.auth import principal
 from watcher.web.clips import limit, single
 from watcher.web.routes import route
 from watcher.web.shapes import ChangeShape, ChangesShape, HeadShape
@@ -44,7 +45,7 @@ def index() -> Response:
         raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
 
     def page() -> Response:
-        clips = catalog().changed(since, count + 1)
+        clips = catalog().changed(since, count + 1, cameras=principal().cameras)
         more, clips = len(clips) > count, clips[:count]
         following = None
         if more:

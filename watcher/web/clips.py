@@ -12,10 +12,11 @@ from werkzeug.datastructures import MultiDict
 from watcher.access import Role
 from watcher.catalog.words import words_in
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Page, Playable, Position, milliseconds
-from watcher.errors import BadParameterError, ClipNotFoundError
+from watcher.errors import BadParameterError, ClipNotFoundError, ForbiddenError
 from watcher.instant import Instant, at_zone
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, expected_revision, list_tag
+from watcher.web.auth import audit, principal, scoped, visible
 from watcher.web.routes import route
 from watcher.web.shapes import CameraShape, CamerasShape, ClipShape, NeighboursShape, PageShape, Time
 from watcher.web.state import catalog, state
@@ -82,7 +83,7 @@ def _page(page: Page, args: MultiDict[str, str]) -> Response:
 @route(bp, "/clips/<int:clip_id>", role=Role.VIEW, answers=ClipShape, problems=(404,))
 def show(clip_id: int) -> Response:
     """One clip, by its id."""
-    return clip_response(catalog().clip(bounded(clip_id)))
+    return clip_response(visible(catalog().clip(bounded(clip_id))))
 
 
 @route(
@@ -98,14 +99,16 @@ def neighbours(clip_id: int) -> Response:
     args = request.args
     wanted = clip_filter(args)
     mark = list_tag()
-    clip = catalog().clip(bounded(clip_id))
+    clip = visible(catalog().clip(bounded(clip_id)))
     return answer(mark, lambda: wire.json_response(_neighbours(clip, wanted)))
 
 
 def _neighbours(clip: Clip, wanted: ClipFilter) -> NeighboursShape:
     previous, following = catalog().neighbours(clip, wanted)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
-    meanwhile = catalog().find(ClipFilter(from_at=clip.started_at, to_at=end), limit=_OTHERS, newest_first=False)
+    meanwhile = catalog().find(
+        scoped(ClipFilter(from_at=clip.started_at, to_at=end)), limit=_OTHERS, newest_first=False
+    )
     others: dict[str, Clip] = {}
     for other in meanwhile.clips:
         if other.camera != clip.camera:
@@ -143,7 +146,9 @@ def correct(clip_id: int) -> Response:
         raise BadParameterError("camera", f"a camera's name has 1 to {CAMERA_MOST} characters, all of them visible")
     if isinstance(body.note, str) and (len(body.note) > NOTE_MOST or "\0" in body.note):
         raise BadParameterError("note", f"a note has at most {NOTE_MOST:,} characters, and no NUL")
-    clip = catalog().clip(bounded(clip_id))
+    clip = visible(catalog().clip(bounded(clip_id)))
+    if not principal().may(Role.ADMIN) and (camera, body.started_at) != (msgspec.UNSET, msgspec.UNSET):
+        raise ForbiddenError("only an admin corrects camera and start; labellers hold clips and note something")
     start: Instant | msgspec.UnsetType | None = msgspec.UNSET
     if body.started_at is None:
         start = None
@@ -157,14 +162,16 @@ def correct(clip_id: int) -> Response:
         note=body.note or None if body.note is not msgspec.UNSET else msgspec.UNSET,
         revision=expected_revision(clip),
     )
+    audit("correct", clip.key)
     return clip_response(catalog().clip(clip.id))
 
 
 @route(bp, "/clips/<int:clip_id>", "DELETE", role=Role.ADMIN, status=204, problems=(404, 409, 412))
 def retire(clip_id: int) -> Response:
     """Give a clip up: its file is removed. 409 while it is held."""
-    expected = expected_revision(catalog().clip(bounded(clip_id))) if request.if_match else None
-    state().services.retention().retire(bounded(clip_id), revision=expected)
+    clip = catalog().clip(bounded(clip_id))
+    state().services.retention().retire(clip.id, revision=expected_revision(clip))
+    audit("retire", clip.key)
     return Response(status=204)
 
 
@@ -172,7 +179,7 @@ def retire(clip_id: int) -> Response:
 def show_by_key(key: str) -> Response:
     """One clip, by its key."""
     clip = None if "\0" in key else catalog().by_key(key)
-    if clip is None:
+    if clip is None or not principal().sees(clip.camera):
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")
     return clip_response(clip)
 
@@ -195,6 +202,7 @@ def _cameras() -> Response:
             silent_since=wire.utc_or_none(camera.silent_since),
         )
         for camera in catalog().camera_summaries()
+        if principal().sees(camera.camera)
     ]
     return wire.json_response(CamerasShape(found))
 
@@ -261,7 +269,7 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
     words = tuple(dict.fromkeys(words_in(text)))
     if "q" in args and not 1 <= len(words) <= WORDS_MOST:
         raise BadParameterError("q", f"q={text!r} must have 1 to {WORDS_MOST} words, of letters and digits")
-    return ClipFilter(
+    wanted = ClipFilter(
         cameras=texts(args, "camera"),
         states=tuple(states) or LISTED_STATES,
         from_at=from_at,
@@ -274,6 +282,7 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
         max_seconds=_seconds(args, "max_duration"),
         words=words,
     )
+    return scoped(wanted)
 
 
 def _yes_or_no(args: MultiDict[str, str], name: str) -> bool | None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import msgspec
 from flask import Blueprint, Response, request, stream_with_context
 
-from watcher.access import Role
+from watcher.access import ANYBODY, Role
 from watcher.clip import Position, milliseconds
 from watcher.errors import BadParameterError
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, list_tag
+from watcher.web.auth import principal, visible
 from watcher.web.clips import FILTERS, bounded, clip_filter
 from watcher.web.routes import route
 from watcher.web.shapes import ClipShape, LabelCount, LabelsShape
@@ -21,14 +22,13 @@ bp = Blueprint("labels", __name__)
 
 EXPORT_PAGE = 500  # clips that are in memory at a time
 NAME_MOST = 60  # characters
-ANYBODY = "anybody"  # the author where nobody has to say who they are
 
 
 class Said(msgspec.Struct, forbid_unknown_fields=True):
     """What goes with a label; an empty body says nothing more."""
 
     confidence: float | None = None
-    author: str = ANYBODY
+    author: str = ""  # believed only where nobody has to say who they are
 
 
 @route(bp, "/labels", role=Role.VIEW, answers=LabelsShape)
@@ -36,7 +36,7 @@ def index() -> Response:
     """Every label in use, with how many clips have it."""
 
     def counts() -> Response:
-        named = [LabelCount(name, clips) for name, clips in catalog().label_counts()]
+        named = [LabelCount(name, clips) for name, clips in catalog().label_counts(principal().cameras)]
         return wire.json_response(LabelsShape(named))
 
     return answer(list_tag(), counts)
@@ -86,10 +86,12 @@ def put(clip_id: int, name: str) -> Response:
     said = wire.body(Said, optional=True)
     if said.confidence is not None and not 0 <= said.confidence <= 1:
         raise BadParameterError("confidence", "confidence must be between 0 and 1")
-    _check(said.author, "author", NAME_MOST)
+    who = principal()
+    author = f"key:{who.name}" if who is not ANYBODY else said.author or who.name
+    _check(author, "author", NAME_MOST)
+    visible(catalog().clip(bounded(clip_id)))
     now = state().services.clock.now()
-    author, confidence = said.author, said.confidence
-    fresh = catalog().put_label(bounded(clip_id), name, author=author, confidence=confidence, now=now)
+    fresh = catalog().put_label(clip_id, name, author=author, confidence=said.confidence, now=now)
     response = clip_response(catalog().clip(clip_id))
     response.status_code = 201 if fresh else 200
     return response
@@ -106,7 +108,8 @@ def put(clip_id: int, name: str) -> Response:
 def remove(clip_id: int, name: str) -> Response:
     """Take a label off; answers with the clip, also where it had none of that name."""
     _check(name, "name", NAME_MOST)
-    catalog().remove_label(bounded(clip_id), name)
+    visible(catalog().clip(bounded(clip_id)))
+    catalog().remove_label(clip_id, name)
     return clip_response(catalog().clip(clip_id))
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response
 
 from watcher import status
 from watcher.access import Role
+from watcher.web.auth import principal
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -31,7 +32,7 @@ def metrics() -> Response:
         tell(name, told, [({}, value)], kind)
 
     tell("build_info", "The version that runs.", [({"version": version("watcher")}, 1)])
-    cameras = catalog().camera_summaries()
+    cameras = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
     of = [(camera, {"camera": camera.camera}) for camera in cameras]
     tell("clips", "Clips that lists show.", [(labels, camera.clips) for camera, labels in of])
     tell("clips_bytes", "Their size.", [(labels, camera.size_bytes) for camera, labels in of])

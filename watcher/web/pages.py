@@ -13,6 +13,7 @@ from watcher.access import Role
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable
 from watcher.errors import BadParameterError, ClipNotFoundError, WatcherError
 from watcher.web import problems, wire
+from watcher.web.auth import principal, scoped, visible
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -44,7 +45,7 @@ def browse() -> Response:
     return html(
         "browse.html",
         days=days,
-        cameras=[camera.camera for camera in catalog().camera_summaries()],
+        cameras=[one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)],
         chosen=wanted.cameras,
         from_day=args.get("from", ""),
         to_day=args.get("to", ""),
@@ -64,7 +65,7 @@ def watch(clip_id: int) -> Response:
     wanted = _filter(args)
     if clip_id >= 1 << 62:
         raise ClipNotFoundError(f"there is no clip {clip_id}")
-    clip = catalog().clip(clip_id)
+    clip = visible(catalog().clip(clip_id))
     older, newer = catalog().neighbours(clip, wanted)
     media = clip.media_info
     return html(
@@ -84,6 +85,8 @@ def _problem(error: WatcherError) -> Response:
     """An error on a page, with a way out; as JSON for programs."""
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
         return problems.problem_of(error)
+    if (sign_in := problems.sign_in_page(error)) is not None:
+        return sign_in
     response = html("problem.html", title=error.title, detail=str(error))
     response.status_code = problems.STATUS[type(error)]
     return response
@@ -110,7 +113,7 @@ def _filter(args: MultiDict[str, str]) -> ClipFilter:
     if from_at and to_at and from_at >= to_at:
         raise BadParameterError("to", "The last day must not be before the first one.")
     cameras = tuple(dict.fromkeys(camera for camera in args.getlist("camera") if camera))
-    return ClipFilter(cameras=cameras, from_at=from_at, to_at=to_at)
+    return scoped(ClipFilter(cameras=cameras, from_at=from_at, to_at=to_at))
 
 
 def _edge(text: str, parameter: str, *, last: bool) -> datetime | None:

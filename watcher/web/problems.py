@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from flask import Flask, Response
+from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from watcher import errors
+from watcher.web import wire
 
 PHRASES = {
     400: "The request makes no sense.",
@@ -35,6 +36,11 @@ log = logging.getLogger(__name__)
 STATUS: dict[type[errors.WatcherError], int] = {
     errors.BadParameterError: 400,
     errors.ClipNotFoundError: 404,
+    errors.SignInError: 401,
+    errors.ForbiddenError: 403,
+    errors.CrossSiteError: 403,
+    errors.TooManyError: 429,
+    errors.KeyNameError: 500,
     errors.HeldError: 409,
     errors.ChangedError: 412,
     errors.StartOverError: 410,
@@ -71,7 +77,24 @@ def problem(status: int, code: str, title: str, detail: str | None = None, **mor
 def problem_of(error: errors.WatcherError) -> Response:
     """The answer that tells of one of our own errors."""
     more = {"parameter": error.parameter} if isinstance(error, errors.BadParameterError) else {}
-    return problem(STATUS[type(error)], error.code, error.title, str(error), **more)
+    response = problem(STATUS[type(error)], error.code, error.title, str(error), **more)
+    return challenge(response) if isinstance(error, errors.SignInError) else response
+
+
+def challenge(response: Response) -> Response:
+    """What a 401 has to say. Basic only to programs: browsers would open a window of their own."""
+    basic = "" if "Sec-Fetch-Mode" in request.headers else ', Basic realm="watcher"'
+    response.headers["WWW-Authenticate"] = f'Bearer realm="watcher"{basic}'
+    return response
+
+
+def sign_in_page(error: errors.WatcherError) -> Response | None:
+    """Where a person is sent who is not signed in; None for programs, and for other errors."""
+    wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+    if not (isinstance(error, errors.SignInError) and wants_page and request.method == "GET"):
+        return None
+    back = request.full_path.rstrip("?") if request.query_string else request.path
+    return wire.see_other(url_for("signing.form", next=request.script_root + back))
 
 
 def register_errors(app: Flask) -> None:
@@ -79,7 +102,7 @@ def register_errors(app: Flask) -> None:
 
     @app.errorhandler(errors.WatcherError)
     def _ours(error: errors.WatcherError) -> Response:
-        return problem_of(error)
+        return sign_in_page(error) or problem_of(error)
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

@@ -11,8 +11,10 @@ from flask import Blueprint, Response, url_for
 from msgspec import Meta
 
 from watcher.access import Role
+from watcher.clip import ClipFilter
 from watcher.errors import BadParameterError
 from watcher.web import wire
+from watcher.web.auth import scoped
 from watcher.web.routes import route
 from watcher.web.shapes import Links, ReviewShape
 from watcher.web.state import catalog, state
@@ -52,10 +54,11 @@ def begin() -> Response:
         raise BadParameterError("lease_seconds", f"lease_seconds must be from {LEASE_LEAST} to {LEASE_MOST}")
     if any("\0" in camera for camera in wanted.cameras):
         raise BadParameterError("cameras", "a camera's name has no NUL")
+    cameras = scoped(ClipFilter(cameras=wanted.cameras)).cameras
     now = state().services.clock.now()
     until = now + timedelta(seconds=wanted.lease_seconds)
     review = secrets.token_urlsafe(12)
-    clips = catalog().lease(review, limit=wanted.limit, until=until, now=now, cameras=wanted.cameras)
+    clips = catalog().lease(review, limit=wanted.limit, until=until, now=now, cameras=cameras)
     links = Links(state().base + url_for("reviews.end", review=review))
     body = ReviewShape(review, wire.utc(until), wire.clip_bodies(clips), links)
     return wire.json_response(body, Cache_Control="no-store")

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, current_app, request
 
 from watcher.access import Role
 from watcher.errors import BadParameterError
+from watcher.web import auth
 
 View = Callable[..., Response]
 
@@ -45,6 +46,8 @@ def route(
     def register(view: View) -> View:
         @functools.wraps(view)
         def checked(**values: Any) -> Response:
+            if not declared.internal:  # those answer for themselves, in the few words that nginx understands
+                auth.require(role)
             if not (declared.page or declared.internal):
                 only(declared.takes)
             return view(**values)

@@ -163,6 +163,13 @@ class StatusShape(msgspec.Struct):
     checks: dict[str, str] | UnsetType = UNSET
 
 
+class ShareShape(msgspec.Struct):
+    """A link that works without a key until it expires."""
+
+    url: Address
+    expires_at: Time
+
+
 class ProblemShape(msgspec.Struct, rename={"type_": "type"}):
     """An error, RFC 9457."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import tzinfo
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
@@ -30,6 +31,11 @@ class State:
         self.assets = _assets_hash()
         self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"
         self._catalog_id: str | None = None
+
+    @cached_property
+    def link_secret(self) -> str:
+        """What shared links are signed with."""
+        return self.services.places.link_secret()
 
     @property
     def mark(self) -> str:

@@ -11,10 +11,11 @@ from flask import Blueprint, Response, request
 from watcher import buckets
 from watcher.access import Role
 from watcher.buckets import Bucket
-from watcher.clip import EPOCH
+from watcher.clip import EPOCH, ClipFilter
 from watcher.errors import BadParameterError
 from watcher.web import wire
 from watcher.web.answers import answer, list_tag, tag
+from watcher.web.auth import scoped
 from watcher.web.clips import single, texts
 from watcher.web.routes import route
 from watcher.web.shapes import BucketShape, TimelineShape
@@ -50,7 +51,7 @@ def index() -> Response:
         raise BadParameterError("bucket", f"that would be more than {_MOST:,} buckets: ask for longer ones")
     first, end = buckets.whole(from_at, to_at, bucket, zone)
     mark = tag(f"{list_tag()} {first} {end}")  # without `to` it moves with the clock
-    cameras = texts(args, "camera")
+    cameras = scoped(ClipFilter(cameras=texts(args, "camera"))).cameras
     return answer(mark, lambda: wire.json_response(_body(bucket, zone, first, end, cameras)))
 
 

@@ -15,9 +15,10 @@ from watcher.access import Role
 from watcher.errors import BadParameterError, BrokenClipError, OffsetError, TooLargeError, WatcherError
 from watcher.spool import Part, digest
 from watcher.web import problems
+from watcher.web.auth import allow_upload
 from watcher.web.routes import View, route
 from watcher.web.state import state
-from watcher.web.uploads import allow, body, received, said
+from watcher.web.uploads import body, received, said
 
 bp = Blueprint("tus", __name__)
 
@@ -74,7 +75,7 @@ def create() -> Response:
         raise BadParameterError("camera", "Upload-Metadata must name the camera")
     if started_at := metadata.get("started_at"):
         said(started_at)
-    allow(camera)
+    allow_upload(camera)
     uploads.check(camera, name, length)
     upload = uploads.spool.begin(
         Part(camera=camera, name=name, length=length, metadata=text, started_at=started_at or None)
@@ -96,7 +97,7 @@ def create() -> Response:
 def show(upload: str) -> Response:
     """How much of an upload is here (HEAD)."""
     part, offset = state().uploads.spool.part(upload)
-    allow(part.camera)
+    allow_upload(part.camera)
     response = Response(status=200 if request.method == "HEAD" else 204)
     response.headers["Upload-Offset"] = str(offset)
     response.headers["Upload-Length"] = str(part.length)
@@ -122,7 +123,7 @@ def terminate(upload: str) -> Response:
     """Give an upload up; what has come of it is removed."""
     spool = state().uploads.spool
     part, _ = spool.part(upload)
-    allow(part.camera)
+    allow_upload(part.camera)
     with spool.held(upload):
         spool.drop(upload)
     return Response(status=204)
@@ -150,7 +151,7 @@ def _append(upload: str, at: int) -> Response:
     spool = uploads.spool
     with spool.held(upload):
         part, offset = spool.part(upload)
-        allow(part.camera)
+        allow_upload(part.camera)
         if at != offset:
             raise OffsetError(f"the upload is at {offset}, not at {at}")
         path = body()

@@ -16,8 +16,9 @@ from watcher.errors import BadParameterError, NotIsoMediaError, WatcherError
 from watcher.instant import Instant, at_zone
 from watcher.multipart import Stretch, boundary_of, parts
 from watcher.uploads import Received
-from watcher.web import problems, wire
+from watcher.web import auth, problems, wire
 from watcher.web.answers import clip_response
+from watcher.web.auth import allow_upload
 from watcher.web.routes import route
 from watcher.web.shapes import ClipShape
 from watcher.web.state import state
@@ -80,7 +81,7 @@ def post() -> Response:
         raise BadParameterError("file", "the form has no part 'file'")
     camera, started_at = _field(path, form, "camera"), _field(path, form, "started_at")
     start = None if not started_at else said(started_at)
-    allow(camera)
+    allow_upload(camera)
     uploads.check(camera, name := (file.filename or "").replace("\\", "/").rpartition("/")[2], file.length)
     extracted = uploads.spool.extract(path, file.start, file.length)
     try:
@@ -99,19 +100,21 @@ def check() -> Response:
     path = request.environ.get("WATCHER_PATH", "").encode("latin-1").decode("utf-8", "surrogateescape")
     try:
         method = request.environ.get("WATCHER_METHOD", "")
-        allow(None)
+        auth.require(Role.UPLOAD)
         if method in {"PUT", "POST", "PATCH"}:
             length = request.environ.get("WATCHER_BODY_BYTES", "")
             size = int(length) if length.isdigit() else None
             found = re.fullmatch(r"/watcher/uploads/([^/]+)/([\s\S]*)", path)
             if method == "PUT" and found:
-                allow(found[1])
+                allow_upload(found[1])
                 state().uploads.check(found[1], found[2], size)
             else:
                 state().uploads.check_disk(size or 0)
     except WatcherError as error:
         answer = problems.problem_of(error)
         refused = Response(status=401 if answer.status_code == 401 else 403)
+        if answer.status_code == 401:
+            problems.challenge(refused)
         refused.headers["Watcher-Status"] = str(answer.status_code)
         refused.headers["Watcher-Problem"] = ascii_json(answer.get_data())
         return refused
@@ -119,10 +122,6 @@ def check() -> Response:
 
 
 # — what all kinds of uploads share —
-
-
-def allow(camera: str | None) -> None:
-    """Whether whoever asks may send clips of this camera; None: of any."""
 
 
 def body() -> Path | None:
@@ -155,7 +154,7 @@ def _utf16(character: str) -> list[int]:
 
 
 def _put(camera: str, name: str, start: Instant | None) -> Response:
-    allow(camera)
+    allow_upload(camera)
     if "Content-Range" in request.headers:  # RFC 9110, 14.5: a part must not be taken for the whole
         raise BadParameterError("Content-Range", "a PUT sends the whole clip; use tus to send it in pieces")
     if request.headers.get("Content-Encoding", "identity") != "identity":

@@ -39,6 +39,11 @@ def json_response(body: Any, status: int = 200, **headers: str) -> Response:
     return response
 
 
+def see_other(address: str) -> Response:
+    """Send a browser on to another page, after a form or to one."""
+    return Response(status=303, headers={"Location": address, "Cache-Control": "no-store"})
+
+
 def body(kind: type[Read], *, optional: bool = False) -> Read:
     """The request's JSON object; with `optional` an empty one says nothing. Raises BadParameterError.
 
