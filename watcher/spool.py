@@ -37,7 +37,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     length: int  # bytes, when it will be whole
     metadata: str  # as it was sent
     started_at: str | None = None  # RFC 3339
-    zone: str | None = None
+    sha256: str | None = None  # in hex, of the whole
 
 
 class Spool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import filecmp
 import hashlib
 import os
@@ -21,7 +20,6 @@ from typing import NamedTuple
 from watcher.clip import Fingerprint
 from watcher.errors import StartError
 from watcher.ignoring import KEY_LIMIT, Ignoring, unusable
-from watcher.settle import Writer
 
 MARKER = ".watcher"
 _MARKER_TEXT = "This folder is the video root of watcher catalog {}\n"
@@ -147,6 +145,11 @@ class VideoRoot:
         finally:
             filecmp.clear_cache()
 
+    def sha256(self, key: str) -> str:
+        """The SHA-256 of a file, in hex; reads all of it."""
+        with os.fdopen(self.open(key), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def free_bytes(self) -> int:
         """What is free on the disk for those who are not root. Raises OSError."""
         found = os.statvfs(self.folder)
@@ -266,22 +269,6 @@ def _sync_folder(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
-
-
-def writer(fd: int) -> Writer:
-    """Whether anybody has the file open for writing, asked of the kernel.
-
-    A read lease is granted only while nobody does (fcntl(2), F_SETLEASE), which costs 2 µs and needs no event.
-    It needs the file's owner or CAP_LEASE, and a file system that knows all its writers: elsewhere, UNKNOWN.
-    """
-    try:
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except BlockingIOError:
-        return Writer.OPEN
-    except OSError:
-        return Writer.UNKNOWN
-    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    return Writer.NONE
 
 
 def digest(fd: int, size: int) -> str:

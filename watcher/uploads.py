@@ -107,6 +107,16 @@ class Uploads:
         if free - size < self.limits.free_bytes:
             raise DiskFullError(f"{free:,} bytes are free, and {self.limits.free_bytes:,} have to stay so")
 
+    def here(self, camera: str, name: str, size: int, sha256: str) -> Clip | None:
+        """The clip of this name, if it has these bytes already."""
+        if not name:
+            return None
+        key = key_for(camera, name, self._root.ignoring)
+        look = self._root.look(key)
+        if look is None or look.size_bytes != size or self._root.sha256(key) != sha256:
+            return None
+        return self._catalog.by_key(key)
+
     def receive(
         self,
         body: Path,

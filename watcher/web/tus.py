@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from email.utils import formatdate
 from functools import wraps
 
@@ -26,6 +27,7 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
 CHECKSUMS = ("sha1", "sha256", "sha512", "md5")
 CHECKSUM_MISMATCH = 460  # of the protocol
+DONE = "A" * 22  # the address of uploads for which there was nothing to send
 METADATA_MOST = 4000  # characters
 _OFFSET_BODY = "application/offset+octet-stream"
 
@@ -65,7 +67,11 @@ def options() -> Response:
 @route(bp, "/tus", "POST", role=Role.UPLOAD, hidden=True)
 @_tus
 def create() -> Response:
-    """Begin an upload: Upload-Length, and Upload-Metadata with `camera`, `filename` and perhaps `started_at`."""
+    """Begin an upload: Upload-Length, and Upload-Metadata with `camera`, `filename`, `started_at`, `sha256`.
+
+    The last two may be left out. With `sha256` the whole is checked at the end, and what is here already need not
+    be sent.
+    """
     uploads = state().uploads
     length = _number("Upload-Length")
     text = request.headers.get("Upload-Metadata", "")
@@ -75,10 +81,19 @@ def create() -> Response:
         raise BadParameterError("camera", "Upload-Metadata must name the camera")
     if started_at := metadata.get("started_at"):
         said(started_at)
+    sha256 = metadata.get("sha256") or None
+    if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise BadParameterError("sha256", "sha256 must be 64 hexadecimal digits")
     allow_upload(camera)
     uploads.check(camera, name, length)
+    if sha256 is not None and (clip := uploads.here(camera, name, length, sha256)) is not None:
+        response = Response(status=201)  # nothing to send: its address is that of an upload which is done
+        response.headers["Location"] = state().base + url_for("tus.show", upload=DONE)
+        response.headers["Upload-Offset"] = str(length)
+        response.headers["Content-Location"] = state().base + url_for("clips.show", clip_id=clip.id)
+        return response
     upload = uploads.spool.begin(
-        Part(camera=camera, name=name, length=length, metadata=text, started_at=started_at or None)
+        Part(camera=camera, name=name, length=length, metadata=text, started_at=started_at or None, sha256=sha256)
     )
     response = Response(status=201)
     if request.mimetype == _OFFSET_BODY and (body_ := body()) is not None and body_.stat().st_size:
@@ -179,7 +194,8 @@ def _finish(upload: str) -> Response:
     part, offset = uploads.spool.part(upload)
     start = None if part.started_at is None else said(part.started_at)
     try:
-        done = uploads.receive(uploads.spool.file(upload), part.camera, part.name, start=start)
+        digests = None if part.sha256 is None else {"sha256": bytes.fromhex(part.sha256)}
+        done = uploads.receive(uploads.spool.file(upload), part.camera, part.name, start=start, digests=digests)
     except WatcherError as error:
         if isinstance(error, BrokenClipError) or problems.STATUS[type(error)] in {400, 409, 413}:
             uploads.spool.drop(upload)

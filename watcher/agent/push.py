@@ -1,0 +1,259 @@
+"""`watcher push`: watches a folder and sends each finished clip; survives restarts and days without a network.
+
+The order: a clip is noted as begun, sent, confirmed by its digest, noted as sent, and only then removed, if that
+was asked for. After a crash anywhere the server is asked how much it has, and sending goes on there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from tqdm import tqdm
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from watcher.agent.journal import Entry, Journal
+from watcher.agent.sending import AwayError, DeniedError, RefusedError, Sender, backoff
+from watcher.boxes import read_movie
+from watcher.errors import BrokenClipError, StartError
+from watcher.filing import SUFFIXES, camera_name
+from watcher.ignoring import Ignoring, printable
+from watcher.lock import only_one
+from watcher.settle import quiet_needed, writer
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 60.0  # between two looks at the whole folder, whatever events say
+ATTEMPTS_ONCE = 5  # before a single run gives up
+SETTLING_SECONDS = 1.0  # between two looks while something is being written
+
+
+class Pushing(msgspec.Struct, frozen=True, kw_only=True):
+    """What `watcher push` was asked for."""
+
+    folder: Path
+    url: str
+    key: str | None = None
+    camera: str | None = None  # None: the first folder of each path is the camera
+    journal: Path
+    settle_seconds: float = 2.0
+    bytes_a_second: float = 0.0
+    delete: bool = False
+    once: bool = False
+
+
+class Found(NamedTuple):
+    """A clip that is to be sent."""
+
+    name: str  # below the folder
+    size_bytes: int
+    mtime_ns: int
+
+
+class Push:
+    """The loop."""
+
+    def __init__(self, wanted: Pushing) -> None:
+        self._wanted = wanted
+        self._ignoring = Ignoring()
+        self._sender = Sender(wanted.url, key=wanted.key, bytes_a_second=wanted.bytes_a_second)
+        self._seen: dict[str, tuple[tuple[int, int], float]] = {}  # how files looked, and since when
+        self._wake = threading.Event()
+        self._stopping = False
+        self._settling = False
+
+    def run(self) -> int:
+        """Send until `stop`, or with `once` until all is sent; 1 if something was refused. Raises StartError."""
+        if not self._wanted.folder.is_dir():
+            raise StartError(f"{self._wanted.folder} is no folder")
+        if self._wanted.camera is not None:
+            camera_name(self._wanted.camera)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        self._wanted.journal.parent.mkdir(parents=True, exist_ok=True)
+        lock = self._wanted.journal.with_suffix(".lock")
+        with (
+            only_one(lock, "another push uses this journal"),
+            contextlib.closing(Journal(self._wanted.journal)) as journal,
+            self._watching(),
+        ):
+            return self._loop(journal)
+
+    def stop(self, *_: object) -> None:
+        """End soon; what is under way goes on there next time."""
+        self._stopping = True
+        self._wake.set()
+
+    def _loop(self, journal: Journal) -> int:
+        failures = 0
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                refused = self._turn(journal)
+                failures = 0
+            except AwayError as reason:
+                failures += 1
+                if self._wanted.once and (failures == ATTEMPTS_ONCE or isinstance(reason, DeniedError)):
+                    raise StartError(str(reason)) from reason
+                pause = backoff(failures)
+                log.warning("%s; again in %.0f s", reason, pause)
+                until = time.monotonic() + pause
+                while not self._stopping and time.monotonic() < until:  # events do not make the network better
+                    self._wake.wait(until - time.monotonic())
+                    self._wake.clear()
+                continue
+            if self._wanted.once and not self._settling:
+                return 1 if refused else 0
+            self._wake.wait(SETTLING_SECONDS if self._settling else LOOK_SECONDS)
+        return 0
+
+    def _turn(self, journal: Journal) -> int:
+        """Send what is there and not sent, newest first; how many the server refuses. Raises AwayError."""
+        refused = 0
+        self._settling = False
+        due = []
+        for found in self._files():
+            entry = journal.entry(*found)
+            if entry is not None and entry.state == "sent":
+                self._remove(found, journal)
+            elif entry is not None and entry.state == "refused":
+                refused += 1
+            else:
+                due.append((found, entry))
+        due.sort(key=lambda pair: pair[0].mtime_ns, reverse=True)
+        for found, entry in due:
+            if self._stopping:
+                break
+            if self._settled(found):
+                refused += not self._send(found, entry, journal)
+            else:
+                self._settling = True
+        return refused
+
+    def _send(self, found: Found, entry: Entry | None, journal: Journal) -> bool:
+        """Send one clip; False if the server refuses it. Raises AwayError."""
+        camera, _, name = found.name.partition("/")
+        if self._wanted.camera is not None:
+            camera, name = self._wanted.camera, found.name
+        look = (found.size_bytes, found.mtime_ns)
+
+        def begun(address: str) -> None:
+            journal.note(found.name, Entry(*look, "sending", address, None))
+
+        try:
+            with self._bar(found) as told:
+                path = self._wanted.folder / found.name
+                self._sender.send(
+                    path, camera, name, address=entry.address if entry else None, begun=begun, told=told
+                )
+        except FileNotFoundError:
+            return True
+        except RefusedError as reason:
+            log.error("%s is refused: %s", printable(found.name), reason)
+            journal.note(found.name, Entry(*look, "refused", None, str(reason)))
+            return False
+        journal.note(found.name, Entry(*look, "sent", None, None))
+        log.info("%s was sent", printable(found.name))
+        self._remove(found, journal)
+        return True
+
+    def _remove(self, found: Found, journal: Journal) -> None:
+        """Remove a clip that the server has, if that was asked for and it is still the one that was sent."""
+        if not self._wanted.delete:
+            return
+        path = self._wanted.folder / found.name
+        with contextlib.suppress(FileNotFoundError):
+            look = path.stat()
+            if (look.st_size, look.st_mtime_ns) == (found.size_bytes, found.mtime_ns):
+                path.unlink()
+                journal.forget(found.name)
+                log.info("%s was removed here", printable(found.name))
+
+    def _files(self) -> Iterator[Found]:
+        """Every clip below the folder."""
+        for base, folders, names in os.walk(self._wanted.folder):
+            prefix = os.path.relpath(base, self._wanted.folder).replace(os.sep, "/")
+            prefix = "" if prefix == "." else prefix + "/"
+            folders[:] = sorted(name for name in folders if self._ignoring.folder(name) is None)
+            for name in names:
+                key = prefix + name
+                if name.rpartition(".")[2].lower() not in SUFFIXES or self._ignoring.file(key) is not None:
+                    continue
+                if self._wanted.camera is None and not prefix:
+                    continue  # it lies in no camera's folder
+                with contextlib.suppress(OSError):
+                    look = Path(base, name).stat(follow_symlinks=False)
+                    yield Found(key, look.st_size, look.st_mtime_ns)
+
+    def _settled(self, found: Found) -> bool:
+        """Whether a file may be taken for whole, by the same rule as on the server."""
+        now = time.monotonic()
+        look = (found.size_bytes, found.mtime_ns)
+        seen = self._seen.get(found.name)
+        if seen is None or seen[0] != look:
+            seen = self._seen[found.name] = (look, now)
+        quiet = now - seen[1]
+        age = time.time() - found.mtime_ns / 1e9
+        if age > 10 * self._wanted.settle_seconds + 60:
+            quiet = max(quiet, age)
+        try:
+            descriptor = os.open(self._wanted.folder / found.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return False
+        try:
+            who = writer(descriptor)
+            try:
+                read_movie(descriptor, found.size_bytes)
+                whole = True
+            except BrokenClipError:
+                whole = False
+        finally:
+            os.close(descriptor)
+        needed = quiet_needed(writer=who, whole=whole, settle_seconds=self._wanted.settle_seconds)
+        settled = needed is not None and needed <= quiet
+        if settled:
+            self._seen.pop(found.name, None)
+        return settled
+
+    @contextlib.contextmanager
+    def _bar(self, found: Found) -> Iterator[Any]:
+        """A progress bar on a terminal; nothing elsewhere."""
+        total = found.size_bytes
+        with tqdm(total=total, unit="B", unit_scale=True, desc=found.name, disable=not sys.stderr.isatty()) as bar:
+            yield bar.update
+
+    @contextlib.contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Events wake the loop; without them it looks around by itself."""
+        if self._wanted.once:
+            yield
+            return
+        wake = self._wake
+
+        class Handler(FileSystemEventHandler):
+            def on_any_event(self, event: FileSystemEvent) -> None:
+                if event.event_type in {"closed", "created", "moved"}:
+                    wake.set()
+
+        observer = Observer()
+        try:
+            observer.schedule(Handler(), str(self._wanted.folder), recursive=True)
+            observer.start()
+        except OSError as reason:
+            log.warning("no file events (%s): looking every %.0f s", reason.strerror, LOOK_SECONDS)
+        try:
+            yield
+        finally:
+            if observer.is_alive():
+                observer.stop()
+                observer.join(2)
