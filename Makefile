@@ -7,7 +7,7 @@ LOG    ?= log
 LISTEN ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser motion check format bench screenshots requirements
+.PHONY: help demo run setup test slow browser motion containers check format bench screenshots requirements
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -21,7 +21,7 @@ run: $(VENV)/.run    ## the service on DATA=data LISTEN=127.0.0.1:8080 LOG=log
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 
 test: $(VENV)/.dev   ## the tests; under five minutes
-	$(BIN)/pytest -m "not slow and not browser and not motion"
+	$(BIN)/pytest -m "not slow and not browser and not motion and not containers"
 
 slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
 	$(BIN)/pytest -m "slow"
@@ -31,6 +31,9 @@ browser: $(VENV)/.dev  ## the page and playing, in the distribution's Chromium
 
 motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
 	$(BIN)/pytest -m "motion"
+
+containers: $(VENV)/.dev ## the images and compose.yaml, in the Docker of this machine
+	$(BIN)/pytest -m containers
 
 check: $(VENV)/.dev  ## format, lint, types, fast tests: the inner loop
 	$(BIN)/ruff format --check .
@@ -49,7 +52,7 @@ screenshots: $(VENV)/.dev  ## take the README's picture anew from a running demo
 	$(BIN)/python -m tests.screenshots
 
 requirements: $(VENV)/.dev ## pin anew (needs uv); review the diff
-	cd requirements && for name in run dev; do \
+	cd requirements && for name in run image push dev; do \
 	    uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q \
 	        $$name.in -o $$name.txt; done
 

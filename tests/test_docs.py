@@ -136,6 +136,18 @@ def test_make_targets_of_the_readme_exist() -> None:
             assert target in targets, (document, target)
 
 
+def test_the_services_of_compose_are_explained() -> None:
+    """Each with what it does, and each variable that can be set."""
+    compose = text("compose.yaml")
+    services = re.findall(r"^  (\w+):$", compose.partition("\nservices:")[2], re.MULTILINE)
+    guide = text("guide/docker.md")
+    assert services
+    for name in services:
+        assert f"| `{name}` |" in guide, name
+    for variable in set(re.findall(r"\$\{(\w+):-", compose)):
+        assert variable in guide, variable
+
+
 def test_no_address_of_a_registry_is_in_the_requirements() -> None:
     """Whoever installs chooses where from; what is installed is fixed by its hash."""
     for path in (ROOT / "requirements").iterdir():

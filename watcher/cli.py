@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     made = command("ingest", _ingest, "run only the ingester")
     made.add_argument("--announce", action="store_true", help=argparse.SUPPRESS)
     command("migrate", _migrate, "bring the catalog to this version's schema")
+    command("prepare", _prepare, "make folders, catalog and nginx's settings ready, for containers")
     made = command("scan", _scan, "compare the catalog with the disk once, and repair it")
     made.add_argument("--accept-missing", action="store_true", help="mark any number of clips missing")
     made.add_argument("--again", action="store_true", help="read every file again, also unchanged ones")
@@ -139,6 +140,16 @@ def _ingest(args: argparse.Namespace) -> int:
 def _migrate(args: argparse.Namespace) -> int:
     _services(args.data)
     print("the catalog is at this version's schema")
+    return 0
+
+
+def _prepare(args: argparse.Namespace) -> int:
+    from watcher.serve import prepare  # noqa: PLC0415
+
+    link = prepare(args.data)
+    print("folders, catalog and nginx's settings are ready")
+    if link is not None:
+        print(f"sign in, once: http://HOST/watcher/sign-in?link={link}")
     return 0
 
 

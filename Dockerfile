@@ -1,0 +1,38 @@
+# One image for every container: the application, the ingester, and, alone, the whole service with its own nginx.
+ARG PYTHON=3.11-slim-bookworm
+
+FROM python:${PYTHON} AS build
+WORKDIR /app
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+RUN python -m venv .venv
+# Pinned by hash, and apart from the source, so that a change of ours does not install them again.
+COPY requirements/image.txt requirements/
+RUN .venv/bin/pip install --require-hashes --only-binary :all: -r requirements/image.txt
+COPY pyproject.toml README.md ./
+COPY watcher watcher
+COPY etc etc
+RUN .venv/bin/pip install --no-deps --no-build-isolation --config-settings editable_mode=compat -e . \
+    && .venv/bin/python -m compileall -q watcher \
+    && .venv/bin/pip uninstall -q -y pip setuptools
+
+FROM python:${PYTHON}
+LABEL org.opencontainers.image.title="watcher" \
+      org.opencontainers.image.description="Adopts the clips that cameras leave, and serves them" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /app /app
+ENV PATH=/app/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=1 \
+    # A container is reached from outside: only who has a key gets in, unless it is said otherwise.
+    WATCHER_AUTH__MODE=keys \
+    # nginx has to be the one whose modules we know.
+    WATCHER_NGINX=packaged
+VOLUME /data
+EXPOSE 80
+STOPSIGNAL SIGTERM
+# It makes the folders, hands them to WATCHER_UID, and is root no longer; started as another user, it stays that user.
+ENTRYPOINT ["python", "-P", "-m", "watcher.container"]
+CMD ["watcher", "up", "--data", "/data", "--listen", "0.0.0.0:80", "--log", "-"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=20s --retries=3 \
+    CMD ["python", "-P", "-m", "watcher.container", "health", "uwsgi:///data/run/app.sock"]

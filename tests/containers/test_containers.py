@@ -1,0 +1,232 @@
+"""The shipped Dockerfile and compose.yaml, really built and run; skipped, saying so, where there is no Docker."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests import clips
+from tests.running import free_port, wait_for
+
+pytestmark = pytest.mark.containers
+
+ROOT = Path(__file__).parents[2]
+MINUTES = 8 * 60.0
+
+
+def docker(*words: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=MINUTES, **more)
+    assert not check or done.returncode == 0, (
+        f"docker {' '.join(words)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+    )
+    return done
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> None:
+    """A Docker engine with Compose."""
+    if shutil.which("docker") is None or docker("info", check=False).returncode:
+        pytest.skip("there is no Docker engine here")
+    if docker("compose", "version", check=False).returncode:
+        pytest.skip("there is no Docker Compose here")
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a fresh clone has, and nothing of what was made here."""
+    folder = tmp_path_factory.mktemp("checkout")
+    names = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True)
+    for name in names.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("clips") / "clip.mp4"
+    clips.make(path, faststart=True)
+    return path.read_bytes()
+
+
+class Compose:
+    """The service under a project name of its own."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.name = f"watcher-{uuid.uuid4().hex[:8]}"
+        self.environment = {
+            **os.environ,
+            "WATCHER_LISTEN": f"127.0.0.1:{self.port}",
+            "TZ": "Europe/Berlin",
+            **settings,
+        }
+
+    def __call__(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        return docker(
+            "compose",
+            "-p",
+            self.name,
+            "--profile",
+            "web",
+            *words,
+            cwd=self.folder,
+            env=self.environment,
+            check=check,
+        )
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        return requests.get(self.url(path), timeout=30, **more)
+
+    def clip(self, key: str, **more: Any) -> dict | None:
+        answer = self.get(f"/watcher/clips/by-key/{key}", **more)
+        return answer.json() if answer.status_code == 200 else None
+
+
+@contextlib.contextmanager
+def composed(folder: Path, **settings: str) -> Iterator[Compose]:
+    compose = Compose(folder, **settings)
+    try:
+        compose("up", "-d", "--build", "--wait")
+        yield compose
+    except BaseException:
+        print(compose("logs", "--tail", "60", check=False).stdout)
+        raise
+    finally:
+        compose("down", "-v", "--remove-orphans", check=False)
+
+
+def test_compose(checkout: Path, clip: bytes) -> None:
+    """One command on a fresh clone: clips that are dropped and sent are listed, served, pictured; the dead come back."""
+    with composed(checkout) as unit:
+        assert unit.get("/watcher/readyz").status_code == 200
+        assert unit.get("/", allow_redirects=False).headers["Location"] == "/watcher/"
+        assert "watcher" in unit.get("/watcher/").text
+        style = re.search(r'href="([^"]+style\.css)"', unit.get("/watcher/").text)[1]
+        assert unit.get(style).status_code == 200
+        dropped = checkout / "data" / "video" / "porch" / "2026-11-21"
+        dropped.mkdir(parents=True)
+        (dropped / "070000.mp4").write_bytes(clip)
+        key = "porch/2026-11-21/070000.mp4"
+        found = wait_for(lambda: (c := unit.clip(key)) and c["poster_url"] and c, what="a clip with its poster")
+        assert found["started_at"] == "2026-11-21T06:00:00.000Z"
+        part = unit.get(found["url"], headers={"Range": "bytes=4-7"})
+        assert (part.status_code, part.content) == (206, b"ftyp")
+        assert unit.get(found["poster_url"]).headers["Content-Type"] == "image/webp"
+        sent = requests.put(unit.url("/watcher/uploads/gate/1.mp4"), data=clips.stamp(clip, 1), timeout=30)
+        assert sent.status_code == 201, sent.text
+        assert unit.get("/gate/1.mp4").content == clips.stamp(clip, 1)
+        assert (checkout / "data" / "spool").exists()
+        assert unit.get("/watcher/../data/catalog.db").status_code == 404
+
+        for service in ("api", "ingest", "web"):
+            container = unit("ps", "-q", service).stdout.strip()
+            told = json.loads(docker("inspect", container).stdout)[0]
+            host = told["HostConfig"]
+            assert told["Config"]["User"] == "1000:1000", service
+            assert host["ReadonlyRootfs"], service
+            assert host["CapDrop"] == ["ALL"], service
+            assert host["Memory"] > 0, service
+            docker("exec", container, "bash", "-c", "kill -9 -1", check=False)
+        wait_for(
+            lambda: (
+                requests.put(
+                    unit.url("/watcher/uploads/gate/2.mp4"), data=clips.stamp(clip, 2), timeout=30
+                ).status_code
+                in {200, 201}
+            ),
+            seconds=60,
+            what="the service after each container was killed",
+        )
+        unit("up", "-d", "--wait", "--force-recreate", "api")  # with another address, perhaps
+        wait_for(lambda: unit.get("/watcher/livez").status_code == 200, what="nginx to find it")
+        assert "GET /watcher/livez" in (checkout / "log" / "access.log").read_text()
+        shutil.rmtree(dropped)
+
+
+def test_compose_with_keys(checkout: Path, clip: bytes) -> None:
+    """Beyond loopback only so; the owner signs in with the link that init printed, a camera with its key."""
+    with composed(checkout, WATCHER_AUTH__MODE="keys") as unit:
+        assert unit.get("/watcher/clips").status_code == 401
+        assert unit.get("/gate/1.mp4").status_code == 401
+        link = re.search(r"sign-in\?link=(\S+)", unit("logs", "init").stdout)[1]
+        browser = requests.Session()
+        assert browser.get(unit.url(f"/watcher/sign-in?link={link}"), timeout=30).status_code == 200
+        words = ("watcher", "key", "create", "gate", "--role", "upload", "--camera", "gate", "--data", "/data")
+        key = unit("exec", "-T", "api", *words).stdout.strip()
+        sent = requests.put(
+            unit.url("/watcher/uploads/gate/3.mp4"), data=clips.stamp(clip, 3), auth=("x", key), timeout=30
+        )
+        assert sent.status_code == 201, sent.text
+        assert browser.get(unit.url("/gate/3.mp4"), timeout=30).content == clips.stamp(clip, 3)
+
+
+def test_an_open_service_is_not_published(checkout: Path) -> None:
+    """To all the network without keys: refused with a sentence, by the container that everything waits for."""
+    unit = Compose(checkout, WATCHER_LISTEN=f"0.0.0.0:{free_port()}")
+    try:
+        done = unit("up", "-d", "--build", check=False)
+        assert done.returncode != 0
+        assert "allow_open_network" in unit("logs", "init").stdout
+    finally:
+        unit("down", "-v", "--remove-orphans", check=False)
+
+
+def test_one_container(checkout: Path, clip: bytes, tmp_path: Path) -> None:
+    """Everything in one, under its process manager: keys from the start, nobody is root, it ends when it is told to."""
+    port, name = free_port(), f"watcher-{uuid.uuid4().hex[:8]}"
+    docker("build", "-q", "-t", name, str(checkout))
+    data = tmp_path / "data"
+    try:
+        docker("run", "-d", "--init", "--name", name, "-p", f"127.0.0.1:{port}:80", "-v", f"{data}:/data", name)
+
+        def get(path: str, **more: Any) -> requests.Response | None:
+            with contextlib.suppress(requests.RequestException):
+                return requests.get(f"http://127.0.0.1:{port}{path}", timeout=30, **more)
+            return None
+
+        wait_for(
+            lambda: (a := get("/watcher/readyz")) is not None and a.status_code == 200, seconds=60, what="readyz"
+        )
+        link = wait_for(
+            lambda: re.search(r"sign-in\?link=(\S+)", docker("logs", name).stdout), seconds=30, what="the link"
+        )[1]
+        browser = requests.Session()
+        assert browser.get(f"http://127.0.0.1:{port}/watcher/sign-in?link={link}", timeout=30).status_code == 200
+        assert get("/watcher/clips").status_code == 401
+        words = ("watcher", "key", "create", "porch", "--role", "upload", "--camera", "porch", "--data", "/data")
+        key = docker("exec", "-u", "1000", name, *words).stdout.strip()
+        sent = requests.put(
+            f"http://127.0.0.1:{port}/watcher/uploads/porch/1.mp4", data=clip, auth=("x", key), timeout=30
+        )
+        assert sent.status_code == 201, sent.text
+        assert browser.get(f"http://127.0.0.1:{port}/porch/1.mp4", timeout=30).content == clip
+        users = docker("exec", name, "bash", "-c", "stat -c %u /proc/[0-9]*").stdout.split()
+        assert set(users) <= {"1000", "0"}
+        assert users.count("1000") >= 5
+        wait_for(
+            lambda: "healthy" in docker("inspect", "-f", "{{.State.Health.Status}}", name).stdout,
+            seconds=60,
+            what="its health",
+        )
+        docker("stop", "-t", "10", name)
+        assert docker("inspect", "-f", "{{.State.ExitCode}}", name).stdout.strip() in {"0", "30", "143"}
+    finally:
+        docker("rm", "-f", name, check=False)
+        docker("rmi", name, check=False)

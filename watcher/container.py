@@ -1,0 +1,78 @@
+"""What a container needs around the service: another user than root, folders that this user may write, health.
+
+python -m watcher.container COMMAND …      run a command as WATCHER_UID, with the folders made
+python -m watcher.container health WHAT    0 if all is well with uwsgi://HOST:PORT, uwsgi:///SOCKET, or the
+                                           ingester, whose status file is named
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from watcher import status
+
+DATA = Path("/data")
+LOG = Path("/log")
+USER = 1000
+SECONDS = 5.0
+
+
+def main(arguments: list[str]) -> None:
+    """Do what is asked; the command takes this process's place."""
+    if arguments[:1] == ["health"]:
+        sys.exit(0 if _well(arguments[1]) else 1)
+    if os.geteuid() == 0:
+        _become(int(os.environ.get("WATCHER_UID", USER)), int(os.environ.get("WATCHER_GID", USER)))
+    os.execvp(arguments[0], arguments)  # noqa: S606 - a list, no shell
+
+
+def _become(user: int, group: int) -> None:
+    """Make the folders, hand over those that Docker or we made as root, and be root no longer.
+
+    Only folders, and only root's: what lies in them belongs to whoever put it there.
+    """
+    for folder in (DATA, *(DATA / name for name in ("video", "spool", "renditions", "run")), LOG):
+        if folder != LOG:
+            folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_dir() and folder.stat().st_uid == 0 and user != 0:
+            os.chown(folder, user, group)
+    for descriptor in (1, 2):  # nginx opens them again by name, and they are root's
+        with contextlib.suppress(OSError):
+            os.fchown(descriptor, user, group)
+    os.environ["HOME"] = "/tmp"  # noqa: S108 - nothing is kept there
+    os.setgroups([])
+    os.setgid(group)
+    os.setuid(user)
+
+
+def _well(what: str) -> bool:
+    if not what.startswith("uwsgi:"):
+        found = status.read(Path(what))
+        return found is not None and found[1] <= status.STALE_SECONDS
+    url = urlsplit(what)
+    family, address = (socket.AF_INET, (url.hostname, url.port)) if url.hostname else (socket.AF_UNIX, url.path)
+    variables = {"REQUEST_METHOD": "GET", "PATH_INFO": "/livez", "SERVER_NAME": "x", "SERVER_PORT": "80"}
+    packet = b"".join(_counted(text) for pair in variables.items() for text in pair)
+    try:
+        with socket.socket(family) as asking:
+            asking.settimeout(SECONDS)
+            asking.connect(address)
+            asking.sendall(struct.pack("<BHB", 0, len(packet), 0) + packet)
+            return b" 200 " in asking.recv(64)
+    except OSError:
+        return False
+
+
+def _counted(text: str) -> bytes:
+    """A text as the uwsgi protocol has it: its length in two bytes, and itself."""
+    return struct.pack("<H", len(text)) + text.encode()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

