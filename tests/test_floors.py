@@ -26,6 +26,8 @@ GROUND = [
     "boxes",
     "codecs",
     "settle",
+    "shapes",
+    "presenting",
     "mounts",
     "lock",
     "recent",

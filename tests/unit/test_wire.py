@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watcher import errors
+from watcher import errors, presenting
 from watcher.clip import milliseconds, moment
 from watcher.errors import BadParameterError
 from watcher.web import problems, wire
@@ -29,7 +29,7 @@ def test_times_keep_their_milliseconds_for_ever() -> None:
         for ms in (0, 1, 499, 999):
             at = datetime(year, 3, 28, 23, 59, 59, tzinfo=UTC) + timedelta(milliseconds=ms)
             assert milliseconds(moment(milliseconds(at))) == milliseconds(at)
-            assert wire.moment(wire.utc(at), "from") == at
+            assert wire.moment(presenting.utc(at), "from") == at
 
 
 @pytest.mark.parametrize("text", ["2026-11-21", "2026-11-21T07:00:00", "", "x" * 5000, "2026-13-01T00:00:00Z", "²"])

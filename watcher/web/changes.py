@@ -7,12 +7,12 @@ from werkzeug.datastructures import MultiDict
 
 from watcher.access import Role
 from watcher.errors import BadParameterError, StartOverError
+from watcher.shapes import ChangeShape, ChangesShape, HeadShape
 from watcher.web import wire
 from watcher.web.answers import answer, tag
 from watcher.web.auth import principal
 from watcher.web.clips import limit, single
 from watcher.web.routes import route
-from watcher.web.shapes import ChangeShape, ChangesShape, HeadShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("changes", __name__)

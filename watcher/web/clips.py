@@ -9,16 +9,17 @@ import msgspec
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
+from watcher import presenting
 from watcher.access import Role
 from watcher.catalog.words import words_in
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Page, Playable, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError, ForbiddenError
 from watcher.instant import Instant, at_zone
+from watcher.shapes import CameraShape, CamerasShape, ClipShape, NeighboursShape, PageShape, Time
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, expected_revision, list_tag
 from watcher.web.auth import audit, principal, scoped, visible
 from watcher.web.routes import route
-from watcher.web.shapes import CameraShape, CamerasShape, ClipShape, NeighboursShape, PageShape, Time
 from watcher.web.state import catalog, state
 
 bp = Blueprint("clips", __name__)
@@ -197,9 +198,9 @@ def _cameras() -> Response:
             clips=camera.clips,
             size_bytes=camera.size_bytes,
             duration_seconds=camera.duration_seconds,
-            first_started_at=wire.utc_or_none(camera.first_started_at),
-            last_started_at=wire.utc_or_none(camera.last_started_at),
-            silent_since=wire.utc_or_none(camera.silent_since),
+            first_started_at=presenting.utc_or_none(camera.first_started_at),
+            last_started_at=presenting.utc_or_none(camera.last_started_at),
+            silent_since=presenting.utc_or_none(camera.silent_since),
         )
         for camera in catalog().camera_summaries()
         if principal().sees(camera.camera)

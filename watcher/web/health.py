@@ -9,9 +9,9 @@ from flask import Blueprint, Response
 from watcher import status
 from watcher.catalog import check_schema
 from watcher.errors import CatalogError
+from watcher.shapes import StatusShape
 from watcher.web import wire
 from watcher.web.routes import route
-from watcher.web.shapes import StatusShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("health", __name__)

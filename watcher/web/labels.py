@@ -10,12 +10,12 @@ from flask import Blueprint, Response, request, stream_with_context
 from watcher.access import ANYBODY, Role
 from watcher.clip import Position, milliseconds
 from watcher.errors import BadParameterError
+from watcher.shapes import ClipShape, LabelCount, LabelsShape
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, list_tag
 from watcher.web.auth import principal, visible
 from watcher.web.clips import FILTERS, bounded, clip_filter
 from watcher.web.routes import route
-from watcher.web.shapes import ClipShape, LabelCount, LabelsShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("labels", __name__)

@@ -11,11 +11,11 @@ import msgspec
 from flask import Blueprint, Flask, Response, current_app, url_for
 
 from watcher.access import Role
+from watcher.shapes import ProblemShape
 from watcher.web import problems, wire
 from watcher.web.pages import html
 from watcher.web.parameters import PARAMETERS, Parameter
 from watcher.web.routes import Declared, route
-from watcher.web.shapes import ProblemShape
 
 bp = Blueprint("openapi", __name__)
 

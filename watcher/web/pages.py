@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from watcher import presenting
 from watcher.access import Role
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable
 from watcher.errors import BadParameterError, ClipNotFoundError, WatcherError
@@ -131,7 +132,9 @@ def _edge(text: str, parameter: str, *, last: bool) -> datetime | None:
 def _question(wanted: ClipFilter) -> list[tuple[str, str]]:
     """The API's question for what the page shows."""
     question = [("camera", camera) for camera in wanted.cameras]
-    question += [(name, wire.utc(edge)) for name, edge in (("from", wanted.from_at), ("to", wanted.to_at)) if edge]
+    question += [
+        (name, presenting.utc(edge)) for name, edge in (("from", wanted.from_at), ("to", wanted.to_at)) if edge
+    ]
     return [*question, ("limit", "12")]
 
 
@@ -166,7 +169,7 @@ def _card(clip: Clip, args: MultiDict[str, str]) -> dict[str, Any]:
         "url": _watch_url(clip, args),
         "camera": clip.camera,
         "poster": wire.poster_path(clip),
-        "src": wire.clip_path(clip),
+        "src": presenting.clip_path(clip),
         "local": local,
         "spoken": f"{clip.camera}, {local:%A} {local.day} {local:%B}, {local:%H:%M}"
         + (f", {round(seconds)} seconds" if seconds else "")

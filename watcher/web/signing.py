@@ -11,13 +11,14 @@ import msgspec
 from flask import Blueprint, Response, request, url_for
 from msgspec import Meta
 
+from watcher import presenting
 from watcher.access import Role, hashed
 from watcher.errors import BadParameterError, SignInError, WatcherError
+from watcher.shapes import ShareShape
 from watcher.web import auth, problems, wire
 from watcher.web.clips import bounded
 from watcher.web.pages import html
 from watcher.web.routes import route
-from watcher.web.shapes import ShareShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("signing", __name__)
@@ -84,8 +85,8 @@ def share(clip_id: int) -> Response:
     clip = auth.visible(catalog().clip(bounded(clip_id)))
     expires = int(state().services.clock.now().timestamp()) + wanted.expires_in_seconds
     auth.audit("share", clip.key)
-    address = f"{state().base}{wire.clip_path(clip)}?{auth.signed_question('/' + clip.key, expires)}"
-    body = ShareShape(address, wire.utc(datetime.fromtimestamp(expires, UTC)))
+    address = f"{state().base}{presenting.clip_path(clip)}?{auth.signed_question('/' + clip.key, expires)}"
+    body = ShareShape(address, presenting.utc(datetime.fromtimestamp(expires, UTC)))
     return wire.json_response(body, Cache_Control="no-store")
 
 

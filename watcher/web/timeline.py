@@ -8,17 +8,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, Response, request
 
-from watcher import buckets
+from watcher import buckets, presenting
 from watcher.access import Role
 from watcher.buckets import Bucket
 from watcher.clip import EPOCH, ClipFilter
 from watcher.errors import BadParameterError
+from watcher.shapes import BucketShape, TimelineShape
 from watcher.web import wire
 from watcher.web.answers import answer, list_tag, tag
 from watcher.web.auth import scoped
 from watcher.web.clips import single, texts
 from watcher.web.routes import route
-from watcher.web.shapes import BucketShape, TimelineShape
 from watcher.web.state import catalog, state
 
 bp = Blueprint("timeline", __name__)
@@ -66,10 +66,10 @@ def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequenc
     return TimelineShape(
         bucket=bucket.name.lower(),
         tz=str(zone),
-        from_=wire.utc(EPOCH + first * buckets.QUARTER),
-        to=wire.utc(EPOCH + end * buckets.QUARTER),
+        from_=presenting.utc(EPOCH + first * buckets.QUARTER),
+        to=presenting.utc(EPOCH + end * buckets.QUARTER),
         buckets=[
-            BucketShape(wire.utc(start), wire.utc(until), camera, clips, duration / 1000)
+            BucketShape(presenting.utc(start), presenting.utc(until), camera, clips, duration / 1000)
             for (start, until, camera), (clips, duration) in sorted(sums.items())
         ],
     )

@@ -15,12 +15,12 @@ from watcher.access import Role
 from watcher.errors import BadParameterError, NotIsoMediaError, WatcherError
 from watcher.instant import Instant, at_zone
 from watcher.multipart import Stretch, boundary_of, parts
+from watcher.shapes import ClipShape
 from watcher.uploads import Received
 from watcher.web import auth, problems, wire
 from watcher.web.answers import clip_response
 from watcher.web.auth import allow_upload
 from watcher.web.routes import route
-from watcher.web.shapes import ClipShape
 from watcher.web.state import state
 
 bp = Blueprint("uploads", __name__)

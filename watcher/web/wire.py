@@ -5,21 +5,19 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from flask import Response, request, url_for
-from msgspec import UNSET
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BaseConverter
 
-from watcher import errors
-from watcher.clip import EPOCH, Clip, ClipState, Playable, Position, milliseconds
-from watcher.clip import moment as moment_of
+from watcher import errors, presenting
+from watcher.clip import EPOCH, Clip, Position, milliseconds
 from watcher.naming import EARLIEST
-from watcher.web.shapes import ClipShape, LabelShape, Links, as_media
+from watcher.shapes import ClipShape
 from watcher.web.state import state
 
 log = logging.getLogger(__name__)
@@ -68,26 +66,6 @@ def refuse_nul() -> None:
 
 
 # — times —
-
-
-def utc(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds.
-
-    >>> utc(EPOCH)
-    '1970-01-01T00:00:00.000Z'
-    """
-    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def utc_or_none(moment: datetime | None) -> str | None:
-    """The same, where there may be no moment."""
-    return None if moment is None else utc(moment)
-
-
-def local_time(clip: Clip, zone: tzinfo) -> str:
-    """What the clock at the camera showed, RFC 3339; by the site's zone where that is not known."""
-    known = zone if clip.offset_seconds is None else timezone(timedelta(seconds=clip.offset_seconds))
-    return clip.started_at.astimezone(known).isoformat(timespec="milliseconds")
 
 
 def moment(text: str, parameter: str) -> datetime:
@@ -148,11 +126,6 @@ class KeyConverter(BaseConverter):
     part_isolating = False
 
 
-def clip_path(clip: Clip) -> str:
-    """Where nginx serves the file on this host: percent-encoded segment by segment."""
-    return "/" + quote(clip.key, safe="/")
-
-
 def poster_path(clip: Clip) -> str | None:
     """Where nginx serves the poster on this host; None while there is none."""
     return None if clip.poster is None else f"{request.script_root}/renditions/{clip.poster}"
@@ -173,39 +146,5 @@ def clip_body(clip: Clip) -> ClipShape:
 
 
 def clip_bodies(clips: Sequence[Clip]) -> list[ClipShape]:
-    """Clips as the contract shows them; what all of them share is worked out once."""
-    base, zone = state().base, state().zone
-    clips_at, renditions = base + url_for("clips.index"), f"{base}{request.script_root}/renditions/"
-    return [
-        ClipShape(
-            id=clip.id,
-            key=clip.key,
-            camera=clip.camera,
-            state=clip.state,
-            started_at=utc(clip.started_at),
-            ended_at=utc(clip.ended_at),
-            local_time=local_time(clip, zone),
-            time_source=clip.time_source,
-            time_quality=clip.time_quality,
-            duration_seconds=clip.duration_seconds,
-            size_bytes=clip.fingerprint.size_bytes,
-            media=as_media(clip.media),
-            playable=clip.playable or (Playable.NO if clip.state is ClipState.BROKEN else Playable.MAYBE),
-            playable_reason=clip.playable_reason,
-            error=clip.error,
-            url=base + clip_path(clip),
-            poster_url=clip.poster and renditions + clip.poster,
-            sprite=None,
-            labels=[
-                LabelShape(label.name, label.author, label.confidence, utc(moment_of(label.at_ms)))
-                for label in clip.labels or ()
-            ],
-            held=clip.held,
-            note=clip.note,
-            revision=clip.revision,
-            ingested_at=utc(clip.ingested_at),
-            links=Links(f"{clips_at}/{clip.id}"),
-            missing_since=UNSET if clip.missing_since is None else utc(clip.missing_since),
-        )
-        for clip in clips
-    ]
+    """Clips as the contract shows them."""
+    return presenting.clip_bodies(clips, base=state().base, mount=request.script_root, zone=state().zone)
