@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import io
-import time
+import os
 from pathlib import Path
-from urllib.parse import urljoin
 
-import requests
 from PIL import Image, ImageStat
+
+from watcher.client import Client, ClipShape, StartOver
 
 AUTHOR = "label_night 1"
 LABEL = "night"
@@ -27,23 +27,18 @@ def darkness(picture: bytes) -> float:
     return 1 - ImageStat.Stat(Image.open(io.BytesIO(picture)).convert("L")).mean[0] / 255
 
 
-def look_at(session: requests.Session, base: str, clip: dict) -> str | None:
+def look_at(watcher: Client, clip: ClipShape) -> str | None:
     """Label a clip if it is dark; what was said of it."""
-    if not clip["poster_url"] or clip["state"] != "ready":
+    if clip.state != "ready" or any(label.name == LABEL for label in clip.labels):
+        return None
+    picture = watcher.poster(clip)
+    if picture is None:
         return None  # it comes again in the feed when its poster is there
-    if any(label["author"] == AUTHOR for label in clip["labels"]):
-        return None
-    answer = session.get(urljoin(base, clip["poster_url"]), timeout=30)
-    if answer.status_code == 404:  # another poster has taken its place: that change is still to come
-        return None
-    answer.raise_for_status()
-    dark = darkness(answer.content)
+    dark = darkness(picture)
     if dark < 0.6:
         return None
-    said = {"confidence": round(dark, 3), "author": AUTHOR}
-    address = urljoin(base, f"{clip['links']['self']}/labels/{LABEL}")
-    session.put(address, json=said, timeout=30).raise_for_status()
-    return f"{clip['key']}: {LABEL} ({dark:.2f})"
+    watcher.label(clip.id, LABEL, confidence=round(dark, 3), author=AUTHOR)
+    return f"{clip.key}: {LABEL} ({dark:.2f})"
 
 
 def main() -> None:
@@ -53,25 +48,17 @@ def main() -> None:
     parser.add_argument("--seen", type=Path, default=Path("seen.txt"), help="where the last change is noted")
     parser.add_argument("--once", action="store_true", help="end when there is nothing new")
     args = parser.parse_args()
-    session = requests.Session()
     seen = int(args.seen.read_text()) if args.seen.exists() else 0
-    while True:
-        address = urljoin(args.address, f"/watcher/changes?since={seen}&limit=100")
-        answer = session.get(address, timeout=30)
-        if answer.status_code == 410:  # another catalog: begin again
-            seen = 0
-            continue
-        answer.raise_for_status()
-        page = answer.json()
-        for change in page["changes"]:
-            if told := look_at(session, args.address, change["clip"]):
-                print(told, flush=True)
-            seen = change["seq"]
-        args.seen.write_text(str(seen))
-        if not page["next"]:
-            if args.once:
+    with Client(args.address, key=os.environ.get("WATCHER_KEY")) as watcher:
+        while True:
+            try:
+                for change in watcher.changes(seen, follow=not args.once):
+                    if told := look_at(watcher, change.clip):
+                        print(told, flush=True)
+                    args.seen.write_text(str(change.seq))
                 return
-            time.sleep(2)
+            except StartOver:  # another catalog
+                seen = 0
 
 
 if __name__ == "__main__":

