@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--camera", action="append", metavar="CAMERA", help="the only camera it is for; repeated: these"
     )
+    command("webhooks", _webhooks, "show what webhooks have not been told yet")
     made = command("push", _push, "send the clips of a folder to a watcher elsewhere")
     made.add_argument("folder", type=Path, metavar="DIR", help="what the camera writes into")
     made.add_argument("--to", required=True, metavar="URL", help="the watcher, such as https://cams.example.net")
@@ -133,7 +134,17 @@ def _ingest(args: argparse.Namespace) -> int:
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
         threading.Thread(target=_announce, args=(address, console), daemon=True).start()
-    Ingester(services).run()
+    if not services.settings.webhooks.hooks:
+        Ingester(services).run()
+        return 0
+    from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
+
+    hooks = Webhooks(services)
+    hooks.start()
+    try:
+        Ingester(services).run()
+    finally:
+        hooks.stop()
     return 0
 
 
@@ -190,6 +201,12 @@ def _key(args: argparse.Namespace) -> int:
     else:
         keys.revoke(services, args.name)
     return 0
+
+
+def _webhooks(args: argparse.Namespace) -> int:
+    from watcher.webhooks import show  # noqa: PLC0415
+
+    return show(_services(args.data, existing=True), out=sys.stdout)
 
 
 def _push(args: argparse.Namespace) -> int:

@@ -103,6 +103,11 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("video.watch", 'must be "auto", "native" or "poll"')
     if settings.auth.mode not in {"open", "keys"}:
         refuse("auth.mode", 'must be "open" or "keys"')
+    for hook in settings.webhooks.hooks:
+        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", hook.url):
+            refuse("webhooks.hooks", f"{hook.url!r} must be http:// or https:// and a host")
+    if len({hook.url for hook in settings.webhooks.hooks}) < len(settings.webhooks.hooks):
+        refuse("webhooks.hooks", "two hooks have the same url")
     for name, value, least, most in (
         ("video.settle_seconds", settings.video.settle_seconds, 0.05, 3600),
         ("video.poll_seconds", settings.video.poll_seconds, 0.1, 86400),
@@ -147,6 +152,8 @@ def describe(loaded: Loaded) -> list[tuple[str, str, str]]:
             name = f"{table}.{field.name}"
             value = getattr(getattr(loaded.settings, table), field.name)
             text = msgspec.json.encode(value).decode()
+            if name == "webhooks.hooks":
+                text = re.sub(r'"secret":"[^"]+"', '"secret":"***"', text)
             if name == "catalog.url":
                 text = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", text)
             rows.append((name, text, loaded.sources.get(name, "default")))

@@ -89,6 +89,24 @@ class Upload(msgspec.Struct, frozen=True):
     expire_hours: float = 24.0
 
 
+class Hook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Somebody who is told of each clip that is ready."""
+
+    # Where it is posted to.
+    url: str
+    # What deliveries are signed with; "whsec_" and base64, or any text.
+    secret: str = ""
+    # Only clips of these; none for all.
+    cameras: tuple[str, ...] = ()
+
+
+class Webhooks(msgspec.Struct, frozen=True):
+    """Who is told of clips over HTTP."""
+
+    # One table for each.
+    hooks: tuple[Hook, ...] = ()
+
+
 class Auth(msgspec.Struct, frozen=True):
     """Who may."""
 
@@ -108,6 +126,7 @@ class Settings(msgspec.Struct, frozen=True):
     scan: Scan = Scan()
     render: Render = Render()
     upload: Upload = Upload()
+    webhooks: Webhooks = Webhooks()
     auth: Auth = Auth()
 
     @property

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0010"  # the newest migration; a test compares
+HEAD = "0011"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -58,6 +58,7 @@ clips = sa.Table(
     sa.Column("held", sa.SmallInteger, nullable=False, server_default="0"),  # 1: it is never retired
     sa.Column("note", sa.Text),  # a person's words about it
     sa.Column("labels", sa.Text),  # its rows of `labels` as JSON, for lists; null without any
+    sa.Column("ready_revision", sa.BigInteger),  # at which this content became ready
     sa.Column("words", sa.Text),  # that it is found by (see `words.py`)
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
@@ -68,6 +69,7 @@ clips = sa.Table(
     sa.Index("ix_clips_render_due", "started_ms", sqlite_where=sa.text("render_due = 1")),
     sa.Index("ix_clips_held", "listed", "started_ms", "id", sqlite_where=sa.text("held = 1")),
     sa.Index("ix_clips_unlabeled", "listed", "started_ms", "id", sqlite_where=sa.text("labels IS NULL")),
+    sa.Index("ix_clips_ready", "ready_revision", sqlite_where=sa.text("ready_revision IS NOT NULL")),
     sa.Index("ix_clips_picture", "picture", sqlite_where=sa.text("picture IS NOT NULL")),
     sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
 )
@@ -105,6 +107,26 @@ sent = sa.Table(
     sa.Column("camera", sa.Text, primary_key=True),
     sa.Column("day", sa.Text, primary_key=True),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
+)
+
+# How far each webhook has looked for clips that are ready, and what it has not delivered yet.
+hooks = sa.Table(
+    "hooks",
+    metadata,
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+)
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("url", sa.Text, primary_key=True),
+    sa.Column("revision", sa.BigInteger, primary_key=True),  # at which the clip became ready
+    sa.Column("clip_id", sa.BigInteger, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due_ms", sa.BigInteger, nullable=False),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),
+    sa.Column("told", sa.Text),  # what went wrong last
+    sa.Index("ix_outbox_clip", "url", "clip_id", "revision"),
 )
 
 # Who may; of a key's secret only the hash.

@@ -1,5 +1,6 @@
 """The catalog: its questions and its writes, behind one engine."""
 
+from watcher.catalog.hooks import Hooks
 from watcher.catalog.ingesting import IngesterQuestions
 from watcher.catalog.keys import Keys
 from watcher.catalog.labelling import Labelling
@@ -10,5 +11,5 @@ from watcher.catalog.sending import Sending
 from watcher.catalog.writes import Writes
 
 
-class Catalog(Questions, IngesterQuestions, Keys, Labelling, Reviewing, Retiring, Sending, Writes):
+class Catalog(Questions, IngesterQuestions, Hooks, Keys, Labelling, Reviewing, Retiring, Sending, Writes):
     """The clips that are known."""

@@ -95,6 +95,7 @@ class Writes:
                 take_word(probed, values)
                 if old is not None:
                     keep_corrections(old, values)
+                values["ready_revision"] = _ready_revision(old, values)
                 values["words"] = words_of(probed.key, values["camera"], label_names(old))
                 if old is None:
                     fresh.append(values | {"ingested_ms": milliseconds(now)})
@@ -107,6 +108,7 @@ class Writes:
                             values[name] = getattr(old, name)
                         if old.media is not None:
                             values["state"], values["listed"] = "ready", 1
+                            values["ready_revision"] = old.ready_revision
                     values["poster"] = old.poster  # an older content's is not shown; it is removed when replaced
                     if old.digest == probed.digest:
                         values["poster_error"] = old.poster_error
@@ -274,6 +276,8 @@ class Writes:
                 return False
             if old.state not in _PRESENT:  # gone meanwhile: what was learnt stays, but it is not listed
                 values = {name: value for name, value in values.items() if name not in {"state", "listed"}}
+            if values.get("state") == "ready" and old.state != "ready":
+                values["ready_revision"] = revision
             if values.get("duration_ms"):
                 values["ended_ms"] = old.started_ms + min(values["duration_ms"], LENGTH_LIMIT_MS)
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=revision))
@@ -282,3 +286,12 @@ class Writes:
             sums.give({**old._mapping, **values})
             sums.write(connection, self._insert)
             return True
+
+
+def _ready_revision(old: Any, values: dict[str, Any]) -> int | None:
+    """At which revision the content became ready: now, before, or not yet."""
+    if old is not None and old.digest == values["digest"] and old.ready_revision is not None:
+        return int(old.ready_revision)
+    # What an older watcher had catalogued was ready before anybody could be told.
+    known = old is not None and old.digest == values["digest"] and old.state in {"ready", "missing"}
+    return int(values["revision"]) if values["state"] == "ready" and not known else None

@@ -1,0 +1,141 @@
+"""Webhooks: whoever wants is told of each clip that is ready, signed, at least once, in order for each clip.
+
+Signed as Standard Webhooks have it (https://www.standardwebhooks.com): HMAC-SHA-256 over id, time and body.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+import threading
+from datetime import datetime, timedelta
+from typing import TextIO
+
+import msgspec
+import requests
+
+from watcher import presenting
+from watcher.catalog.hooks import Delivery
+from watcher.errors import ClipNotFoundError
+from watcher.settings import Hook
+from watcher.wiring import Services
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5  # between two looks for clips that are ready
+TIMEOUT = (5.0, 15.0)  # seconds to connect, and for the answer
+BATCH = 100
+LONGEST = timedelta(hours=1)  # between two attempts
+GIVEN_UP = timedelta(days=7)
+MOUNT = "/watcher"  # where the API is
+
+
+class Webhooks:
+    """A thread that tells; only where somebody wants to be told."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._catalog = services.catalog
+        self._stopping = threading.Event()
+        self._catalog_id = ""
+        self._pauses: dict[str, datetime] = {}  # hooks that cannot be reached, until when they are left alone
+        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End soon; what is under way may be told once more."""
+        self._stopping.set()
+        self._thread.join(2)
+
+    def _run(self) -> None:
+        with requests.Session() as session:
+            while not self._stopping.wait(LOOK_SECONDS):
+                try:
+                    self._turn(session)
+                except Exception:
+                    log.exception("webhooks: trying again in a while")
+                    self._stopping.wait(5)
+
+    def _turn(self, session: requests.Session) -> None:
+        self._catalog_id = self._catalog_id or self._catalog.catalog_id() or ""
+        now = self._services.clock.now()
+        for hook in self._services.settings.webhooks.hooks:
+            self._catalog.fill_outbox(hook.url, hook.cameras, BATCH, now=now)
+            if self._pauses.get(hook.url, now) > now:
+                continue
+            for delivery in self._catalog.due(hook.url, BATCH, now=now):
+                if self._stopping.is_set() or not self._deliver(session, hook, delivery):
+                    break
+        if gone := self._catalog.give_up(now - GIVEN_UP) if self._catalog.stuck() else 0:
+            log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
+
+    def _deliver(self, session: requests.Session, hook: Hook, delivery: Delivery) -> bool:
+        """Tell a hook of a clip; False if it cannot be reached, so that the others need not be tried now."""
+        try:
+            clip = self._catalog.clip(delivery.clip_id)
+        except ClipNotFoundError:
+            self._catalog.delivered(hook.url, delivery.revision)
+            return True
+        settings = self._services.settings
+        base = settings.site.public_url.rstrip("/")
+        shape = presenting.clip_bodies([clip], base=base, mount=MOUNT, zone=settings.zone)[0]
+        now = self._services.clock.now()
+        body = msgspec.json.encode({"type": "clip.ready", "timestamp": presenting.utc(now), "data": shape})
+        headers = signed(hook.secret, f"{self._catalog_id[:12]}-{delivery.revision}", int(now.timestamp()), body)
+        reached = True
+        try:
+            answer = session.post(hook.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+            told = None if answer.ok and answer.status_code < 300 else f"{answer.status_code} {answer.reason}"
+        except requests.RequestException as reason:
+            told, reached = type(reason).__name__, False
+        if told is None:
+            self._catalog.delivered(hook.url, delivery.revision)
+            return True
+        again = now + min(LONGEST, timedelta(seconds=2.0 ** min(delivery.attempts, 12)))
+        self._catalog.undelivered(hook.url, delivery.revision, due=again, told=told)
+        if not reached:
+            self._pauses[hook.url] = again
+        log.warning("webhook %s: clip %d: %s; again at %s", hook.url, clip.id, told, presenting.utc(again))
+        return reached
+
+
+def signed(secret: str, message_id: str, at: int, body: bytes) -> dict[str, str]:
+    """The headers of a delivery; `at` is in seconds since 1970."""
+    headers = {"Content-Type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(at)}
+    if secret:
+        mac = hmac.new(_key(secret), f"{message_id}.{at}.".encode() + body, hashlib.sha256).digest()
+        headers["webhook-signature"] = "v1," + base64.b64encode(mac).decode()
+    return headers
+
+
+def _key(secret: str) -> bytes:
+    if secret.startswith("whsec_"):
+        try:
+            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            pass
+    return secret.encode()
+
+
+def show(services: Services, *, out: TextIO) -> int:
+    """How each hook stands; 1 if something is stuck."""
+    known = {stuck.url: stuck for stuck in services.catalog.stuck()}
+    waiting = 0
+    for hook in services.settings.webhooks.hooks:
+        stuck = known.get(hook.url)
+        if stuck is None or not stuck.waiting:
+            print(f"{hook.url}: nothing waits", file=out)
+            continue
+        waiting += stuck.waiting
+        since = "" if stuck.since is None else f" since {presenting.utc(stuck.since)}"
+        why = f"; tried {stuck.attempts} times: {stuck.told}" if stuck.told else ""
+        print(f"{hook.url}: {stuck.waiting} wait{since}{why}", file=out)
+    if not services.settings.webhooks.hooks:
+        print("no webhook is set; guide/webhooks.md shows how", file=out)
+    return 1 if waiting else 0
