@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import ingest, memory, serving
+from tests.bench import ingest, memory, questions, serving
 
 CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "ingest": ingest.run,
     "scan": ingest.run_scan,
     "collection": ingest.run_collection,
     "serving": serving.run,
+    "questions": questions.run,
     "memory": memory.run,
 }
 
@@ -27,13 +28,13 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", help=f"of {', '.join(CASES)}; all")
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    print(f"{'case':<58} {'median':>8} {'range':>16}  target")
+    print(f"{'case':<74} {'median':>8} {'range':>16}  target")
     for name in args.cases or CASES:
         with tempfile.TemporaryDirectory(prefix="watcher-bench-") as folder:
             for title, values, target in CASES[name](Path(folder), args.rounds):
                 low, high = min(values), max(values)
                 print(
-                    f"{title:<58} {statistics.median(values):>8.2f} {low:>7.2f} …{high:>7.2f}  {target}", flush=True
+                    f"{title:<74} {statistics.median(values):>8.2f} {low:>7.2f} …{high:>7.2f}  {target}", flush=True
                 )
 
 

@@ -60,15 +60,15 @@ def _run(folder: Path, unit: RunningUnit, rounds: int) -> list[tuple[str, list[f
         path.write_bytes(clips.stamp(sample, number) + b"\x00\x4b\x00\x00free" + clips.noise(0x4B0000 - 8))
     wait_for(lambda: len(unit.clips()) == 20, what="20 clips")
     wait_for(lambda: not any("render_worker" in c for c in unit.family().values()), what="idle workers")
-    plain = [_plain(folder / name, unit, cache) for name, cache in (("cached", True), ("uncached", False))]
+    plain = [plain_nginx(folder / name, unit, cache) for name, cache in (("cached", True), ("uncached", False))]
     results: dict[str, list[float]] = {"whole": [], "ranges": [], "list": []}
     try:
         for _ in range(rounds):
             for name, script in (("whole", WHOLE), ("ranges", RANGES)):
-                best = max(_wrk(folder, f"http://127.0.0.1:{port}/", script) for port, _ in plain)
-                results[name].append(_wrk(folder, unit.url("/"), script) / best)
-            hello = _wrk(folder, f"http://127.0.0.1:{plain[0][0]}/hello", "")
-            results["list"].append(_wrk(folder, unit.url("/watcher/clips?limit=20"), "") / hello)
+                best = max(wrk(folder, f"http://127.0.0.1:{port}/", script) for port, _ in plain)
+                results[name].append(wrk(folder, unit.url("/"), script) / best)
+            hello = wrk(folder, f"http://127.0.0.1:{plain[0][0]}/hello", "")
+            results["list"].append(wrk(folder, unit.url("/watcher/clips?limit=20"), "") / hello)
     finally:
         for _, processes in plain:
             for process in processes:
@@ -81,7 +81,8 @@ def _run(folder: Path, unit: RunningUnit, rounds: int) -> list[tuple[str, list[f
     ]
 
 
-def _plain(folder: Path, unit: RunningUnit, cache: bool) -> tuple[int, list[subprocess.Popen[bytes]]]:
+def plain_nginx(folder: Path, unit: RunningUnit, cache: bool) -> tuple[int, list[subprocess.Popen[bytes]]]:
+    """A plain nginx with four uWSGI workers that say hello; its port, and the processes to end."""
     folder.mkdir()
     port = free_port()
     import os
@@ -129,7 +130,7 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _wrk(folder: Path, url: str, script: str) -> float:
+def wrk(folder: Path, url: str, script: str) -> float:
     """Requests a second of eight connections; every answer has to be a success."""
     command = ["wrk", "-t1", "-c8", f"-d{SECONDS}s"]
     if script:

@@ -87,7 +87,6 @@ def begun(unit: RunningUnit) -> None:
 
 
 def known(unit: RunningUnit) -> bool:
-    import sqlite3
 
     catalog = sqlite3.connect(unit.data / "catalog.db", timeout=30)
     try:

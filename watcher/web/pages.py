@@ -6,11 +6,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, g, make_response, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from watcher import presenting
-from watcher.access import Role
+from watcher.access import ANYBODY, Role
 from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Playable
 from watcher.errors import BadParameterError, ClipNotFoundError, WatcherError
 from watcher.web import problems, wire
@@ -99,7 +99,10 @@ def html(template: str, **values: Any) -> Response:
     def asset(name: str) -> str:
         return f"{request.script_root}/static/{state().assets}/{name}"
 
-    response = make_response(render_template(template, asset=asset, zone=state().zone_name, **values))
+    who = g.get("principal")  # not asked for here: the page to sign in is for those who are nobody yet
+    signed_in = who.name if who is not None and who is not ANYBODY else None
+    text = render_template(template, asset=asset, zone=state().zone_name, signed_in=signed_in, **values)
+    response = make_response(text)
     response.headers["Content-Security-Policy"] = _CSP
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
