@@ -284,7 +284,7 @@ def _announce(address: str, console: TextIO) -> None:
             socket.create_connection(place, 5) as asking,
         ):
             asking.sendall(f"GET /watcher/livez HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n".encode())
-            if b" 200 " in asking.recv(64):
+            if (b" 308 " if url.scheme == "https" else b" 200 ") in asking.recv(64):  # TLS sends plain HTTP on
                 print(f"watcher is at {address}", file=console, flush=True)
                 if link := os.environ.get("WATCHER_SIGN_IN"):
                     print(f"sign in, once: {address}sign-in?link={link}", file=console, flush=True)

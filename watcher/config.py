@@ -6,6 +6,7 @@ One table per concern. `etc/watcher.toml` (or the file that `WATCHER_CONFIG` nam
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -103,6 +104,16 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("video.watch", 'must be "auto", "native" or "poll"')
     if settings.auth.mode not in {"open", "keys"}:
         refuse("auth.mode", 'must be "open" or "keys"')
+    for network in settings.site.trusted_proxies:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            refuse("site.trusted_proxies", f"{network!r} is no address and no network")
+    if bool(settings.tls.certificate) != bool(settings.tls.key):
+        refuse("tls.certificate", "certificate and key are set together, or neither")
+    for name, path in (("tls.certificate", settings.tls.certificate), ("tls.key", settings.tls.key)):
+        if path and not os.access(path, os.R_OK):
+            refuse(name, f"{path} cannot be read")
     for hook in settings.webhooks.hooks:
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", hook.url):
             refuse("webhooks.hooks", f"{hook.url!r} must be http:// or https:// and a host")
@@ -118,6 +129,7 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         ("upload.max_bytes_per_day", settings.upload.max_bytes_per_day, 0, 1 << 50),
         ("upload.min_free_bytes", settings.upload.min_free_bytes, 0, 1 << 50),
         ("upload.expire_hours", settings.upload.expire_hours, 0.001, 24 * 365),
+        ("tls.hsts_seconds", settings.tls.hsts_seconds, 0, 10 * 365 * 86400),
         ("render.timeout_seconds", settings.render.timeout_seconds, 1, 3600),
     ):
         if not least <= value <= most:

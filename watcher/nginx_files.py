@@ -10,7 +10,7 @@ from pathlib import Path
 
 from watcher import config
 from watcher.errors import StartError
-from watcher.settings import Settings
+from watcher.settings import Settings, Tls
 from watcher.wiring import Places
 
 NGINX_LEAST = (1, 22)
@@ -63,12 +63,17 @@ set $watcher_link_secret "{places.link_secret()}";
 include watcher/auth-{settings.auth.mode}.conf;
 client_max_body_size {settings.upload.max_bytes + MULTIPART_BYTES};
 """
+    for network in settings.site.trusted_proxies:
+        text += f"set_real_ip_from {network};\n"
+    if settings.site.trusted_proxies:
+        text += "real_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n"
     _write(places.run / "settings.conf", text)
 
 
 def write_main(places: Places, settings: Settings, *, listen: str, log: Path | None) -> None:
     """Fill in `etc/nginx/main.conf`. Raises StartError for a path that nginx's syntax cannot hold."""
-    paths = [places.data, config.ETC, STATIC, log or places.run]
+    tls = settings.tls
+    paths = [places.data, config.ETC, STATIC, log or places.run, *filter(None, (tls.certificate, tls.key))]
     for path in paths:
         if not _QUOTABLE.fullmatch(str(path)):
             raise StartError(f"nginx cannot be told of the path {str(path)!r}: rename the folder")
@@ -81,7 +86,9 @@ def write_main(places: Places, settings: Settings, *, listen: str, log: Path | N
         "RENDITIONS": str(places.renditions),
         "SPOOL": str(places.spool),
         "AUTH_CACHE": AUTH_CACHE.format(places.run / "nginx") if settings.auth.mode == "keys" else "",
-        "LISTEN": listen,
+        "LISTEN": f"{listen} ssl" if tls.certificate else listen,
+        "TLS": _tls(tls) if tls.certificate else "",
+        "REDIRECT": _redirect(tls, listen) if tls.certificate and tls.redirect_from else "",
         "ACCESS_LOG": f'"{log / "access.log"}"' if log else "/dev/stdout",
         "ERROR_LOG": f'"{log / "nginx.log"}"' if log else "stderr",
     }
@@ -92,6 +99,23 @@ def write_main(places: Places, settings: Settings, *, listen: str, log: Path | N
     template = (config.ETC / "nginx" / "main.conf").read_text(encoding="utf-8")
     text = re.sub(r"@([A-Z_]+)@", lambda match: values.get(match[1], match[0]), template)
     _write(places.run / "nginx.conf", text)
+
+
+def _tls(tls: Tls) -> str:
+    """What makes a server{} speak HTTPS; plain HTTP that comes to it is sent to the right place."""
+    return f"""ssl_certificate "{Path(tls.certificate).resolve()}";
+        ssl_certificate_key "{Path(tls.key).resolve()}";
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_cache shared:watcher_tls:1m;
+        ssl_session_tickets off;
+        error_page 497 =308 https://$http_host$request_uri;"""
+
+
+def _redirect(tls: Tls, listen: str) -> str:
+    """A server{} that sends plain HTTP on."""
+    port = listen.rpartition(":")[2]
+    there = "https://$host$request_uri" if port == "443" else f"https://$host:{port}$request_uri"
+    return f"server {{ listen {tls.redirect_from}; return 308 {there}; }}"
 
 
 def _write(path: Path, text: str) -> None:

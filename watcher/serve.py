@@ -49,6 +49,8 @@ def up(unit: Unit) -> NoReturn:
     lock = _lock(places)
     nginx = nginx_files.find_nginx()
     _port_is_free(host, port)
+    if loaded.settings.tls.certificate and loaded.settings.tls.redirect_from:
+        _port_is_free(*_listen(loaded.settings.tls.redirect_from, loaded.settings))
     _prepare_catalog(services)
     link = first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
     services.catalog.engine.dispose()
@@ -63,7 +65,7 @@ def up(unit: Unit) -> NoReturn:
         "WATCHER_NGINX": nginx,
         "WATCHER_NGINX_LOG": str(log / "nginx.log") if log else "stderr",
         "WATCHER_CONSOLE": "0",
-        "WATCHER_READY": f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else _bracketed(host)}:{port}/watcher/",  # noqa: S104
+        "WATCHER_READY": _address(host, port, secure=bool(loaded.settings.tls.certificate)),
         "WATCHER_SIGN_IN": link or "",
         "PYTHONUNBUFFERED": "1",
         # One heap for all threads: each further one of glibc's keeps what its thread once needed.
@@ -182,6 +184,12 @@ def _prepare_catalog(services: Services) -> None:
         )
     migrate(engine)
     engine.dispose()
+
+
+def _address(host: str, port: int, *, secure: bool) -> str:
+    """Where people find it; on this machine, if it listens everywhere."""
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else _bracketed(host)  # noqa: S104 - compared, not listened on
+    return f"{'https' if secure else 'http'}://{shown}:{port}/watcher/"
 
 
 def _bracketed(host: str) -> str:

@@ -22,6 +22,8 @@ class Site(msgspec.Struct, frozen=True):
     timezone: str = ""
     # The address that people use, such as "https://cams.example.net"; makes URLs in answers absolute.
     public_url: str = ""
+    # Addresses or networks of proxies whose word about the client is believed (X-Forwarded-For).
+    trusted_proxies: tuple[str, ...] = ()
 
 
 class Video(msgspec.Struct, frozen=True):
@@ -89,6 +91,18 @@ class Upload(msgspec.Struct, frozen=True):
     expire_hours: float = 24.0
 
 
+class Tls(msgspec.Struct, frozen=True):
+    """HTTPS by watcher's own nginx; or leave it to a proxy, see `site.trusted_proxies`."""
+
+    # Files in PEM; the certificate with those that lead to a root. Both or neither.
+    certificate: str = ""
+    key: str = ""
+    # Where plain HTTP is answered with a redirect, such as "0.0.0.0:80"; "" for nowhere.
+    redirect_from: str = ""
+    # For how long browsers are to insist on HTTPS; 0 does not ask them to.
+    hsts_seconds: int = 0
+
+
 class Hook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody who is told of each clip that is ready."""
 
@@ -126,6 +140,7 @@ class Settings(msgspec.Struct, frozen=True):
     scan: Scan = Scan()
     render: Render = Render()
     upload: Upload = Upload()
+    tls: Tls = Tls()
     webhooks: Webhooks = Webhooks()
     auth: Auth = Auth()
 

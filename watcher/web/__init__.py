@@ -28,6 +28,7 @@ def create_app(services: Services) -> Flask:
     app.extensions[EXTENSION] = State(services)
     app.url_map.converters["key"] = wire.KeyConverter
     problems.register_errors(app)
+    app.after_request(wire.harden)
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
     app.register_blueprint(changes.bp)

@@ -142,7 +142,7 @@ def open_session(key: Key, to: str) -> Response:
         COOKIE,
         secret,
         max_age=SESSION,
-        secure=request.is_secure,
+        secure=request.is_secure or state().base.startswith("https:"),
         httponly=True,
         samesite="Lax",
         path="/",

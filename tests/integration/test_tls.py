@@ -1,0 +1,96 @@
+"""HTTPS by settings, and proxies in front."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import clips
+from tests.running import RunningUnit, free_port, wait_for
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1, signed by itself, and its key."""
+    pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    subprocess.run([*command, *subject, "-keyout", key, "-out", pem], check=True, capture_output=True)
+    return pem, key
+
+
+def test_https(
+    start_unit: Callable[..., RunningUnit],
+    certificate: tuple[Path, Path],
+    samples: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pages, clips, uploads and sessions; plain HTTP is sent on, from the same port and from another."""
+    pem, key = certificate
+    plain = free_port()
+    monkeypatch.setattr(RunningUnit, "url", lambda self, path: f"https://127.0.0.1:{self.port}{path}")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    unit = start_unit(
+        settings={
+            "WATCHER_TLS__CERTIFICATE": str(pem),
+            "WATCHER_TLS__KEY": str(key),
+            "WATCHER_TLS__REDIRECT_FROM": f"127.0.0.1:{plain}",
+            "WATCHER_TLS__HSTS_SECONDS": "86400",
+            "WATCHER_AUTH__MODE": "keys",
+        }
+    )
+    key_of_admin = unit.run("key", "create", "admin", "--role", "admin").stdout.strip()
+    mine = {"Authorization": f"Bearer {key_of_admin}"}
+    data = clips.stamp((samples / "plain.mp4").read_bytes(), 1)
+    sent = requests.put(unit.url("/watcher/uploads/porch/1.mp4"), data=data, headers=mine, timeout=10)
+    assert sent.status_code == 201
+    assert unit.get("/porch/1.mp4", headers=mine).content == data
+    assert unit.get("/watcher/clips", headers=mine).headers["Strict-Transport-Security"] == "max-age=86400"
+    form = requests.post(
+        unit.url("/watcher/sign-in"), data={"key": key_of_admin}, allow_redirects=False, timeout=10
+    )
+    assert "Secure" in form.headers["Set-Cookie"]
+    for port in (unit.port, plain):
+        away = requests.get(f"http://127.0.0.1:{port}/watcher/?camera=x", allow_redirects=False, timeout=10)
+        assert (away.status_code, away.headers["Location"]) == (308, unit.url("/watcher/?camera=x")), port
+    wait_for(lambda: "watcher is at https://" in unit.console(), what="its address")
+
+
+def test_half_a_certificate_is_refused(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    """With a sentence, before anything is started."""
+    for settings in (
+        {"WATCHER_TLS__CERTIFICATE": str(certificate[0])},
+        {"WATCHER_TLS__CERTIFICATE": str(certificate[0]), "WATCHER_TLS__KEY": "/nowhere"},
+        {"WATCHER_SITE__TRUSTED_PROXIES": "proxy.example.net"},
+    ):
+        unit = RunningUnit(tmp_path / "unit", settings=settings)
+        command = unit.command("up", "--data", str(unit.data), "--listen", f"127.0.0.1:{unit.port}")
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=30)
+        assert done.returncode == 1
+        assert done.stderr.count("\n") == 1
+
+
+def test_only_named_proxies_are_believed(start_unit: Callable[..., RunningUnit]) -> None:
+    """About who the client is: in the log, and for limits."""
+    unit = start_unit(settings={"WATCHER_SITE__TRUSTED_PROXIES": "127.0.0.1"})
+    unit.get("/watcher/livez", headers={"X-Forwarded-For": "192.0.2.7"})
+    wait_for(lambda: "192.0.2.7 [" in (unit.log / "access.log").read_text(), what="the client in the log")
+    other = start_unit("other")
+    other.get("/watcher/livez", headers={"X-Forwarded-For": "192.0.2.7"})
+    wait_for(lambda: "livez" in (other.log / "access.log").read_text(), what="the log")
+    assert "192.0.2.7" not in (other.log / "access.log").read_text()
+
+
+def test_every_answer_says_what_it_is(start_unit: Callable[..., RunningUnit]) -> None:
+    """No version, no guessing, no frames."""
+    unit = start_unit()
+    for path in ("/watcher/", "/watcher/clips", "/watcher/nothing", "/watcher/livez", "/watcher/docs"):
+        headers = unit.get(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
+        assert headers["Server"] == "nginx", path
