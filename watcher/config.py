@@ -109,6 +109,12 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
             ipaddress.ip_network(network, strict=False)
         except ValueError:
             refuse("site.trusted_proxies", f"{network!r} is no address and no network")
+    if settings.ftp.listen and not re.fullmatch(r"\S+:\d{1,5}", settings.ftp.listen):
+        refuse("ftp.listen", "must be HOST:PORT, such as 0.0.0.0:2121")
+    if settings.ftp.passive_ports and not re.fullmatch(r"\d{1,5}(-\d{1,5})?", settings.ftp.passive_ports):
+        refuse("ftp.passive_ports", "must be such as 50000-50010")
+    if settings.ftp.require_tls and not settings.tls.certificate:
+        refuse("ftp.require_tls", "needs tls.certificate")
     if bool(settings.tls.certificate) != bool(settings.tls.key):
         refuse("tls.certificate", "certificate and key are set together, or neither")
     for name, path in (("tls.certificate", settings.tls.certificate), ("tls.key", settings.tls.key)):

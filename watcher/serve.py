@@ -49,6 +49,8 @@ def up(unit: Unit) -> NoReturn:
     lock = _lock(places)
     nginx = nginx_files.find_nginx()
     _port_is_free(host, port)
+    if loaded.settings.ftp.listen:
+        _port_is_free(*_address_of(loaded.settings.ftp.listen, "ftp.listen"))
     if loaded.settings.tls.certificate and loaded.settings.tls.redirect_from:
         _port_is_free(*_listen(loaded.settings.tls.redirect_from, loaded.settings))
     _prepare_catalog(services)
@@ -85,12 +87,14 @@ def up(unit: Unit) -> NoReturn:
         os.dup2(app_log, 1)
         os.dup2(app_log, 2)
     os.chdir(places.run)
+    ftp = loaded.settings.ftp.listen
     # -P: nothing is imported from the working folder, which is run/.
     # Shell variables, not values: paths may hold spaces and commas, which would end an option here.
     tether = 'exec "$WATCHER_PYTHON" -P -m watcher.tether "$WATCHER_RUN"'
     daemons = [
         f'{tether} nginx "$WATCHER_NGINX" -e "$WATCHER_NGINX_LOG" -p "$WATCHER_RUN" -c "$WATCHER_RUN/nginx.conf"',
         f'{tether} ingester "$WATCHER_PYTHON" -P -m watcher ingest --data "$WATCHER_DATA" --announce',
+        *([f'{tether} ftp "$WATCHER_PYTHON" -P -m watcher ftp --data "$WATCHER_DATA"'] if ftp else []),
         *(f"{tether} extra{number} {command}" for number, command in enumerate(unit.daemons)),
     ]
     arguments = ["uwsgi", "--ini", str(config.ETC / "uwsgi.ini"), "--honour-stdin", "--daemons-honour-stdin"]
@@ -117,14 +121,20 @@ def prepare(data: Path) -> str | None:
     return first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
 
 
-def _listen(listen: str, settings: Settings) -> tuple[str, int]:
-    """Host and port. Raises StartError for what is no address, or may not be listened on."""
+def _address_of(listen: str, what: str) -> tuple[str, int]:
+    """Host and port. Raises StartError for what is no address."""
     host, colon, port_text = listen.rpartition(":")
     host = host.strip("[]")
     if not colon or not host or not port_text.isdigit() or not 0 < int(port_text) < 65536:
-        raise StartError(f"--listen {listen!r} must be HOST:PORT, such as 127.0.0.1:8080")
+        raise StartError(f"{what} {listen!r} must be HOST:PORT, such as 127.0.0.1:8080")
+    return host, int(port_text)
+
+
+def _listen(listen: str, settings: Settings) -> tuple[str, int]:
+    """Host and port. Raises StartError for what is no address, or may not be listened on."""
+    host, port = _address_of(listen, "--listen")
     try:
-        addresses = {info[4][0] for info in socket.getaddrinfo(host, int(port_text), type=socket.SOCK_STREAM)}
+        addresses = {info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except OSError as reason:
         raise StartError(f"--listen {listen}: {host} has no address ({reason.strerror})") from reason
     loopback = all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in addresses)
@@ -133,7 +143,7 @@ def _listen(listen: str, settings: Settings) -> tuple[str, int]:
             f'--listen {listen} would let everybody on the network see the clips: with [auth] mode = "open" that '
             "needs allow_open_network = true"
         )
-    return host, int(port_text)
+    return host, port
 
 
 def _log_folder(folder: Path | None) -> Path | None:

@@ -103,6 +103,19 @@ class Tls(msgspec.Struct, frozen=True):
     hsts_seconds: int = 0
 
 
+class Ftp(msgspec.Struct, frozen=True):
+    """An FTP door for cameras that can do nothing else; who logs in brings an upload key."""
+
+    # HOST:PORT, such as "0.0.0.0:2121"; "" is off.
+    listen: str = ""
+    # Of data connections, such as "50000-50010", where a firewall or a container has to know them.
+    passive_ports: str = ""
+    # What cameras are told to connect to, where that is not the address that they connected to.
+    public_address: str = ""
+    # Nobody is let in without TLS; needs tls.certificate.
+    require_tls: bool = False
+
+
 class Hook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Somebody who is told of each clip that is ready."""
 
@@ -141,6 +154,7 @@ class Settings(msgspec.Struct, frozen=True):
     render: Render = Render()
     upload: Upload = Upload()
     tls: Tls = Tls()
+    ftp: Ftp = Ftp()
     webhooks: Webhooks = Webhooks()
     auth: Auth = Auth()
 

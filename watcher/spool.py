@@ -3,6 +3,7 @@
     spool/<number>          a body that nginx wrote; it removes its name when the request is over
     spool/tus/<id>.json     what is known of a resumable upload; its time is that of the last activity
     spool/tus/<id>.part     what has come of it so far
+    spool/ftp/<camera>/…    what a camera is sending by FTP, or sent under a name that is no clip's yet
 
 A crash leaves files here and nowhere else; what nobody has touched for long is removed by the ingester.
 """
@@ -154,7 +155,7 @@ class Spool:
         """Remove what nobody has touched for long; how many files."""
         gone = 0
         before = time.time() - self.expire_seconds
-        for folder in (self.folder, self._tus):
+        for folder in (self.folder, self._tus, *(Path(path) for path, _, _ in os.walk(self.folder / "ftp"))):
             with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
                 for entry in entries:
                     with contextlib.suppress(FileNotFoundError):

@@ -9,6 +9,7 @@ scan adopts by its name; the client, which has no answer, sends it again and is 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hmac
 import logging
@@ -149,6 +150,39 @@ class Uploads:
             if reason.errno in _FULL:
                 raise DiskFullError("the disk is full") from reason
             raise
+
+    def drop(self, body: Path, camera: str, name: str, *, picture: bool) -> str:
+        """File something as if it had been dropped into the camera's folder; its key.
+
+        For senders that cannot be asked to mend anything: what is cut off is kept, and listed as broken by the
+        ingester; a name that is taken by other bytes gets a number. Raises BadParameterError, DiskFullError.
+        """
+        size = body.stat().st_size
+        self.check_disk(size)
+        stem, _, suffix = name.rpartition(".")
+        if picture:
+            key_for(camera, f"{stem}.mp4", self._root.ignoring)  # the same rule for its name
+        for number in range(1, NAMES_MOST):
+            key = f"{camera}/{stem}{'' if number == 1 else f'-{number}'}.{suffix}"
+            if not picture:
+                key_for(camera, key.partition("/")[2], self._root.ignoring)
+            try:
+                self._root.commit(body, key)
+            except FileExistsError:
+                if self._same(body, size, key):
+                    return key
+                continue
+            except OSError as reason:
+                if reason.errno in _FULL:
+                    raise DiskFullError("the disk is full") from reason
+                raise
+            if not picture:
+                with contextlib.suppress(
+                    BrokenClipError
+                ):  # not whole: the ingester sees to it, as to what is dropped
+                    self._ingest.adopt(key, camera=camera, start=None)
+            return key
+        raise TakenError(f"{camera} has sent {NAMES_MOST} files of this name")
 
     def _file(self, body: Path, camera: str, name: str, size: int, start: Instant | None) -> Received:
         moment = (start.at if start else self._clock.now()).astimezone(self._zone)

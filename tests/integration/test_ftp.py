@@ -1,0 +1,189 @@
+"""Cameras that only know FTP: their clips are filed before they are told so, and they reach nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import io
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import clips
+from tests.running import RunningUnit, free_port, running, wait_for
+from watcher import config
+from watcher.wiring import open_services
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def unit(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[RunningUnit]:
+    """A watcher with an FTP door."""
+    settings = {"WATCHER_FTP__LISTEN": f"127.0.0.1:{port}"}
+    with running(tmp_path_factory.mktemp("ftp"), settings=settings) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def key(unit: RunningUnit) -> str:
+    return unit.run("key", "create", "porch", "--role", "upload", "--camera", "porch").stdout.strip()
+
+
+@pytest.fixture
+def camera(unit: RunningUnit, port: int, key: str) -> Iterator[ftplib.FTP]:
+    """A camera that has logged in."""
+
+    client = ftplib.FTP(timeout=20)
+    wait_for(lambda: listening(client, port), what="the FTP door")
+    client.login("anybody", key)
+    yield client
+    client.close()
+
+
+def listening(client: ftplib.FTP, port: int) -> bool:
+    try:
+        client.connect("127.0.0.1", port)
+    except OSError:
+        return False
+    return True
+
+
+def data_of(samples: Path, number: int) -> bytes:
+    return clips.stamp((samples / "plain.mp4").read_bytes(), number)
+
+
+def test_a_clip_is_listed_when_the_camera_is_told_so(unit: RunningUnit, camera: ftplib.FTP, samples: Path) -> None:
+    """With the folders that the camera makes; its spool is empty then."""
+    for folder in ("2026", "2026/03", "2026/03/05"):
+        camera.mkd(folder)
+    camera.cwd("2026/03/05")
+    told = camera.storbinary("STOR Camera1_00_20260305120000.mp4", io.BytesIO(data_of(samples, 1)))
+    assert told.startswith("226")
+    clip = unit.clip("porch/2026/03/05/Camera1_00_20260305120000.mp4")
+    assert (clip["camera"], clip["state"], clip["started_at"]) == ("porch", "ready", "2026-03-05T11:00:00.000Z")
+    assert unit.get(clip["url"]).content == data_of(samples, 1)
+    assert camera.nlst() == []
+
+
+def test_what_is_renamed_is_filed_then(unit: RunningUnit, camera: ftplib.FTP, samples: Path) -> None:
+    """Cameras that send under another name first."""
+    camera.storbinary("STOR clip.tmp", io.BytesIO(data_of(samples, 2)))
+    assert unit.clip("porch/clip.mp4") is None
+    camera.rename("clip.tmp", "clip.mp4")
+    assert unit.get(unit.clip("porch/clip.mp4")["url"]).content == data_of(samples, 2)
+
+
+@pytest.mark.filterwarnings("ignore:The asyn:DeprecationWarning")  # what pyftpdlib stands on
+def test_nothing_is_overwritten_and_nothing_is_lost(unit: RunningUnit, camera: ftplib.FTP, samples: Path) -> None:
+    """The same bytes are the same clip; others get a number; what is cut off is kept as broken."""
+    for number in (3, 3, 4):
+        camera.storbinary("STOR same.mp4", io.BytesIO(data_of(samples, number)))
+    assert unit.get("/porch/same.mp4").content == data_of(samples, 3)
+    assert unit.get("/porch/same-2.mp4").content == data_of(samples, 4)
+    assert unit.get("/porch/same-3.mp4").status_code == 404
+    camera.storbinary("STOR cut.mp4", io.BytesIO(data_of(samples, 5)[:-800]))
+    assert unit.clip("porch/cut.mp4") is None
+    from watcher.ftp import file_stragglers
+
+    services = open_services(config.load({}).settings, unit.data)
+    file_stragglers(unit.data / "spool", services.uploads(), time.time() - 600)
+    assert unit.clip("porch/cut.mp4") is None
+    file_stragglers(unit.data / "spool", services.uploads(), time.time() + 1)
+    services.catalog.engine.dispose()
+    unit.wait_clip("porch/cut.mp4", state="broken")
+
+
+def test_a_picture_becomes_the_poster(unit: RunningUnit, camera: ftplib.FTP, samples: Path, tmp_path: Path) -> None:
+    """As one that is dropped beside the clip."""
+    from PIL import Image
+
+    Image.new("RGB", (320, 180), (200, 30, 30)).save(tmp_path / "p.jpg")
+    camera.storbinary("STOR pic.mp4", io.BytesIO(data_of(samples, 6)))
+    camera.storbinary("STOR pic.jpg", io.BytesIO((tmp_path / "p.jpg").read_bytes()))
+    made_of = re.compile(r"-[0-9a-f]+\.[0-9a-f]+\.webp$")  # such a name has a poster of a picture
+    wait_for(lambda: made_of.search(unit.clip("porch/pic.mp4")["poster_url"] or ""), what="its poster")
+    assert (unit.video / "porch" / "pic.jpg").exists()
+
+
+def test_a_transfer_that_breaks_off_is_gone_on_with(
+    unit: RunningUnit, camera: ftplib.FTP, samples: Path, key: str, port: int
+) -> None:
+    """It is never listed by halves."""
+    data = data_of(samples, 7)
+    channel = camera.transfercmd("STOR broken.mp4")
+    channel.sendall(data[:5000])
+    for connection in (channel, camera.sock):  # the camera loses power: no goodbye, a reset at most
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    channel.close()
+    camera.file.close()
+    camera.sock.close()
+    again = ftplib.FTP(timeout=20)
+    again.connect("127.0.0.1", port)
+    again.login("x", key)
+    assert again.storbinary("STOR broken.mp4", io.BytesIO(data)).startswith("226")
+    again.close()
+    assert unit.get("/porch/broken.mp4").content == data
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "RETR ../../../catalog.db",
+        "RETR same.mp4",
+        "DELE clip.tmp",
+        "CWD ../../..",
+        "STOR ../../../../video/gate/a.mp4",
+        "STOR .hidden.mp4",
+        "RMD 2026",
+        "RNFR ../../../catalog.db",
+    ],
+)
+def test_a_camera_reaches_nothing_else(command: str, unit: RunningUnit, camera: ftplib.FTP, samples: Path) -> None:
+    """Neither reads nor deletes, and leaves its folder by no name."""
+    before = sorted(path for path in unit.data.rglob("*.mp4") if "porch" not in path.parts)
+    word = command.partition(" ")[0]
+    harmless = word in {"STOR", "CWD"}  # such a path stays below the camera's folder
+    with contextlib.suppress(ftplib.error_perm) if harmless else pytest.raises(ftplib.error_perm):
+        if word == "STOR":
+            camera.storbinary(command, io.BytesIO(data_of(samples, 8)))
+        elif word == "RETR":
+            camera.retrbinary(command, lambda _data: None)
+        else:
+            camera.sendcmd(command)
+    assert sorted(path for path in unit.data.rglob("*.mp4") if "porch" not in path.parts) == before
+    assert camera.pwd() == "/"
+
+
+def test_only_upload_keys_are_let_in(unit: RunningUnit, port: int, key: str) -> None:
+    """Not others, not revoked ones; a long key may be divided between the two fields."""
+    view = unit.run("key", "create", "viewer", "--role", "view").stdout.strip()
+    for user, password in (("x", "wk_wrong"), ("x", view), ("x", "")):
+        client = ftplib.FTP(timeout=20)
+        client.connect("127.0.0.1", port)
+        with pytest.raises(ftplib.error_perm):
+            client.login(user, password)
+        client.close()
+    client = ftplib.FTP(timeout=20)
+    client.connect("127.0.0.1", port)
+    assert client.login(key[:20], key[20:]).startswith("230")
+    client.close()
+
+
+def test_curl_sends(unit: RunningUnit, port: int, key: str, samples: Path) -> None:
+    """With folders made on the way."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    command = ["curl", "-sS", "--ftp-create-dirs", "-u", f"x:{key}", "-T", str(samples / "faststart.mp4")]
+    subprocess.run([*command, f"ftp://127.0.0.1:{port}/by/curl.mp4"], check=True, timeout=30)
+    assert unit.clip("porch/by/curl.mp4")["state"] == "ready"

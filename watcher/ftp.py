@@ -1,0 +1,221 @@
+"""The FTP door, for cameras that can do nothing else. Off unless `ftp.listen` is set.
+
+Who logs in brings an `upload` key, and sees an empty folder of its own in the spool: no other camera's, nothing to
+read, nothing to delete. What has arrived, or got a clip's name, is moved into the camera's folder before the
+transfer is answered; a name that is taken gets a number, for a camera cannot be asked for another one. What broke
+off waits in the spool to be sent again; when nobody does, it is filed as it is, and listed as broken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from pyftpdlib.exceptions import AuthenticationFailed
+from pyftpdlib.filesystems import AbstractedFS
+from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
+from pyftpdlib.servers import ThreadedFTPServer
+
+from watcher.access import Role, hashed
+from watcher.boxes import read_movie
+from watcher.errors import BrokenClipError, StartError, WatcherError
+from watcher.filing import SUFFIXES
+from watcher.ignoring import printable
+from watcher.settings import Settings
+from watcher.uploads import Uploads
+from watcher.wiring import Services
+
+log = logging.getLogger(__name__)
+
+PICTURES = ("jpg", "jpeg")  # that a camera leaves beside its clips
+LEFT_SECONDS = 600.0  # without a byte, after which nobody sends it again
+LOOK_SECONDS = 30.0
+CONNECTIONS_MOST = 256
+PERMISSIONS = "elafmw"  # enter, list, append, rename, make folders, write; neither read nor delete
+
+
+class Keys:
+    """pyftpdlib's authorizer: the password is an upload key, or, where that is too long, its end."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._homes: dict[str, Path] = {}
+
+    def validate_authentication(self, user: str, password: str, handler: Any) -> None:
+        """Let in who brings an upload key. Raises AuthenticationFailed."""
+        for secret in (password, user + password):
+            key = self._services.catalog.key_of(hashed(secret))
+            if key is not None and key.principal.role is Role.UPLOAD and key.principal.cameras:
+                camera = key.principal.cameras[0]
+                home = self._services.places.spool / "ftp" / camera
+                home.mkdir(parents=True, exist_ok=True)
+                handler.camera = camera
+                self._homes[user] = home
+                self._services.catalog.used_key(key, now=self._services.clock.now())
+                return
+        log.warning("FTP: no upload key from %s", handler.remote_ip)
+        raise AuthenticationFailed("The password has to be an upload key.")
+
+    def get_home_dir(self, user: str) -> str:
+        """Where a user is."""
+        return str(self._homes[user])
+
+    def has_user(self, user: str) -> bool:
+        """Whether somebody of this name was let in."""
+        return user in self._homes
+
+    def has_perm(self, _user: str, perm: str, _path: str | None = None) -> bool:
+        """Whether something may be done; the same for all."""
+        return perm in PERMISSIONS
+
+    def get_perms(self, _user: str) -> str:
+        """What may be done."""
+        return PERMISSIONS
+
+    def get_msg_login(self, _user: str) -> str:
+        """Said after the login."""
+        return "Send your clips."
+
+    def get_msg_quit(self, _user: str) -> str:
+        """Said at the end."""
+        return "Bye."
+
+    def impersonate_user(self, _user: str, _password: str) -> None:
+        """Nobody becomes another user."""
+
+    def terminate_impersonation(self, _user: str) -> None:
+        """See above."""
+
+
+class _Files(AbstractedFS):  # type: ignore[misc]
+    """The camera's folder in the spool."""
+
+    def rename(self, src: str, dst: str) -> None:
+        """A camera that sends under another name first says with this that it is done."""
+        super().rename(src, dst)
+        self.cmd_channel.take(dst)
+
+
+class _Taking:
+    """A data connection whose file is taken before the client is told that it has arrived."""
+
+    _closed: bool
+    _resp: tuple[str, Any]
+    receive: bool
+    transfer_finished: bool
+    file_obj: Any
+    cmd_channel: Any
+
+    def close(self) -> None:
+        """Take the file, then answer."""
+        if not self._closed and self.receive and self.transfer_finished and self.file_obj is not None:
+            self.file_obj.close()
+            try:
+                self.cmd_channel.take(self.file_obj.name)
+            except (WatcherError, OSError) as reason:
+                log.warning("FTP: %s: %s", printable(self.file_obj.name), reason)
+                self._resp = (f"550 {reason}", log.debug)
+        super().close()  # type: ignore[misc]
+
+
+class _Handler(FTPHandler):  # type: ignore[misc]
+    """One camera's connection."""
+
+    uploads: Uploads
+    camera: str
+
+    def take(self, path: str) -> None:
+        """Move what has a clip's or a picture's name into the camera's folder. Raises WatcherError, OSError."""
+        found = Path(path)
+        suffix = found.suffix[1:].lower()
+        if suffix not in SUFFIXES + PICTURES:
+            return  # not yet: it will be renamed, or expires
+        if suffix in SUFFIXES and not _whole(found):
+            return  # the connection broke, which FTP does not tell from its end: the camera may send it again
+        _file(self.uploads, Path(self.fs.root), self.camera, found)
+
+
+def _file(uploads: Uploads, home: Path, camera: str, path: Path) -> None:
+    name = path.relative_to(home).as_posix()
+    key = uploads.drop(path, camera, name, picture=path.suffix[1:].lower() in PICTURES)
+    path.unlink(missing_ok=True)
+    log.info("%s was sent by FTP", printable(key))
+
+
+def _whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        try:
+            read_movie(file.fileno(), path.stat().st_size)
+        except BrokenClipError:
+            return False
+    return True
+
+
+def file_stragglers(spool: Path, uploads: Uploads, before: float) -> None:
+    """File what is not whole and was not touched since a moment (seconds since 1970): nobody sends it again."""
+    for home in (spool / "ftp").glob("*"):
+        for path in home.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                known = path.is_file() and path.suffix[1:].lower() in SUFFIXES + PICTURES
+                if known and path.stat().st_mtime < before:
+                    try:
+                        _file(uploads, home, home.name, path)
+                    except (WatcherError, OSError) as reason:
+                        log.warning("FTP: %s: %s", printable(str(path)), reason)
+
+
+class _Stragglers(threading.Thread):
+    """Looks after what nobody sends again."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(name="stragglers", daemon=True)
+        self._services = services
+
+    def run(self) -> None:
+        uploads = self._services.uploads()
+        while True:
+            time.sleep(LOOK_SECONDS)
+            try:
+                file_stragglers(self._services.places.spool, uploads, time.time() - LEFT_SECONDS)
+            except Exception:
+                log.exception("FTP: what was left could not be filed")
+
+
+def serve(services: Services) -> None:
+    """Serve until SIGTERM. Raises StartError."""
+    settings: Settings = services.settings
+    host, _, port = settings.ftp.listen.rpartition(":")
+    handler: Any = type("Handler", (_Handler,), {})
+    handler.dtp_handler = type("Data", (_Taking, DTPHandler), {})
+    if settings.tls.certificate:
+        handler = type("Handler", (_Handler, TLS_FTPHandler), {})
+        handler.dtp_handler = type("Data", (_Taking, TLS_DTPHandler), {})
+        handler.certfile, handler.keyfile = settings.tls.certificate, settings.tls.key
+        handler.tls_control_required = handler.tls_data_required = settings.ftp.require_tls
+    handler.uploads = services.uploads()
+    handler.authorizer = Keys(services)
+    handler.abstracted_fs = _Files
+    handler.banner = "watcher"
+    handler.use_sendfile = False
+    handler.permit_foreign_addresses = False
+    if settings.ftp.passive_ports:
+        first, _, last = settings.ftp.passive_ports.partition("-")
+        handler.passive_ports = range(int(first), int(last or first) + 1)
+    if settings.ftp.public_address:
+        handler.masquerade_address = settings.ftp.public_address
+    try:
+        server = ThreadedFTPServer((host.strip("[]"), int(port)), handler)
+    except OSError as reason:
+        raise StartError(f"cannot listen on {settings.ftp.listen} for FTP: {reason.strerror}") from reason
+    server.max_cons = CONNECTIONS_MOST
+    signal.signal(signal.SIGTERM, lambda *_: server.close_all())
+    logging.getLogger("pyftpdlib").setLevel(logging.WARNING)
+    log.info("FTP at %s", settings.ftp.listen)
+    _Stragglers(services).start()
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_forever(handle_exit=False)
