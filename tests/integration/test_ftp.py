@@ -109,11 +109,14 @@ def test_a_picture_becomes_the_poster(unit: RunningUnit, camera: ftplib.FTP, sam
     from PIL import Image
 
     Image.new("RGB", (320, 180), (200, 30, 30)).save(tmp_path / "p.jpg")
-    camera.storbinary("STOR pic.mp4", io.BytesIO(data_of(samples, 6)))
-    camera.storbinary("STOR pic.jpg", io.BytesIO((tmp_path / "p.jpg").read_bytes()))
+    camera.storbinary("STOR Camera1_00_20260305130000.mp4", io.BytesIO(data_of(samples, 6)))
+    camera.storbinary("STOR Camera1_00_20260305130000.jpg", io.BytesIO((tmp_path / "p.jpg").read_bytes()))
     made_of = re.compile(r"-[0-9a-f]+\.[0-9a-f]+\.webp$")  # such a name has a poster of a picture
-    wait_for(lambda: made_of.search(unit.clip("porch/pic.mp4")["poster_url"] or ""), what="its poster")
-    assert (unit.video / "porch" / "pic.jpg").exists()
+    wait_for(
+        lambda: made_of.search(unit.clip("porch/Camera1_00_20260305130000.mp4")["poster_url"] or ""),
+        what="its poster",
+    )
+    assert (unit.video / "porch" / "Camera1_00_20260305130000.jpg").exists()
 
 
 def test_a_transfer_that_breaks_off_is_gone_on_with(
