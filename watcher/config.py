@@ -104,6 +104,9 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("video.watch", 'must be "auto", "native" or "poll"')
     if settings.auth.mode not in {"open", "keys"}:
         refuse("auth.mode", 'must be "open" or "keys"')
+    for origin in settings.site.allowed_origins:
+        if not re.fullmatch(r"https?://[^/\s]+", origin):
+            refuse("site.allowed_origins", f"{origin!r} must be http:// or https:// and a host, without a path")
     for network in settings.site.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)

@@ -202,6 +202,7 @@ def serve(services: Services) -> None:
     handler.abstracted_fs = _Files
     handler.banner = "watcher"
     handler.use_sendfile = False
+    handler.auth_failed_timeout = 1  # second: a key of 256 bits is not guessed
     handler.permit_foreign_addresses = False
     if settings.ftp.passive_ports:
         first, _, last = settings.ftp.passive_ports.partition("-")

@@ -22,6 +22,8 @@ class Site(msgspec.Struct, frozen=True):
     timezone: str = ""
     # The address that people use, such as "https://cams.example.net"; makes URLs in answers absolute.
     public_url: str = ""
+    # Origins whose pages may ask the API, such as "https://home.example.net"; with a key of their own.
+    allowed_origins: tuple[str, ...] = ()
     # Addresses or networks of proxies whose word about the client is believed (X-Forwarded-For).
     trusted_proxies: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests import clips
 from tests.running import RunningUnit, free_port, running, wait_for
-from watcher.serve import find_nginx
+from watcher.nginx_files import find_nginx
 
 SECONDS = 2
 RANGES = """

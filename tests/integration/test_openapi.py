@@ -63,6 +63,7 @@ def test_the_page_to_read_it(unit: RunningUnit, document: dict) -> None:
     )
 
 
+@pytest.mark.slow
 def test_schemathesis_finds_nothing(start_unit: Callable[..., RunningUnit]) -> None:
     """The documented examples, and a thousand requests that others would not think of.
 

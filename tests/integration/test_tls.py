@@ -86,6 +86,28 @@ def test_only_named_proxies_are_believed(start_unit: Callable[..., RunningUnit])
     assert "192.0.2.7" not in (other.log / "access.log").read_text()
 
 
+def test_pages_of_other_origins_ask_only_if_they_may(start_unit: Callable[..., RunningUnit]) -> None:
+    """CORS: off, or for the origins that are named; a preflight tells which methods."""
+    home = {"Origin": "https://home.example.net"}
+    ask = {**home, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
+    unit = start_unit(settings={"WATCHER_SITE__ALLOWED_ORIGINS": "https://home.example.net"})
+    answer = unit.get("/watcher/clips", headers=home)
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://home.example.net"
+    assert "Origin" in answer.headers["Vary"]
+    before = requests.options(unit.url("/watcher/clips/1/labels/fox"), headers=ask, timeout=10)
+    assert (before.status_code, "PUT" in before.headers["Access-Control-Allow-Methods"]) == (204, True)
+    other = {"Origin": "https://evil.example"}
+    assert "Access-Control-Allow-Origin" not in unit.get("/watcher/clips", headers=other).headers
+    assert (
+        "Access-Control-Allow-Methods"
+        not in requests.options(
+            unit.url("/watcher/clips/1/labels/fox"), headers={**ask, **other}, timeout=10
+        ).headers
+    )
+    closed = start_unit("closed")
+    assert "Access-Control-Allow-Origin" not in closed.get("/watcher/clips", headers=home).headers
+
+
 def test_every_answer_says_what_it_is(start_unit: Callable[..., RunningUnit]) -> None:
     """No version, no guessing, no frames."""
     unit = start_unit()

@@ -194,6 +194,7 @@ def test_methods_of_clients_that_have_few(unit: RunningUnit, data: bytes) -> Non
     assert requests.head(unit.url(address), headers=TUS, timeout=30).status_code == 404
 
 
+@pytest.mark.slow
 def test_uploads_expire(start_unit: Callable[..., RunningUnit], data: bytes) -> None:
     """410 after so long without a byte, and the ingester removes what is left; running ones are let be."""
     unit = start_unit(settings={"WATCHER_UPLOAD__EXPIRE_HOURS": "0.001", "WATCHER_SCAN__INTERVAL_SECONDS": "1"})

@@ -133,6 +133,7 @@ def test_a_clip_that_is_ready_is_told_of(
     assert SECRET not in unit.run("config").stdout
 
 
+@pytest.mark.slow
 def test_what_was_refused_is_told_again_in_order(
     start_unit: Callable[..., RunningUnit], samples: Path, listener: Listener
 ) -> None:
@@ -154,6 +155,7 @@ def test_what_was_refused_is_told_again_in_order(
     wait_for(lambda: unit.run("webhooks").returncode == 0, what="an empty outbox")
 
 
+@pytest.mark.slow
 def test_what_nobody_heard_is_told_after_a_restart(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """The listener was away, and watcher was stopped: the outbox is in the catalog."""
     gone = Listener()

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0011"  # the newest migration; a test compares
+HEAD = "0012"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -178,6 +178,7 @@ quarters = sa.Table(
     sa.Column("camera", sa.Text, primary_key=True),
     sa.Column("clips", sa.BigInteger, nullable=False),
     sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Index("ix_quarters_camera", "camera", "quarter"),
 )
 
 # revision: the last one given; longest_ms: an upper bound of every clip's length; forgotten: the newest revision of

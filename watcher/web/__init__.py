@@ -29,6 +29,7 @@ def create_app(services: Services) -> Flask:
     app.url_map.converters["key"] = wire.KeyConverter
     problems.register_errors(app)
     app.after_request(wire.harden)
+    app.before_request(wire.preflight)
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
     app.register_blueprint(changes.bp)

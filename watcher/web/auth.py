@@ -204,5 +204,5 @@ def _refuse_other_sites() -> None:
         foreign = site not in {"same-origin", "none"}
     else:
         foreign = origin is not None and urlsplit(origin).netloc != request.host
-    if foreign:
+    if foreign and origin not in state().services.settings.site.allowed_origins:
         raise CrossSiteError("a page of another site may not change anything here")

@@ -63,8 +63,29 @@ def harden(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    if (seconds := state().services.settings.tls.hsts_seconds) and request.is_secure:
+    settings = state().services.settings
+    if (seconds := settings.tls.hsts_seconds) and request.is_secure:
         response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
+    if settings.auth.mode != "open":
+        response.vary.update(("Authorization", "Cookie"))
+    if settings.site.allowed_origins:
+        response.vary.add("Origin")
+        if (origin := request.headers.get("Origin")) in settings.site.allowed_origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = "ETag, Link, Location"
+    return response
+
+
+def preflight() -> Response | None:
+    """Tell a browser what a page of another origin may ask, if its origin is allowed anything."""
+    origins = state().services.settings.site.allowed_origins
+    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+        return None
+    response = Response(status=204)
+    if request.headers.get("Origin") in origins:
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, PUT, POST, PATCH, DELETE"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-Match, If-None-Match"
+        response.headers["Access-Control-Max-Age"] = "600"
     return response
 
 
