@@ -6,8 +6,10 @@ WORKDIR /app
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv .venv
 # Pinned by hash, and apart from the source, so that a change of ours does not install them again.
-COPY requirements/image.txt requirements/
-RUN .venv/bin/pip install --require-hashes --only-binary :all: -r requirements/image.txt
+COPY requirements/image.txt requirements/ftp.txt requirements/
+RUN .venv/bin/pip install --require-hashes --only-binary :all: -r requirements/image.txt \
+    && .venv/bin/pip install --require-hashes --only-binary :all: --no-binary pyftpdlib --no-build-isolation \
+        -r requirements/ftp.txt
 COPY pyproject.toml README.md ./
 COPY watcher watcher
 COPY etc etc

@@ -52,7 +52,7 @@ screenshots: $(VENV)/.dev  ## take the README's picture anew from a running demo
 	$(BIN)/python -m tests.screenshots
 
 requirements: $(VENV)/.dev ## pin anew (needs uv); review the diff
-	cd requirements && for name in run image push dev; do \
+	cd requirements && for name in run ftp image push dev; do \
 	    uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q \
 	        $$name.in -o $$name.txt; done
 
@@ -61,8 +61,10 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.python requirements/run.txt pyproject.toml
+$(VENV)/.run: $(VENV)/.python requirements/run.txt requirements/ftp.txt pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/run.txt
+	# One library of the FTP door comes as a source, which setuptools, installed by now, makes a wheel of.
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: --no-binary pyftpdlib --no-build-isolation -r requirements/ftp.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
 
