@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import ingest, memory, questions, serving
+from tests.bench import ingest, memory, questions, serving, upload
 
 CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "ingest": ingest.run,
@@ -18,6 +18,7 @@ CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "collection": ingest.run_collection,
     "serving": serving.run,
     "questions": questions.run,
+    "upload": upload.run,
     "memory": memory.run,
 }
 
