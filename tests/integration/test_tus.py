@@ -70,7 +70,8 @@ def test_what_is_spoken(unit: RunningUnit) -> None:
     }
     assert int(answer.headers["Tus-Max-Size"]) == 4 << 30
     assert "sha256" in answer.headers["Tus-Checksum-Algorithm"].split(",")
-    other = requests.post(unit.url("/watcher/tus"), headers={"Tus-Resumable": "0.2.2"}, timeout=30)
+    assert requests.options(unit.url("/watcher/tus/"), timeout=30).status_code == 204
+    other = requests.post(unit.url("/watcher/tus/"), headers={"Tus-Resumable": "0.2.2"}, timeout=30)
     assert (other.status_code, other.headers["Tus-Version"]) == (412, "1.0.0")
     assert requests.post(unit.url("/watcher/tus"), timeout=30).status_code == 412
 

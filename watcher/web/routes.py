@@ -53,7 +53,9 @@ def route(
             return view(**values)
 
         checked.declared = declared  # type: ignore[attr-defined]
-        return bp.route(rule, methods=[method])(checked)
+        # Clients of uploads write addresses with and without a slash at the end, and cannot follow with a body.
+        strict = not (declared.sends or declared.hidden)
+        return bp.route(rule, methods=[method], strict_slashes=strict)(checked)
 
     return register
 
