@@ -41,6 +41,7 @@ class Webhooks:
         self._catalog = services.catalog
         self._stopping = threading.Event()
         self._catalog_id = ""
+        self._give_up_at = services.clock.now()
         self._pauses: dict[str, datetime] = {}  # hooks that cannot be reached, until when they are left alone
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
@@ -72,8 +73,10 @@ class Webhooks:
             for delivery in self._catalog.due(hook.url, BATCH, now=now):
                 if self._stopping.is_set() or not self._deliver(session, hook, delivery):
                     break
-        if gone := self._catalog.give_up(now - GIVEN_UP) if self._catalog.stuck() else 0:
-            log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
+        if now >= self._give_up_at:
+            self._give_up_at = now + LONGEST
+            if gone := self._catalog.give_up(now - GIVEN_UP):
+                log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
 
     def _deliver(self, session: requests.Session, hook: Hook, delivery: Delivery) -> bool:
         """Tell a hook of a clip; False if it cannot be reached, so that the others need not be tried now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import logging
 import threading
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+import sqlalchemy as sa
 from flask import Response, g, request
 
 from watcher.access import ANYBODY, Principal, Role, hashed, new_secret
@@ -37,18 +39,19 @@ log = logging.getLogger("watcher.audit")
 COOKIE = "watcher_session"
 SESSION = timedelta(days=30)
 SAFE = {"GET", "HEAD", "OPTIONS"}
-REMEMBERED = 500  # keys and sessions
+REMEMBERED, REMEMBERED_SECONDS = 500, 60.0  # keys and sessions
 ATTEMPTS_MOST, ATTEMPTS_SECONDS = 10, 60.0  # of one address that fail to sign in
 NOWHERE = ("",)  # no camera is called so
 
 
 class Known:
-    """Whom we have looked up; looked up anew after every change of keys and sessions."""
+    """Whom we have looked up; looked up anew after every change of keys and sessions, and after a minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._version = -1
-        self._keys: dict[str, Key | None] = {}
+        self._keys: dict[str, tuple[Key | None, float]] = {}  # and until when, monotonic
+        self._used: dict[int, float] = {}  # keys, and when their use was noted last
 
     def get(self, secret: str, look: Any) -> Key | None:
         """The key of a secret, as `look` finds it by its hash."""
@@ -58,13 +61,22 @@ class Known:
             if version != self._version or len(self._keys) > REMEMBERED:
                 self._keys.clear()
                 self._version = version
-            if found in self._keys:
-                return self._keys[found]
+            known, until = self._keys.get(found, (None, 0.0))
+        if until > time.monotonic():
+            return known
         key: Key | None = look(found)
         with self._lock:
             if version == self._version:
-                self._keys[found] = key
+                self._keys[found] = (key, time.monotonic() + REMEMBERED_SECONDS)
         return key
+
+    def used(self, key: Key) -> None:
+        """Note that a key was used, once a minute."""
+        now = time.monotonic()
+        if now - self._used.get(key.id, -REMEMBERED_SECONDS) >= REMEMBERED_SECONDS:
+            self._used[key.id] = now
+            with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking
+                catalog().used_key(key, now=state().services.clock.now())
 
 
 class Attempts:
@@ -79,7 +91,7 @@ class Attempts:
         recent = [at for at in self._failed.get(address, []) if at > since]
         if len(recent) >= ATTEMPTS_MOST:
             raise TooManyError("too many sign-ins have failed; wait a minute")
-        self._failed = {address: recent, **dict(list(self._failed.items())[-REMEMBERED:])}
+        self._failed = {**dict(list(self._failed.items())[-REMEMBERED:]), address: recent}
 
     def note(self, address: str) -> None:
         """One more has failed."""
@@ -174,7 +186,7 @@ def _identify() -> Principal:
         raise SignInError("send a key: Authorization: Bearer …, or Basic with the key as password")
     if key is None:
         raise SignInError("the key or the session is not known, or was revoked")
-    catalog().used_key(key, now=state().services.clock.now())
+    _known.used(key)
     return key.principal
 
 
