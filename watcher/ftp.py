@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from pyftpdlib.exceptions import AuthenticationFailed
+from pyftpdlib.exceptions import AuthenticationFailed, FilesystemError
 from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
 
 from watcher.access import Role, hashed
 from watcher.boxes import read_movie
-from watcher.errors import BrokenClipError, StartError, WatcherError
+from watcher.errors import BrokenClipError, DiskFullError, StartError, WatcherError
 from watcher.filing import SUFFIXES
 from watcher.ignoring import printable
 from watcher.settings import Settings
@@ -44,7 +44,8 @@ class Keys:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._homes: dict[str, Path] = {}
+        # By thread, each of which serves one connection: several cameras may use the same user name at once.
+        self._let_in = threading.local()
 
     def validate_authentication(self, user: str, password: str, handler: Any) -> None:
         """Let in who brings an upload key. Raises AuthenticationFailed."""
@@ -55,19 +56,19 @@ class Keys:
                 home = self._services.places.spool / "ftp" / camera
                 home.mkdir(parents=True, exist_ok=True)
                 handler.camera = camera
-                self._homes[user] = home
+                self._let_in.home = home
                 self._services.catalog.used_key(key, now=self._services.clock.now())
                 return
         log.warning("FTP: no upload key from %s", handler.remote_ip)
         raise AuthenticationFailed("The password has to be an upload key.")
 
-    def get_home_dir(self, user: str) -> str:
-        """Where a user is."""
-        return str(self._homes[user])
+    def get_home_dir(self, _user: str) -> str:
+        """Where whoever was just let in is."""
+        return str(self._let_in.home)
 
-    def has_user(self, user: str) -> bool:
-        """Whether somebody of this name was let in."""
-        return user in self._homes
+    def has_user(self, _user: str) -> bool:
+        """Any name will do: the key counts."""
+        return True
 
     def has_perm(self, _user: str, perm: str, _path: str | None = None) -> bool:
         """Whether something may be done; the same for all."""
@@ -98,7 +99,10 @@ class _Files(AbstractedFS):  # type: ignore[misc]
     def rename(self, src: str, dst: str) -> None:
         """A camera that sends under another name first says with this that it is done."""
         super().rename(src, dst)
-        self.cmd_channel.take(dst)
+        try:
+            self.cmd_channel.take(dst)
+        except WatcherError as reason:
+            raise FilesystemError(str(reason)) from reason
 
 
 class _Taking:
@@ -128,6 +132,15 @@ class _Handler(FTPHandler):  # type: ignore[misc]
 
     uploads: Uploads
     camera: str
+
+    def ftp_STOR(self, file: str, mode: str = "w") -> Any:  # noqa: N802 - the name that pyftpdlib looks for
+        """Refuse early where the disk is nearly full; the protocol does not tell how large it will be."""
+        try:
+            self.uploads.check_disk(0)
+        except DiskFullError as reason:
+            self.respond(f"452 {reason}")
+            return None
+        return super().ftp_STOR(file, mode)
 
     def take(self, path: str) -> None:
         """Move what has a clip's or a picture's name into the camera's folder. Raises WatcherError, OSError."""

@@ -10,6 +10,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,6 +182,32 @@ def test_only_upload_keys_are_let_in(unit: RunningUnit, port: int, key: str) -> 
     client.connect("127.0.0.1", port)
     assert client.login(key[:20], key[20:]).startswith("230")
     client.close()
+
+
+def test_cameras_of_one_user_name_stay_apart(unit: RunningUnit, port: int, samples: Path) -> None:
+    """Many at once: each one's clips are its own camera's."""
+    made = {
+        f"cam{n}": unit.run("key", "create", f"cam{n}", "--role", "upload", "--camera", f"cam{n}") for n in range(6)
+    }
+    wrong: list[str] = []
+
+    def send(name: str, key: str) -> None:
+        for number in range(4):
+            client = ftplib.FTP(timeout=20)
+            client.connect("127.0.0.1", port)
+            client.login("admin", key)
+            client.storbinary(f"STOR {name}-{number}.mp4", io.BytesIO(data_of(samples, 100 + number)))
+            client.close()
+            if not (unit.video / name / f"{name}-{number}.mp4").exists():
+                wrong.append(name)
+
+    threads = [threading.Thread(target=send, args=(name, done.stdout.strip())) for name, done in made.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert {clip["camera"] for clip in unit.clips() if clip["key"].startswith("cam")} == set(made)
 
 
 def test_curl_sends(unit: RunningUnit, port: int, key: str, samples: Path) -> None:
