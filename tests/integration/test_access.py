@@ -284,6 +284,7 @@ def test_an_upload_key_sends_clips_of_its_camera(
         answer.read()
 
 
+@pytest.mark.slow
 def test_keys_are_rotated_revoked_and_listed(unit: RunningUnit, shelf: dict[str, dict]) -> None:
     """At once, for the API, and within seconds for media; the list tells no secret."""
     key = create(unit, "tablet", "--role", "view")
@@ -380,6 +381,7 @@ def test_a_shared_link_works_without_a_key_until_it_expires(
     assert unit.url("") not in url
 
 
+@pytest.mark.slow
 def test_the_first_start_prints_a_link_that_signs_in_once(start_unit: Callable[..., RunningUnit]) -> None:
     """And every start until it was used; afterwards none."""
     unit = start_unit(settings=KEYS)

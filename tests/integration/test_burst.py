@@ -229,6 +229,7 @@ def test_removing_many_on_purpose_is_accepted_by_name(
     assert len(unit.clips(state="missing")) == 30
 
 
+@pytest.mark.slow
 def test_polling_finds_the_same(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """Where events do not arrive: new, slowly written, renamed and removed files, by scans alone."""
     settings = {
@@ -267,6 +268,7 @@ def test_a_removed_and_remade_root_is_watched_again(start_unit: Callable[..., Ru
     unit.wait_clip("later.mp4", seconds=5, state="ready")
 
 
+@pytest.mark.slow
 def test_a_full_or_locked_catalog_does_not_end_the_ingester(
     start_unit: Callable[..., RunningUnit], samples: Path
 ) -> None:

@@ -109,6 +109,7 @@ def test_a_picture_that_is_none_costs_nothing(bad: bytes, unit: RunningUnit, sam
     assert not is_red(unit, f"{key}.mp4")
 
 
+@pytest.mark.slow
 def test_a_collection_keeps_its_pictures(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
 ) -> None:

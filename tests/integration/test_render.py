@@ -158,6 +158,7 @@ def test_a_recording_in_matroska_is_probed_by_the_decoder(unit: RunningUnit) -> 
     wait_for(lambda: unit.clip("01-20260305120000.mkv")["poster_url"], what="its poster")
 
 
+@pytest.mark.slow
 def test_idle_workers_give_their_memory_back(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """A few seconds after the last poster no decoder is in memory."""
     unit = start_unit()

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests import clips
 from tests.running import RunningUnit, wait_for
 
@@ -72,6 +74,7 @@ def test_close_to_listed_takes_a_quarter_of_a_second_at_most(unit: RunningUnit, 
     assert statistics.quantiles(took, n=20)[18] <= 0.25, sorted(took)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_written_slowly_is_not_listed_before_its_end(unit: RunningUnit, samples: Path) -> None:
     """Pauses longer than the settle time do not make a half-written file a clip, and its close does at once."""
     data = (samples / "fragmented.mp4").read_bytes()
