@@ -93,7 +93,7 @@ def share(clip_id: int) -> Response:
 @route(bp, "/internal/media", role=None, internal=True)
 def media() -> Response:
     """Whether whoever asks may read a clip or a poster: 204, 401 or 403; nginx remembers a 204 for a while."""
-    path = request.environ.get("WATCHER_PATH", "").encode("latin-1").decode("utf-8", "surrogateescape")
+    path = wire.asked_path()
     try:
         auth.require(Role.VIEW)
         if auth.principal().cameras is not None:

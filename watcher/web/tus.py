@@ -9,6 +9,7 @@ import hmac
 import re
 from email.utils import formatdate
 from functools import wraps
+from pathlib import Path
 
 from flask import Blueprint, Response, request, url_for
 
@@ -207,7 +208,7 @@ def _finish(upload: str) -> Response:
     return response
 
 
-def _checksum(path: object) -> Response | None:
+def _checksum(path: Path) -> Response | None:
     """460 if the body is not what Upload-Checksum says it is. Raises BadParameterError for what cannot be read."""
     text = request.headers.get("Upload-Checksum", "")
     if not text:
@@ -219,7 +220,7 @@ def _checksum(path: object) -> Response | None:
         expected = base64.b64decode(value, validate=True)
     except binascii.Error:
         raise BadParameterError("Upload-Checksum", "it holds no base64") from None
-    if hmac.compare_digest(digest(path, algorithm), expected):  # type: ignore[arg-type]
+    if hmac.compare_digest(digest(path, algorithm), expected):
         return None
     return problems.problem(CHECKSUM_MISMATCH, "checksum_mismatch", "The checksum does not match")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -29,32 +30,26 @@ _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}  # of RFC 9530, those t
 _REFUSALS = (404, 409, 413, 415, 422, 429, 507)
 FIELD_MOST = 4 << 10  # bytes of a form's other fields
 
-
-@route(
+# A clip's raw bytes, with a name and without.
+_put_route = functools.partial(
+    route,
     bp,
-    "/uploads/<camera>/<path:name>",
-    "PUT",
+    method="PUT",
     role=Role.UPLOAD,
     takes=("started_at",),
     sends=("video/mp4",),
     answers=ClipShape,
     problems=_REFUSALS,
 )
+
+
+@_put_route("/uploads/<camera>/<path:name>")
 def put(camera: str, name: str) -> Response:
     """Send a clip under a name: raw bytes, of any Content-Type; 201 for a new one, 200 if it is here already."""
     return _put(camera, name, _said_start())
 
 
-@route(
-    bp,
-    "/uploads/<camera>/",
-    "PUT",
-    role=Role.UPLOAD,
-    takes=("started_at",),
-    sends=("video/mp4",),
-    answers=ClipShape,
-    problems=_REFUSALS,
-)
+@_put_route("/uploads/<camera>/")
 def put_unnamed(camera: str) -> Response:
     """Send a clip that the server names: by `started_at`, else by the request's Date, else by now."""
     return _put(camera, "", _said_start() or _date())
@@ -96,8 +91,7 @@ def check() -> Response:
 
     nginx takes only 204, 401 and 403 from here, so the true answer travels in headers.
     """
-    # WSGI hands bytes on as if they were Latin-1.
-    path = request.environ.get("WATCHER_PATH", "").encode("latin-1").decode("utf-8", "surrogateescape")
+    path = wire.asked_path()
     try:
         method = request.environ.get("WATCHER_METHOD", "")
         auth.require(Role.UPLOAD)

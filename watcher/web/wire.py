@@ -37,6 +37,12 @@ def json_response(body: Any, status: int = 200, **headers: str) -> Response:
     return response
 
 
+def asked_path() -> str:
+    """The path that nginx asks about, decoded: WSGI hands its bytes on as if they were Latin-1."""
+    told: str = request.environ.get("WATCHER_PATH", "")
+    return told.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
 def see_other(address: str) -> Response:
     """Send a browser on to another page, after a form or to one."""
     return Response(status=303, headers={"Location": address, "Cache-Control": "no-store"})
