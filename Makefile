@@ -7,7 +7,7 @@ LOG    ?= log
 LISTEN ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser motion containers check format bench screenshots requirements
+.PHONY: help demo run setup test slow browser motion containers check format bench screenshots requirements npm
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -55,6 +55,12 @@ requirements: $(VENV)/.dev ## pin anew (needs uv); review the diff
 	cd requirements && for name in run ftp image push dev; do \
 	    uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q \
 	        $$name.in -o $$name.txt; done
+
+npm: tests/npm/node_modules  ## what some tests take from npm; without it they are skipped, and say so
+
+tests/npm/node_modules: tests/npm/package-lock.json
+	cd tests/npm && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit("watcher needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'

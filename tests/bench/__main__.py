@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import ingest, memory, questions, serving, upload
+from tests.bench import ingest, memory, questions, senders, serving, upload
 
 CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "ingest": ingest.run,
@@ -19,6 +19,7 @@ CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "serving": serving.run,
     "questions": questions.run,
     "upload": upload.run,
+    "senders": senders.run,
     "memory": memory.run,
 }
 

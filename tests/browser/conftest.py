@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
-from tests.running import RunningUnit
+from tests.running import RunningUnit, wait_for
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -30,6 +30,11 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield started
         started.close()
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until it is true; Playwright's own waiting evaluates text, which our policy rightly forbids."""
+    wait_for(lambda: page.evaluate(expression), what=expression)
 
 
 class Watched:

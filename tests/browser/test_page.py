@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests import clips
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, until
 from tests.running import RunningUnit, wait_for
 from watcher.demo import SCENES, leave_clip
 
@@ -43,11 +43,6 @@ def look(page: Page, name: str) -> None:
     """Keep a screenshot as an artefact."""
     ARTIFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTIFACTS / f"{name}.png")
-
-
-def until(page: Page, expression: str) -> None:
-    """Wait until it is true; Playwright's own waiting evaluates text, which our policy rightly forbids."""
-    wait_for(lambda: page.evaluate(expression), what=expression)
 
 
 def playing(page: Page) -> dict:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests import clips
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, until
 from tests.running import RunningUnit, running, wait_for
 
 pytestmark = pytest.mark.browser
@@ -43,9 +43,9 @@ def test_signing_in_watching_and_signing_out(browser: Browser, unit: RunningUnit
     page.reload()
     picture = page.locator(".card img").first
     expect(picture).to_be_visible()
-    assert page.evaluate("document.querySelector('.card img').naturalWidth") > 0
+    until(page, "document.querySelector('.card img').naturalWidth > 0")
     page.locator(".card a").first.click()
-    page.wait_for_function("document.querySelector('video').readyState >= 2")
+    until(page, "document.querySelector('video').readyState >= 2")
     clips.make(unit.video / "porch" / "2026-11-21" / "080000.mp4", number=1)
     page.go_back()
     expect(page.locator(".card")).to_have_count(2)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests import clips
 from tests.running import RunningUnit, running, wait_for
@@ -71,3 +73,22 @@ def test_an_unmounted_video_root_marks_nothing_missing(tmp_path: Path, samples: 
             time.sleep(0.2)
         assert unit.run("scan").returncode == 1
         assert unit.clips(state="missing") == []
+
+
+def test_an_upload_that_fills_the_disk_is_refused_and_leaves_nothing(tmp_path: Path, samples: Path) -> None:
+    """In chunks nobody knows the length before: nginx meets the end of the disk, says 507, and the next one fits again."""
+    folder = tmp_path / "unit"
+    with (
+        mounted(folder / "data", "200m"),
+        running(folder, settings={"WATCHER_UPLOAD__MIN_FREE_BYTES": "0"}) as unit,
+    ):
+        large = requests.put(
+            unit.url("/watcher/uploads/a/large.mp4"), data=(bytes(1 << 20) for _ in range(300)), timeout=60
+        )
+        assert (large.status_code, large.json()["code"]) == (507, "disk_full")
+        wait_for(lambda: shutil.disk_usage(unit.data).free > 100 << 20, what="an empty spool")
+        small = requests.put(
+            unit.url("/watcher/uploads/a/small.mp4"), data=(samples / "plain.mp4").read_bytes(), timeout=60
+        )
+        assert small.status_code == 201, small.text
+        assert [clip["key"] for clip in unit.clips()] == ["a/small.mp4"]

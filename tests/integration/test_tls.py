@@ -24,25 +24,25 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return pem, key
 
 
-def test_https(
-    start_unit: Callable[..., RunningUnit],
-    certificate: tuple[Path, Path],
-    samples: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Pages, clips, uploads and sessions; plain HTTP is sent on, from the same port and from another."""
+@pytest.fixture
+def start_secured(
+    start_unit: Callable[..., RunningUnit], certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., RunningUnit]:
+    """Starts watchers that speak HTTPS, which this process believes."""
     pem, key = certificate
-    plain = free_port()
     monkeypatch.setattr(RunningUnit, "url", lambda self, path: f"https://127.0.0.1:{self.port}{path}")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
-    unit = start_unit(
-        settings={
-            "WATCHER_TLS__CERTIFICATE": str(pem),
-            "WATCHER_TLS__KEY": str(key),
-            "WATCHER_TLS__REDIRECT_FROM": f"127.0.0.1:{plain}",
-            "WATCHER_TLS__HSTS_SECONDS": "86400",
-            "WATCHER_AUTH__MODE": "keys",
-        }
+    secured = {"WATCHER_TLS__CERTIFICATE": str(pem), "WATCHER_TLS__KEY": str(key)}
+    return lambda **settings: start_unit(settings=secured | settings)
+
+
+def test_https(start_secured: Callable[..., RunningUnit], samples: Path) -> None:
+    """Pages, clips, uploads and sessions; plain HTTP is sent on, from the same port and from another."""
+    plain = free_port()
+    unit = start_secured(
+        WATCHER_TLS__REDIRECT_FROM=f"127.0.0.1:{plain}",
+        WATCHER_TLS__HSTS_SECONDS="86400",
+        WATCHER_AUTH__MODE="keys",
     )
     key_of_admin = unit.run("key", "create", "admin", "--role", "admin").stdout.strip()
     mine = {"Authorization": f"Bearer {key_of_admin}"}
@@ -59,6 +59,23 @@ def test_https(
         away = requests.get(f"http://127.0.0.1:{port}/watcher/?camera=x", allow_redirects=False, timeout=10)
         assert (away.status_code, away.headers["Location"]) == (308, unit.url("/watcher/?camera=x")), port
     wait_for(lambda: "watcher is at https://" in unit.console(), what="its address")
+
+
+def test_cameras_send_by_ftps(
+    start_secured: Callable[..., RunningUnit], certificate: tuple[Path, Path], samples: Path
+) -> None:
+    """The same certificate encrypts names, keys and clips of the FTP door, and can be made a duty."""
+    port = free_port()
+    unit = start_secured(WATCHER_FTP__LISTEN=f"127.0.0.1:{port}", WATCHER_FTP__REQUIRE_TLS="true")
+    key = unit.run("key", "create", "porch", "--role", "upload", "--camera", "porch").stdout.strip()
+    command = ["curl", "-sS", "--cacert", str(certificate[0]), "-u", f"x:{key}", "-T", str(samples / "plain.mp4")]
+    command += ["--retry", "20", "--retry-connrefused", "--retry-delay", "1"]
+    address = f"ftp://127.0.0.1:{port}/secret.mp4"
+    sent = subprocess.run([*command, "--ssl-reqd", address], capture_output=True, text=True, timeout=30)
+    assert sent.returncode == 0, sent.stderr
+    assert unit.get("/porch/secret.mp4").content == (samples / "plain.mp4").read_bytes()
+    plain = subprocess.run([*command, address.replace("secret", "plain")], capture_output=True, timeout=30)
+    assert plain.returncode == 67, plain  # login denied
 
 
 def test_half_a_certificate_is_refused(tmp_path: Path, certificate: tuple[Path, Path]) -> None:

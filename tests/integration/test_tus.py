@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -241,6 +244,20 @@ def test_an_upload_goes_on_after_a_crash(victim: str, start_unit: Callable[..., 
     assert wait_for(told, what="the offset") == 5000
     assert send(unit, address, 5000, data[5000:]).status_code == 204
     assert unit.get("/tus/crash.mp4").content == data
+
+
+def test_tus_js_client(unit: RunningUnit, data: bytes, tmp_path: Path) -> None:
+    """The client that pages and apps use, in pieces, stopped and gone on with."""
+    folder = Path(__file__).parent.parent / "npm"
+    if shutil.which("node") is None or not (folder / "node_modules").exists():
+        pytest.skip("clients from npm are not installed (make npm)")
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(data)
+    command = ["node", folder / "send.mjs", unit.url("/watcher/tus"), path, "tusjs", "clip.mp4"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["resumed_at"] >= 4096
+    assert unit.get("/tusjs/clip.mp4").content == data
 
 
 def test_tuspy(unit: RunningUnit, data: bytes, tmp_path: Path) -> None:
