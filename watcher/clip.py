@@ -86,6 +86,16 @@ class MediaInfo(msgspec.Struct, frozen=True):
     audio: AudioTrack | None = None
 
 
+class Sprite(msgspec.Struct, frozen=True, array_like=True):
+    """Some frames of a clip, evenly over its length, row by row in one picture."""
+
+    name: str  # path below the renditions folder
+    frames: int
+    columns: int
+    tile_width: int  # pixels
+    tile_height: int
+
+
 class Label(msgspec.Struct, frozen=True, array_like=True):
     """What somebody says that a clip shows."""
 
@@ -114,6 +124,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     playable_reason: str | None
     error: str | None
     poster: str | None  # path below the renditions folder
+    sprite: Sprite | None
     revision: int
     ingested_at: datetime
     missing_since: datetime | None

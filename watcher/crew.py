@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from watcher.catalog.rows import Rendered, Unrendered, poster_name
-from watcher.clip import MediaInfo
+from watcher.catalog.rows import SPRITE, Rendered, Unrendered, poster_name, sprite_name
+from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
 from watcher.ignoring import printable
 from watcher.probe import playable
-from watcher.render import Worker, WorkerError
+from watcher.render import Answer, Worker, WorkerError
 from watcher.wiring import Services
 
 log = logging.getLogger("watcher.ingester")
@@ -120,13 +120,21 @@ class Crew:
             if not self._jobs and self._work:
                 now = self._services.clock.monotonic()
                 self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
-                self._jobs.extend(self._catalog.unrendered(BATCH, exclude=[*self._taken, *self._away]))
+                self._jobs.extend(self._due())
                 self._work = bool(self._jobs)
             if not self._jobs:
                 return None
             job = self._jobs.popleft()
             self._taken.add(job.id)
             return job
+
+    def _due(self) -> list[Unrendered]:
+        """What the catalog says is to be made; nothing while the disk is nearly full: room is for clips first."""
+        settings = self._services.settings
+        if self._services.root.free_bytes() < settings.upload.min_free_bytes:
+            return []
+        sprites = settings.render.sprites
+        return self._catalog.unrendered(BATCH, exclude=[*self._taken, *self._away], sprites=sprites)
 
     def _wait(self, worker: Worker) -> None:
         """Until there is something to do; a worker that has been idle for long enough is ended."""
@@ -164,6 +172,11 @@ class Crew:
             asked.append(Asked(job, attempt))
             worker.ask_probe(path)
             return
+        if job.due == SPRITE:
+            asked.append(Asked(job, attempt))
+            sprite = self._services.places.renditions / sprite_name(job.id, job.digest)
+            worker.ask_sprite(path, sprite, _rotation(job))
+            return
         if job.picture is not None and not own and (mark := self._mark(job.picture)):
             name = poster_name(job.id, job.digest, mark)
             asked.append(Asked(job, attempt, name, from_picture=True))
@@ -176,8 +189,7 @@ class Crew:
             return
         name = poster_name(job.id, job.digest)
         asked.append(Asked(job, attempt, name))
-        rotation = media.video.rotation if media and media.video else 0
-        worker.ask_poster(path, self._services.places.renditions / name, rotation)
+        worker.ask_poster(path, self._services.places.renditions / name, _rotation(job))
 
     def _mark(self, picture: str) -> str:
         """What tells a camera's picture from another one of the same name; empty if it is not there."""
@@ -197,6 +209,9 @@ class Crew:
             if self._stopping:
                 return
             one = asked.popleft()
+            if one.job.due == SPRITE:  # it has its poster: it can do without
+                self._sprite(one.job, None)
+                return
             if one.from_picture:  # no picture after all: the clip has its own, and is not to blame
                 self._hand(worker, one.job, asked, own=True)
                 return
@@ -208,6 +223,10 @@ class Crew:
             self._give_back([one.job.id])
             return
         one = asked[0]
+        if one.job.due == SPRITE:
+            asked.popleft()
+            self._sprite(one.job, answer)
+            return
         if answer.media is not None:
             self._probed(one.job, answer.media, answer.duration_seconds)
             asked.popleft()
@@ -217,6 +236,20 @@ class Crew:
             asked.popleft()
             if one.poster is not None:
                 self._done.append(Rendered(one.job.id, one.job.digest, one.poster, one.job.picture))
+
+    def _sprite(self, job: Unrendered, answer: Answer | None) -> None:
+        """Note a sprite, in the order of `_note`; None or less than two frames is none."""
+        sprite = None
+        if answer is not None and answer.frames > 1:
+            tiles = (answer.frames, answer.columns, answer.tile_width, answer.tile_height)
+            sprite = Sprite(sprite_name(job.id, job.digest), *tiles)
+        try:
+            unneeded = self._catalog.set_sprite(job.id, job.digest, sprite)
+        finally:
+            self._give_back([job.id])
+        if unneeded is not None:
+            with contextlib.suppress(OSError):
+                (self._services.places.renditions / unneeded).unlink()
 
     def _give_back(self, clip_ids: Iterable[int]) -> None:
         """No longer in hand, and due again where the content changed meanwhile: the catalog knows."""
@@ -253,3 +286,9 @@ class Crew:
         self._catalog.set_no_poster(job.id, job.digest, error)
         if reason.fatal or job.state == "new" or "Invalid data" in error or "could be decoded" in error:
             self._catalog.set_broken(job.id, job.digest, error)
+
+
+def _rotation(job: Unrendered) -> int:
+    """By how many degrees the clip's pictures are to be turned."""
+    media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
+    return media.video.rotation if media and media.video else 0

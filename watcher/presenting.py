@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from msgspec import UNSET
 
-from watcher.clip import Clip, ClipState, Playable
+from watcher.clip import Clip, ClipState, Playable, Sprite
 from watcher.clip import moment as moment_of
-from watcher.shapes import ClipShape, LabelShape, Links, as_media
+from watcher.shapes import ClipShape, LabelShape, Links, SpriteShape, as_media
 
 
 def utc(moment: datetime) -> str:
@@ -39,6 +39,11 @@ def clip_path(clip: Clip) -> str:
     return "/" + quote(clip.key, safe="/")
 
 
+def _sprite(sprite: Sprite, renditions: str) -> SpriteShape:
+    address = renditions + sprite.name
+    return SpriteShape(address, sprite.frames, sprite.columns, sprite.tile_width, sprite.tile_height)
+
+
 def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -> list[ClipShape]:
     """Clips as the contract shows them.
 
@@ -64,7 +69,7 @@ def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -
             error=clip.error,
             url=base + clip_path(clip),
             poster_url=clip.poster and renditions + clip.poster,
-            sprite=None,
+            sprite=None if clip.sprite is None else _sprite(clip.sprite, renditions),
             labels=[
                 LabelShape(label.name, label.author, label.confidence, utc(moment_of(label.at_ms)))
                 for label in clip.labels or ()

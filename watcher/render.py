@@ -29,12 +29,16 @@ class WorkerError(Exception):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the process says of a job: for a probe what a decoder found, for a poster nothing, or what is wrong."""
+    """What the process says of a job: of a probe what a decoder found, of a sprite its tiles, or what is wrong."""
 
     media: MediaInfo | None = None
     duration_seconds: float | None = None
     error: str | None = None
     fatal: bool = False
+    frames: int = 0  # of a sprite, as the following
+    columns: int = 0
+    tile_width: int = 0
+    tile_height: int = 0
 
 
 class Worker:
@@ -56,6 +60,11 @@ class Worker:
         if not out.parent.is_dir():
             out.parent.mkdir(parents=True, exist_ok=True)
         self._ask({"do": "poster", "path": path, "out": str(out), "rotation": rotation})
+
+    def ask_sprite(self, path: str, out: Path, rotation: int) -> None:
+        """Ask for some of a clip's key frames, side by side as a WebP in `out`."""
+        out.parent.mkdir(parents=True, exist_ok=True)
+        self._ask({"do": "sprite", "path": path, "out": str(out), "rotation": rotation})
 
     def ask_probe(self, path: str) -> None:
         """Ask what is in a file that is not ISO-BMFF."""

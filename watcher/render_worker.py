@@ -22,6 +22,7 @@ from watcher.tether import die_with_parent
 MEMORY_LIMIT = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
 FILE_LIMIT = 8 << 20  # bytes that a picture may take
 POSTER_WIDTH = 320
+SPRITE_WIDTH, SPRITE_FRAMES, SPRITE_COLUMNS = 240, 12, 4
 PACKET_LIMIT = 3000  # packets read in search of the first key frame
 
 
@@ -43,7 +44,7 @@ def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
         try:
-            answer = _poster(av, job) if job["do"] == "poster" else _probe(av, job)
+            answer = {"poster": _poster, "sprite": _sprite, "probe": _probe}[job["do"]](av, job)
         except MemoryError:
             answer = {"error": "its pictures need more memory than a camera's should", "fatal": True}
         except (av.FFmpegError, ValueError, OSError, LookupError) as reason:  # all that bad bytes lead to
@@ -62,34 +63,91 @@ def _poster(av: Any, job: dict[str, Any]) -> dict[str, Any]:
         frame = _first_frame(av, container, stream)
         if frame is None:
             return {"error": "no picture in it could be decoded"}
-        rotation = job.get("rotation", 0)
-        width, height = (frame.height, frame.width) if rotation in {90, 270} else (frame.width, frame.height)
-        out_width = min(POSTER_WIDTH, width) // 2 * 2 or 2
-        out_height = max(2, round(height * out_width / width / 2) * 2)
-        if rotation:
-            frame = _rotate(av, stream, frame, rotation)
-        # WebP's colours are BT.601 in the narrow range; a JPEG's, and many cameras', are in the full one.
-        full = frame.format.name.startswith("yuvj") or frame.color_range == av.video.reformatter.ColorRange.JPEG
-        picture = av.video.reformatter.VideoReformatter().reformat(
-            frame,
-            width=out_width,
-            height=out_height,
-            format="yuv420p",
-            src_color_range="JPEG" if full else "MPEG",
-            dst_color_range="MPEG",
-            dst_colorspace="ITU601",
-        )
-        picture.pts = 0
-        target = Path(job["out"])
-        temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as out:
-                _encode(av, picture, out)
-            temporary.replace(target)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
-    return {"width": out_width, "height": out_height}
+        picture = _small(av, stream, frame, POSTER_WIDTH, job.get("rotation", 0))
+        _write(av, picture, Path(job["out"]), "72")
+    return {}
+
+
+def _sprite(av: Any, job: dict[str, Any]) -> dict[str, Any]:
+    """Write key frames from all over the clip, side by side; fewer than two are no sprite."""
+    tiles: list[Any] = []
+    with open(job["path"], "rb") as file, av.open(file, metadata_errors="ignore") as container:  # noqa: PTH123
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        stream.codec_context.skip_frame = "NONKEY"
+        seen = None
+        for number in range(SPRITE_FRAMES if container.duration else 0):
+            moment = (container.start_time or 0) + container.duration * (2 * number + 1) // (2 * SPRITE_FRAMES)
+            container.seek(moment)  # to the key frame before it
+            frame = _key_frame(av, container, stream)
+            if frame is not None and frame.pts != seen:
+                seen = frame.pts
+                tiles.append(_small(av, stream, frame, SPRITE_WIDTH, job.get("rotation", 0)))
+    if len(tiles) < 2:
+        return {"frames": len(tiles)}
+    columns = min(SPRITE_COLUMNS, len(tiles))
+    _write(av, _side_by_side(av, tiles, columns), Path(job["out"]), "60")
+    size = {"tile_width": tiles[0].width, "tile_height": tiles[0].height}
+    return {"frames": len(tiles), "columns": columns, **size}
+
+
+def _key_frame(av: Any, container: Any, stream: Any) -> Any:
+    """The frame of the next key packet; None if it is damaged or there is none."""
+    for packet in container.demux(stream):
+        if packet.is_keyframe or packet.size == 0:
+            try:
+                # A decoder that orders frames holds the first one back until it is told that no more come.
+                return next(iter([*packet.decode(), *stream.codec_context.decode(None)]), None)
+            except av.FFmpegError:
+                return None
+    return None
+
+
+def _side_by_side(av: Any, tiles: list[Any], columns: int) -> Any:
+    rows = -(-len(tiles) // columns)
+    graph = av.filter.Graph()
+    first = tiles[0]
+    size = {"width": first.width, "height": first.height, "format": first.format, "time_base": Fraction(1, 25)}
+    nodes = [graph.add_buffer(**size), graph.add("tile", f"layout={columns}x{rows}"), graph.add("buffersink")]
+    graph.link_nodes(*nodes).configure()
+    for number, tile in enumerate(tiles):
+        tile.pts, tile.time_base = number, Fraction(1, 25)
+        graph.push(tile)
+    graph.push(None)
+    return graph.pull()
+
+
+def _small(av: Any, stream: Any, frame: Any, most: int, rotation: int) -> Any:
+    """A frame upright and at most so wide, in WebP's colours."""
+    width, height = (frame.height, frame.width) if rotation in {90, 270} else (frame.width, frame.height)
+    out_width = min(most, width) // 2 * 2 or 2
+    out_height = max(2, round(height * out_width / width / 2) * 2)
+    if rotation:
+        frame = _rotate(av, stream, frame, rotation)
+    # WebP's colours are BT.601 in the narrow range; a JPEG's, and many cameras', are in the full one.
+    full = frame.format.name.startswith("yuvj") or frame.color_range == av.video.reformatter.ColorRange.JPEG
+    return av.video.reformatter.VideoReformatter().reformat(
+        frame,
+        width=out_width,
+        height=out_height,
+        format="yuv420p",
+        src_color_range="JPEG" if full else "MPEG",
+        dst_color_range="MPEG",
+        dst_colorspace="ITU601",
+    )
+
+
+def _write(av: Any, picture: Any, target: Path, quality: str) -> None:
+    """Encode a picture into a file; by rename, so that half of it is never served."""
+    picture.pts = 0
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as out:
+            _encode(av, picture, out, quality)
+        temporary.replace(target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
 
 
 def _first_frame(av: Any, container: Any, stream: Any) -> Any:
@@ -117,11 +175,11 @@ def _rotate(av: Any, stream: Any, frame: Any, rotation: int) -> Any:
     return graph.pull()
 
 
-def _encode(av: Any, picture: Any, out: IO[bytes]) -> None:
+def _encode(av: Any, picture: Any, out: IO[bytes], quality: str) -> None:
     encoder = av.CodecContext.create("libwebp", "w")
     encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "yuv420p"
     encoder.time_base = Fraction(1)
-    encoder.options = {"quality": "72", "compression_level": "2"}
+    encoder.options = {"quality": quality, "compression_level": "2"}
     for packet in [*encoder.encode(picture), *encoder.encode(None)]:
         out.write(bytes(packet))
 

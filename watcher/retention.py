@@ -60,8 +60,8 @@ class Retention:
             self._root.remove(retired.key)
         if look is None and self._root.marker() is None:
             return  # the disk is not mounted: the file may well be there
-        if retired.poster is not None:
+        for picture in retired.pictures:
             with contextlib.suppress(FileNotFoundError):
-                (self._renditions / retired.poster).unlink()
+                (self._renditions / picture).unlink()
         self._catalog.swept(retired.id)
         log.info("%s was removed", printable(retired.key))

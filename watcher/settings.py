@@ -72,12 +72,14 @@ class Scan(msgspec.Struct, frozen=True):
 
 
 class Render(msgspec.Struct, frozen=True):
-    """Posters."""
+    """Posters and sprites."""
 
     # Processes that make pictures, at the lowest priority; 0 makes none.
     workers: int = 2
     # A decoder that takes longer on one clip is ended.
     timeout_seconds: float = 30.0
+    # A few frames of each clip in one picture, to skim it by; made when all posters are, of some 40 kB each.
+    sprites: bool = True
 
 
 class Upload(msgspec.Struct, frozen=True):

@@ -28,6 +28,16 @@ class Links(msgspec.Struct):
     self: Address
 
 
+class SpriteShape(msgspec.Struct):
+    """Frames of a clip in one picture, row by row, evenly over its length."""
+
+    url: Address
+    frames: int
+    columns: int
+    tile_width: int
+    tile_height: int
+
+
 class ClipShape(msgspec.Struct):
     """One video file that a camera left."""
 
@@ -48,7 +58,7 @@ class ClipShape(msgspec.Struct):
     error: str | None
     url: Address
     poster_url: Address | None
-    sprite: None
+    sprite: SpriteShape | None
     labels: list[LabelShape]
     held: bool
     note: str | None

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
+from tests import clips
 from tests.running import RunningUnit, wait_for
+from watcher.demo import SCENES, leave_clip
+
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -35,6 +42,20 @@ def browser() -> Iterator[Browser]:
 def until(page: Page, expression: str) -> None:
     """Wait until it is true; Playwright's own waiting evaluates text, which our policy rightly forbids."""
     wait_for(lambda: page.evaluate(expression), what=expression)
+
+
+def look(page: Page, name: str) -> None:
+    """Keep a screenshot as an artefact."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{name}.png")
+
+
+def playing(page: Page) -> dict:
+    """What the element really does: time alone passes falsely where there is no decoder."""
+    return page.evaluate(
+        """() => { const v = document.querySelector('video'); const q = v.getVideoPlaybackQuality();
+        return {width: v.videoWidth, frames: q.totalVideoFrames, time: v.currentTime, error: v.error && v.error.code}; }"""
+    )
 
 
 class Watched:
@@ -67,6 +88,24 @@ class Watched:
         """Go to an address of the unit."""
         self.page.goto(self.unit.url(path))
         return self.page
+
+
+@pytest.fixture(scope="module")
+def shelf(unit: RunningUnit) -> list[dict]:
+    """Sixty clips over two days, with posters; one is broken, one in H.265."""
+    for number in range(58):
+        at = datetime(2026, 11, 20 + number // 40, 8, number % 60).astimezone()
+        leave_clip(unit.video, SCENES[number % 3], at, seconds=4, by_rename=True)
+    clips.make_coded(unit.video / "gate/2026-11-21/093000.mp4", video="libx265", audio="aac", tag="hvc1", seconds=3)
+    whole = (unit.video / "gate/2026-11-21/093000.mp4").read_bytes()
+    (unit.video / "yard/2026-11-21").mkdir(parents=True, exist_ok=True)
+    (unit.video / "yard/2026-11-21/094000.mp4").write_bytes(whole[: len(whole) // 2])
+
+    def ready() -> list[dict] | None:
+        found = unit.clips()
+        return found if len(found) == 60 and all(c["poster_url"] or c["state"] == "broken" for c in found) else None
+
+    return wait_for(ready, seconds=60, what="sixty clips with posters")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from watcher.catalog.rows import KNOWN, Known, Namesake, Unrendered, signed
+from watcher.catalog.rows import KNOWN, PICTURE, SPRITE, Known, Namesake, Unrendered, signed
 from watcher.catalog.schema import clips
 from watcher.clip import EPOCH, milliseconds
 
@@ -61,17 +61,17 @@ class IngesterQuestions:
                 found += [Namesake(*row) for query in (same_file, missing) for row in connection.execute(query)]
         return list({one.id: one for one in found}.values())
 
-    def unrendered(self, limit: int, *, exclude: Sequence[int] = ()) -> list[Unrendered]:
-        """Clips that wait for a picture or a probe, newest first."""
-        select = (
-            sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media, clips.c.picture)
-            .where(sa.text("render_due = 1"))  # as text: a bound value would not match the partial index
-            .where(clips.c.id.not_in(exclude))
-            .order_by(clips.c.started_ms.desc())
-            .limit(limit)
-        )
+    def unrendered(self, limit: int, *, exclude: Sequence[int] = (), sprites: bool = True) -> list[Unrendered]:
+        """Clips that wait for a picture or a probe, newest first; then those that wait for a sprite."""
+        columns = (clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media, clips.c.picture)
+        some = sa.select(*columns, clips.c.render_due).where(clips.c.id.not_in(exclude))
+        some = some.order_by(clips.c.started_ms.desc()).limit(limit)
         with self.engine.connect() as connection:
-            return [Unrendered(*row) for row in connection.execute(select)]
+            # As text: a bound value would not match the partial indexes.
+            found = connection.execute(some.where(sa.text(f"render_due = {PICTURE}"))).fetchall()
+            if not found and sprites:
+                found = connection.execute(some.where(sa.text(f"render_due = {SPRITE}"))).fetchall()
+        return [Unrendered(*row) for row in found]
 
     def pictured(self, keys: Sequence[str]) -> set[str]:
         """Which of some pictures are known as those of clips."""

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.rows import FULL, gone_key
 from watcher.catalog.schema import clips, counters, label_names, labels, leases
 from watcher.catalog.sums import Sums
-from watcher.clip import ClipState, Fingerprint, milliseconds
+from watcher.clip import ClipState, Fingerprint, Sprite, milliseconds
 from watcher.errors import ChangedError, ClipNotFoundError, HeldError
 
 BATCH = 500  # rows of one transaction
@@ -29,7 +30,7 @@ class Retired(NamedTuple):
     key: str
     fingerprint: Fingerprint
     inode: int  # signed, as it is kept
-    poster: str | None
+    pictures: list[str]  # paths below the renditions folder
 
 
 class Retiring:
@@ -81,7 +82,7 @@ class Retiring:
             still = (clips.c.id == clip_id) & (clips.c.state == ClipState.RETIRED) & ~clips.c.key.startswith("/")
             key = connection.execute(sa.select(clips.c.key).where(still)).scalar()
             if key is not None:
-                values = {"key": gone_key(clip_id, key), "poster": None}
+                values = {"key": gone_key(clip_id, key), "poster": None, "sprite": None}
                 connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
 
     def unswept(self) -> list[Retired]:
@@ -110,4 +111,7 @@ class Retiring:
 
 
 def _retired(row: Any) -> Retired:
-    return Retired(row.id, row.key, Fingerprint(row.size_bytes, row.mtime_ns), row.inode, row.poster)
+    pictures = [] if row.poster is None else [row.poster]
+    if row.sprite is not None:
+        pictures.append(msgspec.json.decode(row.sprite, type=Sprite).name)
+    return Retired(row.id, row.key, Fingerprint(row.size_bytes, row.mtime_ns), row.inode, pictures)

@@ -18,6 +18,7 @@ from watcher.clip import (
     Fingerprint,
     Label,
     Playable,
+    Sprite,
     TimeQuality,
     TimeSource,
     milliseconds,
@@ -25,6 +26,7 @@ from watcher.clip import (
 )
 from watcher.instant import Instant
 
+PICTURE, SPRITE = 1, 2  # what `render_due` says
 POSTER_DIGITS = 16  # of the content id, in a poster's name
 LENGTH_LIMIT_MS = LENGTH_LIMIT_SECONDS * 1000
 
@@ -78,7 +80,7 @@ class Namesake(NamedTuple):
 
 
 class Unrendered(NamedTuple):
-    """A clip that waits for its poster, or, when `new`, for its probe."""
+    """A clip that waits for its poster, or, when `new`, for its probe; or, if `due` is SPRITE, for its sprite."""
 
     id: int
     key: str
@@ -86,6 +88,7 @@ class Unrendered(NamedTuple):
     state: str
     media: str | None  # MediaInfo as JSON
     picture: str | None  # key of the camera's own picture
+    due: int = PICTURE
 
 
 class Rendered(NamedTuple):
@@ -113,6 +116,7 @@ CLIP = sa.select(
     clips.c.playable_reason,
     clips.c.error,
     clips.c.poster,
+    clips.c.sprite,
     clips.c.digest,
     clips.c.revision,
     clips.c.ingested_ms,
@@ -130,7 +134,7 @@ KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.sta
 CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 # What reading a file never changes: who the clip is, and what was said or left of it.
-_KEPT = frozenset({"id", "ingested_ms", "picture", "held", "note", "labels"})
+_KEPT = frozenset({"id", "ingested_ms", "picture", "sprite", "held", "note", "labels"})
 UPDATE = (
     sa.update(clips)
     .where(clips.c.id == sa.bindparam("row"))
@@ -170,7 +174,7 @@ def shown_key(key: str) -> str:
 
 
 def shows(poster: str | None, digest: str) -> bool:
-    """Whether a poster is of this content: its name says so."""
+    """Whether a poster, or a sprite, is of this content: its name says so."""
     return poster is not None and f"-{digest[:POSTER_DIGITS]}." in poster
 
 
@@ -187,11 +191,20 @@ def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
     return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
 
 
+def sprite_name(clip_id: int, digest: str) -> str:
+    """A sprite's path below the renditions folder.
+
+    >>> sprite_name(12034, "0123456789abcdef0123")
+    '12/12034-0123456789abcdef.sprite.webp'
+    """
+    return poster_name(clip_id, digest, "sprite")
+
+
 def to_clip(row: Sequence[Any]) -> Clip:
     """A row of `CLIP` as a clip."""
     (
         clip_id, key, camera, state, started, ended, source, duration, size, mtime,
-        media, playable, reason, error, poster, digest, revision, ingested, missing,
+        media, playable, reason, error, poster, sprite, digest, revision, ingested, missing,
         offset, quality, held, note, said,
     ) = row  # fmt: skip
     return Clip(
@@ -211,6 +224,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
         playable_reason=reason,
         error=error,
         poster=poster if shows(poster, digest) else None,
+        sprite=None if not shows(sprite, digest) else msgspec.json.decode(sprite, type=Sprite),
         revision=revision,
         ingested_at=moment(ingested),
         missing_since=None if missing is None else moment(missing),

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0012"  # the newest migration; a test compares
+HEAD = "0013"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
@@ -47,7 +47,7 @@ clips = sa.Table(
     sa.Column("error", sa.Text),  # why it is broken
     sa.Column("poster", sa.Text),  # path below the renditions folder
     sa.Column("poster_error", sa.Text),  # why there is none
-    sa.Column("render_due", sa.SmallInteger, nullable=False),  # 1: a decoder still has to look at it
+    sa.Column("render_due", sa.SmallInteger, nullable=False),  # 1: its probe or poster, 2: its sprite, 0: nothing
     sa.Column("revision", sa.BigInteger, nullable=False),  # grows over the whole catalog with every change
     sa.Column("ingested_ms", sa.BigInteger, nullable=False),
     sa.Column("missing_ms", sa.BigInteger),  # since when the file is gone
@@ -60,6 +60,7 @@ clips = sa.Table(
     sa.Column("labels", sa.Text),  # its rows of `labels` as JSON, for lists; null without any
     sa.Column("ready_revision", sa.BigInteger),  # at which this content became ready
     sa.Column("words", sa.Text),  # that it is found by (see `words.py`)
+    sa.Column("sprite", sa.Text),  # Sprite as JSON
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
@@ -67,6 +68,7 @@ clips = sa.Table(
     sa.Index("ix_clips_revision", "revision"),
     # Partial on PostgreSQL too, as its migration says; saying so here would load that dialect into every process.
     sa.Index("ix_clips_render_due", "started_ms", sqlite_where=sa.text("render_due = 1")),
+    sa.Index("ix_clips_sprite_due", "started_ms", sqlite_where=sa.text("render_due = 2")),
     sa.Index("ix_clips_held", "listed", "started_ms", "id", sqlite_where=sa.text("held = 1")),
     sa.Index("ix_clips_unlabeled", "listed", "started_ms", "id", sqlite_where=sa.text("labels IS NULL")),
     sa.Index("ix_clips_ready", "ready_revision", sqlite_where=sa.text("ready_revision IS NOT NULL")),

@@ -5,11 +5,14 @@ from watcher.catalog.ingesting import IngesterQuestions
 from watcher.catalog.keys import Keys
 from watcher.catalog.labelling import Labelling
 from watcher.catalog.questions import Questions
+from watcher.catalog.rendering import Rendering
 from watcher.catalog.retiring import Retiring
 from watcher.catalog.reviewing import Reviewing
 from watcher.catalog.sending import Sending
 from watcher.catalog.writes import Writes
 
 
-class Catalog(Questions, IngesterQuestions, Hooks, Keys, Labelling, Reviewing, Retiring, Sending, Writes):
+class Catalog(
+    Questions, IngesterQuestions, Hooks, Keys, Labelling, Rendering, Reviewing, Retiring, Sending, Writes
+):
     """The clips that are known."""

@@ -20,10 +20,9 @@ from watcher.catalog.rows import (
     FULL,
     LENGTH_LIMIT_MS,
     REDATE_LABELS,
-    SET_POSTER,
+    SPRITE,
     UPDATE,
     Probed,
-    Rendered,
     gone_key,
     label_names,
     same,
@@ -113,7 +112,8 @@ class Writes:
                     if old.digest == probed.digest:
                         values["poster_error"] = old.poster_error
                         done = shows(old.poster, old.digest) or old.poster_error is not None
-                        values["render_due"] &= bool(old.render_due) or not done
+                        if values["render_due"] and done:
+                            values["render_due"] = old.render_due or (0 if old.sprite else SPRITE)
                     connection.execute(UPDATE, values | {"row": old.id})
                     if old.labels is not None and old.started_ms != values["started_ms"]:
                         connection.execute(REDATE_LABELS, {"row": old.id, "at": values["started_ms"]})
@@ -147,40 +147,6 @@ class Writes:
                 connection.execute(sa.update(clips).where(clips.c.id == row.id).values(values))
             sums.write(connection, self._insert)
         return len(gone)
-
-    def set_posters(self, done: Sequence[Rendered]) -> list[str]:
-        """Note posters of some clips. Returns the names of pictures that nobody needs any more.
-
-        Those are the ones of older contents, and the new ones of clips whose content changed meanwhile. A clip that
-        got a picture of its camera's meanwhile stays due.
-        """
-        unneeded = []
-        with self.write() as connection:
-            revision = self._revisions(connection, len(done))
-            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture)
-            columns = columns.where(clips.c.state != ClipState.RETIRED)
-            known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
-            values = []
-            for clip_id, digest, poster, picture in done:
-                revision += 1
-                old = known.get(clip_id)
-                if old is None or old.digest != digest:
-                    unneeded.append(poster)
-                    continue
-                if old.poster not in {None, poster}:
-                    unneeded.append(old.poster)
-                due = int(old.picture != picture)
-                values.append({"row": clip_id, "poster": poster, "revision": revision, "render_due": due})
-            if values:
-                connection.execute(SET_POSTER, values)
-        return unneeded
-
-    def set_picture(self, clip_id: int, key: str) -> bool:
-        """Note that a camera left a picture of a clip, which becomes its poster; False if it has one already."""
-        fresh = (clips.c.id == clip_id) & clips.c.picture.is_(None)
-        with self.write() as connection:
-            values = {"picture": key, "render_due": 1, "poster_error": None}
-            return bool(connection.execute(sa.update(clips).where(fresh).values(values)).rowcount)
 
     def correct(
         self,
@@ -218,10 +184,6 @@ class Writes:
             sums.take(old)
             sums.give({**old._mapping, **values})
             sums.write(connection, self._insert)
-
-    def set_no_poster(self, clip_id: int, digest: str, error: str) -> bool:
-        """Note why a clip has no poster; False if its content changed meanwhile."""
-        return self._amend(clip_id, digest, {"poster_error": error, "render_due": 0})
 
     def set_probe(
         self,

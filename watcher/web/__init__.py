@@ -3,13 +3,16 @@
 from flask import Flask
 
 from watcher.web import (
+    archive,
+    browsing,
     changes,
     clips,
+    days,
     health,
     labels,
     metrics,
     openapi,
-    pages,
+    overview,
     problems,
     reviews,
     signing,
@@ -32,6 +35,7 @@ def create_app(services: Services) -> Flask:
     app.before_request(wire.preflight)
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
+    app.register_blueprint(archive.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(timeline.bp)
     app.register_blueprint(labels.bp)
@@ -41,6 +45,8 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(signing.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(metrics.bp)
-    app.register_blueprint(pages.bp)
+    app.register_blueprint(browsing.bp)
+    app.register_blueprint(days.bp)
+    app.register_blueprint(overview.bp)
     app.register_blueprint(openapi.bp)
     return app

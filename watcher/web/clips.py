@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -101,10 +102,30 @@ def neighbours(clip_id: int) -> Response:
     wanted = clip_filter(args)
     mark = list_tag()
     clip = visible(catalog().clip(bounded(clip_id)))
-    return answer(mark, lambda: wire.json_response(_neighbours(clip, wanted)))
+
+    def body() -> Response:
+        found = neighbours_of(clip, wanted)
+        return wire.json_response(
+            NeighboursShape(
+                previous=wire.clip_body(found.previous) if found.previous else None,
+                next=wire.clip_body(found.following) if found.following else None,
+                others=wire.clip_bodies(found.others),
+            )
+        )
+
+    return answer(mark, body)
 
 
-def _neighbours(clip: Clip, wanted: ClipFilter) -> NeighboursShape:
+class Neighbours(NamedTuple):
+    """What was before, after and elsewhere."""
+
+    previous: Clip | None
+    following: Clip | None
+    others: list[Clip]  # the first of each other camera that recorded meanwhile
+
+
+def neighbours_of(clip: Clip, wanted: ClipFilter) -> Neighbours:
+    """The clips before and after one among those that are wanted, and what other cameras saw meanwhile."""
     previous, following = catalog().neighbours(clip, wanted)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
     meanwhile = catalog().find(
@@ -114,11 +135,7 @@ def _neighbours(clip: Clip, wanted: ClipFilter) -> NeighboursShape:
     for other in meanwhile.clips:
         if other.camera != clip.camera:
             others.setdefault(other.camera, other)
-    return NeighboursShape(
-        previous=wire.clip_body(previous) if previous else None,
-        next=wire.clip_body(following) if following else None,
-        others=wire.clip_bodies([others[camera] for camera in sorted(others)]),
-    )
+    return Neighbours(previous, following, [others[camera] for camera in sorted(others)])
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True):

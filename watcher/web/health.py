@@ -35,6 +35,14 @@ def livez() -> Response:
 @route(bp, "/readyz", role=None, answers=StatusShape, problems=(503,))
 def readyz() -> Response:
     """Whether database, disk and ingester are fine."""
+    found = checks()
+    ready = all(answer == "ok" for answer in found.values())
+    body = StatusShape("ready" if ready else "not ready", found)
+    return wire.json_response(body, 200 if ready else 503, Cache_Control="no-store")
+
+
+def checks() -> dict[str, str]:
+    """What was looked at: "ok", or what is wrong with it."""
     checks = {"catalog": _catalog(), "disk": _disk(), "ingester": "ok"}
     found = status.read(state().services.places.status)
     if found is None:
@@ -45,9 +53,7 @@ def readyz() -> Response:
             checks["ingester"] = "it has not been heard of lately"
         for code in ingester.problems:
             checks[code] = _PROBLEMS.get(code, "see the ingester's log")
-    ready = all(answer == "ok" for answer in checks.values())
-    body = StatusShape("ready" if ready else "not ready", checks)
-    return wire.json_response(body, 200 if ready else 503, Cache_Control="no-store")
+    return checks
 
 
 def _catalog() -> str:

@@ -41,7 +41,7 @@ FORM: dict[str, Any] = {
 def document() -> Response:
     """The API described, as OpenAPI 3.1."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return wire.json_response({**description(app), "servers": [{"url": url_for("pages.browse").rstrip("/")}]})
+    return wire.json_response({**description(app), "servers": [{"url": url_for("browsing.browse").rstrip("/")}]})
 
 
 @route(bp, "/docs", role=Role.VIEW, page=True)

@@ -33,7 +33,7 @@ def form() -> Response:
         auth.attempts.refuse(request.remote_addr or "")
         key = catalog().use_link(hashed(link), now=state().services.clock.now())
         if key is not None:
-            return auth.open_session(key, url_for("pages.browse"))
+            return auth.open_session(key, url_for("browsing.browse"))
         auth.attempts.note(request.remote_addr or "")
         return _form("That link has been used, or is too old.", 401)
     return _form(None, 200)
@@ -118,7 +118,7 @@ def _form(told: str | None, status: int) -> Response:
 
 def _next() -> str:
     """Where to go after signing in: an address of ours, whatever the question says."""
-    home = url_for("pages.browse")
+    home = url_for("browsing.browse")
     wanted = request.values.get("next", home)
     parts = urlsplit(wanted)
     ours = not parts.scheme and not parts.netloc and wanted.startswith(home) and "\\" not in wanted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, Response, request
@@ -56,13 +56,6 @@ def index() -> Response:
 
 
 def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> TimelineShape:
-    sums: dict[tuple[datetime, datetime, str], list[int]] = {}
-    for span in buckets.spans(first, end, zone):
-        for number, camera, clips, duration in catalog().timeline(span, bucket, cameras):
-            place = (*buckets.bounds(number, span.offset, bucket, zone), camera)
-            known = sums.setdefault(place, [0, 0])
-            known[0] += clips
-            known[1] += duration
     return TimelineShape(
         bucket=bucket.name.lower(),
         tz=str(zone),
@@ -70,9 +63,23 @@ def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequenc
         to=presenting.utc(EPOCH + end * buckets.QUARTER),
         buckets=[
             BucketShape(presenting.utc(start), presenting.utc(until), camera, clips, duration / 1000)
-            for (start, until, camera), (clips, duration) in sorted(sums.items())
+            for (start, until, camera), (clips, duration) in sorted(sums(bucket, zone, first, end, cameras).items())
         ],
     )
+
+
+def sums(
+    bucket: Bucket, zone: tzinfo, first: int, end: int, cameras: Sequence[str]
+) -> dict[tuple[datetime, datetime, str], list[int]]:
+    """Clips and their milliseconds by start, end and camera of buckets, from one quarter-hour to another."""
+    found: dict[tuple[datetime, datetime, str], list[int]] = {}
+    for span in buckets.spans(first, end, zone):
+        for number, camera, clips, duration in catalog().timeline(span, bucket, cameras):
+            place = (*buckets.bounds(number, span.offset, bucket, zone), camera)
+            known = found.setdefault(place, [0, 0])
+            known[0] += clips
+            known[1] += duration
+    return found
 
 
 def _bucket(text: str) -> Bucket:

@@ -1,0 +1,220 @@
+"""The grid as a window onto many clips: by wheel, by rail, by keys, by pointer and by touch; and a million of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Watched, look, until
+from tests.running import RunningUnit, running, wait_for
+from watcher import config, demo
+from watcher.wiring import open_services
+
+pytestmark = pytest.mark.browser
+
+CARDS = "[...document.querySelectorAll('#days .card')]"
+IDS = f"{CARDS}.map(card => Number(card.dataset.id))"
+TIMES = f"{CARDS}.map(card => Date.parse(card.dataset.at))"
+MILLION = 1_000_000
+
+
+def shown(page: Page) -> list[int]:
+    return page.evaluate(IDS)
+
+
+def in_order(page: Page) -> None:
+    """Newest first, each once."""
+    times, ids = page.evaluate(TIMES), shown(page)
+    assert all(a >= b for a, b in pairwise(times))
+    assert len(set(ids)) == len(ids)
+
+
+def test_keys_move_in_the_grid(watched: Watched, shelf: list[dict]) -> None:
+    """From the skip link to a clip and back to its card, without a pointer."""
+    page = watched.open("/watcher/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the clips")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    focused = "Number(document.activeElement.closest('.card')?.dataset.id)"
+    assert page.evaluate(focused) == shelf[1]["id"]
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(focused) == shelf[1]["id"]
+    page.keyboard.press("End")
+    last_of_day = [clip for clip in shelf if clip["local_time"][:10] == shelf[0]["local_time"][:10]][-1]
+    assert page.evaluate(focused) == last_of_day["id"]
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(focused) == shelf[shelf.index(last_of_day) + 1]["id"]
+    assert page.evaluate("document.querySelectorAll('#days a[tabindex=\"0\"]').length") == 1
+    card = page.evaluate(focused)
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog.over")).to_be_visible()
+    until(page, "document.querySelector('video')?.currentTime > 0.1")
+    page.keyboard.press("Shift+P")
+    expect(page.locator("dialog.over .when")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    until(page, f"{focused} === {card}")
+    page.keyboard.press("d")
+    page.get_by_label("Go to a date or time").last.fill("2026-11-20T08:10:00")
+    page.keyboard.press("Enter")
+    until(page, f"{focused} !== {card} && document.activeElement.closest('.card')")
+    assert page.locator(":focus time").inner_text() <= "08:10:59"
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("xl")
+    expect(page.get_by_role("searchbox")).to_have_value("xl")
+
+
+def test_pointing_skims_without_fetching_the_clip(watched: Watched, shelf: list[dict]) -> None:
+    """Nothing before a moment of intent; one sprite; no clip; the poster again afterwards; a click lands there."""
+    wait_for(lambda: watched.unit.clip(shelf[5]["key"])["sprite"], what="a sprite")  # type: ignore[index]
+    page = watched.open("/watcher/")
+    card = page.locator(f'.card[data-id="{shelf[5]["id"]}"]')
+    box = card.locator(".picture").bounding_box()
+    assert box is not None
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.mouse.move(box["x"] + 5, box["y"] + 40)
+    page.wait_for_timeout(100)
+    assert not [url for url in asked if "sprite" in url]
+    expect(card.locator(".sprite")).to_be_visible()
+    first = card.locator(".sprite").get_attribute("data-frame")
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 40, steps=4)
+    assert card.locator(".sprite").get_attribute("data-frame") != first
+    look(page, "browse-skimming")
+    assert len([url for url in asked if "sprite" in url]) == 1
+    assert not [url for url in asked if url.endswith(".mp4")]
+    page.mouse.move(2, 2)
+    expect(card.locator(".sprite")).to_have_count(0)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    expect(card.locator(".sprite")).to_be_visible()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 40)
+    until(page, "document.querySelector('video')?.currentTime > 1.5")
+
+
+@pytest.mark.parametrize(
+    "watched", [{"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}], indirect=True
+)
+def test_a_finger_scrolls(watched: Watched, shelf: list[dict]) -> None:
+    """Up and down it scrolls and shows no preview; a tap opens; the filter is a sheet at the bottom."""
+    page = watched.open("/watcher/")
+    session = page.context.new_cdp_session(page)
+    session.send("Input.synthesizeScrollGesture", {"x": 100, "y": 600, "yDistance": -400, "speed": 1600})
+    until(page, "scrollY > 200")
+    expect(page.locator(".sprite")).to_have_count(0)
+    page.evaluate("scrollTo(0, 0)")
+    page.get_by_role("button", name="Filter").tap()
+    expect(page.locator("#filter")).to_be_visible()
+    look(page, "filter-phone")
+    page.get_by_role("button", name="Filter").tap()
+    page.locator(".card a").nth(3).tap()
+    expect(page.locator("dialog.over video")).to_be_visible()
+
+
+def test_back_comes_back_to_where_one_was(watched: Watched, shelf: list[dict]) -> None:
+    """The filter, the place and the focus; also after a reload."""
+    page = watched.open("/watcher/")
+    page.locator(".card").nth(30).scroll_into_view_if_needed()
+    page.evaluate("scrollBy(0, 200)")
+    page.wait_for_timeout(700)  # the place is remembered twice a second at most
+    in_sight = "card => card.getBoundingClientRect().top > 100 && card.getBoundingClientRect().bottom < innerHeight"
+    identity = page.evaluate(f"{CARDS}.find({in_sight}).dataset.id")
+    card = page.locator(f'.card[data-id="{identity}"]')
+    top = card.bounding_box()["y"]  # type: ignore[index]
+    card.locator("a").click()
+    expect(page.locator("dialog.over")).to_be_visible()
+    page.go_back()
+    expect(page.locator("dialog")).to_have_count(0)
+    assert abs(card.bounding_box()["y"] - top) < 4  # type: ignore[index]
+    page.wait_for_timeout(700)
+    page.reload()
+    until(page, f"document.querySelector('.card[data-id=\"{identity}\"]') && scrollY > 100")
+    assert abs(card.bounding_box()["y"] - top) < 40  # type: ignore[index]
+    page.goto(watched.unit.url("/watcher/?at=2026-11-20T07:20:00Z"))
+    until(page, f"{CARDS}.length > 0 && scrollY > 0")
+    first = page.evaluate(
+        f"{CARDS}.find(card => card.getBoundingClientRect().bottom > 100).querySelector('time').dateTime"
+    )
+    assert first[:16] <= "2026-11-20T07:24"
+
+
+def test_what_cannot_be_loaded_can_be_asked_for_again(watched: Watched, shelf: list[dict]) -> None:
+    """In place, and the rest stays."""
+    page = watched.page
+    page.route("**/watcher/clips?*after=*", lambda route: route.fulfill(status=503, body="{}"))
+    page.goto(watched.unit.url("/watcher/"))
+    page.locator(".card").last.scroll_into_view_if_needed()
+    expect(page.locator(".end .trouble")).to_contain_text("Couldn’t load older clips")
+    expect(page.locator(".card")).to_have_count(48)
+    page.unroute("**/watcher/clips?*after=*")
+    page.get_by_role("button", name="Retry").click()
+    expect(page.locator(".card")).to_have_count(60)
+    watched.faults.clear()  # the 503
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUnit]:
+    """A watcher with a million clips in its catalog, of which none has a file."""
+    with running(tmp_path_factory.mktemp("many"), settings={"WATCHER_RENDER__WORKERS": "0"}) as unit:
+        services = open_services(config.load({}).settings, unit.data)
+        demo.fill(services, MILLION)
+        services.catalog.engine.dispose()
+        yield unit
+
+
+@pytest.mark.slow
+def test_a_million_clips(watched: Watched, many: RunningUnit) -> None:
+    """A bounded window, without gaps or doubles; any day by the rail; the first clip as near as the newest."""
+    watched.unit = many
+    page = watched.open("/watcher/")
+    until(page, f"{CARDS}.length >= 48")
+    expected = [clip["id"] for clip in many.clips(limit=500)]
+    seen = shown(page)
+    for _ in range(60):
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        page.wait_for_timeout(60)
+        now = shown(page)
+        assert set(now) & set(seen[-48:]), "a gap"
+        seen += [one for one in now if one not in set(seen[-600:])]
+        assert len(now) <= 528
+    in_order(page)
+    assert len(seen) == len(set(seen)) > 700
+    assert seen[:500] == expected
+    assert page.evaluate("document.querySelectorAll('*').length") < 6500
+    for _ in range(60):
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(60)
+        if shown(page)[0] == seen[0]:
+            break
+    assert shown(page)[:48] == seen[:48]
+    in_order(page)
+    rail = page.get_by_role("slider", name="Days with clips")
+    box = rail.bounding_box()
+    assert box is not None
+    for share in (0.3, 0.75, 0.5):
+        page.mouse.move(box["x"] + 10, box["y"] + box["height"] * share)
+        told = page.locator(".rail .bubble").inner_text()
+        page.mouse.down()
+        page.mouse.up()
+        day = told.rsplit(",", 1)[0]
+        until(page, f"document.querySelector('#days h2') && {CARDS}.length > 20")
+        landed = page.evaluate(
+            f"{CARDS}.find(card => card.getBoundingClientRect().bottom > 80).closest('.day').querySelector('h2').textContent"
+        )
+        assert landed == day
+        in_order(page)
+    rail.focus()
+    page.keyboard.press("End")
+    until(page, f"Math.min(...{TIMES}) < {1000 * 10**9 * 2}")
+    for _ in range(40):
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        page.wait_for_timeout(60)
+    oldest = many.get("/watcher/clips?sort=started_at&limit=1").json()["clips"][0]["id"]
+    assert shown(page)[-1] == oldest
+    look(page, "browse-oldest")

@@ -1,0 +1,188 @@
+"""Timeline, Status, and what holds for every screen: nothing for axe to find, nothing too heavy."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Watched, look, until
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(__file__).parent.parent / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+STATIC = Path(__file__).parents[2] / "watcher" / "web" / "static"
+
+
+def test_a_day_in_lanes(watched: Watched, shelf: list[dict]) -> None:
+    """A slider that speaks, by keys and by pointer; a time typed; zoom; and on to the clip."""
+    page = watched.open("/watcher/")
+    page.get_by_role("link", name="Timeline").click()
+    page.wait_for_url("**/day/2026-11-21")
+    day = [clip for clip in shelf if clip["local_time"].startswith("2026-11-21")]
+    expect(page.locator(".sum")).to_contain_text(f"{len(day)} clips")
+    slider = page.get_by_role("slider", name="Timeline")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", f"08:40:00, gate, clip 1 of {len(day)}")
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", f"08:41:00, yard, clip 2 of {len(day)}")
+    page.keyboard.press("ArrowUp")
+    page.get_by_role("button", name="1 h").click()
+    until(page, "location.search.includes('span=60m')")
+    page.get_by_label("Time", exact=True).fill("08:45:02")
+    page.get_by_role("button", name="Go to").click()
+    until(page, "document.querySelector('.dock video')?.readyState >= 1")
+    look(page, "day")
+    address = page.url
+    page.goto(address)
+    until(page, "document.querySelector('.dock video')?.readyState >= 1")
+    page.get_by_role("slider", name="Timeline").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/watch/*")
+
+
+def test_four_last_tuesday_at_the_gate_in_three_actions(watched: Watched, shelf: list[dict]) -> None:
+    """A camera, a key, a time."""
+    page = watched.open("/watcher/?camera=gate")
+    page.keyboard.press("d")
+    page.get_by_label("Go to a date or time").last.fill("2026-11-20T08:20:30")
+    page.keyboard.press("Enter")
+    until(page, "document.activeElement.closest('.card')")
+    assert page.locator(":focus .camera").inner_text() == "gate"
+    assert "08:18" <= page.locator(":focus time").inner_text() <= "08:20:30"
+
+
+def test_status(watched: Watched, shelf: list[dict]) -> None:
+    """Each camera's last clip, what is broken and why, the disk."""
+    page = watched.open("/watcher/status")
+    expect(page.get_by_role("row", name="gate")).to_contain_text("09:30")
+    broken = next(clip for clip in shelf if clip["state"] == "broken")
+    expect(page.get_by_role("link", name=broken["key"])).to_be_visible()
+    expect(page.locator("main")).to_contain_text(broken["error"])
+    expect(page.locator("meter")).to_be_visible()
+    look(page, "status")
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [
+        {"viewport": {"width": 1280, "height": 800}},
+        {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+        {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
+        {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True, "is_mobile": True},
+    ],
+    ids=["desktop", "desktop-dark", "phone", "phone-dark"],
+    indirect=True,
+)
+def test_axe_finds_nothing(watched: Watched, shelf: list[dict], request: pytest.FixtureRequest) -> None:
+    """On every screen, with its dialogs open."""
+    if not AXE.exists():
+        pytest.skip("axe is not installed (make npm)")
+    where = request.node.callspec.id
+    watching = f"/watcher/watch/{shelf[3]['id']}"
+    for name, path in (
+        ("browse", "/watcher/?camera=gate&camera=porch"),
+        ("empty", "/watcher/?camera=nobody"),
+        ("watch", watching),
+        ("day", "/watcher/day/2026-11-21"),
+        ("status", "/watcher/status"),
+        ("docs", "/watcher/docs"),
+    ):
+        page = watched.open(path)
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(200)
+        nothing_wrong(page, f"{name} {where}")
+    page = watched.open("/watcher/")
+    page.locator(".card a").nth(4).click()
+    expect(page.locator("dialog.over")).to_be_visible()
+    nothing_wrong(page, f"over {where}")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    nothing_wrong(page, f"help {where}")
+
+
+def nothing_wrong(page: Page, where: str) -> None:
+    """Inject axe by evaluation, since the page's policy rightly allows no foreign script."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations)")
+    told = "\n".join(f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"][:3])
+    assert not told, where
+
+
+@pytest.mark.parametrize("watched", [{"reduced_motion": "reduce"}], indirect=True)
+def test_reduced_motion_moves_nothing(watched: Watched, shelf: list[dict]) -> None:
+    """No sprite runs, nothing is animated."""
+    page = watched.open("/watcher/")
+    page.locator(".card a").nth(5).focus()
+    page.keyboard.press(" ")
+    page.wait_for_timeout(400)
+    expect(page.locator(".sprite")).to_have_count(0)
+
+
+@pytest.mark.parametrize("watched", [{"viewport": {"width": 320, "height": 256}}], indirect=True)
+def test_400_percent(watched: Watched, shelf: list[dict]) -> None:
+    """320 pixels wide is 1280 at 400 %: no sideways scroll on any screen."""
+    for path in ("/watcher/", f"/watcher/watch/{shelf[3]['id']}", "/watcher/day/2026-11-21", "/watcher/status"):
+        page = watched.open(path)
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+def test_what_is_sent_is_small(watched: Watched, shelf: list[dict]) -> None:
+    """Scripts 45 kB, style 10 kB, the first page 15 kB, compressed; few modules; nothing from elsewhere."""
+    scripts = list(STATIC.glob("*.js"))
+    assert len(scripts) <= 16
+    assert sum(len(gzip.compress(path.read_bytes())) for path in scripts) <= 45_000
+    assert len(gzip.compress((STATIC / "style.css").read_bytes())) <= 10_000
+    first = watched.unit.get("/watcher/", headers={"Accept": "text/html"})
+    assert len(gzip.compress(first.content)) <= 15_000
+
+
+def test_pure_modules(watched: Watched, shelf: list[dict]) -> None:
+    """Addresses and times, imported in the browser itself: DST days, filters, what is kept."""
+    page = watched.open("/watcher/")
+    static = page.evaluate("document.querySelector('script[type=module]').src.replace(/[^/]+$/, '')")
+    answers = page.evaluate(
+        """async (static) => {
+        const times = await import(static + 'times.js'), address = await import(static + 'address.js');
+        const zone = 'Europe/Berlin';
+        return {
+          wall: times.wall('2026-10-25T00:30:00Z', zone),
+          again: times.wall('2026-10-25T01:30:00Z', zone),
+          spring: times.momentOf('2026-03-29', '12:00:00', zone),
+          kolkata: times.wall(times.momentOf('2026-11-21', '07:15:30', 'Asia/Kolkata'), 'Asia/Kolkata'),
+          long: [times.length(3671.2), times.length(12.48)],
+          title: times.dayTitle('2026-11-14'),
+          filter: address.filterOf('?camera=a&at=x&t=4&from=&camera=b&strange=kept'),
+          changed: address.changed('/watcher/clips?limit=50&after=old', {after: 'new', limit: null}),
+        }; }""",
+        static,
+    )
+    assert answers == {
+        "wall": {"day": "2026-10-25", "time": "02:30:00"},
+        "again": {"day": "2026-10-25", "time": "02:30:00"},
+        "spring": 1774778400000,
+        "kolkata": {"day": "2026-11-21", "time": "07:15:30"},
+        "long": ["1:01:11", "0:12"],
+        "title": "Saturday, 14 November 2026",
+        "filter": "?camera=a&camera=b&strange=kept",
+        "changed": "/watcher/clips?after=new",
+    }
+
+
+@pytest.mark.parametrize("watched", [{"timezone_id": "America/New_York"}], indirect=True)
+def test_ones_own_zone(watched: Watched, shelf: list[dict]) -> None:
+    """Times are those of the cameras, whatever the viewer's clock; a click shows one's own, another those of the cameras."""
+    page = watched.open("/watcher/")
+    theirs = page.locator(".card time").first.inner_text()
+    assert theirs == shelf[0]["local_time"][11:19]
+    page.get_by_role("button", name="Europe/Berlin").click()
+    expect(page.get_by_role("button", name="America/New_York")).to_be_visible()
+    expect(page.locator(".card time").first).to_have_text(f"{int(theirs[:2]) - 6:02}{theirs[2:]}")
+    page.get_by_role("button", name="America/New_York").click()
+    expect(page.locator(".card time").first).to_have_text(theirs)

@@ -1,0 +1,78 @@
+"""What becomes of renditions: posters and sprites are noted, pictures that cameras left are matched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from watcher.catalog.rows import PICTURE, SET_POSTER, SPRITE, Rendered
+from watcher.catalog.schema import clips
+from watcher.clip import ClipState, Sprite
+
+
+class Rendering:
+    """How renditions come into the catalog."""
+
+    write: Callable[[], Any]
+    _revisions: Callable[[sa.Connection, int], int]
+    _amend: Callable[[int, str, dict[str, Any]], bool]
+
+    def set_posters(self, done: Sequence[Rendered]) -> list[str]:
+        """Note posters of some clips. Returns the names of pictures that nobody needs any more.
+
+        Those are the ones of older contents, and the new ones of clips whose content changed meanwhile. A clip that
+        got a picture of its camera's meanwhile stays due.
+        """
+        unneeded = []
+        with self.write() as connection:
+            revision = self._revisions(connection, len(done))
+            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture)
+            columns = columns.where(clips.c.state != ClipState.RETIRED)
+            known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
+            values = []
+            for clip_id, digest, poster, picture in done:
+                revision += 1
+                old = known.get(clip_id)
+                if old is None or old.digest != digest:
+                    unneeded.append(poster)
+                    continue
+                if old.poster not in {None, poster}:
+                    unneeded.append(old.poster)
+                due = PICTURE if old.picture != picture else SPRITE
+                values.append({"row": clip_id, "poster": poster, "revision": revision, "render_due": due})
+            if values:
+                connection.execute(SET_POSTER, values)
+        return unneeded
+
+    def set_sprite(self, clip_id: int, digest: str, sprite: Sprite | None) -> str | None:
+        """Note a clip's sprite, None when there can be none. Returns the name of a file that is needed no more."""
+        with self.write() as connection:
+            revision = self._revisions(connection, 1) + 1
+            there = (clips.c.id == clip_id) & (clips.c.state != ClipState.RETIRED)
+            old = connection.execute(
+                sa.select(clips.c.digest, clips.c.sprite, clips.c.render_due).where(there)
+            ).first()
+            if old is None or old.digest != digest:
+                return None if sprite is None else sprite.name
+            values = {
+                "sprite": sprite and msgspec.json.encode(sprite).decode(),
+                "render_due": 0 if old.render_due == SPRITE else old.render_due,
+                "revision": revision,
+            }
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
+        before = None if old.sprite is None else msgspec.json.decode(old.sprite, type=Sprite).name
+        return before if sprite is None or before != sprite.name else None
+
+    def set_picture(self, clip_id: int, key: str) -> bool:
+        """Note that a camera left a picture of a clip, which becomes its poster; False if it has one already."""
+        fresh = (clips.c.id == clip_id) & clips.c.picture.is_(None)
+        with self.write() as connection:
+            values = {"picture": key, "render_due": 1, "poster_error": None}
+            return bool(connection.execute(sa.update(clips).where(fresh).values(values)).rowcount)
+
+    def set_no_poster(self, clip_id: int, digest: str, error: str) -> bool:
+        """Note why a clip has no poster; False if its content changed meanwhile."""
+        return self._amend(clip_id, digest, {"poster_error": error, "render_due": 0})

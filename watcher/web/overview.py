@@ -1,0 +1,59 @@
+"""Status: how the cameras, the disk and the service are."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, time, timedelta
+
+from flask import Response
+from werkzeug.datastructures import MultiDict
+
+from watcher import buckets, status
+from watcher.access import Role
+from watcher.buckets import Bucket
+from watcher.clip import ClipFilter, ClipState
+from watcher.web import health, timeline
+from watcher.web.auth import principal, scoped
+from watcher.web.pages import html, page_blueprint, watch_url, zone
+from watcher.web.routes import route
+from watcher.web.state import catalog, state
+
+bp = page_blueprint("overview")
+
+SHOWN = 20  # broken and missing clips
+
+
+@route(bp, "/status", role=Role.VIEW, page=True)
+def overview() -> Response:
+    """Each camera's last clip, what is wrong with which clips, and the disk."""
+    places, now = state().services.places, state().services.clock.now()
+    midnight = datetime.combine(now.astimezone(zone()).date(), time(), zone())
+    first, end = buckets.whole(midnight, now + timedelta(days=1), Bucket.DAY, zone())
+    today = {
+        place[2]: sums[0]
+        for place, sums in timeline.sums(Bucket.DAY, zone(), first, end, ()).items()
+        if place[0] <= now
+    }
+    wrong = []
+    for kind in (ClipState.BROKEN, ClipState.MISSING):
+        page = catalog().find(scoped(ClipFilter(states=(kind,))), limit=SHOWN)
+        wrong.append((kind.value, [(clip, watch_url(clip, MultiDict())) for clip in page.clips], page.more_after))
+    ingester = status.read(places.status)
+    try:
+        disk = shutil.disk_usage(places.video)
+    except OSError:
+        disk = None
+    checks = health.checks()
+    return html(
+        "status.html",
+        cameras=[one for one in catalog().camera_summaries() if principal().sees(one.camera)],
+        today=today,
+        now=now,
+        here=zone(),
+        wrong=wrong,
+        arriving=ingester[0].settling if ingester else 0,
+        scanned_at=ingester[0].last_scan_at if ingester else None,
+        disk=disk,
+        share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
+        problems=[(name, said) for name, said in checks.items() if said != "ok"],
+    )

@@ -1,0 +1,349 @@
+// Browse: the grid with all that makes it quick. Without it the same page works by links and a form.
+
+import { changed, filterOf } from "./address.js";
+import { get, page, zone } from "./api.js";
+import { Grid, columns } from "./grid.js";
+import { goTo, keys, shell } from "./keys.js";
+import { Live } from "./live.js";
+import { Rail } from "./rail.js";
+import { Selection } from "./select.js";
+import { peek, skim } from "./sprite.js";
+import { texts } from "./texts.js";
+import { momentOf, wall } from "./times.js";
+import { mount as mountWatch } from "./watch.js";
+
+const SIZES = ["small", "medium", "large"], SIZE = "watcher-size";
+const SETTLED = 500; // ms: the address follows the scroll at most so often
+const TOP = 12; // newest clips asked for when something arrives
+
+let screen = null; // the grid and what goes with it
+let over = null; // the clip that is open over the grid: {dialog, close}
+
+const here = () => location.pathname + location.search;
+
+// — the grid —
+
+function open() {
+  const main = document.getElementById("main");
+  const grid = new Grid(main, () => tabStop());
+  const selection = new Selection(grid);
+  const rail = new Rail(document.getElementById("rail"), grid.question, (moment) => jump(moment));
+  screen = { main, grid, selection, rail, arrived: new Map(), coming: new Set(), address: here() };
+  screen.live = new Live(changedClips, () => (undisturbed() ? visit(location.href, { replace: true }) : offer(texts.manyNewClips)));
+  const filtering = document.getElementById("filtering");
+  filtering.onclick = () => filtering.setAttribute("aria-expanded", String(document.getElementById("filter").classList.toggle("shown")));
+  document.getElementById("arrivals").onclick = () => showArrived();
+  document.getElementById("smaller").onclick = () => resize(-1);
+  document.getElementById("larger").onclick = () => resize(1);
+  filterForm();
+  resize(0);
+  skim(grid.days);
+  tabStop();
+  rail.load().then(() => follow(), () => {}); // without it one scrolls
+}
+
+function close() {
+  for (const part of [screen.grid, screen.selection, screen.rail, screen.live]) part.close();
+}
+
+/** Show another address of this screen, as a click on a link would, without a new page. */
+async function visit(address, { replace = false, anchor = null } = {}) {
+  let shown;
+  try {
+    shown = await page(address);
+  } catch {
+    return location.assign(address);
+  }
+  if (!shown.getElementById("days")) return location.assign(address);
+  if (replace) history.replaceState(anchor, "", address);
+  else history.pushState(null, "", address);
+  close();
+  document.title = shown.title;
+  document.body.replaceChildren(...shown.body.childNodes);
+  shell(anywhere);
+  open();
+  if (!anchor) return scrollTo(0, 0);
+  await restore(anchor);
+}
+
+async function jump(moment) {
+  const card = await screen.grid.jump(moment);
+  history.replaceState(history.state, "", changed(location.href, { at: moment, after: null, before: null }));
+  screen.address = here();
+  follow();
+  return card;
+}
+
+/** The first card in sight gives the rail its place, and the address its anchor. */
+function follow() {
+  const card = screen.grid.first();
+  if (card) screen.rail.at(wall(card.dataset.at, zone()).day);
+}
+
+let settling = 0;
+addEventListener("scroll", () => {
+  if (over || settling) return;
+  settling = setTimeout(() => {
+    settling = 0;
+    if (over) return;
+    follow();
+    remember();
+  }, SETTLED);
+}, { passive: true });
+
+function remember(focused = document.activeElement?.closest(".card")) {
+  const card = screen.grid.first();
+  const anchor = card && { id: Number(card.dataset.id), at: card.dataset.at, top: card.getBoundingClientRect().top, focused: focused ? Number(focused.dataset.id) : null };
+  history.replaceState(scrollY > 40 || focused ? anchor : null, "");
+}
+
+/** Come back to where one was: the same card at the same height, the same focus. */
+async function restore(anchor) {
+  if (!screen.grid.card(anchor.id)) await screen.grid.jump(anchor.at);
+  const card = screen.grid.card(anchor.id);
+  if (card) scrollBy(0, card.getBoundingClientRect().top - anchor.top);
+  screen.grid.card(anchor.focused)?.querySelector("a").focus({ preventScroll: true });
+}
+
+// — what arrives —
+
+function undisturbed() {
+  return scrollY < 40 && !over && !screen.grid.days.contains(document.activeElement) && !screen.selection.ids.size && screen.grid.newest;
+}
+
+async function changedClips(clips) {
+  const { grid, arrived, coming } = screen;
+  let unknown = false;
+  for (const clip of clips) {
+    if (clip.state === "new") coming.add(clip.id);
+    else coming.delete(clip.id);
+    const listed = ["ready", "broken"].includes(clip.state);
+    if (!listed) {
+      arrived.delete(clip.id);
+      if (clip.state !== "new") grid.remove(clip.id);
+    } else if (arrived.has(clip.id)) arrived.set(clip.id, clip);
+    else if (grid.card(clip.id)) grid.update(clip);
+    else unknown = true;
+  }
+  const quiet = document.getElementById("arriving");
+  quiet.hidden = !coming.size;
+  quiet.textContent = texts.arriving(coming.size);
+  if (unknown) await arrivals();
+}
+
+/** Which of the clips that came are shown here is the server's to say: the filter is its. */
+async function arrivals() {
+  const { grid, arrived } = screen;
+  const { clips } = await get(changed(grid.question, { limit: TOP }));
+  const known = (clip) => arrived.has(clip.id) || grid.card(clip.id);
+  if (grid.cards.length && grid.newest && clips.length === TOP && !clips.some(known)) {
+    return undisturbed() ? visit(location.href, { replace: true }) : offer(texts.manyNewClips);
+  }
+  const top = grid.newest ? -Infinity : Date.parse(grid.cards[0]?.dataset.at ?? 0);
+  for (const clip of clips) if (!known(clip) && Date.parse(clip.started_at) > top) arrived.set(clip.id, clip);
+  if (!arrived.size) return;
+  if (undisturbed()) showArrived();
+  else offer(texts.newClips(arrived.size));
+}
+
+function offer(text) {
+  const pill = document.getElementById("arrivals");
+  pill.textContent = text;
+  pill.hidden = false;
+}
+
+async function showArrived() {
+  const pill = document.getElementById("arrivals"), { grid, arrived } = screen;
+  const asked = !pill.hidden;
+  pill.hidden = true;
+  if (!grid.newest || pill.textContent === texts.manyNewClips) return visit(changed(location.href, { at: null, after: null, before: null }), { replace: true });
+  for (const clip of [...arrived.values()].reverse()) if (!grid.card(clip.id)) grid.insert(clip);
+  arrived.clear();
+  if (asked) scrollTo({ top: 0 });
+}
+
+// — a clip over the grid —
+
+async function watch(address, card, { push = true } = {}) {
+  let shown;
+  try {
+    shown = await page(address);
+  } catch {
+    return location.assign(address);
+  }
+  const content = shown.getElementById("watch");
+  if (!content) return location.assign(address);
+  const main = content.querySelector("main"), part = document.createElement("div");
+  part.className = main.className; // one main part is enough for a page
+  part.append(...main.childNodes);
+  main.replaceWith(part);
+  if (push) {
+    if (over) history.replaceState({ over: true }, "", address);
+    else {
+      remember(card);
+      history.pushState({ over: true }, "", address);
+    }
+  }
+  const dialog = over?.dialog ?? document.createElement("dialog");
+  over?.close();
+  dialog.className = "over";
+  dialog.setAttribute("aria-label", shown.title);
+  dialog.replaceChildren(document.adoptNode(content));
+  const before = over?.title ?? document.title;
+  document.title = shown.title;
+  if (!dialog.open) {
+    document.body.append(dialog);
+    dialog.addEventListener("cancel", (event) => { event.preventDefault(); history.back(); });
+    dialog.showModal();
+  }
+  over = { dialog, title: before, close: mountWatch(content, { back: () => history.back(), go: (next) => watch(next, null), began: true }) };
+}
+
+function unwatch() {
+  const { dialog, title } = over;
+  over.close();
+  over = null;
+  dialog.close();
+  dialog.remove();
+  document.title = title;
+  const anchor = history.state;
+  if (anchor?.id) restore(anchor);
+}
+
+addEventListener("popstate", () => {
+  if (history.state?.over) return watch(location.href, null, { push: false });
+  if (over) unwatch();
+  if (here() === screen.address) return; // only the part behind "#" is another one
+  visit(location.href, { replace: true, anchor: history.state });
+});
+
+// — what one does —
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+  if (!link || !plain || link.hasAttribute("download") || event.defaultPrevented || link.origin !== location.origin) return;
+  if (link.closest(".card") && screen.grid.days.contains(link)) {
+    event.preventDefault();
+    const card = link.closest(".card"), sprite = card.querySelector(".sprite");
+    const seconds = sprite && card.querySelector(".length") ? skimmed(card, sprite) : 0;
+    watch(changed(link.href, seconds ? { t: seconds } : {}), card);
+  } else if (link.closest(".chips, .quick, .empty")) {
+    event.preventDefault();
+    visit(link.href);
+  }
+});
+
+/** Where in the clip a click on its skimmed picture was, in seconds. */
+function skimmed(card, sprite) {
+  const parts = card.querySelector(".length").textContent.split(":").map(Number);
+  const whole = parts.reduce((sum, part) => sum * 60 + part, 0);
+  return Math.floor(whole * Number(sprite.style.getPropertyValue("--share")) * 10) / 10;
+}
+
+function filterForm() {
+  const form = document.getElementById("filter"), search = document.querySelector(".search");
+  const go = (from) => {
+    const question = new URLSearchParams([...new FormData(from)].filter(([, value]) => value));
+    visit(changed(form.action, {}) + filterOf(`?${question}`));
+  };
+  let touched = false;
+  for (const one of [form, search]) one.addEventListener("submit", (event) => { event.preventDefault(); go(one); });
+  form.addEventListener("change", ({ target }) => {
+    if (target.type === "date" || target.name === "held") go(form);
+    else touched = true;
+  });
+  for (const choice of form.querySelectorAll("details")) {
+    choice.addEventListener("toggle", () => { if (!choice.open && touched) go(form); });
+  }
+}
+
+document.addEventListener("pointerdown", ({ target }) => {
+  for (const choice of document.querySelectorAll("details.choice[open]")) if (!choice.contains(target)) choice.open = false;
+});
+
+function resize(step) {
+  const now = Math.max(0, SIZES.indexOf(localStorage.getItem(SIZE) ?? "medium"));
+  const wanted = SIZES[Math.min(SIZES.length - 1, Math.max(0, now + step))];
+  localStorage.setItem(SIZE, wanted);
+  screen.grid.held(() => { document.documentElement.dataset.size = wanted; });
+}
+
+// One stop of the Tab key for the whole grid: arrows move in it.
+function tabStop(card = null) {
+  const cards = screen.grid.cards;
+  const wanted = card ?? cards.find((one) => one.contains(document.activeElement)) ?? cards[0];
+  for (const one of cards) one.querySelector("a").tabIndex = one === wanted ? 0 : -1;
+}
+
+const focused = () => document.activeElement?.closest(".card");
+
+function focus(card) {
+  if (!card) return false;
+  tabStop(card);
+  card.querySelector("a").focus();
+  return true;
+}
+
+function beside(step) {
+  const card = focused(), cards = screen.grid.cards;
+  return card ? focus(cards[cards.indexOf(card) + step]) : focus(screen.grid.first());
+}
+
+/** The card above or below, nearest in its column, across days. */
+function row(direction) {
+  const card = focused();
+  if (!card) return focus(screen.grid.first());
+  const list = card.parentElement, cards = [...list.children], across = columns(list);
+  const step = cards[cards.indexOf(card) + direction * across];
+  if (step) return focus(step);
+  const box = card.getBoundingClientRect(), others = screen.grid.cards, index = others.indexOf(card);
+  const near = direction > 0 ? others.slice(index + 1, index + 2 * across + 1) : others.slice(Math.max(0, index - 2 * across), index);
+  const apart = near.filter((one) => (one.getBoundingClientRect().top - box.top) * direction > 10);
+  const edge = apart.map((one) => one.getBoundingClientRect().top).reduce((a, b) => (direction > 0 ? Math.min(a, b) : Math.max(a, b)), direction * Infinity);
+  const line = apart.filter((one) => Math.abs(one.getBoundingClientRect().top - edge) < 10);
+  return focus(line.toSorted((a, b) => Math.abs(a.getBoundingClientRect().left - box.left) - Math.abs(b.getBoundingClientRect().left - box.left))[0]);
+}
+
+function dayEnd(last) {
+  const list = (focused() ?? screen.grid.first())?.parentElement;
+  return focus(last ? list?.lastElementChild : list?.firstElementChild);
+}
+
+const anywhere = [
+  [["/"], "search", () => document.getElementById("search")?.focus()],
+  [["d"], "go to a date or time", () => goTo((day, time) => jump(new Date(momentOf(day, time.length === 5 ? `${time}:59` : time, zone())).toISOString()).then(focus))],
+];
+
+shell(anywhere);
+keys(texts.browse, [
+  [["ArrowLeft"], "the clip before", () => beside(-1)],
+  [["ArrowRight"], "the next clip", () => beside(1)],
+  [["ArrowUp"], "a row up", () => row(-1)],
+  [["ArrowDown"], "a row down", () => row(1)],
+  [["Home"], "first of the day", () => dayEnd(false)],
+  [["End"], "last of the day", () => dayEnd(true)],
+  [["["], "the day before", () => screen.rail.step(1)],
+  [["]"], "the next day", () => screen.rail.step(-1)],
+  [["n"], "the newest", () => jump(null)],
+  [["Enter"], "watch", () => false],
+  [[" "], "peek: run through it once", () => (focused() ? peek(focused()) : false)],
+  [["x"], "select", () => (focused() ? screen.selection.toggle(focused()) : false)],
+  [["Shift+X"], "select from the last one on", () => (focused() ? screen.selection.toggle(focused(), true) : false)],
+  [["l"], "label what is selected", () => {
+    if (!screen.selection.ids.size && focused()) screen.selection.toggle(focused());
+    return screen.selection.ids.size ? screen.selection.label() : false;
+  }],
+  [["-"], "smaller pictures", () => resize(-1)],
+  [["+", "="], "larger pictures", () => resize(1)],
+  [["Escape"], "let go of the selection", () => (screen.selection.on ? screen.selection.selecting(false) : false)],
+]);
+
+history.scrollRestoration = "manual";
+open();
+const at = new URLSearchParams(location.search).get("at");
+if (history.state?.id) restore(history.state);
+else if (at) {
+  const moment = Date.parse(at);
+  screen.grid.cards.find((card) => Date.parse(card.dataset.at) <= moment)?.scrollIntoView();
+}

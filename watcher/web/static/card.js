@@ -1,0 +1,63 @@
+// A card of the grid, from a clip's JSON; `templates/card.html` says the same.
+
+import { filterOf } from "./address.js";
+import { zone } from "./api.js";
+import { element } from "./elements.js";
+import { length, dayTitle, wall } from "./times.js";
+
+const CODECS = { h264: "H.264", hevc: "H.265", mjpeg: "MJPEG", mpeg4: "MPEG-4", aac: "AAC", av1: "AV1" };
+const HIDDEN = { "aria-hidden": "true" }; // the link's name says it
+const RETRY = 1000; // ms: Chromium drops loads when a network interface changes
+
+export function fill(card, clip) {
+  const { day, time } = wall(clip.started_at, zone());
+  Object.assign(card.dataset, { id: clip.id, revision: clip.revision, at: clip.started_at, src: clip.url });
+  if (clip.sprite) card.dataset.sprite = `${clip.sprite.url} ${clip.sprite.frames} ${clip.sprite.columns}`;
+  const badge = badgeOf(clip), labels = clip.labels.map((label) => label.name);
+  const link = card.querySelector("a");
+  link.href = document.getElementById("main").dataset.watch.replace(/0$/, clip.id) + filterOf(location.search);
+  const seconds = clip.duration_seconds ? [`${Math.round(clip.duration_seconds)} seconds`] : [];
+  const picture = card.querySelector(".picture"), shown = picture.querySelector("img");
+  if (!clip.poster_url) {
+    picture.replaceChildren(element("span", "blank", HIDDEN, clip.camera.slice(0, 1).toUpperCase()));
+  } else if (shown?.getAttribute("src") === clip.poster_url) {
+    picture.replaceChildren(shown); // no flicker for a label
+  } else {
+    picture.replaceChildren(element("img", "", { alt: "", width: 320, height: 180, decoding: "async", src: clip.poster_url }));
+  }
+  if (badge) picture.append(element("span", badge === "broken" ? "badge broken" : "badge", HIDDEN, badge));
+  if (clip.held) picture.append(element("span", "held", HIDDEN, "held"));
+  if (clip.duration_seconds !== null) picture.append(element("span", "length", HIDDEN, length(clip.duration_seconds)));
+  card.querySelector(".camera").textContent = clip.camera;
+  Object.assign(card.querySelector("time"), { dateTime: clip.started_at, textContent: time });
+  card.querySelectorAll(".labels, .why").forEach((old) => old.remove());
+  if (labels.length) card.querySelector(".words").append(element("span", "labels", {}, labels.join(", ")));
+  if (clip.error) card.querySelector(".words").append(element("span", "why", {}, clip.error));
+  // What is heard besides what is seen.
+  card.querySelector(".words > .hidden").textContent = [dayTitle(day).replace(/ \d+$/, ""), ...seconds, ...(badge ? [badge] : []), ...(clip.held ? ["held"] : [])].join(", ");
+}
+
+export function makeCard(clip) {
+  const card = document.getElementById("card").content.cloneNode(true).firstElementChild;
+  fill(card, clip);
+  return card;
+}
+
+function badgeOf(clip) {
+  if (clip.state === "broken") return "broken";
+  if (!["ready", "broken"].includes(clip.state)) return clip.state;
+  const codec = clip.media?.video?.codec;
+  return clip.playable !== "yes" && codec ? CODECS[codec] ?? codec.toUpperCase() : null;
+}
+
+// A picture that does not come is asked for once more, then gives way to a plain tile.
+document.addEventListener("error", ({ target }) => {
+  if (!(target instanceof HTMLImageElement) || !target.closest(".picture")) return;
+  if (!target.dataset.again) {
+    target.dataset.again = "yes";
+    setTimeout(() => { target.src = target.getAttribute("src"); }, RETRY);
+  } else {
+    const camera = target.closest(".card").querySelector(".camera").textContent;
+    target.replaceWith(element("span", "blank", { "aria-hidden": "true" }, camera.slice(0, 1).toUpperCase()));
+  }
+}, true);

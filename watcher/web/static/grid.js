@@ -1,0 +1,205 @@
+// The grid: a bounded window of pages onto all clips, by cursors, growing at both ends as one scrolls.
+//
+// Never sized by how many clips there are: a browser's scroll box ends at some 30 million pixels. What is looked at is
+// held in place when something is added or dropped above it.
+
+import { changed, parameter } from "./address.js";
+import { get, zone } from "./api.js";
+import { fill, makeCard } from "./card.js";
+import { button, element } from "./elements.js";
+import { texts } from "./texts.js";
+import { dayTitle, wall } from "./times.js";
+
+const MOST = 480; // cards
+const AHEAD = "1200px"; // before the end, at which more is asked for
+
+export class Grid {
+  /** The grid in a page's main element; `changed` is called when cards came or went. */
+  constructor(main, onchange = () => {}) {
+    this.main = main;
+    this.onchange = onchange;
+    this.days = main.querySelector("#days");
+    this.question = main.dataset.question;
+    this.loading = new Map(); // direction → AbortController
+    this.pages = [{ cards: this.cards, after: main.dataset.after || null, before: main.dataset.before || null }];
+    this.ends = new IntersectionObserver((seen) => {
+      for (const one of seen) if (one.isIntersecting) this.more(one.target.dataset.more);
+    }, { rootMargin: AHEAD });
+    this.turns = {};
+    for (const [direction, id, place] of [["before", "newer", "prepend"], ["after", "older", "append"]]) {
+      main.querySelector(`#${id}`)?.remove(); // the links of those without scripts
+      const end = element("div", "end", { "data-more": direction });
+      if (direction === "before") this.days.before(end);
+      else this.days.after(end);
+      this.turns[direction] = end;
+      this.ends.observe(end);
+    }
+  }
+
+  get cards() { return [...this.days.querySelectorAll(".card")]; }
+
+  /** Whether nothing newer, under the filter, is left out of the window. */
+  get newest() { return this.pages[0].before === null; }
+
+  card(id) { return this.days.querySelector(`.card[data-id="${id}"]`); }
+
+  close() {
+    this.ends.disconnect();
+    for (const abort of this.loading.values()) abort.abort();
+  }
+
+  /** Ask for the next page at one end; what cannot be had can be asked for again. */
+  async more(direction) {
+    const page = direction === "after" ? this.pages.at(-1) : this.pages[0];
+    const cursor = page[direction];
+    if (cursor === null || this.loading.has(direction)) return;
+    const abort = new AbortController(), end = this.turns[direction];
+    this.loading.set(direction, abort);
+    const waiting = setTimeout(() => end.replaceChildren(skeleton()), 150);
+    try {
+      const answer = await get(changed(this.question, { [direction]: cursor }), abort.signal);
+      end.replaceChildren();
+      this.add(answer, direction);
+    } catch {
+      if (abort.signal.aborted) return;
+      const which = direction === "after" ? "older" : "newer";
+      const retry = button(texts.retry, () => { end.replaceChildren(); this.more(direction); });
+      end.replaceChildren(element("p", "trouble", { role: "status" }, `${texts.cannotLoad(which)} · `, retry));
+      return; // a person says when again
+    } finally {
+      clearTimeout(waiting);
+      if (this.loading.get(direction) === abort) this.loading.delete(direction);
+    }
+    this.ends.unobserve(end); // told anew when it is still near
+    this.ends.observe(end);
+  }
+
+  add(answer, direction) {
+    const cards = answer.clips.filter((clip) => !this.card(clip.id)).map(makeCard);
+    const page = { cards, after: parameter(answer.next, "after"), before: parameter(answer.prev, "before") };
+    this.held(() => {
+      if (direction === "after") {
+        for (const card of cards) this.list(card, "append").append(card);
+        this.pages.push(page);
+      } else {
+        for (const card of cards.toReversed()) this.list(card, "prepend").prepend(card);
+        this.pages.unshift(page);
+      }
+      this.trim(direction === "after" ? 0 : -1);
+    });
+    this.onchange();
+  }
+
+  /** Drop whole pages at the far end. */
+  trim(end) {
+    while (this.pages.length > 1 && this.days.querySelectorAll(".card").length > MOST) {
+      const page = end === 0 ? this.pages.shift() : this.pages.pop();
+      for (const card of page.cards) {
+        const list = card.parentElement;
+        if (!list) continue;
+        card.remove();
+        if (!list.children.length) list.parentElement.remove();
+        else if (end === 0) list.dataset.before = Number(list.dataset.before ?? 0) + 1;
+      }
+      // Where a day was cut, its first card stays in its column.
+      const list = this.days.querySelector(".grid"), gone = Number(list?.dataset.before ?? 0);
+      if (end === 0 && list) list.firstElementChild.style.gridColumnStart = gone % columns(list) + 1;
+    }
+  }
+
+  /** The list of a card's day, at one end. */
+  list(card, place) {
+    const day = wall(card.dataset.at, zone()).day;
+    let section = this.days.querySelector(`[data-day="${day}"]`);
+    if (!section) {
+      section = element("section", "day", { "data-day": day }, element("h2", "", {}, dayTitle(day)), element("ul", "grid"));
+      if (place === "in") this.days.insertBefore(section, [...this.days.children].find((other) => other.dataset.day < day) ?? null);
+      else this.days[place](section);
+    }
+    const list = section.querySelector(".grid");
+    if (place === "prepend" && list.dataset.before) {
+      list.dataset.before = Math.max(0, Number(list.dataset.before) - 1);
+      list.querySelectorAll(".card").forEach((other) => { other.style.gridColumnStart = ""; });
+    }
+    return list;
+  }
+
+  /** Put a clip where it belongs in the order of time. */
+  insert(clip) {
+    this.main.querySelector("#first-run, .empty")?.remove();
+    const card = makeCard(clip);
+    card.classList.add("fresh");
+    const list = this.list(card, "in"), at = Date.parse(clip.started_at);
+    list.insertBefore(card, [...list.children].find((other) => Date.parse(other.dataset.at) < at) ?? null);
+    this.pages[0].cards.unshift(card);
+    this.onchange();
+  }
+
+  update(clip) {
+    const card = this.card(clip.id);
+    if (card && Number(card.dataset.revision) !== clip.revision) fill(card, clip);
+  }
+
+  remove(id) {
+    const card = this.card(id), list = card?.parentElement;
+    if (!card) return;
+    this.held(() => {
+      card.remove();
+      if (!list.children.length) list.parentElement.remove();
+    });
+    this.onchange();
+  }
+
+  /** Show what lies around a moment (RFC 3339), or the newest for null. */
+  async jump(moment) {
+    for (const abort of this.loading.values()) abort.abort();
+    const abort = new AbortController();
+    this.loading.clear();
+    this.loading.set("after", abort);
+    this.loading.set("before", abort);
+    try {
+      const answer = await get(changed(this.question, moment === null ? {} : { around: moment, limit: 96 }), abort.signal);
+      this.days.replaceChildren();
+      for (const end of Object.values(this.turns)) end.replaceChildren();
+      const cards = answer.clips.map(makeCard);
+      for (const card of cards) this.list(card, "append").append(card);
+      this.pages = [{ cards, after: parameter(answer.next, "after"), before: parameter(answer.prev, "before") }];
+      const at = moment === null ? Infinity : Date.parse(moment);
+      const wanted = cards.find((card) => Date.parse(card.dataset.at) <= at) ?? cards.at(-1);
+      if (moment === null) scrollTo(0, 0);
+      else if (wanted === wanted?.parentElement.firstElementChild) wanted.parentElement.parentElement.scrollIntoView();
+      else wanted?.scrollIntoView();
+      this.onchange();
+      return wanted;
+    } finally {
+      if (this.loading.get("after") === abort) this.loading.clear();
+      for (const end of Object.values(this.turns)) {
+        this.ends.unobserve(end);
+        this.ends.observe(end);
+      }
+    }
+  }
+
+  /** The first card that is seen below the bar. */
+  first() {
+    const top = document.querySelector(".bar").getBoundingClientRect().bottom;
+    return this.cards.find((card) => card.getBoundingClientRect().bottom > top);
+  }
+
+  /** Do something to the grid, with what is looked at held in its place. */
+  held(change) {
+    const card = this.first(), before = card?.getBoundingClientRect().top;
+    const anchor = scrollY > 40 ? card : null;
+    change();
+    if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - before);
+  }
+}
+
+export function columns(list) {
+  return getComputedStyle(list).gridTemplateColumns.split(" ").length;
+}
+
+function skeleton() {
+  const blank = () => element("li", "card waiting", { "aria-hidden": "true" }, element("span", "picture"), element("span", "words"));
+  return element("ul", "grid", {}, ...Array.from({ length: 8 }, blank));
+}

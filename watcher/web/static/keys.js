@@ -1,0 +1,101 @@
+// Keys: what each does, in one table per screen, which is also what the help shows.
+
+import { zone } from "./api.js";
+import { element, dialog } from "./elements.js";
+import { texts } from "./texts.js";
+
+const OFF = "watcher-letters-off", ZONE_COOKIE = "watcher_zone";
+const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", Escape: "Esc", PageUp: "PgUp", PageDown: "PgDn" };
+const PREFIX = 1000; // ms in which the second key of a pair is waited for
+let scopes = [], everywhere = { title: texts.anywhere, rows: [] }, prefix = null;
+
+/** Let a screen's keys work: rows of [keys, what they do, handler]; returns what takes them away again. */
+export function keys(title, rows, { alone = false } = {}) {
+  const scope = { title, rows, alone };
+  scopes.push(scope);
+  return () => { scopes = scopes.filter((other) => other !== scope); };
+}
+
+/** What works now: the topmost screen's keys, and those that work anywhere, unless that screen lies over all. */
+function tables() {
+  const scope = scopes.at(-1) ?? { title: "", rows: [], alone: false };
+  return [scope, scope.alone ? { ...everywhere, rows: everywhere.rows.slice(0, 1) } : everywhere];
+}
+
+const lettersOff = () => localStorage.getItem(OFF) === "yes";
+const typing = (target) => target.closest?.("input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]");
+
+function pressed(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || typing(event.target)) return;
+  const letter = event.key.length === 1 && event.key !== " ";
+  if (letter && lettersOff() && event.key !== "?") return;
+  if (event.key === " " && event.target.closest("button, summary, input")) return; // only presses that
+  if (event.key === "Enter" && event.target.closest("a, button, summary, input")) return;
+  const modal = document.querySelector("dialog[open].panel");
+  if (modal) return;
+  const shifted = event.shiftKey && (!letter || /^[a-z]$/i.test(event.key)) ? "Shift+" : "";
+  const name = shifted + (letter && shifted ? event.key.toUpperCase() : event.key);
+  const wanted = prefix ? `${prefix} ${name}` : name;
+  prefix = null;
+  for (const { rows } of tables()) {
+    if (!prefix && rows.some(([combinations]) => combinations.some((one) => one.startsWith(`${wanted} `)))) {
+      prefix = wanted;
+      setTimeout(() => { prefix = null; }, PREFIX);
+      return;
+    }
+    const row = rows.find(([combinations]) => combinations.includes(wanted));
+    if (row && row[2](event) !== false) {
+      event.preventDefault();
+      return;
+    }
+  }
+}
+
+export function help() {
+  const name = (key) => key.split(" ").length > 1 && key !== " " ? key.split(" ").map(name).join(" ") : key.replace(/^(Shift\+)?(.+)$/, (_, shift, one) => (shift ?? "") + (NAMES[one] ?? one));
+  const shown = tables().filter(({ rows }) => rows.length).flatMap(({ title, rows }) => [
+    element("h3", "", {}, title),
+    element("dl", "keys", {}, ...rows.flatMap(([combinations, what]) => [
+      element("dt", "", {}, ...combinations.flatMap((one) => [element("kbd", "", {}, name(one)), " "])),
+      element("dd", "", {}, what),
+    ])),
+  ]);
+  const letters = element("input", "", { type: "checkbox", checked: !lettersOff(),
+    onchange: () => localStorage.setItem(OFF, letters.checked ? "no" : "yes") });
+  const close = element("form", "row", { method: "dialog" }, element("label", "tick", {}, letters, ` ${texts.letters}`), element("button", "", { autofocus: true }, texts.close));
+  dialog(texts.keys, ...shown, close);
+}
+
+/** Asks for a moment and goes to it. */
+export function goTo(go) {
+  const input = element("input", "", { type: "datetime-local", required: true, step: 1, "aria-label": texts.goTo });
+  const form = element("form", "row", { method: "dialog", onsubmit: () => go(...input.value.split("T")) }, input, element("button", "primary", {}, texts.go));
+  dialog(texts.goTo, form);
+  input.focus();
+}
+
+/** What is the same on every screen: help, the zone, the ways between screens. */
+export function shell(more = []) {
+  const link = (number) => document.querySelectorAll(".screens a")[number]?.click();
+  const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone, siteZone = document.documentElement.dataset.siteZone;
+  everywhere = { title: texts.anywhere, rows: [
+    [["?"], "this help", help],
+    [["g b"], "Browse", () => link(0)],
+    [["g t"], "Timeline", () => link(1)],
+    [["g s"], "Status", () => link(2)],
+    ...more,
+  ] };
+  const button = document.getElementById("zone");
+  if (button) {
+    button.title = zone() === siteZone ? texts.siteZone(siteZone) : texts.ownZone(zone());
+    button.disabled = ownZone === siteZone && zone() === siteZone;
+    button.onclick = () => {
+      const wanted = zone() === siteZone ? ownZone : "";
+      document.cookie = `${ZONE_COOKIE}=${wanted}; path=/; max-age=${wanted ? 31536000 : 0}; samesite=lax`;
+      location.reload();
+    };
+  }
+  for (const one of document.querySelectorAll(".help")) Object.assign(one, { hidden: false, onclick: help });
+}
+
+document.addEventListener("keydown", pressed);
