@@ -8,6 +8,7 @@ import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import requests
 from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import ARGUMENTS
@@ -15,8 +16,11 @@ from tests.running import running, wait_for
 from watcher.demo import SCENES, leave_clip
 
 PICTURE = Path(__file__).parent.parent / "design" / "pictures" / "browse.png"
-FIRST = datetime(2026, 11, 20, 16, 12, 41).astimezone()
-CLIPS = 14
+FIRST = datetime(2026, 11, 16, 16, 12, 41).astimezone()
+CLIPS = 30
+
+
+LABELS = (("car",), (), ("car", "person"), ("fox",), (), ("person",))
 
 
 def main() -> None:
@@ -27,14 +31,20 @@ def main() -> None:
         for number in range(CLIPS):
             leave_clip(unit.video, SCENES[number * 7 % 5 % 3], at, seconds=4 + number * 5 % 11, by_rename=True)
             at += timedelta(minutes=7 + number * 13 % 31, seconds=number * 17 % 60)
-            if number == 5:
+            if number % 6 == 5:
                 at += timedelta(hours=14)
-        wait_for(lambda: len([clip for clip in unit.clips() if clip["poster_url"]]) == CLIPS, what="all posters")
+        wait_for(lambda: len([clip for clip in unit.clips() if clip["sprite"]]) == CLIPS, what="all sprites")
+        for number, clip in enumerate(unit.clips()):
+            for label in LABELS[number % len(LABELS)]:
+                requests.put(unit.url(f"/watcher/clips/{clip['id']}/labels/{label}"), timeout=10)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=1)
             page.goto(unit.url("/watcher/"))
             wait_for(lambda: page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)"))
+            wait_for(lambda: page.evaluate("document.querySelector('.rail.shown') !== null"), what="the rail")
+            page.locator(".card .picture").nth(5).hover(position={"x": 200, "y": 80})
+            wait_for(lambda: page.locator(".sprite").count() == 1, what="a sprite")
             page.screenshot(path=PICTURE)
             browser.close()
 

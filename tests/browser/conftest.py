@@ -90,16 +90,24 @@ class Watched:
         return self.page
 
 
-@pytest.fixture(scope="module")
-def shelf(unit: RunningUnit) -> list[dict]:
-    """Sixty clips over two days, with posters; one is broken, one in H.265."""
+@pytest.fixture(scope="session")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty clips over two days; one is broken, one in H.265."""
+    folder = tmp_path_factory.mktemp("footage")
     for number in range(58):
         at = datetime(2026, 11, 20 + number // 40, 8, number % 60).astimezone()
-        leave_clip(unit.video, SCENES[number % 3], at, seconds=4, by_rename=True)
-    clips.make_coded(unit.video / "gate/2026-11-21/093000.mp4", video="libx265", audio="aac", tag="hvc1", seconds=3)
-    whole = (unit.video / "gate/2026-11-21/093000.mp4").read_bytes()
-    (unit.video / "yard/2026-11-21").mkdir(parents=True, exist_ok=True)
-    (unit.video / "yard/2026-11-21/094000.mp4").write_bytes(whole[: len(whole) // 2])
+        leave_clip(folder, SCENES[number % 3], at, seconds=4, by_rename=True)
+    clips.make_coded(folder / "gate/2026-11-21/093000.mp4", video="libx265", audio="aac", tag="hvc1", seconds=3)
+    whole = (folder / "gate/2026-11-21/093000.mp4").read_bytes()
+    (folder / "yard/2026-11-21").mkdir(parents=True, exist_ok=True)
+    (folder / "yard/2026-11-21/094000.mp4").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shelf(unit: RunningUnit, footage: Path) -> list[dict]:
+    """The footage as clips, newest first, with posters."""
+    shutil.copytree(footage, unit.video, dirs_exist_ok=True)
 
     def ready() -> list[dict] | None:
         found = unit.clips()

@@ -56,8 +56,7 @@ def test_keys_move_in_the_grid(watched: Watched, shelf: list[dict]) -> None:
     expect(page.locator("dialog.over")).to_be_visible()
     until(page, "document.querySelector('video')?.currentTime > 0.1")
     page.keyboard.press("Shift+P")
-    expect(page.locator("dialog.over .when")).to_be_visible()
-    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")  # before the other clip is there
     expect(page.locator("dialog")).to_have_count(0)
     until(page, f"{focused} === {card}")
     page.keyboard.press("d")
@@ -174,7 +173,7 @@ def test_a_million_clips(watched: Watched, many: RunningUnit) -> None:
     watched.unit = many
     page = watched.open("/watcher/")
     until(page, f"{CARDS}.length >= 48")
-    expected = [clip["id"] for clip in many.clips(limit=500)]
+    expected = [clip["id"] for clip in many.get("/watcher/clips?limit=500").json()["clips"]]
     seen = shown(page)
     for _ in range(60):
         page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
@@ -182,11 +181,11 @@ def test_a_million_clips(watched: Watched, many: RunningUnit) -> None:
         now = shown(page)
         assert set(now) & set(seen[-48:]), "a gap"
         seen += [one for one in now if one not in set(seen[-600:])]
-        assert len(now) <= 528
+        assert len(now) <= 480
     in_order(page)
     assert len(seen) == len(set(seen)) > 700
     assert seen[:500] == expected
-    assert page.evaluate("document.querySelectorAll('*').length") < 6500
+    assert page.evaluate("document.querySelectorAll('*').length") < 4500
     for _ in range(60):
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(60)

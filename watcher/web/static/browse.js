@@ -21,6 +21,21 @@ let over = null; // the clip that is open over the grid: {dialog, close}
 
 const here = () => location.pathname + location.search;
 
+let turn = 0; // what was asked for last: an answer that comes after something else was asked for is not wanted
+
+/** A page that is still wanted when it is there, else null; one that cannot be had is gone to, so that the browser says why. */
+async function fetched(address) {
+  turn += 1;
+  const mine = turn;
+  try {
+    const shown = await page(address);
+    return mine === turn ? shown : null;
+  } catch {
+    if (mine === turn) location.assign(address);
+    return null;
+  }
+}
+
 // — the grid —
 
 function open() {
@@ -48,12 +63,8 @@ function close() {
 
 /** Show another address of this screen, as a click on a link would, without a new page. */
 async function visit(address, { replace = false, anchor = null } = {}) {
-  let shown;
-  try {
-    shown = await page(address);
-  } catch {
-    return location.assign(address);
-  }
+  const shown = await fetched(address);
+  if (!shown) return undefined;
   if (!shown.getElementById("days")) return location.assign(address);
   if (replace) history.replaceState(anchor, "", address);
   else history.pushState(null, "", address);
@@ -165,14 +176,13 @@ async function showArrived() {
 // — a clip over the grid —
 
 async function watch(address, card, { push = true } = {}) {
-  let shown;
-  try {
-    shown = await page(address);
-  } catch {
-    return location.assign(address);
-  }
+  const shown = await fetched(address);
+  if (!shown) return;
   const content = shown.getElementById("watch");
-  if (!content) return location.assign(address);
+  if (!content) {
+    location.assign(address);
+    return;
+  }
   const main = content.querySelector("main"), part = document.createElement("div");
   part.className = main.className; // one main part is enough for a page
   part.append(...main.childNodes);
@@ -200,6 +210,7 @@ async function watch(address, card, { push = true } = {}) {
 }
 
 function unwatch() {
+  turn += 1;
   const { dialog, title } = over;
   over.close();
   over = null;

@@ -10,7 +10,7 @@ import { button, element } from "./elements.js";
 import { texts } from "./texts.js";
 import { dayTitle, wall } from "./times.js";
 
-const MOST = 480; // cards
+const MOST = 336; // cards, of nine elements each
 const AHEAD = "1200px"; // before the end, at which more is asked for
 
 export class Grid {

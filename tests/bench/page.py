@@ -1,0 +1,117 @@
+"""The page's budgets, in real Chromium: paint, layout shift, click to first picture, jump to a day, what stays in memory."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.browser.conftest import ARGUMENTS
+from tests.running import RunningUnit, running, wait_for
+from watcher import config, demo
+from watcher.demo import SCENES, leave_clip
+from watcher.wiring import open_services
+
+ROWS = 20_000
+CLIPS = 24
+PAINT = """() => new Promise(done => { let shift = 0;
+  new PerformanceObserver(list => list.getEntries().forEach(one => { if (!one.hadRecentInput) shift += one.value; }))
+    .observe({type: 'layout-shift', buffered: true});
+  setTimeout(() => done([performance.getEntriesByName('first-contentful-paint')[0].startTime, shift]), 1500); })"""
+FIRST_PICTURE = """(card) => new Promise(done => { const began = performance.now();
+  const seen = new MutationObserver(() => { const video = document.querySelector('dialog video');
+    if (video) { seen.disconnect(); video.requestVideoFrameCallback(() => done(performance.now() - began)); } });
+  seen.observe(document.body, {childList: true, subtree: true});
+  card.click(); })"""
+JUMP = """() => new Promise(async done => { const rail = document.querySelector('.rail .slider'), old = document.querySelector('.card');
+  const began = performance.now(), box = rail.getBoundingClientRect();
+  const at = {clientX: box.x + 5, clientY: box.y + box.height * (0.1 + 0.8 * Math.random()), pointerId: 1, bubbles: true};
+  rail.setPointerCapture = () => {};
+  rail.dispatchEvent(new PointerEvent('pointerdown', {...at, buttons: 1}));
+  rail.dispatchEvent(new PointerEvent('pointerup', at));
+  const look = () => old.isConnected ? requestAnimationFrame(look) : requestAnimationFrame(() => done(performance.now() - began));
+  look(); })"""
+
+
+def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
+    """Milliseconds, and for the window of the grid counts and megabytes."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        print("Chromium is not installed: the page is not measured")
+        return []
+    found: dict[str, list[float]] = {}
+    with running(folder / "unit") as unit, sync_playwright() as playwright:
+        _fill(unit)
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        for slowed, size in ((1, (1280, 800)), (4, (390, 844))):
+            for _ in range(rounds):
+                context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+                page = context.new_page()
+                context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
+                for name, value in _measure(page, unit).items():
+                    found.setdefault(f"{name}{', 4 × slowed, phone' if slowed > 1 else ''}", []).append(value)
+                context.close()
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        found |= _scrolled(context.new_page(), unit)
+        browser.close()
+    targets = {
+        "first contentful paint, ms": "≤ 600",
+        "first contentful paint, ms, 4 × slowed, phone": "≤ 1000",
+        "layout shift": "≤ 0.02",
+        "click to first picture, ms": "≤ 300",
+        "click to first picture, ms, 4 × slowed, phone": "≤ 500",
+        "jump to a day, ms": "≤ 150",
+        "elements after 5,000 cards": "≤ 3500",
+        "cards after 5,000 cards": "≤ 480",
+        "heap after 5,000 cards, MB": "≤ 30",
+    }
+    return [(name, values, targets.get(name, "")) for name, values in found.items()]
+
+
+def _fill(unit: RunningUnit) -> None:
+    services = open_services(config.load({}).settings, unit.data)
+    demo.fill(services, ROWS)
+    services.catalog.engine.dispose()
+    for number in range(CLIPS):
+        at = datetime(2026, 11, 20, 8, number).astimezone()
+        leave_clip(unit.video, SCENES[number % 3], at, seconds=6, by_rename=True)
+    wait_for(
+        lambda: len([c for c in unit.get("/watcher/clips").json()["clips"] if c["poster_url"]]) == CLIPS,
+        what="them",
+    )
+
+
+def _measure(page: Page, unit: RunningUnit) -> dict[str, float]:
+    page.goto(unit.url("/watcher/"))
+    paint, shift = page.evaluate(PAINT)
+    card = page.locator(".card a").nth(5).element_handle()
+    picture = page.evaluate(FIRST_PICTURE, card)
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
+    jump = page.evaluate(JUMP)
+    return {
+        "first contentful paint, ms": paint,
+        "layout shift": shift,
+        "click to first picture, ms": picture,
+        "jump to a day, ms": jump,
+    }
+
+
+def _scrolled(page: Page, unit: RunningUnit) -> dict[str, list[float]]:
+    page.goto(unit.url("/watcher/"))
+    seen: set[Any] = set()
+    while len(seen) < 5000:
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        page.wait_for_timeout(30)
+        seen |= set(page.evaluate("[...document.querySelectorAll('#days .card')].map(card => card.dataset.id)"))
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    heap = session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+    return {
+        "elements after 5,000 cards": [page.evaluate("document.querySelectorAll('*').length")],
+        "cards after 5,000 cards": [page.evaluate("document.querySelectorAll('#days .card').length")],
+        "heap after 5,000 cards, MB": [heap],
+    }
