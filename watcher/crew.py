@@ -26,6 +26,9 @@ AWAY_SECONDS = 5.0  # before a picture is tried again of a clip whose file was n
 RETRY_SECONDS = 3.0  # after a fault of our own
 BATCH = 32  # clips asked of the catalog at once
 AHEAD = 2  # jobs that a worker is given before the first is answered
+QUICK_SECONDS = (
+    1.0  # a poster that took longer does not wait for its sprite, which takes up to twelve times as long
+)
 NOTE_SECONDS = 0.5  # for which finished posters may wait to be noted together, while there is more to do
 
 
@@ -36,6 +39,8 @@ class Asked(msgspec.Struct, frozen=True):
     attempt: int
     poster: str | None = None
     from_picture: bool = False  # that the camera left, not from the clip
+    at: float = 0.0  # monotonic
+    rendered: Rendered | None = None  # the poster is made, and this is about the sprite
 
 
 class Crew:
@@ -167,19 +172,17 @@ class Crew:
         self, worker: Worker, job: Unrendered, asked: deque[Asked], attempt: int = 1, *, own: bool = False
     ) -> None:
         """Ask the worker for what is due; `own`: from the clip itself, whatever picture its camera left."""
-        path = self._services.root.path(job.key)
+        path, now = self._services.root.path(job.key), self._services.clock.monotonic()
         if job.state == "new":
             asked.append(Asked(job, attempt))
             worker.ask_probe(path)
             return
         if job.due == SPRITE:
-            asked.append(Asked(job, attempt))
-            sprite = self._services.places.renditions / sprite_name(job.id, job.digest)
-            worker.ask_sprite(path, sprite, _rotation(job))
+            self._hand_sprite(worker, Asked(job, attempt), asked)
             return
         if job.picture is not None and not own and (mark := self._mark(job.picture)):
             name = poster_name(job.id, job.digest, mark)
-            asked.append(Asked(job, attempt, name, from_picture=True))
+            asked.append(Asked(job, attempt, name, from_picture=True, at=now))
             worker.ask_poster(self._services.root.path(job.picture), self._services.places.renditions / name, 0)
             return
         media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
@@ -188,8 +191,13 @@ class Crew:
             self._give_back([job.id])
             return
         name = poster_name(job.id, job.digest)
-        asked.append(Asked(job, attempt, name))
+        asked.append(Asked(job, attempt, name, at=now))
         worker.ask_poster(path, self._services.places.renditions / name, _rotation(job))
+
+    def _hand_sprite(self, worker: Worker, one: Asked, asked: deque[Asked]) -> None:
+        asked.append(one)
+        sprite = self._services.places.renditions / sprite_name(one.job.id, one.job.digest)
+        worker.ask_sprite(self._services.root.path(one.job.key), sprite, _rotation(one.job))
 
     def _mark(self, picture: str) -> str:
         """What tells a camera's picture from another one of the same name; empty if it is not there."""
@@ -209,8 +217,8 @@ class Crew:
             if self._stopping:
                 return
             one = asked.popleft()
-            if one.job.due == SPRITE:  # it has its poster: it can do without
-                self._sprite(one.job, None)
+            if one.job.due == SPRITE or one.rendered is not None:  # it has its poster: it can do without
+                self._sprite(one, None)
                 return
             if one.from_picture:  # no picture after all: the clip has its own, and is not to blame
                 self._hand(worker, one.job, asked, own=True)
@@ -223,26 +231,43 @@ class Crew:
             self._give_back([one.job.id])
             return
         one = asked[0]
-        if one.job.due == SPRITE:
+        if one.job.due == SPRITE or one.rendered is not None:
             asked.popleft()
-            self._sprite(one.job, answer)
+            self._sprite(one, answer)
             return
         if answer.media is not None:
             self._probed(one.job, answer.media, answer.duration_seconds)
             asked.popleft()
             self._give_back([one.job.id])
             return
+        asked.popleft()
+        if one.poster is None:
+            return
+        rendered = Rendered(one.job.id, one.job.digest, one.poster, one.job.picture)
+        if self._at_once(one):
+            self._hand_sprite(worker, msgspec.structs.replace(one, rendered=rendered), asked)
+            return
         with self._wake:
-            asked.popleft()
-            if one.poster is not None:
-                self._done.append(Rendered(one.job.id, one.job.digest, one.poster, one.job.picture))
+            self._done.append(rendered)
 
-    def _sprite(self, job: Unrendered, answer: Answer | None) -> None:
+    def _at_once(self, one: Asked) -> bool:
+        """Whether a poster may wait for its sprite, so that the clip changes once: quick, and nothing else waits."""
+        took = self._services.clock.monotonic() - one.at
+        with self._wake:
+            idle = not (self._jobs or self._work or self._stopping)
+        return idle and self._services.settings.render.sprites and took < QUICK_SECONDS
+
+    def _sprite(self, one: Asked, answer: Answer | None) -> None:
         """Note a sprite, in the order of `_note`; None or less than two frames is none."""
-        sprite = None
+        job, sprite = one.job, None
         if answer is not None and answer.frames > 1:
             tiles = (answer.frames, answer.columns, answer.tile_width, answer.tile_height)
             sprite = Sprite(sprite_name(job.id, job.digest), *tiles)
+        if one.rendered is not None:
+            text = None if sprite is None else msgspec.json.encode(sprite).decode()
+            with self._wake:
+                self._done.append(one.rendered._replace(sprite=text, due=0))
+            return
         try:
             unneeded = self._catalog.set_sprite(job.id, job.digest, sprite)
         finally:

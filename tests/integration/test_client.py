@@ -25,7 +25,7 @@ def watcher(unit: RunningUnit, samples: Path) -> Iterator[Client]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(clips.stamp(data, number))
     with Client(unit.url("/")) as client:
-        wait_for(lambda: len([c for c in client.clips() if c.poster_url]) == 30, what="thirty posters")
+        wait_for(lambda: len([c for c in client.clips() if c.sprite]) == 30, what="thirty sprites")
         yield client
 
 

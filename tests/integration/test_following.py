@@ -103,7 +103,7 @@ def test_what_a_client_has_is_not_sent_again(unit: RunningUnit, samples: Path) -
     path = unit.video / "tags" / "2026-11-21" / "070000.mp4"
     path.parent.mkdir(parents=True)
     path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 1))
-    clip = wait_for(lambda: (c := unit.clip("tags/2026-11-21/070000.mp4")) and c["poster_url"] and c, what="it")
+    clip = wait_for(lambda: (c := unit.clip("tags/2026-11-21/070000.mp4")) and c["sprite"] and c, what="it")
     one = f"/watcher/clips/{clip['id']}"
     addresses = [
         one,
@@ -133,7 +133,7 @@ def test_a_change_that_is_about_something_older_is_refused(unit: RunningUnit, sa
     """If-Match: 412 when somebody was there before, and nothing is written."""
     path = unit.video / "match.mp4"
     path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 2))
-    clip = wait_for(lambda: (c := unit.clip("match.mp4")) and c["poster_url"] and c, what="it")
+    clip = wait_for(lambda: (c := unit.clip("match.mp4")) and c["sprite"] and c, what="it")
     address = unit.url(f"/watcher/clips/{clip['id']}")
     tag = requests.get(address, timeout=10).headers["ETag"]
     one = requests.patch(address, json={"camera": "one"}, headers={"If-Match": tag}, timeout=10)
@@ -157,9 +157,9 @@ def row(unit: RunningUnit, samples: Path) -> list[dict]:
 
     def ready() -> list[dict] | None:
         found = unit.clips(**question)
-        return found if len(found) == 20 and all(clip["poster_url"] for clip in found) else None
+        return found if len(found) == 20 and all(clip["sprite"] for clip in found) else None
 
-    return wait_for(ready, what="twenty clips with posters")
+    return wait_for(ready, what="twenty clips with sprites")
 
 
 def test_neighbours(unit: RunningUnit, row: list[dict]) -> None:
@@ -360,7 +360,7 @@ def test_the_example_of_a_labelling_model(start_unit: Callable[..., RunningUnit]
     unit = start_unit()
     for number, name in enumerate(("bright", "warm", "dark")):
         clips.make(unit.video / name / "1.mp4", number=number)
-    wait_for(lambda: len(all_ := unit.clips()) == 3 and all(c["poster_url"] for c in all_), what="three posters")
+    wait_for(lambda: len(all_ := unit.clips()) == 3 and all(c["sprite"] for c in all_), what="three sprites")
     command = [
         sys.executable,
         str(EXAMPLES / "label_night.py"),
@@ -388,7 +388,7 @@ def test_all_of_it_on_postgresql(start_unit: Callable[..., RunningUnit], postgre
     path = unit.video / "porch" / "2026-03-05" / "120000.mp4"
     path.parent.mkdir(parents=True)
     path.write_bytes((samples / "plain.mp4").read_bytes())
-    clip = wait_for(lambda: (c := unit.clip("porch/2026-03-05/120000.mp4")) and c["poster_url"] and c, what="it")
+    clip = wait_for(lambda: (c := unit.clip("porch/2026-03-05/120000.mp4")) and c["sprite"] and c, what="it")
     url = unit.url(f"/watcher/clips/{clip['id']}")
     assert requests.put(f"{url}/labels/fox", timeout=10).status_code == 201
     said = {"camera": "gate", "started_at": "2026-03-05T10:00:00Z", "held": True}

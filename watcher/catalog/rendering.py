@@ -29,11 +29,11 @@ class Rendering:
         unneeded = []
         with self.write() as connection:
             revision = self._revisions(connection, len(done))
-            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture)
+            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture, clips.c.sprite)
             columns = columns.where(clips.c.state != ClipState.RETIRED)
             known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
             values = []
-            for clip_id, digest, poster, picture in done:
+            for clip_id, digest, poster, picture, sprite, left in done:
                 revision += 1
                 old = known.get(clip_id)
                 if old is None or old.digest != digest:
@@ -41,8 +41,12 @@ class Rendering:
                     continue
                 if old.poster not in {None, poster}:
                     unneeded.append(old.poster)
-                due = PICTURE if old.picture != picture else SPRITE
-                values.append({"row": clip_id, "poster": poster, "revision": revision, "render_due": due})
+                if sprite is not None and old.sprite not in {None, sprite}:
+                    unneeded.append(msgspec.json.decode(old.sprite, type=Sprite).name)
+                due = PICTURE if old.picture != picture else left
+                values.append(
+                    {"row": clip_id, "poster": poster, "sprite": sprite, "revision": revision, "render_due": due}
+                )
             if values:
                 connection.execute(SET_POSTER, values)
         return unneeded
@@ -57,11 +61,12 @@ class Rendering:
             ).first()
             if old is None or old.digest != digest:
                 return None if sprite is None else sprite.name
-            values = {
+            values: dict[str, Any] = {
                 "sprite": sprite and msgspec.json.encode(sprite).decode(),
                 "render_due": 0 if old.render_due == SPRITE else old.render_due,
-                "revision": revision,
             }
+            if values["sprite"] != old.sprite:  # else nothing that anybody sees has changed
+                values["revision"] = revision
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
         before = None if old.sprite is None else msgspec.json.decode(old.sprite, type=Sprite).name
         return before if sprite is None or before != sprite.name else None

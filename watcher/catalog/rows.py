@@ -98,6 +98,8 @@ class Rendered(NamedTuple):
     digest: str  # of the content that it was made for
     poster: str  # its name
     picture: str | None = None  # the key of the camera's picture that the clip had then
+    sprite: str | None = None  # as JSON, where it was made at once
+    due: int = SPRITE  # what is left to be made
 
 
 CLIP = sa.select(
@@ -148,6 +150,7 @@ SET_POSTER = (
     .where(clips.c.id == sa.bindparam("row"))
     .values(
         poster=sa.bindparam("poster"),
+        sprite=sa.func.coalesce(sa.bindparam("sprite", type_=sa.Text), clips.c.sprite),
         revision=sa.bindparam("revision"),
         render_due=sa.bindparam("render_due"),
         poster_error=None,

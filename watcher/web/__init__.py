@@ -11,6 +11,7 @@ from watcher.web import (
     health,
     labels,
     metrics,
+    neighbours,
     openapi,
     overview,
     problems,
@@ -35,6 +36,7 @@ def create_app(services: Services) -> Flask:
     app.before_request(wire.preflight)
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
+    app.register_blueprint(neighbours.bp)
     app.register_blueprint(archive.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(timeline.bp)

@@ -14,7 +14,8 @@ from watcher.access import Role
 from watcher.clip import Clip, ClipFilter, ClipState, Page
 from watcher.web import cards, wire
 from watcher.web.auth import principal, visible
-from watcher.web.clips import bounded, clip_filter, neighbours_of, place
+from watcher.web.clips import bounded, clip_filter, place
+from watcher.web.neighbours import neighbours_of
 from watcher.web.pages import FILTERS, address, html, page_blueprint, question_of, watch_url, zone
 from watcher.web.routes import route
 from watcher.web.state import catalog, state

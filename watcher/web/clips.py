@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import NamedTuple
 
 import msgspec
 from flask import Blueprint, Response, request
@@ -13,10 +11,10 @@ from werkzeug.datastructures import MultiDict
 from watcher import presenting
 from watcher.access import Role
 from watcher.catalog.words import words_in
-from watcher.clip import LISTED_STATES, Clip, ClipFilter, ClipState, Page, Playable, Position, milliseconds
+from watcher.clip import LISTED_STATES, ClipFilter, ClipState, Page, Playable, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError, ForbiddenError
 from watcher.instant import Instant, at_zone
-from watcher.shapes import CameraShape, CamerasShape, ClipShape, NeighboursShape, PageShape, Time
+from watcher.shapes import CameraShape, CamerasShape, ClipShape, PageShape, Time
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, expected_revision, list_tag
 from watcher.web.auth import audit, principal, scoped, visible
@@ -42,7 +40,6 @@ FILTERS = (
     "q",
 )
 _PAGING = ("sort", "limit", "before", "after", "around")
-_OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 
 
 @route(bp, "/clips", role=Role.VIEW, takes=FILTERS + _PAGING, answers=PageShape)
@@ -86,56 +83,6 @@ def _page(page: Page, args: MultiDict[str, str]) -> Response:
 def show(clip_id: int) -> Response:
     """One clip, by its id."""
     return clip_response(visible(catalog().clip(bounded(clip_id))))
-
-
-@route(
-    bp,
-    "/clips/<int:clip_id>/neighbours",
-    role=Role.VIEW,
-    takes=FILTERS,
-    answers=NeighboursShape,
-    problems=(404,),
-)
-def neighbours(clip_id: int) -> Response:
-    """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
-    args = request.args
-    wanted = clip_filter(args)
-    mark = list_tag()
-    clip = visible(catalog().clip(bounded(clip_id)))
-
-    def body() -> Response:
-        found = neighbours_of(clip, wanted)
-        return wire.json_response(
-            NeighboursShape(
-                previous=wire.clip_body(found.previous) if found.previous else None,
-                next=wire.clip_body(found.following) if found.following else None,
-                others=wire.clip_bodies(found.others),
-            )
-        )
-
-    return answer(mark, body)
-
-
-class Neighbours(NamedTuple):
-    """What was before, after and elsewhere."""
-
-    previous: Clip | None
-    following: Clip | None
-    others: list[Clip]  # the first of each other camera that recorded meanwhile
-
-
-def neighbours_of(clip: Clip, wanted: ClipFilter) -> Neighbours:
-    """The clips before and after one among those that are wanted, and what other cameras saw meanwhile."""
-    previous, following = catalog().neighbours(clip, wanted)
-    end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
-    meanwhile = catalog().find(
-        scoped(ClipFilter(from_at=clip.started_at, to_at=end)), limit=_OTHERS, newest_first=False
-    )
-    others: dict[str, Clip] = {}
-    for other in meanwhile.clips:
-        if other.camera != clip.camera:
-            others.setdefault(other.camera, other)
-    return Neighbours(previous, following, [others[camera] for camera in sorted(others)])
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True):
