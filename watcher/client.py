@@ -311,5 +311,5 @@ def _flag(value: bool | None) -> str | None:
 
 
 def _meant(clip: ClipShape) -> ClipShape:
-    """A clip without what comes to it by itself: a poster or a sprite that is made is no reason to read it again."""
+    """A clip without what comes to it by itself: that a poster or a sprite was made is no change."""
     return msgspec.structs.replace(clip, revision=0, poster_url=None, sprite=None)

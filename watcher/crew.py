@@ -251,7 +251,7 @@ class Crew:
             self._done.append(rendered)
 
     def _at_once(self, one: Asked) -> bool:
-        """Whether a poster may wait for its sprite, so that the clip changes once: quick, and nothing else waits."""
+        """Whether a poster may wait for its sprite, so that the clip changes once: no other one waits."""
         took = self._services.clock.monotonic() - one.at
         with self._wake:
             idle = not (self._jobs or self._work or self._stopping)

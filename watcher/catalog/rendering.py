@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.rows import PICTURE, SET_POSTER, SPRITE, Rendered
+from watcher.catalog.rows import PICTURE, SET_POSTER, SPRITE, Rendered, rendered
 from watcher.catalog.schema import clips
 from watcher.clip import ClipState, Sprite
 
@@ -66,7 +66,7 @@ class Rendering:
                 "render_due": 0 if old.render_due == SPRITE else old.render_due,
             }
             if values["sprite"] != old.sprite:  # else nothing that anybody sees has changed
-                values["revision"] = revision
+                values |= rendered(revision)
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
         before = None if old.sprite is None else msgspec.json.decode(old.sprite, type=Sprite).name
         return before if sprite is None or before != sprite.name else None

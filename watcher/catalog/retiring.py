@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.rows import FULL, gone_key
+from watcher.catalog.rows import FULL, gone_key, unchanged
 from watcher.catalog.schema import clips, counters, label_names, labels, leases
 from watcher.catalog.sums import Sums
 from watcher.clip import ClipState, Fingerprint, Sprite, milliseconds
@@ -53,7 +53,7 @@ class Retiring:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
             if old.state == ClipState.RETIRED:
                 return None if old.key.startswith("/") else _retired(old)
-            if revision is not None and old.revision != revision:
+            if revision is not None and not unchanged(old, revision):
                 raise ChangedError(f"the clip is at revision {old.revision}, not {revision}")
             if old.held:
                 raise HeldError("the clip is held: let go of it first")

@@ -136,7 +136,9 @@ KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.sta
 CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 # What reading a file never changes: who the clip is, and what was said or left of it.
-_KEPT = frozenset({"id", "ingested_ms", "picture", "sprite", "held", "note", "labels"})
+_KEPT = frozenset(
+    {"id", "ingested_ms", "picture", "sprite", "held", "note", "labels", "rendered_from", "rendered_at"}
+)
 UPDATE = (
     sa.update(clips)
     .where(clips.c.id == sa.bindparam("row"))
@@ -145,13 +147,21 @@ UPDATE = (
 REDATE_LABELS = (
     sa.update(labels).where(labels.c.clip_id == sa.bindparam("row")).values(started_ms=sa.bindparam("at"))
 )
+
+
+def rendered(revision: Any) -> dict[str, Any]:
+    """What a row is given for a rendition: the new revision, and since which one nothing but renditions came."""
+    since = sa.case((clips.c.rendered_at == clips.c.revision, clips.c.rendered_from), else_=clips.c.revision)
+    return {"revision": revision, "rendered_at": revision, "rendered_from": since}
+
+
 SET_POSTER = (
     sa.update(clips)
     .where(clips.c.id == sa.bindparam("row"))
     .values(
         poster=sa.bindparam("poster"),
         sprite=sa.func.coalesce(sa.bindparam("sprite", type_=sa.Text), clips.c.sprite),
-        revision=sa.bindparam("revision"),
+        **rendered(sa.bindparam("revision")),
         render_due=sa.bindparam("render_due"),
         poster_error=None,
     )
@@ -274,6 +284,13 @@ def _end(started: int, duration: int | None, told: datetime | None) -> int:
     if duration is None and told is not None:
         duration = max(0, milliseconds(told) - started)
     return started + min(duration or 0, LENGTH_LIMIT_MS)
+
+
+def unchanged(row: Any, revision: int) -> bool:
+    """Whether a clip is as it was at a revision, but for posters and sprites, which come by themselves."""
+    if row.rendered_at != row.revision:
+        return bool(row.revision == revision)
+    return bool(row.rendered_from <= revision <= row.revision)
 
 
 def label_names(row: Any) -> list[str]:

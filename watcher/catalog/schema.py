@@ -61,6 +61,9 @@ clips = sa.Table(
     sa.Column("ready_revision", sa.BigInteger),  # at which this content became ready
     sa.Column("words", sa.Text),  # that it is found by (see `words.py`)
     sa.Column("sprite", sa.Text),  # Sprite as JSON
+    # Where `revision` is `rendered_at`, only posters and sprites came since `rendered_from`.
+    sa.Column("rendered_from", sa.BigInteger),
+    sa.Column("rendered_at", sa.BigInteger),
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),

@@ -29,6 +29,7 @@ from watcher.catalog.rows import (
     shows,
     signed,
     to_values,
+    unchanged,
 )
 from watcher.catalog.schema import WRITE, clips, counters, facts
 from watcher.catalog.sums import Sums
@@ -168,7 +169,7 @@ class Writes:
             old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
             if old is None or old.state == ClipState.RETIRED:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
-            if revision is not None and old.revision != revision:
+            if revision is not None and not unchanged(old, revision):
                 raise ChangedError(f"the clip is at revision {old.revision}, not {revision}")
             values = correction(old, camera=camera, start=start)
             if held is not msgspec.UNSET:

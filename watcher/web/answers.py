@@ -82,23 +82,25 @@ def _tagged(response: Response, tag: str) -> Response:
 
 def clip_response(clip: Clip) -> Response:
     """One clip, or 304 where the client has it."""
-    mark = _clip_tag(clip)
+    mark = _clip_tag(clip.id, clip.revision)
     if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(mark):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), mark)
     return _tagged(wire.json_response(wire.clip_body(clip)), mark)
 
 
 def expected_revision(clip: Clip) -> int | None:
-    """The revision that a change is about, if the client says so. Raises ChangedError if it is not this one.
+    """The revision that a change is about, if the client says so. Raises ChangedError for a foreign tag.
 
-    Tags are compared weakly: nginx makes them weak when it compresses.
+    Whether it is too old is the catalog's to say. Tags are compared weakly: nginx makes them so when it compresses.
     """
-    if not request.if_match:
+    if not request.if_match or request.if_match.star_tag:
         return None
-    if request.if_match.star_tag or request.if_match.contains_weak(_clip_tag(clip)):
-        return clip.revision
+    for told in request.if_match.as_set(include_weak=True):
+        revision = told.rpartition("-")[2]
+        if revision.isascii() and revision.isdigit() and told == _clip_tag(clip.id, int(revision)):
+            return int(revision)
     raise errors.ChangedError(f"the clip is at revision {clip.revision}; read it again")
 
 
-def _clip_tag(clip: Clip) -> str:
-    return tag(f"clip {clip.id} {clip.revision}")
+def _clip_tag(clip_id: int, revision: int) -> str:
+    return f"{tag(f'clip {clip_id} {revision}')}-{revision}"
