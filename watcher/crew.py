@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from watcher.catalog.rows import SPRITE, Rendered, Unrendered, poster_name, sprite_name
+from watcher.catalog.renditions import SPRITE, poster_name, sprite_name
+from watcher.catalog.rows import Rendered, Unrendered
 from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
 from watcher.ignoring import printable

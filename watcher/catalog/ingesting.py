@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from watcher.catalog.rows import KNOWN, PICTURE, SPRITE, Known, Namesake, Unrendered, signed
+from watcher.catalog.renditions import PICTURE, SPRITE
+from watcher.catalog.rows import KNOWN, Known, Namesake, Unrendered, signed
 from watcher.catalog.schema import clips
 from watcher.clip import EPOCH, milliseconds
 

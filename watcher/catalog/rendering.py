@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.rows import PICTURE, SET_POSTER, SPRITE, Rendered, rendered
+from watcher.catalog.renditions import PICTURE, SPRITE
+from watcher.catalog.rows import SET_POSTER, Rendered, rendered
 from watcher.catalog.schema import clips
 from watcher.clip import ClipState, Sprite
 

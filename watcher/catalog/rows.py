@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.renditions import PICTURE, SPRITE, shows
 from watcher.catalog.schema import clips, counters, facts, labels
 from watcher.clip import (
     LENGTH_LIMIT_SECONDS,
@@ -26,8 +27,6 @@ from watcher.clip import (
 )
 from watcher.instant import Instant
 
-PICTURE, SPRITE = 1, 2  # what `render_due` says
-POSTER_DIGITS = 16  # of the content id, in a poster's name
 LENGTH_LIMIT_MS = LENGTH_LIMIT_SECONDS * 1000
 
 
@@ -184,33 +183,6 @@ def gone_key(clip_id: int, key: str) -> str:
 def shown_key(key: str) -> str:
     """A clip's key, also that of one that is gone."""
     return key.split("/", 2)[2] if key.startswith("/") else key
-
-
-def shows(poster: str | None, digest: str) -> bool:
-    """Whether a poster, or a sprite, is of this content: its name says so."""
-    return poster is not None and f"-{digest[:POSTER_DIGITS]}." in poster
-
-
-def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
-    """A poster's path below the renditions folder: another content has another name, so it never changes.
-
-    `picture` tells apart what is made from pictures that the camera left, in a few letters and digits.
-
-    >>> poster_name(12034, "0123456789abcdef0123")
-    '12/12034-0123456789abcdef.webp'
-    >>> poster_name(12034, "0123456789abcdef0123", "5eed")
-    '12/12034-0123456789abcdef.5eed.webp'
-    """
-    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
-
-
-def sprite_name(clip_id: int, digest: str) -> str:
-    """A sprite's path below the renditions folder.
-
-    >>> sprite_name(12034, "0123456789abcdef0123")
-    '12/12034-0123456789abcdef.sprite.webp'
-    """
-    return poster_name(clip_id, digest, "sprite")
 
 
 def to_clip(row: Sequence[Any]) -> Clip:

@@ -15,18 +15,17 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.corrections import correction, keep_corrections, take_word
+from watcher.catalog.renditions import SPRITE, shows
 from watcher.catalog.rows import (
     CATALOG_ID,
     FULL,
     LENGTH_LIMIT_MS,
     REDATE_LABELS,
-    SPRITE,
     UPDATE,
     Probed,
     gone_key,
     label_names,
     same,
-    shows,
     signed,
     to_values,
     unchanged,

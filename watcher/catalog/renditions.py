@@ -1,0 +1,33 @@
+"""What renditions are called, and what is due: no other content ever gets the name of a poster or a sprite."""
+
+from __future__ import annotations
+
+PICTURE, SPRITE = 1, 2  # what `render_due` says
+POSTER_DIGITS = 16  # of the content id, in a poster's name
+
+
+def shows(poster: str | None, digest: str) -> bool:
+    """Whether a poster, or a sprite, is of this content: its name says so."""
+    return poster is not None and f"-{digest[:POSTER_DIGITS]}." in poster
+
+
+def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
+    """A poster's path below the renditions folder: another content has another name, so it never changes.
+
+    `picture` tells apart what is made from pictures that the camera left, in a few letters and digits.
+
+    >>> poster_name(12034, "0123456789abcdef0123")
+    '12/12034-0123456789abcdef.webp'
+    >>> poster_name(12034, "0123456789abcdef0123", "5eed")
+    '12/12034-0123456789abcdef.5eed.webp'
+    """
+    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
+
+
+def sprite_name(clip_id: int, digest: str) -> str:
+    """A sprite's path below the renditions folder.
+
+    >>> sprite_name(12034, "0123456789abcdef0123")
+    '12/12034-0123456789abcdef.sprite.webp'
+    """
+    return poster_name(clip_id, digest, "sprite")
