@@ -16,7 +16,6 @@ HEAD = "0013"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
-
 ID_BITS = 31  # of a row's number in SQLite's index of words that hold the clip's id; the others hold the second
 
 metadata = sa.MetaData()
@@ -61,9 +60,8 @@ clips = sa.Table(
     sa.Column("ready_revision", sa.BigInteger),  # at which this content became ready
     sa.Column("words", sa.Text),  # that it is found by (see `words.py`)
     sa.Column("sprite", sa.Text),  # Sprite as JSON
-    # Where `revision` is `rendered_at`, only posters and sprites came since `rendered_from`.
-    sa.Column("rendered_from", sa.BigInteger),
-    sa.Column("rendered_at", sa.BigInteger),
+    sa.Column("rendered_from", sa.BigInteger),  # revision since which only renditions came, …
+    sa.Column("rendered_at", sa.BigInteger),  # … if `revision` is this one
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
