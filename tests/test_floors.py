@@ -36,7 +36,7 @@ GROUND = [
     "status",
 ]
 SEAMS = ["storage", "spool", "worklist", "catalog", "probe", "render", "render_worker"]
-VERBS = ["ingest", "scan", "pending", "pictures", "retention", "uploads"]
+VERBS = ["ingest", "scan", "pending", "pictures", "retention", "rules", "uploads"]
 DOORS = [
     "settings",
     "config",
@@ -50,6 +50,7 @@ DOORS = [
     "client",
     "observe",
     "webhooks",
+    "sweeper",
     "ftp",
     "crew",
     "watch",

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from watcher import config
 from watcher.console import announce, begin_logging
@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--camera", action="append", metavar="CAMERA", help="the only camera it is for; repeated: these"
     )
+    made = command("retention", _retention, "show what would go now by the rules of retention, and why")
+    made.add_argument("verb", choices=["plan"])
+    command("sweep", _sweep, "carry out the rules of retention once")
     command("webhooks", _webhooks, "show what webhooks have not been told yet")
     made = command("push", _push, "send the clips of a folder to a watcher elsewhere")
     made.add_argument("folder", type=Path, metavar="DIR", help="what the camera writes into")
@@ -129,17 +132,22 @@ def _ingest(args: argparse.Namespace) -> int:
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
         threading.Thread(target=announce, args=(address, console), daemon=True).start()
-    if not services.settings.webhooks.hooks:
-        Ingester(services).run()
-        return 0
-    from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
+    helpers: list[Any] = []
+    if services.settings.webhooks.hooks:
+        from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
 
-    hooks = Webhooks(services)
-    hooks.start()
+        helpers.append(Webhooks(services))
+    if services.rules().limits.any:
+        from watcher.sweeper import Sweeper  # noqa: PLC0415 - only where something is to go
+
+        helpers.append(Sweeper(services))
+    for helper in helpers:
+        helper.start()
     try:
         Ingester(services).run()
     finally:
-        hooks.stop()
+        for helper in helpers:
+            helper.stop()
     return 0
 
 
@@ -207,6 +215,18 @@ def _key(args: argparse.Namespace) -> int:
     else:
         keys.revoke(services, args.name)
     return 0
+
+
+def _retention(args: argparse.Namespace) -> int:
+    from watcher.sweeper import show  # noqa: PLC0415
+
+    return show(_services(args.data, existing=True), out=sys.stdout)
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    from watcher.sweeper import run  # noqa: PLC0415
+
+    return run(_services(args.data, existing=True), out=sys.stdout)
 
 
 def _webhooks(args: argparse.Namespace) -> int:

@@ -138,6 +138,10 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         ("upload.max_bytes_per_day", settings.upload.max_bytes_per_day, 0, 1 << 50),
         ("upload.min_free_bytes", settings.upload.min_free_bytes, 0, 1 << 50),
         ("upload.expire_hours", settings.upload.expire_hours, 0.001, 24 * 365),
+        ("retention.max_age_days", settings.retention.max_age_days, 0, 36500),
+        ("retention.labeled_max_age_days", settings.retention.labeled_max_age_days, 0, 36500),
+        ("retention.max_bytes", settings.retention.max_bytes, 0, 1 << 60),
+        ("retention.min_free_bytes", settings.retention.min_free_bytes, 0, 1 << 50),
         ("tls.hsts_seconds", settings.tls.hsts_seconds, 0, 10 * 365 * 86400),
         ("render.timeout_seconds", settings.render.timeout_seconds, 1, 3600),
     ):

@@ -138,6 +138,31 @@ class Webhooks(msgspec.Struct, frozen=True):
     hooks: tuple[Hook, ...] = ()
 
 
+class CameraRetention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long and how much is kept of one camera."""
+
+    camera: str
+    # In place of what holds for all; 0: what holds for all.
+    max_age_days: float = 0
+    # Of this camera's clips together; 0 is without limit.
+    max_bytes: int = 0
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How long and how much is kept; nothing goes until something is set, and held clips never."""
+
+    # Older clips go; 0 keeps them for ever.
+    max_age_days: float = 0
+    # Clips that have a label may become so old; 0: as others.
+    labeled_max_age_days: float = 0
+    # Of all clips together: the oldest go; 0 is without limit.
+    max_bytes: int = 0
+    # The oldest go while less than this is free on the disk; more than upload.min_free_bytes. 0 is off.
+    min_free_bytes: int = 0
+    # One table for each camera that has limits of its own.
+    cameras: tuple[CameraRetention, ...] = ()
+
+
 class Auth(msgspec.Struct, frozen=True):
     """Who may."""
 
@@ -160,6 +185,7 @@ class Settings(msgspec.Struct, frozen=True):
     tls: Tls = Tls()
     ftp: Ftp = Ftp()
     webhooks: Webhooks = Webhooks()
+    retention: Retention = Retention()
     auth: Auth = Auth()
 
     @property

@@ -173,6 +173,26 @@ class StatusShape(msgspec.Struct):
     checks: dict[str, str] | UnsetType = UNSET
 
 
+class GoingShape(msgspec.Struct):
+    """A clip that a rule of retention would remove now."""
+
+    id: int
+    key: str
+    camera: str
+    started_at: Time
+    size_bytes: int
+    rule: str
+    links: Links
+
+
+class PlanShape(msgspec.Struct):
+    """What would go now; whether there is more of it; what the disk has free."""
+
+    clips: list[GoingShape]
+    more: bool
+    free_bytes: int
+
+
 class ShareShape(msgspec.Struct):
     """A link that works without a key until it expires."""
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from watcher.access import new_secret
@@ -16,6 +17,8 @@ from watcher.ingest import Ingest
 from watcher.mounts import on_network
 from watcher.pictures import Pictures
 from watcher.retention import Retention
+from watcher.rules import CameraLimits, Rules
+from watcher.rules import Limits as RetentionLimits
 from watcher.settings import Settings
 from watcher.spool import Spool
 from watcher.storage import VideoRoot
@@ -97,6 +100,17 @@ class Services:
     def retention(self) -> Retention:
         """What removes clips."""
         return Retention(root=self.root, catalog=self.catalog, renditions=self.places.renditions, clock=self.clock)
+
+    def rules(self) -> Rules:
+        """What is to go, by the settings."""
+        told = self.settings.retention
+
+        def days(number: float) -> timedelta | None:
+            return timedelta(days=number) if number else None
+
+        cameras = tuple(CameraLimits(one.camera, days(one.max_age_days), one.max_bytes) for one in told.cameras)
+        ages = (days(told.max_age_days), days(told.labeled_max_age_days))
+        return Rules(RetentionLimits(*ages, told.max_bytes, told.min_free_bytes, cameras), self.catalog)
 
     def spool(self) -> Spool:
         """Uploads in flight."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -92,3 +93,59 @@ def test_an_upload_that_fills_the_disk_is_refused_and_leaves_nothing(tmp_path: P
         )
         assert small.status_code == 201, small.text
         assert [clip["key"] for clip in unit.clips()] == ["a/small.mp4"]
+
+
+def test_a_small_disk_run_to_full_loses_only_what_the_plan_names(tmp_path: Path, samples: Path) -> None:
+    """Clips dropped and sent far beyond the disk's size, the unit killed again and again: the newest stay, whole."""
+    folder = tmp_path / "unit"
+    floor = 100 << 20  # readyz wants 64 MB
+    settings = {
+        "WATCHER_RETENTION__MIN_FREE_BYTES": str(floor),
+        "WATCHER_UPLOAD__MIN_FREE_BYTES": str(16 << 20),
+        "WATCHER_RENDER__WORKERS": "0",
+    }
+    plain = (samples / "plain.mp4").read_bytes()
+    rest = (2 << 20) - len(plain)
+    large = plain + rest.to_bytes(4, "big") + b"free" + os.urandom(rest - 8)
+    began = time.time() - 86400
+    sent: list[str] = []
+    with mounted(folder / "data", "300m"), running(folder, settings=settings) as unit:
+        for number in range(200):
+            at = time.strftime("%Y%m%d_%H%M%S", time.localtime(began + 10 * number))
+            key = f"porch/{at}.mp4"
+            if number % 2:
+                answer = None
+                while answer is None or answer.status_code in {502, 503, 507}:
+                    try:
+                        answer = requests.put(
+                            unit.url(f"/watcher/uploads/{key}"), data=clips.stamp(large, number), timeout=60
+                        )
+                    except requests.RequestException:
+                        unit.wait_ready()
+                    time.sleep(0.02)
+                assert answer.status_code in {200, 201}, answer.text
+            else:
+                (unit.video / "porch").mkdir(exist_ok=True)
+                while True:  # as a recorder does that finds the disk full: again, a little later
+                    try:
+                        (unit.video / key).write_bytes(clips.stamp(large, number))
+                        break
+                    except OSError:
+                        (unit.video / key).unlink(missing_ok=True)
+                        time.sleep(0.2)
+            sent.append(key)
+            if number % 40 == 20:
+                unit.stop(signal.SIGKILL)
+                unit.start()
+        wait_for(lambda: shutil.disk_usage(unit.data).free >= floor, seconds=90, what="the floor of free space")
+        wait_for(
+            lambda: unit.clips(camera="porch")[:1] and unit.clips()[0]["key"] == sent[-1], what="the last clip"
+        )
+        left = [clip["key"] for clip in unit.clips()]
+        gone = {clip["key"] for clip in unit.clips(state="retired")}
+        assert len(left) >= 50
+        assert left == sent[::-1][: len(left)], "the newest, without a gap"
+        assert gone == set(sent) - set(left)
+        on_disk = {str(path.relative_to(unit.video)) for path in unit.video.rglob("*.mp4")}
+        assert on_disk == set(left)
+        assert unit.run("check").returncode == 0

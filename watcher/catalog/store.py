@@ -1,5 +1,6 @@
 """The catalog: its questions and its writes, behind one engine."""
 
+from watcher.catalog.expiring import Expiring
 from watcher.catalog.hooks import Hooks
 from watcher.catalog.ingesting import IngesterQuestions
 from watcher.catalog.keys import Keys
@@ -13,6 +14,6 @@ from watcher.catalog.writes import Writes
 
 
 class Catalog(
-    Questions, IngesterQuestions, Hooks, Keys, Labelling, Rendering, Reviewing, Retiring, Sending, Writes
+    Questions, IngesterQuestions, Expiring, Hooks, Keys, Labelling, Rendering, Reviewing, Retiring, Sending, Writes
 ):
     """The clips that are known."""

@@ -15,6 +15,7 @@ from watcher.web import (
     openapi,
     overview,
     problems,
+    retention,
     reviews,
     signing,
     timeline,
@@ -37,6 +38,7 @@ def create_app(services: Services) -> Flask:
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
     app.register_blueprint(neighbours.bp)
+    app.register_blueprint(retention.bp)
     app.register_blueprint(archive.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(timeline.bp)

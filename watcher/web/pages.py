@@ -18,10 +18,18 @@ from watcher.access import ANYBODY, Role
 from watcher.clip import Clip
 from watcher.errors import BadParameterError, WatcherError
 from watcher.web import cards, problems
-from watcher.web.state import STATIC, state
+from watcher.web.state import state
 
 FILTERS = ("camera", "label", "q", "held", "unlabeled", "from", "to")  # that the page has
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
+_SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
+_WATCH = (*_SHARED, "address.js", "sprite.js")
+_MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
+    "browse.html": (*_WATCH, "card.js", "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
+    "watch.html": _WATCH,
+    "day.html": (*_SHARED, "address.js"),
+    "status.html": _SHARED,
+}
 _OF_A_VIEW = {"before", "after", "at", "t", "span"}  # not of the filter
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
@@ -59,7 +67,7 @@ def html(template: str, **values: Any) -> Response:
     text = render_template(
         template,
         asset=asset,
-        modules=sorted(path.name for path in STATIC.glob("*.js")),
+        preload=_MODULES.get(template, ()),
         zone=str(zone()),
         site_zone=state().zone_name,
         signed_in=who.name if who is not None and who is not ANYBODY else None,

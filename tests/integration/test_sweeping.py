@@ -1,0 +1,91 @@
+"""Retention by rules on a running watcher: what goes is what the plan said, and what must not go stays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import requests
+
+from tests import clips
+from tests.running import RunningUnit, wait_for
+
+
+def leave(unit: RunningUnit, samples: Path, days: int, number: int, camera: str = "porch") -> str:
+    """A clip that began so many days ago."""
+    at = datetime.now().astimezone() - timedelta(days=days)
+    key = f"{camera}/{at:%Y-%m-%d}/{at:%H%M}{number:02}.mp4"
+    path = unit.video / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
+    unit.wait_clip(key, state="ready")
+    return key
+
+
+def test_clips_go_by_age_and_no_other_ones(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """First nothing goes, and the plan says what would; then it goes, but for what is held."""
+    unit = start_unit()
+    assert unit.get("/watcher/retention/plan").json()["clips"] == []
+    assert "no rule" in unit.run("retention", "plan").stdout
+    old, held, young = (leave(unit, samples, days, number) for number, days in enumerate((9, 9, 2)))
+    clip = unit.clip(held)
+    assert clip is not None
+    requests.patch(unit.url(clip["links"]["self"]), json={"held": True}, timeout=10)
+    unit.stop()
+    unit.environment["WATCHER_RETENTION__MAX_AGE_DAYS"] = "7"
+    told = unit.run("retention", "plan").stdout
+    assert old in told
+    assert "1 clips of" in told
+    assert held not in told
+    assert young not in told
+    unit.start()
+    wait_for(lambda: unit.clip(old) is None, what="its end")
+    assert not (unit.video / old).exists()
+    assert unit.clip(held) is not None
+    assert unit.clip(young) is not None
+    wait_for(lambda: "went by the rule of age" in unit.logged(), what="the log to say so")
+    assert unit.get("/watcher/retention/plan").json()["clips"] == []
+    assert unit.run("check").returncode == 0
+
+
+def test_nothing_goes_from_a_root_that_is_not_ours(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """Without its marker the root may be an empty mount point, or another disk."""
+    unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
+    keys = [leave(unit, samples, 9, number) for number in range(3)]
+    unit.stop()
+    marker = next(path for path in unit.video.iterdir() if path.name.startswith("."))
+    text = marker.read_text()
+    marker.unlink()
+    unit.environment["WATCHER_RETENTION__MAX_AGE_DAYS"] = "7"
+    swept = unit.run("sweep")
+    assert swept.returncode == 1
+    assert "marker" in swept.stdout
+    assert all((unit.video / key).exists() for key in keys)
+    marker.write_text(text)
+    swept = unit.run("sweep")
+    assert "age: 3 clips" in swept.stdout
+    assert not any((unit.video / key).exists() for key in keys)
+    assert "nothing had to go" in unit.run("sweep").stdout
+
+
+def test_the_oldest_go_when_there_is_too_much(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """Of all, and of a camera: just so many that what is left fits."""
+    unit = start_unit()
+    keys = [leave(unit, samples, 8 - number, number) for number in range(6)]
+    gate = [leave(unit, samples, 1, number, "gate") for number in (20, 21, 22)]
+    unit.stop()
+    size = max(path.stat().st_size for path in unit.video.rglob("*.mp4"))
+    (unit.folder / "watcher.toml").write_text(
+        f"[retention]\nmax_bytes = {6 * size}\n[[retention.cameras]]\ncamera = 'gate'\nmax_bytes = {2 * size}\n"
+    )
+    plan = unit.run("retention", "plan").stdout
+    assert plan.count("camera_bytes") == 1
+    assert plan.count("\nbytes ") + plan.startswith("bytes ") == 2
+    unit.start()
+    wait_for(lambda: len(unit.clips()) == 6, what="what fits")
+    left = {clip["key"] for clip in unit.clips()}
+    assert left == {*keys[2:], *gate[1:]}
+    time.sleep(0.1)
+    assert unit.run("check").returncode == 0
