@@ -59,6 +59,8 @@ def load(environment: Mapping[str, str] | None = None) -> Loaded:
             continue
         table, _, key = name.removeprefix("WATCHER_").lower().partition("__")
         _known(table, _tables(), f"{name}: there is no table [{table}]")
+        if key.endswith("_file") and not text:
+            continue  # Compose passes on what is not set as empty
         if key.endswith("_file") and key.removesuffix("_file") in _keys(table):
             key = key.removesuffix("_file")
             try:
@@ -179,6 +181,8 @@ def describe(loaded: Loaded) -> list[tuple[str, str, str]]:
             text = msgspec.json.encode(value).decode()
             if name == "webhooks.hooks":
                 text = re.sub(r'"secret":"[^"]+"', '"secret":"***"', text)
+            if name == "catalog.password" and value:
+                text = '"***"'
             if name == "catalog.url":
                 text = re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", text)
             rows.append((name, text, loaded.sources.get(name, "default")))

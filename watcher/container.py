@@ -1,14 +1,16 @@
 """What a container needs around the service: another user than root, folders that this user may write, health.
 
 python -m watcher.container COMMAND …      run a command as WATCHER_UID, with the folders made
-python -m watcher.container health WHAT    0 if all is well with uwsgi://HOST:PORT, uwsgi:///SOCKET, or the
-                                           ingester, whose status file is named
+python -m watcher.container health WHAT    0 if all is well with uwsgi://HOST:PORT, uwsgi:///SOCKET, "api" (where
+                                           WATCHER_SOCKET says), or the ingester, whose status file is named
+python -m watcher.container secret FILE    makes a file with a secret, unless it is there
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
 import struct
 import sys
@@ -26,10 +28,27 @@ SECONDS = 5.0
 def main(arguments: list[str]) -> None:
     """Do what is asked; the command takes this process's place."""
     if arguments[:1] == ["health"]:
-        sys.exit(0 if _well(arguments[1]) else 1)
+        sys.exit(0 if _well(arguments[1] if arguments[1] != "api" else f"uwsgi://{_socket()}") else 1)
+    if arguments[:1] == ["secret"]:
+        _make_secret(Path(arguments[1]))
+        return
     if os.geteuid() == 0:
         _become(int(os.environ.get("WATCHER_UID", USER)), int(os.environ.get("WATCHER_GID", USER)))
     os.execvp(arguments[0], arguments)  # noqa: S606 - a list, no shell
+
+
+def _socket() -> str:
+    """Where this container's uWSGI listens, as one reaches it from inside."""
+    return os.environ["WATCHER_SOCKET"].replace("0.0.0.0:", "127.0.0.1:")
+
+
+def _make_secret(path: Path) -> None:
+    """A random secret in a file of a volume that only the service's own containers have."""
+    if not path.exists():
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(secrets.token_urlsafe(32), encoding="ascii")
+        temporary.chmod(0o444)  # the database and we are different users
+        temporary.replace(path)
 
 
 def _become(user: int, group: int) -> None:

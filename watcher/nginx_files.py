@@ -56,10 +56,14 @@ def nginx_version(path: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def write_settings(places: Places, settings: Settings) -> None:
-    """Write `run/settings.conf`: what holds in server{} by the settings, in every way to run."""
+def write_settings(places: Places, settings: Settings, *, app: str = "") -> None:
+    """Write `run/settings.conf`: what holds in server{} by the settings, in every way to run.
+
+    `app` is where uWSGI is, as nginx reaches it: HOST:PORT or a socket's path; "" where the main file says it.
+    """
+    app = f"set $watcher_app {'unix:' if app.startswith('/') else ''}{app};\n" if app else ""
     text = f"""# Made by watcher from its settings.
-set $watcher_link_secret "{places.link_secret()}";
+{app}set $watcher_link_secret "{places.link_secret()}";
 include watcher/auth-{settings.auth.mode}.conf;
 client_max_body_size {settings.upload.max_bytes + MULTIPART_BYTES};
 """

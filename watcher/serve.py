@@ -117,7 +117,7 @@ def prepare(data: Path) -> str | None:
     services = open_services(loaded.settings, data)
     services.places.make()
     _prepare_catalog(services)
-    nginx_files.write_settings(services.places, loaded.settings)
+    nginx_files.write_settings(services.places, loaded.settings, app=os.environ.get("WATCHER_APP", ""))
     return first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
 
 

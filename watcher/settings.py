@@ -60,6 +60,8 @@ class CatalogTable(msgspec.Struct, frozen=True):
 
     # "" is SQLite in the data folder; else sqlite:///… or postgresql+psycopg://user:password@host/name.
     url: str = ""
+    # Goes into the url, so that it can come from a file: WATCHER_CATALOG__PASSWORD_FILE.
+    password: str = ""
 
 
 class Scan(msgspec.Struct, frozen=True):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from watcher.access import new_secret
 from watcher.catalog import Catalog, open_engine
@@ -72,7 +74,10 @@ class Places:
 
     def catalog_url(self, settings: Settings) -> str:
         """The catalog's URL: the setting, or SQLite in the data folder."""
-        return settings.catalog.url or f"sqlite:///{self.data / 'catalog.db'}"
+        url, password = settings.catalog.url, settings.catalog.password
+        if password:
+            url = re.sub(r"^([\w+]+://[^:/@]+)@", lambda found: f"{found[1]}:{quote(password, safe='')}@", url)
+        return url or f"sqlite:///{self.data / 'catalog.db'}"
 
     def make(self) -> None:
         """Make the folders. Raises StartError if one cannot be made or written."""

@@ -64,8 +64,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 class Compose:
     """The service under a project name of its own."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, profiles: tuple[str, ...] = ("web",), **settings: str) -> None:
         self.folder = folder
+        self.profiles = [word for profile in profiles for word in ("--profile", profile)]
         self.port = free_port()
         self.name = f"watcher-{uuid.uuid4().hex[:8]}"
         self.environment = {
@@ -80,8 +81,7 @@ class Compose:
             "compose",
             "-p",
             self.name,
-            "--profile",
-            "web",
+            *self.profiles,
             *words,
             cwd=self.folder,
             env=self.environment,
@@ -100,7 +100,7 @@ class Compose:
 
 
 @contextlib.contextmanager
-def composed(folder: Path, **settings: str) -> Iterator[Compose]:
+def composed(folder: Path, **settings: Any) -> Iterator[Compose]:
     compose = Compose(folder, **settings)
     try:
         compose("up", "-d", "--build", "--wait")
@@ -175,6 +175,43 @@ def test_compose_with_keys(checkout: Path, clip: bytes) -> None:
         )
         assert sent.status_code == 201, sent.text
         assert browser.get(unit.url("/gate/3.mp4"), timeout=30).content == clips.stamp(clip, 3)
+
+
+def test_compose_over_a_unix_socket(checkout: Path, clip: bytes) -> None:
+    """nginx and uWSGI speak over a socket in the folder that they share, and find each other again after a kill."""
+    socket = "/data/run/app.sock"
+    with composed(checkout, WATCHER_SOCKET=socket, WATCHER_APP=socket) as unit:
+        assert (checkout / "data" / "run" / "app.sock").is_socket()
+        assert unit.get("/watcher/readyz").status_code == 200
+        sent = requests.put(unit.url("/watcher/uploads/socket/1.mp4"), data=clips.stamp(clip, 31), timeout=30)
+        assert sent.status_code == 201, sent.text
+        docker("exec", unit("ps", "-q", "api").stdout.strip(), "bash", "-c", "kill -9 -1", check=False)
+        wait_for(lambda: unit.get("/watcher/clips").status_code == 200, seconds=60, what="the application, again")
+        assert unit.get("/socket/1.mp4").content == clips.stamp(clip, 31)
+
+
+def test_compose_with_postgresql(checkout: Path, clip: bytes) -> None:
+    """The catalog in PostgreSQL, its password made by itself; the database dies in between, and no clip is lost."""
+    url = "postgresql+psycopg://watcher@db/watcher"
+    settings = {"WATCHER_CATALOG__URL": url, "WATCHER_CATALOG__PASSWORD_FILE": "/secrets/db-password"}
+    with composed(checkout, profiles=("web", "postgres"), **settings) as unit:
+        address = unit.url("/watcher/uploads/pg")
+        assert requests.put(f"{address}/0.mp4", data=clips.stamp(clip, 40), timeout=30).status_code == 201
+        docker("exec", unit("ps", "-q", "db").stdout.strip(), "bash", "-c", "kill -9 -1", check=False)
+        (checkout / "data" / "video" / "pg" / "dropped.mp4").write_bytes(clips.stamp(clip, 41))
+
+        def sent(number: int) -> bool:
+            data = clips.stamp(clip, 50 + number)
+            return requests.put(f"{address}/{number}.mp4", data=data, timeout=60).status_code in {200, 201}
+
+        for number in range(1, 6):
+            wait_for(lambda number=number: sent(number), seconds=60, what="the upload")
+        wait_for(lambda: unit.clip("pg/dropped.mp4"), seconds=60, what="what was dropped meanwhile")
+        assert len(unit.get("/watcher/clips?camera=pg").json()["clips"]) == 7
+        inspected = docker("inspect", unit("ps", "-q", "api").stdout.strip()).stdout
+        password = docker("exec", unit("ps", "-q", "api").stdout.strip(), "cat", "/secrets/db-password").stdout
+        assert len(password) > 30
+        assert password not in inspected
 
 
 def test_an_open_service_is_not_published(checkout: Path) -> None:
