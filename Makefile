@@ -27,7 +27,7 @@ slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
 	$(BIN)/pytest -m "slow"
 
 browser: $(VENV)/.dev  ## the page and playing, in the distribution's Chromium
-	$(BIN)/pytest -m "browser"
+	$(BIN)/pytest -m "browser and not slow"
 
 motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
 	$(BIN)/pytest -m "motion"

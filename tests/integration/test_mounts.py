@@ -149,3 +149,49 @@ def test_a_small_disk_run_to_full_loses_only_what_the_plan_names(tmp_path: Path,
         on_disk = {str(path.relative_to(unit.video)) for path in unit.video.rglob("*.mp4")}
         assert on_disk == set(left)
         assert unit.run("check").returncode == 0
+
+
+def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, samples: Path) -> None:
+    """Of a real file system only what reached its disk is kept: the disk is copied at the moment of the 201.
+
+    What lies in the kernel's memory and was not synced is lost in the copy, as it would be without power.
+    """
+    image, folder, settings = tmp_path / "disk.img", tmp_path / "unit", {"WATCHER_UPLOAD__MIN_FREE_BYTES": "0"}
+    with image.open("wb") as file:
+        file.truncate(192 << 20)
+    if shutil.which("mkfs.ext4") is None or os.geteuid() != 0:
+        pytest.skip("this needs root and mkfs.ext4")
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    with looped(image, folder / "data"), running(folder, settings=settings) as unit:
+        subprocess.run(["sync", "-f", str(unit.data)], check=True)
+        data = (samples / "plain.mp4").read_bytes()
+        acknowledged = {}
+        for number in range(12):
+            body = clips.stamp(data, number)
+            answer = requests.put(unit.url(f"/watcher/uploads/power/{number}.mp4"), data=body, timeout=30)
+            assert answer.status_code == 201
+            acknowledged[f"power/{number}.mp4"] = body
+            if number in {3, 11}:
+                shutil.copyfile(image, tmp_path / f"cut{number}.img")  # the power goes, now
+    for number in (3, 11):
+        again = tmp_path / f"again{number}"
+        with looped(tmp_path / f"cut{number}.img", again / "data"), running(again) as unit:
+            wanted = {key: body for key, body in acknowledged.items() if int(key[6:-4]) <= number}
+            assert {key: (unit.video / key).read_bytes() for key in wanted} == wanted
+            wait_for(
+                lambda wanted=wanted, unit=unit: {c["key"] for c in unit.clips()} >= set(wanted), what="its clips"
+            )
+            assert all(unit.get(f"/{key}").content == body for key, body in wanted.items())
+            assert unit.run("check").returncode == 0
+
+
+@contextlib.contextmanager
+def looped(image: Path, folder: Path) -> Iterator[None]:
+    """A file as a disk; skips where that is not allowed."""
+    folder.mkdir(parents=True)
+    if subprocess.run(["mount", "-o", "loop", str(image), str(folder)], capture_output=True).returncode:
+        pytest.skip("loop mounts are not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
