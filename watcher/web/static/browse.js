@@ -79,6 +79,7 @@ async function visit(address, { replace = false, anchor = null } = {}) {
 
 async function jump(moment) {
   const card = await screen.grid.jump(moment);
+  if (!card) return undefined;
   history.replaceState(history.state, "", changed(location.href, { at: moment, after: null, before: null }));
   screen.address = here();
   follow();
@@ -323,7 +324,7 @@ function dayEnd(last) {
 
 const anywhere = [
   [["/"], "search", () => document.getElementById("search")?.focus()],
-  [["d"], "go to a date or time", () => goTo((day, time) => jump(new Date(momentOf(day, time.length === 5 ? `${time}:59` : time, zone())).toISOString()).then(focus))],
+  [["d"], "go to a date or time", () => goTo((day, time) => jump(new Date(momentOf(day, time.length === 5 ? `${time}:59` : time, zone())).toISOString()).then((card) => card && focus(card)))],
 ];
 
 shell(anywhere);

@@ -226,4 +226,4 @@ const wanted = new URLSearchParams(location.search);
 const span = Number((wanted.get("span") ?? "").replace(/m$/, "")) * 60000 || end - start;
 view.span = clamp(span, HOUR / 12, end - start);
 draw();
-load().then(() => { if (wanted.get("at")) to(Date.parse(wanted.get("at"))); });
+load().then(() => { if (wanted.get("at")) to(Date.parse(wanted.get("at"))); }, () => { said.textContent = texts.cannotLoad("this day’s"); });

@@ -157,8 +157,10 @@ export class Grid {
     this.loading.clear();
     this.loading.set("after", abort);
     this.loading.set("before", abort);
+    const trouble = this.main.querySelector("#trouble");
     try {
       const answer = await get(changed(this.question, moment === null ? {} : { around: moment, limit: 96 }), abort.signal);
+      trouble.hidden = true;
       this.days.replaceChildren();
       for (const end of Object.values(this.turns)) end.replaceChildren();
       const cards = answer.clips.map(makeCard);
@@ -171,6 +173,10 @@ export class Grid {
       else wanted?.scrollIntoView();
       this.onchange();
       return wanted;
+    } catch {
+      trouble.textContent = texts.cannotJump;
+      trouble.hidden = abort.signal.aborted; // somebody wants to go elsewhere already
+      return undefined;
     } finally {
       if (this.loading.get("after") === abort) this.loading.clear();
       for (const end of Object.values(this.turns)) {

@@ -50,7 +50,7 @@ export class Live {
       if (page === PAGES) return this.lost(); // so much that the page itself knows it sooner
       const answer = await get(address);
       if (this.closed) return;
-      this.changed(answer.changes.map((change) => change.clip));
+      await this.changed(answer.changes.map((change) => change.clip));
       this.seq = answer.changes.at(-1)?.seq ?? answer.head;
       address = answer.next;
     }

@@ -8,6 +8,7 @@ export const texts = {
   arriving: (count) => `${count} arriving`,
   offline: (since) => `Not connected since ${since} · retrying`,
   cannotLoad: (which) => `Couldn’t load ${which} clips`,
+  cannotJump: "Couldn’t get there. Try again.",
   retry: "Retry",
   clipsOn: (day, count) => `${day}, ${count ? plural(count, "1 clip", "clips") : "no clips"}`,
   rail: "Days with clips",

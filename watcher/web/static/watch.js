@@ -32,8 +32,8 @@ export function mount(root, { back, go, began }) {
   const copy = root.querySelector("#copy");
   const copyLink = async () => {
     const seconds = video && video.currentTime > 0.5 ? Math.floor(video.currentTime * 10) / 10 : null;
-    await navigator.clipboard?.writeText(new URL(changed(location.href, { t: seconds }), location.origin).href);
-    copy.textContent = texts.copied;
+    const link = new URL(changed(location.href, { t: seconds }), location.origin).href;
+    copy.textContent = await navigator.clipboard?.writeText(link).then(() => texts.copied, () => link);
   };
   Object.assign(copy, { hidden: !navigator.clipboard, onclick: copyLink });
   about(root, back);
