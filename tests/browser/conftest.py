@@ -72,7 +72,8 @@ class Watched:
         self.page.on("response", self._response)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        # Chromium drops what it is loading when the machine gets or loses a network interface, as Docker's: not our doing.
+        if message.type in {"error", "warning"} and "ERR_NETWORK_CHANGED" not in message.text:
             self.faults.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:
