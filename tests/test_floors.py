@@ -33,6 +33,7 @@ GROUND = [
     "recent",
     "progress",
     "tether",
+    "logs",
     "status",
 ]
 SEAMS = ["storage", "spool", "worklist", "catalog", "probe", "render", "render_worker"]

@@ -127,7 +127,7 @@ def _demo(args: argparse.Namespace) -> None:
 def _ingest(args: argparse.Namespace) -> int:
     from watcher.watch import Ingester  # noqa: PLC0415
 
-    console = begin_logging()
+    console = begin_logging(config.load().settings.log)
     services = _services(args.data)
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
@@ -163,7 +163,7 @@ def _ftp(args: argparse.Namespace) -> int:
         raise StartError("ftp.listen is not set: say where to listen, such as 0.0.0.0:2121")
     from watcher.ftp import serve  # noqa: PLC0415
 
-    begin_logging()
+    begin_logging(services.settings.log)
     serve(services)
     return 0
 

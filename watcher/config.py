@@ -104,6 +104,10 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("site.public_url", "must be http:// or https:// and a host, without a path")
     if settings.video.watch not in {"auto", "native", "poll"}:
         refuse("video.watch", 'must be "auto", "native" or "poll"')
+    if settings.log.format not in {"text", "json", "combined"}:
+        refuse("log.format", 'must be "text", "json" or "combined"')
+    if settings.log.level not in {"debug", "info", "warning", "error"}:
+        refuse("log.level", 'must be "debug", "info", "warning" or "error"')
     if settings.auth.mode not in {"open", "keys"}:
         refuse("auth.mode", 'must be "open" or "keys"')
     for origin in settings.site.allowed_origins:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import logging.handlers
 import os
 import socket
 import sys
@@ -12,12 +13,15 @@ import time
 from typing import TextIO
 from urllib.parse import urlsplit
 
+from watcher.logs import formatter
+from watcher.settings import Log
+
 READY_SECONDS = 30.0
 
 
-def begin_logging() -> TextIO:
+def begin_logging(how: Log) -> TextIO:
     """Log to the file that `watcher up` names, and to the terminal; returns the terminal."""
-    shown = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+    shown = formatter(how.format, "%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     console: TextIO = sys.stdout
     if number := os.environ.get("WATCHER_CONSOLE"):  # see serve.up
         with contextlib.suppress(OSError):
@@ -26,12 +30,11 @@ def begin_logging() -> TextIO:
     handlers: list[logging.Handler] = [logging.StreamHandler(console)]
     handlers[0].setFormatter(shown)
     if path := os.environ.get("WATCHER_INGEST_LOG"):
-        file = logging.FileHandler(path, encoding="utf-8")
-        file.setFormatter(
-            logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-        )
+        file = logging.handlers.WatchedFileHandler(path, encoding="utf-8")  # may be moved away by who rotates it
+        text = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
+        file.setFormatter(formatter(how.format, text, "%Y-%m-%dT%H:%M:%S"))
         handlers.append(file)
-    logging.basicConfig(level=logging.INFO, handlers=handlers)
+    logging.basicConfig(level=how.level.upper(), handlers=handlers)
     return console
 
 

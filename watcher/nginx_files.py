@@ -61,7 +61,9 @@ def write_settings(places: Places, settings: Settings, *, app: str = "") -> None
 
     `app` is where uWSGI is, as nginx reaches it: HOST:PORT or a socket's path; "" where the main file says it.
     """
-    app = f"set $watcher_app {'unix:' if app.startswith('/') else ''}{app};\n" if app else ""
+    logged = f"watcher_{settings.log.format}"
+    logs = f"access_log /dev/stdout {logged};\naccess_log /log/access.log {logged} buffer=32k flush=1s;\n"
+    app = logs + f"set $watcher_app {'unix:' if app.startswith('/') else ''}{app};\n" if app else ""
     text = f"""# Made by watcher from its settings.
 {app}set $watcher_link_secret "{places.link_secret()}";
 include watcher/auth-{settings.auth.mode}.conf;
@@ -94,6 +96,7 @@ def write_main(places: Places, settings: Settings, *, listen: str, log: Path | N
         "TLS": _tls(tls) if tls.certificate else "",
         "REDIRECT": _redirect(tls, listen) if tls.certificate and tls.redirect_from else "",
         "ACCESS_LOG": f'"{log / "access.log"}"' if log else "/dev/stdout",
+        "FORMAT": settings.log.format,
         "ERROR_LOG": f'"{log / "nginx.log"}"' if log else "stderr",
     }
     (places.run / "nginx").mkdir(mode=0o700, exist_ok=True)

@@ -165,6 +165,15 @@ class Retention(msgspec.Struct, frozen=True):
     cameras: tuple[CameraRetention, ...] = ()
 
 
+class Log(msgspec.Struct, frozen=True):
+    """What is said, and how it looks."""
+
+    # "text", "json": a JSON object a line, or "combined": requests as Apache logs them, all else as text.
+    format: str = "text"
+    # "debug", "info", "warning" or "error".
+    level: str = "info"
+
+
 class Auth(msgspec.Struct, frozen=True):
     """Who may."""
 
@@ -188,6 +197,7 @@ class Settings(msgspec.Struct, frozen=True):
     ftp: Ftp = Ftp()
     webhooks: Webhooks = Webhooks()
     retention: Retention = Retention()
+    log: Log = Log()
     auth: Auth = Auth()
 
     @property

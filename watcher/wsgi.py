@@ -10,12 +10,17 @@ import os
 from pathlib import Path
 
 from watcher import config
-from watcher.web import create_app
+from watcher.logs import WithRequest, formatter
+from watcher.web import create_app, wire
 from watcher.wiring import open_services
 
-logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-
 _services = open_services(config.load().settings, Path(os.environ.get("WATCHER_DATA", "data")))
+_handler = logging.StreamHandler()
+_handler.addFilter(WithRequest(wire.request_id))
+_handler.setFormatter(
+    formatter(_services.settings.log.format, "%(levelname)s %(name)s: %(message)s %(request_id)s")
+)
+logging.basicConfig(level=_services.settings.log.level.upper(), handlers=[_handler])
 application = create_app(_services)
 
 _client = application.test_client()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
-from flask import Response, request, url_for
+from flask import Response, has_request_context, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BaseConverter
 
@@ -64,11 +64,18 @@ def body(kind: type[Read], *, optional: bool = False) -> Read:
         raise errors.BadParameterError("body", f"the body cannot be read: {reason}") from None
 
 
+def request_id() -> str:
+    """The number by which nginx's log knows this request; empty outside of one."""
+    return str(request.environ.get("WATCHER_REQUEST_ID", "")) if has_request_context() else ""
+
+
 def harden(response: Response) -> Response:
     """What every answer says, so that browsers do not make of it what it is not; pages say more."""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    if number := request_id():
+        response.headers["X-Request-Id"] = number
     settings = state().services.settings
     if (seconds := settings.tls.hsts_seconds) and request.is_secure:
         response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
