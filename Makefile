@@ -7,7 +7,7 @@ LOG    ?= log
 LISTEN ?= 127.0.0.1:8080
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser motion containers check format bench screenshots requirements npm
+.PHONY: help demo run setup test slow browser scale motion containers check format bench screenshots requirements npm
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -28,6 +28,9 @@ slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
 
 browser: $(VENV)/.dev  ## the page and playing, in the distribution's Chromium
 	$(BIN)/pytest -m "browser and not slow"
+
+scale: $(VENV)/.dev    ## the page on a million clips
+	WATCHER_TEST_ROWS=1000000 $(BIN)/pytest -m "browser and slow"
 
 motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
 	$(BIN)/pytest -m "motion"

@@ -99,7 +99,7 @@ def check(catalog: Catalog, known: list[dict], limits: Limits, free: int) -> Non
             assert not enough(before, one.rule, one.clip.camera), "one clip too many"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(made=st.lists(clip_of, max_size=14), limits=limits_of, free=st.integers(0, 60))
 def test_the_plan_keeps_its_promises(made: list, limits: Limits, free: int) -> None:
     """Any clips, any rules: nothing held, all that is too old, and no more bytes than the limits take."""

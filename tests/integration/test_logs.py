@@ -39,6 +39,7 @@ def test_json_with_one_number_for_a_request(start_unit: Callable[..., RunningUni
     assert all(one["time"].endswith("+00:00") for one in told)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "combined"])
 def test_formats_of_requests(kind: str, start_unit: Callable[..., RunningUnit]) -> None:
     """As Apache logs them, or as people read them; what signs a link is left out of both."""

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
+
+pytestmark = pytest.mark.slow
 
 
 def leave(unit: RunningUnit, samples: Path, days: int, number: int, camera: str = "porch") -> str:
