@@ -23,6 +23,7 @@ from watcher.wiring import Services
 log = logging.getLogger("watcher.ingester")
 
 IDLE_SECONDS = 5.0  # after which a worker gives its memory back
+STOP_SECONDS = 2.0  # for all threads together, to end
 AWAY_SECONDS = 5.0  # before a picture is tried again of a clip whose file was not there
 RETRY_SECONDS = 3.0  # after a fault of our own
 BATCH = 32  # clips asked of the catalog at once
@@ -84,14 +85,23 @@ class Crew:
         with self._wake:
             self._stopping = True
             self._wake.notify_all()
-        for worker in self._workers:
-            worker.kill()
+        until = self._services.clock.monotonic() + STOP_SECONDS
         for thread in self._threads:
-            thread.join(2)
+            # Again and again: a thread may be about to start a process that was not there to be killed.
+            while thread.is_alive() and self._services.clock.monotonic() < until:
+                for worker in self._workers:
+                    worker.kill()
+                thread.join(0.05)
 
     def _run(self) -> None:
         worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)
         self._workers.append(worker)
+        try:
+            self._work_with(worker)
+        finally:
+            worker.close()  # also the process that was started while we were told to stop
+
+    def _work_with(self, worker: Worker) -> None:
         asked: deque[Asked] = deque()  # in the worker's hands, in its order
         while not self._stopping:
             try:

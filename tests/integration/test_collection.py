@@ -78,6 +78,7 @@ def _order(data: Path) -> list[str]:
         return []
 
 
+@pytest.mark.slow
 def test_a_scan_shows_its_progress_on_a_terminal(tmp_path: Path, samples: Path) -> None:
     """A bar with a rate and the time left; the sum at the end is all that stays."""
     unit = RunningUnit(tmp_path / "unit")

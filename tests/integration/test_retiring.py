@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests import clips
@@ -56,6 +57,7 @@ def test_a_retired_clip_is_gone_from_disk_lists_and_pages(unit: RunningUnit, sam
     assert back["id"] not in {clip["id"], again["id"]}
 
 
+@pytest.mark.slow
 def test_another_file_of_that_name_is_not_removed(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """What took the name meanwhile is nobody's to remove: it becomes a clip of its own."""
     unit = start_unit(settings={"WATCHER_VIDEO__WATCH": "poll", "WATCHER_VIDEO__POLL_SECONDS": "1"})
@@ -70,6 +72,7 @@ def test_another_file_of_that_name_is_not_removed(start_unit: Callable[..., Runn
     assert found["id"] != clip["id"]
 
 
+@pytest.mark.slow
 def test_a_removal_that_was_cut_off_is_finished(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """The row said so and the file was still there when the power went; but not while the disk is away."""
     unit = start_unit()

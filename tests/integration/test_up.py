@@ -89,6 +89,7 @@ def test_a_killed_child_is_back_and_the_others_stay(
     unit.wait_clip("two.mp4", state="ready")
 
 
+@pytest.mark.slow
 def test_a_killed_picture_maker_costs_no_poster(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """A render worker that is killed is started again, and the clip gets its poster."""
     unit = start_unit()

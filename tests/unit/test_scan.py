@@ -98,6 +98,7 @@ def test_a_missing_clip_that_stays_away_is_no_news(tmp_path: Path) -> None:
         assert differences(root, catalog) == {}
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_scan_does_not_grow_with_the_files(tmp_path: Path) -> None:
     """Five times as many files, in folders of the same size: the same peak."""
     peaks = []
