@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from tests.contract.test_catalog import probed
 from watcher.catalog import Catalog, migrate, open_engine
 from watcher.clip import Fingerprint
