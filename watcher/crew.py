@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from watcher.catalog.renditions import SPRITE, poster_name, sprite_name
+from watcher.catalog.renditions import SPRITE, Renditions, poster_name, sprite_name
 from watcher.catalog.rows import Rendered, Unrendered
 from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
@@ -62,6 +62,8 @@ class Crew:
         self._done: list[Rendered] = []  # noted some at a time
         self._noted_at = 0.0
         self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
+        self._floor = services.settings.upload.min_free_bytes
+        self._cramped = False  # the disk was nearly full when the catalog was asked last
         self._threads = [
             threading.Thread(target=self._run, name=f"render-{number}", daemon=True)
             for number in range(services.settings.render.workers)
@@ -145,20 +147,22 @@ class Crew:
             return job
 
     def _due(self) -> list[Unrendered]:
-        """What the catalog says is to be made; nothing while the disk is nearly full: room is for clips first."""
-        settings = self._services.settings
-        if self._services.root.free_bytes() < settings.upload.min_free_bytes:
-            return []
-        sprites = settings.render.sprites
-        return self._catalog.unrendered(BATCH, exclude=[*self._taken, *self._away], sprites=sprites)
+        """What the catalog says is to be made; probes only while the disk is nearly full: clips come first."""
+        self._cramped = not self._services.root.has_room(self._floor)
+        if self._cramped:
+            what = Renditions.NONE
+        else:
+            what = Renditions.ALL if self._services.settings.render.sprites else Renditions.POSTERS
+        return self._catalog.unrendered(BATCH, exclude=[*self._taken, *self._away], what=what)
 
     def _wait(self, worker: Worker) -> None:
         """Until there is something to do; a worker that has been idle for long enough is ended."""
         with self._wake:
             while not (self._stopping or self._work or self._jobs):
-                if not self._wake.wait(IDLE_SECONDS if worker.running or self._away else None):
+                if not self._wake.wait(IDLE_SECONDS if worker.running or self._away or self._cramped else None):
                     worker.close()
-                    self._work = bool(self._away)  # their files may be back
+                    roomy = self._cramped and self._services.root.has_room(self._floor)
+                    self._work = bool(self._away) or roomy  # their files may be back, or room is
 
     def _note(self, *, at_once: bool) -> None:
         """Write what is done into the catalog, some of it together while there is more to do.

@@ -35,6 +35,7 @@ class Answer(msgspec.Struct, frozen=True):
     duration_seconds: float | None = None
     error: str | None = None
     fatal: bool = False
+    ours: bool = False  # the error is not the clip's doing
     frames: int = 0  # of a sprite, as the following
     columns: int = 0
     tile_width: int = 0
@@ -91,6 +92,8 @@ class Worker:
             raise RenderError(f"the decoder crashed on it ({signal.Signals(-status).name})", fatal=True)
         self._asked.popleft()
         answer = msgspec.json.decode(line, type=Answer)
+        if answer.error is not None and answer.ours:
+            raise WorkerError(answer.error)
         if answer.error is not None:
             raise RenderError(answer.error, fatal=answer.fatal)
         return answer

@@ -8,6 +8,7 @@ eat memory on a hostile file: `render.py` limits it, kills it, and starts anothe
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -24,6 +25,10 @@ FILE_LIMIT = 8 << 20  # bytes that a picture may take
 POSTER_WIDTH = 320
 SPRITE_WIDTH, SPRITE_FRAMES, SPRITE_COLUMNS = 240, 12, 4
 PACKET_LIMIT = 3000  # packets read in search of the first key frame
+
+
+class _UnwritableError(Exception):
+    """A rendition cannot be stored, whatever the clip."""
 
 
 def main() -> None:
@@ -47,6 +52,8 @@ def main() -> None:
             answer = {"poster": _poster, "sprite": _sprite, "probe": _probe}[job["do"]](av, job)
         except MemoryError:
             answer = {"error": "its pictures need more memory than a camera's should", "fatal": True}
+        except _UnwritableError as reason:
+            answer = {"error": str(reason), "ours": True}
         except (av.FFmpegError, ValueError, OSError, LookupError) as reason:  # all that bad bytes lead to
             answer = {"error": str(getattr(reason, "strerror", None) or reason)}
         print(json.dumps(answer), file=answers, flush=True)
@@ -145,8 +152,14 @@ def _write(av: Any, picture: Any, target: Path, quality: str) -> None:
         with temporary.open("wb") as out:
             _encode(av, picture, out, quality)
         temporary.replace(target)
+    except av.FFmpegError:  # which are OSErrors too
+        raise
+    except OSError as reason:
+        if reason.errno == errno.EFBIG:  # our limit: the clip's doing
+            raise
+        raise _UnwritableError(f"{target.parent}: {reason.strerror}") from reason
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             temporary.unlink()
 
 

@@ -155,6 +155,13 @@ class VideoRoot:
         found = os.statvfs(self.folder)
         return found.f_bavail * found.f_frsize
 
+    def has_room(self, bytes_wanted: int) -> bool:
+        """Whether so much is free; not while the disk cannot be asked."""
+        try:
+            return self.free_bytes() >= bytes_wanted
+        except OSError:
+            return False
+
     def remove(self, key: str) -> None:
         """Remove a file, of which somebody said that it may go. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):

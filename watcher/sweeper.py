@@ -23,9 +23,7 @@ log = logging.getLogger("watcher.retention")
 LOOK_SECONDS = 2.0  # between two looks at the free space
 PAUSE_SECONDS = 30.0  # between two sweeps by all rules
 TURN = 100  # clips after which the root is looked at again, and others may write
-FUTILE_SECONDS = 3600.0  # for which the floor is left alone when removing clips frees nothing
-FUTILE_BYTES = 64 << 20  # removed without half of it becoming free
-
+MOST_PATIENCE_SECONDS = 3600.0
 
 Done = dict[str, tuple[int, int]]  # by rule: clips, and their bytes
 
@@ -65,6 +63,40 @@ def sweep(services: Services, *, but: str = "", stopped: threading.Event | None 
     return done
 
 
+class Patience:
+    """Whether clips may go for the floor of free space again, by what the last removal freed.
+
+    The bytes of a removed file become free at once, or within half a minute (btrfs and ZFS, by commits), or not at
+    all (snapshots, other links to it). Until half of them are free nothing more goes, for half a minute at first,
+    and twice as long after each removal that freed hardly any: else the collection would be emptied for nothing.
+    """
+
+    def __init__(self) -> None:
+        self._wait_seconds = PAUSE_SECONDS
+        self._removed_bytes = 0
+        self._free_before = 0
+        self._until = 0.0
+
+    def removed(self, size_bytes: int, *, free_before: int, now: float) -> None:
+        """So many bytes of clips went for the floor."""
+        if size_bytes:
+            self._removed_bytes, self._free_before, self._until = size_bytes, free_before, now + self._wait_seconds
+
+    def may_remove(self, free_bytes: int, now: float) -> bool:
+        """Whether more may go, at a moment of a monotonic clock."""
+        if not self._removed_bytes:
+            return True
+        if free_bytes - self._free_before >= self._removed_bytes / 2:
+            self._wait_seconds = PAUSE_SECONDS
+        elif now < self._until:
+            return False
+        else:
+            log.error("removing %s bytes of clips freed hardly any of them", f"{self._removed_bytes:,}")
+            self._wait_seconds = min(2 * self._wait_seconds, MOST_PATIENCE_SECONDS)
+        self._removed_bytes = 0
+        return True
+
+
 class Sweeper(threading.Thread):
     """Sweeps twice a minute, and at once where the floor of free space is undercut."""
 
@@ -72,7 +104,7 @@ class Sweeper(threading.Thread):
         super().__init__(name="sweeper", daemon=True)
         self._services = services
         self._stopped = threading.Event()
-        self._futile_until = 0.0
+        self._patience = Patience()
 
     def stop(self) -> None:
         """End it, after the clip in hand."""
@@ -85,23 +117,14 @@ class Sweeper(threading.Thread):
         due = 0.0
         while not self._stopped.wait(LOOK_SECONDS):
             try:
-                now = time.monotonic()
-                urgent = now >= self._futile_until and self._services.root.free_bytes() < floor
-                if urgent or now >= due:
+                now, free = time.monotonic(), self._services.root.free_bytes()
+                may_remove = self._patience.may_remove(free, now)
+                if (may_remove and free < floor) or now >= due:
                     due = now + PAUSE_SECONDS
-                    self._turn()
+                    done = sweep(self._services, but="" if may_remove else FREE, stopped=self._stopped)
+                    self._patience.removed(done.get(FREE, (0, 0))[1], free_before=free, now=now)
             except Exception:
                 log.exception("the rules of retention could not be carried out")
-
-    def _turn(self) -> None:
-        root = self._services.root
-        before = root.free_bytes()
-        futile = time.monotonic() < self._futile_until
-        _, removed = sweep(self._services, but=FREE if futile else "", stopped=self._stopped).get(FREE, (0, 0))
-        if removed > FUTILE_BYTES and root.free_bytes() - before < removed / 2:
-            # Snapshots or other links hold the bytes: going on would empty the collection for nothing.
-            self._futile_until = time.monotonic() + FUTILE_SECONDS
-            log.error("removing %s bytes of clips freed hardly any: the floor of free space is left alone", removed)
 
 
 def show(services: Services, *, out: TextIO) -> int:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched, look, until
+from tests.running import RunningUnit, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -115,8 +116,9 @@ def nothing_wrong(page: Page, where: str) -> None:
 
 
 @pytest.mark.parametrize("watched", [{"reduced_motion": "reduce"}], indirect=True)
-def test_reduced_motion_moves_nothing(watched: Watched, shelf: list[dict]) -> None:
-    """No sprite runs, nothing is animated."""
+def test_reduced_motion_moves_nothing(watched: Watched, shelf: list[dict], unit: RunningUnit) -> None:
+    """No sprite runs, although the clip has one."""
+    wait_for(lambda: unit.clip(shelf[5]["key"])["sprite"], what="its sprite")  # type: ignore[index]
     page = watched.open("/watcher/")
     page.locator(".card a").nth(5).focus()
     page.keyboard.press(" ")

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import clips
-from tests.browser.conftest import Watched, until
+from tests.browser.conftest import Watched
 from tests.running import RunningUnit
 
 pytestmark = pytest.mark.browser
@@ -31,19 +31,13 @@ def test_a_clip_that_is_damaged_midway(watched: Watched, unit: RunningUnit) -> N
     path = clips.make(unit.data / "whole.mp4", seconds=10, faststart=True)
     data = bytearray(path.read_bytes())
     begin = data.index(b"mdat") + (len(data) - data.index(b"mdat")) // 2
-    data[begin:-2000] = bytes(len(data) - 2000 - begin)
+    data[begin:-2000] = b"\xff" * (len(data) - 2000 - begin)  # no length of a picture is right any more
     (unit.video / "states").mkdir(exist_ok=True)
     (unit.video / "states/damaged.mp4").write_bytes(data)
     clip = unit.wait_clip("states/damaged.mp4")
     page = watched.open(f"/watcher/watch/{clip['id']}")
     page.evaluate("document.querySelector('video').playbackRate = 4; document.querySelector('video').play()")
-    until(
-        page,
-        "document.querySelector('video').ended || /damaged from/.test(document.getElementById('notice').textContent)",
-    )
-    ended = page.evaluate("document.querySelector('video').ended")
-    if not ended:  # Chromium gives up at damage that it cannot hide
-        expect(page.locator("#notice")).to_contain_text("The clip is damaged from 0:0")
+    expect(page.locator("#notice")).to_contain_text("The clip is damaged from 0:0")
     watched.faults.clear()
 
 

@@ -31,6 +31,7 @@ from watcher.clip import (
     Fingerprint,
     Playable,
     Position,
+    Sprite,
     TimeQuality,
     TimeSource,
     milliseconds,
@@ -123,7 +124,9 @@ def test_what_was_learnt_of_another_content_is_not_noted(catalog: Catalog) -> No
     catalog.put([probed("a/1.mp4", digest="old")], now=START)
     clip = catalog.by_key("a/1.mp4")
     catalog.put([probed("a/1.mp4", digest="new", fingerprint=Fingerprint(5, 5))], now=START)
-    assert catalog.set_posters([Rendered(clip.id, "old", "0/1-old.webp")]) == ["0/1-old.webp"]
+    sprite = msgspec.json.encode(Sprite("0/1-old.sprite.webp", 2, 2, 240, 135)).decode()
+    late = Rendered(clip.id, "old", "0/1-old.webp", sprite=sprite)
+    assert catalog.set_posters([late]) == ["0/1-old.webp", "0/1-old.sprite.webp"]
     assert not catalog.set_broken(clip.id, "old", "no")
     assert catalog.clip(clip.id).poster is None
     with pytest.raises(ClipNotFoundError):

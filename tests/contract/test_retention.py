@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from watcher.catalog import Catalog, Probed, migrate, open_engine
-from watcher.catalog.schema import clips
+from watcher.catalog import Catalog, Probed, expiring, migrate, open_engine
 from watcher.clip import ClipState, Fingerprint, TimeSource
 from watcher.rules import AGE, BYTES, CAMERA_BYTES, FREE, CameraLimits, Limits, Rules
 
@@ -103,11 +104,6 @@ def check(catalog: Catalog, known: list[dict], limits: Limits, free: int) -> Non
 @given(made=st.lists(clip_of, max_size=14), limits=limits_of, free=st.integers(0, 60))
 def test_the_plan_keeps_its_promises(made: list, limits: Limits, free: int) -> None:
     """Any clips, any rules: nothing held, all that is too old, and no more bytes than the limits take."""
-    engine = open_engine("sqlite:///:memory:")
-    engine.dispose()
-    import tempfile
-    from pathlib import Path
-
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{Path(folder)}/catalog.db")
         migrate(engine)
@@ -131,16 +127,25 @@ def test_both_engines_plan_alike(catalog: Catalog) -> None:
     assert list(Rules(Limits(), catalog).plan(NOW, 0)) == []
 
 
-def test_the_oldest_are_read_in_the_order_of_an_index(catalog: Catalog) -> None:
-    """However many clips there are: no sort."""
+def test_the_oldest_are_read_in_the_order_of_an_index(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many clips there are, and whatever is asked of them: no sort, on the first page and on the next ones."""
     if catalog.engine.dialect.name != "sqlite":
         pytest.skip("the planner of PostgreSQL sorts a small table")
-    statement = sa.select(clips.c.id).where(clips.c.listed == 1, clips.c.held == 0)
-    text = str(
-        statement.order_by(clips.c.started_ms, clips.c.id)
-        .limit(5)
-        .compile(catalog.engine, compile_kwargs={"literal_binds": True})
-    )
-    with catalog.engine.connect() as connection:
-        told = " ".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
-    assert "TEMP B-TREE" not in told
+    monkeypatch.setattr(expiring, "PAGE", 3)
+    fill(catalog, [(CAMERAS[n % 2], n, 1, False, False) for n in range(10)])
+    asked: list[tuple[str, tuple]] = []
+    sa.event.listen(catalog.engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    found = [len(list(catalog.oldest(camera=camera, but_cameras=but))) for camera, but in QUESTIONS]
+    assert found == [10, 5, 5]
+    questions = [one for one in asked if one[0].startswith("SELECT")]
+    assert len(questions) == 4 + 2 + 2
+    for statement, values in questions:
+        with catalog.engine.connect() as connection:
+            told = " ".join(
+                str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            )
+        assert "TEMP B-TREE" not in told
+        assert "USING" in told, told
+
+
+QUESTIONS = ((None, ()), ("gate", ()), (None, ("gate",)))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 import requests
 
@@ -59,6 +60,26 @@ def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path, samples: Path) -> 
         wait_for(lambda: len(unit.clips()) == 1020, what="every clip")
         wait_for(lambda: unit.problems() == {}, what="a service without problems")
         assert unit.run("check").returncode == 0
+
+
+def test_with_little_room_clips_are_indexed_and_pictures_wait(tmp_path: Path, samples: Path) -> None:
+    """Also one that a decoder has to look at; when there is room again, pictures are made without being asked for."""
+    folder = tmp_path / "unit"
+    settings = {"WATCHER_UPLOAD__MIN_FREE_BYTES": str(200 << 20)}
+    with mounted(folder / "data", "300m"), running(folder, settings=settings) as unit:
+        filler = unit.data / "filler"
+        filler.write_bytes(bytes(150 << 20))
+        shutil.copy(samples / "plain.mp4", unit.video / "a.mp4")
+        with av.open(str(samples / "plain.mp4")) as source, av.open(str(unit.video / "b.mkv"), "w") as out:
+            stream = out.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(source.streams.video[0]):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    out.mux(packet)
+        for key in ("a.mp4", "b.mkv"):
+            assert unit.wait_clip(key, state="ready")["poster_url"] is None
+        filler.unlink()
+        wait_for(lambda: all(clip["poster_url"] and clip["sprite"] for clip in unit.clips()), what="pictures")
 
 
 def test_an_unmounted_video_root_marks_nothing_missing(tmp_path: Path, samples: Path) -> None:

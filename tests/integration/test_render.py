@@ -105,6 +105,17 @@ def test_two_answers_in_one_piece_are_two_answers() -> None:
         worker.close()
 
 
+def test_a_picture_that_cannot_be_stored_blames_no_clip(tmp_path: Path, samples: Path) -> None:
+    """That is said of the worker, which tries again later; the clip keeps its good name."""
+    worker = render.Worker(timeout_seconds=30)
+    try:
+        worker.ask_poster(str(samples / "plain.mp4"), Path("/proc/a.webp"), 0)
+        with pytest.raises(render.WorkerError, match="/proc"):
+            worker.answer()
+    finally:
+        worker.close()
+
+
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_posters_stand_upright(tmp_path: Path, rotation: int) -> None:
     """A phone's matrix is obeyed: the dark sky of the picture stays above."""

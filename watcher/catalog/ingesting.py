@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from watcher.catalog.renditions import PICTURE, SPRITE
+from watcher.catalog.renditions import PICTURE, SPRITE, Renditions
 from watcher.catalog.rows import KNOWN, Known, Namesake, Unrendered, signed
 from watcher.catalog.schema import clips
-from watcher.clip import EPOCH, milliseconds
+from watcher.clip import EPOCH, ClipState, milliseconds
 
 SCAN_PAGE = 2000  # rows that a scan holds at a time
 ALIKE_LIMIT = 1000  # clips of equal content that a moved file is looked for among
@@ -62,15 +62,20 @@ class IngesterQuestions:
                 found += [Namesake(*row) for query in (same_file, missing) for row in connection.execute(query)]
         return list({one.id: one for one in found}.values())
 
-    def unrendered(self, limit: int, *, exclude: Sequence[int] = (), sprites: bool = True) -> list[Unrendered]:
-        """Clips that wait for a picture or a probe, newest first; then those that wait for a sprite."""
+    def unrendered(
+        self, limit: int, *, exclude: Sequence[int] = (), what: Renditions = Renditions.ALL
+    ) -> list[Unrendered]:
+        """Clips that wait for a probe or a poster, newest first; then those that wait for a sprite."""
         columns = (clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media, clips.c.picture)
         some = sa.select(*columns, clips.c.render_due).where(clips.c.id.not_in(exclude))
         some = some.order_by(clips.c.started_ms.desc()).limit(limit)
         with self.engine.connect() as connection:
             # As text: a bound value would not match the partial indexes.
-            found = connection.execute(some.where(sa.text(f"render_due = {PICTURE}"))).fetchall()
-            if not found and sprites:
+            pictures = some.where(sa.text(f"render_due = {PICTURE}"))
+            if what is Renditions.NONE:
+                pictures = pictures.where(clips.c.state == ClipState.NEW)
+            found = connection.execute(pictures).fetchall()
+            if not found and what is Renditions.ALL:
                 found = connection.execute(some.where(sa.text(f"render_due = {SPRITE}"))).fetchall()
         return [Unrendered(*row) for row in found]
 

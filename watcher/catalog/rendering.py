@@ -38,12 +38,12 @@ class Rendering:
                 revision += 1
                 old = known.get(clip_id)
                 if old is None or old.digest != digest:
-                    unneeded.append(poster)
+                    unneeded += [poster] if sprite is None else [poster, _name(sprite)]
                     continue
                 if old.poster not in {None, poster}:
                     unneeded.append(old.poster)
                 if sprite is not None and old.sprite not in {None, sprite}:
-                    unneeded.append(msgspec.json.decode(old.sprite, type=Sprite).name)
+                    unneeded.append(_name(old.sprite))
                 due = PICTURE if old.picture != picture else left
                 values.append(
                     {"row": clip_id, "poster": poster, "sprite": sprite, "revision": revision, "render_due": due}
@@ -69,7 +69,7 @@ class Rendering:
             if values["sprite"] != old.sprite:  # else nothing that anybody sees has changed
                 values |= rendered(revision)
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
-        before = None if old.sprite is None else msgspec.json.decode(old.sprite, type=Sprite).name
+        before = None if old.sprite is None else _name(old.sprite)
         return before if sprite is None or before != sprite.name else None
 
     def set_picture(self, clip_id: int, key: str) -> bool:
@@ -82,3 +82,8 @@ class Rendering:
     def set_no_poster(self, clip_id: int, digest: str, error: str) -> bool:
         """Note why a clip has no poster; False if its content changed meanwhile."""
         return self._amend(clip_id, digest, {"poster_error": error, "render_due": 0})
+
+
+def _name(sprite: str) -> str:
+    """The file of a sprite as the catalog holds it."""
+    return msgspec.json.decode(sprite, type=Sprite).name

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from enum import Enum, auto
+
 PICTURE, SPRITE = 1, 2  # what `render_due` says
 POSTER_DIGITS = 16  # of the content id, in a poster's name
+
+
+class Renditions(Enum):
+    """What is made at present: nothing while there is no room, posters only, or sprites too."""
+
+    NONE = auto()
+    POSTERS = auto()
+    ALL = auto()
 
 
 def shows(poster: str | None, digest: str) -> bool:

@@ -1,6 +1,5 @@
 // The rail: clips per day over the whole catalog, to jump by. Its label and the jump come from the same number.
 
-import { changed } from "./address.js";
 import { get, mount, zone } from "./api.js";
 import { element } from "./elements.js";
 import { texts } from "./texts.js";
@@ -142,4 +141,3 @@ export class Rail {
   }
 }
 
-export const dayAddress = (day) => changed(`${mount}/day/${day}`, {});

@@ -38,7 +38,6 @@ export const texts = {
   frame: "Save this picture",
   zoom: "Zoom",
   loop: "Loop",
-  loopFrom: "Loop from here",
   loopTo: "Loop to here",
   position: "Position in the clip",
   copied: "Copied",
