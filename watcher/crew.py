@@ -7,11 +7,11 @@ import hashlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
 
 import msgspec
 
-from watcher.catalog.renditions import SPRITE, Renditions, poster_name, sprite_name
+from watcher.backlog import Backlog
+from watcher.catalog.renditions import SPRITE, poster_name, sprite_name
 from watcher.catalog.rows import Rendered, Unrendered
 from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
@@ -24,9 +24,7 @@ log = logging.getLogger("watcher.ingester")
 
 IDLE_SECONDS = 5.0  # after which a worker gives its memory back
 STOP_SECONDS = 2.0  # for all threads together, to end
-AWAY_SECONDS = 5.0  # before a picture is tried again of a clip whose file was not there
 RETRY_SECONDS = 3.0  # after a fault of our own
-BATCH = 32  # clips asked of the catalog at once
 AHEAD = 2  # jobs that a worker is given before the first is answered
 QUICK_SECONDS = (
     1.0  # a poster that took longer does not wait for its sprite, which takes up to twelve times as long
@@ -46,24 +44,15 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Crew:
-    """Makes what is due, with at most so many workers as the settings say.
-
-    What is to be done is asked of the catalog each time, so a restart goes on where it stopped and no queue grows.
-    """
+    """Makes what is due, with at most so many workers as the settings say."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._catalog = services.catalog
-        self._wake = threading.Condition()  # guards all of the following
-        self._work = True  # look at the catalog at start
-        self._stopping = False
-        self._jobs: deque[Unrendered] = deque()  # asked of the catalog, in nobody's hands yet
-        self._taken: set[int] = set()  # clips in a thread's hands, or done and not noted yet
+        self._backlog = Backlog(services)
+        self._noting = threading.Lock()  # guards the following two
         self._done: list[Rendered] = []  # noted some at a time
         self._noted_at = 0.0
-        self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
-        self._floor = services.settings.upload.min_free_bytes
-        self._cramped = False  # the disk was nearly full when the catalog was asked last
         self._threads = [
             threading.Thread(target=self._run, name=f"render-{number}", daemon=True)
             for number in range(services.settings.render.workers)
@@ -77,16 +66,11 @@ class Crew:
 
     def wake(self) -> None:
         """There may be something to do, perhaps newer than what was asked for last."""
-        with self._wake:
-            self._work = True
-            self._jobs.clear()
-            self._wake.notify_all()
+        self._backlog.wake()
 
     def stop(self) -> None:
         """End at once; a picture in the making is made again after the next start."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify_all()
+        self._backlog.stop()
         until = self._services.clock.monotonic() + STOP_SECONDS
         for thread in self._threads:
             # Again and again: a thread may be about to start a process that was not there to be killed.
@@ -105,71 +89,34 @@ class Crew:
 
     def _work_with(self, worker: Worker) -> None:
         asked: deque[Asked] = deque()  # in the worker's hands, in its order
-        while not self._stopping:
+        while not self._backlog.stopping:
             try:
-                while len(asked) < AHEAD and (job := self._next()) is not None:
+                while len(asked) < AHEAD and (job := self._backlog.take()) is not None:
                     self._hand(worker, job, asked)
                 if asked:
                     self._finish(worker, asked)
                 self._note(at_once=not asked)
-                if not asked:
-                    self._wait(worker)
+                if not asked and not self._backlog.wait(IDLE_SECONDS if worker.running else None):
+                    worker.close()
             except Exception as reason:
                 worker.close()
-                with self._wake:
-                    self._taken.difference_update(one.job.id for one in asked)
+                self._backlog.give_back(one.job.id for one in asked)
                 asked.clear()
-                if self._stopping:
+                if self._backlog.stopping:
                     return
                 again = "%s: trying again in a while"
                 if isinstance(reason, WorkerError):
                     log.error(again, reason)
                 else:
                     log.exception(again, "a poster could not be made or noted")
-                with self._wake:
-                    self._wake.wait(RETRY_SECONDS)
-                    self._work = True
-
-    def _next(self) -> Unrendered | None:
-        """The next clip, None when there is none, or it is time to stop."""
-        with self._wake:
-            if self._stopping:
-                return None
-            if not self._jobs and self._work:
-                now = self._services.clock.monotonic()
-                self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
-                self._jobs.extend(self._due())
-                self._work = bool(self._jobs)
-            if not self._jobs:
-                return None
-            job = self._jobs.popleft()
-            self._taken.add(job.id)
-            return job
-
-    def _due(self) -> list[Unrendered]:
-        """What the catalog says is to be made; probes only while the disk is nearly full: clips come first."""
-        self._cramped = not self._services.root.has_room(self._floor)
-        if self._cramped:
-            what = Renditions.NONE
-        else:
-            what = Renditions.ALL if self._services.settings.render.sprites else Renditions.POSTERS
-        return self._catalog.unrendered(BATCH, exclude=[*self._taken, *self._away], what=what)
-
-    def _wait(self, worker: Worker) -> None:
-        """Until there is something to do; a worker that has been idle for long enough is ended."""
-        with self._wake:
-            while not (self._stopping or self._work or self._jobs):
-                if not self._wake.wait(IDLE_SECONDS if worker.running or self._away or self._cramped else None):
-                    worker.close()
-                    roomy = self._cramped and self._services.root.has_room(self._floor)
-                    self._work = bool(self._away) or roomy  # their files may be back, or room is
+                self._backlog.pause(RETRY_SECONDS)
 
     def _note(self, *, at_once: bool) -> None:
         """Write what is done into the catalog, some of it together while there is more to do.
 
         1. the picture is on disk, 2. its row says so, 3. the older one goes. A crash after 1 makes it again.
         """
-        with self._wake:
+        with self._noting:
             now = self._services.clock.monotonic()
             if not self._done or not (at_once or now - self._noted_at > NOTE_SECONDS):
                 return
@@ -178,7 +125,7 @@ class Crew:
         try:  # without the lock: the other threads need not wait for the disk
             unneeded = self._catalog.set_posters(done)
         finally:
-            self._give_back(one.clip_id for one in done)
+            self._backlog.give_back(one.clip_id for one in done)
         for name in unneeded:
             with contextlib.suppress(OSError):
                 (self._services.places.renditions / name).unlink()
@@ -203,7 +150,7 @@ class Crew:
         media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
         if media is not None and media.video is None:
             self._catalog.set_no_poster(job.id, job.digest, "it has no picture")
-            self._give_back([job.id])
+            self._backlog.give_back([job.id])
             return
         name = poster_name(job.id, job.digest)
         asked.append(Asked(job, attempt, name, at=now))
@@ -229,7 +176,7 @@ class Crew:
         try:
             answer = worker.answer()
         except RenderError as reason:
-            if self._stopping:
+            if self._backlog.stopping:
                 return
             one = asked.popleft()
             if one.job.due == SPRITE or one.rendered is not None:  # it has its poster: it can do without
@@ -243,7 +190,7 @@ class Crew:
                 self._hand(worker, one.job, asked, attempt=2, own=True)
                 return
             self._failed(one.job, reason)
-            self._give_back([one.job.id])
+            self._backlog.give_back([one.job.id])
             return
         one = asked[0]
         if one.job.due == SPRITE or one.rendered is not None:
@@ -253,7 +200,7 @@ class Crew:
         if answer.media is not None:
             self._probed(one.job, answer.media, answer.duration_seconds)
             asked.popleft()
-            self._give_back([one.job.id])
+            self._backlog.give_back([one.job.id])
             return
         asked.popleft()
         if one.poster is None:
@@ -262,15 +209,13 @@ class Crew:
         if self._at_once(one):
             self._hand_sprite(worker, msgspec.structs.replace(one, rendered=rendered), asked)
             return
-        with self._wake:
+        with self._noting:
             self._done.append(rendered)
 
     def _at_once(self, one: Asked) -> bool:
         """Whether a poster may wait for its sprite, so that the clip changes once: no other one waits."""
         took = self._services.clock.monotonic() - one.at
-        with self._wake:
-            idle = not (self._jobs or self._work or self._stopping)
-        return idle and self._services.settings.render.sprites and took < QUICK_SECONDS
+        return self._backlog.empty and self._services.settings.render.sprites and took < QUICK_SECONDS
 
     def _sprite(self, one: Asked, answer: Answer | None) -> None:
         """Note a sprite, in the order of `_note`; None or less than two frames is none."""
@@ -280,23 +225,16 @@ class Crew:
             sprite = Sprite(sprite_name(job.id, job.digest), *tiles)
         if one.rendered is not None:
             text = None if sprite is None else msgspec.json.encode(sprite).decode()
-            with self._wake:
+            with self._noting:
                 self._done.append(one.rendered._replace(sprite=text, due=0))
             return
         try:
             unneeded = self._catalog.set_sprite(job.id, job.digest, sprite)
         finally:
-            self._give_back([job.id])
+            self._backlog.give_back([job.id])
         if unneeded is not None:
             with contextlib.suppress(OSError):
                 (self._services.places.renditions / unneeded).unlink()
-
-    def _give_back(self, clip_ids: Iterable[int]) -> None:
-        """No longer in hand, and due again where the content changed meanwhile: the catalog knows."""
-        with self._wake:
-            self._taken.difference_update(clip_ids)
-            self._work = True
-            self._wake.notify_all()
 
     def _probed(self, job: Unrendered, media: MediaInfo, duration_seconds: float | None) -> None:
         verdict, reason = playable(media)
@@ -319,8 +257,7 @@ class Crew:
             there = None
         error = str(reason)
         if there is None:
-            with self._wake:  # moved or gone while we looked: not at once again, or we would spin on it
-                self._away[job.id] = self._services.clock.monotonic() + AWAY_SECONDS
+            self._backlog.put_off(job.id)  # moved or gone while we looked
             return
         log.warning("%s: no poster: %s", printable(job.key), error)
         self._catalog.set_no_poster(job.id, job.digest, error)

@@ -1,0 +1,112 @@
+"""The backlog: which clips wait for a probe, a poster or a sprite, and which of them are in somebody's hands."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+
+from watcher.catalog.renditions import Renditions
+from watcher.catalog.rows import Unrendered
+from watcher.wiring import Services
+
+AWAY_SECONDS = 5.0  # before a clip is tried again whose file was not there
+BATCH = 32  # clips asked of the catalog at once
+
+
+class Backlog:
+    """What is to be done next, for several threads.
+
+    It is asked of the catalog each time, so a restart goes on where it stopped and no queue grows.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._floor = services.settings.upload.min_free_bytes
+        self._change = threading.Condition()  # guards all of the following
+        self._work = True  # look at the catalog at start
+        self._stopping = False
+        self._cramped = False  # the disk was nearly full when the catalog was asked last
+        self._jobs: deque[Unrendered] = deque()  # asked of the catalog, in nobody's hands yet
+        self._taken: set[int] = set()  # clips in a thread's hands, or done and not noted yet
+        self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is time to end."""
+        return self._stopping
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits to be taken, as far as is known."""
+        with self._change:
+            return not (self._jobs or self._work or self._stopping)
+
+    def wake(self) -> None:
+        """There may be something to do, perhaps newer than what was asked for last."""
+        with self._change:
+            self._work = True
+            self._jobs.clear()
+            self._change.notify_all()
+
+    def stop(self) -> None:
+        """Nothing more is to be taken."""
+        with self._change:
+            self._stopping = True
+            self._change.notify_all()
+
+    def take(self) -> Unrendered | None:
+        """The next clip, None when there is none, or it is time to stop."""
+        with self._change:
+            if self._stopping:
+                return None
+            if not self._jobs and self._work:
+                now = self._services.clock.monotonic()
+                self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
+                self._jobs.extend(self._due())
+                self._work = bool(self._jobs)
+            if not self._jobs:
+                return None
+            job = self._jobs.popleft()
+            self._taken.add(job.id)
+            return job
+
+    def give_back(self, clip_ids: Iterable[int]) -> None:
+        """No longer in hand, and due again where the content changed meanwhile: the catalog knows."""
+        with self._change:
+            self._taken.difference_update(clip_ids)
+            self._work = True
+            self._change.notify_all()
+
+    def put_off(self, clip_id: int) -> None:
+        """Its file is not there: not at once again, or we would spin on it."""
+        with self._change:
+            self._away[clip_id] = self._services.clock.monotonic() + AWAY_SECONDS
+
+    def pause(self, seconds: float) -> None:
+        """Wait, then look at the catalog again."""
+        with self._change:
+            if not self._stopping:
+                self._change.wait(seconds)
+            self._work = True
+
+    def wait(self, seconds: float | None) -> bool:
+        """Until there may be something to do; False after so long, when the caller may rest."""
+        with self._change:
+            if self._away or self._cramped:
+                seconds = seconds or AWAY_SECONDS
+            while not (self._stopping or self._work or self._jobs):
+                if not self._change.wait(seconds):
+                    roomy = self._cramped and self._services.root.has_room(self._floor)
+                    self._work = bool(self._away) or roomy  # their files may be back, or room is
+                    return False
+            return True
+
+    def _due(self) -> list[Unrendered]:
+        """What the catalog says is to be made; probes only while the disk is nearly full: clips come first."""
+        self._cramped = not self._services.root.has_room(self._floor)
+        if self._cramped:
+            what = Renditions.NONE
+        else:
+            what = Renditions.ALL if self._services.settings.render.sprites else Renditions.POSTERS
+        return self._services.catalog.unrendered(BATCH, exclude=[*self._taken, *self._away], what=what)
