@@ -389,9 +389,9 @@ class Ingester:
         if now >= self._next_health:
             self._next_health = now + TURN_SECONDS
             if self._native and not self._watch.healthy():
-                log.warning("events stopped (the folder was removed, or the watch died): beginning anew")
                 self._watch.stop()
                 if self._root.folder.is_dir():
+                    log.warning("events stopped (the folder was removed, or the watch died): beginning anew")
                     self._begin_watching()
                     self._next_scan = now
                 else:

@@ -47,6 +47,46 @@ def test_a_day_in_lanes(watched: Watched, shelf: list[dict]) -> None:
     page.wait_for_url("**/watch/*")
 
 
+@pytest.mark.parametrize(
+    "watched", [{"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}], indirect=True
+)
+def test_a_day_runs_down_a_phone(watched: Watched, shelf: list[dict]) -> None:
+    """One camera at a time; a tap plays, a second one opens; closer is longer; a typed time is scrolled to."""
+    page = watched.open("/watcher/day/2026-11-21")
+    mine = [clip for clip in shelf if clip["local_time"].startswith("2026-11-21") and clip["camera"] == "porch"]
+    page.get_by_label("Camera").select_option("porch")
+    expect(page.locator(".column i")).to_have_count(len(mine))
+    page.get_by_role("button", name="1 h").click()
+    assert page.evaluate("document.querySelector('.column').clientHeight") > 24 * 600
+    wanted = mine[0]
+    page.get_by_label("Time", exact=True).fill(wanted["local_time"][11:17] + "02")
+    page.get_by_role("button", name="Go to").click()
+    expect(page.locator(".column i.chosen")).to_be_in_viewport()
+    expect(page.locator(".readout")).to_contain_text(f"{wanted['local_time'][11:17]}02, porch")
+    until(page, "document.querySelector('.dock video')?.readyState >= 1")
+    look(page, "day-phone")
+    box = page.locator(".column i.chosen").bounding_box()
+    assert box is not None
+    page.touchscreen.tap(box["x"] + 40, box["y"] + 2)
+    page.wait_for_url(f"**/watch/{wanted['id']}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("watched", [{"forced_colors": "active"}], indirect=True)
+def test_forced_colours(watched: Watched, shelf: list[dict]) -> None:
+    """Where a person's system chooses all colours, buttons still have edges, and what is chosen can be told."""
+    page = watched.open("/watcher/")
+    page.locator(".card a").nth(2).focus()
+    page.keyboard.press("x")
+    style = "getComputedStyle(document.querySelector('{}')).{}"
+    assert page.evaluate(style.format(".card.chosen .picture", "outlineStyle")) == "solid"
+    assert page.evaluate(style.format("#larger", "borderTopStyle")) == "solid"
+    assert page.evaluate(style.format("[aria-current=page]", "outlineStyle")) == "solid"
+    look(page, "forced-colours")
+    if AXE.exists():
+        nothing_wrong(page, "forced colours")
+
+
 def test_four_last_tuesday_at_the_gate_in_three_actions(watched: Watched, shelf: list[dict]) -> None:
     """A camera, a key, a time."""
     page = watched.open("/watcher/?camera=gate")
@@ -92,6 +132,7 @@ def test_axe_finds_nothing(watched: Watched, shelf: list[dict], request: pytest.
         ("watch", watching),
         ("day", "/watcher/day/2026-11-21"),
         ("status", "/watcher/status"),
+        ("review", "/watcher/review"),
         ("docs", "/watcher/docs"),
     ):
         page = watched.open(path)
@@ -129,7 +170,13 @@ def test_reduced_motion_moves_nothing(watched: Watched, shelf: list[dict], unit:
 @pytest.mark.parametrize("watched", [{"viewport": {"width": 320, "height": 256}}], indirect=True)
 def test_400_percent(watched: Watched, shelf: list[dict]) -> None:
     """320 pixels wide is 1280 at 400 %: no sideways scroll on any screen."""
-    for path in ("/watcher/", f"/watcher/watch/{shelf[3]['id']}", "/watcher/day/2026-11-21", "/watcher/status"):
+    for path in (
+        "/watcher/",
+        f"/watcher/watch/{shelf[3]['id']}",
+        "/watcher/day/2026-11-21",
+        "/watcher/status",
+        "/watcher/review",
+    ):
         page = watched.open(path)
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
@@ -151,7 +198,7 @@ def test_pure_modules(watched: Watched, shelf: list[dict]) -> None:
     static = page.evaluate("document.querySelector('script[type=module]').src.replace(/[^/]+$/, '')")
     answers = page.evaluate(
         """async (static) => {
-        const times = await import(static + 'times.js'), address = await import(static + 'address.js');
+        const times = await import(static + 'times.js'), address = await import(static + 'api.js');
         const zone = 'Europe/Berlin';
         return {
           wall: times.wall('2026-10-25T00:30:00Z', zone),

@@ -12,11 +12,11 @@ from werkzeug.datastructures import MultiDict
 from watcher import presenting
 from watcher.access import Role
 from watcher.clip import Clip, ClipFilter, ClipState, Page
-from watcher.web import cards, wire
+from watcher.web import cards, counting, wire
 from watcher.web.auth import principal, visible
 from watcher.web.clips import bounded, clip_filter, place
 from watcher.web.neighbours import neighbours_of
-from watcher.web.pages import FILTERS, address, html, page_blueprint, question_of, watch_url, zone
+from watcher.web.pages import FILTERS, address, html, page_blueprint, question_of, tail, watch_url, zone
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -33,12 +33,16 @@ def browse() -> Response:
     wanted = clip_filter(question)
     page = _page(args, wanted)
     clips = page.clips
-    days: list[tuple[date, list[dict[str, Any]]]] = []
+    summaries = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    counts = counting.by_day(wanted, clips)
+    groups: list[tuple[str, date, list[dict[str, Any]]]] = []  # days; of busy ones the hours
     for clip in clips:
-        day = clip.started_at.astimezone(zone()).date()
-        if not days or days[-1][0] != day:
-            days.append((day, []))
-        days[-1][1].append(cards.card(clip, watch_url(clip, args), zone()))
+        local = clip.started_at.astimezone(zone())
+        day = local.date()
+        key = f"{local:%Y-%m-%dT%H}" if counts.get(day, 0) > counting.BUSY else f"{day}"
+        if not groups or groups[-1][0] != key:
+            groups.append((key, day, []))
+        groups[-1][2].append(cards.card(clip, watch_url(clip, args), zone()))
     following = previous = None
     if clips and page.more_after:
         following = wire.cursor(clips[-1])
@@ -48,8 +52,10 @@ def browse() -> Response:
     today = state().services.clock.now().astimezone(state().zone).date()
     return html(
         "browse.html",
-        days=days,
-        cameras=[one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)],
+        groups=groups,
+        counts=counts,
+        count=counting.total(wanted, summaries),
+        cameras=[one.camera for one in summaries],
         labels=[name for name, _ in catalog().label_counts(principal().cameras)],
         chosen={name: args.getlist(name) for name in FILTERS},
         chips=[(_chip(name, value), address(args, without=(name, value))) for name, value in chips],
@@ -59,6 +65,7 @@ def browse() -> Response:
             ("7 days", address(args, only_days=(today - timedelta(days=6), today))),
         ],
         today=today,
+        review=tail([("camera", camera) for camera in wanted.cameras]) if "camera" in args else "",
         newest=previous is None and not {"after", "before", "at"} & set(args),
         older=address(args, after=following) if following else None,
         newer=address(args, before=previous) if previous else None,
@@ -114,11 +121,23 @@ def watch(clip_id: int) -> Response:
         if "Referer" not in request.headers
         else address(args),
         day=url_for("days.day", day=clip.started_at.astimezone(state().zone).date().isoformat()),
-        labels=[name for name, _ in catalog().label_counts(principal().cameras)],
+        labels=[name for name, _ in sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])],
         gone=gone,
     )
     response.status_code = 410 if clip.state is ClipState.RETIRED else 200
     return response
+
+
+@route(bp, "/review", role=Role.LABEL, page=True)
+def review() -> Response:
+    """Clips without labels, one after another, for somebody who labels them."""
+    cameras = MultiDict([("camera", one) for one in request.args.getlist("camera") if one])
+    return html(
+        "review.html",
+        cameras=cameras.getlist("camera"),
+        browse=address(cameras),
+        as_list=address(cameras, unlabeled="true"),
+    )
 
 
 def _chip(name: str, value: str) -> str:

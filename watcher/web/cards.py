@@ -33,6 +33,7 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "labels": labels,
         "held": clip.held,
         "badge": said,
+        "codec": video_codec(clip) if said else None,
         "why": clip.error or clip.playable_reason,
     }
 
@@ -48,6 +49,14 @@ def badge(clip: Clip) -> str | None:
     return None
 
 
+def video_codec(clip: Clip) -> str | None:
+    """What a browser can be asked about: the RFC 6381 name of an MP4's picture, None where there is none."""
+    media = clip.media_info
+    if media is None or media.video is None or clip.state is ClipState.BROKEN or media.container != "mp4":
+        return None
+    return media.codecs.split(",")[0]
+
+
 def length(seconds: float | None) -> str:
     """Minutes and seconds as players write them.
 
@@ -61,6 +70,15 @@ def length(seconds: float | None) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def clips_of(count: int) -> str:
+    """A number of clips in words.
+
+    >>> clips_of(1), clips_of(1204)
+    ('1 clip', '1,204 clips')
+    """
+    return "1 clip" if count == 1 else f"{count:,} clips"
 
 
 def codec_name(codec: str) -> str:

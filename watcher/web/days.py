@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 
 from watcher import presenting
 from watcher.access import Role
+from watcher.buckets import Bucket, Span, quarter_of
 from watcher.errors import BadParameterError
 from watcher.web import wire
 from watcher.web.auth import principal
@@ -36,11 +37,12 @@ def day(day: str) -> Response:
     cameras = request.args.getlist("camera")
     kept = [("camera", camera) for camera in cameras if camera]
     question: MultiDict[str, str] = MultiDict([("from", start), ("to", end), *kept])
-    page = catalog().find(clip_filter(question), limit=LISTED, newest_first=False)
+    wanted = clip_filter(question)
     lanes = [one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)]
     counts = {camera: 0 for camera in lanes if not kept or camera in cameras}
-    for clip in page.clips:
-        counts[clip.camera] = counts.get(clip.camera, 0) + 1
+    span = Span(*(quarter_of(edge) for edge in edges), 0)
+    for _, camera, clips, _ in catalog().timeline(span, Bucket.DAY, wanted.cameras):
+        counts[camera] = counts.get(camera, 0) + clips
     return html(
         "day.html",
         day=shown,
@@ -48,7 +50,6 @@ def day(day: str) -> Response:
         end=end,
         counts=counts,
         total=sum(counts.values()),
-        more=page.more_after,
         question=urlencode([*question.items(multi=True), ("limit", LISTED), ("sort", "started_at")]),
         before=url_for("days.day", day=before) + tail(kept),
         after=url_for("days.day", day=after) + tail(kept),

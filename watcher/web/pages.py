@@ -23,12 +23,13 @@ from watcher.web.state import state
 FILTERS = ("camera", "label", "q", "held", "unlabeled", "from", "to")  # that the page has
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
-_WATCH = (*_SHARED, "address.js", "sprite.js")
+_WATCH = (*_SHARED, "card.js", "sprite.js")
 _MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
-    "browse.html": (*_WATCH, "card.js", "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
+    "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
     "watch.html": _WATCH,
-    "day.html": (*_SHARED, "address.js"),
+    "day.html": _SHARED,
     "status.html": _SHARED,
+    "review.html": (*_WATCH, "watch.js"),
 }
 _OF_A_VIEW = {"before", "after", "at", "t", "span"}  # not of the filter
 _CSP = (
@@ -43,6 +44,7 @@ def page_blueprint(name: str) -> Blueprint:
     made.register_error_handler(WatcherError, _problem)
     made.add_app_template_filter(cards.size, "size")
     made.add_app_template_filter(cards.codec_name, "codec_name")
+    made.add_app_template_filter(cards.clips_of, "clips")
     return made
 
 

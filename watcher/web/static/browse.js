@@ -1,7 +1,7 @@
 // Browse: the grid with all that makes it quick. Without it the same page works by links and a form.
 
-import { changed, filterOf } from "./address.js";
-import { get, page, zone } from "./api.js";
+import { changed, filterOf, get, page, zone } from "./api.js";
+import { warn } from "./card.js";
 import { Grid, columns } from "./grid.js";
 import { goTo, keys, shell } from "./keys.js";
 import { Live } from "./live.js";
@@ -10,7 +10,7 @@ import { Selection } from "./select.js";
 import { peek, skim } from "./sprite.js";
 import { texts } from "./texts.js";
 import { momentOf, wall } from "./times.js";
-import { mount as mountWatch } from "./watch.js";
+import { mount as mountWatch, part } from "./watch.js";
 
 const SIZES = ["small", "medium", "large"], SIZE = "watcher-size";
 const SETTLED = 500; // ms: the address follows the scroll at most so often
@@ -53,8 +53,9 @@ function open() {
   filterForm();
   resize(0);
   skim(grid.days);
+  warn(document);
   tabStop();
-  rail.load().then(() => follow(), () => {}); // without it one scrolls
+  rail.load().then(() => { grid.know(rail.days); follow(); }, () => {}); // without it one scrolls
 }
 
 function close() {
@@ -179,15 +180,11 @@ async function showArrived() {
 async function watch(address, card, { push = true } = {}) {
   const shown = await fetched(address);
   if (!shown) return;
-  const content = shown.getElementById("watch");
+  const content = part(shown);
   if (!content) {
     location.assign(address);
     return;
   }
-  const main = content.querySelector("main"), part = document.createElement("div");
-  part.className = main.className; // one main part is enough for a page
-  part.append(...main.childNodes);
-  main.replaceWith(part);
   if (push) {
     if (over) history.replaceState({ over: true }, "", address);
     else {
@@ -199,7 +196,7 @@ async function watch(address, card, { push = true } = {}) {
   over?.close();
   dialog.className = "over";
   dialog.setAttribute("aria-label", shown.title);
-  dialog.replaceChildren(document.adoptNode(content));
+  dialog.replaceChildren(content);
   const before = over?.title ?? document.title;
   document.title = shown.title;
   if (!dialog.open) {
@@ -318,8 +315,9 @@ function row(direction) {
 }
 
 function dayEnd(last) {
-  const list = (focused() ?? screen.grid.first())?.parentElement;
-  return focus(last ? list?.lastElementChild : list?.firstElementChild);
+  const card = focused() ?? screen.grid.first(), day = card?.closest(".day").dataset.group.slice(0, 10);
+  const cards = screen.grid.cards.filter((other) => other.closest(".day").dataset.group.startsWith(day));
+  return focus(cards.at(last ? -1 : 0));
 }
 
 const anywhere = [

@@ -1,13 +1,31 @@
 // A card of the grid, from a clip's JSON; `templates/card.html` says the same.
 
-import { filterOf } from "./address.js";
-import { zone } from "./api.js";
+import { filterOf, zone } from "./api.js";
 import { element } from "./elements.js";
 import { length, dayTitle, wall } from "./times.js";
 
 const CODECS = { h264: "H.264", hevc: "H.265", mjpeg: "MJPEG", mpeg4: "MPEG-4", aac: "AAC", av1: "AV1" };
 const HIDDEN = { "aria-hidden": "true" }; // the link's name says it
 const RETRY = 1000; // ms: Chromium drops loads when a network interface changes
+
+const learnt = (codec) => `watcher-shows-${codec}`;
+
+/** Whether this browser shows pictures of a codec (RFC 6381): what playing has taught in this session, else what it says. */
+function shows(codec) {
+  const known = sessionStorage.getItem(learnt(codec));
+  return known ? known === "yes" : document.createElement("video").canPlayType(`video/mp4; codecs="${codec}"`) !== "";
+}
+
+/** Note whether pictures of a codec were seen; the warnings on all cards follow. */
+export function learn(codec, seen) {
+  sessionStorage.setItem(learnt(codec), seen ? "yes" : "no");
+  warn(document);
+}
+
+/** Warn only of what this browser cannot show. */
+export function warn(part) {
+  for (const badge of part.querySelectorAll(".badge[data-codec]")) badge.hidden = shows(badge.dataset.codec);
+}
 
 export function fill(card, clip) {
   const { day, time } = wall(clip.started_at, zone());
@@ -25,7 +43,11 @@ export function fill(card, clip) {
   } else {
     picture.replaceChildren(element("img", "", { alt: "", width: 320, height: 180, decoding: "async", src: clip.poster_url }));
   }
-  if (badge) picture.append(element("span", badge === "broken" ? "badge broken" : "badge", HIDDEN, badge));
+  if (badge) {
+    const codec = clip.state === "ready" && clip.media.container === "mp4" ? { "data-codec": clip.media.codecs.split(",")[0] } : {};
+    picture.append(element("span", badge === "broken" ? "badge broken" : "badge", { ...HIDDEN, ...codec }, badge));
+    warn(picture);
+  }
   if (clip.held) picture.append(element("span", "held", HIDDEN, "held"));
   if (clip.duration_seconds !== null) picture.append(element("span", "length", HIDDEN, length(clip.duration_seconds)));
   card.querySelector(".camera").textContent = clip.camera;
@@ -49,6 +71,8 @@ function badgeOf(clip) {
   const codec = clip.media?.video?.codec;
   return clip.playable !== "yes" && codec ? CODECS[codec] ?? codec.toUpperCase() : null;
 }
+
+warn(document);
 
 // A picture that does not come is asked for once more, then gives way to a plain tile.
 document.addEventListener("error", ({ target }) => {

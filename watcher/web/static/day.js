@@ -1,7 +1,7 @@
-// Timeline: one day's clips in lanes on a canvas, which is decoration; a slider beside it speaks.
+// Timeline: one day's clips in lanes on a canvas, which is decoration; a slider beside it speaks. On a phone one
+// camera at a time, and the day runs down the page, which scrolls as any other does.
 
-import { changed, filterOf } from "./address.js";
-import { get, zone } from "./api.js";
+import { changed, filterOf, get, zone } from "./api.js";
 import { button, element } from "./elements.js";
 import { keys, shell } from "./keys.js";
 import { texts } from "./texts.js";
@@ -9,6 +9,7 @@ import { momentOf, wall } from "./times.js";
 
 const HOUR = 3600000, MOST = 20000; // ms; clips of a day
 const SPANS = [["24 h", 24 * HOUR], ["6 h", 6 * HOUR], ["1 h", HOUR], ["5 min", HOUR / 12]];
+const TALL = 640, NEAR = 14; // pixels: of what is shown of a day that runs down the page; that a finger may miss by
 const LANE = 34, HEAD = 22, NAME = 110; // pixels
 
 const main = document.getElementById("main");
@@ -20,11 +21,15 @@ const view = { from: start, span: end - start, at: null };
 const lanes = document.getElementById("lanes");
 const overview = element("canvas", "overview-strip", { "aria-hidden": "true" });
 const canvas = element("canvas", "", { "aria-hidden": "true" });
-const slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.timeline, "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": texts.nothingChosen }, canvas);
+const column = element("div", "column", { "aria-hidden": "true" });
+const slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.timeline, "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": texts.nothingChosen }, canvas, column);
 const bubble = element("div", "bubble", { hidden: true });
+const choice = element("select", "", { "aria-label": texts.camera, onchange: () => { view.lane = Number(choice.value); draw(); } },
+  ...names.map((name, index) => element("option", "", { value: index }, name)));
+const upright = matchMedia("(max-width: 40rem)");
 const said = element("output", "readout");
 const dock = element("div", "dock");
-lanes.replaceChildren(overview, slider, bubble, said, dock);
+lanes.replaceChildren(choice, overview, slider, bubble, said, dock);
 lanes.hidden = !names.length;
 document.getElementById("lane-list").classList.add("hidden");
 
@@ -39,16 +44,42 @@ function look(from, span, keep = true) {
   if (keep) history.replaceState(null, "", changed(location.href, { at: view.at ? new Date(view.at).toISOString() : null, span: view.span < end - start ? `${Math.round(view.span / 60000)}m` : null }));
 }
 
+const tickStep = (room) => [HOUR / 60, HOUR / 12, HOUR / 4, HOUR, 3 * HOUR].find((one) => one / view.span * room > 64) ?? 6 * HOUR;
+
+/** The day down the page, for one camera; what is looked at stays where it is. */
+function drawUpright() {
+  const share = (at) => (at - start) / (end - start), top = slider.getBoundingClientRect().top, before = slider.clientHeight;
+  view.lane ??= 0;
+  choice.value = view.lane;
+  column.style.height = `${Math.round(TALL * (end - start) / view.span)}px`;
+  const marks = [], step = tickStep(TALL), shown = current();
+  for (let tick = start; tick < end; tick += step) {
+    const mark = element("b", "", {}, wall(tick, zone()).time.slice(0, 5));
+    mark.style.top = `${100 * share(tick)}%`;
+    marks.push(mark);
+  }
+  for (const clip of clips.filter((one) => one.lane === view.lane)) {
+    const mark = element("i", clip === shown ? "chosen" : clip.state);
+    mark.style.top = `${100 * share(clip.start)}%`;
+    mark.style.height = `${100 * (share(Math.min(end, clip.end)) - share(clip.start))}%`;
+    marks.push(mark);
+  }
+  column.replaceChildren(...marks);
+  if (before && top < 0 && slider.clientHeight !== before) scrollBy(0, -top * (slider.clientHeight / before - 1));
+}
+
 function draw() {
+  lanes.classList.toggle("upright", upright.matches);
+  if (upright.matches) return drawUpright();
   const width = slider.clientWidth, height = HEAD + LANE * names.length, ratio = devicePixelRatio;
-  if (!width) return;
+  if (!width) return undefined;
   canvas.style.height = `${height}px`;
   Object.assign(canvas, { width: width * ratio, height: height * ratio });
   const style = getComputedStyle(lanes), colour = (name) => style.getPropertyValue(name);
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
   pen.font = "12px system-ui, sans-serif";
-  const step = [HOUR / 60, HOUR / 12, HOUR / 4, HOUR, 3 * HOUR].find((one) => one / view.span * (width - NAME) > 64) ?? 6 * HOUR;
+  const step = tickStep(width - NAME);
   for (let tick = start + Math.ceil((view.from - start) / step) * step; tick <= view.from + view.span; tick += step) {
     pen.fillStyle = colour("--line");
     pen.fillRect(x(tick), HEAD, 1, height - HEAD);
@@ -72,6 +103,7 @@ function draw() {
     pen.fillRect(x(view.at), HEAD, 2, height - HEAD);
   }
   small(colour);
+  return undefined;
 }
 
 /** The whole day above the lanes, with the part that is shown. */
@@ -104,6 +136,13 @@ function to(at, lane) {
   said.replaceChildren(...(clip ? [element("a", "", { href: clip.page }, words)] : [words]));
   show(clip);
   look(view.from, view.span);
+}
+
+/** Where the day runs down the page: scroll to what was asked for. */
+function reveal() {
+  if (!upright.matches || view.at === null) return;
+  const box = column.getBoundingClientRect();
+  scrollBy(0, box.top + (view.at - start) / (end - start) * box.height - innerHeight * 0.6);
 }
 
 /** The chosen clip below the lanes, at the moment that was chosen. */
@@ -146,12 +185,26 @@ function under(event) {
   return { at, row, left: event.clientX - box.left, clip: clips.find((clip) => clip.lane === row && clip.start - near <= at && at <= clip.end + near) };
 }
 
+/** The clip at a place of the column, or the one that a finger missed. */
+slider.addEventListener("click", (event) => {
+  if (!upright.matches) return;
+  const box = column.getBoundingClientRect(), scale = (end - start) / box.height, at = start + (event.clientY - box.top) * scale;
+  const apart = (clip) => Math.max(clip.start - at, at - clip.end, 0);
+  const near = clips.filter((clip) => clip.lane === view.lane).toSorted((a, b) => apart(a) - apart(b))[0];
+  const hit = near && apart(near) <= NEAR * scale ? near : null;
+  if (hit && hit === current()) location.assign(hit.page);
+  else if (hit) to(apart(hit) || (hit.end - hit.start) / scale < NEAR ? hit.start : at, view.lane); // too small to aim within
+  else to(at, view.lane);
+});
+
 let drag = null;
 slider.addEventListener("pointerdown", (event) => {
+  if (upright.matches) return;
   drag = { x: event.clientX, from: view.from, moved: false };
   slider.setPointerCapture(event.pointerId);
 });
 slider.addEventListener("pointermove", (event) => {
+  if (upright.matches) return;
   if (drag) {
     if (Math.abs(event.clientX - drag.x) > 4) drag.moved = true;
     if (drag.moved) look(drag.from - (event.clientX - drag.x) / (slider.clientWidth - NAME) * view.span, view.span, false);
@@ -165,6 +218,7 @@ slider.addEventListener("pointermove", (event) => {
 });
 slider.addEventListener("pointerleave", () => { bubble.hidden = true; });
 slider.addEventListener("pointerup", (event) => {
+  if (upright.matches) return;
   const { at, row, clip } = under(event), moved = drag?.moved;
   drag = null;
   if (moved) return look(view.from, view.span);
@@ -172,6 +226,7 @@ slider.addEventListener("pointerup", (event) => {
   else to(clip ? clamp(at, clip.start, clip.end) : at, names[row] === undefined ? undefined : row);
 });
 slider.addEventListener("wheel", (event) => {
+  if (upright.matches) return;
   if (!event.ctrlKey && !event.shiftKey && Math.abs(event.deltaX) < Math.abs(event.deltaY)) return; // the page scrolls
   event.preventDefault();
   if (event.ctrlKey) zoom(event.deltaY > 0 ? 1.25 : 0.8, under(event).at);
@@ -186,12 +241,13 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 
 const zooms = document.getElementById("zooms"), form = document.getElementById("go-to");
 form.hidden = !names.length;
-zooms.append(...SPANS.map(([name, span]) => button(name, () => look((view.at ?? view.from + view.span / 2) - span / 2, span))));
+zooms.append(...SPANS.map(([name, span]) => button(name, () => { look((view.at ?? view.from + view.span / 2) - span / 2, span); reveal(); })));
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const { value } = form.elements.time;
-  delete view.lane; // whichever camera
+  if (!upright.matches) delete view.lane; // whichever camera
   if (value) to(momentOf(main.dataset.day, value.length === 5 ? `${value}:00` : value, zone()));
+  reveal();
 });
 
 shell();
@@ -226,4 +282,4 @@ const wanted = new URLSearchParams(location.search);
 const span = Number((wanted.get("span") ?? "").replace(/m$/, "")) * 60000 || end - start;
 view.span = clamp(span, HOUR / 12, end - start);
 draw();
-load().then(() => { if (wanted.get("at")) to(Date.parse(wanted.get("at"))); }, () => { said.textContent = texts.cannotLoad("this day’s"); });
+load().then(() => { if (wanted.get("at")) { to(Date.parse(wanted.get("at"))); reveal(); } }, () => { said.textContent = texts.cannotLoad("this day’s"); });

@@ -3,14 +3,14 @@
 // Never sized by how many clips there are: a browser's scroll box ends at some 30 million pixels. What is looked at is
 // held in place when something is added or dropped above it.
 
-import { changed, parameter } from "./address.js";
-import { get, zone } from "./api.js";
+import { changed, get, parameter, zone } from "./api.js";
 import { fill, makeCard } from "./card.js";
 import { button, element } from "./elements.js";
 import { texts } from "./texts.js";
-import { dayTitle, wall } from "./times.js";
+import { groupTitle, wall } from "./times.js";
 
 const MOST = 336; // cards, of nine elements each
+const BUSY = 200; // clips of a day, above which it is divided by hours; as in counting.py
 const AHEAD = "1200px"; // before the end, at which more is asked for
 
 export class Grid {
@@ -20,6 +20,8 @@ export class Grid {
     this.onchange = onchange;
     this.days = main.querySelector("#days");
     this.question = main.dataset.question;
+    this.counts = "counted" in main.dataset ? new Map() : null; // day → clips, where the filter leaves them known
+    for (const { dataset } of this.days.children) if (dataset.clips) this.counts?.set(dataset.group.slice(0, 10), Number(dataset.clips));
     this.loading = new Map(); // direction → AbortController
     this.pages = [{ cards: this.cards, after: main.dataset.after || null, before: main.dataset.before || null }];
     this.ends = new IntersectionObserver((seen) => {
@@ -107,13 +109,21 @@ export class Grid {
     }
   }
 
-  /** The list of a card's day, at one end. */
+  /** Which group a card belongs to: its day, or where that is a busy one its hour. A day is divided as it began. */
+  group(card) {
+    const { day, time } = wall(card.dataset.at, zone()), shown = this.days.querySelector(`[data-group^="${day}"]`);
+    const busy = shown ? shown.dataset.group !== day : (this.counts?.get(day) ?? 0) > BUSY;
+    return busy ? `${day}T${time.slice(0, 2)}` : day;
+  }
+
+  /** The list of a card's group, at one end. */
   list(card, place) {
-    const day = wall(card.dataset.at, zone()).day;
-    let section = this.days.querySelector(`[data-day="${day}"]`);
+    const key = this.group(card);
+    let section = this.days.querySelector(`[data-group="${key}"]`);
     if (!section) {
-      section = element("section", "day", { "data-day": day }, element("h2", "", {}, dayTitle(day)), element("ul", "grid"));
-      if (place === "in") this.days.insertBefore(section, [...this.days.children].find((other) => other.dataset.day < day) ?? null);
+      section = element("section", "day", { "data-group": key }, element("h2"), element("ul", "grid"));
+      this.title(section);
+      if (place === "in") this.days.insertBefore(section, [...this.days.children].find((other) => other.dataset.group < key) ?? null);
       else this.days[place](section);
     }
     const list = section.querySelector(".grid");
@@ -124,6 +134,30 @@ export class Grid {
     return list;
   }
 
+  title(section) {
+    const key = section.dataset.group, count = this.counts?.get(key.slice(0, 10)), words = key.length > 10 ? texts.ofDay : texts.clips;
+    section.querySelector("h2").replaceChildren(groupTitle(key), ...(count ? [" ", element("span", "count", {}, words(count))] : []));
+  }
+
+  /** What the rail knows of days. */
+  know(days) {
+    if (!this.counts) return;
+    this.counts = new Map(days.map(({ day, clips }) => [day, clips]));
+    for (const section of this.days.children) this.title(section);
+  }
+
+  /** A clip more, or less, than was counted. */
+  count(card, change) {
+    const { day } = wall(card.dataset.at, zone()), all = document.getElementById("count");
+    if (all) {
+      all.dataset.clips = Number(all.dataset.clips) + change;
+      all.textContent = texts.clips(Number(all.dataset.clips));
+    }
+    if (!this.counts) return;
+    this.counts.set(day, Math.max(0, (this.counts.get(day) ?? 0) + change));
+    for (const section of this.days.querySelectorAll(`[data-group^="${day}"]`)) this.title(section);
+  }
+
   /** Put a clip where it belongs in the order of time. */
   insert(clip) {
     this.main.querySelector("#first-run, .empty")?.remove();
@@ -132,6 +166,7 @@ export class Grid {
     const list = this.list(card, "in"), at = Date.parse(clip.started_at);
     list.insertBefore(card, [...list.children].find((other) => Date.parse(other.dataset.at) < at) ?? null);
     this.pages[0].cards.unshift(card);
+    this.count(card, 1);
     this.onchange();
   }
 
@@ -146,6 +181,7 @@ export class Grid {
     this.held(() => {
       card.remove();
       if (!list.children.length) list.parentElement.remove();
+      this.count(card, -1);
     });
     this.onchange();
   }

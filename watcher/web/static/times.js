@@ -37,6 +37,9 @@ export function dayTitle(day) {
   return `${name({ weekday: "long" })}, ${date} ${name({ month: "long" })} ${year}`;
 }
 
+/** The heading of a group of clips: a day's, or an hour's of a day ("2026-11-21T14"). */
+export const groupTitle = (key) => dayTitle(key.slice(0, 10)) + (key.length > 10 ? `, ${key.slice(11)}:00` : "");
+
 /** Seconds as players write them: "0:12", "1:01:11". */
 export function length(seconds) {
   const whole = Math.floor(seconds), minutes = Math.floor(whole / 60), two = (n) => String(n).padStart(2, "0");

@@ -1,7 +1,7 @@
 // Watch: one clip, its player and what can be said of it; a page of its own, or over the grid.
 
-import { changed } from "./address.js";
-import { Refusal, get, may, mount as api, send, zone } from "./api.js";
+import { Refusal, changed, get, may, mount as api, send, zone } from "./api.js";
+import { learn, warn } from "./card.js";
 import { button, confirmed, dialog, element, icon, iconButton } from "./elements.js";
 import { help, keys, shell } from "./keys.js";
 import { loaded } from "./sprite.js";
@@ -11,10 +11,25 @@ import { length, wall } from "./times.js";
 const VOLUME = "watcher-volume", ON = "watcher-on-and-on";
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
 const ADDRESS = 500; // ms: the address follows the position at most so often
+const DIGITS = 9; // labels that have a key in a review
 const SEEN = 0.3; // seconds of a clip after which sound without a picture is taken for a missing decoder
 
-/** Let a clip's part of a page work. `back` leaves it, `go` shows another one, `began`: somebody wants it to play. */
-export function mount(root, { back, go, began }) {
+/** The part of a clip's page that can be shown within another one; null if it has none. */
+export function part(shown) {
+  const content = shown.getElementById("watch");
+  if (!content) return null;
+  const main = content.querySelector("main"), inner = document.createElement("div");
+  inner.className = main.className; // one main part is enough for a page
+  inner.append(...main.childNodes);
+  main.replaceWith(inner);
+  return document.adoptNode(content);
+}
+
+/**
+ * Let a clip's part of a page work. `back` leaves it, `go` shows another one, `began`: somebody wants it to play,
+ * `review` goes on to the next clip of a review, where digits are labels and the address is not the clip's.
+ */
+export function mount(root, { back, go, began, review = null }) {
   const video = root.querySelector("#player"), undo = [];
   const follow = (rel) => {
     const link = root.querySelector(`.beside a[rel=${rel}]`);
@@ -36,13 +51,17 @@ export function mount(root, { back, go, began }) {
     copy.textContent = await navigator.clipboard?.writeText(link).then(() => texts.copied, () => link);
   };
   Object.assign(copy, { hidden: !navigator.clipboard, onclick: copyLink });
-  about(root, back);
-  const player = video ? play(root, video, { began, next: () => follow("next") }) : null;
+  warn(root);
+  const labels = about(root, review ?? back, review !== null);
+  const player = video ? play(root, video, { began, next: () => follow("next"), place: !review }) : null;
   if (player) undo.push(player.close);
-  undo.push(keys(texts.watch, [
+  undo.push(keys(review ? texts.review : texts.watch, [
+    ...(review ? [...labels, [["Enter"], "the next clip", () => { review(); }]] : []),
     ...(player?.keys ?? []),
-    [["Shift+N"], "the next clip", () => follow("next")],
-    [["Shift+P"], "the clip before", () => follow("prev")],
+    ...(review ? [] : [
+      [["Shift+N"], "the next clip", () => follow("next")],
+      [["Shift+P"], "the clip before", () => follow("prev")],
+    ]),
     [["c"], "copy the link", copyLink],
     [["h"], "hold: never remove it", () => root.querySelector("#actions button.holding")?.click()],
     [["Escape"], "back to the clips", () => back()],
@@ -53,11 +72,11 @@ export function mount(root, { back, go, began }) {
 
 // — the player —
 
-function play(root, video, { began, next }) {
+function play(root, video, { began, next, place }) {
   const notice = root.querySelector("#notice"), clock = root.querySelector("#clock"), screen = root.querySelector("#screen");
   const started = Date.parse(root.dataset.at), fps = Number(video.dataset.fps) || 25;
   const loop = { from: null, to: null };
-  let wanted = Number(new URLSearchParams(location.search).get("t")) || 0, telling = null, closed = false;
+  let wanted = (place && Number(new URLSearchParams(location.search).get("t"))) || 0, telling = null, closed = false;
   const tell = (text) => {
     if ([...notice.querySelectorAll("p")].some((line) => line.textContent === text)) return;
     notice.append(element("p", "told", {}, text));
@@ -156,11 +175,15 @@ function play(root, video, { began, next }) {
     telling ??= setTimeout(() => {
       telling = null;
       const now = video.currentTime;
-      if (!closed) history.replaceState(history.state, "", changed(location.href, { t: now > 0.5 ? Math.floor(now * 10) / 10 : null }));
+      if (!closed && place) history.replaceState(history.state, "", changed(location.href, { t: now > 0.5 ? Math.floor(now * 10) / 10 : null }));
     }, ADDRESS);
   };
   // Without a decoder the sound plays, time runs on, and no error is reported: only the width tells.
-  const silent = () => tell(texts.noDecoder(video.dataset.codec));
+  const silent = () => {
+    tell(texts.noDecoder(video.dataset.codec));
+    seen(false);
+  };
+  const seen = (yes) => { if (video.dataset.asked) learn(video.dataset.asked, yes); };
   let dragging = false;
   seek.addEventListener("input", () => { dragging = true; to(seek.value * seekable()); });
   seek.addEventListener("change", () => { dragging = false; });
@@ -177,6 +200,7 @@ function play(root, video, { began, next }) {
   });
   on("playing", () => {
     screen.classList.remove("waits");
+    if (video.videoWidth > 0) seen(true);
     const bytes = video.webkitAudioDecodedByteCount;
     if (video.dataset.sound && bytes === 0) setTimeout(() => {
       if (!closed && !video.paused && video.currentTime > 1 && video.webkitAudioDecodedByteCount === 0) tell(texts.noSound(video.dataset.sound));
@@ -196,7 +220,10 @@ function play(root, video, { began, next }) {
     if (answer === null) tell(texts.noAnswer);
     else if (answer.status === 404) tell(texts.gone);
     else if (!answer.ok) tell(texts.refused(answer.status));
-    else tell(texts.cannotPlay(video.dataset.codec));
+    else {
+      tell(texts.cannotPlay(video.dataset.codec));
+      seen(false);
+    }
   });
   const box = root.querySelector("#on-and-on"), onward = box.querySelector("input");
   box.hidden = false;
@@ -276,9 +303,12 @@ function swipe(screen, next, previous) {
 
 // — what can be said of a clip —
 
-function about(root, back) {
+/** Returns the keys that put labels on. */
+function about(root, back, review) {
   const address = `${api}/clips/${root.dataset.id}`, part = root.querySelector("#labels");
   const trouble = element("p", "trouble", { role: "alert", hidden: true });
+  const known = part.dataset.known.split("\n").filter(Boolean);
+  let names = [...part.querySelectorAll("li[data-label]")].map((one) => one.dataset.label);
   let held = root.dataset.held === "yes";
   const attempt = async (act) => {
     trouble.hidden = true;
@@ -293,23 +323,32 @@ function about(root, back) {
   };
   const shown = (clip) => {
     if (!clip) return;
-    const names = clip.labels.map((label) => label.name);
+    names = clip.labels.map((label) => label.name);
+    for (const one of numbered) one.setAttribute("aria-pressed", String(names.includes(one.value)));
     part.querySelector("ul").replaceChildren(...(names.length ? names.map(chip) : [element("li", "none", {}, "none yet")]));
   };
+  const put = (name, on) => attempt(async () => {
+    shown(await send(on ? "PUT" : "DELETE", `${address}/labels/${encodeURIComponent(name)}`));
+    return true;
+  });
+  const numbered = !review ? [] : known.slice(0, DIGITS).map((name, index) => button(element("kbd", "", {}, index + 1), () => put(name, !names.includes(name)),
+    { value: name, "aria-pressed": String(names.includes(name)), "aria-keyshortcuts": index + 1 }));
+  for (const one of numbered) one.append(` ${one.value}`);
   const chip = (name) => element("li", "", { "data-label": name }, name, " ",
-    button("✕", () => attempt(async () => shown(await send("DELETE", `${address}/labels/${encodeURIComponent(name)}`))), { "aria-label": texts.without(name) }));
+    button("✕", () => put(name, false), { "aria-label": texts.without(name) }));
   const actions = root.querySelector("#actions");
   actions.hidden = false;
   if (may("label")) {
     part.querySelectorAll("li[data-label]").forEach((one) => one.replaceWith(chip(one.dataset.label)));
     const input = element("input", "", { required: true, maxLength: 100, placeholder: texts.addLabel, "aria-label": texts.addLabel, autocomplete: "off" });
-    const list = element("datalist", "", { id: "known-labels" }, ...part.dataset.known.split("\n").filter(Boolean).map((value) => element("option", "", { value })));
+    const list = element("datalist", "", { id: "known-labels" }, ...known.map((value) => element("option", "", { value })));
     input.setAttribute("list", list.id);
     const add = async (event) => {
       event.preventDefault();
       const name = input.value.trim();
-      if (name && await attempt(async () => { shown(await send("PUT", `${address}/labels/${encodeURIComponent(name)}`)); return true; })) input.value = "";
+      if (name && await put(name, true)) input.value = "";
     };
+    if (numbered.length) part.append(element("div", "numbered", {}, ...numbered));
     part.append(element("form", "row", { onsubmit: add }, input, list, element("button", "", {}, texts.add)));
     const hold = button(held ? texts.release : texts.hold, () => attempt(async () => {
       held = (await send("PATCH", address, { held: !held })).held;
@@ -335,6 +374,7 @@ function about(root, back) {
   }
   part.append(trouble);
   strip(root).catch(() => {}); // a help to find one's way, no more
+  return numbered.length ? [[numbered.map((_, index) => String(index + 1)), "a label on, or off", (event) => numbered[Number(event.key) - 1].click()]] : [];
 }
 
 /** The camera's day below the picture: where clips are, and which is this one. */
@@ -359,7 +399,7 @@ async function strip(root) {
   root.querySelector(".beside").before(bar);
 }
 
-if (!document.getElementById("days") && document.getElementById("watch")) {
+if (document.querySelector("body > #watch")) {
   shell();
   const root = document.getElementById("watch"), leave = root.querySelector(".close").href;
   mount(root, { back: () => location.assign(leave), go: (address) => location.assign(address), began: false });

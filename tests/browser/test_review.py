@@ -1,0 +1,82 @@
+"""Review: clips without labels, one after another, by the keyboard alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Watched, look, until
+from tests.running import RunningUnit, wait_for
+
+pytestmark = pytest.mark.browser
+
+
+def labelled(unit: RunningUnit) -> dict[int, list[str]]:
+    return {clip["id"]: [label["name"] for label in clip["labels"]] for clip in unit.clips() if clip["labels"]}
+
+
+def shown(page: Page) -> int:
+    return int(page.locator("#watch").get_attribute("data-id") or 0)
+
+
+def test_a_review_by_keys(watched: Watched, unit: RunningUnit, shelf: list[dict], browser: Browser) -> None:
+    """Digits are labels, Enter goes on; two people never get the same clip; who leaves gives back what is unlabeled."""
+    for clip, names in ((shelf[0], ["cat", "fox"]), (shelf[1], ["fox"])):
+        for name in names:
+            requests.put(unit.url(f"{clip['links']['self']}/labels/{name}"), timeout=10).raise_for_status()
+    page = watched.open("/watcher/?camera=porch")
+    page.get_by_role("link", name="Review").click()
+    page.wait_for_url("**/review?camera=porch")
+    porch = [clip["id"] for clip in shelf if clip["camera"] == "porch" and clip["id"] not in labelled(unit)]
+    until(page, "document.querySelector('video')?.currentTime > 0")
+    assert shown(page) == porch[0]
+    assert page.locator(".numbered button").all_inner_texts() == ["1\nfox", "2\ncat"], "the most used first"
+    look(page, "review")
+    page.keyboard.press("2")
+    expect(page.get_by_role("button", name="2 cat")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("1")
+    expect(page.locator("#labels li")).to_have_count(2)
+    page.keyboard.press("2")
+    expect(page.locator("#labels li")).to_have_count(1)
+    assert labelled(unit)[porch[0]] == ["fox"]
+
+    page.keyboard.press("Enter")
+    expect(page.locator("#progress")).to_have_text(re.compile("^Clip 2 "))
+    assert shown(page) == porch[1]
+
+    other = Watched(browser.new_context(), unit)
+    theirs = other.open("/watcher/review?camera=porch")
+    until(theirs, "document.querySelector('#watch')")
+    assert shown(theirs) == porch[5], "five are in the first one's hands"
+    other.page.context.close()
+
+    page.get_by_role("link", name="Stop").click()
+    page.wait_for_url("**/?camera=porch")
+
+    def free() -> list[int]:
+        taken = requests.post(
+            unit.url("/watcher/reviews"), json={"limit": 100, "cameras": ["porch"]}, timeout=10
+        ).json()
+        requests.delete(unit.url(taken["links"]["self"]), timeout=10)
+        return [clip["id"] for clip in taken["clips"]]
+
+    wait_for(lambda: free() == porch[1:], what="clips given back")
+
+
+def test_when_nothing_is_left(watched: Watched, shelf: list[dict]) -> None:
+    """It says so, and looks again when it is asked to."""
+    page = watched.open("/watcher/review?camera=nobody")
+    expect(page.get_by_role("heading", name="Nothing left to review")).to_be_visible()
+    page.get_by_role("button", name="Look again").click()
+    expect(page.get_by_role("heading", name="Nothing left to review")).to_be_visible()
+
+
+@pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
+def test_without_scripts(watched: Watched, shelf: list[dict]) -> None:
+    """The way to the list of clips without labels."""
+    page = watched.open("/watcher/review?camera=porch")
+    page.get_by_role("link", name="those without labels").click()
+    assert set(page.locator(".card .camera").all_inner_texts()) == {"porch"}
