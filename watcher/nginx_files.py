@@ -16,8 +16,8 @@ from watcher.wiring import Places
 NGINX_LEAST = (1, 22)
 STATIC = Path(__file__).parent / "web" / "static"
 MULTIPART_BYTES = 64 << 10  # of a form around a clip
-AUTH_CACHE = (
-    'uwsgi_cache_path "{}/auth" levels=1 keys_zone=watcher_auth:1m max_size=16m inactive=1m use_temp_path=off;'
+CACHE = (
+    'uwsgi_cache_path "{}/cache" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=1m use_temp_path=off;'
 )
 _QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
@@ -91,7 +91,7 @@ def write_main(places: Places, settings: Settings, *, listen: str, log: Path | N
         "STATIC": str(STATIC),
         "RENDITIONS": str(places.renditions),
         "SPOOL": str(places.spool),
-        "AUTH_CACHE": AUTH_CACHE.format(places.run / "nginx") if settings.auth.mode == "keys" else "",
+        "CACHE": CACHE.format(places.run / "nginx"),
         "LISTEN": f"{listen} ssl" if tls.certificate else listen,
         "TLS": _tls(tls) if tls.certificate else "",
         "REDIRECT": _redirect(tls, listen) if tls.certificate and tls.redirect_from else "",

@@ -22,9 +22,9 @@ async function ask(address, options = {}) {
   throw new Refusal(answer.status, await answer.json().catch(() => null));
 }
 
-export async function get(address, signal) {
+export async function get(address, signal, headers = {}) {
   const signals = [AbortSignal.timeout(PATIENCE), ...(signal ? [signal] : [])];
-  return (await ask(address, { signal: AbortSignal.any(signals) })).json();
+  return (await ask(address, { signal: AbortSignal.any(signals), headers })).json();
 }
 
 export async function send(method, address, body) {

@@ -3,6 +3,7 @@
 import { get, mount } from "./api.js";
 import { texts } from "./texts.js";
 
+const SHARED = { "Cache-Control": "max-age=1" }; // with all pages that ask within the same second
 const PAUSE = 2000, LONGEST_PAUSE = 60000, PAGE = 100, PAGES = 10;
 
 export class Live {
@@ -24,7 +25,7 @@ export class Live {
     clearTimeout(this.timer);
     if (document.hidden || this.closed) return;
     try {
-      const { head, catalog } = await get(`${mount}/changes/head`);
+      const { head, catalog } = await get(`${mount}/changes/head`, undefined, SHARED);
       if (this.closed) return;
       if (this.seq === null) [this.seq, this.catalog] = [head, catalog];
       if (catalog !== this.catalog) return this.lost();

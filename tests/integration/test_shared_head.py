@@ -1,0 +1,65 @@
+"""The head of the changes: one answer a second for all pages, and what holds now for everybody else."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import requests
+
+from tests.running import RunningUnit
+
+SHARED = {"Cache-Control": "max-age=1"}
+HEAD = "/watcher/changes/head"
+
+
+def asked(unit: RunningUnit) -> int:
+    """How often the application was asked for the head, by nginx's log."""
+    lines = (unit.log / "access.log").read_text().splitlines()
+    return sum(HEAD in line and not line.endswith(("app=-", 'app=""')) for line in lines)
+
+
+def test_any_number_of_pages_cost_the_application_little(unit: RunningUnit, clip: dict) -> None:
+    """Forty pages that ask as quickly as they can for three seconds; each gets the number and its tag, or 304."""
+    before, until = asked(unit), time.monotonic() + 3
+    answers: list[int] = []
+
+    def page() -> None:
+        session, tag = requests.Session(), ""
+        while time.monotonic() < until:
+            answer = session.get(
+                unit.url(HEAD), headers=SHARED | ({"If-None-Match": tag} if tag else {}), timeout=10
+            )
+            tag = answer.headers["ETag"]
+            assert answer.status_code == 304 or answer.json()["head"] >= 1
+            answers.append(answer.status_code)
+
+    pages = [threading.Thread(target=page) for _ in range(40)]
+    for one in pages:
+        one.start()
+    for one in pages:
+        one.join()
+    time.sleep(1.1)  # the log is written once a second
+    assert set(answers) == {200, 304}
+    assert len(answers) > 200
+    assert asked(unit) - before <= 2 * 4
+
+
+def test_who_does_not_say_so_gets_what_holds_now(unit: RunningUnit, clip: dict) -> None:
+    """Also just after a page was answered, and after each change."""
+    for number in range(5):
+        requests.get(unit.url(HEAD), headers=SHARED, timeout=10)
+        before = unit.get(HEAD).json()["head"]
+        requests.put(unit.url(f"{clip['links']['self']}/labels/n{number}"), timeout=10).raise_for_status()
+        assert unit.get(HEAD).json()["head"] > before
+    assert requests.head(unit.url(HEAD), headers=SHARED, timeout=10).status_code == 200
+    shared = requests.get(unit.url(HEAD), headers=SHARED, timeout=10)
+    assert shared.json()["head"] >= 1, "not the empty body of a HEAD"
+    assert requests.post(unit.url(HEAD), headers=SHARED, timeout=10).status_code == 405
+
+
+@pytest.fixture
+def clip(unit: RunningUnit, samples) -> dict:
+    (unit.video / "head.mp4").write_bytes((samples / "plain.mp4").read_bytes())
+    return unit.wait_clip("head.mp4", state="ready")
