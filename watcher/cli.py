@@ -85,6 +85,16 @@ def _parser() -> argparse.ArgumentParser:
     made = command("retention", _retention, "show what would go now by the rules of retention, and why")
     made.add_argument("verb", choices=["plan"])
     command("sweep", _sweep, "carry out the rules of retention once")
+    made = command(
+        "backup", _backup, "write the catalog, its secret and the settings into one file, also while it runs"
+    )
+    made.add_argument("file", type=Path, metavar="FILE", help="that is not there yet, such as watcher.tar.gz")
+    made = command("restore", _restore, "fill an empty catalog from a backup")
+    made.add_argument("file", type=Path, metavar="FILE", help="that `watcher backup` wrote")
+    made = command("catalog", _catalog, "copy the catalog into an empty one, of either engine, and compare")
+    made.add_argument("verb", choices=["copy"])
+    made.add_argument("--to", required=True, metavar="URL", help="as for the setting catalog.url")
+    command("doctor", _doctor, "look for what stands in the way, and say what to do about it; changes nothing")
     command("webhooks", _webhooks, "show what webhooks have not been told yet")
     made = command("push", _push, "send the clips of a folder to a watcher elsewhere")
     made.add_argument("folder", type=Path, metavar="DIR", help="what the camera writes into")
@@ -229,6 +239,32 @@ def _sweep(args: argparse.Namespace) -> int:
     return run(_services(args.data, existing=True), out=sys.stdout)
 
 
+def _backup(args: argparse.Namespace) -> int:
+    from watcher.backup import backup  # noqa: PLC0415
+
+    services = _services(args.data, existing=True)
+    return backup(services, args.file, settings_file=config.settings_file(os.environ), out=sys.stdout)
+
+
+def _restore(args: argparse.Namespace) -> int:
+    from watcher.backup import restore  # noqa: PLC0415
+
+    return restore(_services(args.data), args.file, out=sys.stdout)
+
+
+def _catalog(args: argparse.Namespace) -> int:
+    from watcher.backup import copy_to  # noqa: PLC0415
+
+    return copy_to(_services(args.data, existing=True), args.to, out=sys.stdout)
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from watcher.doctor import doctor  # noqa: PLC0415
+    from watcher.wiring import open_services  # noqa: PLC0415
+
+    return doctor(open_services(config.load().settings, args.data), out=sys.stdout)
+
+
 def _webhooks(args: argparse.Namespace) -> int:
     from watcher.webhooks import show  # noqa: PLC0415
 
@@ -236,24 +272,18 @@ def _webhooks(args: argparse.Namespace) -> int:
 
 
 def _push(args: argparse.Namespace) -> int:
-    from watcher.agent.push import Push, Pushing  # noqa: PLC0415
+    from watcher.agent.push import Pushing, push  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    try:
-        key = args.key_file.read_text(encoding="ascii").strip() if args.key_file else os.environ.get("WATCHER_KEY")
-    except (OSError, UnicodeDecodeError) as reason:
-        raise StartError(f"the key in {args.key_file} cannot be read: {reason}") from reason
     wanted = Pushing(
         folder=args.folder,
         url=args.to,
-        key=key,
         camera=args.camera,
         journal=args.journal or args.folder / ".watcher-push.db",
         bytes_a_second=args.rate * 1000,
         delete=args.delete,
         once=args.once,
     )
-    return Push(wanted).run()
+    return push(wanted, args.key_file)
 
 
 def _config(_args: argparse.Namespace) -> int:

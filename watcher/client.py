@@ -264,6 +264,8 @@ class Client:
                     yield change
                     since = change.seq
                 address = page.next
+                if address is None:  # what this key may not see counts as read
+                    since = max(since, page.head)
             if not follow:
                 return
             while self.head().head <= since:

@@ -33,10 +33,16 @@ class Loaded(msgspec.Struct, frozen=True):
     sources: dict[str, str]  # "table.key" → source
 
 
+def settings_file(environment: Mapping[str, str]) -> Path:
+    """The file of settings, whether it is there or not."""
+    named = environment.get("WATCHER_CONFIG")
+    return Path(named) if named else ETC / "watcher.toml"
+
+
 def load(environment: Mapping[str, str] | None = None) -> Loaded:
     """Read the settings. Raises ConfigError, in a sentence that names the place."""
     env = os.environ if environment is None else environment
-    path = Path(env["WATCHER_CONFIG"]) if env.get("WATCHER_CONFIG") else ETC / "watcher.toml"
+    path = settings_file(env)
     values: dict[str, dict[str, Any]] = {}
     sources: dict[str, str] = {}
     if path.is_file():

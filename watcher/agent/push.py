@@ -52,6 +52,16 @@ class Pushing(msgspec.Struct, frozen=True, kw_only=True):
     once: bool = False
 
 
+def push(wanted: Pushing, key_file: Path | None) -> int:
+    """`watcher push`, with the key of a file, else of the environment. Raises StartError if it cannot be read."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        key = key_file.read_text(encoding="ascii").strip() if key_file else os.environ.get("WATCHER_KEY")
+    except (OSError, UnicodeDecodeError) as reason:
+        raise StartError(f"the key in {key_file} cannot be read: {reason}") from reason
+    return Push(msgspec.structs.replace(wanted, key=key)).run()
+
+
 class Found(NamedTuple):
     """A clip that is to be sent."""
 

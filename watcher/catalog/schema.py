@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -268,33 +270,37 @@ def migrate(engine: sa.Engine) -> None:
     The write lock is taken first and the version read under it, so the second process finds the work done.
     Raises CatalogError if the catalog cannot be opened or is of a newer watcher.
     """
-    try:
-        with engine.connect().execution_options(**{WRITE: True}) as connection, connection.begin():
-            if engine.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-            if revision(connection) == HEAD:
-                return
-            from watcher.catalog.migrations import upgrade  # noqa: PLC0415 - Alembic costs 15 MB, once
+    with (
+        _opening(engine),
+        engine.connect().execution_options(**{WRITE: True}) as connection,
+        connection.begin(),
+    ):
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        if revision(connection) == HEAD:
+            return
+        from watcher.catalog.migrations import upgrade  # noqa: PLC0415 - Alembic costs 15 MB, once
 
-            upgrade(connection)
-    except (sa.exc.SQLAlchemyError, sqlite3.Error) as reason:
-        raise CatalogError(
-            f"the catalog at {engine.url.render_as_string()} cannot be opened: {_first(reason)}"
-        ) from reason
+        upgrade(connection)
+
+
+def revision_of(engine: sa.Engine) -> str | None:
+    """The migration that a catalog is at. Raises CatalogError unless it can be opened."""
+    with _opening(engine), engine.connect() as connection:
+        return revision(connection)
 
 
 def check_schema(engine: sa.Engine) -> None:
     """Raise CatalogError unless the catalog can be opened and is at this watcher's schema."""
-    try:
-        with engine.connect() as connection:
-            found = revision(connection)
-    except (sa.exc.SQLAlchemyError, sqlite3.Error) as reason:
-        raise CatalogError(
-            f"the catalog at {engine.url.render_as_string()} cannot be opened: {_first(reason)}"
-        ) from reason
+    found = revision_of(engine)
     if found != HEAD:
         raise CatalogError(f"the catalog is at schema {found or 'none'}, this watcher needs {HEAD}")
 
 
-def _first(reason: BaseException) -> str:
-    return str(getattr(reason, "orig", None) or reason).strip().splitlines()[0]
+@contextlib.contextmanager
+def _opening(engine: sa.Engine) -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as reason:
+        told = str(getattr(reason, "orig", None) or reason).strip().splitlines()[0]
+        raise CatalogError(f"the catalog at {engine.url.render_as_string()} cannot be opened: {told}") from reason

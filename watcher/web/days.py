@@ -38,10 +38,10 @@ def day(day: str) -> Response:
     kept = [("camera", camera) for camera in cameras if camera]
     question: MultiDict[str, str] = MultiDict([("from", start), ("to", end), *kept])
     wanted = clip_filter(question)
+    first, last = (quarter_of(edge) for edge in edges)
     lanes = [one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)]
     counts = {camera: 0 for camera in lanes if not kept or camera in cameras}
-    span = Span(*(quarter_of(edge) for edge in edges), 0)
-    for _, camera, clips, _ in catalog().timeline(span, Bucket.DAY, wanted.cameras):
+    for _, camera, clips, _ in catalog().timeline(Span(first, last, 0), Bucket.DAY, wanted.cameras):
         counts[camera] = counts.get(camera, 0) + clips
     return html(
         "day.html",

@@ -52,7 +52,7 @@ export class Live {
       const answer = await get(address);
       if (this.closed) return;
       await this.changed(answer.changes.map((change) => change.clip));
-      this.seq = answer.changes.at(-1)?.seq ?? answer.head;
+      this.seq = Math.max(answer.changes.at(-1)?.seq ?? 0, answer.next ? 0 : answer.head); // what others may see counts as read
       address = answer.next;
     }
   }

@@ -1,0 +1,104 @@
+"""A catalog copied to the other engine and back is the same, and goes on as the first one would have."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.contract.test_catalog import START, probed
+from watcher.access import Role
+from watcher.catalog import Catalog, migrate, open_engine
+from watcher.catalog import copying as the_module
+from watcher.catalog.copying import copy, step_on
+from watcher.catalog.schema import metadata
+from watcher.clip import ClipFilter, Position
+from watcher.errors import CatalogError
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+def lived_in(tmp_path: Path) -> Catalog:
+    """A catalog in SQLite that has something in every table."""
+    engine = open_engine(f"sqlite:///{tmp_path}/source.db")
+    migrate(engine)
+    catalog = Catalog(engine)
+    catalog.claim_id("0123456789abcdef")
+    catalog.put([probed(f"gate/ä 😀 {n}.mp4", n) for n in range(2500)], now=START)
+    first, second, last = (catalog.by_key(f"gate/ä 😀 {n}.mp4").id for n in (0, 1, 2499))
+    catalog.retire(last, now=NOW)
+    catalog.swept(last)
+    catalog.put_label(first, "fox", author="a person", confidence=None, now=NOW)
+    catalog.put_label(first, "Katze", author="a model", confidence=0.75, now=NOW)
+    catalog.correct(second, held=True, note="keep")
+    catalog.lease("review", limit=3, until=NOW + timedelta(hours=1), now=NOW)
+    catalog.create_key("porch", Role.UPLOAD, ("porch",), "hash", now=NOW)
+    assert catalog.forget(NOW + timedelta(days=99)) == 1
+    return catalog
+
+
+def rows(engine: sa.Engine) -> dict[str, set]:
+    with engine.connect() as connection:
+        return {
+            table.name: set(map(tuple, connection.execute(sa.select(table)))) for table in metadata.sorted_tables
+        }
+
+
+def test_there_and_back(lived_in: Catalog, engine: sa.Engine, tmp_path: Path) -> None:
+    """On both engines: every row, searches by words, and ids that are never given twice."""
+    migrate(engine)
+    told: dict[str, int] = {}
+    copy(lived_in.engine, engine, told.__setitem__)
+    assert told["clips"] == 2499
+    assert rows(engine) == rows(lived_in.engine)
+    there = Catalog(engine)
+    assert there.catalog_id() == "0123456789abcdef"
+    assert len(there.find(ClipFilter(words=("gate",)), limit=9).clips) == 9
+    with open_engine(f"sqlite:///{tmp_path}/back.db").connect() as connection:
+        back = connection.engine
+    migrate(back)
+    copy(engine, back, lambda _table, _rows: None)
+    assert rows(back) == rows(lived_in.engine)
+    for catalog in (there, Catalog(back)):
+        catalog.put([probed("gate/new.mp4", 9999)], now=START)
+        assert catalog.by_key("gate/new.mp4").id == 2501, "2500 was given, and is gone"
+    back.dispose()
+
+
+def test_what_is_there_is_never_written_over(lived_in: Catalog, catalog: Catalog) -> None:
+    """One clip, or one key, and nothing is copied."""
+    catalog.put([probed("a/1.mp4")], now=START)
+    before = rows(catalog.engine)
+    with pytest.raises(CatalogError, match="not empty"):
+        copy(lived_in.engine, catalog.engine, lambda _table, _rows: None)
+    assert rows(catalog.engine) == before
+
+
+def test_a_copy_that_is_not_the_same_is_none(
+    lived_in: Catalog, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read again before it counts; then the other catalog is as empty as it was."""
+    before = rows(catalog.engine)
+    real, calls = the_module._add, []
+
+    def once_wrong(sums: int, some: object) -> int:
+        calls.append(1)
+        return real(sums, some) + (len(calls) == 3)
+
+    monkeypatch.setattr(the_module, "_add", once_wrong)
+    with pytest.raises(CatalogError, match="not the same"):
+        copy(lived_in.engine, catalog.engine, lambda _table, _rows: None)
+    assert rows(catalog.engine) == before
+
+
+def test_after_a_restore_followers_start_over(lived_in: Catalog, catalog: Catalog) -> None:
+    """What was given after the backup may be known to somebody, and is never given again."""
+    copy(lived_in.engine, catalog.engine, lambda _table, _rows: None)
+    head = lived_in.head()
+    step_on(catalog.engine)
+    assert catalog.forgotten() == catalog.head() > head + 1_000_000
+    assert catalog.changed(0, 9999)[-1].revision == catalog.head(), "the end of the feed is not forgotten"
+    assert len(catalog.find(ClipFilter(), limit=3, after=Position(10**15, 1)).clips) == 3

@@ -1,0 +1,132 @@
+"""`watcher backup`, `watcher restore` and `watcher catalog copy`: all that is not in the clips' own files.
+
+A backup is a tar archive: `catalog.db`, the whole catalog as SQLite whatever engine it is on, `link.secret`, which
+shared links are signed with, and `watcher.toml`, the settings file that was in force.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from watcher.catalog import migrate, open_engine
+from watcher.catalog.copying import copy, one_file, step_on
+from watcher.errors import CatalogError, StartError
+from watcher.lock import only_one
+from watcher.scan import marker_problem
+from watcher.wiring import Services
+
+CATALOG, SECRET, SETTINGS = "catalog.db", "link.secret", "watcher.toml"
+_RUNNING = "an ingester is at work on this data folder: end watcher first"
+
+
+def backup(services: Services, file: Path, *, settings_file: Path, out: TextIO) -> int:
+    """Write a backup, while watcher runs. Raises StartError, or CatalogError.
+
+    1. the copy is made and compared, 2. the archive is synced, 3. it gets its name: one that has it is whole.
+    """
+    if file.exists():
+        raise StartError(f"{file} is there already: give another name")
+    try:
+        with _scratch(file.parent) as folder:
+            with one_file(folder / CATALOG) as target:
+                copy(services.catalog.engine, target, _teller(out))
+            members = {CATALOG: folder / CATALOG, SECRET: services.places.data / SECRET, SETTINGS: settings_file}
+            services.places.link_secret()  # made if nobody needed it before
+            archive = folder / "archive"
+            descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # it holds secrets
+            with os.fdopen(descriptor, "wb") as raw:
+                with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=1) as tar:
+                    for name, path in members.items():
+                        if path.is_file():
+                            tar.add(path, arcname=name)
+                raw.flush()
+                os.fsync(raw.fileno())
+            archive.replace(file)
+    except OSError as reason:
+        raise StartError(f"{file} cannot be written: {reason.strerror or reason}") from reason
+    print(
+        f"{file}: {file.stat().st_size:,} bytes. The clips are not in it: they are files below the video root.",
+        file=out,
+    )
+    return 0
+
+
+def restore(services: Services, file: Path, *, out: TextIO) -> int:
+    """Fill an empty catalog from a backup. Raises StartError, or CatalogError.
+
+    The catalog is filled in one transaction; a secret that is there already stays.
+    """
+    places = services.places
+    try:
+        with only_one(places.run / "ingester.lock", _RUNNING), _scratch(places.data) as folder:
+            with tarfile.open(file) as tar:  # by name, never all: a stranger's archive must not choose paths
+                found = {name for name in (CATALOG, SECRET, SETTINGS) if _take(tar, name, folder / name)}
+            if CATALOG not in found:
+                raise StartError(f"{file} is no backup of watcher: it has no {CATALOG}")
+            with one_file(folder / CATALOG) as source:  # an older watcher's is brought to this schema first
+                copy(source, services.catalog.engine, _teller(out))
+            step_on(services.catalog.engine)
+            if SECRET in found and not (places.data / SECRET).exists():
+                (folder / SECRET).chmod(0o600)
+                (folder / SECRET).replace(places.data / SECRET)
+    except (tarfile.TarError, EOFError) as reason:
+        raise StartError(f"{file} is no backup of watcher, or is damaged: {reason}") from reason
+    except OSError as reason:
+        raise StartError(f"{file} cannot be restored: {reason.strerror or reason}") from reason
+    if SETTINGS in found:
+        print(f"The settings of then are in the archive: tar xf {file} {SETTINGS}", file=out)
+    problem = marker_problem(services.root, services.catalog.catalog_id() or "")
+    print(problem or "The catalog is restored; the next start compares it with the clips.", file=out)
+    return 0
+
+
+def copy_to(services: Services, url: str, *, out: TextIO) -> int:
+    """Copy the catalog into an empty one elsewhere. Raises StartError, or CatalogError."""
+    target = open_engine(url)
+    try:
+        if target.url == services.catalog.engine.url:
+            raise StartError("that is this catalog itself")
+        with only_one(services.places.run / "ingester.lock", _RUNNING):
+            migrate(target)
+            copy(services.catalog.engine, target, _teller(out))
+    finally:
+        target.dispose()
+    print(
+        f"The catalog is copied and compared. To use it, set catalog.url to {target.url.render_as_string()!r}.",
+        file=out,
+    )
+    return 0
+
+
+def _teller(out: TextIO) -> Callable[[str, int], None]:
+    return lambda table, rows: print(f"{table}: {rows:,} rows", file=out) if rows else None
+
+
+@contextlib.contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards, on the disk where the result is to be."""
+    folder = Path(tempfile.mkdtemp(prefix=".watcher-", suffix=".tmp", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take(tar: tarfile.TarFile, name: str, to: Path) -> bool:
+    """Write a regular file of an archive to a place of ours; False if it has none of that name."""
+    try:
+        member = tar.extractfile(name)
+    except KeyError:
+        return False
+    if member is None:
+        raise CatalogError(f"{name} in the archive is no file")
+    with member, to.open("wb") as out:
+        shutil.copyfileobj(member, out)
+    return True
