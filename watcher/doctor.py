@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from watcher import nginx_files
-from watcher.catalog import schema
+from watcher.catalog import engine as engines
 from watcher.errors import CatalogError, RenderError, StartError
 from watcher.lock import only_one
 from watcher.mounts import file_system, on_network
@@ -134,16 +134,16 @@ def _catalog(services: Services) -> Iterator[Finding]:
                 "put catalog.db on a local disk",
             )
     try:
-        found = schema.revision_of(engine)
+        found = engines.revision_of(engine)
     except CatalogError as reason:
         yield Finding(BAD, str(reason), "see catalog.url, and guide/backup.md to restore it")
         return
-    if found is not None and found > schema.HEAD:
+    if found is not None and found > engines.HEAD:
         yield Finding(BAD, f"the catalog is of a newer watcher (schema {found})", "install that version again")
-    elif found != schema.HEAD:
+    elif found != engines.HEAD:
         yield Finding(
             WARN,
-            f"the next start brings the catalog from schema {found or 'none'} to {schema.HEAD}",
+            f"the next start brings the catalog from schema {found or 'none'} to {engines.HEAD}",
             "watcher backup first",
         )
     else:

@@ -18,12 +18,13 @@ from alembic.migration import MigrationContext
 
 from watcher.buckets import Bucket, bounds, spans, whole
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
+from watcher.catalog.engine import HEAD, WRITE, revision
 from watcher.catalog.ingesting import ALIKE_LIMIT
 from watcher.catalog.listing import listing
 from watcher.catalog.migrations import upgrade
 from watcher.catalog.renditions import poster_name
 from watcher.catalog.rows import Rendered
-from watcher.catalog.schema import HEAD, WRITE, clips, metadata, revision
+from watcher.catalog.schema import clips, metadata
 from watcher.catalog.words import words_in
 from watcher.clip import (
     ClipFilter,

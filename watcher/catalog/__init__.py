@@ -1,7 +1,7 @@
 """What is known of clips: tables and engine (`schema`), one method per question (`store`), migrations."""
 
+from watcher.catalog.engine import check_schema, migrate, open_engine
 from watcher.catalog.rows import Probed
-from watcher.catalog.schema import check_schema, migrate, open_engine
 from watcher.catalog.store import Catalog
 
 __all__ = ["Catalog", "Probed", "check_schema", "migrate", "open_engine"]

@@ -11,7 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watcher.catalog.schema import WRITE, clips, counters, facts, metadata, migrate, open_engine
+from watcher.catalog.engine import WRITE, migrate, open_engine
+from watcher.catalog.schema import clips, counters, facts, metadata
 from watcher.errors import CatalogError
 
 BATCH = 2000  # rows held at a time

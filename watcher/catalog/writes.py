@@ -15,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.corrections import correction, keep_corrections, take_word
+from watcher.catalog.engine import WRITE
 from watcher.catalog.renditions import SPRITE, shows
 from watcher.catalog.rows import (
     CATALOG_ID,
@@ -30,7 +31,7 @@ from watcher.catalog.rows import (
     to_values,
     unchanged,
 )
-from watcher.catalog.schema import WRITE, clips, counters, facts
+from watcher.catalog.schema import clips, counters, facts
 from watcher.catalog.sums import Sums
 from watcher.catalog.words import words_of
 from watcher.clip import (
