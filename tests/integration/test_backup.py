@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import requests
 import sqlalchemy as sa
 
@@ -43,6 +44,7 @@ def fill(unit: RunningUnit, samples: Path, count: int = 5) -> None:
     requests.patch(self[2], json={"started_at": "2026-11-19T06:00:00Z"}, timeout=10).raise_for_status()
 
 
+@pytest.mark.slow
 def test_a_backup_while_clips_arrive_is_restored_elsewhere(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +123,7 @@ def test_what_is_no_backup_changes_nothing(tmp_path: Path) -> None:
     assert unit.run("restore", str(whole)).returncode == 0
 
 
+@pytest.mark.slow
 def test_to_postgresql_and_back(
     start_unit: Callable[..., RunningUnit], samples: Path, postgresql: str, tmp_path: Path
 ) -> None:
