@@ -23,6 +23,7 @@ from watcher.web import (
     uploads,
     wire,
 )
+from watcher.web.front import Front
 from watcher.web.state import EXTENSION, State
 from watcher.wiring import Services
 
@@ -53,4 +54,5 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(days.bp)
     app.register_blueprint(overview.bp)
     app.register_blueprint(openapi.bp)
+    app.wsgi_app = Front(app.wsgi_app, services)  # type: ignore[assignment]
     return app

@@ -6,13 +6,14 @@ import hashlib
 import threading
 from collections.abc import Callable
 
-from flask import Response, request
+from flask import Response, g, request
 
 from watcher import errors
 from watcher.clip import Clip
 from watcher.web import wire
 from watcher.web.auth import principal
-from watcher.web.state import state
+from watcher.web.front import ACTIVE, HOLDS
+from watcher.web.state import catalog, state
 
 ANSWERS_MOST = 100
 ANSWER_BYTES_MOST = 200_000
@@ -58,19 +59,36 @@ def tag(of: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
 
+def now() -> int:
+    """The catalog's last change, asked for before an answer is made: the answer holds until the next one."""
+    g.head = catalog().head()
+    return int(g.head)
+
+
 def list_tag() -> str:
-    """The tag of an answer to this question by the catalog as it is now; asked for before the answer is made."""
-    return tag(f"{state().services.catalog.head()} {request.full_path}")
+    """The tag of an answer to this question by the catalog as it is now."""
+    return tag(f"{now()} {request.full_path}")
 
 
-def answer(tag: str, make: Callable[[], Response]) -> Response:
-    """304 where the client has this answer (If-None-Match), the one that was given before, or else a new one."""
+def answer(tag: str, make: Callable[[], Response], *, moves: bool = False) -> Response:
+    """304 where the client has this answer (If-None-Match), the one that was given before, or else a new one.
+
+    `moves`: it changes with the clock too, so its tag has to be made anew each time.
+    """
     if request.if_none_match.contains_weak(tag):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), tag)
+    if ACTIVE in request.environ and not moves:
+        return _held(_tagged(make(), tag), tag)
     response = _answers.get(tag)
     if response is None:
         response = _tagged(make(), tag)
         _answers.put(tag, response)
+    return response
+
+
+def _held(response: Response, tag: str) -> Response:
+    """Let it be kept before us (see `front.py`)."""
+    request.environ[HOLDS] = (g.head, tag)
     return response
 
 
@@ -81,11 +99,12 @@ def _tagged(response: Response, tag: str) -> Response:
 
 
 def clip_response(clip: Clip) -> Response:
-    """One clip, or 304 where the client has it."""
+    """One clip, or 304 where the client has it; kept where `now` was asked before the clip."""
     mark = _clip_tag(clip.id, clip.revision)
     if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(mark):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), mark)
-    return _tagged(wire.json_response(wire.clip_body(clip)), mark)
+    response = _tagged(wire.json_response(wire.clip_body(clip)), mark)
+    return _held(response, mark) if ACTIVE in request.environ and "head" in g else response
 
 
 def expected_revision(clip: Clip) -> int | None:

@@ -16,7 +16,7 @@ from watcher.errors import BadParameterError, ClipNotFoundError, ForbiddenError
 from watcher.instant import Instant, at_zone
 from watcher.shapes import CameraShape, CamerasShape, ClipShape, PageShape, Time
 from watcher.web import wire
-from watcher.web.answers import answer, clip_response, expected_revision, list_tag
+from watcher.web.answers import answer, clip_response, expected_revision, list_tag, now
 from watcher.web.auth import audit, principal, scoped, visible
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
@@ -82,6 +82,7 @@ def _page(page: Page, args: MultiDict[str, str]) -> Response:
 @route(bp, "/clips/<int:clip_id>", role=Role.VIEW, answers=ClipShape, problems=(404,))
 def show(clip_id: int) -> Response:
     """One clip, by its id."""
+    now()
     return clip_response(visible(catalog().clip(bounded(clip_id))))
 
 
@@ -143,6 +144,7 @@ def retire(clip_id: int) -> Response:
 @route(bp, "/clips/by-key/<key:key>", role=Role.VIEW, answers=ClipShape, problems=(404,))
 def show_by_key(key: str) -> Response:
     """One clip, by its key."""
+    now()
     clip = None if "\0" in key else catalog().by_key(key)
     if clip is None or not principal().sees(clip.camera):
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")

@@ -52,7 +52,9 @@ def index() -> Response:
     first, end = buckets.whole(from_at, to_at, bucket, zone)
     mark = tag(f"{list_tag()} {first} {end}")  # without `to` it moves with the clock
     cameras = scoped(ClipFilter(cameras=texts(args, "camera"))).cameras
-    return answer(mark, lambda: wire.json_response(_body(bucket, zone, first, end, cameras)))
+    return answer(
+        mark, lambda: wire.json_response(_body(bucket, zone, first, end, cameras)), moves="to" not in args
+    )
 
 
 def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> TimelineShape:

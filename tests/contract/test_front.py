@@ -1,0 +1,132 @@
+"""What is kept before Flask: the same answer, byte by byte, until something changes; never somebody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.contract.test_catalog import probed
+from watcher.catalog import migrate
+from watcher.settings import Auth, Settings, Site
+from watcher.web import create_app, front
+from watcher.wiring import Services, open_services
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+QUESTIONS = (
+    "/clips?limit=3",
+    "/clips/1",
+    "/clips/by-key/gate/1.mp4",
+    "/clips/1/neighbours",
+    "/cameras",
+    "/labels",
+    "/changes?since=0",
+    "/changes/head",
+    "/timeline?from=2026-11-20T00:00:00Z&to=2026-11-22T00:00:00Z",
+)
+
+
+def services(folder: Path, settings: Settings) -> Services:
+    made = open_services(settings, folder)
+    made.places.make()
+    migrate(made.catalog.engine)
+    made.catalog.put([probed(f"gate/{n}.mp4", n) for n in range(5)], now=NOW)
+    return made
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[tuple[Services, FlaskClient]]:
+    """A service that is open to all, and somebody who asks it."""
+    made = services(tmp_path, Settings())
+    yield made, create_app(made).test_client()
+    made.catalog.engine.dispose()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_same_until_something_changes(
+    opened: tuple[Services, FlaskClient], question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second answer is the first one without Flask; after any change it is made anew."""
+    made, client = opened
+    again: list[str] = []
+    monkeypatch.setattr(front, "_again", lambda *told: again.append(question) or _again(*told))
+    _again = REAL
+    first, second = client.get(question), client.get(question)
+    assert again == [question]
+    assert (second.status_code, second.data) == (200, first.data)
+    assert dict(second.headers) == dict(first.headers)
+    tag = first.headers["ETag"]
+    for text in (tag, f'"other", {tag}', tag.removeprefix("W/"), "*"):
+        unchanged = client.get(question, headers={"If-None-Match": text})
+        assert (unchanged.status_code, unchanged.data) == (304, b""), text
+        assert unchanged.headers["ETag"] == tag
+    assert client.get(question, headers={"If-None-Match": '"other"'}).data == first.data
+    for clip_id in range(1, 6):
+        made.catalog.put_label(clip_id, "fox", author="a", confidence=None, now=NOW)
+    third = client.get(question)
+    assert third.headers["ETag"] != tag
+    if question not in {"/cameras", QUESTIONS[-1]}:
+        assert third.data != first.data
+
+
+REAL = front._again
+
+
+def test_requests_have_numbers_of_their_own(opened: tuple[Services, FlaskClient]) -> None:
+    """Also where the answer is an old one."""
+    _, client = opened
+    for number in ("one", "two", "three"):
+        answer = client.get("/clips", environ_base={"WATCHER_REQUEST_ID": number})
+        assert answer.headers.getlist("X-Request-Id") == [number]
+
+
+def test_what_moves_with_the_clock_is_not_kept(
+    opened: tuple[Services, FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A timeline until now."""
+    made, client = opened
+    first = client.get("/timeline?bucket=hour").json
+    monkeypatch.setattr(type(made.clock), "now", lambda _self: datetime.now(UTC) + timedelta(days=1))
+    assert client.get("/timeline?bucket=hour").json["to"] != first["to"]
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(auth=Auth(mode="keys")), Settings(site=Site(allowed_origins=("https://a.example",)))]
+)
+def test_where_it_depends_on_who_asks_nothing_is_kept(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With keys, and with other origins."""
+    monkeypatch.setattr(front, "_again", lambda *_told: pytest.fail("it was kept"))
+    client = create_app(services(tmp_path, settings)).test_client()
+    answers = [
+        client.get("/clips", headers={"Origin": origin}) for origin in ("https://a.example", "https://b.example")
+    ]
+    assert {answer.status_code for answer in answers} <= {200, 401}
+    assert [client.get("/clips").status_code for _ in range(2)] == [answers[0].status_code] * 2
+
+
+def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClient]) -> None:
+    """What is kept is bounded with all that belongs to it."""
+    _, client = opened
+    kept = client.application.wsgi_app
+    assert isinstance(kept, front.Front)
+    for number in range(400):
+        assert client.get(f"/clips?camera={'x' * 4000}{number}").json["clips"] == []
+    assert kept._bytes == sum(one.cost_bytes for one in kept._kept.values()) <= front.BYTES_MOST
+    assert 10 < len(kept._kept) < 100
+
+
+def test_a_refusal_is_not_kept(opened: tuple[Services, FlaskClient]) -> None:
+    """Nor an answer to another method."""
+    made, client = opened
+    assert client.get("/clips/6").status_code == 404
+    assert client.get("/clips?limit=0").status_code == 400
+    made.catalog.put([probed("gate/6.mp4", 6)], now=NOW)
+    assert client.get("/clips/6").status_code == 200
+    head = client.head("/clips/6")
+    assert (head.status_code, head.data) == (200, b"")
+    assert client.get("/clips/6").data

@@ -1,0 +1,100 @@
+"""Before Flask: answers that were given before and still hold, where the service is open to all.
+
+Of an answer that is kept nearly all cost is Flask's. Here it costs one look at the catalog's last change.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from watcher.errors import CatalogError
+from watcher.wiring import Services
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+# In a request's environ: that this is here, and (head, tag) of an answer that may be kept.
+ACTIVE, HOLDS = "watcher.front", "watcher.holds"
+ANSWER_BYTES_MOST = 200_000
+OVERHEAD_BYTES = 1000  # of an answer besides its body and its question
+BYTES_MOST = 1 << 20  # of all answers that one process keeps
+_NUMBER = "X-Request-Id"
+
+
+class Kept(NamedTuple):
+    """An answer, which holds as long as the catalog's last change is this one."""
+
+    head: int
+    tag: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    cost_bytes: int
+
+
+class Front:
+    """A WSGI application before another one; what that one marks as `HOLDS` is kept and given again."""
+
+    def __init__(self, app: WSGIApplication, services: Services) -> None:
+        self._app = app
+        self._services = services
+        settings = services.settings
+        # With keys or other origins an answer depends on who asks.
+        self._shared = settings.auth.mode == "open" and not settings.site.allowed_origins
+        self._lock = threading.Lock()  # guards the following two
+        self._kept: dict[str, Kept] = {}
+        self._bytes = 0
+
+    def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if not self._shared or environ["REQUEST_METHOD"] != "GET" or "HTTP_AUTHORIZATION" in environ:
+            return self._app(environ, start)
+        place = f"{environ['wsgi.url_scheme']} {environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+        kept = self._kept.get(place)
+        if kept is not None and kept.head == self._head():
+            return _again(kept, environ, start)
+        environ[ACTIVE] = True
+        told: list[Any] = []
+
+        def hear(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            told[:] = [status, headers]
+            return start(status, headers, *more)
+
+        pieces = self._app(environ, hear)
+        if HOLDS not in environ or not told[0].startswith("200 "):
+            return pieces
+        body = b"".join(pieces)
+        head, tag = environ[HOLDS]
+        cost = len(body) + 4 * len(place) + OVERHEAD_BYTES  # a long question is not for nothing
+        self._keep(place, Kept(head, tag, [one for one in told[1] if one[0] != _NUMBER], body, cost))
+        return [body]
+
+    def _head(self) -> int | None:
+        try:
+            return self._services.catalog.head()
+        except CatalogError:
+            return None  # the application says so in its own words
+
+    def _keep(self, place: str, answer: Kept) -> None:
+        """The eldest make room."""
+        if len(answer.body) > ANSWER_BYTES_MOST:
+            return
+        with self._lock:
+            if (old := self._kept.pop(place, None)) is not None:
+                self._bytes -= old.cost_bytes
+            self._kept[place] = answer
+            self._bytes += answer.cost_bytes
+            while self._bytes > BYTES_MOST:
+                self._bytes -= self._kept.pop(next(iter(self._kept))).cost_bytes
+
+
+def _again(kept: Kept, environ: dict[str, Any], start: StartResponse) -> list[bytes]:
+    number = [(_NUMBER, environ["WATCHER_REQUEST_ID"])] if environ.get("WATCHER_REQUEST_ID") else []
+    known = environ.get("HTTP_IF_NONE_MATCH", "")
+    if known == "*" or f'"{kept.tag}"' in known:
+        without = [one for one in kept.headers if one[0] not in {"Content-Type", "Content-Length", "Link"}]
+        start("304 NOT MODIFIED", without + number)
+        return []
+    start("200 OK", kept.headers + number)
+    return [kept.body]
