@@ -1,0 +1,38 @@
+"""The unit file that is shipped: systemd reads it, finds it tight, and it names what is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UNIT = ROOT / "etc" / "systemd" / "watcher.service"
+EXPOSURE_MOST = 30  # tenths of systemd's measure
+
+pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+
+
+def test_systemd_finds_it_tight() -> None:
+    """By its own measure, at most 3.0."""
+    command = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE_MOST}", str(UNIT)]
+    told = subprocess.run(command, capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout[-2000:] + told.stderr
+    assert re.search(r"exposure level for watcher.service: [0-3]\.\d", told.stdout)
+
+
+def test_systemd_reads_it(tmp_path: Path) -> None:
+    """With the program where this checkout has it: no unknown line, and its options are those of `watcher up`."""
+    text = UNIT.read_text()
+    trial = tmp_path / "watcher.service"
+    trial.write_text(text.replace("/opt/watcher/.venv/bin/watcher", shutil.which("true") or ""))
+    told = subprocess.run(["systemd-analyze", "verify", str(trial)], capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
+    known = subprocess.run([sys.executable, "-m", "watcher", "up", "--help"], capture_output=True, text=True).stdout
+    options = re.findall(r" (--[a-z]+)", next(line for line in text.splitlines() if line.startswith("ExecStart=")))
+    assert options
+    assert all(option in known for option in options)
