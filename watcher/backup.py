@@ -7,6 +7,7 @@ shared links are signed with, and `watcher.toml`, the settings file that was in 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import tarfile
@@ -111,12 +112,30 @@ def _teller(out: TextIO) -> Callable[[str, int], None]:
 
 @contextlib.contextmanager
 def _scratch(parent: Path) -> Iterator[Path]:
-    """A folder that is gone afterwards, on the disk where the result is to be."""
-    folder = Path(tempfile.mkdtemp(prefix=".watcher-", suffix=".tmp", dir=parent))
+    """A folder that is gone afterwards, on the disk where the result is to be; so are those of killed ones.
+
+    Whoever uses one holds a lock on it, which the kernel frees however that process ends.
+    """
+    for left in parent.glob(".watcher-scratch-*.tmp"):
+        with contextlib.suppress(BlockingIOError), _locked(left):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=".watcher-scratch-", suffix=".tmp", dir=parent))
     try:
-        yield folder
+        with _locked(folder):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock. Raises BlockingIOError where another process holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _take(tar: tarfile.TarFile, name: str, to: Path) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
 import shutil
 import tarfile
 import threading
@@ -119,8 +121,16 @@ def test_what_is_no_backup_changes_nothing(tmp_path: Path) -> None:
         assert answer.stderr.startswith("watcher: ")
         assert "Traceback" not in answer.stderr
     assert not list(tmp_path.rglob("evil*"))[1:]
-    assert not list((tmp_path / "unit").rglob(".watcher-*"))
+    left = tmp_path / "unit" / "data" / ".watcher-scratch-killed.tmp"
+    left.mkdir()
+    (left / "catalog.db").touch()
+    busy = left.with_name(".watcher-scratch-busy.tmp")
+    busy.mkdir()
+    descriptor = os.open(busy, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
     assert unit.run("restore", str(whole)).returncode == 0
+    assert list((tmp_path / "unit").rglob(".watcher-scratch-*")) == [busy], "what a killed one left is gone"
+    os.close(descriptor)
 
 
 @pytest.mark.slow
