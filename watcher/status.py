@@ -24,6 +24,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     settling: int  # files that are still being written
     scanning: bool
     last_scan_at: datetime | None
+    scan_seconds: float | None = None  # of the last scan
     problems: dict[str, str]  # stable code → a sentence for people
 
 

@@ -71,6 +71,7 @@ class Ingester:
         self._batch: list[Probed] = []
         self._recent = Recent()
         self._scan: Scanning | None = None
+        self._scan_seconds: float | None = None  # of the last one
         self._folder_scan: Scanning | None = None
         self._next_scan = 0.0
         self._last_scan_at: datetime | None = None
@@ -349,6 +350,7 @@ class Ingester:
         self._mark_gone(scan.gone)
         now = self._clock.monotonic()
         progress, seconds = scan.progress, scan.progress.seconds(now)
+        self._scan_seconds = round(seconds, 3)
         if progress.done or scan.gone or self._last_scan_at is None:
             told = "scanned %d files in %.1f s: %d to catalog, %d gone"
             log.info(told, progress.files, seconds, progress.done, len(scan.gone))
@@ -416,6 +418,7 @@ class Ingester:
             settling=len(self._pending),
             scanning=self._scan is not None,
             last_scan_at=self._last_scan_at,
+            scan_seconds=self._scan_seconds,
             problems=dict(self._problems),
         )
         try:

@@ -42,6 +42,7 @@ def test_before_the_first_start_nothing_is_made(tmp_path: Path) -> None:
     assert not unit.data.exists()
 
 
+@pytest.mark.slow
 def test_each_fault_has_a_remedy(start_unit: Callable[..., RunningUnit]) -> None:
     """No room, a foreign root, a newer catalog, an nginx that is none, certificates that are not there."""
     unit = start_unit()

@@ -92,6 +92,7 @@ def test_half_a_certificate_is_refused(tmp_path: Path, certificate: tuple[Path, 
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_only_named_proxies_are_believed(start_unit: Callable[..., RunningUnit]) -> None:
     """About who the client is: in the log, and for limits."""
     unit = start_unit(settings={"WATCHER_SITE__TRUSTED_PROXIES": "127.0.0.1"})

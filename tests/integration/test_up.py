@@ -108,6 +108,7 @@ def test_a_killed_parent_leaves_no_orphans(start_unit: Callable[..., RunningUnit
     unit.start()
 
 
+@pytest.mark.slow
 def test_a_second_one_on_the_same_data_is_refused(start_unit: Callable[..., RunningUnit]) -> None:
     """Two units would fight over the catalog and the sockets."""
     unit = start_unit()

@@ -8,6 +8,7 @@ from watcher.web import (
     changes,
     clips,
     days,
+    front,
     health,
     labels,
     metrics,
@@ -25,16 +26,18 @@ from watcher.web import (
 )
 from watcher.web.front import Front
 from watcher.web.state import EXTENSION, State
+from watcher.web.tally import Tally
 from watcher.wiring import Services
 
 
 def create_app(services: Services) -> Flask:
     """The application on these services; starts nothing and opens nothing."""
     app = Flask("watcher.web", static_folder=None)
-    app.extensions[EXTENSION] = State(services)
+    state = app.extensions[EXTENSION] = State(services)
     app.url_map.converters["key"] = wire.KeyConverter
     problems.register_errors(app)
     app.after_request(wire.harden)
+    app.before_request(front.note_route)
     app.before_request(wire.preflight)
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
@@ -54,5 +57,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(days.bp)
     app.register_blueprint(overview.bp)
     app.register_blueprint(openapi.bp)
-    app.wsgi_app = Front(app.wsgi_app, services)  # type: ignore[assignment]
+    endpoints = [rule.endpoint for rule in app.url_map.iter_rules()]
+    state.tally = Tally(len(endpoints))
+    app.wsgi_app = Front(app.wsgi_app, services, endpoints, state.tally)  # type: ignore[assignment]
     return app

@@ -6,10 +6,14 @@ Of an answer that is kept nearly all cost is Flask's. Here it costs one look at 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flask import request
+
 from watcher.errors import CatalogError
+from watcher.web.tally import Tally
 from watcher.wiring import Services
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 # In a request's environ: that this is here, and (head, tag) of an answer that may be kept.
 ACTIVE, HOLDS = "watcher.front", "watcher.holds"
+ROUTE = "watcher.route"  # the endpoint that answers; not of what no route is for
 ANSWER_BYTES_MOST = 200_000
 OVERHEAD_BYTES = 1000  # of an answer besides its body and its question
 BYTES_MOST = 1 << 20  # of all answers that one process keeps
@@ -31,13 +36,16 @@ class Kept(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes
     cost_bytes: int
+    route: str
 
 
 class Front:
     """A WSGI application before another one; what that one marks as `HOLDS` is kept and given again."""
 
-    def __init__(self, app: WSGIApplication, services: Services) -> None:
+    def __init__(self, app: WSGIApplication, services: Services, endpoints: Sequence[str], tally: Tally) -> None:
         self._app = app
+        self._routes = {endpoint: number for number, endpoint in enumerate(endpoints)}
+        self._tally = tally
         self._services = services
         settings = services.settings
         # With keys or other origins an answer depends on who asks.
@@ -47,12 +55,27 @@ class Front:
         self._bytes = 0
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Answer a request, and count it."""
+        began = time.perf_counter()
+        counted: list[Any] = [500]
+
+        def hear(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            counted[0] = int(status[:3])
+            return start(status, headers, *more)
+
+        try:
+            return self._answer(environ, hear)
+        finally:
+            if (route := self._routes.get(environ.get(ROUTE, ""))) is not None:
+                self._tally.add(route, counted[0], time.perf_counter() - began)
+
+    def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if not self._shared or environ["REQUEST_METHOD"] != "GET" or "HTTP_AUTHORIZATION" in environ:
             return self._app(environ, start)
         place = f"{environ['wsgi.url_scheme']} {environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
         kept = self._kept.get(place)
         if kept is not None and kept.head == self._head():
+            environ[ROUTE] = kept.route
             return _again(kept, environ, start)
         environ[ACTIVE] = True
         told: list[Any] = []
@@ -67,7 +90,9 @@ class Front:
         body = b"".join(pieces)
         head, tag = environ[HOLDS]
         cost = len(body) + 4 * len(place) + OVERHEAD_BYTES  # a long question is not for nothing
-        self._keep(place, Kept(head, tag, [one for one in told[1] if one[0] != _NUMBER], body, cost))
+        self._keep(
+            place, Kept(head, tag, [one for one in told[1] if one[0] != _NUMBER], body, cost, environ[ROUTE])
+        )
         return [body]
 
     def _head(self) -> int | None:
@@ -98,3 +123,9 @@ def _again(kept: Kept, environ: dict[str, Any], start: StartResponse) -> list[by
         return []
     start("200 OK", kept.headers + number)
     return [kept.body]
+
+
+def note_route() -> None:
+    """Which route a request is for, also when it will be refused."""
+    if request.endpoint is not None:
+        request.environ[ROUTE] = request.endpoint

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from watcher import status
 from watcher.access import Role
+from watcher.clip import ClipState
 from watcher.web.auth import principal
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
+from watcher.web.tally import Answered, workers
 
 bp = Blueprint("metrics", __name__)
+
+STATES_SECONDS = 60.0
+_counted: dict[int, tuple[float, dict[str, int]]] = {}  # when, and how many clips there were in each state
 
 Sample = tuple[dict[str, str], float]
 
@@ -56,9 +62,53 @@ def metrics() -> Response:
         if ingester.last_scan_at is not None:
             one("last_scan_timestamp_seconds", "When the last scan ended.", ingester.last_scan_at.timestamp())
         tell("problems", "What readyz says is wrong.", [({"check": code}, 1) for code in ingester.problems])
+        if ingester.scan_seconds is not None:
+            one("scan_seconds", "How long the last scan took.", ingester.scan_seconds)
+    tell("clips_by_state", "Clips, also those that lists do not show.", _states(), "gauge")
+    _requests(tell)
     response = Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _states() -> list[Sample]:
+    """Counted at most once a minute, since that reads an index over all clips; nothing for who may not see all."""
+    if principal().cameras is not None:
+        return []
+    at, counts = _counted.get(0, (-STATES_SECONDS, {}))
+    now = state().services.clock.monotonic()
+    if now - at >= STATES_SECONDS:
+        counts = catalog().state_counts()
+        _counted[0] = (now, counts)
+    return [({"state": name}, counts.get(name, 0)) for name in ClipState]
+
+
+def _requests(tell: Callable[..., None]) -> None:
+    """What the application answered since it was started, and what uWSGI says of its processes."""
+    rules = list(current_app.url_map.iter_rules())
+    tally = state().tally
+    answered = [] if tally is None else list(tally.sums())
+
+    def labels(one: Answered) -> dict[str, str]:
+        rule = rules[one.route]
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}), "OPTIONS")
+        return {"route": f"/watcher{path}", "method": method, "status": f"{one.status_class}xx"}
+
+    requests = [(labels(one), one.requests) for one in answered]
+    tell("requests_total", "Requests that the application has answered.", requests, "counter")
+    seconds = [(labels(one), one.seconds) for one in answered]
+    tell("request_seconds_total", "Time that it took for them.", seconds, "counter")
+    known = [({"worker": str(one["id"])}, one) for one in workers()]
+    tell(
+        "worker_busy",
+        "Whether a worker of uWSGI is at work.",
+        [(w, int(one["status"] != "idle")) for w, one in known],
+    )
+    starts = [(worker, one["respawn_count"]) for worker, one in known]
+    tell("worker_starts_total", "How often it was started.", starts, "counter")
+    faults = [(worker, one["exceptions"]) for worker, one in known]
+    tell("worker_exceptions_total", "Faults of the application in it.", faults, "counter")
 
 
 def _labels(labels: dict[str, str]) -> str:

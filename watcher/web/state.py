@@ -13,6 +13,7 @@ from flask import current_app
 
 from watcher.catalog import Catalog
 from watcher.uploads import Uploads
+from watcher.web.tally import Tally
 from watcher.wiring import Services
 
 EXTENSION = "watcher"
@@ -31,6 +32,7 @@ class State:
         self.assets = _assets_hash()
         self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"
         self._catalog_id: str | None = None
+        self.tally: Tally | None = None  # of requests, once all routes are known
 
     @cached_property
     def link_secret(self) -> str:

@@ -1,0 +1,73 @@
+"""Metrics that add up over all processes; alerts and a dashboard that ask only for what is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import promql_parser
+import pytest
+import requests
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.running import RunningUnit
+
+ETC = Path(__file__).parents[2] / "etc"
+
+
+def samples(unit: RunningUnit) -> dict[str, list]:
+    """By name, as Prometheus reads them."""
+    text = unit.get("/watcher/metrics").text
+    return {
+        sample.name: [one for one in family.samples if one.name == sample.name]
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def answered(unit: RunningUnit, route: str, status: str = "2xx") -> float:
+    wanted = {"route": route, "method": "GET", "status": status}
+    return sum(one.value for one in samples(unit).get("watcher_requests_total", []) if one.labels == wanted)
+
+
+def test_requests_are_counted_over_all_processes(unit: RunningUnit) -> None:
+    """Also those that are answered before Flask, and refusals; what no route is for is not."""
+    before = answered(unit, "/watcher/clips"), answered(unit, "/watcher/clips", "4xx")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: requests.get(unit.url("/watcher/clips"), timeout=10), range(60)))
+        list(pool.map(lambda _: requests.get(unit.url("/watcher/clips?limit=x"), timeout=10), range(20)))
+        list(pool.map(lambda _: requests.get(unit.url("/watcher/no/route"), timeout=10), range(20)))
+    assert answered(unit, "/watcher/clips") - before[0] == 60
+    assert answered(unit, "/watcher/clips", "4xx") - before[1] == 20
+    found = samples(unit)
+    assert not any("no/route" in one.labels["route"] for one in found["watcher_requests_total"])
+    seconds = {one.labels["route"]: one.value for one in found["watcher_request_seconds_total"]}
+    assert 0 < seconds["/watcher/clips"] < 60
+    assert len(found["watcher_worker_busy"]) == 2
+    assert sum(one.value for one in found["watcher_worker_busy"]) >= 1, "the one that answers this"
+
+
+def questions() -> Iterator[tuple[str, str]]:
+    """Every PromQL expression that is shipped."""
+    for group in yaml.safe_load((ETC / "prometheus/watcher.rules.yml").read_text())["groups"]:
+        for rule in group["rules"]:
+            assert rule["labels"]["severity"] in {"warning", "critical"}
+            assert rule["annotations"]["summary"]
+            yield rule["alert"], rule["expr"]
+    for panel in json.loads((ETC / "grafana/watcher.json").read_text())["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+
+
+@pytest.mark.parametrize(("name", "expression"), list(questions()))
+def test_what_is_shipped_asks_for_what_is_told(unit: RunningUnit, name: str, expression: str) -> None:
+    """A parser accepts it, and each of our metrics in it is one."""
+    promql_parser.parse(expression)
+    told = set(re.findall(r"# TYPE (watcher_\w+)", unit.get("/watcher/metrics").text))
+    asked = set(re.findall(r"watcher_\w+", expression))
+    assert asked or "up" in expression
+    assert asked <= told | {"watcher_scan_seconds"}, name
