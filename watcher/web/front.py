@@ -72,7 +72,8 @@ class Front:
     def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if not self._shared or environ["REQUEST_METHOD"] != "GET" or "HTTP_AUTHORIZATION" in environ:
             return self._app(environ, start)
-        place = f"{environ['wsgi.url_scheme']} {environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+        mount, question = environ.get("SCRIPT_NAME", ""), environ.get("QUERY_STRING", "")
+        place = f"{environ['wsgi.url_scheme']} {mount} {environ['PATH_INFO']}?{question}"
         kept = self._kept.get(place)
         if kept is not None and kept.head == self._head():
             environ[ROUTE] = kept.route
