@@ -88,7 +88,11 @@ class Front:
         pieces = self._app(environ, hear)
         if HOLDS not in environ or not told[0].startswith("200 "):
             return pieces
-        body = b"".join(pieces)
+        try:
+            body = b"".join(pieces)
+        finally:
+            if (close := getattr(pieces, "close", None)) is not None:  # PEP 3333: whoever reads it all closes it
+                close()
         head, tag = environ[HOLDS]
         cost = len(body) + 4 * len(place) + OVERHEAD_BYTES  # a long question is not for nothing
         self._keep(

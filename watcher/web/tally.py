@@ -60,5 +60,5 @@ class Tally:
 
 
 def workers() -> Sequence[dict[str, Any]]:
-    """UWSGI's own figures of its processes; none outside of it."""
+    """What uWSGI says of its processes; nothing outside of it."""
     return () if uwsgi is None else tuple(uwsgi.workers())
