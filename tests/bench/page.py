@@ -1,4 +1,4 @@
-"""The page's budgets, in real Chromium: paint, layout shift, click to first picture, jump to a day, what stays in memory."""
+"""The page's budgets, in real Chromium: paint, shift, first picture, jumps, keys, frames while scrolling, memory."""
 
 from __future__ import annotations
 
@@ -35,6 +35,34 @@ JUMP = """() => new Promise(async done => { const rail = document.querySelector(
   const look = () => old.isConnected ? requestAnimationFrame(look) : requestAnimationFrame(() => done(performance.now() - began));
   look(); })"""
 
+# How long frames take while the page scrolls at so many pixels a second, and the longest task meanwhile.
+SCROLL = """(speed) => new Promise(done => { const frames = []; let longest = 0, last = performance.now(); const began = last;
+  new PerformanceObserver(list => list.getEntries().forEach(one => { longest = Math.max(longest, one.duration); }))
+    .observe({type: 'longtask'});
+  const step = (now) => { frames.push(now - last); scrollBy(0, speed * (now - last) / 1000); last = now;
+    if (now - began < 4000) return requestAnimationFrame(step);
+    frames.sort((a, b) => a - b);
+    return done([frames[Math.floor(frames.length * 0.95)], longest]); };
+  requestAnimationFrame(step); })"""
+LISTEN = """() => { window.interactions = new Map();
+  new PerformanceObserver(list => list.getEntries().forEach(one => { if (one.interactionId)
+    window.interactions.set(one.interactionId, Math.max(one.duration, window.interactions.get(one.interactionId) ?? 0)); }))
+    .observe({type: 'event', durationThreshold: 16}); }"""
+KEYS = [
+    *["ArrowRight"] * 12,
+    *["ArrowDown"] * 8,
+    *["ArrowUp"] * 6,
+    "x",
+    "Shift+ArrowRight",
+    "x",
+    "Escape",
+    "+",
+    "-",
+    "?",
+    "Escape",
+    " ",
+]
+
 
 def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     """Milliseconds, and for the window of the grid counts and megabytes."""
@@ -61,6 +89,10 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
         "first contentful paint, ms": "≤ 600",
         "first contentful paint, ms, 4 × slowed, phone": "≤ 1000",
         "layout shift": "≤ 0.02",
+        "keys, p98, ms, 4 × slowed, phone": "≤ 200",
+        "frame while scrolling at 1,800 px/s, p95, ms": "≤ 20",
+        "frame while scrolling at 9,000 px/s, p95, ms": "≤ 40",
+        "longest task while scrolling, ms": "≤ 100",
         "click to first picture, ms": "≤ 300",
         "click to first picture, ms, 4 × slowed, phone": "≤ 500",
         "jump to a day, ms": "≤ 150",
@@ -92,11 +124,24 @@ def _measure(page: Page, unit: RunningUnit) -> dict[str, float]:
     page.keyboard.press("Escape")
     page.wait_for_timeout(300)
     jump = page.evaluate(JUMP)
+    page.evaluate(LISTEN)
+    for key in KEYS:
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
+    keys = sorted(page.evaluate("[...window.interactions.values()]")) or [0]
+    page.goto(unit.url("/watcher/"))
+    page.wait_for_timeout(500)
+    slow, task = page.evaluate(SCROLL, 1800)
+    fast, task_fast = page.evaluate(SCROLL, 9000)
     return {
         "first contentful paint, ms": paint,
         "layout shift": shift,
         "click to first picture, ms": picture,
         "jump to a day, ms": jump,
+        "keys, p98, ms": keys[int(len(keys) * 0.98)],
+        "frame while scrolling at 1,800 px/s, p95, ms": slow,
+        "frame while scrolling at 9,000 px/s, p95, ms": fast,
+        "longest task while scrolling, ms": max(task, task_fast),
     }
 
 
