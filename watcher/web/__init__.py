@@ -24,7 +24,6 @@ from watcher.web import (
     uploads,
     wire,
 )
-from watcher.web.front import Front
 from watcher.web.state import EXTENSION, State
 from watcher.web.tally import Tally
 from watcher.wiring import Services
@@ -59,5 +58,5 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(openapi.bp)
     endpoints = [rule.endpoint for rule in app.url_map.iter_rules()]
     state.tally = Tally(len(endpoints))
-    app.wsgi_app = Front(app.wsgi_app, services, endpoints, state.tally)  # type: ignore[assignment]
+    app.wsgi_app = front.Front(app.wsgi_app, services, endpoints, state.tally)  # type: ignore[assignment]
     return app

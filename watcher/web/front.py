@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import request
+from werkzeug.http import parse_etags
 
 from watcher.errors import CatalogError
 from watcher.web.tally import Tally
@@ -57,19 +58,19 @@ class Front:
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """Answer a request, and count it."""
         began = time.perf_counter()
-        counted: list[Any] = [500]
+        told: list[Any] = ["500", []]  # status and headers, as they were said
 
         def hear(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            counted[0] = int(status[:3])
+            told[:] = [status, headers]
             return start(status, headers, *more)
 
         try:
-            return self._answer(environ, hear)
+            return self._answer(environ, hear, told)
         finally:
             if (route := self._routes.get(environ.get(ROUTE, ""))) is not None:
-                self._tally.add(route, counted[0], time.perf_counter() - began)
+                self._tally.add(route, int(told[0][:3]), time.perf_counter() - began)
 
-    def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+    def _answer(self, environ: dict[str, Any], start: StartResponse, told: list[Any]) -> Iterable[bytes]:
         if not self._shared or environ["REQUEST_METHOD"] != "GET" or "HTTP_AUTHORIZATION" in environ:
             return self._app(environ, start)
         mount, question = environ.get("SCRIPT_NAME", ""), environ.get("QUERY_STRING", "")
@@ -79,14 +80,9 @@ class Front:
             environ[ROUTE] = kept.route
             return _again(kept, environ, start)
         environ[ACTIVE] = True
-        told: list[Any] = []
-
-        def hear(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            told[:] = [status, headers]
-            return start(status, headers, *more)
-
-        pieces = self._app(environ, hear)
-        if HOLDS not in environ or not told[0].startswith("200 "):
+        pieces = self._app(environ, start)
+        status, headers = told
+        if HOLDS not in environ or not status.startswith("200 "):
             return pieces
         try:
             body = b"".join(pieces)
@@ -95,9 +91,8 @@ class Front:
                 close()
         head, tag = environ[HOLDS]
         cost = len(body) + 4 * len(place) + OVERHEAD_BYTES  # a long question is not for nothing
-        self._keep(
-            place, Kept(head, tag, [one for one in told[1] if one[0] != _NUMBER], body, cost, environ[ROUTE])
-        )
+        lasting = [one for one in headers if one[0] != _NUMBER]
+        self._keep(place, Kept(head, tag, lasting, body, cost, environ[ROUTE]))
         return [body]
 
     def _head(self) -> int | None:
@@ -121,8 +116,7 @@ class Front:
 
 def _again(kept: Kept, environ: dict[str, Any], start: StartResponse) -> list[bytes]:
     number = [(_NUMBER, environ["WATCHER_REQUEST_ID"])] if environ.get("WATCHER_REQUEST_ID") else []
-    known = environ.get("HTTP_IF_NONE_MATCH", "")
-    if known == "*" or f'"{kept.tag}"' in known:
+    if parse_etags(environ.get("HTTP_IF_NONE_MATCH")).contains_weak(kept.tag):
         without = [one for one in kept.headers if one[0] not in {"Content-Type", "Content-Length", "Link"}]
         start("304 NOT MODIFIED", without + number)
         return []

@@ -20,7 +20,6 @@ from watcher.web.tally import Answered, workers
 bp = Blueprint("metrics", __name__)
 
 STATES_SECONDS = 60.0
-_counted: dict[int, tuple[float, dict[str, int]]] = {}  # when, and how many clips there were in each state
 
 Sample = tuple[dict[str, str], float]
 
@@ -75,11 +74,10 @@ def _states() -> list[Sample]:
     """Counted at most once a minute, since that reads an index over all clips; nothing for who may not see all."""
     if principal().cameras is not None:
         return []
-    at, counts = _counted.get(0, (-STATES_SECONDS, {}))
-    now = state().services.clock.monotonic()
-    if now - at >= STATES_SECONDS:
-        counts = catalog().state_counts()
-        _counted[0] = (now, counts)
+    now, counted = state().services.clock.monotonic(), state().counted
+    if counted is None or now - counted[0] >= STATES_SECONDS:
+        counted = state().counted = (now, catalog().state_counts())
+    counts = counted[1]
     return [({"state": name}, counts.get(name, 0)) for name in ClipState]
 
 
