@@ -66,6 +66,29 @@ def test_a_review_by_keys(watched: Watched, unit: RunningUnit, shelf: list[dict]
     wait_for(lambda: free() == porch[1:], what="clips given back")
 
 
+def test_the_end_of_a_clip_does_not_end_the_review(watched: Watched, shelf: list[dict]) -> None:
+    """Also for who lets clips play on elsewhere: here a person says when, by a key, the button, or a swipe."""
+    page = watched.open("/watcher/review?camera=gate")
+    page.evaluate("localStorage.setItem('watcher-on-and-on', 'yes')")
+    page.reload()
+    until(
+        page, "document.querySelector('video')?.readyState >= 1 && document.querySelector('video').videoWidth > 0"
+    )
+    first = shown(page)
+    page.evaluate("document.querySelector('video').currentTime = document.querySelector('video').duration - 0.2")
+    until(page, "document.querySelector('video').ended")
+    page.wait_for_timeout(300)
+    assert (shown(page), page.url.endswith("/review?camera=gate")) == (first, True)
+    page.evaluate(
+        """() => { const screen = document.getElementById('screen');
+        const at = (x) => new Touch({identifier: 1, target: screen, clientX: x, clientY: 200});
+        screen.dispatchEvent(new TouchEvent('touchstart', {touches: [at(300)]}));
+        screen.dispatchEvent(new TouchEvent('touchend', {changedTouches: [at(100)]})); }"""
+    )
+    expect(page.locator("#progress")).to_have_text(re.compile("^Clip 2 "))
+    assert page.url.endswith("/review?camera=gate")
+
+
 def test_when_nothing_is_left(watched: Watched, shelf: list[dict]) -> None:
     """It says so, and looks again when it is asked to."""
     page = watched.open("/watcher/review?camera=nobody")

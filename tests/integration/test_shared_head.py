@@ -43,7 +43,7 @@ def test_any_number_of_pages_cost_the_application_little(unit: RunningUnit, clip
     time.sleep(1.1)  # the log is written once a second
     assert set(answers) == {200, 304}
     assert len(answers) > 200
-    assert asked(unit) - before <= 2 * 4
+    assert 1 <= asked(unit) - before <= 2 * 4
 
 
 def test_who_does_not_say_so_gets_what_holds_now(unit: RunningUnit, clip: dict) -> None:

@@ -32,9 +32,8 @@ class State:
         self.assets = _assets_hash()
         self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"
         self._catalog_id: str | None = None
-        self.counted: tuple[float, dict[str, int]] | None = (
-            None  # when (monotonic), and how many clips in each state
-        )
+        # How many clips are in each state, and when that was counted (monotonic).
+        self.counted: tuple[float, dict[str, int]] | None = None
         self.tally: Tally | None = None  # of requests, once all routes are known
 
     @cached_property

@@ -53,7 +53,7 @@ export function mount(root, { back, go, began, review = null }) {
   Object.assign(copy, { hidden: !navigator.clipboard, onclick: copyLink });
   warn(root);
   const labels = about(root, review ?? back, review !== null);
-  const player = video ? play(root, video, { began, next: () => follow("next"), place: !review }) : null;
+  const player = video ? play(root, video, { began, next: review ?? (() => follow("next")), place: !review }) : null;
   if (player) undo.push(player.close);
   undo.push(keys(review ? texts.review : texts.watch, [
     ...(review ? [...labels, [["Enter"], "the next clip", () => { review(); }]] : []),
@@ -210,7 +210,7 @@ function play(root, video, { began, next, place }) {
   for (const name of ["play", "pause"]) on(name, flips);
   on("click", flip);
   on("dblclick", full);
-  on("ended", () => { if (onward.checked) next(); });
+  on("ended", () => { if (onward.checked && place) next(); }); // in a review a person says when
   on("error", async () => {
     if (closed) return;
     if (video.error?.code === 3) return tell(texts.damaged(length(video.currentTime)));
@@ -232,7 +232,7 @@ function play(root, video, { began, next, place }) {
   const [muted, volume] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
   video.volume = volume;
   hush(muted);
-  swipe(screen, next, () => root.querySelector(".beside a[rel=prev]")?.click());
+  swipe(screen, next, () => { if (place) root.querySelector(".beside a[rel=prev]")?.click(); });
   if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
   if (video.error) video.dispatchEvent(new Event("error"));
   show();
