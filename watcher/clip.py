@@ -112,13 +112,13 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     key: str  # path below the video root, with forward slashes
     camera: str
     state: ClipState
-    started_at: datetime
-    ended_at: datetime
+    started_ms: int  # milliseconds since 1970, as all that ends in _ms
+    ended_ms: int
     offset_seconds: int | None  # of the camera's clock, east of UTC; None for what older versions catalogued
     time_source: TimeSource
     time_quality: TimeQuality
     duration_seconds: float | None
-    fingerprint: Fingerprint
+    size_bytes: int
     media: msgspec.Raw | None  # a MediaInfo as JSON: lists pass it on without reading it
     playable: Playable | None
     playable_reason: str | None
@@ -126,11 +126,26 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     poster: str | None  # path below the renditions folder
     sprite: Sprite | None
     revision: int
-    ingested_at: datetime
-    missing_since: datetime | None
+    ingested_ms: int
+    missing_ms: int | None  # since when the file is gone
     held: bool  # it is never retired
     note: str | None  # a person's words
     labels: tuple[Label, ...] | None
+
+    @property
+    def started_at(self) -> datetime:
+        """When it begins, in UTC."""
+        return moment(self.started_ms)
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it ends, in UTC."""
+        return moment(self.ended_ms)
+
+    @property
+    def missing_since(self) -> datetime | None:
+        """Since when the file is gone."""
+        return None if self.missing_ms is None else moment(self.missing_ms)
 
     @property
     def media_info(self) -> MediaInfo | None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.corrections import correction, keep_corrections, take_word
 from watcher.catalog.engine import WRITE
+from watcher.catalog.reading import Reader
 from watcher.catalog.renditions import SPRITE, shows
 from watcher.catalog.rows import (
     CATALOG_ID,
@@ -50,6 +51,7 @@ class Writes:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self.reading = Reader(engine)
         # Importing the other engine's dialect would cost each process 2 MB.
         self._insert: Callable[[sa.Table], Any] = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
 

@@ -8,7 +8,7 @@ import msgspec
 from flask import Blueprint, Response, request, stream_with_context
 
 from watcher.access import ANYBODY, Role
-from watcher.clip import Position, milliseconds
+from watcher.clip import Position
 from watcher.errors import BadParameterError
 from watcher.shapes import ClipShape, LabelCount, LabelsShape
 from watcher.web import wire
@@ -62,7 +62,7 @@ def export() -> Response:
             if not page.more_after:
                 return
             last = page.clips[-1]
-            after = Position(milliseconds(last.started_at), last.id)
+            after = Position(last.started_ms, last.id)
 
     response = Response(stream_with_context(lines()), content_type="application/jsonl")
     response.headers["Cache-Control"] = "no-store"

@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BaseConverter
 
 from watcher import errors, presenting
-from watcher.clip import EPOCH, Clip, Position, milliseconds
+from watcher.clip import EPOCH, Clip, Position
 from watcher.naming import EARLIEST
 from watcher.shapes import ClipShape
 from watcher.web.state import state
@@ -144,7 +144,7 @@ def plausible_moment(text: str, parameter: str) -> datetime:
 
 def cursor(clip: Clip) -> str:
     """The place of a clip in the order of clips, as opaque text."""
-    text = f"{milliseconds(clip.started_at)}.{clip.id}"
+    text = f"{clip.started_ms}.{clip.id}"
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
