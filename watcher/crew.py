@@ -1,4 +1,4 @@
-"""The crew: threads that hand clips without a poster to worker processes, newest first."""
+"""The crew: threads that hand clips without a poster to worker processes, newest first; and one for proxies."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
 from watcher.ignoring import printable
 from watcher.probe import playable
+from watcher.proxies import Proxies
 from watcher.render import Answer, Worker, WorkerError
 from watcher.wiring import Services
 
@@ -58,11 +59,14 @@ class Crew:
             for number in range(services.settings.render.workers)
         ]
         self._workers: list[Worker] = []
+        self._proxies = Proxies(services)
 
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:
             thread.start()
+        if self._services.settings.proxy.make != "off":
+            self._proxies.start()
 
     def wake(self) -> None:
         """There may be something to do, perhaps newer than what was asked for last."""
@@ -78,6 +82,7 @@ class Crew:
                 for worker in self._workers:
                     worker.kill()
                 thread.join(0.05)
+        self._proxies.stop()
 
     def _run(self) -> None:
         worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)

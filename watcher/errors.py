@@ -191,6 +191,12 @@ class OffsetError(UploadError):
     title = "The offset does not match"
 
 
+class NoProxyError(WatcherError):
+    """There can be no proxy of a clip."""
+
+    code = "no_proxy"
+
+
 class RenderError(WatcherError):
     """A picture could not be made; `fatal` says that the file harmed the decoder (crash, hang, memory)."""
 

@@ -123,6 +123,7 @@ def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -
             url=base + clip_path(clip),
             poster_url=clip.poster and renditions + clip.poster,
             sprite=None if clip.sprite is None else _sprite(clip.sprite, renditions),
+            proxy_url=clip.proxy and renditions + clip.proxy,
             labels=[
                 LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms))
                 for label in clip.labels or ()

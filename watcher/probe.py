@@ -14,6 +14,7 @@ from watcher.errors import BrokenClipError, NotIsoMediaError
 # Containers that PyAV is asked about, in a worker: the boxes reader knows only ISO-BMFF.
 _OTHER_CONTAINERS = frozenset({"matroska", "avi", "mpegts", "flv"})
 _MP4_SUFFIXES = frozenset({"mp4", "m4v", "mov", "3gp"})
+_DEEP = {"avc1.6e", "avc1.7a", "avc1.f4"}  # H.264 in High 10, 4:2:2, 4:4:4
 _SILENT_AUDIO = {  # picture plays, sound may not
     "ac3": "AC-3",
     "eac3": "E-AC-3",
@@ -60,6 +61,12 @@ def probe(fd: int, size: int, suffix: str) -> Probe:
     )
 
 
+def plain(media: MediaInfo) -> tuple[bool, bool]:
+    """Whether every browser plays the picture, and the sound, as they are, in an MP4."""
+    picture = media.video is None or (media.video.codec == "h264" and media.codecs[:7] not in _DEEP)
+    return picture, media.audio is None or media.audio.codec in {"aac", "mp3"}
+
+
 def playable(media: MediaInfo) -> tuple[Playable, str | None]:
     """Whether browsers show this, and what is to be said about it (`guide/playing.md` has the sources)."""
     if media.container not in {"mp4", "mov"}:
@@ -71,10 +78,9 @@ def playable(media: MediaInfo) -> tuple[Playable, str | None]:
         return (Playable.MAYBE, silent) if sound else (Playable.YES, "sound only")
     match video.codec:
         case "h264":
-            deep = media.codecs[:7] in {"avc1.6e", "avc1.7a", "avc1.f4"}  # High 10, 4:2:2, 4:4:4
-            return (
-                (Playable.MAYBE, "H.264 with more than 8 bits or full colour") if deep else (Playable.YES, silent)
-            )
+            if media.codecs[:7] in _DEEP:
+                return Playable.MAYBE, "H.264 with more than 8 bits or full colour"
+            return Playable.YES, silent
         case "hevc":
             return Playable.MAYBE, "H.265: only where the browser or its hardware decodes it"
         case "av1":

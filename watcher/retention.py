@@ -1,6 +1,6 @@
 """Retiring: how a clip's file is removed, and the sweep that finishes what a crash cut off.
 
-1. the row becomes `retired`: it is listed no more, 2. the file goes, 3. the poster goes, 4. the row frees its key.
+1. the row becomes `retired`: listed no more, 2. the file goes, 3. the renditions go, 4. the row frees its key.
 A crash after any of them leaves a retired row whose key is not free: the sweep after the next scan goes on from
 there. The other way round a crash would leave a clip that is listed and cannot be played.
 """
@@ -60,8 +60,8 @@ class Retention:
             self._root.remove(retired.key)
         if look is None and self._root.marker() is None:
             return  # the disk is not mounted: the file may well be there
-        for picture in retired.pictures:
+        for rendition in retired.renditions:
             with contextlib.suppress(FileNotFoundError):
-                (self._renditions / picture).unlink()
+                (self._renditions / rendition).unlink()
         self._catalog.swept(retired.id)
         log.info("%s was removed", printable(retired.key))

@@ -84,6 +84,21 @@ class Render(msgspec.Struct, frozen=True):
     sprites: bool = True
 
 
+class Proxy(msgspec.Struct, frozen=True):
+    """Copies that every browser plays, of clips that some cannot."""
+
+    # "asked": of clips that somebody wants to watch; "ahead": of each new one that needs it, too; or "off".
+    make: str = "asked"
+    # Pixels; of larger pictures, where they have to be encoded anew.
+    height: int = 720
+    # Processors that making one keeps busy, at the lowest priority; one is made at a time.
+    threads: int = 1
+    # Of all of them together: those made longest ago go.
+    max_bytes: int = 10 << 30
+    # Older ones go, and are made again when they are asked for.
+    max_age_days: float = 7.0
+
+
 class Upload(msgspec.Struct, frozen=True):
     """What cameras send over HTTP."""
 
@@ -192,6 +207,7 @@ class Settings(msgspec.Struct, frozen=True):
     catalog: CatalogTable = CatalogTable()
     scan: Scan = Scan()
     render: Render = Render()
+    proxy: Proxy = Proxy()
     upload: Upload = Upload()
     tls: Tls = Tls()
     ftp: Ftp = Ftp()

@@ -59,6 +59,7 @@ class ClipShape(msgspec.Struct):
     url: Address
     poster_url: Address | None
     sprite: SpriteShape | None
+    proxy_url: Address | None
     labels: list[LabelShape]
     held: bool
     note: str | None
@@ -142,6 +143,15 @@ class ReviewShape(msgspec.Struct):
     expires_at: Time
     clips: list[ClipShape]
     links: Links
+
+
+class ProxyShape(msgspec.Struct):
+    """How it is with a copy of a clip that every browser plays."""
+
+    state: str
+    url: Address | None
+    before: int
+    error: str | None
 
 
 class ChangeShape(msgspec.Struct):

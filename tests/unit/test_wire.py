@@ -33,6 +33,7 @@ def clip_at(started_ms: int, offset_seconds: int | None) -> Clip:
         error=None,
         poster=None,
         sprite=None,
+        proxy=None,
         revision=1,
         ingested_ms=started_ms,
         missing_ms=None,

@@ -1,10 +1,11 @@
-"""What renditions are called, and what is due: no other content ever gets the name of a poster or a sprite."""
+"""What renditions are called, and what is due: no other content ever gets the name of one."""
 
 from __future__ import annotations
 
 from enum import Enum, auto
 
 PICTURE, SPRITE = 1, 2  # what `render_due` says
+PROXIES = "proxies"  # their folder below that of the renditions
 POSTER_DIGITS = 16  # of the content id, in a poster's name
 
 
@@ -32,6 +33,15 @@ def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
     '12/12034-0123456789abcdef.5eed.webp'
     """
     return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
+
+
+def proxy_name(clip_id: int, digest: str) -> str:
+    """A proxy's path below the renditions folder.
+
+    >>> proxy_name(12034, "0123456789abcdef0123")
+    'proxies/12034-0123456789abcdef.mp4'
+    """
+    return f"{PROXIES}/{clip_id}-{digest[:POSTER_DIGITS]}.mp4"
 
 
 def sprite_name(clip_id: int, digest: str) -> str:

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.rows import FULL, gone_key, unchanged
-from watcher.catalog.schema import clips, counters, label_names, labels, leases
+from watcher.catalog.schema import clips, counters, label_names, labels, leases, proxies
 from watcher.catalog.sums import Sums
 from watcher.clip import ClipState, Fingerprint, Sprite, milliseconds
 from watcher.errors import ChangedError, ClipNotFoundError, HeldError
@@ -30,7 +30,7 @@ class Retired(NamedTuple):
     key: str
     fingerprint: Fingerprint
     inode: int  # signed, as it is kept
-    pictures: list[str]  # paths below the renditions folder
+    renditions: list[str]  # paths below the renditions folder
 
 
 class Retiring:
@@ -69,7 +69,7 @@ class Retiring:
             names = sa.select(labels.c.name).where(labels.c.clip_id == clip_id)
             less = sa.update(label_names).where(label_names.c.name.in_(names))
             connection.execute(less.values(clips=label_names.c.clips - 1))
-            for table in (labels, leases):
+            for table in (labels, leases, proxies):
                 connection.execute(sa.delete(table).where(table.c.clip_id == clip_id))
             sums = Sums()
             sums.take(old)
@@ -82,7 +82,7 @@ class Retiring:
             still = (clips.c.id == clip_id) & (clips.c.state == ClipState.RETIRED) & ~clips.c.key.startswith("/")
             key = connection.execute(sa.select(clips.c.key).where(still)).scalar()
             if key is not None:
-                values = {"key": gone_key(clip_id, key), "poster": None, "sprite": None}
+                values = {"key": gone_key(clip_id, key), "poster": None, "sprite": None, "proxy": None}
                 connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
 
     def unswept(self) -> list[Retired]:
@@ -111,7 +111,9 @@ class Retiring:
 
 
 def _retired(row: Any) -> Retired:
-    pictures = [] if row.poster is None else [row.poster]
+    renditions = [] if row.poster is None else [row.poster]
     if row.sprite is not None:
-        pictures.append(msgspec.json.decode(row.sprite, type=Sprite).name)
-    return Retired(row.id, row.key, Fingerprint(row.size_bytes, row.mtime_ns), row.inode, pictures)
+        renditions.append(msgspec.json.decode(row.sprite, type=Sprite).name)
+    if row.proxy is not None:
+        renditions.append(row.proxy)
+    return Retired(row.id, row.key, Fingerprint(row.size_bytes, row.mtime_ns), row.inode, renditions)

@@ -125,6 +125,7 @@ CLIP = sa.select(
     clips.c.held,
     clips.c.note,
     clips.c.labels,
+    clips.c.proxy,
 )
 FULL = sa.select(clips)
 KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.state).where(
@@ -134,7 +135,7 @@ CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 # What reading a file never changes: who the clip is, and what was said or left of it.
 _KEPT = frozenset(
-    {"id", "ingested_ms", "picture", "sprite", "held", "note", "labels", "rendered_from", "rendered_at"}
+    {"id", "ingested_ms", "picture", "sprite", "proxy", "held", "note", "labels", "rendered_from", "rendered_at"}
 )
 UPDATE = (
     sa.update(clips)
@@ -195,7 +196,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
     (
         clip_id, key, camera, state, started, ended, source, duration, size,
         media, playable, reason, error, poster, sprite, digest, revision, ingested, missing,
-        offset, quality, held, note, said,
+        offset, quality, held, note, said, proxy,
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
@@ -215,6 +216,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
         error=error,
         poster=poster if shows(poster, digest) else None,
         sprite=None if not shows(sprite, digest) else msgspec.json.decode(sprite, type=Sprite),
+        proxy=proxy if shows(proxy, digest) else None,
         revision=revision,
         ingested_ms=ingested,
         missing_ms=missing,

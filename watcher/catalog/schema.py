@@ -50,6 +50,7 @@ clips = sa.Table(
     sa.Column("sprite", sa.Text),  # Sprite as JSON
     sa.Column("rendered_from", sa.BigInteger),  # revision since which only renditions came, …
     sa.Column("rendered_at", sa.BigInteger),  # … if `revision` is this one
+    sa.Column("proxy", sa.Text),  # path below the renditions folder
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
@@ -75,6 +76,20 @@ labels = sa.Table(
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("started_ms", sa.BigInteger, nullable=False),  # the clip's, so that an index has both
     sa.Index("ix_labels_time", "name", "started_ms", "clip_id"),
+)
+
+# Proxies that are wanted, made, or cannot be made.
+proxies = sa.Table(
+    "proxies",
+    metadata,
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),  # of the content that it is for
+    sa.Column("ahead", sa.SmallInteger, nullable=False),  # 1: nobody has asked for it yet
+    sa.Column("asked_ms", sa.BigInteger, nullable=False),
+    sa.Column("done_ms", sa.BigInteger),  # null while it waits
+    sa.Column("size_bytes", sa.BigInteger),  # of one that was made
+    sa.Column("error", sa.Text),  # why it cannot be
+    sa.Index("ix_proxies_turn", "done_ms", "ahead", "asked_ms"),
 )
 
 # Which clips somebody is looking at to label them, until when.
@@ -173,7 +188,8 @@ quarters = sa.Table(
 )
 
 # revision: the last one given; longest_ms: an upper bound of every clip's length; forgotten: the newest revision of
-# a clip that was dropped; keys: grows with every change of keys and sessions.
+# a clip that was dropped; keys: grows with every change of keys and sessions; proxied: the revision up to which
+# clips were looked at for proxies ahead.
 # The first statement of each writing transaction updates `revision`, so that revisions are committed in order.
 counters = sa.Table(
     "counters",

@@ -5,6 +5,7 @@ from watcher.catalog.hooks import Hooks
 from watcher.catalog.ingesting import IngesterQuestions
 from watcher.catalog.keys import Keys
 from watcher.catalog.labelling import Labelling
+from watcher.catalog.proxying import Proxying
 from watcher.catalog.questions import Questions
 from watcher.catalog.rendering import Rendering
 from watcher.catalog.retiring import Retiring
@@ -14,6 +15,17 @@ from watcher.catalog.writes import Writes
 
 
 class Catalog(
-    Questions, IngesterQuestions, Expiring, Hooks, Keys, Labelling, Rendering, Reviewing, Retiring, Sending, Writes
+    Questions,
+    IngesterQuestions,
+    Expiring,
+    Hooks,
+    Keys,
+    Labelling,
+    Proxying,
+    Rendering,
+    Reviewing,
+    Retiring,
+    Sending,
+    Writes,
 ):
     """The clips that are known."""

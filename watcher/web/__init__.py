@@ -16,6 +16,7 @@ from watcher.web import (
     openapi,
     overview,
     problems,
+    proxies,
     retention,
     reviews,
     signing,
@@ -41,6 +42,7 @@ def create_app(services: Services) -> Flask:
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
     app.register_blueprint(neighbours.bp)
+    app.register_blueprint(proxies.bp)
     app.register_blueprint(retention.bp)
     app.register_blueprint(archive.bp)
     app.register_blueprint(changes.bp)

@@ -114,6 +114,8 @@ def watch(clip_id: int) -> Response:
         card=cards.card(clip, watch_url(clip, args), zone()),
         media=clip.media_info,
         sprite=None if clip.sprite is None else f"{request.script_root}/renditions/{clip.sprite.name}",
+        copies=state().services.settings.proxy.make != "off" and clip.state is ClipState.READY,
+        proxy=None if clip.proxy is None else f"{request.script_root}/renditions/{clip.proxy}",
         older=watch_url(around.previous, args) if around.previous else None,
         newer=watch_url(around.following, args) if around.following else None,
         others=[cards.card(other, watch_url(other, args), zone()) for other in around.others],

@@ -63,6 +63,9 @@ def metrics() -> Response:
         tell("problems", "What readyz says is wrong.", [({"check": code}, 1) for code in ingester.problems])
         if ingester.scan_seconds is not None:
             one("scan_seconds", "How long the last scan took.", ingester.scan_seconds)
+    proxies = catalog().proxy_sums()
+    one("proxies_waiting", "Proxies that are wanted and not made yet.", proxies.waiting)
+    one("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
     tell("clips_by_state", "Clips, also those that lists do not show.", _states(), "gauge")
     _requests(tell)
     response = Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")

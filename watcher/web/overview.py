@@ -56,6 +56,7 @@ def overview() -> Response:
         wrong=wrong,
         arriving=ingester[0].settling if ingester else 0,
         scanned_at=ingester[0].last_scan_at if ingester else None,
+        copies=catalog().proxy_sums(),
         disk=disk,
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=now + timedelta(days=days_left) if days_left is not None and days_left < FORESEEN_DAYS else None,

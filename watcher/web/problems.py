@@ -59,6 +59,7 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.CatalogError: 503,
     errors.ConfigError: 500,
     errors.StartError: 500,
+    errors.NoProxyError: 409,
     errors.RenderError: 500,
 }
 HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}

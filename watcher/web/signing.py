@@ -97,7 +97,7 @@ def media() -> Response:
     try:
         auth.require(Role.VIEW)
         if auth.principal().cameras is not None:
-            poster = re.fullmatch(r"/watcher/renditions/\d+/(\d+)-.*", path)
+            poster = re.fullmatch(r"/watcher/renditions/(?:\d+|proxies)/(\d+)-.*", path)
             clip = catalog().clip(bounded(int(poster[1]))) if poster else catalog().by_key(path.removeprefix("/"))
             if clip is None:
                 return Response(status=403)

@@ -11,7 +11,7 @@ const RETRY = 1000; // ms: Chromium drops loads when a network interface changes
 const learnt = (codec) => `watcher-shows-${codec}`;
 
 /** Whether this browser shows pictures of a codec (RFC 6381): what playing has taught in this session, else what it says. */
-function shows(codec) {
+export function shows(codec) {
   const known = sessionStorage.getItem(learnt(codec));
   return known ? known === "yes" : document.createElement("video").canPlayType(`video/mp4; codecs="${codec}"`) !== "";
 }

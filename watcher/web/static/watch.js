@@ -1,7 +1,7 @@
 // Watch: one clip, its player and what can be said of it; a page of its own, or over the grid.
 
 import { Refusal, changed, get, may, mount as api, send, zone } from "./api.js";
-import { learn, warn } from "./card.js";
+import { learn, shows, warn } from "./card.js";
 import { button, confirmed, dialog, element, icon, iconButton } from "./elements.js";
 import { help, keys, shell } from "./keys.js";
 import { loaded } from "./sprite.js";
@@ -11,6 +11,7 @@ import { length, wall } from "./times.js";
 const VOLUME = "watcher-volume", ON = "watcher-on-and-on";
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
 const ADDRESS = 500; // ms: the address follows the position at most so often
+const COPY = 1000; // ms between two looks whether a copy is made
 const DIGITS = 9; // labels that have a key in a review
 const SEEN = 0.3; // seconds of a clip after which sound without a picture is taken for a missing decoder
 
@@ -182,6 +183,42 @@ function play(root, video, { began, next, place }) {
   const silent = () => {
     tell(texts.noDecoder(video.dataset.codec));
     seen(false);
+    offerCopy();
+  };
+  // A copy that every browser plays: shown where there is one, offered where it can be made.
+  let offered = false;
+  const showCopy = (address) => {
+    const goes = !video.paused || began;
+    wanted ||= video.currentTime;
+    delete video.dataset.asked; // what is seen now teaches nothing about the clip's own codec
+    video.dataset.codec = "H.264";
+    video.dataset.sound &&= "AAC";
+    notice.replaceChildren();
+    tell(texts.copyShown);
+    video.src = address;
+    if (goes) start();
+  };
+  const offerCopy = () => {
+    if (offered || !root.dataset.copy) return;
+    offered = true;
+    if (root.dataset.proxy) { showCopy(root.dataset.proxy); return; }
+    const address = `${api}/clips/${root.dataset.id}/proxy`;
+    const follow = async (said) => {
+      while (!closed && said.state === "waiting") {
+        line.replaceChildren(texts.copyWaits(said.before));
+        await new Promise((resolve) => setTimeout(resolve, COPY));
+        if (!closed) said = await get(address);
+      }
+      if (closed) return;
+      if (said.state === "ready") showCopy(said.url);
+      else line.replaceChildren(texts.copyFailed(said.error));
+    };
+    const ask = button(texts.makeCopy, () => {
+      send("POST", address).then(follow).catch((reason) => { if (!closed) line.replaceChildren(reason.message); });
+    });
+    const line = element("p", "copy", {}, ask);
+    notice.append(line);
+    notice.hidden = false;
   };
   const seen = (yes) => { if (video.dataset.asked) learn(video.dataset.asked, yes); };
   let dragging = false;
@@ -203,7 +240,10 @@ function play(root, video, { began, next, place }) {
     if (video.videoWidth > 0) seen(true);
     const bytes = video.webkitAudioDecodedByteCount;
     if (video.dataset.sound && bytes === 0) setTimeout(() => {
-      if (!closed && !video.paused && video.currentTime > 1 && video.webkitAudioDecodedByteCount === 0) tell(texts.noSound(video.dataset.sound));
+      if (!closed && !video.paused && video.currentTime > 1 && video.webkitAudioDecodedByteCount === 0) {
+        tell(texts.noSound(video.dataset.sound));
+        offerCopy();
+      }
     }, 1500);
   });
   for (const name of ["timeupdate", "seeked", "durationchange"]) on(name, show);
@@ -223,6 +263,7 @@ function play(root, video, { began, next, place }) {
     else {
       tell(texts.cannotPlay(video.dataset.codec));
       seen(false);
+      offerCopy();
     }
   });
   const box = root.querySelector("#on-and-on"), onward = box.querySelector("input");
@@ -233,7 +274,8 @@ function play(root, video, { began, next, place }) {
   video.volume = volume;
   hush(muted);
   swipe(screen, next, () => { if (place) root.querySelector(".beside a[rel=prev]")?.click(); });
-  if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
+  if (root.dataset.proxy && video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
+  else if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
   if (video.error) video.dispatchEvent(new Event("error"));
   show();
   if (began) start();
