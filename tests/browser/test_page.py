@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests import clips
 from tests.browser.conftest import Watched, look, playing, until
@@ -94,35 +94,6 @@ def test_a_codec_without_a_decoder_is_said_in_words(watched: Watched, shelf: lis
     look(page, "watch-h265")
     page = watched.open("/watcher/")
     expect(page.locator(f'[data-id="{clip["id"]}"] .badge')).to_have_text("H.265")
-
-
-def test_a_copy_is_made_and_plays(watched: Watched, shelf: list[dict]) -> None:
-    """What has no decoder here can be had as a copy: asked for on the page, shown by itself from then on."""
-    clip = next(c for c in shelf if c["media"] and c["media"]["codecs"].startswith("hvc1"))
-    page = watched.open(f"/watcher/watch/{clip['id']}")
-    page.get_by_role("button", name="Make a copy that plays here").click()
-    expect(page.locator("#notice")).to_contain_text("This is a copy that every browser plays")
-    expect(page.locator("#notice")).not_to_contain_text("decoder")
-    shows(page)
-    look(page, "watch-copy")
-    page = watched.open(f"/watcher/watch/{clip['id']}")
-    expect(page.locator("#notice")).to_contain_text("This is a copy that every browser plays")
-    shows(page)
-    assert page.get_by_role("link", name="Download").get_attribute("href") == clip["url"]
-    page = watched.open("/watcher/?camera=gate")
-    page.locator(f'[data-id="{clip["id"]}"] a').click()
-    expect(page.locator("#notice")).to_contain_text("This is a copy that every browser plays")
-    shows(page)
-
-
-def shows(page: Page) -> None:
-    """Frames of the copy are seen, and time goes on."""
-    page.evaluate("document.getElementById('player').play()")
-    page.wait_for_function(
-        """() => { const video = document.getElementById("player");
-        return video.src.includes("/proxies/") && video.videoWidth > 0 && video.currentTime > 0.3
-          && video.getVideoPlaybackQuality().totalVideoFrames > 2 && !video.error; }"""
-    )
 
 
 def test_only_what_this_browser_cannot_show_is_warned_of(watched: Watched, shelf: list[dict]) -> None:
