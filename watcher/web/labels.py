@@ -78,6 +78,7 @@ def export() -> Response:
     body=Said,
     body_optional=True,
     answers=ClipShape,
+    or_status=(201,),
     problems=(404,),
 )
 def put(clip_id: int, name: str) -> Response:

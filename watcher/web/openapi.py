@@ -160,9 +160,7 @@ def _responses(declared: Declared, schemas: dict[type, Any]) -> dict[str, Any]:
     if declared.answers is not None:
         schema = {"type": "object"} if declared.answers is dict else schemas[declared.answers]
         done["content"] = {declared.media_type: {} if declared.media_type.endswith("jsonl") else {"schema": schema}}
-    responses = {str(declared.status): done}
-    if declared.sends or (declared.body_optional and declared.method == "PUT"):
-        responses["201"] = done
+    responses = {str(status): done for status in (declared.status, *declared.or_status)}
     refusals = {400, *declared.problems}
     if declared.method in {"GET", "PATCH", "PUT", "POST"} and declared.body is None and declared.method == "GET":
         responses["304"] = {"description": "You have it already."}

@@ -23,7 +23,15 @@ def show(clip_id: int) -> Response:
     return _answer(visible(catalog().clip(bounded(clip_id))))
 
 
-@route(bp, "/clips/<int:clip_id>/proxy", "POST", role=Role.VIEW, answers=ProxyShape, problems=(404, 409))
+@route(
+    bp,
+    "/clips/<int:clip_id>/proxy",
+    "POST",
+    role=Role.VIEW,
+    answers=ProxyShape,
+    or_status=(202,),
+    problems=(404, 409),
+)
 def ask(clip_id: int) -> Response:
     """Have a copy made that every browser plays; 202 while it waits. Asking again is no harm, and tries again."""
     clip = visible(catalog().clip(bounded(clip_id)))

@@ -29,6 +29,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     body_optional: bool = False
     answers: type | None = None
     status: int = 200
+    or_status: tuple[int, ...] = ()  # of other answers that are no refusals
     media_type: str = "application/json"
     problems: tuple[int, ...] = ()  # statuses of refusals, beside those that every route has
     sends: tuple[str, ...] = ()  # media types of a body that nginx spools

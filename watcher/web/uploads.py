@@ -39,6 +39,7 @@ _put_route = functools.partial(
     takes=("started_at",),
     sends=("video/mp4",),
     answers=ClipShape,
+    or_status=(201,),
     problems=_REFUSALS,
 )
 
@@ -62,6 +63,7 @@ def put_unnamed(camera: str) -> Response:
     role=Role.UPLOAD,
     sends=("multipart/form-data",),
     answers=ClipShape,
+    or_status=(201,),
     problems=_REFUSALS,
 )
 def post() -> Response:

@@ -82,6 +82,7 @@ function play(root, video, { began, next, place }) {
     if ([...notice.querySelectorAll("p")].some((line) => line.textContent === text)) return;
     notice.append(element("p", "told", {}, text));
     notice.hidden = false;
+    notice.classList.remove("calm");
   };
 
   video.controls = false;
@@ -195,6 +196,7 @@ function play(root, video, { began, next, place }) {
     video.dataset.sound &&= "AAC";
     notice.replaceChildren();
     tell(texts.copyShown);
+    notice.classList.add("calm");
     video.src = address;
     if (goes) start();
   };
