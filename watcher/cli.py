@@ -142,7 +142,9 @@ def _ingest(args: argparse.Namespace) -> int:
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
         threading.Thread(target=announce, args=(address, console), daemon=True).start()
-    helpers: list[Any] = []
+    from watcher.silence import Watchman  # noqa: PLC0415
+
+    helpers: list[Any] = [Watchman(services)]
     if services.settings.webhooks.hooks:
         from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
 

@@ -195,6 +195,8 @@ class CameraSummary(msgspec.Struct, frozen=True, kw_only=True):
     first_started_at: datetime | None
     last_started_at: datetime | None
     silent_since: datetime | None  # when its last clip ended
+    silent: bool  # it should have left another one since
+    expected_by: datetime | None  # when it should; None where that is not known
 
 
 def milliseconds(moment: datetime) -> int:

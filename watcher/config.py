@@ -116,6 +116,8 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("proxy.height", "must be from 96 to 4320 pixels")
     if not 1 <= settings.proxy.threads <= 64:
         refuse("proxy.threads", "must be from 1 to 64")
+    if settings.silence.after_hours < 0 or any(one.after_hours <= 0 for one in settings.silence.cameras):
+        refuse("silence.after_hours", "must not be negative, and of a single camera more than 0")
     if settings.log.format not in {"text", "json", "combined"}:
         refuse("log.format", 'must be "text", "json" or "combined"')
     if settings.log.level not in {"debug", "info", "warning", "error"}:

@@ -180,6 +180,24 @@ class Retention(msgspec.Struct, frozen=True):
     cameras: tuple[CameraRetention, ...] = ()
 
 
+class CameraSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long one camera may be quiet."""
+
+    camera: str
+    after_hours: float
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """When a camera that leaves no clips is called silent."""
+
+    # Hours without a clip; 0: half more than it is usually quiet, as four weeks tell.
+    after_hours: float = 0.0
+    # One table for each camera that has a limit of its own.
+    cameras: tuple[CameraSilence, ...] = ()
+    # Cameras that may be quiet for ever.
+    ignore: tuple[str, ...] = ()
+
+
 class Log(msgspec.Struct, frozen=True):
     """What is said, and how it looks."""
 
@@ -213,6 +231,7 @@ class Settings(msgspec.Struct, frozen=True):
     ftp: Ftp = Ftp()
     webhooks: Webhooks = Webhooks()
     retention: Retention = Retention()
+    silence: Silence = Silence()
     log: Log = Log()
     auth: Auth = Auth()
 

@@ -95,6 +95,8 @@ class CameraShape(msgspec.Struct):
     first_started_at: Time | None
     last_started_at: Time | None
     silent_since: Time | None
+    silent: bool
+    expected_by: Time | None
 
 
 class CamerasShape(msgspec.Struct):
@@ -161,10 +163,20 @@ class ChangeShape(msgspec.Struct):
     clip: ClipShape
 
 
+class CameraChangeShape(msgspec.Struct):
+    """A camera that fell silent, or left clips again."""
+
+    seq: int
+    camera: str
+    silent: bool
+    silent_since: Time
+
+
 class ChangesShape(msgspec.Struct):
     """A page of the feed."""
 
     changes: list[ChangeShape]
+    cameras: list[CameraChangeShape]
     next: Address | None
     head: int
 

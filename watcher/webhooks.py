@@ -1,5 +1,7 @@
 """Webhooks: whoever wants is told of each clip that is ready, signed, at least once, in order for each clip.
 
+And of each camera that falls silent, or is back.
+
 Signed as Standard Webhooks have it (https://www.standardwebhooks.com): HMAC-SHA-256 over id, time and body.
 """
 
@@ -12,7 +14,7 @@ import hmac
 import logging
 import threading
 from datetime import datetime, timedelta
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 import requests
@@ -79,17 +81,13 @@ class Webhooks:
                 log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
 
     def _deliver(self, session: requests.Session, hook: Hook, delivery: Delivery) -> bool:
-        """Tell a hook of a clip; False if it cannot be reached, so that the others need not be tried now."""
+        """Tell a hook; False if it cannot be reached, so that the others need not be tried now."""
+        now = self._services.clock.now()
         try:
-            clip = self._catalog.clip(delivery.clip_id)
+            body = self._body(delivery, now)
         except ClipNotFoundError:
             self._catalog.delivered(hook.url, delivery.revision)
             return True
-        settings = self._services.settings
-        base = settings.site.public_url.rstrip("/")
-        shape = presenting.clip_bodies([clip], base=base, mount=MOUNT, zone=settings.zone)[0]
-        now = self._services.clock.now()
-        body = msgspec.json.encode({"type": "clip.ready", "timestamp": presenting.utc(now), "data": shape})
         headers = signed(hook.secret, f"{self._catalog_id[:12]}-{delivery.revision}", int(now.timestamp()), body)
         reached = True
         try:
@@ -104,8 +102,21 @@ class Webhooks:
         self._catalog.undelivered(hook.url, delivery.revision, due=again, told=told)
         if not reached:
             self._pauses[hook.url] = again
-        log.warning("webhook %s: clip %d: %s; again at %s", hook.url, clip.id, told, presenting.utc(again))
+        what = f"clip {delivery.clip_id}" if delivery.event is None else "a camera"
+        log.warning("webhook %s: %s: %s; again at %s", hook.url, what, told, presenting.utc(again))
         return reached
+
+    def _body(self, delivery: Delivery, now: datetime) -> bytes:
+        """What is told: a clip as it is now, or what happened to a camera. Raises ClipNotFoundError."""
+        if delivery.event is not None:
+            event: dict[str, Any] = msgspec.json.decode(delivery.event)
+        else:
+            settings = self._services.settings
+            base = settings.site.public_url.rstrip("/")
+            clip = self._catalog.clip(delivery.clip_id)
+            shape = presenting.clip_bodies([clip], base=base, mount=MOUNT, zone=settings.zone)[0]
+            event = {"type": "clip.ready", "data": shape}
+        return msgspec.json.encode({"type": event["type"], "timestamp": presenting.utc(now), "data": event["data"]})
 
 
 def signed(secret: str, message_id: str, at: int, body: bytes) -> dict[str, str]:

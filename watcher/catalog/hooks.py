@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.schema import clips, counters, hooks, outbox
+from watcher.catalog.schema import clips, counters, hooks, outbox, silences
 from watcher.clip import milliseconds, moment
+from watcher.presenting import utc_of
 
 
 class Delivery(NamedTuple):
@@ -22,6 +24,16 @@ class Delivery(NamedTuple):
     revision: int
     clip_id: int
     attempts: int  # so far
+    event: str | None  # JSON of what is told, where it is not of a clip
+
+
+class _Happened(NamedTuple):
+    """Something that hooks are told of."""
+
+    revision: int
+    clip_id: int  # 0 for a camera
+    camera: str
+    event: str | None
 
 
 class Stuck(NamedTuple):
@@ -42,15 +54,18 @@ class Hooks:
     write: Callable[[], Any]
 
     def fill_outbox(self, url: str, cameras: Sequence[str], limit: int, *, now: datetime) -> int:
-        """Put clips that became ready since the last time into a hook's outbox; how many.
+        """Put clips that became ready, and cameras that fell silent or were back, into a hook's outbox; how many.
 
         A hook that is new begins with what becomes ready from now on.
         """
         place = sa.select(hooks.c.revision).where(hooks.c.url == url)
         with self.engine.connect() as connection:  # most times there is nothing: look before taking the lock
             since = connection.execute(place).scalar()
-            newest = connection.execute(sa.select(sa.func.max(clips.c.ready_revision))).scalar()
-        if since is not None and (newest is None or newest <= since):
+            newest = [
+                connection.execute(sa.select(sa.func.max(column))).scalar() or 0
+                for column in (clips.c.ready_revision, silences.c.revision)
+            ]
+        if since is not None and max(newest) <= since:
             return 0
         with self.write() as connection:
             if since is None:
@@ -59,20 +74,26 @@ class Hooks:
                 ).scalar_one()
                 connection.execute(self._insert(hooks).values(url=url, revision=head).on_conflict_do_nothing())
                 return 0
-            select = sa.select(clips.c.id, clips.c.ready_revision, clips.c.camera)
-            select = select.where(clips.c.ready_revision > since).order_by(clips.c.ready_revision).limit(limit)
-            found = connection.execute(select).fetchall()
+            found = _since(connection, since, limit)
             if not found:
                 return 0
             at = milliseconds(now)
             rows = [
-                {"url": url, "revision": row[1], "clip_id": row[0], "attempts": 0, "due_ms": at, "since_ms": at}
-                for row in found
-                if not cameras or row[2] in cameras
+                {
+                    "url": url,
+                    "revision": one.revision,
+                    "clip_id": one.clip_id,
+                    "event": one.event,
+                    "attempts": 0,
+                    "due_ms": at,
+                    "since_ms": at,
+                }
+                for one in found
+                if not cameras or one.camera in cameras
             ]
             if rows:
                 connection.execute(self._insert(outbox).on_conflict_do_nothing(), rows)
-            connection.execute(sa.update(hooks).where(hooks.c.url == url).values(revision=found[-1][1]))
+            connection.execute(sa.update(hooks).where(hooks.c.url == url).values(revision=found[-1].revision))
         return len(rows)
 
     def due(self, url: str, limit: int, *, now: datetime) -> list[Delivery]:
@@ -84,7 +105,7 @@ class Hooks:
             before.c.revision < outbox.c.revision,
         )
         select = (
-            sa.select(outbox.c.revision, outbox.c.clip_id, outbox.c.attempts)
+            sa.select(outbox.c.revision, outbox.c.clip_id, outbox.c.attempts, outbox.c.event)
             .where(outbox.c.url == url, outbox.c.due_ms <= milliseconds(now), first)
             .order_by(outbox.c.revision)
             .limit(limit)
@@ -128,3 +149,18 @@ class Hooks:
                 Stuck(url, count, None if since is None else moment(since), attempts, told)
                 for url, count, since, attempts, told in connection.execute(waiting)
             ]
+
+
+def _since(connection: sa.Connection, since: int, limit: int) -> list[_Happened]:
+    """What happened after a revision, the first of it."""
+    ready = sa.select(clips.c.ready_revision, clips.c.id, clips.c.camera).where(clips.c.ready_revision > since)
+    ready = ready.order_by(clips.c.ready_revision).limit(limit)
+    silent = sa.select(silences).where(silences.c.revision > since).order_by(silences.c.revision).limit(limit)
+    found = [_Happened(row[0], row[1], row[2], None) for row in connection.execute(ready)]
+    for row in connection.execute(silent):
+        event = {
+            "type": "camera.silent" if row.silent else "camera.back",
+            "data": {"camera": row.camera, "silent_since": utc_of(row.since_ms)},
+        }
+        found.append(_Happened(row.revision, 0, row.camera, msgspec.json.encode(event).decode()))
+    return sorted(found)[:limit]

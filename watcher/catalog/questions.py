@@ -18,7 +18,7 @@ from watcher.catalog.rows import (
     COUNTER,
     to_clip,
 )
-from watcher.catalog.schema import cameras, clips, quarters
+from watcher.catalog.schema import cameras, clips, quarters, silences
 from watcher.clip import (
     CameraSummary,
     Clip,
@@ -114,7 +114,10 @@ class Questions:
                 edge(clips.c.started_ms, last=False),
                 edge(clips.c.started_ms, last=True),
                 edge(clips.c.ended_ms, last=True),
+                silences.c.silent,
+                silences.c.limit_ms,
             )
+            .outerjoin(silences, silences.c.camera == cameras.c.camera)
             .where(cameras.c.clips > 0)
             .order_by(cameras.c.camera)
         )
@@ -128,8 +131,10 @@ class Questions:
                     first_started_at=None if first is None else moment(first),
                     last_started_at=None if last is None else moment(last),
                     silent_since=None if ended is None else moment(ended),
+                    silent=bool(silent),
+                    expected_by=None if ended is None or limit is None else moment(ended + limit),
                 )
-                for camera, count, size, duration, first, last, ended in connection.execute(select)
+                for camera, count, size, duration, first, last, ended, silent, limit in connection.execute(select)
             ]
 
     def timeline(self, span: Span, bucket: Bucket, wanted: Sequence[str]) -> list[tuple[int, str, int, int]]:

@@ -132,7 +132,19 @@ outbox = sa.Table(
     sa.Column("due_ms", sa.BigInteger, nullable=False),
     sa.Column("since_ms", sa.BigInteger, nullable=False),
     sa.Column("told", sa.Text),  # what went wrong last
+    sa.Column("event", sa.Text),  # JSON of what is told, where it is not of a clip: its `clip_id` is 0 then
     sa.Index("ix_outbox_clip", "url", "clip_id", "revision"),
+)
+
+# How it is with each camera: whether it is silent, since when, and for how long it may be.
+silences = sa.Table(
+    "silences",
+    metadata,
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("silent", sa.SmallInteger, nullable=False),
+    sa.Column("since_ms", sa.BigInteger, nullable=False),  # when the clip before its silence ended
+    sa.Column("limit_ms", sa.BigInteger, nullable=False),
+    sa.Column("revision", sa.BigInteger),  # at which it fell silent or was back
 )
 
 # Who may; of a key's secret only the hash.

@@ -11,6 +11,7 @@ from watcher.catalog.rendering import Rendering
 from watcher.catalog.retiring import Retiring
 from watcher.catalog.reviewing import Reviewing
 from watcher.catalog.sending import Sending
+from watcher.catalog.silences import Silences
 from watcher.catalog.writes import Writes
 
 
@@ -26,6 +27,7 @@ class Catalog(
     Reviewing,
     Retiring,
     Sending,
+    Silences,
     Writes,
 ):
     """The clips that are known."""

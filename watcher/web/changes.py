@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from watcher import presenting
 from watcher.access import Role
 from watcher.errors import BadParameterError, StartOverError
-from watcher.shapes import ChangeShape, ChangesShape, HeadShape
+from watcher.shapes import CameraChangeShape, ChangeShape, ChangesShape, HeadShape
 from watcher.web import wire
 from watcher.web.answers import answer, now, tag
 from watcher.web.auth import principal
@@ -31,6 +32,7 @@ def index() -> Response:
 
     A clip stands in it once, at its last change: who has read to the end has what the catalog has, however long ago
     they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
+    `cameras` has those that fell silent or were back meanwhile.
     """
     args = request.args
     since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
@@ -53,7 +55,12 @@ def index() -> Response:
             following = f"{state().base}{url_for('changes.index')}?{question}"
         bodies = zip(clips, wire.clip_bodies(clips), strict=True)
         changes = [ChangeShape(clip.revision, body) for clip, body in bodies]
-        return wire.json_response(ChangesShape(changes, following, head))
+        upto = clips[-1].revision if more else head
+        silences = [
+            CameraChangeShape(one.revision or 0, one.camera, one.silent, presenting.utc(one.since))
+            for one in catalog().silences_after(since, upto, cameras=principal().cameras)
+        ]
+        return wire.json_response(ChangesShape(changes, silences, following, head))
 
     return answer(tag(f"{head} {request.full_path}"), page)
 

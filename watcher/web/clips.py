@@ -167,6 +167,8 @@ def _cameras() -> Response:
             first_started_at=presenting.utc_or_none(camera.first_started_at),
             last_started_at=presenting.utc_or_none(camera.last_started_at),
             silent_since=presenting.utc_or_none(camera.silent_since),
+            silent=camera.silent,
+            expected_by=presenting.utc_or_none(camera.expected_by),
         )
         for camera in catalog().camera_summaries()
         if principal().sees(camera.camera)

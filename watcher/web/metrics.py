@@ -44,6 +44,8 @@ def metrics() -> Response:
     tell("clips_seconds", "Their length.", [(labels, camera.duration_seconds) for camera, labels in of])
     last = [(labels, camera.silent_since.timestamp()) for camera, labels in of if camera.silent_since]
     tell("last_clip_timestamp_seconds", "When the camera's last clip ended.", last)
+    silent = [(labels, int(camera.silent)) for camera, labels in of]
+    tell("camera_silent", "Whether it should have left another clip since.", silent)
     one("changes_total", "Changes of the catalog so far.", catalog().head(), "counter")
     try:
         disk = shutil.disk_usage(state().services.places.video)

@@ -1,0 +1,141 @@
+"""Cameras that should have left clips and did not: learnt from their own rhythm, or said; told everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tests import clips
+from tests.contract.test_catalog import probed
+from tests.integration.test_webhooks import Listener
+from tests.integration.test_webhooks import hooks as hook_settings
+from tests.running import RunningUnit, wait_for
+from watcher import status
+from watcher.catalog import migrate
+from watcher.clip import ClipFilter
+from watcher.settings import CameraSilence, Settings, Silence
+from watcher.silence import Watchman
+from watcher.wiring import Services, open_services
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def watched(folder: Path, settings: Settings) -> Services:
+    """A catalog whose ingester has just scanned."""
+    services = open_services(settings, folder)
+    services.places.make()
+    migrate(services.catalog.engine)
+    told = status.Status(
+        pid=os.getpid(), watching="native", settling=0, scanning=False, last_scan_at=NOW, problems={}
+    )
+    status.write(services.places.status, told)
+    return services
+
+
+def leave(services: Services, camera: str, hours_ago: list[float]) -> None:
+    """Catalog clips of a camera, of that long ago."""
+    batch = [
+        probed(f"{camera}/{number}-{ago}.mp4", camera=camera, started_at=NOW - timedelta(hours=ago))
+        for number, ago in enumerate(hours_ago)
+    ]
+    services.catalog.put(batch, now=NOW)
+
+
+def silent(services: Services) -> dict[str, bool]:
+    Watchman(services).look()
+    return {one.camera: one.silent for one in services.catalog.camera_summaries()}
+
+
+def test_by_its_own_rhythm(tmp_path: Path) -> None:
+    """Hourly clips, days without nights, a new camera, one that was broken once: each by what it did before."""
+    services = watched(tmp_path, Settings())
+    leave(services, "hourly-fine", [0.5 + n for n in range(24 * 10)])
+    leave(services, "hourly-silent", [3.0 + n for n in range(24 * 10)])
+    # Eight hours a day, for ten days; the last of them ended fifteen hours ago, as every night.
+    leave(services, "by-day", [15.0 + 24 * day + hour / 2 for day in range(10) for hour in range(16)])
+    leave(services, "by-day-silent", [40.0 + 24 * day + hour / 2 for day in range(10) for hour in range(16)])
+    leave(services, "new", [30.0, 29.5])
+    outage = [3.0 + n for n in range(24 * 4)] + [24 * 9 + n for n in range(24 * 10)]
+    leave(services, "broken-once", outage)
+    assert silent(services) == {
+        "broken-once": True,
+        "by-day": False,
+        "by-day-silent": True,
+        "hourly-fine": False,
+        "hourly-silent": True,
+        "new": False,
+    }
+    expected = {one.camera: one.expected_by for one in services.catalog.camera_summaries()}
+    assert expected["new"] is None
+    last = services.catalog.find(ClipFilter(cameras=("hourly-fine",)), limit=1).clips[0].ended_at
+    assert timedelta(hours=1) <= expected["hourly-fine"] - last <= timedelta(hours=2)
+
+
+def test_by_what_is_said(tmp_path: Path) -> None:
+    """For all, for one; and some are nobody's concern."""
+    said = Silence(after_hours=4, cameras=(CameraSilence("slow", 48),), ignore=("shed",))
+    services = watched(tmp_path, Settings(silence=said))
+    for camera in ("gate", "slow", "shed"):
+        leave(services, camera, [5.0])
+    assert silent(services) == {"gate": True, "slow": False, "shed": False}
+    head = services.catalog.head()
+    assert silent(services) == {"gate": True, "slow": False, "shed": False}
+    assert services.catalog.head() == head, "looking again changes nothing"
+    leave(services, "gate", [0.1])
+    assert silent(services)["gate"] is False
+    assert [(one.camera, one.silent) for one in services.catalog.silences_after(0, 1 << 60)] == [("gate", False)]
+
+
+def test_not_before_the_first_scan(tmp_path: Path) -> None:
+    """What was left while the ingester was away is no silence."""
+    services = watched(tmp_path, Settings(silence=Silence(after_hours=1)))
+    leave(services, "gate", [5.0])
+    told = status.Status(pid=1, watching="native", settling=0, scanning=True, last_scan_at=None, problems={})
+    status.write(services.places.status, told)
+    assert silent(services) == {"gate": False}
+    services.places.status.unlink()
+    assert silent(services) == {"gate": False}
+
+
+def test_it_is_told_everywhere(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """In `cameras`, the feed, the metrics, on the page, and to webhooks; and when it is back."""
+    listener = Listener()
+    try:
+        unit = start_unit(settings={**hook_settings(listener.port), "WATCHER_SILENCE__AFTER_HOURS": "1"})
+        wait_for(lambda: "nothing waits" in unit.run("webhooks").stdout, what="the hook")
+        head = unit.get("/watcher/changes/head").json()["head"]
+        here = ZoneInfo(unit.environment["TZ"])
+        old = (datetime.now(here) - timedelta(hours=3)).strftime("%Y%m%d_%H%M%S")
+        (unit.video / "gate").mkdir()
+        (unit.video / "gate" / f"{old}.mp4").write_bytes((samples / "plain.mp4").read_bytes())
+
+        def gate() -> dict:
+            return next(iter(unit.get("/watcher/cameras").json()["cameras"]), {})
+
+        wait_for(lambda: gate().get("silent"), what="its silence")
+        assert gate()["expected_by"] > gate()["silent_since"]
+        told = unit.get(f"/watcher/changes?since={head}").json()
+        assert [(one["camera"], one["silent"]) for one in told["cameras"]] == [("gate", True)]
+        assert head < told["cameras"][0]["seq"] <= told["head"]
+        assert 'watcher_camera_silent{camera="gate"} 1' in unit.get("/watcher/metrics").text
+        assert "silent, a clip was due" in unit.get("/watcher/status").text
+
+        new = datetime.now(here).strftime("%Y%m%d_%H%M%S")
+        (unit.video / "gate" / f"{new}.mp4").write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 1))
+        wait_for(lambda: gate()["silent"] is False, what="its return")
+        kinds = ("camera.silent", "camera.back")
+
+        def heard() -> list[dict]:
+            found = [json.loads(body) for _, body in listener.got]
+            return [one for one in found if one["type"] in kinds]
+
+        wait_for(lambda: len(heard()) == 2, what="both words")
+        assert [one["type"] for one in heard()] == list(kinds)
+        assert heard()[0]["data"]["camera"] == "gate"
+        assert {one["type"] for one in (json.loads(body) for _, body in listener.got)} == {*kinds, "clip.ready"}
+    finally:
+        listener.close()
