@@ -37,7 +37,7 @@ GROUND = [
     "logs",
     "status",
 ]
-SEAMS = ["storage", "spool", "worklist", "catalog", "probe", "render", "render_worker", "proxy_worker"]
+SEAMS = ["storage", "bin", "spool", "worklist", "catalog", "probe", "render", "render_worker", "proxy_worker"]
 VERBS = ["ingest", "scan", "pending", "pictures", "retention", "rules", "uploads"]
 DOORS = [
     "settings",

@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     made = command("retention", _retention, "show what would go now by the rules of retention, and why")
     made.add_argument("verb", choices=["plan"])
     command("sweep", _sweep, "carry out the rules of retention once")
+    made = command("bin", _bin, "show which clips that went can be had back, and have one back")
+    made.add_argument("--restore", type=int, metavar="ID", help="have this clip back")
     made = command(
         "backup", _backup, "write the catalog, its secret and the settings into one file, also while it runs"
     )
@@ -149,7 +151,7 @@ def _ingest(args: argparse.Namespace) -> int:
         from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
 
         helpers.append(Webhooks(services))
-    if services.rules().limits.any:
+    if services.rules().limits.any or services.settings.retention.bin_days:
         from watcher.sweeper import Sweeper  # noqa: PLC0415 - only where something is to go
 
         helpers.append(Sweeper(services))
@@ -161,6 +163,13 @@ def _ingest(args: argparse.Namespace) -> int:
         for helper in helpers:
             helper.stop()
     return 0
+
+
+def _bin(args: argparse.Namespace) -> int:
+    from watcher.sweeper import have_back, show_bin  # noqa: PLC0415
+
+    services, out = _services(args.data, existing=True), sys.stdout
+    return show_bin(services, out=out) if args.restore is None else have_back(services, args.restore, out=out)
 
 
 def _migrate(args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ import msgspec
 
 from watcher.errors import ConfigError
 from watcher.presets import NamingError
-from watcher.settings import Settings
+from watcher.settings import BIN_DAYS_MOST, Settings
 
 ETC = Path(__file__).resolve().parent.parent / "etc"
 
@@ -118,6 +118,8 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("proxy.threads", "must be from 1 to 64")
     if settings.silence.after_hours < 0 or any(one.after_hours <= 0 for one in settings.silence.cameras):
         refuse("silence.after_hours", "must not be negative, and of a single camera more than 0")
+    if not 0 <= settings.retention.bin_days <= BIN_DAYS_MOST:
+        refuse("retention.bin_days", f"must be from 0 to {BIN_DAYS_MOST}, for which retired clips are remembered")
     if settings.log.format not in {"text", "json", "combined"}:
         refuse("log.format", 'must be "text", "json" or "combined"')
     if settings.log.level not in {"debug", "info", "warning", "error"}:

@@ -191,6 +191,12 @@ class OffsetError(UploadError):
     title = "The offset does not match"
 
 
+class NotInBinError(WatcherError):
+    """A clip is not in the bin, so it cannot be had back."""
+
+    code = "not_in_bin"
+
+
 class NoProxyError(WatcherError):
     """There can be no proxy of a clip."""
 

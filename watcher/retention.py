@@ -1,6 +1,7 @@
 """Retiring: how a clip's file is removed, and the sweep that finishes what a crash cut off.
 
-1. the row becomes `retired`: listed no more, 2. the file goes, 3. the renditions go, 4. the row frees its key.
+1. the row becomes `retired`: listed no more, 2. the file goes, or into the bin, 3. the renditions go, 4. the row
+frees its key.
 A crash after any of them leaves a retired row whose key is not free: the sweep after the next scan goes on from
 there. The other way round a crash would leave a clip that is listed and cannot be played.
 """
@@ -12,10 +13,13 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 
+from watcher.bin import Bin, Binned, name_of
 from watcher.catalog import Catalog
 from watcher.catalog.retiring import Retired
 from watcher.catalog.rows import signed
+from watcher.clip import ClipState
 from watcher.clock import Clock
+from watcher.errors import ClipNotFoundError, NotInBinError
 from watcher.ignoring import printable
 from watcher.storage import VideoRoot
 
@@ -27,8 +31,21 @@ REMEMBERED = timedelta(days=30)  # for which the feed of changes tells that a cl
 class Retention:
     """Removes clips, when a person or a rule says so."""
 
-    def __init__(self, *, root: VideoRoot, catalog: Catalog, renditions: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        root: VideoRoot,
+        catalog: Catalog,
+        renditions: Path,
+        clock: Clock,
+        bin_days: float = 0,
+        bin_floor_bytes: int = 0,
+    ) -> None:
+        """`bin_days`: for so long files stay in the bin, but not while less than the floor is free on the disk."""
         self._root = root
+        self._bin = Bin(root.folder)
+        self._bin_days = bin_days
+        self._bin_floor = bin_floor_bytes
         self._catalog = catalog
         self._renditions = renditions
         self._clock = clock
@@ -42,6 +59,61 @@ class Retention:
         retired = self._catalog.retire(clip_id, revision=revision, now=self._clock.now())
         if retired is not None:
             self._remove(retired)
+
+    def restore(self, clip_id: int) -> str:
+        """Have a retired clip back from the bin; its key. It is ready as soon as the ingester has seen its file.
+
+        1. its row says `missing`, under its own key, 2. the file gets its name back, 3. the ingester finds it. A
+        crash after 1 leaves it in the bin: `tidy_bin` goes on from there.
+
+        Raises NotInBinError, TakenError, FileExistsError if a file that is no clip has the name, and OSError.
+        """
+        clip = self._catalog.clip(clip_id)
+        name = next((one.name for one in self._bin.files() if one.clip_id == clip_id), None)
+        if clip.state is not ClipState.RETIRED or name is None:
+            raise NotInBinError(f"the clip {clip_id} is not in the bin")
+        key = self._catalog.revive(clip_id, now=self._clock.now())
+        self._bin.give(name, self._root.path(key))
+        log.info("%s is back from the bin", printable(key))
+        return key
+
+    def binned(self) -> list[Binned]:
+        """What is in the bin, the eldest first."""
+        return self._bin.files()
+
+    def bin_lacks(self) -> int:
+        """How many bytes the disk has too few free for a bin. Raises OSError."""
+        return max(0, self._bin_floor - self._root.free_bytes())
+
+    def tidy_bin(self, *, wanted_bytes: int = 0) -> int:
+        """Remove for good what has been in the bin for too long, and the eldest until so many bytes are removed.
+
+        Returns how many were. Raises OSError.
+        """
+        before = self._clock.now() - timedelta(days=self._bin_days)
+        removed = 0
+        for one in self._bin.files():
+            if self._half_restored(one):
+                continue
+            if one.at < before or removed < wanted_bytes:
+                self._bin.remove(one.name)
+                removed += one.size_bytes
+                log.info("clip %d went from the bin for good", one.clip_id)
+        return removed
+
+    def _half_restored(self, one: Binned) -> bool:
+        """Whether a crash came between the two steps of `restore`, which are finished then."""
+        try:
+            clip = self._catalog.clip(one.clip_id)
+        except ClipNotFoundError:
+            return False
+        if clip.state is not ClipState.MISSING:
+            return False
+        try:
+            self._bin.give(one.name, self._root.path(clip.key))
+        except FileExistsError:  # the crash came later: both names are there
+            return False
+        return True
 
     def sweep(self) -> None:
         """Finish what a crash or a read-only disk left half done, and forget what was retired long ago."""
@@ -57,7 +129,9 @@ class Retention:
         look = self._root.look(retired.key)
         # Another file that took the name meanwhile is nobody's to remove: it becomes a clip of its own.
         if look is not None and (look.fingerprint, signed(look.inode)) == (retired.fingerprint, retired.inode):
-            self._root.remove(retired.key)
+            name = name_of(retired.id, retired.digest)
+            if not (self._may_bin() and self._bin.put(self._root.path(retired.key), name)):
+                self._root.remove(retired.key)
         if look is None and self._root.marker() is None:
             return  # the disk is not mounted: the file may well be there
         for rendition in retired.renditions:
@@ -65,3 +139,7 @@ class Retention:
                 (self._renditions / rendition).unlink()
         self._catalog.swept(retired.id)
         log.info("%s was removed", printable(retired.key))
+
+    def _may_bin(self) -> bool:
+        """Whether what is retired goes into the bin: not while there is too little room for those to come."""
+        return bool(self._bin_days) and self._root.has_room(self._bin_floor)

@@ -155,6 +155,9 @@ class Webhooks(msgspec.Struct, frozen=True):
     hooks: tuple[Hook, ...] = ()
 
 
+BIN_DAYS_MOST = 30  # for which the catalog remembers retired clips
+
+
 class CameraRetention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long and how much is kept of one camera."""
 
@@ -176,6 +179,8 @@ class Retention(msgspec.Struct, frozen=True):
     max_bytes: int = 0
     # The oldest go while less than this is free on the disk; more than upload.min_free_bytes. 0 is off.
     min_free_bytes: int = 0
+    # Files of clips that go can be had back for so long, while there is room; 0: they are gone at once.
+    bin_days: float = 0
     # One table for each camera that has limits of its own.
     cameras: tuple[CameraRetention, ...] = ()
 

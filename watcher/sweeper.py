@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import TextIO
 
-from watcher.errors import ClipNotFoundError, HeldError
+from watcher.errors import ClipNotFoundError, HeldError, WatcherError
 from watcher.ignoring import printable
 from watcher.rules import FREE, Going
 from watcher.scan import marker_problem
@@ -63,6 +63,20 @@ def sweep(services: Services, *, but: str = "", stopped: threading.Event | None 
     return done
 
 
+def empty_bin(services: Services, *, lacking_bytes: int) -> int:
+    """Remove for good what has been in the bin for long enough, and what there is no room for; how many bytes.
+
+    Raises OSError.
+    """
+    if marker_problem(services.root, services.catalog.catalog_id() or "") is not None:
+        return 0
+    retention, over = services.retention(), 0
+    if most := services.settings.retention.max_bytes:  # what is in the bin counts as well
+        used = sum(one.size_bytes for one in services.catalog.camera_summaries())
+        over = used + sum(one.size_bytes for one in retention.binned()) - most
+    return retention.tidy_bin(wanted_bytes=max(over, lacking_bytes))
+
+
 class Patience:
     """Whether clips may go for the floor of free space again, by what the last removal freed.
 
@@ -105,6 +119,7 @@ class Sweeper(threading.Thread):
         self._services = services
         self._stopped = threading.Event()
         self._patience = Patience()
+        self._bin_patience = Patience()
 
     def stop(self) -> None:
         """End it, after the clip in hand."""
@@ -117,7 +132,9 @@ class Sweeper(threading.Thread):
         due = 0.0
         while not self._stopped.wait(LOOK_SECONDS):
             try:
-                now, free = time.monotonic(), self._services.root.free_bytes()
+                now = time.monotonic()
+                self._empty_bin(self._services.root.free_bytes(), now, due=now >= due)
+                free = self._services.root.free_bytes()
                 may_remove = self._patience.may_remove(free, now)
                 if (may_remove and free < floor) or now >= due:
                     due = now + PAUSE_SECONDS
@@ -125,6 +142,13 @@ class Sweeper(threading.Thread):
                     self._patience.removed(done.get(FREE, (0, 0))[1], free_before=free, now=now)
             except Exception:
                 log.exception("the rules of retention could not be carried out")
+
+    def _empty_bin(self, free: int, now: float, *, due: bool) -> None:
+        """Make room out of the bin before a clip has to go for it."""
+        lacking = self._services.retention().bin_lacks() if self._bin_patience.may_remove(free, now) else 0
+        if due or lacking:
+            removed = empty_bin(self._services, lacking_bytes=lacking)
+            self._bin_patience.removed(removed if lacking else 0, free_before=free, now=now)
 
 
 def show(services: Services, *, out: TextIO) -> int:
@@ -147,9 +171,34 @@ def run(services: Services, *, out: TextIO) -> int:
     if problem is not None:
         print(problem, file=out)
         return 1
+    empty_bin(services, lacking_bytes=services.retention().bin_lacks())
     done = sweep(services)
     for rule, (clips, size) in done.items():
         print(f"{rule}: {clips:,} clips of {size:,} bytes removed", file=out)
     if not done:
         print("nothing had to go", file=out)
+    return 0
+
+
+def show_bin(services: Services, *, out: TextIO) -> int:
+    """`watcher bin`: what can be had back."""
+    binned = services.retention().binned()
+    for one in binned:
+        try:
+            key = printable(services.catalog.clip(one.clip_id).key)
+        except ClipNotFoundError:
+            key = "(forgotten)"
+        print(f"{one.clip_id:>8}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.size_bytes:>13,}  {key}", file=out)
+    print(f"{len(binned):,} files of {sum(one.size_bytes for one in binned):,} bytes are in the bin", file=out)
+    return 0
+
+
+def have_back(services: Services, clip_id: int, *, out: TextIO) -> int:
+    """`watcher bin --restore`: 1 if it cannot be had back."""
+    try:
+        key = services.retention().restore(clip_id)
+    except (WatcherError, OSError) as reason:
+        print(reason, file=out)
+        return 1
+    print(f"{printable(key)} is back; the ingester, or `watcher scan`, takes it in", file=out)
     return 0

@@ -26,6 +26,8 @@ from watcher.spool import Spool
 from watcher.storage import VideoRoot
 from watcher.uploads import Limits, Uploads
 
+BIN_FLOOR = 2  # times the larger floor of free space, below which the bin is emptied
+
 
 @dataclass(frozen=True)
 class Places:
@@ -104,7 +106,16 @@ class Services:
 
     def retention(self) -> Retention:
         """What removes clips."""
-        return Retention(root=self.root, catalog=self.catalog, renditions=self.places.renditions, clock=self.clock)
+        told = self.settings.retention
+        return Retention(
+            root=self.root,
+            catalog=self.catalog,
+            renditions=self.places.renditions,
+            clock=self.clock,
+            bin_days=told.bin_days,
+            # Above both floors, so that neither uploads nor clips make way for what was given up.
+            bin_floor_bytes=BIN_FLOOR * max(told.min_free_bytes, self.settings.upload.min_free_bytes),
+        )
 
     def rules(self) -> Rules:
         """What is to go, by the settings."""

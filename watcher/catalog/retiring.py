@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.rows import FULL, gone_key, unchanged
+from watcher.catalog.rows import FULL, gone_key, shown_key, unchanged
+from watcher.catalog.rows import label_names as label_names_of
 from watcher.catalog.schema import clips, counters, label_names, labels, leases, proxies
 from watcher.catalog.sums import Sums
-from watcher.clip import ClipState, Fingerprint, Sprite, milliseconds
-from watcher.errors import ChangedError, ClipNotFoundError, HeldError
+from watcher.catalog.words import words_of
+from watcher.clip import ClipState, Fingerprint, Label, Sprite, milliseconds
+from watcher.errors import ChangedError, ClipNotFoundError, HeldError, TakenError
 
 BATCH = 500  # rows of one transaction
 
@@ -30,6 +32,7 @@ class Retired(NamedTuple):
     key: str
     fingerprint: Fingerprint
     inode: int  # signed, as it is kept
+    digest: str
     renditions: list[str]  # paths below the renditions folder
 
 
@@ -85,6 +88,49 @@ class Retiring:
                 values = {"key": gone_key(clip_id, key), "poster": None, "sprite": None, "proxy": None}
                 connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
 
+    def revive(self, clip_id: int, *, now: datetime) -> str:
+        """Let a retired clip be one that is missing, with its labels: it is ready when its file is back at its key.
+
+        Returns the key. Raises ClipNotFoundError unless it is retired and nothing of it is at its key, TakenError
+        if another clip has the key.
+        """
+        with self.write() as connection:
+            fresh = self._revisions(connection, 1) + 1
+            old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
+            if old is None or old.state != ClipState.RETIRED or not old.key.startswith("/"):
+                raise ClipNotFoundError(f"there is no retired clip {clip_id}")
+            key = shown_key(old.key)
+            if connection.execute(sa.select(clips.c.id).where(clips.c.key == key)).first() is not None:
+                raise TakenError(f"another clip is called {key} now")
+            names = label_names_of(old)
+            values = {
+                "key": key,
+                "state": ClipState.MISSING.value,
+                "missing_ms": milliseconds(now),
+                "words": words_of(key, old.camera, names),
+                "revision": fresh,
+            }
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
+            if names:
+                said = msgspec.json.decode(old.labels, type=list[Label])
+                rows = [
+                    {
+                        "clip_id": clip_id,
+                        "name": one.name,
+                        "author": one.author,
+                        "confidence": one.confidence,
+                        "at_ms": one.at_ms,
+                        "started_ms": old.started_ms,
+                    }
+                    for one in said
+                ]
+                connection.execute(sa.insert(labels), rows)
+                count = self._insert(label_names)
+                more = {"clips": label_names.c.clips + 1}
+                count = count.on_conflict_do_update(index_elements=["name"], set_=more)
+                connection.execute(count, [{"name": name, "clips": 1} for name in names])
+        return key
+
     def unswept(self) -> list[Retired]:
         """Retired clips of which something may be left on disk: a crash came between."""
         left = (clips.c.state == ClipState.RETIRED) & ~clips.c.key.startswith("/")
@@ -116,4 +162,4 @@ def _retired(row: Any) -> Retired:
         renditions.append(msgspec.json.decode(row.sprite, type=Sprite).name)
     if row.proxy is not None:
         renditions.append(row.proxy)
-    return Retired(row.id, row.key, Fingerprint(row.size_bytes, row.mtime_ns), row.inode, renditions)
+    return Retired(row.id, row.key, Fingerprint(row.size_bytes, row.mtime_ns), row.inode, row.digest, renditions)

@@ -63,6 +63,7 @@ export const texts = {
   gone: "The file is gone.",
   refused: (status) => `The server refused the clip (${status}).`,
   cannotPlay: (codec) => `This browser cannot play it${codec ? ` (${codec})` : ""}. The download plays in VLC and most players.`,
+  restore: "Have it back",
   makeCopy: "Make a copy that plays here",
   copyWaits: (before) => before ? `Waiting for ${plural(before, "1 other copy", "other copies")} …` : "Making a copy that plays here …",
   copyFailed: (why) => `No copy can be made: ${why}`,

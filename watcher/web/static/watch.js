@@ -410,6 +410,17 @@ function about(root, back, review) {
       await navigator.clipboard?.writeText(link.value).catch(() => {});
     })));
   }
+  const binned = root.querySelector("#binned");
+  if (may("admin") && binned) {
+    binned.append(button(texts.restore, () => attempt(async () => {
+      let clip = await send("POST", `${address}/restore`);
+      while (clip.state === "missing") { // until the ingester has seen its file
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        clip = await get(address);
+      }
+      location.reload();
+    })));
+  }
   if (may("admin") && root.querySelector("#player")) {
     actions.append(button(texts.remove, async () => {
       if (!await confirmed(texts.askRemove(1), texts.remove, texts.cancel)) return;

@@ -1,0 +1,186 @@
+"""Clips that went can be had back from the bin: as the same clips, for some days, while there is room."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import clips
+from tests.integration.test_retiring import leave
+from tests.running import RunningUnit, wait_for
+from watcher.bin import FOLDER
+from watcher.catalog import migrate
+from watcher.clip import ClipState
+from watcher.errors import ClipNotFoundError
+from watcher.repair import scan
+from watcher.settings import Retention as RetentionTable
+from watcher.settings import Settings, Upload
+from watcher.sweeper import Sweeper, empty_bin
+from watcher.wiring import Services, bind_root, open_services
+
+
+@pytest.fixture(scope="module")
+def unit(tmp_path_factory: pytest.TempPathFactory) -> RunningUnit:
+    """A unit with a bin."""
+    settings = {"WATCHER_RETENTION__BIN_DAYS": "7", "WATCHER_UPLOAD__MIN_FREE_BYTES": "1"}
+    found = RunningUnit(tmp_path_factory.mktemp("bin"), settings=settings).start()
+    yield found
+    found.stop()
+
+
+def retire(unit: RunningUnit, clip: dict) -> None:
+    assert requests.delete(unit.url(clip["links"]["self"]), timeout=10).status_code == 204
+
+
+def restore(unit: RunningUnit, clip: dict) -> requests.Response:
+    return requests.post(unit.url(f"{clip['links']['self']}/restore"), timeout=10)
+
+
+def test_had_back_as_the_same_clip(unit: RunningUnit, samples: Path) -> None:
+    """Its bytes, id, labels and note; it plays again, and the bin is as before."""
+    clip = leave(unit, samples, "gate/1.mp4", 1)
+    address = clip["links"]["self"]
+    requests.put(unit.url(f"{address}/labels/fox"), timeout=10)
+    requests.patch(unit.url(address), json={"note": "by the hedge"}, timeout=10)
+    data, look = unit.get(clip["url"]).content, (unit.video / "gate/1.mp4").stat()
+    retire(unit, clip)
+    assert unit.get(clip["url"]).status_code == 404
+    assert not (unit.video / "gate/1.mp4").exists()
+    assert unit.get("/watcher/labels").json()["labels"] in ([], [{"name": "fox", "clips": 0}])
+    (binned,) = os.listdir(unit.video / FOLDER)
+    assert binned.startswith(f"{clip['id']}-")
+    assert [unit.get(f"/{FOLDER}/{name}").status_code for name in (binned, "")] == [404, 404]
+    told = unit.run("bin").stdout
+    assert "gate/1.mp4" in told
+    assert "1 files" in told
+    assert "1 ignored" in unit.run("check").stdout or unit.run("check").returncode == 0
+
+    answer = restore(unit, clip)
+    assert (answer.status_code, answer.json()["id"]) == (202, clip["id"])
+    back = unit.wait_clip("gate/1.mp4", state="ready")
+    assert (back["id"], [one["name"] for one in back["labels"]], back["note"]) == (
+        clip["id"],
+        ["fox"],
+        "by the hedge",
+    )
+    assert (unit.get(back["url"]).content, (unit.video / "gate/1.mp4").stat().st_mtime_ns) == (
+        data,
+        look.st_mtime_ns,
+    )
+    assert [c["id"] for c in unit.clips(label="fox")] == [clip["id"]]
+    assert [c["id"] for c in unit.clips(q="gate fox")] == [clip["id"]]
+    assert unit.get("/watcher/labels").json()["labels"] == [{"name": "fox", "clips": 1}]
+    wait_for(lambda: unit.clip("gate/1.mp4")["poster_url"], what="its poster")
+    assert os.listdir(unit.video / FOLDER) == []
+    again = restore(unit, clip)
+    assert (again.status_code, again.json()["code"]) == (404, "not_in_bin")
+    assert unit.run("check").returncode == 0
+
+
+def test_a_name_that_is_taken_is_nobodys_to_take(unit: RunningUnit, samples: Path) -> None:
+    """Neither a clip nor another file loses its name; what is in the bin stays there."""
+    clip = leave(unit, samples, "taken.mp4", 2)
+    retire(unit, clip)
+    other = leave(unit, samples, "taken.mp4", 3)
+    refused = restore(unit, clip)
+    assert (refused.status_code, refused.json()["code"]) == (409, "taken")
+    assert other["id"] != clip["id"]
+    assert any(name.startswith(f"{clip['id']}-") for name in os.listdir(unit.video / FOLDER))
+    assert unit.get(f"/watcher/clips/{clip['id']}").json()["state"] == "retired"
+    retire(unit, other)
+    done = unit.run("bin", "--restore", str(clip["id"]))
+    assert (done.returncode, "is back" in done.stdout) == (0, True)
+    assert unit.wait_clip("taken.mp4", state="ready")["id"] == clip["id"]
+    assert unit.run("bin", "--restore", "99999").returncode == 1
+
+
+def test_without_a_bin_it_is_gone(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """As it always was."""
+    unit = start_unit()
+    clip = leave(unit, samples, "a.mp4", 1)
+    retire(unit, clip)
+    assert not (unit.video / FOLDER).exists()
+    assert restore(unit, clip).status_code == 404
+
+
+# — the same, without a unit around it —
+
+
+def binning(folder: Path, samples: Path, *, count: int, **settings: object) -> tuple[Services, list[int]]:
+    """Some clips in a catalog, and their ids."""
+    upload = Upload(min_free_bytes=int(settings.pop("floor", 1)))
+    services = open_services(Settings(upload=upload, retention=RetentionTable(**settings)), folder)
+    services.places.make()
+    migrate(services.catalog.engine)
+    bind_root(services)
+    for number in range(count):
+        path = services.places.video / f"a/{number}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
+        os.utime(path, (0, 10**9 + number))
+    scan(services, accept_missing=False, accept_root=False, out=io.StringIO())
+    return services, [services.catalog.by_key(f"a/{number}.mp4").id for number in range(count)]
+
+
+def test_a_crash_between_the_row_and_the_file(tmp_path: Path, samples: Path) -> None:
+    """The row said that it is to come back, and the file was still in the bin: the next look brings it."""
+    services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
+    services.retention().retire(clip_id)
+    services.catalog.revive(clip_id, now=services.clock.now())
+    empty_bin(services, lacking_bytes=0)
+    assert (services.places.video / "a/0.mp4").exists()
+    assert services.retention().binned() == []
+    with pytest.raises(ClipNotFoundError):
+        services.catalog.revive(clip_id, now=services.clock.now())
+
+
+def test_what_is_too_old_goes(tmp_path: Path, samples: Path) -> None:
+    """And only that."""
+    services, ids = binning(tmp_path, samples, count=2, bin_days=1e-9)
+    services.retention().retire(ids[0])
+    assert [one.clip_id for one in services.retention().binned()] == [ids[0]]
+    empty_bin(services, lacking_bytes=0)
+    assert services.retention().binned() == []
+    assert services.catalog.clip(ids[1]).state is ClipState.READY
+
+
+def test_it_makes_room(tmp_path: Path, samples: Path) -> None:
+    """The eldest go first, and no more than is needed; with too little room nothing goes into it."""
+    services, ids = binning(tmp_path, samples, count=4, bin_days=1)
+    for clip_id in ids[:3]:
+        services.retention().retire(clip_id)
+    size = services.retention().binned()[0].size_bytes
+    assert empty_bin(services, lacking_bytes=size + 1) == 2 * size
+    assert [one.clip_id for one in services.retention().binned()] == [ids[2]]
+
+    cramped, _ = binning(tmp_path, samples, count=0, bin_days=1, floor=1 << 49)
+    cramped.retention().retire(ids[3])
+    assert [one.clip_id for one in cramped.retention().binned()] == [ids[2]]
+    sweeper = Sweeper(cramped)
+    sweeper.start()
+    wait_for(lambda: cramped.retention().binned() == [], what="an empty bin")
+    sweeper.stop()
+
+
+def test_it_counts_for_the_bytes_of_all(tmp_path: Path, samples: Path) -> None:
+    """`max_bytes` is of the clips and the bin together."""
+    size = (samples / "plain.mp4").stat().st_size + 16
+    services, ids = binning(tmp_path, samples, count=3, bin_days=1, max_bytes=2 * size)
+    services.retention().retire(ids[0])
+    services.retention().retire(ids[1])
+    empty_bin(services, lacking_bytes=0)
+    assert [one.clip_id for one in services.retention().binned()] == [ids[1]]
+
+
+def test_nothing_goes_from_a_foreign_root(tmp_path: Path, samples: Path) -> None:
+    """Another folder, or a disk that is not mounted: the bin is left as it is."""
+    services, ids = binning(tmp_path, samples, count=1, bin_days=1e-9)
+    services.retention().retire(ids[0])
+    (services.places.video / ".watcher").unlink()
+    assert empty_bin(services, lacking_bytes=1 << 40) == 0
+    assert len(services.retention().binned()) == 1

@@ -1,0 +1,95 @@
+"""The bin: files of retired clips that can still be had back, in a hidden folder of the video root.
+
+It lies there, and not elsewhere, so that a file goes into it by a change of its name, whatever its size, and so
+that it is away when the disk with the clips is. Neither scans nor nginx look into hidden folders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = ".watcher.bin"
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+
+
+class Binned(NamedTuple):
+    """A file in the bin."""
+
+    at: datetime  # when it was put there
+    clip_id: int
+    name: str
+    size_bytes: int
+
+
+def name_of(clip_id: int, digest: str) -> str:
+    """What a retired clip's file is called in the bin.
+
+    >>> name_of(17, "0123456789abcdef0123")
+    '17-0123456789abcdef'
+    """
+    return f"{clip_id}-{digest[:16]}"
+
+
+class Bin:
+    """The hidden folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / FOLDER
+
+    def put(self, path: str, name: str) -> bool:
+        """Take a file in; False where it lies on another disk, and cannot be. Raises OSError."""
+        self._folder.mkdir(mode=0o750, exist_ok=True)
+        try:
+            Path(path).replace(self._folder / name)
+        except OSError as reason:
+            if reason.errno == errno.EXDEV:
+                return False
+            raise
+        return True
+
+    def has(self, name: str) -> bool:
+        """Whether a file is in it."""
+        return (self._folder / name).is_file()
+
+    def give(self, name: str, path: str) -> None:
+        """Give a file back its name, which nobody else's file loses. Raises FileExistsError, or OSError.
+
+        1. it gets its old name, 2. it loses the one in the bin. A crash after 1 leaves both; the clip is back.
+        """
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        source = self._folder / name
+        try:
+            Path(path).hardlink_to(source)
+        except OSError as reason:
+            if reason.errno not in _NO_LINKS:
+                raise
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # only our own is replaced
+            source.replace(path)
+            return
+        source.unlink()
+
+    def remove(self, name: str) -> None:
+        """Remove a file for good. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / name).unlink()
+
+    def files(self) -> list[Binned]:
+        """What is in it, the eldest first. A file is there since its name was changed, as its inode tells."""
+        found = []
+        try:
+            listing = list(os.scandir(self._folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        for entry in listing:
+            clip_id = entry.name.partition("-")[0]
+            with contextlib.suppress(FileNotFoundError):
+                look = entry.stat(follow_symlinks=False)
+                if clip_id.isascii() and clip_id.isdigit() and entry.is_file(follow_symlinks=False):
+                    at = datetime.fromtimestamp(look.st_ctime, UTC)
+                    found.append(Binned(at, int(clip_id), entry.name, look.st_size))
+        return sorted(found)
