@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests import clips
-from tests.browser.conftest import Watched
-from tests.running import RunningUnit
+from tests.browser.conftest import Watched, look
+from tests.running import RunningUnit, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -55,6 +56,30 @@ def test_a_file_that_is_gone(watched: Watched, unit: RunningUnit) -> None:
     expect(page.locator(".notice")).to_contain_text("The file is gone since")
     expect(page.locator(".notice")).to_contain_text("it plays again when the file returns")
     watched.faults.clear()  # the 404
+
+
+def test_a_deleted_clip_is_had_back(browser: Browser, start_unit: Callable[..., RunningUnit]) -> None:
+    """The question says that there is a bin, the clip's own page has the button, and it plays again."""
+    unit = start_unit(settings={"WATCHER_RETENTION__BIN_DAYS": "7", "WATCHER_UPLOAD__MIN_FREE_BYTES": "1"})
+    clips.make(unit.video / "states/back.mp4", number=6, seconds=2)
+    clip = unit.wait_clip("states/back.mp4", state="ready")
+    context = browser.new_context()
+    watched = Watched(context, unit)
+    page = watched.open(f"/watcher/watch/{clip['id']}")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The bin keeps it for 7 days")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    wait_for(lambda: unit.clip("states/back.mp4") is None, what="its end")
+    watched.open(f"/watcher/watch/{clip['id']}")
+    expect(page.locator(".notice")).to_contain_text("It is in the bin")
+    look(page, "binned")
+    page.get_by_role("button", name="Have it back").click()
+    expect(page.locator("#player")).to_be_attached(timeout=15000)
+    page.evaluate("document.querySelector('video').play()")
+    page.wait_for_function("() => document.querySelector('video').videoWidth > 0")
+    assert unit.clip("states/back.mp4")["id"] == clip["id"]
+    watched.faults.clear()  # 410 is what it was
+    context.close()
 
 
 def test_nobody_looks_nobody_asks(watched: Watched, unit: RunningUnit) -> None:

@@ -73,6 +73,7 @@ def html(template: str, **values: Any) -> Response:
         zone=str(zone()),
         site_zone=state().zone_name,
         signed_in=who.name if who is not None and who is not ANYBODY else None,
+        bin_days=state().services.settings.retention.bin_days,
         may={role.value for role in Role if who is not None and who.may(role)},
         **values,
     )

@@ -84,7 +84,7 @@ export class Selection {
   }
 
   async remove() {
-    if (!await confirmed(texts.askRemove(this.ids.size), texts.remove, texts.cancel)) return;
+    if (!await confirmed(texts.askRemove(this.ids.size, document.documentElement.dataset.bin), texts.remove, texts.cancel)) return;
     const gone = await this.each((id) => send("DELETE", `${mount}/clips/${id}`));
     for (const id of gone) this.grid.remove(id);
     this.set([...this.ids].filter((id) => !gone.includes(id)));

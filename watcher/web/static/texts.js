@@ -24,7 +24,7 @@ export const texts = {
   download: "Download zip",
   clear: "Clear",
   askLabel: "Label for these clips",
-  askRemove: (count) => `Delete ${plural(count, "this clip", "clips")} and ${count === 1 ? "its file" : "their files"} for good?`,
+  askRemove: (count, days) => `Delete ${plural(count, "this clip", "clips")} and ${count === 1 ? "its file" : "their files"}${days ? "" : " for good"}?${days ? ` The bin keeps ${count === 1 ? "it" : "them"} for ${plural(Number(days), "1 day", "days")}, while there is room.` : ""}`,
   didNot: (count, why) => `${plural(count, "1 clip was", "clips were")} left as ${count === 1 ? "it is" : "they are"}: ${why}`,
   cancel: "Cancel",
   close: "Close",

@@ -423,7 +423,7 @@ function about(root, back, review) {
   }
   if (may("admin") && root.querySelector("#player")) {
     actions.append(button(texts.remove, async () => {
-      if (!await confirmed(texts.askRemove(1), texts.remove, texts.cancel)) return;
+      if (!await confirmed(texts.askRemove(1, document.documentElement.dataset.bin), texts.remove, texts.cancel)) return;
       if (await attempt(async () => { await send("DELETE", address); return true; })) back();
     }, { className: "danger" }));
   }
