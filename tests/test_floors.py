@@ -17,6 +17,7 @@ GROUND = [
     "clip",
     "buckets",
     "rhythm",
+    "telling",
     "ignoring",
     "filing",
     "multipart",

@@ -94,6 +94,7 @@ class Sprite(msgspec.Struct, frozen=True, array_like=True):
     columns: int
     tile_width: int  # pixels
     tile_height: int
+    significant_ms: int | None = None  # from the clip's beginning, of the frame that tells most
 
 
 class Label(msgspec.Struct, frozen=True, array_like=True):

@@ -7,11 +7,12 @@ import hashlib
 import logging
 import threading
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
 from watcher.backlog import Backlog
-from watcher.catalog.renditions import SPRITE, poster_name, sprite_name
+from watcher.catalog.renditions import SPRITE, TELLING, poster_name, sprite_name
 from watcher.catalog.rows import Rendered, Unrendered
 from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
@@ -65,8 +66,7 @@ class Crew:
         """Begin."""
         for thread in self._threads:
             thread.start()
-        if self._services.settings.proxy.make != "off":
-            self._proxies.start()
+        self._proxies.start()
 
     def wake(self) -> None:
         """There may be something to do, perhaps newer than what was asked for last."""
@@ -131,9 +131,7 @@ class Crew:
             unneeded = self._catalog.set_posters(done)
         finally:
             self._backlog.give_back(one.clip_id for one in done)
-        for name in unneeded:
-            with contextlib.suppress(OSError):
-                (self._services.places.renditions / name).unlink()
+        self._remove(unneeded)
 
     def _hand(
         self, worker: Worker, job: Unrendered, asked: deque[Asked], attempt: int = 1, *, own: bool = False
@@ -163,8 +161,11 @@ class Crew:
 
     def _hand_sprite(self, worker: Worker, one: Asked, asked: deque[Asked]) -> None:
         asked.append(one)
-        sprite = self._services.places.renditions / sprite_name(one.job.id, one.job.digest)
-        worker.ask_sprite(self._services.root.path(one.job.key), sprite, _rotation(one.job))
+        renditions = self._services.places.renditions
+        sprite = renditions / sprite_name(one.job.id, one.job.digest)
+        # What the camera left as the clip's picture is its own choice.
+        poster = renditions / _telling(one.job) if one.job.picture is None else None
+        worker.ask_sprite(self._services.root.path(one.job.key), sprite, _rotation(one.job), poster=poster)
 
     def _mark(self, picture: str) -> str:
         """What tells a camera's picture from another one of the same name; empty if it is not there."""
@@ -227,19 +228,28 @@ class Crew:
         job, sprite = one.job, None
         if answer is not None and answer.frames > 1:
             tiles = (answer.frames, answer.columns, answer.tile_width, answer.tile_height)
-            sprite = Sprite(sprite_name(job.id, job.digest), *tiles)
+            sprite = Sprite(sprite_name(job.id, job.digest), *tiles, answer.significant_ms)
+        told = sprite is not None and sprite.significant_ms is not None and job.picture is None
         if one.rendered is not None:
             text = None if sprite is None else msgspec.json.encode(sprite).decode()
+            rendered = one.rendered._replace(sprite=text, due=0)
+            if told:
+                self._remove([rendered.poster])  # nobody was told of it
+                rendered = rendered._replace(poster=_telling(job))
             with self._noting:
-                self._done.append(one.rendered._replace(sprite=text, due=0))
+                self._done.append(rendered)
             return
         try:
-            unneeded = self._catalog.set_sprite(job.id, job.digest, sprite)
+            poster = _telling(job) if told else None
+            unneeded = self._catalog.set_sprite(job.id, job.digest, sprite, poster=poster)
         finally:
             self._backlog.give_back([job.id])
-        if unneeded is not None:
+        self._remove(unneeded)
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
             with contextlib.suppress(OSError):
-                (self._services.places.renditions / unneeded).unlink()
+                (self._services.places.renditions / name).unlink()
 
     def _probed(self, job: Unrendered, media: MediaInfo, duration_seconds: float | None) -> None:
         verdict, reason = playable(media)
@@ -268,6 +278,11 @@ class Crew:
         self._catalog.set_no_poster(job.id, job.digest, error)
         if reason.fatal or job.state == "new" or "Invalid data" in error or "could be decoded" in error:
             self._catalog.set_broken(job.id, job.digest, error)
+
+
+def _telling(job: Unrendered) -> str:
+    """What a poster is called that is the most telling frame."""
+    return poster_name(job.id, job.digest, TELLING)
 
 
 def _rotation(job: Unrendered) -> int:

@@ -123,6 +123,9 @@ def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -
             url=base + clip_path(clip),
             poster_url=clip.poster and renditions + clip.poster,
             sprite=None if clip.sprite is None else _sprite(clip.sprite, renditions),
+            significant_at=None
+            if clip.sprite is None or clip.sprite.significant_ms is None
+            else utc_of(clip.started_ms + clip.sprite.significant_ms),
             proxy_url=clip.proxy and renditions + clip.proxy,
             labels=[
                 LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms))

@@ -81,7 +81,7 @@ class Proxies(threading.Thread):
                 self._drop_spent()
                 while self._settings.make == "ahead" and self._want_ahead():
                     pass
-                while not self._stopped.is_set() and (wanted := self._catalog.next_proxy()) is not None:
+                while not self._stopped.is_set() and (wanted := self._next()) is not None:
                     self._make(wanted)
             except _StoppedError:
                 pause = RETRY_SECONDS
@@ -109,6 +109,9 @@ class Proxies(threading.Thread):
         for name in self._catalog.drop_proxies(self._catalog.spent_proxies(before, self._settings.max_bytes)):
             with contextlib.suppress(FileNotFoundError):
                 (self._folder.parent / name).unlink()
+
+    def _next(self) -> Wanted | None:
+        return None if self._settings.make == "off" else self._catalog.next_proxy()
 
     def _want_ahead(self) -> bool:
         now = self._services.clock.now()

@@ -40,6 +40,7 @@ class Answer(msgspec.Struct, frozen=True):
     columns: int = 0
     tile_width: int = 0
     tile_height: int = 0
+    significant_ms: int | None = None  # from the clip's beginning, of the frame that tells most
 
 
 class Worker:
@@ -62,10 +63,14 @@ class Worker:
             out.parent.mkdir(parents=True, exist_ok=True)
         self._ask({"do": "poster", "path": path, "out": str(out), "rotation": rotation})
 
-    def ask_sprite(self, path: str, out: Path, rotation: int) -> None:
-        """Ask for some of a clip's key frames, side by side as a WebP in `out`."""
+    def ask_sprite(self, path: str, out: Path, rotation: int, *, poster: Path | None = None) -> None:
+        """Ask for some of a clip's key frames, side by side as a WebP in `out`.
+
+        And for the one that tells most in `poster`: written only where `significant_ms` is answered.
+        """
         out.parent.mkdir(parents=True, exist_ok=True)
-        self._ask({"do": "sprite", "path": path, "out": str(out), "rotation": rotation})
+        told = {} if poster is None else {"poster": str(poster)}
+        self._ask({"do": "sprite", "path": path, "out": str(out), "rotation": rotation, **told})
 
     def ask_probe(self, path: str) -> None:
         """Ask what is in a file that is not ISO-BMFF."""

@@ -18,6 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
+from watcher.telling import TELLING_HEIGHT, TELLING_WIDTH, most_telling
 from watcher.tether import die_with_parent
 
 MEMORY_LIMIT = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
@@ -76,8 +77,12 @@ def _poster(av: Any, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sprite(av: Any, job: dict[str, Any]) -> dict[str, Any]:
-    """Write key frames from all over the clip, side by side; fewer than two are no sprite."""
-    tiles: list[Any] = []
+    """Write key frames from all over the clip, side by side; fewer than two are no sprite.
+
+    And where one of them tells more than the others, and a name for it is given, that one as the poster.
+    """
+    pictures: list[Any] = []
+    at: list[int] = []  # milliseconds from the beginning
     with open(job["path"], "rb") as file, av.open(file, metadata_errors="ignore") as container:  # noqa: PTH123
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
@@ -89,13 +94,38 @@ def _sprite(av: Any, job: dict[str, Any]) -> dict[str, Any]:
             frame = _key_frame(av, container, stream)
             if frame is not None and frame.pts != seen:
                 seen = frame.pts
-                tiles.append(_small(av, stream, frame, SPRITE_WIDTH, job.get("rotation", 0)))
-    if len(tiles) < 2:
-        return {"frames": len(tiles)}
+                pictures.append(_small(av, stream, frame, POSTER_WIDTH, job.get("rotation", 0)))
+                begin = (container.start_time or 0) / av.time_base
+                at.append(round(1000 * max(0.0, float(seen * stream.time_base) - begin)) if seen is not None else 0)
+    if len(pictures) < 2:
+        return {"frames": len(pictures)}
+    tiles = [_scaled(av, picture, SPRITE_WIDTH) for picture in pictures]
     columns = min(SPRITE_COLUMNS, len(tiles))
     _write(av, _side_by_side(av, tiles, columns), Path(job["out"]), "60")
-    size = {"tile_width": tiles[0].width, "tile_height": tiles[0].height}
-    return {"frames": len(tiles), "columns": columns, **size}
+    told = {"frames": len(tiles), "columns": columns, "tile_width": tiles[0].width, "tile_height": tiles[0].height}
+    best = most_telling([_parts(tile) for tile in tiles])
+    if best is not None:
+        told["significant_ms"] = at[best]
+        if job.get("poster"):
+            _write(av, pictures[best], Path(job["poster"]), "72")
+    return told
+
+
+def _scaled(av: Any, picture: Any, most: int) -> Any:
+    """A picture that was made small already, smaller."""
+    width = min(most, picture.width) // 2 * 2
+    height = max(2, round(picture.height * width / picture.width / 2) * 2)
+    return av.video.reformatter.VideoReformatter().reformat(picture, width=width, height=height)
+
+
+def _parts(picture: Any) -> bytes:
+    """How bright each part of a picture is, and what colours it has, as `most_telling` compares them."""
+    small = picture.reformat(width=TELLING_WIDTH, height=TELLING_HEIGHT, format="yuv420p")
+    rows = []
+    for plane in small.planes:
+        data = bytes(plane)
+        rows += [data[row * plane.line_size :][: plane.width] for row in range(plane.height)]
+    return b"".join(rows)
 
 
 def _key_frame(av: Any, container: Any, stream: Any) -> Any:

@@ -59,6 +59,7 @@ class ClipShape(msgspec.Struct):
     url: Address
     poster_url: Address | None
     sprite: SpriteShape | None
+    significant_at: Time | None
     proxy_url: Address | None
     labels: list[LabelShape]
     held: bool

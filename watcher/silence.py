@@ -43,7 +43,7 @@ class Watchman(threading.Thread):
 
     def run(self) -> None:
         """Until it is stopped; what fails is said and tried again."""
-        while not self._stopped.wait(LOOK_SECONDS if self._learnt else 1.0):
+        while not self._stopped.wait(LOOK_SECONDS):
             try:
                 self.look()
             except Exception:

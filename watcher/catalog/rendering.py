@@ -52,25 +52,41 @@ class Rendering:
                 connection.execute(SET_POSTER, values)
         return unneeded
 
-    def set_sprite(self, clip_id: int, digest: str, sprite: Sprite | None) -> str | None:
-        """Note a clip's sprite, None when there can be none. Returns the name of a file that is needed no more."""
+    def set_sprite(
+        self, clip_id: int, digest: str, sprite: Sprite | None, *, poster: str | None = None
+    ) -> list[str]:
+        """Note a clip's sprite, None when there can be none, and a better poster that came with it.
+
+        Returns the names of files that are needed no more.
+        """
+        fresh = [name for name in (sprite and sprite.name, poster) if name]
         with self.write() as connection:
             revision = self._revisions(connection, 1) + 1
             there = (clips.c.id == clip_id) & (clips.c.state != ClipState.RETIRED)
             old = connection.execute(
-                sa.select(clips.c.digest, clips.c.sprite, clips.c.render_due).where(there)
+                sa.select(
+                    clips.c.digest, clips.c.sprite, clips.c.poster, clips.c.picture, clips.c.render_due
+                ).where(there)
             ).first()
             if old is None or old.digest != digest:
-                return None if sprite is None else sprite.name
+                return fresh
             values: dict[str, Any] = {
                 "sprite": sprite and msgspec.json.encode(sprite).decode(),
                 "render_due": 0 if old.render_due == SPRITE else old.render_due,
             }
-            if values["sprite"] != old.sprite:  # else nothing that anybody sees has changed
+            unneeded = [name for name in (old.sprite and _name(old.sprite),) if name and name not in fresh]
+            if poster is not None and old.picture is not None:  # the camera's own came meanwhile
+                unneeded.append(poster)
+            elif poster is not None:
+                values["poster"] = poster
+                unneeded += [name for name in (old.poster,) if name and name != poster]
+            if (values["sprite"], values.get("poster", old.poster)) != (
+                old.sprite,
+                old.poster,
+            ):  # else nothing that anybody sees has changed
                 values |= rendered(revision)
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
-        before = None if old.sprite is None else _name(old.sprite)
-        return before if sprite is None or before != sprite.name else None
+        return unneeded
 
     def set_picture(self, clip_id: int, key: str) -> bool:
         """Note that a camera left a picture of a clip, which becomes its poster; False if it has one already."""

@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 PICTURE, SPRITE = 1, 2  # what `render_due` says
 PROXIES = "proxies"  # their folder below that of the renditions
+TELLING = "a1"  # in the name of a poster that is the most telling frame; another way of choosing, another letter
 POSTER_DIGITS = 16  # of the content id, in a poster's name
 
 

@@ -1,0 +1,53 @@
+"""Which of some frames of a clip shows best what happened."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Sequence
+
+TELLING_WIDTH, TELLING_HEIGHT = 32, 18  # of the pictures that are compared
+NOISE = 12  # of 255, by which a camera's picture differs from itself
+SEEN = 0.25  # mean difference from the background, of 255, below which nothing has happened
+DARK, FLAT = 20.0, 6.0  # mean, and deviation, below which a picture shows nothing
+BLURRED = 0.5  # of the usual sharpness
+
+
+def most_telling(pictures: Sequence[bytes]) -> int | None:
+    """The number of the picture that differs most from the clip's background; None where none stands out.
+
+    A picture is its brightness, TELLING_WIDTH × TELLING_HEIGHT bytes row by row, and after that its colours in any
+    way: somebody in red may be as bright as the hedge. The background is each part's median over all pictures, so
+    three are the least. Dark, flat (grey, torn) and blurred pictures come last, however much they differ. Where the
+    first one shows nothing, the best other one is taken even if nothing has happened in it.
+
+    >>> still, moved = bytes(range(0, 192)) * 3, bytes(range(0, 192)) * 2 + bytes([255]) * 192
+    >>> most_telling([still, still, moved, still]), most_telling([still] * 3), most_telling([moved, still])
+    (2, None, None)
+    """
+    if len(pictures) < 3:
+        return None
+    background = [statistics.median_low(values) for values in zip(*pictures, strict=True)]
+    bright = [picture[: TELLING_WIDTH * TELLING_HEIGHT] for picture in pictures]
+    sharpness = [_sharpness(picture) for picture in bright]
+    usual = statistics.median(sharpness)
+    shows = [
+        statistics.fmean(picture) >= DARK and statistics.pstdev(picture) >= FLAT and sharp >= BLURRED * usual
+        for picture, sharp in zip(bright, sharpness, strict=True)
+    ]
+    differs = [_difference(picture, background) for picture in pictures]
+    best = max(range(len(pictures)), key=lambda number: (shows[number], differs[number], -number))
+    if not shows[best] or (differs[best] < SEEN and shows[0]):
+        return None
+    return best
+
+
+def _difference(picture: bytes, background: Sequence[int]) -> float:
+    """How much differs, on the mean: what is less than a camera's noise does not count."""
+    steps = (abs(one - other) for one, other in zip(picture, background, strict=True))
+    return sum(step for step in steps if step > NOISE) / len(background)
+
+
+def _sharpness(picture: bytes) -> float:
+    """How much neighbours differ, on the mean."""
+    return sum(abs(one - other) for one, other in itertools.pairwise(picture)) / len(picture)
