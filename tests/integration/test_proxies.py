@@ -30,6 +30,7 @@ CODED: dict[str, dict] = {
     "fragments.mp4": {"audio": "aac", "options": {"movflags": "frag_keyframe+empty_moov"}},
     "sound.mp4": {"video": None, "audio": "ac3"},
 }
+QUICK = {"hevc.mp4", "alaw.mov", "h264.mkv"}  # one of each way of making; the others are slow together
 
 
 def proxy_of(unit: RunningUnit, clip: dict) -> dict:
@@ -48,7 +49,9 @@ def made(unit: RunningUnit, clip: dict) -> dict:
     return unit.get(clip["links"]["self"]).json()
 
 
-@pytest.mark.parametrize("name", CODED)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CODED]
+)
 def test_what_is_made_plays_everywhere(unit: RunningUnit, name: str) -> None:
     """H.264 with 8 bits and AAC, indexed, as long as the clip, from its beginning; the clip is as it was."""
     source = clips.make_coded(unit.folder / name, seconds=3, **CODED[name])
@@ -136,6 +139,7 @@ def test_other_content_and_removal_take_it_away(unit: RunningUnit) -> None:
     assert [name for name in names if name in second["proxy_url"]] == []
 
 
+@pytest.mark.slow
 def test_ahead_and_spent(start_unit: Callable[..., RunningUnit]) -> None:
     """Where the setting says so each clip that needs one gets it by itself; those that are too old go with a restart."""
     unit = start_unit(settings={"WATCHER_PROXY__MAKE": "ahead"})
@@ -157,6 +161,7 @@ def test_ahead_and_spent(start_unit: Callable[..., RunningUnit]) -> None:
     assert unit.get(clip["proxy_url"]).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_costs_nothing(start_unit: Callable[..., RunningUnit]) -> None:
     """The worker, or the ingester: what was wanted is made all the same, and nothing is left of the first try."""
     unit = start_unit()
@@ -179,6 +184,7 @@ def workers(unit: RunningUnit) -> list[int]:
     return [pid for pid, command in unit.family().items() if "proxy_worker" in command]
 
 
+@pytest.mark.slow
 def test_switched_off(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """Nothing is made, and whoever asks is told."""
     unit = start_unit(settings={"WATCHER_PROXY__MAKE": "off"})
@@ -189,6 +195,7 @@ def test_switched_off(start_unit: Callable[..., RunningUnit], samples: Path) -> 
     assert "data-copy" not in unit.get(f"/watcher/watch/{clip['id']}").text
 
 
+@pytest.mark.slow
 def test_only_who_sees_the_clip_sees_its_copy(start_unit: Callable[..., RunningUnit]) -> None:
     """A key for one camera reads that one's copies and no other's."""
     unit = start_unit(settings={"WATCHER_AUTH__MODE": "keys"})
@@ -212,6 +219,7 @@ def test_only_who_sees_the_clip_sees_its_copy(start_unit: Callable[..., RunningU
     assert unit.get(url).status_code == 401
 
 
+@pytest.mark.slow
 def test_no_room_stops_them_first(start_unit: Callable[..., RunningUnit]) -> None:
     """Nothing is made while the disk is nearly full, clips are listed all the same; with room it goes on by itself."""
     unit = start_unit(settings={"WATCHER_UPLOAD__MIN_FREE_BYTES": str(1 << 50)})

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests import clips
 from tests.contract.test_catalog import probed
 from tests.integration.test_webhooks import Listener
@@ -101,6 +103,7 @@ def test_not_before_the_first_scan(tmp_path: Path) -> None:
     assert silent(services) == {"gate": False}
 
 
+@pytest.mark.slow
 def test_it_is_told_everywhere(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """In `cameras`, the feed, the metrics, on the page, and to webhooks; and when it is back."""
     listener = Listener()

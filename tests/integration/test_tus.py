@@ -220,6 +220,7 @@ def test_uploads_expire(start_unit: Callable[..., RunningUnit], data: bytes) -> 
     assert unit.get("/tus/alive.mp4").content == data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["uwsgi", "nginx: worker", "all"])
 def test_an_upload_goes_on_after_a_crash(victim: str, start_unit: Callable[..., RunningUnit], data: bytes) -> None:
     """What was acknowledged is there; the rest is sent from the offset that HEAD tells."""
