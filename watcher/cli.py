@@ -151,7 +151,7 @@ def _ingest(args: argparse.Namespace) -> int:
         from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
 
         helpers.append(Webhooks(services))
-    if services.rules().limits.any or services.settings.retention.bin_days:
+    if services.rules().limits.any or services.settings.retention.bin_days or services.retention().binned():
         from watcher.sweeper import Sweeper  # noqa: PLC0415 - only where something is to go
 
         helpers.append(Sweeper(services))

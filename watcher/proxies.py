@@ -95,7 +95,7 @@ class Proxies(threading.Thread):
         self._folder.mkdir(exist_ok=True)
         known = self._catalog.proxy_names()
         for path in self._folder.iterdir():
-            if f"{PROXIES}/{path.name}" not in known:
+            if path.is_file() and f"{PROXIES}/{path.name}" not in known:
                 path.unlink()
         there = {f"{PROXIES}/{path.name}" for path in self._folder.iterdir()}
         self._catalog.drop_proxies(self._catalog.proxies_without(there))

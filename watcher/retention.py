@@ -19,7 +19,7 @@ from watcher.catalog.retiring import Retired
 from watcher.catalog.rows import signed
 from watcher.clip import ClipState
 from watcher.clock import Clock
-from watcher.errors import ClipNotFoundError, NotInBinError
+from watcher.errors import NotInBinError, TakenError
 from watcher.ignoring import printable
 from watcher.storage import VideoRoot
 
@@ -66,16 +66,31 @@ class Retention:
         1. its row says `missing`, under its own key, 2. the file gets its name back, 3. the ingester finds it. A
         crash after 1 leaves it in the bin: `tidy_bin` goes on from there.
 
-        Raises NotInBinError, TakenError, FileExistsError if a file that is no clip has the name, and OSError.
+        Raises NotInBinError, TakenError if anything else has the name, and OSError.
         """
-        clip = self._catalog.clip(clip_id)
-        name = next((one.name for one in self._bin.files() if one.clip_id == clip_id), None)
-        if clip.state is not ClipState.RETIRED or name is None:
+        name = self._name_in_bin(clip_id)
+        if name is None:
             raise NotInBinError(f"the clip {clip_id} is not in the bin")
-        key = self._catalog.revive(clip_id, now=self._clock.now())
-        self._bin.give(name, self._root.path(key))
+        clip = self._catalog.clip(clip_id)
+        if Path(self._root.path(clip.key)).exists():
+            raise TakenError(f"another file is called {clip.key} now")
+        key = self._catalog.revive(clip_id, now=self._clock.now()) if clip.state is ClipState.RETIRED else clip.key
+        try:
+            self._bin.give(name, self._root.path(key))
+        except FileExistsError:
+            raise TakenError(f"another file is called {key} now") from None
         log.info("%s is back from the bin", printable(key))
         return key
+
+    def in_bin(self, clip_id: int) -> bool:
+        """Whether a clip can be had back."""
+        return self._name_in_bin(clip_id) is not None
+
+    def _name_in_bin(self, clip_id: int) -> str | None:
+        """A clip's file in the bin: of its own content, since a bin may be older than its catalog."""
+        digest = self._catalog.gone([clip_id]).get(clip_id)
+        name = None if digest is None else name_of(clip_id, digest)
+        return name if name is not None and self._bin.has(name) else None
 
     def binned(self) -> list[Binned]:
         """What is in the bin, the eldest first."""
@@ -91,9 +106,10 @@ class Retention:
         Returns how many were. Raises OSError.
         """
         before = self._clock.now() - timedelta(days=self._bin_days)
-        removed = 0
-        for one in self._bin.files():
-            if self._half_restored(one):
+        binned, removed = self._bin.files(), 0
+        missing = self._catalog.gone([one.clip_id for one in binned], states=(ClipState.MISSING,))
+        for one in binned:
+            if one.name == name_of(one.clip_id, missing.get(one.clip_id, "-")) and self._give_back(one):
                 continue
             if one.at < before or removed < wanted_bytes:
                 self._bin.remove(one.name)
@@ -101,17 +117,11 @@ class Retention:
                 log.info("clip %d went from the bin for good", one.clip_id)
         return removed
 
-    def _half_restored(self, one: Binned) -> bool:
-        """Whether a crash came between the two steps of `restore`, which are finished then."""
+    def _give_back(self, one: Binned) -> bool:
+        """Finish a `restore` that a crash cut off; False where its name is taken."""
         try:
-            clip = self._catalog.clip(one.clip_id)
-        except ClipNotFoundError:
-            return False
-        if clip.state is not ClipState.MISSING:
-            return False
-        try:
-            self._bin.give(one.name, self._root.path(clip.key))
-        except FileExistsError:  # the crash came later: both names are there
+            self._bin.give(one.name, self._root.path(self._catalog.clip(one.clip_id).key))
+        except FileExistsError:  # or the crash came later, and both names are there
             return False
         return True
 

@@ -16,7 +16,7 @@ from tests.running import RunningUnit, wait_for
 from watcher.bin import FOLDER
 from watcher.catalog import migrate
 from watcher.clip import ClipState
-from watcher.errors import ClipNotFoundError
+from watcher.errors import ClipNotFoundError, NotInBinError, TakenError
 from watcher.repair import scan
 from watcher.settings import Retention as RetentionTable
 from watcher.settings import Settings, Upload
@@ -137,6 +137,36 @@ def test_a_crash_between_the_row_and_the_file(tmp_path: Path, samples: Path) -> 
     assert services.retention().binned() == []
     with pytest.raises(ClipNotFoundError):
         services.catalog.revive(clip_id, now=services.clock.now())
+
+
+def test_a_file_of_another_catalog_is_not_taken_for_a_clips(tmp_path: Path, samples: Path) -> None:
+    """The bin is older than the catalog: the same id, and another content."""
+    services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
+    services.retention().retire(clip_id)
+    (binned,) = services.retention().binned()
+    folder = services.places.video / FOLDER
+    (folder / binned.name).rename(folder / f"{clip_id}-{'f' * 16}")
+    assert not services.retention().in_bin(clip_id)
+    with pytest.raises(NotInBinError):
+        services.retention().restore(clip_id)
+    services.catalog.revive(clip_id, now=services.clock.now())
+    empty_bin(services, lacking_bytes=0)
+    assert not (services.places.video / "a/0.mp4").exists()
+    assert len(services.retention().binned()) == 1
+
+
+def test_what_has_the_name_keeps_it(tmp_path: Path, samples: Path) -> None:
+    """Also what is no clip; the clip stays retired, and is had back when the name is free."""
+    services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
+    services.retention().retire(clip_id)
+    path = services.places.video / "a/0.mp4"
+    path.mkdir()
+    with pytest.raises(TakenError):
+        services.retention().restore(clip_id)
+    assert services.catalog.clip(clip_id).state is ClipState.RETIRED
+    path.rmdir()
+    assert services.retention().restore(clip_id) == "a/0.mp4"
+    assert path.is_file()
 
 
 def test_what_is_too_old_goes(tmp_path: Path, samples: Path) -> None:

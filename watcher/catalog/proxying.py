@@ -73,7 +73,14 @@ class Proxying:
             if digest is None:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
             row = connection.execute(sa.select(proxies).where(proxies.c.clip_id == clip_id)).first()
-            fresh = {"digest": digest, "ahead": 0, "asked_ms": milliseconds(now), "done_ms": None, "error": None}
+            fresh = {
+                "digest": digest,
+                "ahead": 0,
+                "asked_ms": milliseconds(now),
+                "done_ms": None,
+                "size_bytes": None,
+                "error": None,
+            }
             if row is None:
                 connection.execute(sa.insert(proxies).values(clip_id=clip_id, **fresh))
             elif row.digest != digest or row.error is not None or (row.done_ms is None and row.ahead):

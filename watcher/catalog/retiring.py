@@ -7,7 +7,7 @@ A retired clip stands in the feed of changes until it is forgotten, and its key 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -130,6 +130,20 @@ class Retiring:
                 count = count.on_conflict_do_update(index_elements=["name"], set_=more)
                 connection.execute(count, [{"name": name, "clips": 1} for name in names])
         return key
+
+    def gone(
+        self, clip_ids: Sequence[int], states: Sequence[ClipState] = (ClipState.RETIRED, ClipState.MISSING)
+    ) -> dict[int, str]:
+        """The contents (digests) of those clips that are gone from disk."""
+        found: dict[int, str] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(clip_ids), BATCH):
+                some = clips.c.id.in_(clip_ids[start : start + BATCH]) & clips.c.state.in_(states)
+                found.update(
+                    (row.id, row.digest)
+                    for row in connection.execute(sa.select(clips.c.id, clips.c.digest).where(some))
+                )
+        return found
 
     def unswept(self) -> list[Retired]:
         """Retired clips of which something may be left on disk: a crash came between."""

@@ -125,8 +125,7 @@ def watch(clip_id: int) -> Response:
         day=url_for("days.day", day=clip.started_at.astimezone(state().zone).date().isoformat()),
         labels=[name for name, _ in sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])],
         gone=gone,
-        binned=clip.state is ClipState.RETIRED
-        and any(one.clip_id == clip.id for one in state().services.retention().binned()),
+        binned=clip.state is ClipState.RETIRED and state().services.retention().in_bin(clip.id),
     )
     response.status_code = 410 if clip.state is ClipState.RETIRED else 200
     return response

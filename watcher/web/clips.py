@@ -12,7 +12,7 @@ from watcher import presenting
 from watcher.access import Role
 from watcher.catalog.words import words_in
 from watcher.clip import LISTED_STATES, ClipFilter, ClipState, Page, Playable, Position, milliseconds
-from watcher.errors import BadParameterError, ClipNotFoundError, ForbiddenError, TakenError
+from watcher.errors import BadParameterError, ClipNotFoundError, ForbiddenError
 from watcher.instant import Instant, at_zone
 from watcher.shapes import CameraShape, CamerasShape, ClipShape, PageShape, Time
 from watcher.web import wire
@@ -153,10 +153,7 @@ def retire(clip_id: int) -> Response:
 def restore(clip_id: int) -> Response:
     """Have a retired clip back from the bin: `missing` at first, and `ready` as soon as its file was seen."""
     clip = catalog().clip(bounded(clip_id))
-    try:
-        state().services.retention().restore(clip.id)
-    except FileExistsError:
-        raise TakenError("a file that is no clip has the name now") from None
+    state().services.retention().restore(clip.id)
     audit("restore", clip.key)
     response = clip_response(catalog().clip(clip.id))
     response.status_code = 202
