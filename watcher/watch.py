@@ -232,13 +232,14 @@ class Ingester:
         else:
             log.debug("%d clips catalogued", changed)
 
-    def _mark_gone(self, keys: list[str]) -> None:
+    def _mark_gone(self, told: list[str]) -> None:
         """Mark clips missing whose files are gone, unless that would be too many, or the root is not ours."""
-        keys = [key for key in keys if self._is_gone(key)]
-        self._recent.forget(keys)
-        if keys:
-            keys = [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]
-        if not keys:
+        self._recent.forget(told)
+        keys = [key for key in told if self._is_gone(key)]
+        for key in set(told).difference(keys):  # back, and its row may be another one meanwhile: read again
+            self._pending.add(key, self._clock.monotonic(), closed=False)
+        known = self._catalog.known_keys(keys) if keys else {}
+        if not (keys := [row.key for row in known.values() if row.state != "missing"]):
             return
         problem = marker_problem(self._root, self._catalog_id)
         self._problem("marker", problem)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import ingest, memory, page, questions, senders, serving, upload
+from tests.bench import ingest, memory, page, questions, renditions, senders, serving, upload
 
 CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "ingest": ingest.run,
@@ -21,6 +21,7 @@ CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "upload": upload.run,
     "senders": senders.run,
     "page": page.run,
+    "renditions": renditions.run,
     "memory": memory.run,
 }
 

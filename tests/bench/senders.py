@@ -28,12 +28,12 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
         sample = clips.make(folder / "sample.mp4").read_bytes()
         for number in range(60):
             (unit.video / f"{number}.mp4").write_bytes(clips.stamp(sample, number))
-        _ask(unit, 3)
+        p95_of_a_list(unit, 3)
         for number in range(rounds):
-            alone = _ask(unit, SECONDS / 2)
+            alone = p95_of_a_list(unit, SECONDS / 2)
             senders = _Senders(unit, number)
             senders.start()
-            slowed.append(_ask(unit, SECONDS) / alone)
+            slowed.append(p95_of_a_list(unit, SECONDS) / alone)
             senders.join()
         _send_large(unit, sample, 1 << 20, "small")
         before = _python_memory(unit)
@@ -45,7 +45,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     ]
 
 
-def _ask(unit: RunningUnit, seconds: float) -> float:
+def p95_of_a_list(unit: RunningUnit, seconds: float) -> float:
     """The 95th percentile of the time for a list, in seconds, asked at a steady pace."""
     took = []
     connection = http.client.HTTPConnection("127.0.0.1", unit.port)

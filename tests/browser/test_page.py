@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
@@ -156,22 +157,30 @@ def test_filters_by_form(watched: Watched, shelf: list[dict]) -> None:
 def test_new_clips_appear_by_themselves(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
     """At the top at once; behind a pill while one looks at something further down."""
     page = watched.open("/watcher/")
-    path = leave_clip(unit.video, SCENES[0], datetime(2026, 11, 22, 7, 0).astimezone(), seconds=2, by_rename=False)
-    expect(page.locator(".card").first).to_contain_text("07:00:00", timeout=6000)
-    expect(page.locator("h2").first).to_have_text(re.compile("^Sunday, 22 November 2026"))
+    began = now_there(unit)  # nothing that the other tests leave is newer
+    path = leave_clip(unit.video, SCENES[0], began, seconds=2, by_rename=False)
+    expect(page.locator(".card").first).to_contain_text(f"{began:%H:%M:%S}", timeout=6000)
+    expect(page.locator("h2").first).to_have_text(re.compile(f"^{began:%A}, {began.day} {began:%B %Y}"))
     expect(page.locator(".card").first.locator("img")).to_be_visible(timeout=10000)
     page.evaluate("scrollTo(0, 900)")
     before = page.locator(".card").nth(20).bounding_box()
-    other = leave_clip(unit.video, SCENES[1], datetime(2026, 11, 22, 7, 5).astimezone(), seconds=2, by_rename=True)
+    at = now_there(unit)
+    other = leave_clip(unit.video, SCENES[1], at, seconds=2, by_rename=True)
     pill = page.get_by_role("button", name="1 new clip")
     expect(pill).to_be_visible(timeout=6000)
     assert page.locator(".card").nth(20).bounding_box() == before
     look(page, "pill")
     pill.click()
-    expect(page.locator(".card").first).to_contain_text("07:05:00")
+    expect(page.locator(".card").first).to_contain_text(f"{at:%H:%M:%S}")
     for made in (path, other):
         made.unlink()
-    wait_for(lambda: len(unit.clips(camera="porch", **{"from": "2026-11-22T00:00:00Z"})) == 0, what="their end")
+    since = {"from": began.isoformat()}
+    wait_for(lambda: len(unit.clips(camera="porch", **since)) == 0, what="their end")
+
+
+def now_there(unit: RunningUnit) -> datetime:
+    """The second that it is at the unit's cameras."""
+    return datetime.now(ZoneInfo(unit.environment["TZ"])).replace(microsecond=0)
 
 
 def test_a_flood_of_new_clips_leaves_no_gap(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 
@@ -69,6 +70,7 @@ def test_a_deleted_clip_is_had_back(browser: Browser, start_unit: Callable[..., 
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("The bin keeps it for 7 days")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url(re.compile(r"/watcher/(\?|$)"))  # back by itself
     wait_for(lambda: unit.clip("states/back.mp4") is None, what="its end")
     watched.open(f"/watcher/watch/{clip['id']}")
     expect(page.locator(".notice")).to_contain_text("It is in the bin")

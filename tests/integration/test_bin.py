@@ -99,6 +99,22 @@ def test_a_name_that_is_taken_is_nobodys_to_take(unit: RunningUnit, samples: Pat
     assert unit.run("bin", "--restore", "99999").returncode == 1
 
 
+def test_a_file_that_is_back_before_its_going_was_noticed(unit: RunningUnit, samples: Path) -> None:
+    """Away and back within a moment, while its row was said to be missing: it is read again, not taken for known."""
+    services = open_services(Settings(), unit.data)
+    (unit.video / "quick" / ".away").mkdir(parents=True)
+    for number in range(5):
+        key = f"quick/{number}.mp4"
+        path, away = unit.video / key, unit.video / "quick" / ".away" / f"{number}.mp4"
+        path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 100 + number))
+        clip = unit.wait_clip(key, state="ready")
+        path.rename(away)
+        services.catalog.mark_missing([key], now=services.clock.now())
+        away.rename(path)
+        assert unit.wait_clip(key, state="ready", seconds=15)["id"] == clip["id"]
+    services.catalog.engine.dispose()
+
+
 def test_without_a_bin_it_is_gone(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """As it always was."""
     unit = start_unit()

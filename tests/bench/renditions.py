@@ -1,0 +1,122 @@
+"""What choosing a poster costs, how fast a proxy is copied, and what a sweep costs those who look."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+
+from tests import clips
+from tests.bench.senders import p95_of_a_list
+from tests.running import running
+from watcher import config, demo, render_worker
+from watcher.proxies import WORKER
+from watcher.wiring import open_services
+
+SIZES = ("640x360", "1920x1080")
+LONG_SECONDS = 600
+SWEPT = 100_000
+
+
+def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
+    """Times and rates, as ratios."""
+    found = [
+        (
+            f"plain poster and choice of the most telling, {size} ÷ plain poster",
+            _telling(folder, size, rounds),
+            "≤ 2",
+        )
+        for size in SIZES
+    ]
+    found.append(("a proxy whose tracks are copied, MB/s ÷ a copy of the file", _copied(folder, rounds), ""))
+    found.append((f"list of 50, p95 beside a sweep of {SWEPT:,} clips ÷ alone", _swept(folder, rounds), "≤ 1.5"))
+    return found
+
+
+def _film(path: Path, size: str, seconds: int, *options: str) -> Path:
+    source = ["-f", "lavfi", "-i", f"testsrc2=s={size}:r=15:d={seconds}"]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-y",
+        *source,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-g",
+        "30",
+        *options,
+    ]
+    subprocess.run([*command, str(path)], check=True)
+    return path
+
+
+def _telling(folder: Path, size: str, rounds: int) -> list[float]:
+    """What choosing adds to a sprite, and a plain poster, ÷ the plain poster."""
+    path = str(_film(folder / f"{size}.mp4", size, 24))
+    job = {"path": path, "out": str(folder / "out.webp")}
+
+    def seconds(make: Any, **more: Any) -> float:
+        began = time.perf_counter()
+        make(av, {**job, **more})
+        return time.perf_counter() - began
+
+    choose, ratios = render_worker.most_telling, []
+    for _ in range(rounds):
+        times: dict[str, list[float]] = {"plain": [], "sprite": [], "telling": []}
+        for _ in range(10):
+            times["plain"].append(seconds(render_worker._poster))
+            render_worker.most_telling = lambda _pictures: None
+            times["sprite"].append(seconds(render_worker._sprite))
+            render_worker.most_telling = choose
+            times["telling"].append(seconds(render_worker._sprite, poster=str(folder / "poster.webp")))
+        plain, sprite, telling = (statistics.median(values) for values in times.values())
+        ratios.append((plain + telling - sprite) / plain)
+    return ratios
+
+
+def _copied(folder: Path, rounds: int) -> list[float]:
+    """H.264 in Matroska into an MP4, by the worker itself, its start included."""
+    path = _film(folder / "long.mkv", "1280x720", LONG_SECONDS, "-b:v", "2M")
+    job = {"path": str(path), "out": str(folder / "long.mp4"), "height": 720, "threads": 1, "rotation": 0}
+    job |= {"copy_video": True, "copy_audio": True, "most_bytes": 1 << 40}
+    ratios = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        shutil.copyfile(path, folder / "copy.mkv")
+        ceiling = time.perf_counter() - began
+        began = time.perf_counter()
+        told = subprocess.run(
+            WORKER, input=json.dumps(job).encode() + b"\n", capture_output=True, check=True
+        ).stdout
+        ratios.append(ceiling / (time.perf_counter() - began))
+        assert b"made" in told, told
+    return ratios
+
+
+def _swept(folder: Path, rounds: int) -> list[float]:
+    """Clips without files, so that what is measured is the catalog's."""
+    ratios = []
+    for number in range(min(rounds, 2)):
+        with running(folder / f"swept{number}", settings={"WATCHER_RENDER__WORKERS": "0"}) as unit:
+            services = open_services(config.load({}).settings, unit.data)
+            demo.fill(services, SWEPT)
+            services.catalog.engine.dispose()
+            (unit.video / "now.mp4").write_bytes(clips.make(folder / "now.mp4").read_bytes())
+            alone = p95_of_a_list(unit, 5)
+            unit.environment["WATCHER_RETENTION__MAX_AGE_DAYS"] = "1"
+            sweep = threading.Thread(target=unit.run, args=("sweep",))
+            sweep.start()
+            ratios.append(p95_of_a_list(unit, 10) / alone)
+            assert sweep.is_alive(), "the sweep was over too soon"
+            sweep.join()
+    return ratios
