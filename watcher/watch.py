@@ -238,8 +238,7 @@ class Ingester:
         keys = [key for key in told if self._is_gone(key)]
         for key in set(told).difference(keys):  # back, and its row may be another one meanwhile: read again
             self._pending.add(key, self._clock.monotonic(), closed=False)
-        known = self._catalog.known_keys(keys) if keys else {}
-        if not (keys := [row.key for row in known.values() if row.state != "missing"]):
+        if not (keys := [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]):
             return
         problem = marker_problem(self._root, self._catalog_id)
         self._problem("marker", problem)
