@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import pytest
+import requests
 from PIL import Image, ImageDraw
 
 from tests.running import RunningUnit, wait_for
@@ -91,8 +92,8 @@ def test_the_visitor_is_on_the_poster(unit: RunningUnit, scene: Scene) -> None:
     assert red > 150
     assert green < 90
     assert 14 <= seconds_in(clip) < 18
-    files = list((unit.data / "renditions").rglob(f"{clip['id']}-*"))
-    assert len(files) == 2, "the plain poster is gone"
+    assert requests.delete(unit.url(clip["links"]["self"]), timeout=10).status_code == 204
+    assert list((unit.data / "renditions").rglob(f"{clip['id']}-*")) == [], "the plain poster goes too"
 
 
 def test_a_dark_beginning_is_not_the_poster(unit: RunningUnit) -> None:

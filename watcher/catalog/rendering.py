@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.renditions import PICTURE, SPRITE
+from watcher.catalog.renditions import PICTURE, SPRITE, poster_files
 from watcher.catalog.rows import SET_POSTER, Rendered, rendered
 from watcher.catalog.schema import clips
 from watcher.clip import ClipState, Sprite
@@ -41,7 +41,7 @@ class Rendering:
                     unneeded += [poster] if sprite is None else [poster, _name(sprite)]
                     continue
                 if old.poster not in {None, poster}:
-                    unneeded.append(old.poster)
+                    unneeded += [name for name in poster_files(old.poster) if name not in poster_files(poster)]
                 if sprite is not None and old.sprite not in {None, sprite}:
                     unneeded.append(_name(old.sprite))
                 due = PICTURE if old.picture != picture else left
@@ -79,7 +79,8 @@ class Rendering:
                 unneeded.append(poster)
             elif poster is not None:
                 values["poster"] = poster
-                unneeded += [name for name in (old.poster,) if name and name != poster]
+                before = poster_files(old.poster) if old.poster else []
+                unneeded += [name for name in before if name not in poster_files(poster)]
             if (values["sprite"], values.get("poster", old.poster)) != (
                 old.sprite,
                 old.poster,

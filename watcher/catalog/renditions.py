@@ -36,6 +36,16 @@ def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
     return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
 
 
+def poster_files(poster: str) -> list[str]:
+    """The files of a poster: with the most telling frame the plain one before it, which pages may still show.
+
+    >>> poster_files("0/1-0123.a1.webp"), poster_files("0/1-0123.webp")
+    (['0/1-0123.a1.webp', '0/1-0123.webp'], ['0/1-0123.webp'])
+    """
+    plain = poster.replace(f".{TELLING}.", ".")
+    return list(dict.fromkeys([poster, plain]))
+
+
 def proxy_name(clip_id: int, digest: str) -> str:
     """A proxy's path below the renditions folder.
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.renditions import poster_files
 from watcher.catalog.rows import FULL, gone_key, shown_key, unchanged
 from watcher.catalog.rows import label_names as label_names_of
 from watcher.catalog.schema import clips, counters, label_names, labels, leases, proxies
@@ -171,7 +172,7 @@ class Retiring:
 
 
 def _retired(row: Any) -> Retired:
-    renditions = [] if row.poster is None else [row.poster]
+    renditions = [] if row.poster is None else poster_files(row.poster)
     if row.sprite is not None:
         renditions.append(msgspec.json.decode(row.sprite, type=Sprite).name)
     if row.proxy is not None:
