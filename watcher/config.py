@@ -21,7 +21,7 @@ import msgspec
 
 from watcher.errors import ConfigError
 from watcher.presets import NamingError
-from watcher.settings import BIN_DAYS_MOST, Settings
+from watcher.settings import BIN_DAYS_MOST, EXPORT_DAYS_MOST, Settings
 
 ETC = Path(__file__).resolve().parent.parent / "etc"
 
@@ -114,6 +114,10 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         refuse("proxy.make", 'must be "off", "asked" or "ahead"')
     if not 96 <= settings.proxy.height <= 4320:
         refuse("proxy.height", "must be from 96 to 4320 pixels")
+    if not 0 < settings.export.keep_days <= EXPORT_DAYS_MOST:
+        refuse("export.keep_days", f"must be more than 0, and at most {EXPORT_DAYS_MOST}")
+    if settings.export.max_bytes < 1:
+        refuse("export.max_bytes", "must be at least 1")
     if not 1 <= settings.proxy.threads <= 64:
         refuse("proxy.threads", "must be from 1 to 64")
     if settings.silence.after_hours < 0 or any(one.after_hours <= 0 for one in settings.silence.cameras):

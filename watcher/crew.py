@@ -1,4 +1,4 @@
-"""The crew: threads that hand clips without a poster to worker processes, newest first; and one for proxies."""
+"""The crew: threads that hand clips without a poster to worker processes, newest first; and what does errands."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from watcher.catalog.renditions import SPRITE, TELLING, poster_name, sprite_name
 from watcher.catalog.rows import Rendered, Unrendered
 from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
+from watcher.exports import Exports
 from watcher.ignoring import printable
 from watcher.probe import playable
 from watcher.proxies import Proxies
@@ -60,13 +61,14 @@ class Crew:
             for number in range(services.settings.render.workers)
         ]
         self._workers: list[Worker] = []
-        self._proxies = Proxies(services)
+        self._errands = (Proxies(services), Exports(services))
 
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:
             thread.start()
-        self._proxies.start()
+        for errand in self._errands:
+            errand.start()
 
     def wake(self) -> None:
         """There may be something to do, perhaps newer than what was asked for last."""
@@ -82,7 +84,8 @@ class Crew:
                 for worker in self._workers:
                     worker.kill()
                 thread.join(0.05)
-        self._proxies.stop()
+        for errand in self._errands:
+            errand.stop()
 
     def _run(self) -> None:
         worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)

@@ -203,6 +203,13 @@ class NoProxyError(WatcherError):
     code = "no_proxy"
 
 
+class ExportNotFoundError(WatcherError):
+    """No export has this id, or it has expired."""
+
+    code = "export_not_found"
+    title = "No such export"
+
+
 class RenderError(WatcherError):
     """A picture could not be made; `fatal` says that the file harmed the decoder (crash, hang, memory)."""
 

@@ -20,6 +20,7 @@ import msgspec
 
 from watcher.clip import MediaInfo
 from watcher.errors import RenderError
+from watcher.tether import spawn
 
 WORKER = (sys.executable, "-P", "-m", "watcher.render_worker")
 
@@ -159,14 +160,7 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Start the process and wait until it can work, so that what follows is the clip's doing, not ours."""
-        process = self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # One malloc arena and no BLAS-like pools: the address space limit should measure pictures.
-            env={**os.environ, "MALLOC_ARENA_MAX": "1"},
-        )
+        process = self._process = spawn(self._command)
         if not self._line(process):
             self.close()
             raise WorkerError("the render worker does not start")

@@ -1,7 +1,8 @@
 """Retention by rules: which clips are to go now, why, and in which order; asking changes nothing.
 
-Held clips never go. A rule by age comes first, then what is over a camera's bytes, over all bytes, and what the
-floor of free space still lacks; each counts what the rules before it free, so that nothing goes that need not.
+Held clips never go, nor those that an export is to be made of. A rule by age comes first, then what is over a
+camera's bytes, over all bytes, and what the floor of free space still lacks; each counts what the rules before it
+free, so that nothing goes that need not.
 """
 
 from __future__ import annotations
@@ -60,10 +61,11 @@ class Rules:
         if not self.limits.any:
             return
         chosen: set[int] = set()
+        exports = self._catalog.exports_to_make()
         freed: dict[str, int] = {}  # by camera
         for rule, some in self._rules(now, free_bytes, freed):
             for clip in some:
-                if clip.id not in chosen:
+                if clip.id not in chosen and not any(one.needs(*clip.span) for one in exports):
                     chosen.add(clip.id)
                     freed[clip.camera] = freed.get(clip.camera, 0) + clip.size_bytes
                     yield Going(clip, rule)

@@ -99,6 +99,18 @@ class Proxy(msgspec.Struct, frozen=True):
     max_age_days: float = 7.0
 
 
+EXPORT_DAYS_MOST = 365
+
+
+class Export(msgspec.Struct, frozen=True):
+    """Films of a time, joined from clips."""
+
+    # For so long they can be fetched.
+    keep_days: float = 7.0
+    # Of all of them together: more is not taken on.
+    max_bytes: int = 50 << 30
+
+
 class Upload(msgspec.Struct, frozen=True):
     """What cameras send over HTTP."""
 
@@ -231,6 +243,7 @@ class Settings(msgspec.Struct, frozen=True):
     scan: Scan = Scan()
     render: Render = Render()
     proxy: Proxy = Proxy()
+    export: Export = Export()
     upload: Upload = Upload()
     tls: Tls = Tls()
     ftp: Ftp = Ftp()

@@ -155,6 +155,46 @@ class ProxyShape(msgspec.Struct):
     url: Address | None
     before: int
     error: str | None
+    progress: float = 0.0
+
+
+class ExportFileShape(msgspec.Struct):
+    """One film of an export; the address works without a key until the export expires."""
+
+    camera: str
+    url: Address
+    size_bytes: int
+    sha256: str
+    started_at: Time
+    ended_at: Time
+    duration_seconds: float
+
+
+class ExportShape(msgspec.Struct, rename={"from_": "from"}):
+    """Films of a time, and how far they are."""
+
+    id: int
+    state: str
+    cameras: list[str]
+    from_: Time
+    to: Time
+    cut: str
+    clips: int
+    source_bytes: int
+    progress: float
+    author: str
+    created_at: Time
+    expires_at: Time | None
+    files: list[ExportFileShape]
+    manifest_url: Address | None
+    error: str | None
+    links: Links
+
+
+class ExportsShape(msgspec.Struct):
+    """All exports, the newest first."""
+
+    exports: list[ExportShape]
 
 
 class ChangeShape(msgspec.Struct):

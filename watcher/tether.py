@@ -10,7 +10,9 @@ attached daemon in a session of its own, so they are found by that session, and 
 import ctypes
 import os
 import signal
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -24,6 +26,18 @@ def die_with_parent(number: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:  # it died before the call
         os.kill(os.getpid(), number)
+
+
+def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a worker that reads jobs from its standard input and answers on its standard output."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # One malloc arena and no BLAS-like pools: the address space limit should measure pictures.
+        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+    )
 
 
 def end_leftovers(session_file: Path) -> None:

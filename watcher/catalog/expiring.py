@@ -22,6 +22,12 @@ class Old(NamedTuple):
     camera: str
     started_at: datetime
     size_bytes: int
+    ended_ms: int
+
+    @property
+    def span(self) -> tuple[str, int, int]:
+        """Whose it is, and from when to when, in milliseconds since 1970."""
+        return self.camera, milliseconds(self.started_at), self.ended_ms
 
 
 class Expiring:
@@ -47,7 +53,14 @@ class Expiring:
             wanted.append(clips.c.camera.not_in(but_cameras))
         if labeled is not None:
             wanted.append(clips.c.labels.is_not(None) if labeled else clips.c.labels.is_(None))
-        columns = (clips.c.id, clips.c.key, clips.c.camera, clips.c.started_ms, clips.c.size_bytes)
+        columns = (
+            clips.c.id,
+            clips.c.key,
+            clips.c.camera,
+            clips.c.started_ms,
+            clips.c.size_bytes,
+            clips.c.ended_ms,
+        )
         select = sa.select(*columns).where(*wanted).order_by(clips.c.started_ms, clips.c.id).limit(PAGE)
         after: tuple[int, int] | None = None
         while True:
@@ -57,7 +70,7 @@ class Expiring:
             with self.engine.connect() as connection:
                 rows = connection.execute(page).fetchall()
             for row in rows:
-                yield Old(row[0], row[1], row[2], moment(row[3]), row[4])
+                yield Old(row[0], row[1], row[2], moment(row[3]), row[4], row[5])
             if len(rows) < PAGE:
                 return
             after = (rows[-1][3], rows[-1][0])

@@ -38,6 +38,7 @@ class Proxy(NamedTuple):
     made: bool
     error: str | None
     before: int  # others that are made first; 0 for one that is made, or is in the making
+    share: float = 0.0  # that is done
 
 
 class Proxies(NamedTuple):
@@ -80,6 +81,7 @@ class Proxying:
                 "done_ms": None,
                 "size_bytes": None,
                 "error": None,
+                "share": None,
             }
             if row is None:
                 connection.execute(sa.insert(proxies).values(clip_id=clip_id, **fresh))
@@ -136,10 +138,17 @@ class Proxying:
             if row is None or row.digest != row.now:
                 return None
             if row.done_ms is not None:
-                return Proxy(row.error is None, row.error, 0)
+                return Proxy(row.error is None, row.error, 0, 1.0)
             earlier = sa.tuple_(*_TURN) < sa.tuple_(*map(sa.literal, (row.ahead, row.asked_ms, clip_id)))
             before = connection.execute(sa.select(sa.func.count()).where(_WAITING, earlier)).scalar_one()
-        return Proxy(False, None, int(before))
+        return Proxy(False, None, int(before), row.share or 0.0)
+
+    def set_proxy_share(self, clip_id: int, share: float) -> None:
+        """Note how much of a proxy is done."""
+        with self.write() as connection:
+            self._revisions(connection, 0)
+            mine = (proxies.c.clip_id == clip_id) & _WAITING
+            connection.execute(sa.update(proxies).where(mine).values(share=share))
 
     def set_proxy(self, clip_id: int, digest: str, size_bytes: int, *, now: datetime) -> bool:
         """Note that a proxy was made; False if nobody wants it any more, or the content changed."""

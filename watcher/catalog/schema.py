@@ -89,7 +89,29 @@ proxies = sa.Table(
     sa.Column("done_ms", sa.BigInteger),  # null while it waits
     sa.Column("size_bytes", sa.BigInteger),  # of one that was made
     sa.Column("error", sa.Text),  # why it cannot be
+    sa.Column("share", sa.Float),  # of the one in the making, that is done
     sa.Index("ix_proxies_turn", "done_ms", "ahead", "asked_ms"),
+)
+
+# Films of a time that somebody has asked for, joined from clips.
+exports = sa.Table(
+    "exports",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("author", sa.Text, nullable=False),  # who asked
+    sa.Column("cameras", sa.Text, nullable=False),  # a JSON list
+    sa.Column("from_ms", sa.BigInteger, nullable=False),
+    sa.Column("to_ms", sa.BigInteger, nullable=False),
+    sa.Column("cut", sa.Text, nullable=False),
+    sa.Column("clips", sa.BigInteger, nullable=False),  # that there were, and their bytes
+    sa.Column("source_bytes", sa.BigInteger, nullable=False),
+    sa.Column("asked_ms", sa.BigInteger, nullable=False),
+    sa.Column("share", sa.Float),  # that is done; null while it waits
+    sa.Column("done_ms", sa.BigInteger),  # null until it is made, or cannot be
+    sa.Column("files", sa.Text),  # a JSON list of ExportFile
+    sa.Column("size_bytes", sa.BigInteger),
+    sa.Column("error", sa.Text),  # why it cannot be
+    sqlite_autoincrement=True,  # a link to one that is gone must not lead to another
 )
 
 # Which clips somebody is looking at to label them, until when.

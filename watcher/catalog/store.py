@@ -1,6 +1,7 @@
 """The catalog: its questions and its writes, behind one engine."""
 
 from watcher.catalog.expiring import Expiring
+from watcher.catalog.exporting import Exporting
 from watcher.catalog.hooks import Hooks
 from watcher.catalog.ingesting import IngesterQuestions
 from watcher.catalog.keys import Keys
@@ -19,6 +20,7 @@ class Catalog(
     Questions,
     IngesterQuestions,
     Expiring,
+    Exporting,
     Hooks,
     Keys,
     Labelling,

@@ -8,6 +8,7 @@ from watcher.web import (
     changes,
     clips,
     days,
+    exports,
     front,
     health,
     labels,
@@ -43,6 +44,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(clips.bp)
     app.register_blueprint(neighbours.bp)
     app.register_blueprint(proxies.bp)
+    app.register_blueprint(exports.bp)
     app.register_blueprint(retention.bp)
     app.register_blueprint(archive.bp)
     app.register_blueprint(changes.bp)

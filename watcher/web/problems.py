@@ -61,6 +61,7 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.StartError: 500,
     errors.NotInBinError: 404,
     errors.NoProxyError: 409,
+    errors.ExportNotFoundError: 404,
     errors.RenderError: 500,
 }
 HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}

@@ -51,9 +51,11 @@ def _answer(clip: Clip) -> Response:
     known = catalog().proxy_of(clip.id)
     if clip.proxy is not None:
         address = f"{state().base}{request.script_root}/renditions/{clip.proxy}"
-        body = ProxyShape("ready", address, 0, None)
+        body = ProxyShape("ready", address, 0, None, 1.0)
     elif known is None:
         body = ProxyShape("none", None, 0, None)
     else:
-        body = ProxyShape("failed" if known.error else "waiting", None, known.before, known.error)
+        body = ProxyShape(
+            "failed" if known.error else "waiting", None, known.before, known.error, round(known.share, 3)
+        )
     return wire.json_response(body, Cache_Control="no-store")

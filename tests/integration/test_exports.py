@@ -1,0 +1,390 @@
+"""Films of a time: what is in them is what the clips hold, picture by picture, and the manifest tells no lies."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+import requests
+
+from tests import clips
+from tests.running import RunningUnit, wait_for
+
+NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+LARGE = 4 << 30  # bytes of holes behind a clip: reading them twice takes longer than a test needs to interfere
+
+
+def put(unit: RunningUnit, key: str, source: Path, at: datetime) -> dict[str, Any]:
+    """A clip that began at a moment."""
+    path = unit.video / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(source, path)
+    clip = unit.wait_clip(key, state="ready")
+    answer = requests.patch(unit.url(clip["links"]["self"]), json={"started_at": at.isoformat()}, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def leave(unit: RunningUnit, key: str, at: datetime, number: int = 0, seconds: float = 4) -> dict[str, Any]:
+    return put(unit, key, clips.make(unit.folder / "one.mp4", seconds=seconds, number=number), at)
+
+
+def ask(unit: RunningUnit, cameras: list[str], begin: datetime, end: datetime, **more: str) -> requests.Response:
+    body = {"cameras": cameras, "from": begin.isoformat(), "to": end.isoformat(), **more}
+    return requests.post(unit.url("/watcher/exports"), json=body, timeout=10)
+
+
+def made(unit: RunningUnit, answer: requests.Response) -> dict[str, Any]:
+    """The export, once it is made."""
+    assert answer.status_code == 202, answer.text
+    address = answer.json()["links"]["self"]
+    assert answer.headers["Location"] == address
+
+    def done() -> dict[str, Any] | None:
+        one = unit.get(address).json()
+        return one if one["state"] in {"ready", "failed"} else None
+
+    return wait_for(done, what="the export")
+
+
+def fetched(unit: RunningUnit, one: dict[str, Any], tmp_path: Path) -> list[Path]:
+    """Its films, which are what it says of them."""
+    found = []
+    for file in one["files"]:
+        answer = unit.get(file["url"])
+        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "video/mp4")
+        assert "attachment" in answer.headers["Content-Disposition"]
+        assert len(answer.content) == file["size_bytes"]
+        assert hashlib.sha256(answer.content).hexdigest() == file["sha256"]
+        found.append(tmp_path / f"{len(found)}.mp4")
+        found[-1].write_bytes(answer.content)
+    return found
+
+
+def manifest(unit: RunningUnit, one: dict[str, Any]) -> dict[str, Any]:
+    return unit.get(one["manifest_url"]).json()
+
+
+def pictures(path: Path) -> list[str]:
+    """A hash of each picture that a player shows, by ffmpeg."""
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        str(path),
+        "-map",
+        "0:v",
+        "-fps_mode",
+        "passthrough",
+        "-f",
+        "framemd5",
+        "-",
+    ]
+    told = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    return [line.rpartition(",")[2].strip() for line in told.splitlines() if not line.startswith("#")]
+
+
+def chapters(path: Path) -> list[dict[str, Any]]:
+    command = ["ffprobe", "-v", "error", "-show_chapters", "-of", "json", str(path)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)["chapters"]
+
+
+def test_the_clips_of_a_time_become_one_film(unit: RunningUnit, tmp_path: Path) -> None:
+    """Every picture from the key frame before the beginning to the end; the gap is told, and each clip's hash."""
+    times = (0, 4, 20)
+    some = [leave(unit, f"whole/{n}.mp4", NOON + timedelta(seconds=at), n) for n, at in enumerate(times)]
+    other = leave(unit, "other/a.mp4", NOON + timedelta(seconds=1), 4)
+    answer = ask(unit, ["whole", "other"], NOON + timedelta(seconds=2.5), NOON + timedelta(seconds=22))
+    assert answer.json()["clips"] == 4
+    one = made(unit, answer)
+    assert one["state"] == "ready"
+    assert one["progress"] == 1
+    assert [file["camera"] for file in one["files"]] == ["whole", "other"]
+    film, second = fetched(unit, one, tmp_path)
+    sources = [pictures(unit.video / clip["key"]) for clip in some]
+    shown = pictures(film)
+    expected = [*sources[0][30:], *sources[1], *sources[2][:30]]  # 15 pictures a second, a key frame each second
+    assert shown[: len(expected)] == expected
+    assert len(shown) <= len(expected) + 1  # one that a picture before the end was made from
+    assert pictures(second)[:45] == pictures(unit.video / other["key"])[15:]
+    with av.open(str(film)) as container:
+        times_of = [frame.time for frame in container.decode(video=0)]
+        assert container.metadata["title"] == "whole"
+        assert container.metadata["creation_time"] == "2026-11-20T12:00:02.000000Z"
+    assert all(0.06 < after - before < 0.08 for before, after in pairwise(times_of))
+
+    told = manifest(unit, one)
+    whole = told["cameras"][0]
+    pieces = whole["files"][0]["pieces"]
+    assert [(piece["clip_id"], piece["offset_seconds"]) for piece in pieces] == list(
+        zip((clip["id"] for clip in some), (0, 2, 6), strict=True)
+    )
+    for piece in pieces:
+        data = (unit.video / piece["key"]).read_bytes()
+        assert piece["sha256"] == hashlib.sha256(data).hexdigest()
+    assert whole["gaps"] == [{"from": "2026-11-20T12:00:08.000Z", "to": "2026-11-20T12:00:20.000Z"}]
+    assert whole["left_out"] == []
+    marks = [(float(one["start_time"]), datetime.fromisoformat(one["tags"]["title"])) for one in chapters(film)]
+    assert marks == [(at, NOON + timedelta(seconds=clock)) for at, clock in ((0, 2), (2, 4), (6, 20))]
+    assert one["links"]["self"] in [
+        entry["links"]["self"] for entry in unit.get("/watcher/exports").json()["exports"]
+    ]
+    assert requests.delete(unit.url(one["links"]["self"]), timeout=10).status_code == 204
+    assert unit.get(one["files"][0]["url"]).status_code == 404
+    assert unit.get(one["links"]["self"]).json()["code"] == "export_not_found"
+    assert [(unit.video / clip["key"]).exists() for clip in some] == [True] * 3
+
+
+def test_it_can_begin_exactly(unit: RunningUnit, tmp_path: Path) -> None:
+    """Players show nothing before the moment, though the film holds what its first picture is made from."""
+    clip = leave(unit, "exact/a.mp4", NOON, 7)
+    begin, end = NOON + timedelta(seconds=1.4), NOON + timedelta(seconds=3)
+    one = made(unit, ask(unit, ["exact"], begin, end, cut="exact"))
+    (film,) = fetched(unit, one, tmp_path)
+    shown = pictures(film)
+    assert shown[:24] == pictures(unit.video / clip["key"])[21:45]
+    assert len(shown) <= 25
+    assert one["files"][0]["started_at"] == "2026-11-20T12:00:01.400Z"
+    with av.open(str(film)) as container:
+        assert next(container.decode(video=0)).time == pytest.approx(0, abs=0.001)
+
+
+def test_another_coding_begins_another_film(unit: RunningUnit, tmp_path: Path) -> None:
+    """Nothing is encoded anew but sound that no MP4 can hold; turned pictures stay turned."""
+    coded: list[dict[str, Any]] = [
+        {},
+        {"video": "libx265", "tag": "hvc1"},
+        {"audio": "pcm_mulaw", "container": "mov"},
+        {"audio": "aac"},
+        {"video": "mjpeg"},
+        {"audio": "aac", "container": "matroska"},
+        {"video": None, "audio": "aac"},
+    ]
+    names = ["a.mp4", "b.mp4", "c.mov", "d.mp4", "e.mp4", "f.mkv", "g.mp4"]
+    for number, (name, how) in enumerate(zip(names, coded, strict=True)):
+        source = clips.make_coded(unit.folder / name, seconds=2, **how)
+        put(unit, f"mixed/{name}", source, NOON + timedelta(seconds=2 * number))
+    one = made(unit, ask(unit, ["mixed"], NOON, NOON + timedelta(seconds=60)))
+    films = fetched(unit, one, tmp_path)
+    kinds = []
+    for film in films:
+        with av.open(str(film)) as container:
+            kinds.append(
+                [stream.codec_context.name for stream in container.streams if stream.type in {"video", "audio"}]
+            )
+    assert [kind for kind in kinds if kind != ["h264", "aac"]] == [["h264"], ["hevc"], ["mjpeg"], ["aac"]]
+    assert sum(kind == ["h264", "aac"] for kind in kinds) >= 2
+    pieces = [piece["key"] for file in manifest(unit, one)["cameras"][0]["files"] for piece in file["pieces"]]
+    assert pieces == [f"mixed/{name}" for name in names]
+    for film, name in zip(films, names, strict=False):
+        if name in {"a.mp4", "b.mp4", "c.mov"}:
+            assert pictures(film) == pictures(unit.video / "mixed" / name)
+
+
+def test_the_night_in_which_the_clocks_go_back(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
+    """02:59:58 comes twice; the chapters tell them apart."""
+    unit = start_unit(settings={"WATCHER_SITE__TIMEZONE": "Europe/Berlin"})
+    night = datetime(2026, 10, 25, 0, 59, 58, tzinfo=UTC)
+    for number in range(2):
+        leave(unit, f"night/{number}.mp4", night + timedelta(hours=number), number)
+    one = made(unit, ask(unit, ["night"], night, night + timedelta(hours=2)))
+    (film,) = fetched(unit, one, tmp_path)
+    assert [one["tags"]["title"] for one in chapters(film)] == [
+        "2026-10-25 02:59:58+02:00",
+        "2026-10-25 03:00:00+02:00",  # the clip's clock: it was set back while it ran
+        "2026-10-25 02:59:58+01:00",
+        "2026-10-25 03:00:00+01:00",
+    ]
+    assert manifest(unit, one)["cameras"][0]["gaps"][0]["from"] == "2026-10-25T01:00:02.000Z"
+
+
+def test_what_cannot_be_read_is_left_out(unit: RunningUnit, tmp_path: Path) -> None:
+    """One that lost its index, one that is gone: said in the manifest, and the others are there."""
+    some = [leave(unit, f"torn/{n}.mp4", NOON + timedelta(seconds=4 * n), n) for n in range(3)]
+    torn = unit.video / some[1]["key"]
+    look, data = torn.stat(), bytearray(torn.read_bytes())
+    at = data.index(b"moov")
+    data[at + 4 : at + 200] = bytes(196)
+    with torn.open("r+b") as file:  # the same file, of the same size and time: nobody notices
+        file.write(data)
+    os.utime(torn, ns=(look.st_atime_ns, look.st_mtime_ns))
+    one = made(unit, ask(unit, ["torn"], NOON, NOON + timedelta(seconds=60)))
+    assert one["state"] == "ready"
+    (film,) = fetched(unit, one, tmp_path)
+    assert pictures(film) == pictures(unit.video / some[0]["key"]) + pictures(unit.video / some[2]["key"])
+    told = manifest(unit, one)["cameras"][0]
+    assert [out["clip_id"] for out in told["left_out"]] == [some[1]["id"]]
+    assert told["left_out"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"from": "2026-11-20T13:00:00Z"}, 400, "bad_parameter"),
+        ({"from": "2026-11-20T11:00:00"}, 400, "bad_parameter"),
+        ({"cameras": []}, 400, "bad_parameter"),
+        ({"cameras": ["nobody"]}, 404, "clip_not_found"),
+        ({"cut": "sharp"}, 400, "bad_parameter"),
+        ({"more": 1}, 400, "bad_parameter"),
+        ({"cameras": "whole"}, 400, "bad_parameter"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(unit: RunningUnit, change: dict, status: int, code: str) -> None:
+    """In a sentence, and nothing is made."""
+    leave(unit, "refused/a.mp4", NOON, 3, seconds=1)
+    before = unit.get("/watcher/exports").json()
+    body = {"cameras": ["refused"], "from": "2026-11-20T11:00:00Z", "to": "2026-11-20T12:30:00Z", **change}
+    answer = requests.post(unit.url("/watcher/exports"), json=body, timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert unit.get("/watcher/exports").json() == before
+    assert unit.get("/watcher/exports/99999999999999999999").status_code == 404
+
+
+def test_no_more_than_the_settings_allow(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
+    """Of one export, and of all together; those that are too old go by themselves, also with what a crash left."""
+    source = clips.make(tmp_path / "a.mp4", seconds=2)
+    size = source.stat().st_size
+    unit = start_unit(settings={"WATCHER_EXPORT__MAX_BYTES": str(size * 5 // 2)})
+    for number in range(3):
+        leave(unit, f"yard/{number}.mp4", NOON + timedelta(seconds=2 * number), 0, seconds=2)
+    whole = ask(unit, ["yard"], NOON, NOON + timedelta(seconds=6))
+    assert (whole.status_code, whole.json()["code"]) == (413, "too_large")
+    one = made(unit, ask(unit, ["yard"], NOON, NOON + timedelta(seconds=2)))
+    again = ask(unit, ["yard"], NOON, NOON + timedelta(seconds=4))
+    assert (again.status_code, again.json()["code"]) == (429, "too_many")
+    folder = unit.data / "renditions" / "exports"
+    (folder / "77").mkdir()
+    unit.stop()
+    unit.environment["WATCHER_EXPORT__KEEP_DAYS"] = "0.00001"
+    unit.start()
+    wait_for(lambda: not list(folder.iterdir()), what="an empty folder")
+    assert unit.get(one["links"]["self"]).status_code == 404
+
+
+def large(unit: RunningUnit, key: str, at: datetime) -> dict[str, Any]:
+    """A clip with so large a hole at its end that reading it takes seconds."""
+    path = clips.make(unit.folder / "large.mp4", seconds=2)
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.write(b"\0\0\0\1free" + (LARGE).to_bytes(8, "big"))
+        file.truncate(end + LARGE)
+    return put(unit, key, path, at)
+
+
+def working(unit: RunningUnit, address: str) -> int:
+    """The process that makes an export; it was at work, and goes no further."""
+
+    def stopped() -> int | None:
+        if unit.get(address).json()["progress"] > 0:
+            for pid, command in unit.family().items():
+                if "export_worker" in command:
+                    os.kill(pid, signal.SIGSTOP)
+                    return pid
+        return None
+
+    return wait_for(stopped, what="a worker at work")
+
+
+@pytest.mark.slow
+def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable[..., RunningUnit]) -> None:
+    """The worker, the ingester; retention leaves the clips alone meanwhile; what is given up leaves nothing behind."""
+    unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
+    begin = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    clip = large(unit, "gate/a.mp4", begin)
+    answer = ask(unit, ["gate"], begin, begin + timedelta(seconds=9))
+    address = answer.json()["links"]["self"]
+    folder = unit.data / "renditions" / "exports" / str(answer.json()["id"])
+    working(unit, address)
+    unit.stop()
+    unit.environment["WATCHER_RETENTION__MAX_BYTES"] = str(LARGE // 2)
+    unit.start()
+    working(unit, address)
+    assert unit.get("/watcher/retention/plan").json()["clips"] == []
+    os.kill(unit.pid_of("-m watcher ingest --data /"), signal.SIGKILL)
+    one = made(unit, answer)
+    assert one["state"] == "ready"
+    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp4"]
+    assert unit.run("sweep").returncode == 0
+    assert unit.clip(clip["key"]) is None  # it may go now
+
+    unit.stop()
+    unit.environment.pop("WATCHER_RETENTION__MAX_BYTES")
+    unit.start()
+    large(unit, "gate/b.mp4", begin)
+    answer = ask(unit, ["gate"], begin, begin + timedelta(seconds=9))
+    address = answer.json()["links"]["self"]
+    worker = working(unit, address)
+    assert requests.delete(unit.url(address), timeout=10).status_code == 204
+    wait_for(lambda: worker not in unit.family(), seconds=10, what="the end of the worker")
+    gone = unit.data / "renditions" / "exports" / str(answer.json()["id"])
+    wait_for(lambda: not gone.exists(), what="the end of its folder")
+    assert (unit.video / "gate/b.mp4").exists()
+
+
+@pytest.mark.slow
+def test_a_link_works_without_a_key_until_it_expires(start_unit: Callable[..., RunningUnit]) -> None:
+    """And for nobody who changes it; who sees only some cameras asks for those, and sees no other exports."""
+    unit = start_unit(settings={"WATCHER_AUTH__MODE": "keys"})
+    keys = {}
+    for name, role, more in (
+        ("all", "admin", []),
+        ("viewer", "view", []),
+        ("gate", "view", ["--camera", "gate"]),
+    ):
+        keys[name] = unit.run("key", "create", name, "--role", role, *more).stdout.split()[-1]
+
+    def call(name: str, method: str, path: str, **more: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {keys[name]}"}
+        return requests.request(method, unit.url(path), headers=headers, timeout=10, **more)
+
+    for camera in ("gate", "yard"):
+        (unit.video / camera).mkdir()
+        clips.make(unit.folder / "k.mp4", seconds=1).replace(unit.video / camera / "k.mp4")
+
+    def there() -> list[dict[str, Any]] | None:
+        found = call("all", "GET", "/watcher/clips?state=ready").json()["clips"]
+        return found if len(found) == 2 else None
+
+    starts = [datetime.fromisoformat(clip["started_at"]) for clip in wait_for(there, what="both clips")]
+    times = {
+        "from": (min(starts) - timedelta(minutes=1)).isoformat(),
+        "to": (max(starts) + timedelta(minutes=1)).isoformat(),
+    }
+
+    def export(name: str, *cameras: str) -> dict[str, Any]:
+        answer = call(name, "POST", "/watcher/exports", json={"cameras": cameras, **times})
+        assert answer.status_code == 202, answer.text
+        address = answer.json()["links"]["self"]
+        return wait_for(lambda: (one := call(name, "GET", address).json())["state"] == "ready" and one, what="it")
+
+    both, mine = export("viewer", "gate", "yard"), export("gate", "gate", "yard")
+    assert mine["cameras"] == ["gate"]
+    assert call("gate", "POST", "/watcher/exports", json={"cameras": ["yard"], **times}).status_code == 404
+    assert [one["id"] for one in call("gate", "GET", "/watcher/exports").json()["exports"]] == [mine["id"]]
+    assert call("gate", "GET", both["links"]["self"]).status_code == 404
+    assert call("gate", "DELETE", both["links"]["self"]).status_code == 404
+    assert call("viewer", "DELETE", mine["links"]["self"]).status_code == 403
+    link = both["files"][0]["url"]
+    bare = link.partition("?")[0]
+    assert unit.get(link).content[4:8] == b"ftyp"
+    assert unit.get(both["manifest_url"]).status_code == 200
+    assert unit.get(bare).status_code == 401
+    assert unit.get(link.replace("expires=", "expires=1")).status_code == 401
+    assert unit.get(f"{mine['files'][0]['url'].partition('?')[0]}?{link.partition('?')[2]}").status_code == 401
+    assert call("viewer", "GET", bare).status_code == 200
+    assert call("gate", "GET", bare).status_code == 403
+    assert call("all", "DELETE", both["links"]["self"]).status_code == 204
+    assert unit.get(link).status_code == 404
+    log = unit.logged()
+    assert "sig=" not in log

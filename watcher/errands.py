@@ -1,0 +1,133 @@
+"""Long work in the background, one job at a time, each in a process of its own that may crash, hang or eat memory.
+
+The rows of the catalog say what is to be done; a thread of the ingester looks for it. What a stop or a full disk
+cuts off is done again later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from watcher.errors import RenderError
+from watcher.tether import spawn
+from watcher.wiring import Services
+
+log = logging.getLogger("watcher.ingester")
+
+LOOK_SECONDS = 1.0  # between two looks at what is wanted: other processes take the wishes
+RETRY_SECONDS = 10.0  # after a fault of our own, and while the disk is nearly full
+STALL_SECONDS = 120.0  # after which a worker that says nothing is ended
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What a worker says."""
+
+    done: float | None = None  # of the job, as a share
+    made: Any = None  # what became of it, when it is done
+    error: str | None = None
+
+
+class NotNowError(Exception):
+    """It cannot be done now, whatever the job: we are to end, or the disk is nearly full, or nobody wants it."""
+
+
+class Errands(threading.Thread):
+    """Does what is wanted, at the lowest priority."""
+
+    def __init__(self, services: Services, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.services = services
+        self.catalog = services.catalog
+        self.stopped = threading.Event()
+
+    def begin(self) -> None:
+        """What is to be done once: look at what a crash has left."""
+
+    def turn(self) -> None:
+        """Do all that there is to do. May raise NotNowError."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End it at once."""
+        self.stopped.set()
+        if self.is_alive():
+            self.join(5)
+
+    def run(self) -> None:
+        """Until it is stopped; what fails is said and tried again."""
+        begun = False
+        while not self.stopped.is_set():
+            pause = LOOK_SECONDS
+            try:
+                if not begun:
+                    self.begin()
+                    begun = True
+                self.turn()
+            except NotNowError:
+                pause = RETRY_SECONDS
+            except Exception:
+                log.exception("%s: trying again in a while", self.name)
+                pause = RETRY_SECONDS
+            self.stopped.wait(pause)
+
+    def work(self, module: str, job: dict[str, Any], heard: Callable[[float], None] | None = None) -> Any:
+        """Have a process do a job, and return what it made; `heard` is told which share of it is done.
+
+        Raises RenderError where it cannot be done, and NotNowError, also out of `heard`.
+        """
+        process = spawn([sys.executable, "-P", "-m", module])
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - for the type checker
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it died; what it does not say tells
+                process.stdin.write(msgspec.json.encode(job) + b"\n")
+                process.stdin.flush()
+            return self._hear(process.stdout.fileno(), heard)
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def must_have_room(self) -> None:
+        """Raise NotNowError while the disk is nearly full."""
+        if not self.services.root.has_room(self.services.settings.upload.min_free_bytes):
+            raise NotNowError
+
+    def _hear(self, said: int, heard: Callable[[float], None] | None) -> Any:
+        """Read what a worker says, until it says that it is done."""
+        clock, rest, share = self.services.clock, b"", 0.0
+        last = clock.monotonic()
+        while True:
+            if self.stopped.is_set():
+                raise NotNowError
+            if not select.select([said], [], [], LOOK_SECONDS)[0]:
+                if clock.monotonic() - last > STALL_SECONDS:
+                    raise RenderError(f"the worker said nothing for {STALL_SECONDS:.0f} s")
+                if heard is not None:
+                    heard(share)  # also of a worker that hangs nobody may want to hear any more
+                continue
+            last = clock.monotonic()
+            piece = os.read(said, 1 << 20)
+            if not piece:
+                raise RenderError("the decoder crashed")
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                one = msgspec.json.decode(line, type=Said)
+                if one.made is not None:
+                    return one.made
+                self.must_have_room()  # also where a full disk is what went wrong
+                if one.error is not None:
+                    raise RenderError(one.error)
+                if one.done is not None and heard is not None:
+                    share = one.done
+                    heard(share)
