@@ -37,7 +37,7 @@ def test_every_route_is_explained(tmp_path: Path) -> None:
     """As nginx and the application have it together."""
     app = create_app(open_services(config.Settings(), tmp_path))
     routes = {
-        "/watcher" + re.sub(r"<(?:\w+:)?(?:clip_)?(\w+)>", r"<\1>", rule.rule)
+        "/watcher" + re.sub(r"<(?:\w+:)?(?:clip_|export_)?(\w+)>", r"<\1>", rule.rule)
         for rule in app.url_map.iter_rules()
         if not app.view_functions[rule.endpoint].declared.internal
     }

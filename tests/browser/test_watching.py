@@ -212,3 +212,25 @@ def test_on_to_the_next_clip(watched: Watched, row: list[dict]) -> None:
     page.get_by_role("checkbox", name="play on to the next clip").check()
     page.evaluate(f"{VIDEO}.play()")
     page.wait_for_url(f"**/watch/{newest['id']}?camera=gate*", timeout=10000)
+
+
+def test_a_film_of_the_minutes_around_a_clip(watched: Watched, row: list[dict]) -> None:
+    """Asked for beside the clip, offered there when it is made, and on the status page."""
+    clip = of(row, "gate")[-1]
+    page = open_clip(watched, clip)
+    page.get_by_role("button", name="Make a film").click()
+    minutes = page.get_by_role("spinbutton", name="minutes before and after")
+    expect(minutes).to_have_value("5")
+    minutes.fill("1")
+    look(page, "film-asked")
+    page.get_by_role("dialog").get_by_role("button", name="Make a film").click()
+    link = page.get_by_role("link", name="Download the film (0:10)")
+    expect(link).to_be_visible()
+    look(page, "film-made")
+    with page.expect_download() as download:
+        link.click()
+    made = download.value.path().read_bytes()
+    assert made[4:8] == b"ftyp"
+    page = watched.open("/watcher/status")
+    expect(page.get_by_role("link", name=download.value.suggested_filename)).to_be_visible()
+    look(page, "film-status")

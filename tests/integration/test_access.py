@@ -82,7 +82,14 @@ def ask(unit: RunningUnit, method: str, path: str, **headers: str) -> http.clien
 def routes() -> list[tuple[str, str, Role | None, bool]]:
     """Every route: method, address with plausible values, role, and whether it is a page."""
     app = create_app(open_services(config.Settings(), Path("/nonexistent")))
-    values = {"clip_id": "1", "key": "porch/2026-11-21/070000.mp4", "name": "fox", "review": "x", "camera": "porch"}
+    values = {
+        "clip_id": "1",
+        "export_id": "1",
+        "key": "porch/2026-11-21/070000.mp4",
+        "name": "fox",
+        "review": "x",
+        "camera": "porch",
+    }
     found = []
     for rule in app.url_map.iter_rules():
         declared = app.view_functions[rule.endpoint].declared

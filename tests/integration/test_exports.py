@@ -192,6 +192,21 @@ def test_another_coding_begins_another_film(unit: RunningUnit, tmp_path: Path) -
             assert pictures(film) == pictures(unit.video / "mixed" / name)
 
 
+def test_a_turned_picture_stays_turned(unit: RunningUnit, tmp_path: Path) -> None:
+    """What a phone says of how it was held goes into the film."""
+    data = clips.make(unit.folder / "phone.mp4", seconds=2, number=5).read_bytes()
+    upright = bytes.fromhex("00010000 00000000 00000000 00000000 00010000 00000000 00000000 00000000 40000000")
+    turned = bytes.fromhex("00000000 00010000 00000000 ffff0000 00000000 00000000 00000000 00000000 40000000")
+    head, tail = data.split(b"tkhd", 1)
+    source = unit.folder / "turned.mp4"
+    source.write_bytes(head + b"tkhd" + tail.replace(upright, turned, 1))
+    put(unit, "turned/a.mp4", source, NOON)
+    one = made(unit, ask(unit, ["turned"], NOON, NOON + timedelta(seconds=9)))
+    (film,) = fetched(unit, one, tmp_path)
+    with av.open(str(film)) as container, av.open(str(unit.video / "turned/a.mp4")) as original:
+        assert next(container.decode(video=0)).rotation == next(original.decode(video=0)).rotation != 0
+
+
 def test_the_night_in_which_the_clocks_go_back(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
     """02:59:58 comes twice; the chapters tell them apart."""
     unit = start_unit(settings={"WATCHER_SITE__TIMEZONE": "Europe/Berlin"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -107,8 +107,7 @@ def _must_fit(clips: int, size_bytes: int) -> None:
 @route(bp, "/exports", role=Role.VIEW, answers=ExportsShape)
 def index() -> Response:
     """All exports, the newest first."""
-    seen = [_body(one) for one in catalog().exports() if _sees(one)]
-    return wire.json_response(ExportsShape(seen), Cache_Control="no-store")
+    return wire.json_response(ExportsShape([_body(one) for one in seen()]), Cache_Control="no-store")
 
 
 @route(bp, "/exports/<int:export_id>", role=Role.VIEW, answers=ExportShape, problems=(404,))
@@ -127,6 +126,30 @@ def remove(export_id: int) -> Response:
     catalog().drop_export(one.id)
     shutil.rmtree(state().services.places.renditions / FOLDER / str(one.id), ignore_errors=True)
     return Response(status=204)
+
+
+def seen() -> list[Export]:
+    """The exports that exist for whoever asks, the newest first."""
+    return [one for one in catalog().exports() if _sees(one)]
+
+
+class Shown(NamedTuple):
+    """An export as the status page shows it."""
+
+    cameras: tuple[str, ...]
+    from_: datetime
+    to: datetime
+    share: float | None
+    error: str | None
+    expires: datetime | None
+    files: list[tuple[str, str, int]]  # name, address, bytes
+
+
+def shown(one: Export) -> Shown:
+    """An export, for the page."""
+    expires = _expires(one)
+    files = [(file.name, _address(one, file.name, expires), file.size_bytes) for file in one.files]
+    return Shown(one.cameras, moment(one.from_ms), moment(one.to_ms), one.share, one.error, expires, files)
 
 
 def _sees(one: Export) -> bool:

@@ -12,6 +12,7 @@ from watcher import buckets, status
 from watcher.access import Role
 from watcher.buckets import Bucket
 from watcher.clip import ClipFilter, ClipState
+from watcher.web import exports as films
 from watcher.web import health, timeline
 from watcher.web.auth import principal, scoped
 from watcher.web.pages import html, page_blueprint, watch_url, zone
@@ -57,6 +58,7 @@ def overview() -> Response:
         arriving=ingester[0].settling if ingester else 0,
         scanned_at=ingester[0].last_scan_at if ingester else None,
         copies=catalog().proxy_sums(),
+        films=[films.shown(one) for one in films.seen()],
         disk=disk,
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=now + timedelta(days=days_left) if days_left is not None and days_left < FORESEEN_DAYS else None,

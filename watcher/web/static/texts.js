@@ -1,6 +1,7 @@
 // Every sentence that scripts say, in one place, ready to be translated.
 
 const plural = (count, one, many) => (count === 1 ? one : `${count.toLocaleString()} ${many}`);
+const percent = (share) => share ? `${Math.round(share * 100)} %` : "";
 
 export const texts = {
   newClips: (count) => `▲ ${plural(count, "1 new clip", "new clips")}`,
@@ -65,9 +66,15 @@ export const texts = {
   cannotPlay: (codec) => `This browser cannot play it${codec ? ` (${codec})` : ""}. The download plays in VLC and most players.`,
   restore: "Have it back",
   makeCopy: "Make a copy that plays here",
-  copyWaits: (before) => before ? `Waiting for ${plural(before, "1 other copy", "other copies")} …` : "Making a copy that plays here …",
+  copyWaits: (before, share) => before ? `Waiting for ${plural(before, "1 other copy", "other copies")} …` : `Making a copy that plays here … ${percent(share)}`,
   copyFailed: (why) => `No copy can be made: ${why}`,
   copyShown: "This is a copy that every browser plays. The download is the clip itself.",
+  film: "Make a film",
+  askFilm: "One film of this camera, around this clip",
+  minutes: "minutes before and after",
+  filmWaits: (share) => `Making the film … ${percent(share)}`,
+  filmFailed: (why) => `No film can be made: ${why}`,
+  fetchFilm: (long) => `Download the film (${long})`,
   goTo: "Go to a date or time",
   go: "Go",
   keys: "Keys",

@@ -207,7 +207,7 @@ function play(root, video, { began, next, place }) {
     const address = `${api}/clips/${root.dataset.id}/proxy`;
     const follow = async (said) => {
       while (!closed && said.state === "waiting") {
-        line.replaceChildren(texts.copyWaits(said.before));
+        line.replaceChildren(texts.copyWaits(said.before, said.progress));
         await new Promise((resolve) => setTimeout(resolve, COPY));
         if (!closed) said = await get(address);
       }
@@ -410,6 +410,14 @@ function about(root, back, review) {
       await navigator.clipboard?.writeText(link.value).catch(() => {});
     })));
   }
+  if (root.querySelector("#player")) {
+    const line = element("p", "film", { role: "status", hidden: true });
+    actions.append(button(texts.film, () => askFilm((minutes) => attempt(async () => {
+      line.hidden = false;
+      await film(root, minutes, line);
+    }))));
+    actions.after(line);
+  }
   const binned = root.querySelector("#binned");
   if (may("admin") && binned) {
     binned.append(button(texts.restore, () => attempt(async () => {
@@ -430,6 +438,29 @@ function about(root, back, review) {
   part.append(trouble);
   strip(root).catch(() => {}); // a help to find one's way, no more
   return numbered.length ? [[numbered.map((_, index) => String(index + 1)), "a label on, or off", (event) => numbered[Number(event.key) - 1].click()]] : [];
+}
+
+/** Asks how much before and after the clip is to be in a film. */
+function askFilm(done) {
+  const input = element("input", "", { type: "number", min: 0, max: 720, value: 5, required: true, "aria-label": texts.minutes });
+  const form = element("form", "row", { onsubmit: (event) => { event.preventDefault(); asked.close(); done(Number(input.value)); } },
+    input, texts.minutes, element("button", "primary", {}, texts.film));
+  const asked = dialog(texts.askFilm, form);
+  input.select();
+}
+
+/** One film of the clips around this one: asked for, waited for, offered in a line of the page. */
+async function film(root, minutes, line) {
+  const around = minutes * 60000, start = Date.parse(root.dataset.at), end = Date.parse(root.dataset.until);
+  const time = (at) => new Date(at).toISOString();
+  let said = await send("POST", `${api}/exports`, { cameras: [root.dataset.camera], from: time(start - around), to: time(end + around), cut: "key" });
+  while (root.isConnected && ["waiting", "working"].includes(said.state)) {
+    line.replaceChildren(texts.filmWaits(said.progress));
+    await new Promise((resolve) => setTimeout(resolve, COPY));
+    said = await get(`${api}/exports/${said.id}`);
+  }
+  line.replaceChildren(...(said.error ? [texts.filmFailed(said.error)] : said.files.flatMap((file) =>
+    [element("a", "button", { href: file.url, download: "" }, texts.fetchFilm(length(file.duration_seconds))), " "])));
 }
 
 /** The camera's day below the picture: where clips are, and which is this one. */
