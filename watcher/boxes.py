@@ -251,7 +251,7 @@ def _garbage(kind: bytes, length: int, offset: int) -> str:
     return f"damaged: no box begins at byte {offset:,} (type {kind!r}, length {length})"
 
 
-def _children(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def children(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Type, start and end of the content of each box in `data[start:end]`."""
     while start + 8 <= end:
         length, kind = _box(data, start)
@@ -271,7 +271,7 @@ def _children(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 def _read_moov(data: bytes, movie: Movie) -> None:
     defaults: dict[int, int] = {}
-    for kind, start, end in _children(data, 0, len(data)):
+    for kind, start, end in children(data, 0, len(data)):
         if kind == b"mvhd":
             movie.created_at = _created(data, start)
         elif kind == b"trak":
@@ -282,7 +282,7 @@ def _read_moov(data: bytes, movie: Movie) -> None:
             movie.tracks.append(track)
         elif kind == b"mvex":
             movie.fragmented = True
-            for inner, first, _ in _children(data, start, end):
+            for inner, first, _ in children(data, start, end):
                 if inner == b"trex":
                     defaults[_u32(data, first + 4)[0]] = _u32(data, first + 12)[0]
     for track in movie.tracks:
@@ -302,7 +302,7 @@ def _created(data: bytes, start: int) -> datetime | None:
 def _read_trak(data: bytes, start: int, end: int, track: Track, depth: int) -> None:
     if depth > DEPTH_LIMIT:
         raise ValueError("boxes nested too deep")
-    for kind, first, last in _children(data, start, end):
+    for kind, first, last in children(data, start, end):
         if kind in {b"mdia", b"minf", b"stbl"}:
             _read_trak(data, first, last, track, depth + 1)
         elif kind == b"tkhd":
@@ -322,11 +322,11 @@ def _read_trak(data: bytes, start: int, end: int, track: Track, depth: int) -> N
         elif kind == b"stsd" and not track.codec:
             _read_sample_description(data, first, last, track)
         elif kind == b"stts":
-            track.durations = _runs(data, first, last, ">II")
+            track.durations = runs(data, first, last, ">II")
             track.samples = sum(count for count, _ in track.durations)
             track.ticks = sum(count * ticks for count, ticks in track.durations)
         elif kind == b"ctts":
-            track.shifts = _runs(data, first, last, ">Ii")
+            track.shifts = runs(data, first, last, ">Ii")
         elif kind in {b"stco", b"co64"}:
             width, unpack = (4, _u32) if kind == b"stco" else (8, _u64)
             entries = min(_u32(data, first + 4)[0], (last - first - 8) // width)
@@ -334,7 +334,7 @@ def _read_trak(data: bytes, start: int, end: int, track: Track, depth: int) -> N
                 track.last_chunk = unpack(data, first + 8 + (entries - 1) * width)[0]
 
 
-def _runs(data: bytes, first: int, last: int, layout: str) -> list[tuple[int, int]]:
+def runs(data: bytes, first: int, last: int, layout: str) -> list[tuple[int, int]]:
     """The entries of a run-length box."""
     entries = min(_u32(data, first + 4)[0], (last - first - 8) // 8)
     return list(struct.iter_unpack(layout, data[first + 8 : first + 8 + entries * 8]))
@@ -374,12 +374,12 @@ def _rotation(data: bytes, start: int) -> int:
 
 def _read_moof(data: bytes, movie: Movie) -> None:
     tracks = {track.id: track for track in movie.tracks}
-    for kind, start, end in _children(data, 0, len(data)):
+    for kind, start, end in children(data, 0, len(data)):
         if kind != b"traf":
             continue
         track: Track | None = None
         default = 0
-        for inner, first, last in _children(data, start, end):
+        for inner, first, last in children(data, start, end):
             flags = _u32(data, first)[0] & 0xFFFFFF
             if inner == b"tfhd":
                 track = tracks.get(_u32(data, first + 4)[0])
@@ -410,7 +410,7 @@ def _read_trun(data: bytes, first: int, last: int, flags: int, track: Track, def
 
 def _read_sample_description(data: bytes, first: int, last: int, track: Track) -> None:
     """Take codec and size from the first entry of `stsd`."""
-    for kind, start, end in _children(data, first + 8, last):
+    for kind, start, end in children(data, first + 8, last):
         track.encrypted = kind in {b"encv", b"enca", b"drmi", b"drms"}
         if track.handler == "vide":
             track.width, track.height = _u16(data, start + 24)[0], _u16(data, start + 26)[0]
@@ -439,7 +439,7 @@ def _loose_children(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, 
     QuickTime wraps `esds` in a `wave` box, which is opened here.
     """
     try:
-        for kind, first, last in _children(data, start, end):
+        for kind, first, last in children(data, start, end):
             if kind == b"wave":
                 yield from _loose_children(data, first, last)
             else:
