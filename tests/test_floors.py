@@ -186,7 +186,7 @@ def test_modules_are_small(path: Path) -> None:
         "config.py": 310,
         "client.py": 320,
         "cli.py": 320,
-        "samples.py": 312,
+        "samples.py": 320,
     }
     lines = len(path.read_text().splitlines())
     assert lines <= allowed.get(str(path.relative_to(PACKAGE)), 300)

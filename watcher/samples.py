@@ -12,10 +12,10 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from watcher.boxes import BOX_LIMIT, MOOF_LIMIT, MOOV_LIMIT, children, runs
+from watcher.boxes import BOX_LIMIT, MOOF_LIMIT, MOOV_LIMIT, TRACK_LIMIT, children, runs
 from watcher.errors import BrokenClipError
 
-SAMPLES_MOST = 5_000_000  # of a track: two days at 25 pictures a second
+SAMPLES_MOST = 2_000_000  # of a track: a day at 23 pictures a second, 160 MB while they are looked at
 _EMPTY_TABLES = (b"stts", b"stsc", b"stco")
 
 _u32 = struct.Struct(">I").unpack_from
@@ -65,7 +65,7 @@ class Index:
         self.tracks: list[Track] = []
         try:
             self._read(fd, size)
-        except (struct.error, IndexError, ValueError, OverflowError) as reason:
+        except (struct.error, LookupError, ValueError, OverflowError) as reason:
             raise BrokenClipError(f"its index is damaged ({reason})") from reason
         self.tracks = [one for one in self.tracks if one.timescale and one.entries == 1 and len(one.decoded)]
 
@@ -108,6 +108,8 @@ class Index:
                         defaults[_u32(data, first + 4)[0]] = struct.unpack_from(">III", data, first + 12)
         for kind, start, end in children(data, 0, len(data)):
             if kind == b"trak":
+                if len(self.tracks) >= TRACK_LIMIT:
+                    raise ValueError(f"more than {TRACK_LIMIT} tracks")
                 track = Track()
                 self._read_trak(data, start, end, track)
                 track.defaults = defaults.get(track.id, (0, 0, 0))
@@ -135,7 +137,8 @@ class Index:
         track.head = box(b"trak", whole(b"tkhd"), box(b"mdia", whole(b"mdhd"), whole(b"hdlr"), minf))
         if b"elst" in parts and track.timescale:
             track.edit = self._edit(data, *parts[b"elst"], track)
-        if b"stsz" in parts and b"stts" in parts:
+        wanted = track.handler in {b"vide", b"soun"} and self.track(track.handler) is None
+        if wanted and b"stsz" in parts and b"stts" in parts:
             _read_tables(data, parts, track)
 
     def _edit(self, data: bytes, first: int, last: int, track: Track) -> int:
@@ -151,7 +154,7 @@ class Index:
         return 0
 
     def _read_moof(self, data: bytes, offset: int) -> None:
-        tracks = {one.id: one for one in self.tracks}
+        tracks = {one.id: one for one in (self.track(b"vide"), self.track(b"soun")) if one is not None}
         for kind, start, end in children(data, 0, len(data)):
             if kind == b"traf":
                 _read_traf(data, start, end, tracks, offset)
@@ -222,6 +225,8 @@ def _offsets(data: bytes, parts: dict[bytes, tuple[int, int]], sizes: Sequence[i
     for entry in range(entries):
         begins, each = struct.unpack_from(">II", data, first + 8 + 12 * entry)
         ends = _u32(data, first + 20 + 12 * entry)[0] if entry + 1 < entries else count + 1
+        if ends <= begins <= count:
+            raise ValueError("its chunks are out of order")
         for chunk in range(begins - 1, min(ends - 1, count)):
             at = chunks[chunk]
             for _ in range(each):

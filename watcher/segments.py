@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from watcher.errors import BrokenClipError
 from watcher.samples import Index, Track, box
 
-SEGMENT_BYTES_MOST = 512 << 20
+SEGMENT_BYTES_MOST = 64 << 20  # held in memory while it is sent
 SYNC, NOT_SYNC = 0x02000000, 0x01010000  # sample flags (8.8.3.1): a key frame, or one that needs others
 # ISO base media with fragments, and Common Media Application Format (ISO/IEC 23000-19).
 _FTYP = b"iso6\x00\x00\x00\x00iso6cmfcmp41"
@@ -74,8 +74,11 @@ class Film:
         # Where pictures are reordered the first one waits, and all others with it: players differ in how they take
         # what is shown before it is decoded.
         wait = max(0, lead.edit) / lead.timescale
-        head = _moof(spans, wait, len(_moof(spans, wait, 0)) + 8)
-        data = b"".join(piece for one, low, high in spans for piece in _samples(fd, one, low, high))
+        try:
+            head = _moof(spans, wait, len(_moof(spans, wait, 0)) + 8)
+            data = b"".join(piece for one, low, high in spans for piece in _samples(fd, one, low, high))
+        except (struct.error, OverflowError, OSError) as reason:  # times and places that no film has
+            raise BrokenClipError(f"its index is damaged ({reason})") from reason
         if len(data) != total:
             raise BrokenClipError("the file has become shorter")
         return head + struct.pack(">I4s", len(data) + 8, b"mdat") + data

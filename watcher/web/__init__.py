@@ -16,6 +16,7 @@ from watcher.web import (
     neighbours,
     openapi,
     overview,
+    playlists,
     problems,
     proxies,
     retention,
@@ -44,6 +45,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(clips.bp)
     app.register_blueprint(neighbours.bp)
     app.register_blueprint(proxies.bp)
+    app.register_blueprint(playlists.bp)
     app.register_blueprint(exports.bp)
     app.register_blueprint(retention.bp)
     app.register_blueprint(archive.bp)

@@ -59,5 +59,11 @@ PARAMETERS = {
     "began": Parameter("Where a reader of the whole feed began; `next` has it.", _NUMBER, 0),
     "started_at": Parameter("When the clip began; else its name tells.", _TIME, "2026-11-21T07:00:00+01:00"),
     "bucket": Parameter("How long a bucket is.", {"type": "string", "enum": ["day", "hour", "quarter"]}, "day"),
+    "content": Parameter(
+        "Of which content, as a playlist says: of another one there is nothing.", _TEXT, "9f86d081884c7d65"
+    ),
+    "sound": Parameter("Whether the sound goes along.", {"type": "boolean", "default": True}, True),
+    "begin": Parameter("Milliseconds from the clip's beginning.", _NUMBER, 0),
+    "end": Parameter("Milliseconds from the clip's beginning; without it the end of the clip.", _NUMBER, 60000),
     "tz": Parameter("IANA zone in which days are cut; the site's.", _TEXT, "Europe/Berlin"),
 }
