@@ -211,8 +211,7 @@ def segment(clip_id: int) -> Response:
 def _asked(clip_id: int) -> Piece:
     clip = visible(catalog().clip(bounded(clip_id)))
     piece = _piece(clip) if clip.state is ClipState.READY else None
-    content = single(request.args, "content", "")
-    if piece is None or content not in {"", piece.content}:
+    if piece is None or single(request.args, "content", piece.content) != piece.content:
         raise ClipNotFoundError(f"there is no such segment of the clip {clip_id}")
     return piece
 
