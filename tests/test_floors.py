@@ -35,6 +35,7 @@ GROUND = [
     "recent",
     "progress",
     "tether",
+    "chapters",
     "encoding",
     "samples",
     "segments",

@@ -32,6 +32,7 @@ class Said(msgspec.Struct, frozen=True):
     """What a worker says."""
 
     done: float | None = None  # of the job, as a share
+    about: int | None = None  # which clip it takes up
     made: Any = None  # what became of it, when it is done
     error: str | None = None
 
@@ -48,6 +49,7 @@ class Errands(threading.Thread):
         self.services = services
         self.catalog = services.catalog
         self.stopped = threading.Event()
+        self.about: int | None = None  # which clip a worker was at
 
     def begin(self) -> None:
         """What is to be done once: look at what a crash has left."""
@@ -84,6 +86,7 @@ class Errands(threading.Thread):
 
         Raises RenderError where it cannot be done, and NotNowError, also out of `heard`.
         """
+        self.about = None
         process = spawn([sys.executable, "-P", "-m", module])
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - for the type checker
         try:
@@ -112,14 +115,14 @@ class Errands(threading.Thread):
                 raise NotNowError
             if not select.select([said], [], [], LOOK_SECONDS)[0]:
                 if clock.monotonic() - last > STALL_SECONDS:
-                    raise RenderError(f"the worker said nothing for {STALL_SECONDS:.0f} s")
+                    raise RenderError(f"the worker said nothing for {STALL_SECONDS:.0f} s", fatal=True)
                 if heard is not None:
                     heard(share)  # also of a worker that hangs nobody may want to hear any more
                 continue
             last = clock.monotonic()
             piece = os.read(said, 1 << 20)
             if not piece:
-                raise RenderError("the decoder crashed")
+                raise RenderError("the decoder crashed", fatal=True)
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 one = msgspec.json.decode(line, type=Said)
@@ -128,6 +131,7 @@ class Errands(threading.Thread):
                 self.must_have_room()  # also where a full disk is what went wrong
                 if one.error is not None:
                     raise RenderError(one.error)
+                self.about = one.about or self.about
                 if one.done is not None and heard is not None:
                     share = one.done
                     heard(share)

@@ -9,21 +9,23 @@ Times are fractions of seconds; `_ms` is the clock's, in milliseconds since 1970
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from watcher.chapters import chapters
 from watcher.encoding import Progress, Sound, begin_job
 
 PIECE = 1 << 20  # bytes that are hashed at a time
 FAST_BYTES = 1 << 30  # of clips: larger files keep their index at the end, rather than being written twice
 SOUNDS = {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}  # that an MP4 can hold
 TAGS = {"hevc": "hvc1"}  # Apple's players want H.265 called so
-STEPS_SECONDS = (60, 300, 900, 3600)  # between two chapters of a clip
-CHAPTERS = 200  # about so many, more of them nobody looks through
+SLACK_MS = 60_000  # by which a clip may be longer than the catalog says
 
 
 def main() -> None:
@@ -44,26 +46,29 @@ def main() -> None:
 
 def _make(av: Any, job: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
     """Write the files; what is in them, and which clips are not. A clip that cannot be read costs no other."""
-    progress = Progress(
-        2 * sum(clip["size_bytes"] for clip in job["clips"]), tell
-    )  # read for copying, and for hashing
+    # Each is read twice: to be copied, and for its hash.
+    progress = Progress(2 * sum(clip["size_bytes"] for clip in job["clips"]), tell)
     files: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
     film: _Film | None = None
     seen_ms = job["from_ms"]  # until then everything is in a film, or not asked for
     for clip in job["clips"]:
+        tell(about=clip["id"])
         try:
             with open(clip["path"], "rb") as file, av.open(file, metadata_errors="ignore") as source:  # noqa: PTH123
                 coded = _coded(source)
-                if film is None or film.coded != coded:
-                    if film is not None:
-                        files.append(film.close())
+                if film is not None and film.coded != coded:
+                    closing, film = film, None
+                    files.append(closing.close())
+                if film is None:
                     film = _Film(av, job, len(files) + 1, coded, source)
                 exact = job["cut"] == "exact" and not film.pieces and not files
                 film.add(source, clip, max(seen_ms, clip["started_ms"]), exact=exact, progress=progress)
             progress.next(clip["size_bytes"])
             film.pieces[-1]["sha256"] = _sha256(clip["path"], progress)
         except (av.FFmpegError, ValueError, OSError) as reason:
+            if _full(reason):
+                raise
             left_out.append({"clip_id": clip["id"], "key": clip["key"], "reason": _told(reason)})
         if film is not None and film.pieces:
             seen_ms = max(seen_ms, film.pieces[-1]["ended_ms"])
@@ -71,6 +76,11 @@ def _make(av: Any, job: dict[str, Any], tell: Callable[..., None]) -> dict[str, 
     if film is not None:
         files.append(film.close())
     return {"files": [one for one in files if one["pieces"]], "left_out": left_out}
+
+
+def _full(reason: Exception) -> bool:
+    """Whether it is the disk, or our own limit, and no clip's doing."""
+    return getattr(reason, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def _told(reason: Exception) -> str:
@@ -173,7 +183,9 @@ class _Film:
         from the moment itself (by an edit list, ISO/IEC 14496-12, 8.6.6). Raises ValueError, or what PyAV raises.
         """
         wanted = Fraction(from_ms - clip["started_ms"], 1000)
-        until = Fraction(self._job["to_ms"] - clip["started_ms"], 1000)
+        # What claims to be shown long after the clip's end would put all that follows there.
+        most_ms = min(self._job["to_ms"], clip["ended_ms"] + SLACK_MS)
+        until = Fraction(most_ms - clip["started_ms"], 1000)
         origin = Fraction(source.start_time or 0, self._av.time_base)
         begin = self._key_frame(source, origin, wanted) if wanted > 0 else Fraction(0)
         cut = wanted if exact and wanted > 0 else begin
@@ -182,30 +194,36 @@ class _Film:
         shift = self._end - cut - origin
         end = Fraction(0)
         late: list[Any] = []  # pictures after the end, which earlier ones that follow may need
-        going = False
-        for packet in source.demux(_streams(source)):
-            if packet.dts is None:
-                continue
-            if packet.pts is None:
-                packet.pts = packet.dts
-            at = packet.pts * packet.time_base - origin
-            if packet.stream.type == "video":
-                going = going or at >= begin
-                if not going or (at < begin and begin > 0):
+        going, damage = False, None
+        try:
+            for packet in source.demux(_streams(source)):
+                if packet.dts is None:
                     continue
-                if at >= until:
-                    late.append(packet)
+                if packet.pts is None:
+                    packet.pts = packet.dts
+                at = packet.pts * packet.time_base - origin
+                if packet.stream.type == "video":
+                    going = going or at >= begin
+                    if not going or (at < begin and begin > 0):
+                        continue
+                    if at >= until:
+                        if packet.dts * packet.time_base - origin < until:
+                            late.append(packet)
+                        continue
+                    ready, late = [*late, packet], []
+                elif begin <= at < until or begin == 0 > at:
+                    ready = [packet]
+                else:
                     continue
-                ready, late = [*late, packet], []
-            elif begin <= at < until or begin == 0 > at:
-                ready = [packet]
-            else:
-                continue
-            progress.at(packet.pos or 0)
-            end = max(end, at + (packet.duration or 0) * packet.time_base - cut)
-            for one in ready:
-                for written in self._tracks[one.stream.type].take(one, shift):
-                    self._out.mux(written)
+                progress.at(packet.pos or 0)
+                end = max(end, at + (packet.duration or 0) * packet.time_base - cut)
+                for one in ready:
+                    for written in self._tracks[one.stream.type].take(one, shift):
+                        self._out.mux(written)
+        except (self._av.FFmpegError, ValueError) as reason:
+            if end <= 0 or _full(reason):
+                raise
+            damage = _told(reason)  # what came until then is in the film
         if end <= 0:
             raise ValueError("nothing of it lies in that time")
         started_ms = clip["started_ms"] + round(cut * 1000)
@@ -218,20 +236,23 @@ class _Film:
                 "started_ms": started_ms,
                 "ended_ms": started_ms + round(end * 1000),
                 "utc_offset": clip["utc_offset"],
+                "damage": damage,
             }
         )
         self._end += end
 
     def close(self) -> dict[str, Any]:
         """Finish the file; what is in it."""
+        if not self.pieces:  # it may not even have begun
+            with contextlib.suppress(self._av.FFmpegError, ValueError):
+                self._out.close()
+            self._path.unlink(missing_ok=True)
+            return {"pieces": []}
         for track in self._tracks.values():
             for ready in track.end():
                 self._out.mux(ready)
-        self._out.set_chapters(self._chapters())
+        self._out.set_chapters(chapters(self.pieces, float(self._end)))
         self._out.close()
-        if not self.pieces:
-            self._path.unlink()
-            return {"pieces": []}
         return {
             "name": self._path.name,
             "size_bytes": self._path.stat().st_size,
@@ -259,29 +280,6 @@ class _Film:
                 found = max(found, at)
         source.seek(source.start_time or 0)
         return found
-
-    def _chapters(self) -> list[dict[str, Any]]:
-        """Marks with the clock's time: where a clip begins, and at full minutes, or fewer in a long film."""
-        step = next((one for one in STEPS_SECONDS if self._end / one <= CHAPTERS), STEPS_SECONDS[-1])
-        marks: list[tuple[float, str]] = []
-        for piece in self.pieces:
-            first, last = piece["started_ms"], piece["ended_ms"]
-            full = range(first - first % (step * 1000) + step * 1000, last, step * 1000)
-            zone = timezone(timedelta(seconds=piece["utc_offset"]))
-            for at in (first, *full):
-                title = datetime.fromtimestamp(at // 1000, zone).isoformat(" ")
-                marks.append((piece["offset_seconds"] + (at - first) / 1000, title))
-        ends = [at for at, _ in marks[1:]] + [float(self._end)]
-        return [
-            {
-                "id": number,
-                "start": round(at * 1000),
-                "end": round(end * 1000),
-                "time_base": Fraction(1, 1000),
-                "metadata": {"title": title},
-            }
-            for number, ((at, title), end) in enumerate(zip(marks, ends, strict=True))
-        ]
 
 
 if __name__ == "__main__":

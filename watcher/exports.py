@@ -7,12 +7,14 @@ crash leaves in between goes at the next start. Clips are only ever read.
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,46 @@ class Exports(Errands):
 
     def _film(self, one: Export, number: int, camera: str) -> dict[str, Any]:
         """Have the films of one camera made."""
+        clips, left_out = self._sources(one, camera)
+        if not clips:
+            return {"camera": camera, "files": [], "left_out": left_out}
+        plain, begins = _plain(camera), presenting.utc_of(max(one.from_ms, clips[0]["started_ms"]))
+        again = f"-{number}" if plain in map(_plain, one.cameras[:number]) else ""
+        job = {
+            "clips": clips,
+            "folder": str(self._folder_of(one)),
+            "stem": f"{plain}-{begins[:19].replace('-', '').replace(':', '')}Z{again}",
+            "camera": camera,
+            "from_ms": one.from_ms,
+            "to_ms": one.to_ms,
+            "cut": one.cut,
+            "most_bytes": 2 * sum(clip["size_bytes"] for clip in clips) + HEADERS_BYTES,
+        }
+        heard = partial(self._heard_of, one, number)
+        made, harmful = self._joined(job, heard)
+        return {"camera": camera, "files": made["files"], "left_out": left_out + harmful + made["left_out"]}
+
+    def _joined(self, job: dict[str, Any], heard: Callable[[float], None]) -> tuple[Any, list[dict[str, Any]]]:
+        """Have a worker do a job; what it made, and the clips that crashed it twice, which are left out."""
+        harmful: list[dict[str, Any]] = []
+        blamed: int | None = None
+        while job["clips"]:
+            try:
+                return self.work("watcher.export_worker", job, heard), harmful
+            except RenderError as reason:
+                at = next((clip for clip in job["clips"] if clip["id"] == self.about), None)
+                if not reason.fatal or at is None:
+                    raise
+                for path in Path(job["folder"]).glob(f"{glob.escape(job['stem'])}*"):
+                    path.unlink()
+                if blamed == at["id"]:
+                    job["clips"].remove(at)
+                    harmful.append({"clip_id": at["id"], "key": at["key"], "reason": str(reason)})
+                blamed = at["id"]
+        return {"files": [], "left_out": []}, harmful
+
+    def _sources(self, one: Export, camera: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What a worker is told of a camera's clips; and those that are left out."""
         root, zone = self.services.root, self.services.settings.zone
         clips: list[dict[str, Any]] = []
         left_out: list[dict[str, Any]] = []
@@ -128,27 +170,11 @@ class Exports(Errands):
                     "path": root.path(clip.key),
                     "size_bytes": clip.size_bytes,
                     "started_ms": clip.started_ms,
+                    "ended_ms": clip.ended_ms,
                     "utc_offset": offset,
                 }
             )
-        made: dict[str, Any] = {"files": [], "left_out": []}
-        if clips:
-            begins = presenting.utc_of(max(one.from_ms, clips[0]["started_ms"]))
-            job = {
-                "clips": clips,
-                "folder": str(self._folder_of(one)),
-                "stem": f"{_plain(camera)}-{begins[:19].replace('-', '').replace(':', '')}Z"
-                + (f"-{number}" if _plain(camera) in map(_plain, one.cameras[:number]) else ""),
-                "camera": camera,
-                "from_ms": one.from_ms,
-                "to_ms": one.to_ms,
-                "cut": one.cut,
-                "most_bytes": 2 * sum(clip["size_bytes"] for clip in clips) + HEADERS_BYTES,
-            }
-            made = self.work(
-                "watcher.export_worker", job, lambda share: self._heard(one, (number + share) / len(one.cameras))
-            )
-        return {"camera": camera, "files": made["files"], "left_out": left_out + made["left_out"]}
+        return clips, left_out
 
     def _clips(self, one: Export, camera: str) -> Iterator[Clip]:
         wanted = ClipFilter(
@@ -161,6 +187,10 @@ class Exports(Errands):
             if not page.more_after:
                 return
             after = Position(page.clips[-1].started_ms, page.clips[-1].id)
+
+    def _heard_of(self, one: Export, number: int, share: float) -> None:
+        """So much of one camera's films is done."""
+        self._heard(one, (number + share) / len(one.cameras))
 
     def _heard(self, one: Export, share: float) -> None:
         if not self.catalog.set_export_share(one.id, share):
@@ -224,6 +254,7 @@ def _piece(made: dict[str, Any]) -> dict[str, Any]:
         "started_at": presenting.utc_of(made["started_ms"]),
         "ended_at": presenting.utc_of(made["ended_ms"]),
         "offset_seconds": made["offset_seconds"],
+        "damage": made["damage"],
     }
 
 

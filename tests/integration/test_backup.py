@@ -103,6 +103,7 @@ def test_a_backup_while_clips_arrive_is_restored_elsewhere(
         other.stop()
 
 
+@pytest.mark.slow
 def test_what_is_no_backup_changes_nothing(tmp_path: Path) -> None:
     """Another file, half a backup, an archive with paths that lead elsewhere: a sentence, and the catalog stays empty."""
     unit = RunningUnit(tmp_path / "unit")

@@ -9,13 +9,14 @@ import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests import clips
-from tests.running import RunningUnit, wait_for
+from tests.running import RunningUnit, running, wait_for
 
 NO_POSTERS = {"WATCHER_RENDER__WORKERS": "0"}
 
@@ -34,6 +35,36 @@ def ingester(unit: RunningUnit) -> int:
     return next(
         pid for pid, command in unit.family().items() if "-m watcher ingest" in command and "pyuwsgi" not in command
     )
+
+
+SLOWLY = "test_a_minute_of_slow_writing_lists_nothing_early"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def written_slowly(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, samples: Path
+) -> Iterator[Future[None] | None]:
+    """What takes a minute is begun before the other tests of this module, and looked at after them."""
+    if all(item.name != SLOWLY for item in request.session.items):
+        yield None
+        return
+    with running(tmp_path_factory.mktemp("slowly")) as unit, ThreadPoolExecutor(1) as pool:
+        yield pool.submit(write_slowly, unit)
+
+
+def write_slowly(unit: RunningUnit) -> None:
+    data = clips.make(unit.folder / "long.mp4", seconds=20, fragmented=True).read_bytes()
+    cuts = [start for kind, start, _ in clips.boxes(data) if kind == b"moof"]
+    pieces = list(zip([0, *cuts], [*cuts, len(data)], strict=True))
+    until = time.monotonic() + 60
+    with (unit.video / "slow.mp4").open("wb") as file:
+        for number, (start, end) in enumerate(pieces):
+            file.write(data[start:end])
+            file.flush()
+            pause = (until - time.monotonic()) / (len(pieces) - number)
+            time.sleep(max(0, pause))
+            assert unit.clip("slow.mp4") is None
+    assert unit.wait_clip("slow.mp4", seconds=5)["duration_seconds"] == pytest.approx(20, abs=0.1)
 
 
 @pytest.mark.slow
@@ -136,26 +167,6 @@ def test_a_lost_event_queue_is_made_up_by_a_scan(start_unit: Callable[..., Runni
 
 
 @pytest.mark.slow
-def test_a_minute_of_slow_writing_lists_nothing_early(
-    start_unit: Callable[..., RunningUnit], samples: Path
-) -> None:
-    """A file under its final name, a piece every second for a minute, in a fragmented form that is always whole."""
-    unit = start_unit()
-    data = clips.make(unit.folder / "long.mp4", seconds=20, fragmented=True).read_bytes()
-    cuts = [start for kind, start, _ in clips.boxes(data) if kind == b"moof"]
-    pieces = list(zip([0, *cuts], [*cuts, len(data)], strict=True))
-    until = time.monotonic() + 60
-    with (unit.video / "slow.mp4").open("wb") as file:
-        for number, (start, end) in enumerate(pieces):
-            file.write(data[start:end])
-            file.flush()
-            pause = (until - time.monotonic()) / (len(pieces) - number)
-            time.sleep(max(0, pause))
-            assert unit.clip("slow.mp4") is None
-    assert unit.wait_clip("slow.mp4", seconds=1)["duration_seconds"] == pytest.approx(20, abs=0.1)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["marker removed", "another marker", "root emptied", "root unmounted"])
 def test_nothing_is_lost_when_the_root_is_not_what_it_was(
     start_unit: Callable[..., RunningUnit], samples: Path, how: str
@@ -252,6 +263,7 @@ def test_polling_finds_the_same(start_unit: Callable[..., RunningUnit], samples:
     unit.wait_clip("renamed.mp4", state="missing")
 
 
+@pytest.mark.slow
 def test_a_removed_and_remade_root_is_watched_again(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """The watch of a removed folder is dead without a word; its health is looked at."""
     unit = start_unit()
@@ -288,3 +300,9 @@ def test_a_full_or_locked_catalog_does_not_end_the_ingester(
     unit.wait_clip("during.mp4", state="ready")
     wait_for(lambda: unit.problems() == {}, what="a service without problems")
     assert ingester(unit) == pid
+
+
+@pytest.mark.slow
+def test_a_minute_of_slow_writing_lists_nothing_early(written_slowly: Future[None]) -> None:
+    """A file under its final name, a piece every second for a minute, in a fragmented form that is always whole."""
+    written_slowly.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from tests import clips
 from tests.running import RunningUnit, wait_for
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
-LARGE = 4 << 30  # bytes of holes behind a clip: reading them twice takes longer than a test needs to interfere
+LARGE = 2 << 30  # bytes of holes behind a clip: reading them twice takes longer than a test needs to interfere
 
 
 def put(unit: RunningUnit, key: str, source: Path, at: datetime) -> dict[str, Any]:
@@ -160,6 +161,7 @@ def test_it_can_begin_exactly(unit: RunningUnit, tmp_path: Path) -> None:
         assert next(container.decode(video=0)).time == pytest.approx(0, abs=0.001)
 
 
+@pytest.mark.slow
 def test_another_coding_begins_another_film(unit: RunningUnit, tmp_path: Path) -> None:
     """Nothing is encoded anew but sound that no MP4 can hold; turned pictures stay turned."""
     coded: list[dict[str, Any]] = [
@@ -207,6 +209,7 @@ def test_a_turned_picture_stays_turned(unit: RunningUnit, tmp_path: Path) -> Non
         assert next(container.decode(video=0)).rotation == next(original.decode(video=0)).rotation != 0
 
 
+@pytest.mark.slow
 def test_the_night_in_which_the_clocks_go_back(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
     """02:59:58 comes twice; the chapters tell them apart."""
     unit = start_unit(settings={"WATCHER_SITE__TIMEZONE": "Europe/Berlin"})
@@ -266,6 +269,7 @@ def test_what_makes_no_sense_is_refused(unit: RunningUnit, change: dict, status:
     assert unit.get("/watcher/exports/99999999999999999999").status_code == 404
 
 
+@pytest.mark.slow
 def test_no_more_than_the_settings_allow(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
     """Of one export, and of all together; those that are too old go by themselves, also with what a crash left."""
     source = clips.make(tmp_path / "a.mp4", seconds=2)
@@ -297,13 +301,14 @@ def large(unit: RunningUnit, key: str, at: datetime) -> dict[str, Any]:
     return put(unit, key, path, at)
 
 
-def working(unit: RunningUnit, address: str) -> int:
-    """The process that makes an export; it was at work, and goes no further."""
+def working(unit: RunningUnit, key: str) -> int:
+    """The process that makes an export; it was reading a clip, and goes no further."""
 
     def stopped() -> int | None:
-        if unit.get(address).json()["progress"] > 0:
-            for pid, command in unit.family().items():
-                if "export_worker" in command:
+        for pid, command in unit.family().items():
+            with contextlib.suppress(OSError):
+                opened = [os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()]
+                if "export_worker" in command and str(unit.video / key) in opened:
                     os.kill(pid, signal.SIGSTOP)
                     return pid
         return None
@@ -320,16 +325,18 @@ def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable
     answer = ask(unit, ["gate"], begin, begin + timedelta(seconds=9))
     address = answer.json()["links"]["self"]
     folder = unit.data / "renditions" / "exports" / str(answer.json()["id"])
-    working(unit, address)
+    os.kill(working(unit, clip["key"]), signal.SIGKILL)
+    working(unit, clip["key"])
     unit.stop()
     unit.environment["WATCHER_RETENTION__MAX_BYTES"] = str(LARGE // 2)
     unit.start()
-    working(unit, address)
+    working(unit, clip["key"])
     assert unit.get("/watcher/retention/plan").json()["clips"] == []
     os.kill(unit.pid_of("-m watcher ingest --data /"), signal.SIGKILL)
     one = made(unit, answer)
     assert one["state"] == "ready"
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp4"]
+    assert manifest(unit, one)["cameras"][0]["left_out"] == []
     assert unit.run("sweep").returncode == 0
     assert unit.clip(clip["key"]) is None  # it may go now
 
@@ -339,12 +346,30 @@ def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable
     large(unit, "gate/b.mp4", begin)
     answer = ask(unit, ["gate"], begin, begin + timedelta(seconds=9))
     address = answer.json()["links"]["self"]
-    worker = working(unit, address)
+    worker = working(unit, "gate/b.mp4")
     assert requests.delete(unit.url(address), timeout=10).status_code == 204
     wait_for(lambda: worker not in unit.family(), seconds=10, what="the end of the worker")
     gone = unit.data / "renditions" / "exports" / str(answer.json()["id"])
     wait_for(lambda: not gone.exists(), what="the end of its folder")
     assert (unit.video / "gate/b.mp4").exists()
+
+
+@pytest.mark.slow
+def test_a_clip_that_harms_the_worker_costs_no_other(
+    start_unit: Callable[..., RunningUnit], tmp_path: Path
+) -> None:
+    """One that it does not come to the end of, twice, is left out."""
+    unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
+    begin = NOON
+    first = leave(unit, "gate/a.mp4", begin)
+    bad = large(unit, "gate/b.mp4", begin + timedelta(seconds=10))
+    answer = ask(unit, ["gate"], begin, begin + timedelta(seconds=20))
+    for _ in range(2):
+        os.kill(working(unit, bad["key"]), signal.SIGKILL)
+    one = made(unit, answer)
+    (film,) = fetched(unit, one, tmp_path)
+    assert pictures(film) == pictures(unit.video / first["key"])
+    assert [out["clip_id"] for out in manifest(unit, one)["cameras"][0]["left_out"]] == [bad["id"]]
 
 
 @pytest.mark.slow

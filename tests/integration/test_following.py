@@ -355,6 +355,7 @@ def test_labelled_clips_are_exported_as_json_lines(unit: RunningUnit, row: list[
     assert unit.get("/watcher/labels/export?limit=3").status_code == 400
 
 
+@pytest.mark.slow
 def test_the_example_of_a_labelling_model(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
     """It labels the dark clip and not the bright one, goes on where it was, and says nothing twice."""
     unit = start_unit()

@@ -184,6 +184,7 @@ def test_only_upload_keys_are_let_in(unit: RunningUnit, port: int, key: str) -> 
     client.close()
 
 
+@pytest.mark.slow
 def test_cameras_of_one_user_name_stay_apart(unit: RunningUnit, port: int, samples: Path) -> None:
     """Many at once: each one's clips are its own camera's."""
     made = {

@@ -32,6 +32,9 @@ WRITTEN = {
 }
 
 
+QUICK = {"reordered", "fragments"}
+
+
 def encode(path: Path, how: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["ffmpeg", "-v", "error", "-y", *how.split(), str(path)], check=True, timeout=60)
@@ -80,7 +83,9 @@ def starts(path: Path) -> dict[str, float]:
     return {kind: float(at) for kind, at in (line.split(",")[:2] for line in told.split())}
 
 
-@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in WRITTEN]
+)
 def test_the_pieces_are_the_clip(unit: RunningUnit, tmp_path: Path, name: str) -> None:
     """Every picture, all of the sound and both together, cut at key frames about six seconds apart."""
     suffix = "mov" if name == "quicktime" else "mp4"
@@ -128,6 +133,7 @@ def test_a_day_of_clips_is_one_film(unit: RunningUnit, tmp_path: Path) -> None:
     assert pictures(film) == expected + pictures(unit.video / long["key"])
 
 
+@pytest.mark.slow
 def test_what_players_do_not_take_is_left_out_or_copied(unit: RunningUnit, tmp_path: Path) -> None:
     """MJPEG is, until it has a copy; where one clip has no sound none is heard."""
     put(unit, "odd/a.mp4", encode(unit.folder / "o.mp4", WRITTEN["reordered"]), NOON)
@@ -183,6 +189,7 @@ def test_a_damaged_clip_costs_no_other(unit: RunningUnit) -> None:
     assert unit.get(address("harm", NOON + timedelta(hours=1), NOON)).status_code == 400
 
 
+@pytest.mark.slow
 def test_another_content_has_other_pieces(unit: RunningUnit) -> None:
     """What a player or a cache holds of the old one is not asked for again."""
     clip = put(unit, "again/a.mp4", clips.make(unit.folder / "x.mp4", seconds=3), NOON)

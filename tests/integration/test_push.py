@@ -233,6 +233,7 @@ def test_through_the_end_of_either_side(
     assert list(part.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_with_a_key(start_unit: Callable[..., RunningUnit], folder: Path, samples: Path, tmp_path: Path) -> None:
     """From a file or the environment; a wrong one is told, and nothing is lost by it."""
     unit = start_unit(settings={"WATCHER_AUTH__MODE": "keys"})

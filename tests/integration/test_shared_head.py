@@ -20,6 +20,7 @@ def asked(unit: RunningUnit) -> int:
     return sum(HEAD in line and not line.endswith(("app=-", 'app=""')) for line in lines)
 
 
+@pytest.mark.slow
 def test_any_number_of_pages_cost_the_application_little(unit: RunningUnit, clip: dict) -> None:
     """Forty pages that ask as quickly as they can for three seconds; each gets the number and its tag, or 304."""
     before, until = asked(unit), time.monotonic() + 3

@@ -228,9 +228,7 @@ def _stepped(world: World, act: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("seed", "room", "age", "bin_days"), [(1, NARROW, "20", "0"), (2, NARROW, "20", "5"), (3, WIDE, "6", "5")]
-)
+@pytest.mark.parametrize(("seed", "room", "age", "bin_days"), [(1, NARROW, "20", "0"), (3, WIDE, "6", "5")])
 def test_weeks_go_by(
     tmp_path: Path,
     samples: Path,

@@ -61,20 +61,20 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"
 def ask() -> Response:
     """Have a film made of each camera's clips in a time, copied as they are; several where their coding changes."""
     wanted = wire.body(Wanted)
-    cameras = tuple(dict.fromkeys(wanted.cameras))
-    if not 1 <= len(cameras) <= CAMERAS_MOST:
+    if not 1 <= len(wanted.cameras) <= CAMERAS_MOST:
         raise BadParameterError("cameras", f"give 1 to {CAMERAS_MOST} cameras")
     if wanted.cut not in CUTS:
         raise BadParameterError("cut", f"cut={wanted.cut!r} must be one of {', '.join(CUTS)}")
     first, last = wire.plausible_moment(wanted.from_, "from"), wire.plausible_moment(wanted.to, "to")
     if first >= last:
         raise BadParameterError("from", "from must be before to")
-    source = catalog().export_source([one for one in cameras if principal().sees(one)], first, last)
+    cameras = [one for one in dict.fromkeys(wanted.cameras) if principal().sees(one)]
+    source = catalog().export_source(cameras, first, last)
     if not source.clips:
         raise ClipNotFoundError("these cameras have no clips in that time")
     _must_fit(source.clips, source.size_bytes)
     one = catalog().want_export(
-        [one for one in cameras if principal().sees(one)],
+        cameras,
         first,
         last,
         cut=wanted.cut,
