@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
+import math
+import operator
 import statistics
 from collections.abc import Sequence
 
@@ -27,13 +28,14 @@ def most_telling(pictures: Sequence[bytes]) -> int | None:
     """
     if len(pictures) < 3:
         return None
-    background = [statistics.median_low(values) for values in zip(*pictures, strict=True)]
+    middle = (len(pictures) - 1) // 2
+    background = [sorted(values)[middle] for values in zip(*pictures, strict=True)]
     bright = [picture[: TELLING_WIDTH * TELLING_HEIGHT] for picture in pictures]
     sharpness = [_sharpness(picture) for picture in bright]
     usual = statistics.median(sharpness)
     shows = [
-        statistics.fmean(picture) >= DARK and statistics.pstdev(picture) >= FLAT and sharp >= BLURRED * usual
-        for picture, sharp in zip(bright, sharpness, strict=True)
+        mean >= DARK and deviation >= FLAT and sharp >= BLURRED * usual
+        for (mean, deviation), sharp in zip(map(_mean_and_deviation, bright), sharpness, strict=True)
     ]
     differs = [_difference(picture, background) for picture in pictures]
     best = max(range(len(pictures)), key=lambda number: (shows[number], differs[number], -number))
@@ -42,12 +44,18 @@ def most_telling(pictures: Sequence[bytes]) -> int | None:
     return best
 
 
+def _mean_and_deviation(picture: bytes) -> tuple[float, float]:
+    """Both at once: those of `statistics` are exact, and take a hundred times as long."""
+    mean = sum(picture) / len(picture)
+    return mean, math.sqrt(max(0.0, sum(map(operator.mul, picture, picture)) / len(picture) - mean * mean))
+
+
 def _difference(picture: bytes, background: Sequence[int]) -> float:
     """How much differs, on the mean: what is less than a camera's noise does not count."""
-    steps = (abs(one - other) for one, other in zip(picture, background, strict=True))
-    return sum(step for step in steps if step > NOISE) / len(background)
+    steps = map(abs, map(operator.sub, picture, background))
+    return float(sum([step for step in steps if step > NOISE])) / len(background)
 
 
 def _sharpness(picture: bytes) -> float:
     """How much neighbours differ, on the mean."""
-    return sum(abs(one - other) for one, other in itertools.pairwise(picture)) / len(picture)
+    return float(sum(map(abs, map(operator.sub, picture, picture[1:])))) / len(picture)

@@ -6,7 +6,7 @@ import json
 import shutil
 import statistics
 import subprocess
-import threading
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from tests import clips
 from tests.bench.senders import p95_of_a_list
 from tests.running import running
 from watcher import config, demo, render_worker
-from watcher.proxies import WORKER
 from watcher.wiring import open_services
 
 SIZES = ("640x360", "1920x1080")
 LONG_SECONDS = 600
+JOINED = 20  # clips in a film
 SWEPT = 100_000
 
 
@@ -36,6 +36,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
         for size in SIZES
     ]
     found.append(("a proxy whose tracks are copied, MB/s ÷ a copy of the file", _copied(folder, rounds), ""))
+    found.append((f"a film of {JOINED} clips, MB/s ÷ copies of the files", _joined(folder, rounds), ""))
     found.append((f"list of 50, p95 beside a sweep of {SWEPT:,} clips ÷ alone", _swept(folder, rounds), "≤ 1.5"))
     return found
 
@@ -89,18 +90,37 @@ def _copied(folder: Path, rounds: int) -> list[float]:
     path = _film(folder / "long.mkv", "1280x720", LONG_SECONDS, "-b:v", "2M")
     job = {"path": str(path), "out": str(folder / "long.mp4"), "height": 720, "threads": 1, "rotation": 0}
     job |= {"copy_video": True, "copy_audio": True, "most_bytes": 1 << 40}
-    ratios = []
-    for _ in range(rounds):
-        began = time.perf_counter()
-        shutil.copyfile(path, folder / "copy.mkv")
-        ceiling = time.perf_counter() - began
-        began = time.perf_counter()
-        told = subprocess.run(
-            WORKER, input=json.dumps(job).encode() + b"\n", capture_output=True, check=True
-        ).stdout
-        ratios.append(ceiling / (time.perf_counter() - began))
-        assert b"made" in told, told
-    return ratios
+    return [_against_copies(folder, [path], "watcher.proxy_worker", job) for _ in range(rounds)]
+
+
+def _joined(folder: Path, rounds: int) -> list[float]:
+    """A film of clips of half a minute, hashes of them and of the film included."""
+    path = _film(folder / "half.mp4", "1280x720", 30, "-b:v", "4M")
+    sources = [folder / f"half{number}.mp4" for number in range(JOINED)]
+    for source in sources:
+        shutil.copyfile(path, source)
+    size = path.stat().st_size
+    told = [
+        {"id": n, "key": one.name, "path": str(one), "size_bytes": size, "started_ms": n * 30_000}
+        | {"ended_ms": (n + 1) * 30_000, "utc_offset": 0}
+        for n, one in enumerate(sources)
+    ]
+    job = {"clips": told, "folder": str(folder), "stem": "film", "camera": "a", "cut": "key"}
+    job |= {"from_ms": 0, "to_ms": 10**9, "most_bytes": 1 << 40}
+    return [_against_copies(folder, sources, "watcher.export_worker", job) for _ in range(rounds)]
+
+
+def _against_copies(folder: Path, sources: list[Path], module: str, job: dict[str, Any]) -> float:
+    """How long copies of some files take, ÷ a worker's job."""
+    began = time.perf_counter()
+    for source in sources:
+        shutil.copyfile(source, folder / f"copy-{source.name}")
+    ceiling = time.perf_counter() - began
+    began = time.perf_counter()
+    command = [sys.executable, "-P", "-m", module]
+    told = subprocess.run(command, input=json.dumps(job).encode() + b"\n", capture_output=True, check=True).stdout
+    assert b"made" in told, told
+    return ceiling / (time.perf_counter() - began)
 
 
 def _swept(folder: Path, rounds: int) -> list[float]:
@@ -114,9 +134,10 @@ def _swept(folder: Path, rounds: int) -> list[float]:
             (unit.video / "now.mp4").write_bytes(clips.make(folder / "now.mp4").read_bytes())
             alone = p95_of_a_list(unit, 5)
             unit.environment["WATCHER_RETENTION__MAX_AGE_DAYS"] = "1"
-            sweep = threading.Thread(target=unit.run, args=("sweep",))
-            sweep.start()
-            ratios.append(p95_of_a_list(unit, 10) / alone)
-            assert sweep.is_alive(), "the sweep was over too soon"
-            sweep.join()
+            with subprocess.Popen(
+                unit.command("sweep", "--data", str(unit.data)), env=unit.environment, cwd=unit.folder
+            ) as sweep:
+                ratios.append(p95_of_a_list(unit, 10) / alone)
+                assert sweep.poll() is None, "the sweep was over too soon"
+                sweep.kill()
     return ratios
