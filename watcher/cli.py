@@ -145,8 +145,9 @@ def _ingest(args: argparse.Namespace) -> int:
     if args.announce and address:
         threading.Thread(target=announce, args=(address, console), daemon=True).start()
     from watcher.silence import Watchman  # noqa: PLC0415
+    from watcher.sunrise import Sunrise  # noqa: PLC0415
 
-    helpers: list[Any] = [Watchman(services)]
+    helpers: list[Any] = [Watchman(services), Sunrise(services)]
     if services.settings.webhooks.hooks:
         from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
 

@@ -50,6 +50,14 @@ class Playable(StrEnum):
     NO = "no"
 
 
+class Light(StrEnum):
+    """Whether it was day: by the sun at the site, or by the picture."""
+
+    DAY = "day"
+    TWILIGHT = "twilight"
+    NIGHT = "night"
+
+
 class Fingerprint(msgspec.Struct, frozen=True):
     """How a file looks without being opened; another fingerprint under the same key is another content."""
 
@@ -95,6 +103,7 @@ class Sprite(msgspec.Struct, frozen=True, array_like=True):
     tile_width: int  # pixels
     tile_height: int
     significant_ms: int | None = None  # from the clip's beginning, of the frame that tells most
+    light: Light | None = None  # by the look of it
 
 
 class Label(msgspec.Struct, frozen=True, array_like=True):
@@ -127,6 +136,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     poster: str | None  # path below the renditions folder
     sprite: Sprite | None
     proxy: str | None  # path below the renditions folder
+    light: Light | None  # by the sun where the site is known, else by the picture
     revision: int
     ingested_ms: int
     missing_ms: int | None  # since when the file is gone
@@ -166,6 +176,7 @@ class ClipFilter(msgspec.Struct, frozen=True, kw_only=True):
     labeled: bool | None = None
     held: bool | None = None
     playable: tuple[Playable, ...] = ()
+    light: tuple[Light, ...] = ()
     min_seconds: float | None = None
     max_seconds: float | None = None
     words: tuple[str, ...] = ()  # all of these, as `catalog.words` divides and folds them

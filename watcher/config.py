@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from watcher.daylight import place_of
 from watcher.errors import ConfigError
 from watcher.presets import NamingError
 from watcher.settings import BIN_DAYS_MOST, EXPORT_DAYS_MOST, Settings
@@ -106,6 +107,11 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
             ZoneInfo(settings.site.timezone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
             refuse("site.timezone", f"{settings.site.timezone!r} is no IANA zone, such as 'Europe/Berlin'")
+    if settings.site.location:
+        try:
+            place_of(settings.site.location)
+        except ValueError as reason:
+            refuse("site.location", str(reason))
     if settings.site.public_url and not re.fullmatch(r"https?://[^/\s]+/?", settings.site.public_url):
         refuse("site.public_url", "must be http:// or https:// and a host, without a path")
     if settings.video.watch not in {"auto", "native", "poll"}:

@@ -231,7 +231,7 @@ class Crew:
         job, sprite = one.job, None
         if answer is not None and answer.frames > 1:
             tiles = (answer.frames, answer.columns, answer.tile_width, answer.tile_height)
-            sprite = Sprite(sprite_name(job.id, job.digest), *tiles, answer.significant_ms)
+            sprite = Sprite(sprite_name(job.id, job.digest), *tiles, answer.significant_ms, answer.light)
         told = sprite is not None and sprite.significant_ms is not None and job.picture is None
         if one.rendered is not None:
             text = None if sprite is None else msgspec.json.encode(sprite).decode()

@@ -127,6 +127,7 @@ def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -
             if clip.sprite is None or clip.sprite.significant_ms is None
             else utc_of(clip.started_ms + clip.sprite.significant_ms),
             proxy_url=clip.proxy and renditions + clip.proxy,
+            light=clip.light,
             labels=[
                 LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms))
                 for label in clip.labels or ()

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from watcher.clip import MediaInfo
+from watcher.clip import Light, MediaInfo
 from watcher.errors import RenderError
 from watcher.tether import spawn
 
@@ -41,6 +41,7 @@ class Answer(msgspec.Struct, frozen=True):
     columns: int = 0
     tile_width: int = 0
     tile_height: int = 0
+    light: Light | None = None
     significant_ms: int | None = None  # from the clip's beginning, of the frame that tells most
 
 

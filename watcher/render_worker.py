@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
-from watcher.telling import TELLING_HEIGHT, TELLING_WIDTH, most_telling
+from watcher.telling import TELLING_HEIGHT, TELLING_WIDTH, light_of, most_telling
 from watcher.tether import die_with_parent
 
 MEMORY_LIMIT = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
@@ -102,8 +102,15 @@ def _sprite(av: Any, job: dict[str, Any]) -> dict[str, Any]:
     tiles = [_scaled(av, picture, SPRITE_WIDTH) for picture in pictures]
     columns = min(SPRITE_COLUMNS, len(tiles))
     _write(av, _side_by_side(av, tiles, columns), Path(job["out"]), "60")
-    told = {"frames": len(tiles), "columns": columns, "tile_width": tiles[0].width, "tile_height": tiles[0].height}
-    best = most_telling([_parts(tile) for tile in tiles])
+    told: dict[str, Any] = {
+        "frames": len(tiles),
+        "columns": columns,
+        "tile_width": tiles[0].width,
+        "tile_height": tiles[0].height,
+    }
+    parts = [_parts(tile) for tile in tiles]
+    told["light"] = light_of(parts)
+    best = most_telling(parts)
     if best is not None:
         told["significant_ms"] = at[best]
         if job.get("poster"):

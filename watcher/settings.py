@@ -20,6 +20,8 @@ class Site(msgspec.Struct, frozen=True):
 
     # IANA zone in which names are read and days are cut; "" is the host's zone.
     timezone: str = ""
+    # Where the site is, degrees north and east, such as "52.52, 13.40": tells day from night; "": by the picture.
+    location: str = ""
     # The address that people use, such as "https://cams.example.net"; makes URLs in answers absolute.
     public_url: str = ""
     # Origins whose pages may ask the API, such as "https://home.example.net"; with a key of their own.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from watcher.clip import ClipState, MediaInfo, Playable, TimeQuality, TimeSource
+from watcher.clip import ClipState, Light, MediaInfo, Playable, TimeQuality, TimeSource
 
 Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
 Address = Annotated[str, msgspec.Meta(extra_json_schema={"format": "uri-reference"})]
@@ -61,6 +61,7 @@ class ClipShape(msgspec.Struct):
     sprite: SpriteShape | None
     significant_at: Time | None
     proxy_url: Address | None
+    light: Light | None
     labels: list[LabelShape]
     held: bool
     note: str | None

@@ -11,6 +11,8 @@ TELLING_WIDTH, TELLING_HEIGHT = 32, 18  # of the pictures that are compared
 NOISE = 12  # of 255, by which a camera's picture differs from itself
 SEEN = 0.25  # mean difference from the background, of 255, below which nothing has happened
 DARK, FLAT = 20.0, 6.0  # mean, and deviation, below which a picture shows nothing
+NIGHT_BRIGHT, TWILIGHT_BRIGHT = 35.0, 60.0  # of 255, on the mean, below which it is that
+COLOURLESS = 1.5  # of 128: how far colours are from grey, on the mean
 BLURRED = 0.5  # of the usual sharpness
 
 
@@ -42,6 +44,20 @@ def most_telling(pictures: Sequence[bytes]) -> int | None:
     if not shows[best] or (differs[best] < SEEN and shows[0]):
         return None
     return best
+
+
+def light_of(pictures: Sequence[bytes]) -> str:
+    """Whether it is day, by the look of some pictures: cameras see no colour at night, by their infrared lamps.
+
+    >>> light_of([bytes([120] * 576 + [100] * 144 + [150] * 144)]), light_of([bytes([120] * 576 + [128] * 288)])
+    ('day', 'night')
+    """
+    parts = TELLING_WIDTH * TELLING_HEIGHT
+    bright = statistics.median(sum(one[:parts]) / parts for one in pictures)
+    colour = statistics.median(sum(abs(part - 128) for part in one[parts:]) / len(one[parts:]) for one in pictures)
+    if bright < NIGHT_BRIGHT or colour < COLOURLESS:
+        return "night"
+    return "twilight" if bright < TWILIGHT_BRIGHT else "day"
 
 
 def _mean_and_deviation(picture: bytes) -> tuple[float, float]:

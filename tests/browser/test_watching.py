@@ -234,3 +234,17 @@ def test_a_film_of_the_minutes_around_a_clip(watched: Watched, row: list[dict]) 
     page = watched.open("/watcher/status")
     expect(page.get_by_role("link", name=download.value.suggested_filename)).to_be_visible()
     look(page, "film-status")
+
+
+def test_clips_by_day_and_night(watched: Watched, row: list[dict]) -> None:
+    """A part of the filter, like cameras and labels."""
+    assert {clip["light"] for clip in row} == {"day"}  # what is drawn has colours
+    page = watched.open("/watcher/")
+    page.locator("summary", has_text="Light").click()
+    page.get_by_role("checkbox", name="day").check()
+    look(page, "light-filter")
+    page.locator("details[open]").get_by_role("button", name="Show").click()
+    page.wait_for_url("**/watcher/?light=day")
+    expect(page.locator("[data-id]")).to_have_count(len(row))
+    page = watched.open("/watcher/?light=night")
+    expect(page.locator("[data-id]")).to_have_count(0)

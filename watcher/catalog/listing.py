@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.rows import CLIP
 from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
+from watcher.catalog.suns import LIGHT
 from watcher.clip import LISTED_STATES, ClipFilter, Position, milliseconds
 
 SECOND_MOST = (1 << (63 - ID_BITS)) - 1  # of a row's number; in the year 2106
@@ -32,6 +33,7 @@ class Shape(NamedTuple):
     states: int  # 0: those that lists show by default
     labels: int
     playable: int
+    light: int
     words: bool
     labeled: bool | None
     held: bool | None
@@ -61,6 +63,7 @@ def listing(
         "state": {} if default else dict.fromkeys(wanted.states),
         "label": dict.fromkeys(wanted.labels),
         "playable": dict.fromkeys(wanted.playable),
+        "light": dict.fromkeys(wanted.light),
     }
     values: dict[str, Any] = {f"{name}{n}": value for name, some in several.items() for n, value in enumerate(some)}
     values["limit"] = limit
@@ -91,6 +94,7 @@ def listing(
         states=len(several["state"]),
         labels=len(several["label"]),
         playable=len(several["playable"]),
+        light=len(several["light"]),
         words=bool(wanted.words),
         labeled=wanted.labeled,
         held=wanted.held,
@@ -197,6 +201,8 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
         unknown = sa.case((clips.c.state == "broken", "no"), else_="maybe")
         known = sa.func.coalesce(clips.c.playable, unknown)
         conditions.append(sa.or_(*(known == _text(f"playable{n}") for n in range(shape.playable))))
+    if shape.light:
+        conditions.append(sa.or_(*(_text(f"light{n}") == LIGHT for n in range(shape.light))))
     if shape.least:
         conditions.append(clips.c.duration_ms >= _number("least"))
     if shape.most:

@@ -9,9 +9,22 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.renditions import PICTURE, SPRITE, poster_files
-from watcher.catalog.rows import SET_POSTER, Rendered, rendered
+from watcher.catalog.rows import Rendered, rendered
 from watcher.catalog.schema import clips
 from watcher.clip import ClipState, Sprite
+
+_SET_POSTER = (
+    sa.update(clips)
+    .where(clips.c.id == sa.bindparam("row"))
+    .values(
+        poster=sa.bindparam("poster"),
+        sprite=sa.func.coalesce(sa.bindparam("sprite", type_=sa.Text), clips.c.sprite),
+        light=sa.func.coalesce(sa.bindparam("light", type_=sa.Text), clips.c.light),
+        **rendered(sa.bindparam("revision")),
+        render_due=sa.bindparam("render_due"),
+        poster_error=None,
+    )
+)
 
 
 class Rendering:
@@ -47,9 +60,10 @@ class Rendering:
                 due = PICTURE if old.picture != picture else left
                 values.append(
                     {"row": clip_id, "poster": poster, "sprite": sprite, "revision": revision, "render_due": due}
+                    | {"light": None if sprite is None else _sprite(sprite).light}
                 )
             if values:
-                connection.execute(SET_POSTER, values)
+                connection.execute(_SET_POSTER, values)
         return unneeded
 
     def set_sprite(
@@ -73,6 +87,7 @@ class Rendering:
             values: dict[str, Any] = {
                 "sprite": sprite and msgspec.json.encode(sprite).decode(),
                 "render_due": 0 if old.render_due == SPRITE else old.render_due,
+                "light": sprite and sprite.light,
             }
             unneeded = [name for name in (old.sprite and _name(old.sprite),) if name and name not in fresh]
             if poster is not None and old.picture is not None:  # the camera's own came meanwhile
@@ -101,6 +116,10 @@ class Rendering:
         return self._amend(clip_id, digest, {"poster_error": error, "render_due": 0})
 
 
+def _sprite(sprite: str) -> Sprite:
+    """A sprite as the catalog holds it."""
+    return msgspec.json.decode(sprite, type=Sprite)
+
+
 def _name(sprite: str) -> str:
-    """The file of a sprite as the catalog holds it."""
-    return msgspec.json.decode(sprite, type=Sprite).name
+    return _sprite(sprite).name

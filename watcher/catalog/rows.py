@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.renditions import PICTURE, SPRITE, shows
 from watcher.catalog.schema import clips, counters, facts, labels
+from watcher.catalog.suns import LIGHT
 from watcher.clip import (
     LENGTH_LIMIT_SECONDS,
     LISTED_STATES,
@@ -18,6 +19,7 @@ from watcher.clip import (
     ClipState,
     Fingerprint,
     Label,
+    Light,
     Playable,
     Sprite,
     TimeQuality,
@@ -126,6 +128,7 @@ CLIP = sa.select(
     clips.c.note,
     clips.c.labels,
     clips.c.proxy,
+    LIGHT.label("light"),
 )
 FULL = sa.select(clips)
 KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.state).where(
@@ -135,7 +138,19 @@ CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 # What reading a file never changes: who the clip is, and what was said or left of it.
 _KEPT = frozenset(
-    {"id", "ingested_ms", "picture", "sprite", "proxy", "held", "note", "labels", "rendered_from", "rendered_at"}
+    {
+        "id",
+        "ingested_ms",
+        "picture",
+        "sprite",
+        "proxy",
+        "held",
+        "note",
+        "labels",
+        "rendered_from",
+        "rendered_at",
+        "light",
+    }
 )
 UPDATE = (
     sa.update(clips)
@@ -153,17 +168,6 @@ def rendered(revision: Any) -> dict[str, Any]:
     return {"revision": revision, "rendered_at": revision, "rendered_from": since}
 
 
-SET_POSTER = (
-    sa.update(clips)
-    .where(clips.c.id == sa.bindparam("row"))
-    .values(
-        poster=sa.bindparam("poster"),
-        sprite=sa.func.coalesce(sa.bindparam("sprite", type_=sa.Text), clips.c.sprite),
-        **rendered(sa.bindparam("revision")),
-        render_due=sa.bindparam("render_due"),
-        poster_error=None,
-    )
-)
 _COMPARED = (
     "camera", "started_ms", "offset_seconds", "time_source", "time_quality", "ended_ms",
     "size_bytes", "mtime_ns", "inode", "digest", "error",
@@ -189,6 +193,7 @@ _STATES: dict[str, ClipState] = {one.value: one for one in ClipState}
 _SOURCES: dict[str, TimeSource] = {one.value: one for one in TimeSource}
 _QUALITIES: dict[str, TimeQuality] = {one.value: one for one in TimeQuality}
 _PLAYABLE: dict[str, Playable] = {one.value: one for one in Playable}
+_LIGHTS: dict[str, Light] = {one.value: one for one in Light}
 
 
 def to_clip(row: Sequence[Any]) -> Clip:
@@ -196,7 +201,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
     (
         clip_id, key, camera, state, started, ended, source, duration, size,
         media, playable, reason, error, poster, sprite, digest, revision, ingested, missing,
-        offset, quality, held, note, said, proxy,
+        offset, quality, held, note, said, proxy, light,
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
@@ -217,6 +222,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
         poster=poster if shows(poster, digest) else None,
         sprite=None if not shows(sprite, digest) else msgspec.json.decode(sprite, type=Sprite),
         proxy=proxy if shows(proxy, digest) else None,
+        light=None if light is None else _LIGHTS[light],
         revision=revision,
         ingested_ms=ingested,
         missing_ms=missing,

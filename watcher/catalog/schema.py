@@ -51,6 +51,7 @@ clips = sa.Table(
     sa.Column("rendered_from", sa.BigInteger),  # revision since which only renditions came, …
     sa.Column("rendered_at", sa.BigInteger),  # … if `revision` is this one
     sa.Column("proxy", sa.Text),  # path below the renditions folder
+    sa.Column("light", sa.Text),  # by the picture
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
@@ -198,6 +199,14 @@ label_names = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("clips", sa.BigInteger, nullable=False),
+)
+
+# From when on it is day, twilight or night at the site; empty where nobody knows where that is.
+sun = sa.Table(
+    "sun",
+    metadata,
+    sa.Column("at_ms", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("light", sa.Text, nullable=False),
 )
 
 # Kept sums over listed clips: counting a million rows on each request is what makes other tools slow.

@@ -13,6 +13,7 @@ from watcher.catalog.retiring import Retiring
 from watcher.catalog.reviewing import Reviewing
 from watcher.catalog.sending import Sending
 from watcher.catalog.silences import Silences
+from watcher.catalog.suns import Suns
 from watcher.catalog.writes import Writes
 
 
@@ -30,6 +31,7 @@ class Catalog(
     Retiring,
     Sending,
     Silences,
+    Suns,
     Writes,
 ):
     """The clips that are known."""

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from watcher import presenting
 from watcher.access import Role
 from watcher.catalog.words import words_in
-from watcher.clip import LISTED_STATES, ClipFilter, ClipState, Page, Playable, Position, milliseconds
+from watcher.clip import LISTED_STATES, ClipFilter, ClipState, Light, Page, Playable, Position, milliseconds
 from watcher.errors import BadParameterError, ClipNotFoundError, ForbiddenError
 from watcher.instant import Instant, at_zone
 from watcher.shapes import CameraShape, CamerasShape, ClipShape, PageShape, Time
@@ -35,6 +35,7 @@ FILTERS = (
     "unlabeled",
     "held",
     "playable",
+    "light",
     "min_duration",
     "max_duration",
     "q",
@@ -252,6 +253,11 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
     to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else None
     if from_at and to_at and milliseconds(from_at) >= milliseconds(to_at):
         raise BadParameterError("to", "to must be later than from")
+    light = []
+    for text in args.getlist("light"):
+        if text not in set(Light):
+            raise BadParameterError("light", f"light={text!r} must be one of {', '.join(Light)}")
+        light.append(Light(text))
     unlabeled = _yes_or_no(args, "unlabeled")
     text = single(args, "q", "")
     words = tuple(dict.fromkeys(words_in(text)))
@@ -266,6 +272,7 @@ def clip_filter(args: MultiDict[str, str]) -> ClipFilter:
         labeled=None if unlabeled is None else not unlabeled,
         held=_yes_or_no(args, "held"),
         playable=tuple(playable),
+        light=tuple(light),
         min_seconds=_seconds(args, "min_duration"),
         max_seconds=_seconds(args, "max_duration"),
         words=words,

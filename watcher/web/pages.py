@@ -20,7 +20,7 @@ from watcher.errors import BadParameterError, WatcherError
 from watcher.web import cards, problems
 from watcher.web.state import state
 
-FILTERS = ("camera", "label", "q", "held", "unlabeled", "from", "to")  # that the page has
+FILTERS = ("camera", "label", "q", "light", "held", "unlabeled", "from", "to")  # that the page has
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
 _WATCH = (*_SHARED, "card.js", "sprite.js")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from watcher.clip import ClipState, Playable
+from watcher.clip import ClipState, Light, Playable
 from watcher.web.wire import NUMBER_MOST
 
 
@@ -41,6 +41,9 @@ PARAMETERS = {
         {"type": "string", "enum": list(Playable)},
         "yes",
         many=True,
+    ),
+    "light": Parameter(
+        "Whether it was day; repeated: any of them.", {"type": "string", "enum": list(Light)}, "day", many=True
     ),
     "min_duration": Parameter("Seconds at least.", _SECONDS, 0.5),
     "max_duration": Parameter("Seconds at most.", _SECONDS, 3600),
