@@ -45,6 +45,7 @@ def order(data: Path) -> list[str]:
         return [row[0] for row in connection.execute("SELECT started_ms FROM clips ORDER BY id")]
 
 
+@pytest.mark.slow
 def test_a_scan_catalogues_the_newest_first_and_goes_on_after_a_kill(tmp_path: Path, samples: Path) -> None:
     """`kill -9` half-way costs nothing: the next run takes up what is left, and each clip is there once."""
     unit = RunningUnit(tmp_path / "unit")  # never started: a scan needs no service

@@ -116,6 +116,7 @@ def test_a_second_one_on_the_same_data_is_refused(start_unit: Callable[..., Runn
     assert unit.get("/watcher/readyz").status_code == 200
 
 
+@pytest.mark.slow
 def test_several_run_beside_each_other(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """Each has its own folder and port, also where the folder's name is long, spaced and comma'd."""
     one, two = start_unit("one"), start_unit("two, with spaces & " + "a long name " * 8)

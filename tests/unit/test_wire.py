@@ -34,6 +34,7 @@ def clip_at(started_ms: int, offset_seconds: int | None) -> Clip:
         poster=None,
         sprite=None,
         proxy=None,
+        light=None,
         revision=1,
         ingested_ms=started_ms,
         missing_ms=None,

@@ -202,7 +202,9 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
         known = sa.func.coalesce(clips.c.playable, unknown)
         conditions.append(sa.or_(*(known == _text(f"playable{n}") for n in range(shape.playable))))
     if shape.light:
-        conditions.append(sa.or_(*(_text(f"light{n}") == LIGHT for n in range(shape.light))))
+        wanted = sa.or_(*(_text(f"light{n}") == LIGHT for n in range(shape.light)))
+        # PostgreSQL takes what equals something without statistics for rare: it would read and sort the table.
+        conditions.append(sa.case((wanted, sa.true()), else_=sa.false()))
     if shape.least:
         conditions.append(clips.c.duration_ms >= _number("least"))
     if shape.most:
