@@ -315,5 +315,6 @@ def _flag(value: bool | None) -> str | None:
 
 
 def _meant(clip: ClipShape) -> ClipShape:
-    """A clip without what comes to it by itself: that a poster or a sprite was made is no change."""
-    return msgspec.structs.replace(clip, revision=0, poster_url=None, sprite=None)
+    """A clip without what comes to it by itself: that a poster, a sprite or a proxy was made is no change."""
+    bare = dict.fromkeys(("poster_url", "sprite", "significant_at", "light", "proxy_url"))
+    return msgspec.structs.replace(clip, revision=0, **bare)

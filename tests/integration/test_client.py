@@ -81,6 +81,18 @@ def test_clips_are_labelled_corrected_reviewed_and_retired(watcher: Client, samp
     assert watcher.by_key(clip.key) is None
 
 
+def test_what_comes_by_itself_is_no_change(
+    watcher: Client, unit: RunningUnit, samples: Path, tmp_path: Path
+) -> None:
+    """A clip that was read before its pictures were made may be corrected."""
+    path = tmp_path / "d.mp4"
+    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 901))
+    first = watcher.upload(path, camera="drawn", started_at=START)
+    wait_for(lambda: watcher.clip(first.id).sprite, what="its pictures")
+    assert watcher.correct(first, note="seen").light is not None
+    watcher.retire(first.id)
+
+
 def test_sums_and_neighbours(watcher: Client) -> None:
     """Cameras, timeline, what was before and after."""
     assert {camera.camera: camera.clips for camera in watcher.cameras()} == {"porch": 15, "gate": 15}

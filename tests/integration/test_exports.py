@@ -147,6 +147,7 @@ def test_the_clips_of_a_time_become_one_film(unit: RunningUnit, tmp_path: Path) 
     assert [(unit.video / clip["key"]).exists() for clip in some] == [True] * 3
 
 
+@pytest.mark.slow
 def test_it_can_begin_exactly(unit: RunningUnit, tmp_path: Path) -> None:
     """Players show nothing before the moment, though the film holds what its first picture is made from."""
     clip = leave(unit, "exact/a.mp4", NOON, 7)
@@ -194,6 +195,7 @@ def test_another_coding_begins_another_film(unit: RunningUnit, tmp_path: Path) -
             assert pictures(film) == pictures(unit.video / "mixed" / name)
 
 
+@pytest.mark.slow
 def test_a_turned_picture_stays_turned(unit: RunningUnit, tmp_path: Path) -> None:
     """What a phone says of how it was held goes into the film."""
     data = clips.make(unit.folder / "phone.mp4", seconds=2, number=5).read_bytes()
@@ -227,6 +229,7 @@ def test_the_night_in_which_the_clocks_go_back(start_unit: Callable[..., Running
     assert manifest(unit, one)["cameras"][0]["gaps"][0]["from"] == "2026-10-25T01:00:02.000Z"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_left_out(unit: RunningUnit, tmp_path: Path) -> None:
     """One that lost its index, one that is gone: said in the manifest, and the others are there."""
     some = [leave(unit, f"torn/{n}.mp4", NOON + timedelta(seconds=4 * n), n) for n in range(3)]

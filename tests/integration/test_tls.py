@@ -104,6 +104,7 @@ def test_only_named_proxies_are_believed(start_unit: Callable[..., RunningUnit])
     assert "192.0.2.7" not in (other.log / "access.log").read_text()
 
 
+@pytest.mark.slow
 def test_pages_of_other_origins_ask_only_if_they_may(start_unit: Callable[..., RunningUnit]) -> None:
     """CORS: off, or for the origins that are named; a preflight tells which methods."""
     home = {"Origin": "https://home.example.net"}

@@ -36,7 +36,7 @@ def refused(unit: RunningUnit, *arguments: str, **more: object) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_everything(start_unit: Callable[..., RunningUnit], number: int) -> None:
     """SIGTERM and Ctrl-C end all processes within five seconds, and the next start is as good as the first."""
     unit = start_unit()

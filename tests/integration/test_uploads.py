@@ -260,6 +260,7 @@ def test_parts_of_clips_are_no_clips(unit: RunningUnit, samples: Path) -> None:
     assert put(unit, "parts/a.mp4", data, **{"Content-Encoding": "gzip"}).status_code == 415
 
 
+@pytest.mark.slow
 def test_limits(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """Too large, too much for today, too little free: refused before a byte is taken where the length is known."""
     data = (samples / "plain.mp4").read_bytes()
