@@ -108,7 +108,8 @@ def _sprite(av: Any, job: dict[str, Any]) -> dict[str, Any]:
         "tile_width": tiles[0].width,
         "tile_height": tiles[0].height,
     }
-    parts = [_parts(tile) for tile in tiles]
+    smaller = av.video.reformatter.VideoReformatter()  # one for all: making it costs as much as using it
+    parts = [_parts(smaller, tile) for tile in tiles]
     told["light"] = light_of(parts)
     best = most_telling(parts)
     if best is not None:
@@ -125,9 +126,9 @@ def _scaled(av: Any, picture: Any, most: int) -> Any:
     return av.video.reformatter.VideoReformatter().reformat(picture, width=width, height=height)
 
 
-def _parts(picture: Any) -> bytes:
+def _parts(smaller: Any, picture: Any) -> bytes:
     """How bright each part of a picture is, and what colours it has, as `most_telling` compares them."""
-    small = picture.reformat(width=TELLING_WIDTH, height=TELLING_HEIGHT, format="yuv420p")
+    small = smaller.reformat(picture, width=TELLING_WIDTH, height=TELLING_HEIGHT, format="yuv420p")
     rows = []
     for plane in small.planes:
         data = bytes(plane)

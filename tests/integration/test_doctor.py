@@ -18,6 +18,7 @@ def told(unit: RunningUnit) -> tuple[int, str]:
     return answer.returncode, answer.stdout
 
 
+@pytest.mark.slow
 def test_a_healthy_unit(start_unit: Callable[..., RunningUnit]) -> None:
     """Nothing to complain of, running or not."""
     unit = start_unit()

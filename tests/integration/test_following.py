@@ -31,6 +31,7 @@ def follow(unit: RunningUnit, since: int = 0, limit: int = 7) -> list[dict]:
     return found
 
 
+@pytest.mark.slow
 def test_the_feed_replays_to_the_catalog_while_it_is_written(
     start_unit: Callable[..., RunningUnit], samples: Path
 ) -> None:
