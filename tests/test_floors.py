@@ -69,6 +69,7 @@ DOORS = [
     "client",
     "observe",
     "webhooks",
+    "helper",
     "sweeper",
     "silence",
     "sunrise",

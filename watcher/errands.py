@@ -7,24 +7,21 @@ cuts off is done again later.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import select
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from watcher.errors import RenderError
+from watcher.helper import Helper, NotNowError
 from watcher.tether import spawn
 from watcher.wiring import Services
 
-log = logging.getLogger("watcher.ingester")
-
 LOOK_SECONDS = 1.0  # between two looks at what is wanted: other processes take the wishes
-RETRY_SECONDS = 10.0  # after a fault of our own, and while the disk is nearly full
+SPENT_SECONDS = 60.0  # between two looks at what is too old
 STALL_SECONDS = 120.0  # after which a worker that says nothing is ended
 
 
@@ -37,49 +34,41 @@ class Said(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
-class NotNowError(Exception):
-    """It cannot be done now, whatever the job: we are to end, or the disk is nearly full, or nobody wants it."""
-
-
-class Errands(threading.Thread):
+class Errands(Helper):
     """Does what is wanted, at the lowest priority."""
 
     def __init__(self, services: Services, name: str) -> None:
-        super().__init__(name=name, daemon=True)
-        self.services = services
-        self.catalog = services.catalog
-        self.stopped = threading.Event()
+        super().__init__(services, name, every_seconds=LOOK_SECONDS)
         self.about: int | None = None  # which clip a worker was at
+        self._begun = False
+        self._spent_at: float | None = None
 
     def begin(self) -> None:
         """What is to be done once: look at what a crash has left."""
-
-    def turn(self) -> None:
-        """Do all that there is to do. May raise NotNowError."""
         raise NotImplementedError
 
-    def stop(self) -> None:
-        """End it at once."""
-        self.stopped.set()
-        if self.is_alive():
-            self.join(5)
+    def drop_spent(self) -> None:
+        """Remove what is too old, or too much."""
+        raise NotImplementedError
 
-    def run(self) -> None:
-        """Until it is stopped; what fails is said and tried again."""
-        begun = False
-        while not self.stopped.is_set():
-            pause = LOOK_SECONDS
-            try:
-                if not begun:
-                    self.begin()
-                    begun = True
-                self.turn()
-            except NotNowError:
-                pause = RETRY_SECONDS
-            except Exception:
-                log.exception("%s: trying again in a while", self.name)
-                pause = RETRY_SECONDS
-            self.stopped.wait(pause)
+    def make(self) -> None:
+        """Make all that is wanted. May raise NotNowError."""
+        raise NotImplementedError
+
+    def turn(self) -> None:
+        """Look for what is spent now and then, and for what is wanted each time."""
+        if not self._begun:
+            self.begin()
+            self._begun = True
+        now = self.services.clock.monotonic()
+        if self._spent_at is None or now - self._spent_at >= SPENT_SECONDS:
+            self._spent_at = now
+            self.drop_spent()
+        self.make()
+
+    def look_for_spent(self) -> None:
+        """Do so in the next turn: there may be too much now."""
+        self._spent_at = None
 
     def work(self, module: str, job: dict[str, Any], heard: Callable[[float], None] | None = None) -> Any:
         """Have a process do a job, and return what it made; `heard` is told which share of it is done.

@@ -12,9 +12,10 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,17 @@ import msgspec
 
 from watcher import presenting
 from watcher.catalog.exporting import Export, ExportFile
-from watcher.clip import Clip, ClipFilter, ClipState, Position, moment
-from watcher.errands import Errands, NotNowError
+from watcher.clip import ClipFilter, ClipState, moment
+from watcher.errands import Errands
 from watcher.errors import RenderError
+from watcher.helper import NotNowError
 from watcher.wiring import Services
 
 log = logging.getLogger("watcher.ingester")
 
 FOLDER = "exports"  # below that of the renditions
 MANIFEST = "manifest.json"
-PAGE = 500  # clips asked for at a time
 GAP_MS = 1000  # cameras tell their time in seconds: less is no gap
-SPENT_SECONDS = 60.0  # between two looks at what is too old
 HEADERS_BYTES = 64 << 20  # that films may have beside what their clips have
 
 
@@ -48,7 +48,6 @@ class Exports(Errands):
         super().__init__(services, "exports")
         self._settings = services.settings.export
         self._folder = services.places.renditions / FOLDER
-        self._spent_at = 0.0
 
     def begin(self) -> None:
         """Remove what a crash has left, and forget what is not there."""
@@ -57,42 +56,51 @@ class Exports(Errands):
             if one.done_ms is not None and one.error is None and not (self._folder_of(one) / MANIFEST).is_file():
                 self.catalog.drop_export(one.id)
 
-    def turn(self) -> None:
-        """Remove what is spent, and make what is wanted."""
-        self._drop_spent()
-        for one in self.catalog.exports_to_make():
-            try:
-                self._make(one)
-            except BaseException as reason:
-                shutil.rmtree(self._folder_of(one), ignore_errors=True)  # half of it is of no use, and takes room
-                if not isinstance(reason, _GivenUpError):
-                    raise
-
-    def _folder_of(self, one: Export) -> Path:
-        return self._folder / str(one.id)
-
-    def _drop_spent(self) -> None:
+    def drop_spent(self) -> None:
         """Forget those that are too old, and remove the folders that no row names."""
-        now = self.services.clock.monotonic()
-        if now - self._spent_at < SPENT_SECONDS and self._spent_at:
-            return
-        self._spent_at = now
         before = self.services.clock.now() - timedelta(days=self._settings.keep_days)
         known = self.catalog.exports()
         for one in known:
             if one.done_ms is not None and moment(one.done_ms) < before:
                 self.catalog.drop_export(one.id)
-                shutil.rmtree(self._folder_of(one), ignore_errors=True)
+                self._remove_folder(one)
         names = {str(one.id) for one in known}
         for path in self._folder.iterdir():
             if path.name not in names:
                 shutil.rmtree(path, ignore_errors=True)
 
+    def make(self) -> None:
+        """Make what is wanted, one after the other; one that fails by a fault of ours does not stop the others."""
+        failed = False
+        for one in self.catalog.exports_to_make():
+            made = False
+            try:
+                self._make(one)
+                made = True
+            except _GivenUpError:
+                pass
+            except NotNowError:
+                raise
+            except Exception:
+                log.exception("export %d: trying again in a while", one.id)
+                failed = True
+            finally:
+                if not made:
+                    self._remove_folder(one)  # half of it is of no use, and takes room
+        if failed:
+            raise NotNowError
+
+    def _remove_folder(self, one: Export) -> None:
+        shutil.rmtree(self._folder_of(one), ignore_errors=True)
+
+    def _folder_of(self, one: Export) -> Path:
+        return self._folder / str(one.id)
+
     def _make(self, one: Export) -> None:
         folder, now = self._folder_of(one), self.services.clock.now
         self.must_have_room()
         self._heard(one, 0.0)
-        shutil.rmtree(folder, ignore_errors=True)
+        self._remove_folder(one)
         folder.mkdir()
         try:
             parts = [self._film(one, number, camera) for number, camera in enumerate(one.cameras)]
@@ -103,7 +111,7 @@ class Exports(Errands):
             size = self._write_manifest(one, folder, parts)
         except RenderError as reason:
             log.warning("export %d: %s", one.id, reason)
-            shutil.rmtree(folder, ignore_errors=True)
+            self._remove_folder(one)
             self.catalog.set_no_export(one.id, str(reason), now=now())
             return
         files = [_file(part["camera"], file) for part in parts for file in part["files"]]
@@ -156,7 +164,10 @@ class Exports(Errands):
         root, zone = self.services.root, self.services.settings.zone
         clips: list[dict[str, Any]] = []
         left_out: list[dict[str, Any]] = []
-        for clip in self._clips(one, camera):
+        wanted = ClipFilter(
+            cameras=(camera,), states=(ClipState.READY,), from_at=moment(one.from_ms), to_at=moment(one.to_ms)
+        )
+        for clip in chain.from_iterable(self.catalog.pages(wanted)):
             if root.look(clip.key) is None:
                 left_out.append({"clip_id": clip.id, "key": clip.key, "reason": "its file is not there"})
                 continue
@@ -175,18 +186,6 @@ class Exports(Errands):
                 }
             )
         return clips, left_out
-
-    def _clips(self, one: Export, camera: str) -> Iterator[Clip]:
-        wanted = ClipFilter(
-            cameras=(camera,), states=(ClipState.READY,), from_at=moment(one.from_ms), to_at=moment(one.to_ms)
-        )
-        after: Position | None = None
-        while True:
-            page = self.catalog.find(wanted, limit=PAGE, newest_first=False, after=after)
-            yield from page.clips
-            if not page.more_after:
-                return
-            after = Position(page.clips[-1].started_ms, page.clips[-1].id)
 
     def _heard_of(self, one: Export, number: int, share: float) -> None:
         """So much of one camera's films is done."""

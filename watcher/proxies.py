@@ -27,8 +27,6 @@ from watcher.wiring import Services
 
 log = logging.getLogger("watcher.ingester")
 
-SPENT_SECONDS = 60.0  # between two looks at what is too old
-
 
 class Proxies(Errands):
     """Makes what is wanted."""
@@ -37,7 +35,6 @@ class Proxies(Errands):
         super().__init__(services, "proxies")
         self._settings = services.settings.proxy
         self._folder = services.places.renditions / PROXIES
-        self._spent_at = 0.0
 
     def begin(self) -> None:
         """Remove what a crash has left, and forget what is not there."""
@@ -49,23 +46,19 @@ class Proxies(Errands):
         there = {f"{PROXIES}/{path.name}" for path in self._folder.iterdir()}
         self.catalog.drop_proxies(self.catalog.proxies_without(there))
 
-    def turn(self) -> None:
-        """Drop what is spent, and make what is wanted."""
-        self._drop_spent()
-        while self._settings.make == "ahead" and self._want_ahead():
-            pass
-        while not self.stopped.is_set() and (wanted := self._next()) is not None:
-            self._make(wanted)
-
-    def _drop_spent(self) -> None:
-        now = self.services.clock.monotonic()
-        if now - self._spent_at < SPENT_SECONDS and self._spent_at:
-            return
-        self._spent_at = now
+    def drop_spent(self) -> None:
+        """Forget those that are too old or too many, and remove their files."""
         before = self.services.clock.now() - timedelta(days=self._settings.max_age_days)
         for name in self.catalog.drop_proxies(self.catalog.spent_proxies(before, self._settings.max_bytes)):
             with contextlib.suppress(FileNotFoundError):
                 (self._folder.parent / name).unlink()
+
+    def make(self) -> None:
+        """Make what is wanted, one after the other."""
+        while self._settings.make == "ahead" and self._want_ahead():
+            pass
+        while not self.stopped.is_set() and (wanted := self._next()) is not None:
+            self._make(wanted)
 
     def _next(self) -> Wanted | None:
         return None if self._settings.make == "off" else self.catalog.next_proxy()
@@ -101,7 +94,7 @@ class Proxies(Errands):
         if not self.catalog.set_proxy(wanted.clip_id, wanted.digest, size, now=self.services.clock.now()):
             target.unlink(missing_ok=True)
             return
-        self._spent_at = 0.0  # there may be too many bytes now
+        self.look_for_spent()
         log.info("%s: a proxy was made in %.1f s", printable(wanted.key), self.services.clock.monotonic() - began)
 
     def _job(self, wanted: Wanted, aside: Path) -> dict[str, Any]:

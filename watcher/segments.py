@@ -20,8 +20,8 @@ SYNC, NOT_SYNC = 0x02000000, 0x01010000  # sample flags (8.8.3.1): a key frame, 
 _FTYP = b"iso6\x00\x00\x00\x00iso6cmfcmp41"
 
 
-class Film:
-    """A clip that segments can be cut from."""
+class Segments:
+    """What can be cut from a clip."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -77,7 +77,7 @@ class Film:
         try:
             head = _moof(spans, wait, len(_moof(spans, wait, 0)) + 8)
             data = b"".join(piece for one, low, high in spans for piece in _samples(fd, one, low, high))
-        except (struct.error, OverflowError, OSError) as reason:  # times and places that no film has
+        except (struct.error, OverflowError, OSError) as reason:  # times and places that no clip has
             raise BrokenClipError(f"its index is damaged ({reason})") from reason
         if len(data) != total:
             raise BrokenClipError("the file has become shorter")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import timedelta
 
 from watcher.daylight import changes, place_of
+from watcher.helper import Helper
 from watcher.wiring import Services
 
 log = logging.getLogger("watcher.ingester")
@@ -15,38 +15,22 @@ LOOK_SECONDS = 3600.0
 BEFORE, AHEAD, LEFT = timedelta(days=366), timedelta(days=800), timedelta(days=400)
 
 
-class Sunrise(threading.Thread):
+class Sunrise(Helper):
     """Notes when it is day, around all clips that there are and for a while to come."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(name="sunrise", daemon=True)
-        self._services = services
-        self._stopped = threading.Event()
+        super().__init__(services, "day and night", every_seconds=LOOK_SECONDS)
 
-    def stop(self) -> None:
-        """End it."""
-        self._stopped.set()
-        self.join(5)
-
-    def run(self) -> None:
-        """Until it is stopped; what fails is said and tried again."""
-        while not self._stopped.is_set():
-            try:
-                self.look()
-            except Exception:
-                log.exception("day and night: trying again in an hour")
-            self._stopped.wait(LOOK_SECONDS)
-
-    def look(self) -> None:
+    def turn(self) -> None:
         """Note what is not known yet; nothing where nobody has said where the site is."""
-        catalog, told = self._services.catalog, self._services.settings.site.location
+        catalog, told = self.catalog, self.services.settings.site.location
         known = catalog.sun_of()
         if not told:
             if known:
                 catalog.set_sun("", [])
             return
-        today = self._services.clock.now().date()
-        first = min(today, (catalog.first_start() or self._services.clock.now()).date())
+        today = self.services.clock.now().date()
+        first = min(today, (catalog.first_start() or self.services.clock.now()).date())
         site, _, span = known.rpartition("|")
         if site == told and span:
             begin, _, end = span.partition(" ")
@@ -55,7 +39,7 @@ class Sunrise(threading.Thread):
         place, since, until = place_of(told), first - BEFORE, today + AHEAD
         found = []
         for one in changes(place, since, until):
-            if self._stopped.is_set():
+            if self.stopped.is_set():
                 return
             found.append(one)
         catalog.set_sun(f"{told}|{since.isoformat()} {until.isoformat()}", found)

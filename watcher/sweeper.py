@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 from typing import TextIO
 
 from watcher.errors import ClipNotFoundError, HeldError, WatcherError
+from watcher.helper import Helper
 from watcher.ignoring import printable
 from watcher.rules import FREE, Going
 from watcher.scan import marker_problem
@@ -111,43 +111,31 @@ class Patience:
         return True
 
 
-class Sweeper(threading.Thread):
+class Sweeper(Helper):
     """Sweeps twice a minute, and at once where the floor of free space is undercut."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(name="sweeper", daemon=True)
-        self._services = services
-        self._stopped = threading.Event()
+        super().__init__(services, "retention", every_seconds=LOOK_SECONDS)
+        self._due = 0.0
         self._patience = Patience()
         self._bin_patience = Patience()
 
-    def stop(self) -> None:
-        """End it, after the clip in hand."""
-        self._stopped.set()
-        self.join(5)
-
-    def run(self) -> None:
-        """Until it is stopped; what fails is said and tried again."""
-        floor = self._services.rules().limits.min_free_bytes
-        due = 0.0
-        while not self._stopped.wait(LOOK_SECONDS):
-            try:
-                now = time.monotonic()
-                self._empty_bin(self._services.root.free_bytes(), now, due=now >= due)
-                free = self._services.root.free_bytes()
-                may_remove = self._patience.may_remove(free, now)
-                if (may_remove and free < floor) or now >= due:
-                    due = now + PAUSE_SECONDS
-                    done = sweep(self._services, but="" if may_remove else FREE, stopped=self._stopped)
-                    self._patience.removed(done.get(FREE, (0, 0))[1], free_before=free, now=now)
-            except Exception:
-                log.exception("the rules of retention could not be carried out")
+    def turn(self) -> None:
+        """Look at the free space, and at all rules when it is time."""
+        now = self.services.clock.monotonic()
+        self._empty_bin(self.services.root.free_bytes(), now, due=now >= self._due)
+        free = self.services.root.free_bytes()
+        may_remove = self._patience.may_remove(free, now)
+        if (may_remove and free < self.services.rules().limits.min_free_bytes) or now >= self._due:
+            self._due = now + PAUSE_SECONDS
+            done = sweep(self.services, but="" if may_remove else FREE, stopped=self.stopped)
+            self._patience.removed(done.get(FREE, (0, 0))[1], free_before=free, now=now)
 
     def _empty_bin(self, free: int, now: float, *, due: bool) -> None:
         """Make room out of the bin before a clip has to go for it."""
-        lacking = self._services.retention().bin_lacks() if self._bin_patience.may_remove(free, now) else 0
+        lacking = self.services.retention().bin_lacks() if self._bin_patience.may_remove(free, now) else 0
         if due or lacking:
-            removed = empty_bin(self._services, lacking_bytes=lacking)
+            removed = empty_bin(self.services, lacking_bytes=lacking)
             self._bin_patience.removed(removed if lacking else 0, free_before=free, now=now)
 
 

@@ -147,6 +147,9 @@ def test_what_players_do_not_take_is_left_out_or_copied(unit: RunningUnit, tmp_p
     assert len(values(lines, "EXT-X-MAP")) == 1
     assert "sound=true" in lines[-2]
     assert any(str(old["id"]) in line for line in lines if "left out" in line)
+    nothing = unit.get(address("odd", NOON + timedelta(seconds=21), NOON + timedelta(minutes=1)))
+    assert nothing.status_code == 404
+    assert "no player takes" in nothing.json()["detail"]
     assert requests.post(unit.url(f"{old['links']['self']}/proxy"), timeout=10).status_code == 202
     wait_for(lambda: unit.get(old["links"]["self"]).json()["proxy_url"], what="a copy")
     lines = playlist(unit, "odd", NOON, NOON + timedelta(minutes=1))

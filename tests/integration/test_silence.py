@@ -48,7 +48,7 @@ def leave(services: Services, camera: str, hours_ago: list[float]) -> None:
 
 
 def silent(services: Services) -> dict[str, bool]:
-    Watchman(services).look()
+    Watchman(services).turn()
     return {one.camera: one.silent for one in services.catalog.camera_summaries()}
 
 

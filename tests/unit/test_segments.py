@@ -13,18 +13,18 @@ import pytest
 from tests import clips
 from watcher.errors import BrokenClipError
 from watcher.samples import Index
-from watcher.segments import Film
+from watcher.segments import Segments
 
 
 def tried(path: Path) -> bool:
     """Whether everything about a file could be cut; only one kind of error is allowed."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        film = Film(Index(fd, os.fstat(fd).st_size))
-        cuts = film.cuts(0.5)
-        film.beginning(sound=True)
+        segments = Segments(Index(fd, os.fstat(fd).st_size))
+        cuts = segments.cuts(0.5)
+        segments.beginning(sound=True)
         for begin, end in zip(cuts, [*cuts[1:-1], 1e9], strict=False):
-            film.segment(fd, begin, end, sound=True)
+            segments.segment(fd, begin, end, sound=True)
     except BrokenClipError:
         return False
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,8 @@ from watcher.clip import (
     moment,
 )
 from watcher.errors import ClipNotFoundError
+
+PAGE = 500  # clips in memory, where all are wanted
 
 BY_ID = CLIP.where(clips.c.id == sa.bindparam("wanted"))
 BY_KEY = CLIP.where(clips.c.key == sa.bindparam("wanted"), clips.c.state != ClipState.RETIRED.value)
@@ -82,6 +84,17 @@ class Questions:
         if backwards:
             return Page(found[::-1], more_after=behind, more_before=more)
         return Page(found, more_after=more, more_before=behind)
+
+    def pages(self, wanted: ClipFilter) -> Iterator[list[Clip]]:
+        """All clips under a filter, oldest first, some hundred at a time: nothing is held open in between."""
+        after: Position | None = None
+        more = True
+        while more:
+            page = self.find(wanted, limit=PAGE, newest_first=False, after=after)
+            yield page.clips
+            more = page.more_after
+            if more:
+                after = Position(page.clips[-1].started_ms, page.clips[-1].id)
 
     def around(self, wanted: ClipFilter, position: Position, *, limit: int, newest_first: bool = True) -> Page:
         """A page of clips with a position in its middle: what lies there comes first in the second half."""

@@ -8,7 +8,6 @@ import msgspec
 from flask import Blueprint, Response, request, stream_with_context
 
 from watcher.access import ANYBODY, Role
-from watcher.clip import Position
 from watcher.errors import BadParameterError
 from watcher.shapes import ClipShape, LabelCount, LabelsShape
 from watcher.web import wire
@@ -20,7 +19,6 @@ from watcher.web.state import catalog, state
 
 bp = Blueprint("labels", __name__)
 
-EXPORT_PAGE = 500  # clips that are in memory at a time
 NAME_MOST = 60  # characters
 
 
@@ -55,14 +53,8 @@ def export() -> Response:
     wanted = msgspec.structs.replace(clip_filter(request.args), labeled=True)
 
     def lines() -> Iterator[bytes]:
-        after = None
-        while True:
-            page = catalog().find(wanted, limit=EXPORT_PAGE, newest_first=False, after=after)
-            yield b"".join(msgspec.json.encode(body) + b"\n" for body in wire.clip_bodies(page.clips))
-            if not page.more_after:
-                return
-            last = page.clips[-1]
-            after = Position(last.started_ms, last.id)
+        for clips in catalog().pages(wanted):
+            yield b"".join(msgspec.json.encode(body) + b"\n" for body in wire.clip_bodies(clips))
 
     response = Response(stream_with_context(lines()), content_type="application/jsonl")
     response.headers["Cache-Control"] = "no-store"

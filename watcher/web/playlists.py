@@ -1,4 +1,4 @@
-"""A camera's time as one film for players (HLS, RFC 8216): a playlist, and the segments that it names.
+"""A camera's time as one stream for players (HLS, RFC 8216): a playlist, and the segments that it names.
 
 Segments are cut from the clips when they are asked for. A clip is looked into only where it is longer than a
 segment should be; that is remembered, and done for some seconds at most, after which the rest of the clips are one
@@ -20,10 +20,10 @@ from flask import Blueprint, Response, request
 
 from watcher import presenting
 from watcher.access import Role
-from watcher.clip import Clip, ClipFilter, ClipState, Position
+from watcher.clip import Clip, ClipFilter, ClipState
 from watcher.errors import BadParameterError, BrokenClipError, ClipNotFoundError
 from watcher.samples import Index
-from watcher.segments import Film
+from watcher.segments import Segments
 from watcher.web.auth import principal, visible
 from watcher.web.clips import bounded, single
 from watcher.web.routes import route
@@ -33,7 +33,6 @@ from watcher.web.wire import moment
 bp = Blueprint("playlists", __name__)
 
 CLIPS_MOST = 5000
-PAGE = 500
 SEGMENT_SECONDS = 6.0  # what Apple recommends
 SHORT_SECONDS, SMALL_BYTES = 10.0, 8 << 20  # clips that are one segment without a look
 LARGE_BYTES = 32 << 20  # clips that are looked into however long that takes
@@ -71,7 +70,7 @@ class Piece(NamedTuple):
     problems=(404,),
 )
 def playlist(camera: str) -> Response:
-    """A camera's clips from one moment to another as one film, for players of HLS."""
+    """A camera's clips from one moment to another as one stream, for players of HLS."""
     first, last = moment(single(request.args, "from", ""), "from"), moment(single(request.args, "to", ""), "to")
     if first >= last:
         raise BadParameterError("from", "from must be before to")
@@ -104,6 +103,8 @@ def playlist(camera: str) -> Response:
         ]
         longest = max([longest, *(end - begin for begin, end in shown)])
         lines += _lines(piece, shown, cuts[-1], sound=sound)
+    if not lines:
+        raise ClipNotFoundError("no player takes any of this camera's clips in that time in pieces")
     head = [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
@@ -118,18 +119,14 @@ def playlist(camera: str) -> Response:
 
 def _clips(camera: str, first: datetime, last: datetime) -> Iterator[Clip]:
     wanted = ClipFilter(cameras=(camera,), states=(ClipState.READY,), from_at=first, to_at=last)
-    after, count = None, 0
-    while True:
-        page = catalog().find(wanted, limit=PAGE, newest_first=False, after=after)
-        count += len(page.clips)
+    count = 0
+    for clips in catalog().pages(wanted):
+        count += len(clips)
         if count > CLIPS_MOST:
             raise BadParameterError(
                 "to", f"there are more than {CLIPS_MOST:,} clips in that time; ask for less of it"
             )
-        yield from page.clips
-        if not page.more_after:
-            return
-        after = Position(page.clips[-1].started_ms, page.clips[-1].id)
+        yield from clips
 
 
 def _piece(clip: Clip) -> Piece | None:
@@ -155,8 +152,8 @@ def _cuts(piece: Piece, until: float) -> list[float]:
     late = clip.size_bytes <= LARGE_BYTES and state().services.clock.monotonic() > until
     if seconds and (small or late):
         return [0.0, seconds]
-    with _opened(piece) as (_, film):
-        found = film.cuts(SEGMENT_SECONDS)
+    with _opened(piece) as (_, segments):
+        found = segments.cuts(SEGMENT_SECONDS)
     _known[piece.content] = found
     while len(_known) > REMEMBERED:
         _known.popitem(last=False)
@@ -189,8 +186,8 @@ def _lines(piece: Piece, shown: list[tuple[float, float]], end: float, *, sound:
 )
 def beginning(clip_id: int) -> Response:
     """What a player needs of a clip before any of its segments."""
-    with _opened(_asked(clip_id)) as (_, film):
-        return _sent(film.beginning(sound=_flag("sound")))
+    with _opened(_asked(clip_id)) as (_, segments):
+        return _sent(segments.beginning(sound=_flag("sound")))
 
 
 @route(
@@ -204,8 +201,8 @@ def beginning(clip_id: int) -> Response:
 def segment(clip_id: int) -> Response:
     """The pictures of a clip from the key frame at `begin` to the one at `end`, and the sound meanwhile."""
     begin, end = _number("begin", 0) / 1000, _number("end", 1 << 40) / 1000
-    with _opened(_asked(clip_id)) as (fd, film):
-        return _sent(film.segment(fd, begin, end, sound=_flag("sound")))
+    with _opened(_asked(clip_id)) as (fd, segments):
+        return _sent(segments.segment(fd, begin, end, sound=_flag("sound")))
 
 
 def _asked(clip_id: int) -> Piece:
@@ -231,7 +228,7 @@ def _number(name: str, default: int) -> int:
 
 
 @contextlib.contextmanager
-def _opened(piece: Piece) -> Iterator[tuple[int, Film]]:
+def _opened(piece: Piece) -> Iterator[tuple[int, Segments]]:
     """A clip's file, or its copy's, and its index. Raises BrokenClipError, ClipNotFoundError if it is gone."""
     services = state().services
     try:
@@ -242,7 +239,7 @@ def _opened(piece: Piece) -> Iterator[tuple[int, Film]]:
     except FileNotFoundError:
         raise ClipNotFoundError("its file is not there") from None
     try:
-        yield fd, Film(Index(fd, os.fstat(fd).st_size))
+        yield fd, Segments(Index(fd, os.fstat(fd).st_size))
     finally:
         os.close(fd)
 
