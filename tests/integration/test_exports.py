@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -19,7 +20,8 @@ import pytest
 import requests
 
 from tests import clips
-from tests.running import RunningUnit, wait_for
+from tests.mounting import mounted
+from tests.running import RunningUnit, running, wait_for
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LARGE = 2 << 30  # bytes of holes behind a clip: reading them twice takes longer than a test needs to interfere
@@ -373,6 +375,40 @@ def test_a_clip_that_harms_the_worker_costs_no_other(
     (film,) = fetched(unit, one, tmp_path)
     assert pictures(film) == pictures(unit.video / first["key"])
     assert [out["clip_id"] for out in manifest(unit, one)["cameras"][0]["left_out"]] == [bad["id"]]
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_meanwhile_costs_no_clip(tmp_path: Path) -> None:
+    """It waits, leaves nothing that takes room, and is made whole when there is room again."""
+    settings = {"WATCHER_UPLOAD__MIN_FREE_BYTES": str(16 << 20), "WATCHER_RENDER__WORKERS": "0"}
+    with mounted(tmp_path / "unit" / "data", "300m"), running(tmp_path / "unit", settings=settings) as unit:
+        noise = tmp_path / "noise.mp4"
+        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=10,noise=alls=100:allf=t"]
+        subprocess.run([*command, "-t", "8", "-c:v", "mjpeg", "-q:v", "1", str(noise)], check=True)
+        assert noise.stat().st_size > 40 << 20
+        began = put(unit, "gate/a.mp4", clips.make(unit.data / "a.mp4", seconds=4), NOON)
+        shutil.move(noise, unit.data / "noise.mp4")
+        noisy = put(unit, "gate/b.mp4", unit.data / "noise.mp4", NOON + timedelta(seconds=10))
+        answer = ask(unit, ["gate"], NOON, NOON + timedelta(seconds=30))
+        worker = wait_for(
+            lambda: next((pid for pid, line in unit.family().items() if "export_worker" in line), None),
+            what="a worker",
+        )
+        os.kill(worker, signal.SIGSTOP)
+        with (unit.data / "filler").open("wb", buffering=0) as file:
+            while shutil.disk_usage(unit.data).free > 32 << 20:
+                file.write(bytes(1 << 20))
+        os.kill(worker, signal.SIGCONT)
+        wait_for(lambda: worker not in unit.family(), what="the end of the worker")
+        folder = unit.data / "renditions" / "exports" / str(answer.json()["id"])
+        wait_for(lambda: not folder.exists(), what="its folder to go")
+        assert unit.get(answer.json()["links"]["self"]).json()["state"] in {"waiting", "working"}
+        (unit.data / "filler").unlink()
+        one = made(unit, answer)
+        assert one["state"] == "ready"
+        assert manifest(unit, one)["cameras"][0]["left_out"] == []
+        shown = [picture for film in fetched(unit, one, tmp_path) for picture in pictures(film)]
+        assert shown == [*pictures(unit.video / began["key"]), *pictures(unit.video / noisy["key"])]
 
 
 @pytest.mark.slow

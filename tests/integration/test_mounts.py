@@ -16,22 +16,10 @@ import pytest
 import requests
 
 from tests import clips
+from tests.mounting import looped, mounted
 from tests.running import RunningUnit, running, wait_for
 
 pytestmark = pytest.mark.slow
-
-
-@contextlib.contextmanager
-def mounted(folder: Path, size: str) -> Iterator[None]:
-    """A file system of its own; skips where mounting is not allowed."""
-    folder.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
 
 
 @contextlib.contextmanager
@@ -204,15 +192,3 @@ def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, samples: Pat
             )
             assert all(unit.get(f"/{key}").content == body for key, body in wanted.items())
             assert unit.run("check").returncode == 0
-
-
-@contextlib.contextmanager
-def looped(image: Path, folder: Path) -> Iterator[None]:
-    """A file as a disk; skips where that is not allowed."""
-    folder.mkdir(parents=True)
-    if subprocess.run(["mount", "-o", "loop", str(image), str(folder)], capture_output=True).returncode:
-        pytest.skip("loop mounts are not allowed here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], capture_output=True)

@@ -1,0 +1,36 @@
+"""File systems of their own, where this user may mount."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Iterator[None]:
+    """A file system of its own; skips where mounting is not allowed."""
+    folder.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+@contextlib.contextmanager
+def looped(image: Path, folder: Path) -> Iterator[None]:
+    """A file as a disk; skips where that is not allowed."""
+    folder.mkdir(parents=True)
+    if subprocess.run(["mount", "-o", "loop", str(image), str(folder)], capture_output=True).returncode:
+        pytest.skip("loop mounts are not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], capture_output=True)
