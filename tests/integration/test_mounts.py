@@ -21,6 +21,8 @@ from tests.running import RunningUnit, running, wait_for
 
 pytestmark = pytest.mark.slow
 
+FILLS = int(os.environ.get("WATCHER_TEST_FILLS", "2"))  # how often a small disk is run to full
+
 
 @contextlib.contextmanager
 def with_twenty(folder: Path, samples: Path) -> Iterator[RunningUnit]:
@@ -111,15 +113,14 @@ def test_a_small_disk_run_to_full_loses_only_what_the_plan_names(tmp_path: Path,
     settings = {
         "WATCHER_RETENTION__MIN_FREE_BYTES": str(floor),
         "WATCHER_UPLOAD__MIN_FREE_BYTES": str(16 << 20),
-        "WATCHER_RENDER__WORKERS": "0",
     }
     plain = (samples / "plain.mp4").read_bytes()
     rest = (2 << 20) - len(plain)
     large = plain + rest.to_bytes(4, "big") + b"free" + os.urandom(rest - 8)
-    began = time.time() - 86400
+    began = time.time() - 2 * 86400
     sent: list[str] = []
     with mounted(folder / "data", "300m"), running(folder, settings=settings) as unit:
-        for number in range(200):
+        for number in range(FILLS * 100):
             at = time.strftime("%Y%m%d_%H%M%S", time.localtime(began + 10 * number))
             key = f"porch/{at}.mp4"
             if number % 2:
