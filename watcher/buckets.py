@@ -56,6 +56,11 @@ def spans(first: int, end: int, zone: tzinfo) -> Iterator[Span]:
         at = until
 
 
+def offsets(first: int, end: int, zone: tzinfo) -> set[int]:
+    """The offsets, in quarters, that a zone's clocks have from one quarter to before another."""
+    return {span.offset for span in spans(first, end, zone)}
+
+
 def bounds(number: int, offset: int, bucket: Bucket, zone: tzinfo) -> tuple[datetime, datetime]:
     """Start and end, in UTC, of the bucket of a number: (quarter + offset) ÷ the bucket's length, rounded down.
 

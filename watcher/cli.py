@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from watcher import config
 from watcher.console import announce, begin_logging
@@ -144,25 +144,7 @@ def _ingest(args: argparse.Namespace) -> int:
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
         threading.Thread(target=announce, args=(address, console), daemon=True).start()
-    from watcher.silence import Watchman  # noqa: PLC0415
-    from watcher.sunrise import Sunrise  # noqa: PLC0415
-
-    helpers: list[Any] = [Watchman(services), Sunrise(services)]
-    if services.settings.webhooks.hooks:
-        from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
-
-        helpers.append(Webhooks(services))
-    if services.rules().limits.any or services.settings.retention.bin_days or services.retention().binned():
-        from watcher.sweeper import Sweeper  # noqa: PLC0415 - only where something is to go
-
-        helpers.append(Sweeper(services))
-    for helper in helpers:
-        helper.start()
-    try:
-        Ingester(services).run()
-    finally:
-        for helper in helpers:
-            helper.stop()
+    Ingester(services).run()
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The crew: threads that hand clips without a poster to worker processes, newest first; and what does errands."""
+"""The crew: threads that hand clips without a poster to worker processes, newest first."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from watcher.catalog.renditions import SPRITE, TELLING, poster_name, sprite_name
 from watcher.catalog.rows import Rendered, Unrendered
 from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
-from watcher.exports import Exports
+from watcher.helpers import helpers
 from watcher.ignoring import printable
 from watcher.probe import playable
-from watcher.proxies import Proxies
 from watcher.render import Answer, Worker, WorkerError
 from watcher.wiring import Services
 
@@ -47,7 +46,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Crew:
-    """Makes what is due, with at most so many workers as the settings say."""
+    """Makes what is due, with at most so many workers as the settings say; and the helpers are of it."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -61,14 +60,14 @@ class Crew:
             for number in range(services.settings.render.workers)
         ]
         self._workers: list[Worker] = []
-        self._errands = (Proxies(services), Exports(services))
+        self._helpers = helpers(services)
 
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:
             thread.start()
-        for errand in self._errands:
-            errand.start()
+        for helper in self._helpers:
+            helper.start()
 
     def wake(self) -> None:
         """There may be something to do, perhaps newer than what was asked for last."""
@@ -84,8 +83,8 @@ class Crew:
                 for worker in self._workers:
                     worker.kill()
                 thread.join(0.05)
-        for errand in self._errands:
-            errand.stop()
+        for helper in self._helpers:
+            helper.stop()
 
     def _run(self) -> None:
         worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)

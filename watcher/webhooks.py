@@ -12,7 +12,6 @@ import binascii
 import hashlib
 import hmac
 import logging
-import threading
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
@@ -22,6 +21,7 @@ import requests
 from watcher import presenting
 from watcher.catalog.hooks import Delivery
 from watcher.errors import ClipNotFoundError
+from watcher.helper import Helper
 from watcher.settings import Hook
 from watcher.wiring import Services
 
@@ -35,71 +35,54 @@ GIVEN_UP = timedelta(days=7)
 MOUNT = "/watcher"  # where the API is
 
 
-class Webhooks:
-    """A thread that tells; only where somebody wants to be told."""
+class Webhooks(Helper):
+    """Tells whoever wants to be told."""
 
     def __init__(self, services: Services) -> None:
-        self._services = services
-        self._catalog = services.catalog
-        self._stopping = threading.Event()
+        super().__init__(services, "webhooks", every_seconds=LOOK_SECONDS)
         self._catalog_id = ""
         self._give_up_at = services.clock.now()
         self._pauses: dict[str, datetime] = {}  # hooks that cannot be reached, until when they are left alone
-        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
+        self._session = requests.Session()
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End soon; what is under way may be told once more."""
-        self._stopping.set()
-        self._thread.join(2)
-
-    def _run(self) -> None:
-        with requests.Session() as session:
-            while not self._stopping.wait(LOOK_SECONDS):
-                try:
-                    self._turn(session)
-                except Exception:
-                    log.exception("webhooks: trying again in a while")
-                    self._stopping.wait(5)
-
-    def _turn(self, session: requests.Session) -> None:
-        self._catalog_id = self._catalog_id or self._catalog.catalog_id() or ""
-        now = self._services.clock.now()
-        for hook in self._services.settings.webhooks.hooks:
-            self._catalog.fill_outbox(hook.url, hook.cameras, BATCH, now=now)
+    def turn(self) -> None:
+        """Tell what is due; what is under way when we are to end may be told once more."""
+        self._catalog_id = self._catalog_id or self.catalog.catalog_id() or ""
+        now = self.services.clock.now()
+        for hook in self.services.settings.webhooks.hooks:
+            self.catalog.fill_outbox(hook.url, hook.cameras, BATCH, now=now)
             if self._pauses.get(hook.url, now) > now:
                 continue
-            for delivery in self._catalog.due(hook.url, BATCH, now=now):
-                if self._stopping.is_set() or not self._deliver(session, hook, delivery):
+            for delivery in self.catalog.due(hook.url, BATCH, now=now):
+                if self.stopped.is_set() or not self._deliver(hook, delivery):
                     break
         if now >= self._give_up_at:
             self._give_up_at = now + LONGEST
-            if gone := self._catalog.give_up(now - GIVEN_UP):
+            if gone := self.catalog.give_up(now - GIVEN_UP):
                 log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
 
-    def _deliver(self, session: requests.Session, hook: Hook, delivery: Delivery) -> bool:
+    def _deliver(self, hook: Hook, delivery: Delivery) -> bool:
         """Tell a hook; False if it cannot be reached, so that the others need not be tried now."""
-        now = self._services.clock.now()
+        now = self.services.clock.now()
         try:
             body = self._body(delivery, now)
         except ClipNotFoundError:
-            self._catalog.delivered(hook.url, delivery.revision)
+            self.catalog.delivered(hook.url, delivery.revision)
             return True
         headers = signed(hook.secret, f"{self._catalog_id[:12]}-{delivery.revision}", int(now.timestamp()), body)
         reached = True
         try:
-            answer = session.post(hook.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False)
+            answer = self._session.post(
+                hook.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
+            )
             told = None if answer.ok and answer.status_code < 300 else f"{answer.status_code} {answer.reason}"
         except requests.RequestException as reason:
             told, reached = type(reason).__name__, False
         if told is None:
-            self._catalog.delivered(hook.url, delivery.revision)
+            self.catalog.delivered(hook.url, delivery.revision)
             return True
         again = now + min(LONGEST, timedelta(seconds=2.0 ** min(delivery.attempts, 12)))
-        self._catalog.undelivered(hook.url, delivery.revision, due=again, told=told)
+        self.catalog.undelivered(hook.url, delivery.revision, due=again, told=told)
         if not reached:
             self._pauses[hook.url] = again
         what = f"clip {delivery.clip_id}" if delivery.event is None else "a camera"
@@ -111,9 +94,9 @@ class Webhooks:
         if delivery.event is not None:
             event: dict[str, Any] = msgspec.json.decode(delivery.event)
         else:
-            settings = self._services.settings
+            settings = self.services.settings
             base = settings.site.public_url.rstrip("/")
-            clip = self._catalog.clip(delivery.clip_id)
+            clip = self.catalog.clip(delivery.clip_id)
             shape = presenting.clip_bodies([clip], base=base, mount=MOUNT, zone=settings.zone)[0]
             event = {"type": "clip.ready", "data": shape}
         return msgspec.json.encode({"type": event["type"], "timestamp": presenting.utc(now), "data": event["data"]})

@@ -368,7 +368,8 @@ def test_the_clips_that_a_file_may_be_are_found_in_a_crowd_of_copies(catalog: Ca
     assert len(found) == ALIKE_LIMIT + 2
 
 
-def test_the_timeline_is_what_counting_would_tell(catalog: Catalog) -> None:
+@pytest.mark.parametrize("kept", [None, {4, 8}, {8}], ids=["no days", "all days", "those of summer"])
+def test_the_timeline_is_what_counting_would_tell(catalog: Catalog, kept: set[int] | None) -> None:
     """After clips came, changed, moved, were re-dated, went and came back; in a zone, over a change of its clocks."""
     chance = random.Random(8)
     zone = ZoneInfo("Europe/Berlin")
@@ -381,7 +382,13 @@ def test_the_timeline_is_what_counting_would_tell(catalog: Catalog) -> None:
         return probed(key, camera=chance.choice("ab"), started_at=at, duration_seconds=long, fingerprint=print_)
 
     keys = [f"x/{number}.mp4" for number in range(60)]
-    for _ in range(40):
+    for turn in range(40):
+        if kept is not None and turn == 10:
+            catalog.keep_days({0, 20}, lambda: True)
+        if kept is not None and turn == 20:  # those of another zone, and it is cut off at first
+            catalog.keep_days(kept, lambda: False)
+        if kept is not None and turn == 30:
+            catalog.keep_days(kept, lambda: True)
         match chance.randrange(4):
             case 0:
                 catalog.mark_missing(chance.sample(keys, 5), now=START)
@@ -396,11 +403,10 @@ def test_the_timeline_is_what_counting_would_tell(catalog: Catalog) -> None:
         first, end = whole(base, base + timedelta(days=4), bucket, zone)
         told: Counter[tuple[datetime, str]] = Counter()
         seconds: Counter[tuple[datetime, str]] = Counter()
-        for span in spans(first, end, zone):
-            for number, camera, count, duration in catalog.timeline(span, bucket, ()):
-                start, _ = bounds(number, span.offset, bucket, zone)
-                told[start, camera] += count
-                seconds[start, camera] += duration
+        for one in catalog.timeline(spans(first, end, zone), bucket, ()):
+            start, _ = bounds(one.number, one.offset, bucket, zone)
+            told[start, one.camera] += one.clips
+            seconds[start, one.camera] += one.duration_ms
         counted: Counter[tuple[datetime, str]] = Counter()
         lengths: Counter[tuple[datetime, str]] = Counter()
         for clip in catalog.find(ClipFilter(), limit=500).clips:

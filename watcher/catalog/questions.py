@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watcher.buckets import Bucket, Span
 from watcher.catalog.listing import listing
 from watcher.catalog.reading import Ask, Reader
 from watcher.catalog.rows import (
@@ -18,7 +17,7 @@ from watcher.catalog.rows import (
     COUNTER,
     to_clip,
 )
-from watcher.catalog.schema import cameras, clips, quarters, silences
+from watcher.catalog.schema import cameras, clips, silences
 from watcher.clip import (
     CameraSummary,
     Clip,
@@ -149,22 +148,6 @@ class Questions:
                 )
                 for camera, count, size, duration, first, last, ended, silent, limit in connection.execute(select)
             ]
-
-    def timeline(self, span: Span, bucket: Bucket, wanted: Sequence[str]) -> list[tuple[int, str, int, int]]:
-        """Listed clips and their milliseconds in a span of constant offset: by number of the bucket, and camera.
-
-        Reads the kept sums of the span's quarters, however many clips they stand for.
-        """
-        number = (quarters.c.quarter + span.offset) // bucket.value
-        select = (
-            sa.select(number, quarters.c.camera, sa.func.sum(quarters.c.clips), sa.func.sum(quarters.c.duration_ms))
-            .where(quarters.c.quarter >= span.first, quarters.c.quarter < span.end, quarters.c.clips > 0)
-            .group_by(number, quarters.c.camera)
-        )
-        if wanted:
-            select = select.where(quarters.c.camera.in_(wanted))
-        with self.engine.connect() as connection:
-            return [(int(row[0]), row[1], int(row[2]), int(row[3])) for row in connection.execute(select)]
 
     def listed_count(self) -> int:
         """How many clips lists show; from the kept sums."""

@@ -230,6 +230,26 @@ quarters = sa.Table(
     sa.Index("ix_quarters_camera", "camera", "quarter"),
 )
 
+# And by day, for the offsets from UTC (in quarters, east of it) that the site's clocks have: 365 sums a year.
+days = sa.Table(
+    "days",
+    metadata,
+    sa.Column("offset_quarters", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("day", sa.BigInteger, primary_key=True, autoincrement=False),  # (quarter + offset) ÷ 96
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("clips", sa.BigInteger, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Index("ix_days_camera", "offset_quarters", "camera", "day"),
+)
+
+# Which offsets those are. Every write keeps the sums of all; questions are answered from those that are `whole`.
+day_offsets = sa.Table(
+    "day_offsets",
+    metadata,
+    sa.Column("offset_quarters", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("whole", sa.Integer, nullable=False),
+)
+
 # revision: the last one given; longest_ms: an upper bound of every clip's length; forgotten: the newest revision of
 # a clip that was dropped; keys: grows with every change of keys and sessions; proxied: the revision up to which
 # clips were looked at for proxies ahead.

@@ -14,6 +14,7 @@ from watcher.catalog.reviewing import Reviewing
 from watcher.catalog.sending import Sending
 from watcher.catalog.silences import Silences
 from watcher.catalog.suns import Suns
+from watcher.catalog.timelines import Timelines
 from watcher.catalog.writes import Writes
 
 
@@ -32,6 +33,7 @@ class Catalog(
     Sending,
     Silences,
     Suns,
+    Timelines,
     Writes,
 ):
     """The clips that are known."""

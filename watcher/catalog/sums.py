@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
-from watcher.catalog.schema import cameras, quarters
+from watcher.buckets import Bucket
+from watcher.catalog.schema import cameras, day_offsets, days, quarters
 
 QUARTER_MS = 15 * 60 * 1000
+OFFSETS = sa.select(day_offsets.c.offset_quarters)
 
 
 class Sums:
-    """What a transaction changes in the kept sums, by camera and by quarter of an hour."""
+    """What a transaction changes in the kept sums: by camera, by quarter of an hour, by day."""
 
     def __init__(self) -> None:
         self._cameras: dict[str, list[int]] = {}
@@ -49,9 +51,23 @@ class Sums:
             for (quarter, camera), (clips, duration) in sorted(self._quarters.items())
             if (clips, duration) != (0, 0)
         ]
-        for table, rows in ((cameras, by_camera), (quarters, by_quarter)):
+        by_day = list(self._by_day(connection.execute(OFFSETS).scalars())) if by_quarter else []
+        for table, rows in ((cameras, by_camera), (quarters, by_quarter), (days, by_day)):
             if rows:
                 row = insert(table)
                 keys = [column.name for column in table.primary_key]
                 added = {c.name: c + row.excluded[c.name] for c in table.c if c.name not in keys}
                 connection.execute(row.on_conflict_do_update(index_elements=keys, set_=added), rows)
+
+    def _by_day(self, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """The same for the days that clocks with these offsets have."""
+        for offset in sorted(offsets):
+            found: dict[tuple[int, str], list[int]] = {}
+            for (quarter, camera), (clips, duration) in self._quarters.items():
+                of_day = found.setdefault(((quarter + offset) // Bucket.DAY, camera), [0, 0])
+                of_day[0] += clips
+                of_day[1] += duration
+            for (day, camera), (clips, duration) in sorted(found.items()):
+                if (clips, duration) != (0, 0):
+                    told = {"day": day, "camera": camera, "clips": clips, "duration_ms": duration}
+                    yield {"offset_quarters": offset, **told}

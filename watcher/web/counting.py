@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from watcher import buckets
-from watcher.buckets import QUARTER, Bucket, Span, quarter_of
+from watcher.buckets import QUARTER, Bucket, quarter_of
 from watcher.clip import EPOCH, CameraSummary, Clip, ClipFilter
 from watcher.web.pages import zone
 from watcher.web.state import catalog
@@ -26,8 +26,8 @@ def total(wanted: ClipFilter, cameras: Sequence[CameraSummary]) -> int | None:
         return None
     if any((edge - EPOCH) % QUARTER for edge in (wanted.from_at, wanted.to_at)):
         return None
-    span = Span(quarter_of(wanted.from_at), quarter_of(wanted.to_at), 0)
-    started = sum(clips for _, _, clips, _ in catalog().timeline(span, Bucket.DAY, wanted.cameras))
+    spans = buckets.spans(quarter_of(wanted.from_at), quarter_of(wanted.to_at), zone())
+    started = sum(one.clips for one in catalog().timeline(spans, Bucket.DAY, wanted.cameras))
     # A clip counts where it starts, but is found wherever it lasts: add what was being recorded at the beginning.
     at = ClipFilter(cameras=wanted.cameras, from_at=wanted.from_at, to_at=wanted.from_at)
     return started + len(catalog().find(at, limit=BUSY).clips)

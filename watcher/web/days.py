@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from watcher import presenting
+from watcher import buckets, presenting
 from watcher.access import Role
-from watcher.buckets import Bucket, Span, quarter_of
+from watcher.buckets import Bucket, quarter_of
 from watcher.errors import BadParameterError
 from watcher.web import wire
 from watcher.web.auth import principal
@@ -39,10 +39,11 @@ def day(day: str) -> Response:
     question: MultiDict[str, str] = MultiDict([("from", start), ("to", end), *kept])
     wanted = clip_filter(question)
     first, last = (quarter_of(edge) for edge in edges)
+    spans = buckets.spans(first, last, state().zone)
     lanes = [one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)]
     counts = {camera: 0 for camera in lanes if not kept or camera in cameras}
-    for _, camera, clips, _ in catalog().timeline(Span(first, last, 0), Bucket.DAY, wanted.cameras):
-        counts[camera] = counts.get(camera, 0) + clips
+    for one in catalog().timeline(spans, Bucket.DAY, wanted.cameras):
+        counts[one.camera] = counts.get(one.camera, 0) + one.clips
     return html(
         "day.html",
         day=shown,

@@ -75,12 +75,11 @@ def sums(
 ) -> dict[tuple[datetime, datetime, str], list[int]]:
     """Clips and their milliseconds by start, end and camera of buckets, from one quarter-hour to another."""
     found: dict[tuple[datetime, datetime, str], list[int]] = {}
-    for span in buckets.spans(first, end, zone):
-        for number, camera, clips, duration in catalog().timeline(span, bucket, cameras):
-            place = (*buckets.bounds(number, span.offset, bucket, zone), camera)
-            known = found.setdefault(place, [0, 0])
-            known[0] += clips
-            known[1] += duration
+    for one in catalog().timeline(buckets.spans(first, end, zone), bucket, cameras):
+        place = (*buckets.bounds(one.number, one.offset, bucket, zone), one.camera)
+        known = found.setdefault(place, [0, 0])
+        known[0] += one.clips
+        known[1] += one.duration_ms
     return found
 
 
