@@ -9,12 +9,16 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 from watcher.clip import EPOCH
 
 QUARTER = timedelta(minutes=15)
 _A_DAY = 96  # quarters
+# Between two looks for a change of the clocks: since 1972 no zone had two within five days (Noronha had, within
+# a week, in 2000; IANA time zone database).
+_STEP = 5 * _A_DAY
 
 
 class Bucket(enum.IntEnum):
@@ -45,9 +49,9 @@ def spans(first: int, end: int, zone: tzinfo) -> Iterator[Span]:
         offset = _offset(at, zone)
         until = at
         while until < end and _offset(until, zone) == offset:
-            until = min(until + _A_DAY, end)
-        if _offset(until - 1, zone) != offset:  # it changed within the last day that was passed: find where
-            low, high = max(at, until - _A_DAY), until
+            until = min(until + _STEP, end)
+        if _offset(until - 1, zone) != offset:  # it changed within the last step: find where
+            low, high = max(at, until - _STEP), until
             while high - low > 1:
                 middle = (low + high) // 2
                 low, high = (middle, high) if _offset(middle, zone) == offset else (low, middle)
@@ -61,6 +65,7 @@ def offsets(first: int, end: int, zone: tzinfo) -> set[int]:
     return {span.offset for span in spans(first, end, zone)}
 
 
+@lru_cache(maxsize=5000)
 def bounds(number: int, offset: int, bucket: Bucket, zone: tzinfo) -> tuple[datetime, datetime]:
     """Start and end, in UTC, of the bucket of a number: (quarter + offset) ÷ the bucket's length, rounded down.
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from watcher.buckets import QUARTER, Bucket, bounds, quarter_of, spans, whole
+from watcher.buckets import QUARTER, Bucket, bounds, offsets, quarter_of, spans, whole
 from watcher.clip import EPOCH
 
 ZONES = ["UTC", "Europe/Berlin", "America/Chicago", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe"]
@@ -35,6 +35,14 @@ def test_every_quarter_is_in_its_own_day_and_hour(zone: ZoneInfo) -> None:
             assert (start.astimezone(zone).minute, until - start) == (0, timedelta(hours=1)) or "Lord" in str(zone)
         at = span.end
     assert at == end
+
+
+def test_two_changes_within_a_week_are_both_found() -> None:
+    """The clocks of Noronha went on and back in October 2000."""
+    first, end = (quarter_of(datetime(2000, month, 1, tzinfo=UTC)) for month in (9, 12))
+    zone = ZoneInfo("America/Noronha")
+    assert [span.offset for span in spans(first, end, zone)] == [-8, -4, -8]
+    assert offsets(first, end, zone) == {-8, -4}
 
 
 def test_days_of_a_change_of_summer_time_have_23_and_25_hours() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, Response, request
@@ -64,10 +65,13 @@ def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequenc
         from_=presenting.utc(EPOCH + first * buckets.QUARTER),
         to=presenting.utc(EPOCH + end * buckets.QUARTER),
         buckets=[
-            BucketShape(presenting.utc(start), presenting.utc(until), camera, clips, duration / 1000)
+            BucketShape(_told(start), _told(until), camera, clips, duration / 1000)
             for (start, until, camera), (clips, duration) in sorted(sums(bucket, zone, first, end, cameras).items())
         ],
     )
+
+
+_told = lru_cache(maxsize=5000)(presenting.utc)  # years are asked for again and again
 
 
 def sums(
