@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests import clips
+from tests import clips, postgres
 from tests.running import RunningUnit, running
 from watcher.catalog import Catalog, migrate, open_engine
 
@@ -57,29 +55,12 @@ def start_unit(tmp_path: Path) -> Iterator[Callable[..., RunningUnit]]:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a real PostgreSQL server of our own, on a unix socket; skips where none is installed."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-    if not programs:
+    if not postgres.installed():
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/watcher-pg.XXXXXX"], text=True).strip())
-    prefix: list[str] = []
-    if subprocess.check_output(["id", "-u"], text=True).strip() == "0":  # the server refuses to run as root
-        shutil.chown(folder, "postgres")
-        prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    database = folder / "db"
-    run = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL}
-    subprocess.run(
-        [*prefix, programs[-1] / "initdb", "-D", database, "-U", "watcher", "-A", "trust", "--no-sync"], **run
-    )
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control = [*prefix, programs[-1] / "pg_ctl", "-D", database, "-w", "-l", folder / "log"]
-    subprocess.run([*control, "-o", options, "start"], **run)
-    try:
-        yield f"postgresql+psycopg://watcher@/postgres?host={folder}"
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **run)
-        shutil.rmtree(folder, ignore_errors=True)
+    with postgres.server() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
