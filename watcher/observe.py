@@ -34,6 +34,7 @@ from watcher.storage import VideoRoot
 log = logging.getLogger("watcher.ingester")
 
 SELF_TEST_SECONDS = 2.0
+LOST = "events were lost"
 _EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileClosedEvent,
@@ -100,7 +101,7 @@ class _Overflow(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if "overflow" in record.getMessage().lower():
-            self._hints.put(Hint("scan", "events were lost"))
+            self._hints.put(Hint("scan", LOST))
 
 
 class Watch:

@@ -5,6 +5,7 @@ Its modification time is the heartbeat.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from datetime import datetime
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import msgspec
 
+log = logging.getLogger("watcher.ingester")
+
+TELL_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 35.0  # three beats and some
 
@@ -25,19 +29,41 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     scanning: bool
     last_scan_at: datetime | None
     scan_seconds: float | None = None  # of the last scan
+    ingested: int = 0  # files that events led to, since its start
+    ingest_seconds: float = 0.0  # for which these lay finished before they were listed, all together
+    lost_events: int = 0  # how often the kernel dropped some
     problems: dict[str, str]  # stable code → a sentence for people
 
 
+class Teller:
+    """Writes the file: at once where a problem has come or gone, else once a second, where anything has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._told: Status | None = None
+        self._next_tell = self._next_beat = 0.0
+
+    def tell(self, current: Status, now: float) -> None:
+        """Say how it is; `now` is monotonic, in seconds."""
+        try:
+            urgent = self._told is None or self._told.problems != current.problems
+            if urgent or (current != self._told and now >= self._next_tell):
+                self._next_tell = now + TELL_SECONDS
+                write(self._path, current)
+                self._told, self._next_beat = current, now + HEARTBEAT_SECONDS
+            elif now >= self._next_beat:
+                os.utime(self._path)
+                self._next_beat = now + HEARTBEAT_SECONDS
+        except OSError as reason:
+            log.warning("the status file cannot be written: %s", reason.strerror)
+            self._told = None
+
+
 def write(path: Path, status: Status) -> None:
-    """Replace the file in one step."""
+    """Replace the file in one step. Raises OSError."""
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_bytes(msgspec.json.encode(status))
     temporary.replace(path)
-
-
-def beat(path: Path) -> None:
-    """Say that the ingester lives."""
-    os.utime(path)
 
 
 def read(path: Path) -> tuple[Status, float] | None:

@@ -25,7 +25,7 @@ from watcher.ignoring import PICTURE, printable
 from watcher.ingest import NotClip, Waiting
 from watcher.lock import only_one
 from watcher.mounts import on_network
-from watcher.observe import Hint, Watch
+from watcher.observe import LOST, Hint, Watch
 from watcher.pending import PendingFiles
 from watcher.progress import Progress
 from watcher.recent import Recent
@@ -76,9 +76,10 @@ class Ingester:
         self._next_scan = 0.0
         self._last_scan_at: datetime | None = None
         self._next_health = 0.0
-        self._next_beat = self._next_tell = 0.0
         self._problems: dict[str, str] = {}
-        self._told: status.Status | None = None
+        self._teller = status.Teller(services.places.status)
+        self._finished: list[float] = []  # since when those in the batch lie finished that events led to, monotonic
+        self._ingested, self._ingest_seconds, self._lost_events = 0, 0.0, 0
         self._watch = Watch(self._root, self._hints)
         self._native = False
         self._catalog_id = ""
@@ -127,6 +128,7 @@ class Ingester:
             # in hand is on disk, so the scan that follows finds it again.
             log.exception("a turn failed; scanning again in a while")
             self._batch.clear()
+            self._finished.clear()
             self._recent.clear()
             self._gone.clear()
             self._scan = self._folder_scan = None
@@ -176,6 +178,7 @@ class Ingester:
             self._folders.setdefault((hint.key, 1), now + TOGETHER_SECONDS)
             self._folders[hint.key, 2] = now + AGAIN_SECONDS
         elif hint.kind == "scan":
+            self._lost_events += hint.key == LOST
             if hint.key:
                 log.warning("%s; scanning", hint.key)
             self._next_scan = now
@@ -199,6 +202,7 @@ class Ingester:
                 self._gone[key] = None  # it may have been known, and may be back already: looked at again there
             else:
                 self._batch.append(found)
+                self._finished.append(pending.quiet_since)
 
     def _was_read(self, key: str) -> bool:
         """Whether a file is as it was when we last read it, a moment ago, so that this event tells nothing new."""
@@ -222,6 +226,9 @@ class Ingester:
         for probed in batch:
             self._recent.note(probed.key, probed.fingerprint, probed.inode, now=now)
         self._recent.forget(left)
+        self._ingested += len(self._finished)
+        self._ingest_seconds += sum(now - since for since in self._finished)
+        self._finished.clear()
         self._pictures.match(batch)
         self._crew.wake()  # also for what was known: an upload is catalogued by the process that took it
         if self._scan is None:
@@ -419,17 +426,9 @@ class Ingester:
             scanning=self._scan is not None,
             last_scan_at=self._last_scan_at,
             scan_seconds=self._scan_seconds,
+            ingested=self._ingested,
+            ingest_seconds=round(self._ingest_seconds, 3),
+            lost_events=self._lost_events,
             problems=dict(self._problems),
         )
-        try:
-            urgent = self._told is None or self._told.problems != current.problems
-            if urgent or (current != self._told and now >= self._next_tell):
-                self._next_tell = now + TURN_SECONDS
-                status.write(self._services.places.status, current)
-                self._told, self._next_beat = current, now + status.HEARTBEAT_SECONDS
-            elif now >= self._next_beat:
-                status.beat(self._services.places.status)
-                self._next_beat = now + status.HEARTBEAT_SECONDS
-        except OSError as reason:
-            log.warning("the status file cannot be written: %s", reason.strerror)
-            self._told = None
+        self._teller.tell(current, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,12 +14,13 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.running import RunningUnit
+from tests import clips
+from tests.running import RunningUnit, wait_for
 
 ETC = Path(__file__).parents[2] / "etc"
 
 
-def samples(unit: RunningUnit) -> dict[str, list]:
+def figures(unit: RunningUnit) -> dict[str, list]:
     """By name, as Prometheus reads them."""
     text = unit.get("/watcher/metrics").text
     return {
@@ -31,7 +32,7 @@ def samples(unit: RunningUnit) -> dict[str, list]:
 
 def answered(unit: RunningUnit, route: str, status: str = "2xx") -> float:
     wanted = {"route": route, "method": "GET", "status": status}
-    return sum(one.value for one in samples(unit).get("watcher_requests_total", []) if one.labels == wanted)
+    return sum(one.value for one in figures(unit).get("watcher_requests_total", []) if one.labels == wanted)
 
 
 def test_requests_are_counted_over_all_processes(unit: RunningUnit) -> None:
@@ -43,12 +44,32 @@ def test_requests_are_counted_over_all_processes(unit: RunningUnit) -> None:
         list(pool.map(lambda _: requests.get(unit.url("/watcher/no/route"), timeout=10), range(20)))
     assert answered(unit, "/watcher/clips") - before[0] == 60
     assert answered(unit, "/watcher/clips", "4xx") - before[1] == 20
-    found = samples(unit)
+    found = figures(unit)
     assert not any("no/route" in one.labels["route"] for one in found["watcher_requests_total"])
     seconds = {one.labels["route"]: one.value for one in found["watcher_request_seconds_total"]}
     assert 0 < seconds["/watcher/clips"] < 60
     assert len(found["watcher_worker_busy"]) == 2
     assert sum(one.value for one in found["watcher_worker_busy"]) >= 1, "the one that answers this"
+
+
+def value(unit: RunningUnit, name: str, **labels: str) -> float:
+    return sum(one.value for one in figures(unit).get(name, []) if one.labels == labels)
+
+
+def test_what_came_is_counted(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """A file that was left, with the time until it was listed; bytes that were sent; events that were lost."""
+    unit = start_unit()
+    assert value(unit, "watcher_ingested_files_total") == value(unit, "watcher_uploaded_bytes_total") == 0
+    data = (samples / "plain.mp4").read_bytes()
+    for number in range(3):
+        (unit.video / f"{number}.mp4").write_bytes(clips.stamp(data, number))
+    wait_for(lambda: value(unit, "watcher_ingested_files_total") == 3, what="three files")
+    assert 0 < value(unit, "watcher_ingest_seconds_total") < 3 * 5
+    for number in (4, 5):
+        body = clips.stamp(data, number)
+        assert requests.put(unit.url(f"/watcher/uploads/gate/{number}.mp4"), data=body, timeout=10).ok
+    assert value(unit, "watcher_uploaded_bytes_total", camera="gate") == 2 * len(body)
+    assert figures(unit)["watcher_lost_events_total"][0].value == 0
 
 
 def questions() -> Iterator[tuple[str, str]]:

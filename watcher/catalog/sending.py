@@ -23,6 +23,12 @@ class Sending:
         with self.engine.connect() as connection:
             return int(connection.execute(select).scalar() or 0)
 
+    def sent_last(self) -> dict[str, int]:
+        """How many bytes each camera has sent on the last day on which it sent any."""
+        select = sa.select(sent.c.camera, sent.c.size_bytes).order_by(sent.c.day)
+        with self.engine.connect() as connection:
+            return {camera: int(size) for camera, size in connection.execute(select)}
+
     def note_sent(self, camera: str, day: str, size_bytes: int) -> None:
         """Note that a camera has sent some more; earlier days are forgotten."""
         row = self._insert(sent).values(camera=camera, day=day, size_bytes=size_bytes)

@@ -60,11 +60,22 @@ def metrics() -> Response:
         ingester = found[0]
         one("settling_files", "Files that are still being written.", ingester.settling)
         one("scanning", "Whether a scan is under way.", int(ingester.scanning))
+        one("ingested_files_total", "Files that events led to.", ingester.ingested, "counter")
+        told = "Time that these lay finished before they were listed, all together."
+        one("ingest_seconds_total", told, ingester.ingest_seconds, "counter")
+        one(
+            "lost_events_total",
+            "How often the kernel dropped events; a scan follows.",
+            ingester.lost_events,
+            "counter",
+        )
         if ingester.last_scan_at is not None:
             one("last_scan_timestamp_seconds", "When the last scan ended.", ingester.last_scan_at.timestamp())
         tell("problems", "What readyz says is wrong.", [({"check": code}, 1) for code in ingester.problems])
         if ingester.scan_seconds is not None:
             one("scan_seconds", "How long the last scan took.", ingester.scan_seconds)
+    sent = [({"camera": camera}, n) for camera, n in catalog().sent_last().items() if principal().sees(camera)]
+    tell("uploaded_bytes_total", "Clips that were sent over HTTP, anew each day.", sent, "counter")
     proxies = catalog().proxy_sums()
     one("proxies_waiting", "Proxies that are wanted and not made yet.", proxies.waiting)
     one("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
