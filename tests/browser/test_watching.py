@@ -234,6 +234,11 @@ def test_a_film_of_the_minutes_around_a_clip(watched: Watched, row: list[dict]) 
     page = watched.open("/watcher/status")
     expect(page.get_by_role("link", name=download.value.suggested_filename)).to_be_visible()
     look(page, "film-status")
+    page.get_by_role("button", name="Delete").click()
+    look(page, "film-removed")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("link", name=download.value.suggested_filename)).to_have_count(0)
+    assert watched.unit.get("/watcher/exports").json()["exports"] == []
 
 
 def test_clips_by_day_and_night(watched: Watched, row: list[dict]) -> None:

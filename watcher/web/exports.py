@@ -120,12 +120,16 @@ def show(export_id: int) -> Response:
 def remove(export_id: int) -> Response:
     """Give an export up, also while it is made, and remove its films; the clips stay as they are."""
     one = _visible(export_id)
-    if one.author != principal().name and not principal().may(Role.ADMIN):
+    if not _may_remove(one):
         raise ForbiddenError("only an admin removes what others have asked for")
     audit("export removed", str(one.id))
     catalog().drop_export(one.id)
     shutil.rmtree(state().services.places.renditions / FOLDER / str(one.id), ignore_errors=True)
     return Response(status=204)
+
+
+def _may_remove(one: Export) -> bool:
+    return one.author == principal().name or principal().may(Role.ADMIN)
 
 
 def seen() -> list[Export]:
@@ -143,13 +147,17 @@ class Shown(NamedTuple):
     error: str | None
     expires: datetime | None
     files: list[tuple[str, str, int]]  # name, address, bytes
+    removed_by: str | None  # the address that a DELETE goes to, for who may
 
 
 def shown(one: Export) -> Shown:
     """An export, for the page."""
     expires = _expires(one)
     files = [(file.name, _address(one, file.name, expires), file.size_bytes) for file in one.files]
-    return Shown(one.cameras, moment(one.from_ms), moment(one.to_ms), one.share, one.error, expires, files)
+    removed_by = f"{request.script_root}/exports/{one.id}" if _may_remove(one) else None
+    return Shown(
+        one.cameras, moment(one.from_ms), moment(one.to_ms), one.share, one.error, expires, files, removed_by
+    )
 
 
 def _sees(one: Export) -> bool:

@@ -1,14 +1,38 @@
-// Status: what is shown is asked for again while somebody looks.
+// Status: what is shown is asked for again while somebody looks, and films can be removed.
 
-import { page } from "./api.js";
+import { page, send } from "./api.js";
+import { confirmed, element } from "./elements.js";
 import { shell } from "./keys.js";
+import { texts } from "./texts.js";
 
 const PAUSE = 10000; // ms
 
-shell();
-setInterval(async () => {
-  if (document.hidden) return;
+async function refresh() {
   const fresh = await page(location.href).catch(() => null);
   const part = fresh?.getElementById("live"), shown = document.getElementById("live");
-  if (part && part.innerHTML !== shown.innerHTML && !shown.contains(document.activeElement)) shown.replaceWith(document.adoptNode(part));
-}, PAUSE);
+  if (!part) return;
+  reveal(part);
+  if (part.innerHTML !== shown.innerHTML && !shown.contains(document.activeElement)) shown.replaceWith(document.adoptNode(part));
+}
+
+/** Buttons that do nothing without this. */
+function reveal(part) {
+  for (const one of part.querySelectorAll("[data-remove]")) one.hidden = false;
+}
+
+document.addEventListener("click", async ({ target }) => {
+  const address = target.dataset?.remove;
+  if (!address || !await confirmed(texts.askRemoveFilm, texts.remove, texts.cancel)) return;
+  target.blur();
+  try {
+    await send("DELETE", address);
+  } catch (error) {
+    target.after(" ", element("span", "bad", { role: "alert" }, error.message));
+    return;
+  }
+  await refresh();
+});
+
+shell();
+reveal(document);
+setInterval(() => document.hidden || refresh(), PAUSE);

@@ -70,6 +70,7 @@ export const texts = {
   copyFailed: (why) => `No copy can be made: ${why}`,
   copyShown: "This is a copy that every browser plays. The download is the clip itself.",
   film: "Make a film",
+  askRemoveFilm: "Delete this film? Its clips stay as they are.",
   askFilm: "One film of this camera, around this clip",
   minutes: "minutes before and after",
   filmWaits: (share) => `Making the film … ${percent(share)}`,
