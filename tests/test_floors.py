@@ -84,6 +84,7 @@ DOORS = [
     "helpers",
     "crew",
     "watch",
+    "joining",
     "demo",
     "web",
     "nginx_files",

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
+import socket
 import threading
 from collections import deque
 from collections.abc import Iterable
+from datetime import timedelta
 
 from watcher.catalog.renditions import Renditions
 from watcher.catalog.rows import Unrendered
 from watcher.wiring import Services
 
+log = logging.getLogger("watcher.ingester")
+
 AWAY_SECONDS = 5.0  # before a clip is tried again whose file was not there
 BATCH = 32  # clips asked of the catalog at once
+SHARED_BATCH = 4  # … where others ask too
+CLAIM, RENEWAL_SECONDS = timedelta(seconds=120), 30.0  # a worker has ended any clip long before
 
 
 class Backlog:
@@ -30,6 +38,9 @@ class Backlog:
         self._jobs: deque[Unrendered] = deque()  # asked of the catalog, in nobody's hands yet
         self._taken: set[int] = set()  # clips in a thread's hands, or done and not noted yet
         self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
+        # Whose claims are ours, where several ingesters share the work.
+        self._owner = f"{socket.gethostname()}-{secrets.token_hex(4)}" if services.settings.ingest.shared else ""
+        self._renewed_at = 0.0  # monotonic
 
     @property
     def stopping(self) -> bool:
@@ -46,7 +57,8 @@ class Backlog:
         """There may be something to do, perhaps newer than what was asked for last."""
         with self._change:
             self._work = True
-            self._jobs.clear()
+            if not self._owner:  # what is claimed is few, and ours to do
+                self._jobs.clear()
             self._change.notify_all()
 
     def stop(self) -> None:
@@ -55,13 +67,24 @@ class Backlog:
             self._stopping = True
             self._change.notify_all()
 
+    def close(self) -> None:
+        """What is claimed and not done is free for others; where this fails, it is so in two minutes."""
+        if self._owner:
+            try:
+                self._services.catalog.release_claims(self._owner)
+            except Exception as reason:
+                log.warning("claims stay for a while: %s", reason)
+
     def take(self) -> Unrendered | None:
         """The next clip, None when there is none, or it is time to stop."""
         with self._change:
             if self._stopping:
                 return None
+            now = self._services.clock.monotonic()
+            if self._owner and now - self._renewed_at > RENEWAL_SECONDS:
+                self._services.catalog.renew_claims(self._owner, until=self._services.clock.now() + CLAIM)
+                self._renewed_at = now
             if not self._jobs and self._work:
-                now = self._services.clock.monotonic()
                 self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
                 self._jobs.extend(self._due())
                 self._work = bool(self._jobs)
@@ -74,7 +97,10 @@ class Backlog:
     def give_back(self, clip_ids: Iterable[int]) -> None:
         """No longer in hand, and due again where the content changed meanwhile: the catalog knows."""
         with self._change:
-            self._taken.difference_update(clip_ids)
+            given = list(clip_ids)
+            self._taken.difference_update(given)
+            if self._owner and given:
+                self._services.catalog.release_claims(self._owner, given)
             self._work = True
             self._change.notify_all()
 
@@ -109,4 +135,10 @@ class Backlog:
             what = Renditions.NONE
         else:
             what = Renditions.ALL if self._services.settings.render.sprites else Renditions.POSTERS
-        return self._services.catalog.unrendered(BATCH, exclude=[*self._taken, *self._away], what=what)
+        exclude, catalog = [*self._taken, *self._away], self._services.catalog
+        if not self._owner:
+            return catalog.unrendered(BATCH, exclude=exclude, what=what)
+        now = self._services.clock.now()
+        return catalog.claim_unrendered(
+            self._owner, SHARED_BATCH, until=now + CLAIM, now=now, exclude=exclude, what=what
+        )

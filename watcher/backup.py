@@ -19,7 +19,7 @@ from typing import TextIO
 from watcher.catalog import migrate, open_engine
 from watcher.catalog.copying import copy, one_file, step_on
 from watcher.errors import CatalogError, StartError
-from watcher.lock import only_one
+from watcher.lock import INGESTER, only_one
 from watcher.scan import marker_problem
 from watcher.wiring import Services
 
@@ -66,7 +66,7 @@ def restore(services: Services, file: Path, *, out: TextIO) -> int:
     """
     places = services.places
     try:
-        with only_one(places.run / "ingester.lock", _RUNNING), _scratch(places.data) as folder:
+        with only_one(places.run / INGESTER, _RUNNING), _scratch(places.data) as folder:
             with tarfile.open(file) as tar:  # by name, never all: a stranger's archive must not choose paths
                 found = {name for name in (CATALOG, SECRET, SETTINGS) if _take(tar, name, folder / name)}
             if CATALOG not in found:
@@ -94,7 +94,7 @@ def copy_to(services: Services, url: str, *, out: TextIO) -> int:
     try:
         if target.url == services.catalog.engine.url:
             raise StartError("that is this catalog itself")
-        with only_one(services.places.run / "ingester.lock", _RUNNING):
+        with only_one(services.places.run / INGESTER, _RUNNING):
             migrate(target)
             copy(services.catalog.engine, target, _teller(out))
     finally:

@@ -137,14 +137,14 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _ingest(args: argparse.Namespace) -> int:
-    from watcher.watch import Ingester  # noqa: PLC0415
+    from watcher.joining import ingest  # noqa: PLC0415
 
     console = begin_logging(config.load().settings.log)
     services = _services(args.data)
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
         threading.Thread(target=announce, args=(address, console), daemon=True).start()
-    Ingester(services).run()
+    ingest(services)
     return 0
 
 

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from watcher.catalog.renditions import SPRITE, TELLING, poster_name, sprite_name
 from watcher.catalog.rows import Rendered, Unrendered
 from watcher.clip import MediaInfo, Sprite
 from watcher.errors import RenderError
-from watcher.helpers import helpers
+from watcher.helper import Helper
 from watcher.ignoring import printable
 from watcher.probe import playable
 from watcher.render import Answer, Worker, WorkerError
@@ -48,7 +48,7 @@ class Asked(msgspec.Struct, frozen=True):
 class Crew:
     """Makes what is due, with at most so many workers as the settings say; and the helpers are of it."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, helpers: Sequence[Helper] = ()) -> None:
         self._services = services
         self._catalog = services.catalog
         self._backlog = Backlog(services)
@@ -60,7 +60,7 @@ class Crew:
             for number in range(services.settings.render.workers)
         ]
         self._workers: list[Worker] = []
-        self._helpers = helpers(services)
+        self._helpers = helpers
 
     def start(self) -> None:
         """Begin."""
@@ -83,6 +83,7 @@ class Crew:
                 for worker in self._workers:
                     worker.kill()
                 thread.join(0.05)
+        self._backlog.close()
         for helper in self._helpers:
             helper.stop()
 

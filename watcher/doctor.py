@@ -16,7 +16,7 @@ from typing import NamedTuple, TextIO
 from watcher import nginx_files
 from watcher.catalog import engine as engines
 from watcher.errors import CatalogError, RenderError, StartError
-from watcher.lock import only_one
+from watcher.lock import INGESTER, only_one
 from watcher.mounts import file_system, on_network
 from watcher.render import Worker, WorkerError
 from watcher.scan import marker_problem
@@ -207,7 +207,7 @@ def _running(services: Services) -> Iterator[Finding]:
     if not services.places.run.is_dir() or not os.access(services.places.run, os.W_OK):
         return
     try:
-        with only_one(services.places.run / "ingester.lock", "it runs"):
+        with only_one(services.places.run / INGESTER, "it runs"):
             yield Finding(GOOD, "watcher does not run on this data folder")
     except StartError:
         yield Finding(GOOD, "watcher runs on this data folder")

@@ -22,6 +22,10 @@ class StartError(WatcherError):
     title = "watcher cannot start"
 
 
+class AlreadyRunningError(StartError):
+    """Another process does this already."""
+
+
 class CatalogError(WatcherError):
     """The catalog cannot be opened, or belongs to a newer watcher."""
 

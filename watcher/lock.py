@@ -8,15 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from watcher.errors import StartError
+from watcher.errors import AlreadyRunningError
+
+INGESTER = "ingester.lock"  # in the folder of what runs: who holds it adopts clips
 
 
 @contextlib.contextmanager
 def only_one(path: Path, refusal: str) -> Iterator[IO[str]]:
-    """Hold a lock file for the time of a block. Raises StartError with the refusal where another one holds it."""
+    """Hold a lock file for the time of a block.
+
+    Raises AlreadyRunningError with the refusal where another one holds it.
+    """
     with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StartError(refusal) from None
+            raise AlreadyRunningError(refusal) from None
         yield file

@@ -75,6 +75,14 @@ class Scan(msgspec.Struct, frozen=True):
     max_missing_share: float = 0.2
 
 
+class Ingest(msgspec.Struct, frozen=True):
+    """The process that adopts clips."""
+
+    # Several of them share the data folder and the catalog: one adopts clips, all make pictures, and another one
+    # takes its place when it ends.
+    shared: bool = False
+
+
 class Render(msgspec.Struct, frozen=True):
     """Posters and sprites."""
 
@@ -243,6 +251,7 @@ class Settings(msgspec.Struct, frozen=True):
     naming: NamingTable = NamingTable()
     catalog: CatalogTable = CatalogTable()
     scan: Scan = Scan()
+    ingest: Ingest = Ingest()
     render: Render = Render()
     proxy: Proxy = Proxy()
     export: Export = Export()

@@ -21,9 +21,10 @@ from watcher import status
 from watcher.catalog import Probed
 from watcher.clip import Fingerprint
 from watcher.crew import Crew
+from watcher.helpers import helpers
 from watcher.ignoring import PICTURE, printable
 from watcher.ingest import NotClip, Waiting
-from watcher.lock import only_one
+from watcher.lock import INGESTER, only_one
 from watcher.mounts import on_network
 from watcher.observe import LOST, Hint, Watch
 from watcher.pending import PendingFiles
@@ -84,7 +85,7 @@ class Ingester:
         self._native = False
         self._catalog_id = ""
         self._stopping = False
-        self._crew = Crew(services)
+        self._crew = Crew(services, helpers(services))
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """End the loop soon; safe in a signal handler, since neither line takes a lock."""
@@ -94,7 +95,7 @@ class Ingester:
     def run(self) -> None:
         """Adopt clips until `stop`. Raises StartError if another ingester has this folder."""
         places = self._services.places
-        with only_one(places.run / "ingester.lock", "another ingester is at work on this data folder"):
+        with only_one(places.run / INGESTER, "another ingester is at work on this data folder"):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self.stop)
             self._catalog_id = bind_root(self._services)

@@ -66,18 +66,8 @@ class IngesterQuestions:
         self, limit: int, *, exclude: Sequence[int] = (), what: Renditions = Renditions.ALL
     ) -> list[Unrendered]:
         """Clips that wait for a probe or a poster, newest first; then those that wait for a sprite."""
-        columns = (clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media, clips.c.picture)
-        some = sa.select(*columns, clips.c.render_due).where(clips.c.id.not_in(exclude))
-        some = some.order_by(clips.c.started_ms.desc()).limit(limit)
         with self.engine.connect() as connection:
-            # As text: a bound value would not match the partial indexes.
-            pictures = some.where(sa.text(f"render_due = {PICTURE}"))
-            if what is Renditions.NONE:
-                pictures = pictures.where(clips.c.state == ClipState.NEW)
-            found = connection.execute(pictures).fetchall()
-            if not found and what is Renditions.ALL:
-                found = connection.execute(some.where(sa.text(f"render_due = {SPRITE}"))).fetchall()
-        return [Unrendered(*row) for row in found]
+            return find_unrendered(connection, limit, clips.c.id.not_in(exclude), what)
 
     def pictured(self, keys: Sequence[str]) -> set[str]:
         """Which of some pictures are known as those of clips."""
@@ -106,3 +96,20 @@ class IngesterQuestions:
                     return int(row.id)
             found = connection.execute(recording).first()
         return int(found.id) if found is not None and found.ended_ms >= moment else None
+
+
+def find_unrendered(
+    connection: sa.Connection, limit: int, condition: sa.ColumnElement[bool], what: Renditions
+) -> list[Unrendered]:
+    """Some that a condition allows."""
+    columns = (clips.c.id, clips.c.key, clips.c.digest, clips.c.state, clips.c.media, clips.c.picture)
+    some = sa.select(*columns, clips.c.render_due).where(condition)
+    some = some.order_by(clips.c.started_ms.desc()).limit(limit)
+    # As text: a bound value would not match the partial indexes.
+    pictures = some.where(sa.text(f"render_due = {PICTURE}"))
+    if what is Renditions.NONE:
+        pictures = pictures.where(clips.c.state == ClipState.NEW)
+    found = connection.execute(pictures).fetchall()
+    if not found and what is Renditions.ALL:
+        found = connection.execute(some.where(sa.text(f"render_due = {SPRITE}"))).fetchall()
+    return [Unrendered(*row) for row in found]

@@ -115,6 +115,16 @@ exports = sa.Table(
     sqlite_autoincrement=True,  # a link to one that is gone must not lead to another
 )
 
+# Clips whose pictures one of several ingesters makes; another one may when the time is over.
+claims = sa.Table(
+    "claims",
+    metadata,
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+    sa.Index("ix_claims_owner", "owner"),
+)
+
 # Which clips somebody is looking at to label them, until when.
 leases = sa.Table(
     "leases",

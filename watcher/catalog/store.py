@@ -1,5 +1,6 @@
 """The catalog: its questions and its writes, behind one engine."""
 
+from watcher.catalog.claiming import Claiming
 from watcher.catalog.expiring import Expiring
 from watcher.catalog.exporting import Exporting
 from watcher.catalog.hooks import Hooks
@@ -21,6 +22,7 @@ from watcher.catalog.writes import Writes
 class Catalog(
     Questions,
     IngesterQuestions,
+    Claiming,
     Expiring,
     Exporting,
     Hooks,

@@ -1,0 +1,56 @@
+"""Several ingesters share the work: each clip is in one's hands, and those of the dead come back."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+from tests.contract.test_catalog import START, probed
+from watcher.catalog import Catalog
+from watcher.catalog.renditions import Renditions
+
+SOON = START + timedelta(minutes=2)
+
+
+def ids(catalog: Catalog, owner: str, limit: int = 100, *, now: timedelta = timedelta()) -> list[int]:
+    found = catalog.claim_unrendered(
+        owner, limit, until=SOON + now, now=START + now, exclude=(), what=Renditions.ALL
+    )
+    return [one.id for one in found]
+
+
+def test_no_clip_is_in_two_hands(catalog: Catalog) -> None:
+    """Four at once, three clips at a time, until there are none: each clip came once."""
+    catalog.put([probed(f"a/{n}.mp4", n) for n in range(60)], now=START)
+    taken: dict[str, list[int]] = {f"node{n}": [] for n in range(4)}
+    begin = threading.Barrier(4)
+
+    def work(owner: str) -> None:
+        begin.wait()
+        while some := ids(catalog, owner, 3):
+            taken[owner] += some
+
+    threads = [threading.Thread(target=work, args=(owner,)) for owner in taken]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    everything = [clip_id for some in taken.values() for clip_id in some]
+    assert len(everything) == len(set(everything)) == 60
+    assert sum(bool(some) for some in taken.values()) > 1
+
+
+def test_what_was_claimed_comes_back(catalog: Catalog) -> None:
+    """When it is given back, and when its owner is not heard of any more."""
+    catalog.put([probed(f"a/{n}.mp4", n) for n in range(4)], now=START)
+    mine = ids(catalog, "mine")
+    assert ids(catalog, "other") == []
+    catalog.release_claims("other")
+    catalog.release_claims("mine", mine[:1])
+    assert ids(catalog, "other") == mine[:1]
+    catalog.renew_claims("mine", until=SOON + timedelta(minutes=1))
+    assert ids(catalog, "third", now=timedelta(minutes=2)) == mine[:1]
+    assert ids(catalog, "fourth", now=timedelta(minutes=3)) == mine[1:]
+    catalog.release_claims("fourth")
+    catalog.release_claims("third")
+    assert ids(catalog, "mine", now=timedelta(minutes=3)) == mine

@@ -1,0 +1,119 @@
+"""Several ingesters on one data folder: one adopts clips, all make pictures, and another takes its place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests import clips
+from tests.running import wait_for
+from watcher import config
+from watcher.catalog import migrate
+from watcher.catalog.schema import claims
+from watcher.clip import ClipFilter
+from watcher.wiring import Services, open_services
+
+SETTINGS = {"WATCHER_INGEST__SHARED": "true", "WATCHER_RENDER__WORKERS": "1"}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """With the catalog of either kind."""
+    if request.param == "sqlite":
+        return SETTINGS
+    url, name = request.getfixturevalue("postgresql"), f"join_{abs(hash(str(tmp_path))):x}"
+    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    return SETTINGS | {"WATCHER_CATALOG__URL": url.replace("/postgres?", f"/{name}?")}
+
+
+@contextlib.contextmanager
+def ingester(data: Path, log: Path, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "watcher", "ingest", "--data", str(data)],
+            stdout=out,
+            stderr=out,
+            env=os.environ | settings,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def told(log: Path, words: str) -> None:
+    wait_for(lambda: words in log.read_text(), what=words)
+
+
+def pictured(services: Services) -> int:
+    return sum(clip.poster is not None for clip in services.catalog.find(ClipFilter(), limit=500).clips)
+
+
+def owners(services: Services) -> set[str]:
+    with services.catalog.engine.connect() as connection:
+        return set(connection.execute(sa.select(claims.c.owner)).scalars())
+
+
+def test_the_work_is_shared_and_survives(tmp_path: Path, settings: dict[str, str], samples: Path) -> None:
+    """Both make pictures; the one that adopts is killed, the other adopts in its place, and a third one helps."""
+    data = tmp_path / "data"
+    data.mkdir()
+    services = open_services(config.load(settings).settings, data)
+    migrate(services.catalog.engine)
+    try:
+        share(services, data, tmp_path, settings, (samples / "plain.mp4").read_bytes())
+    finally:
+        services.catalog.engine.dispose()
+
+
+def share(services: Services, data: Path, folder: Path, settings: dict[str, str], film: bytes) -> None:
+    logs = [folder / f"{n}.log" for n in range(3)]
+    seen: set[str] = set()
+
+    def leave(first: int, end: int) -> None:
+        for number in range(first, end):
+            (data / "video" / f"{number}.mp4").write_bytes(clips.stamp(film, number))
+
+    def all_pictured(count: int) -> bool:
+        seen.update(owners(services))
+        return pictured(services) == count
+
+    with ingester(data, logs[0], settings) as first:
+        told(logs[0], "scanned")
+        with ingester(data, logs[1], settings) as second:
+            told(logs[1], "another ingester adopts clips")
+            leave(0, 200)
+            wait_for(lambda: all_pictured(200), seconds=60, what="all posters")
+            assert len(seen) == 2, "both had something in hand"
+            first.kill()
+            told(logs[1], "taking over")
+            with ingester(data, logs[2], settings):
+                told(logs[2], "another ingester adopts clips")
+                leave(200, 210)
+                wait_for(lambda: all_pictured(210), seconds=60, what="what came after that")
+                second.send_signal(signal.SIGTERM)
+                assert second.wait(20) == 0
+                told(logs[2], "taking over")
+
+
+def test_a_second_one_is_refused_where_nothing_is_shared(tmp_path: Path) -> None:
+    """By default: two ingesters on one folder are a mistake."""
+    data = tmp_path / "data"
+    subprocess.run([sys.executable, "-m", "watcher", "migrate", "--data", str(data)], check=True)
+    logs = [tmp_path / f"{n}.log" for n in range(2)]
+    with ingester(data, logs[0], {}):
+        told(logs[0], "scanned")
+        with ingester(data, logs[1], {}) as second:
+            assert second.wait(20) != 0
+            told(logs[1], "another ingester is at work on this data folder")
