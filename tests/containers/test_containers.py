@@ -214,6 +214,34 @@ def test_compose_with_postgresql(checkout: Path, clip: bytes) -> None:
         assert password not in inspected
 
 
+def test_compose_with_several(checkout: Path, clip: bytes) -> None:
+    """Two of the application and two ingesters on one catalog: one of each ends, and nobody notices."""
+    url = "postgresql+psycopg://watcher@db/watcher"
+    settings = {"WATCHER_CATALOG__URL": url, "WATCHER_CATALOG__PASSWORD_FILE": "/secrets/db-password"}
+    settings |= {"WATCHER_INGEST__SHARED": "true", "WATCHER_APIS": "2", "WATCHER_HELPERS": "1"}
+    with composed(checkout, profiles=("web", "postgres", "scale"), **settings) as unit:
+        apis = unit("ps", "-q", "api").stdout.split()
+        assert len(apis) == 2
+        helper = unit("ps", "-q", "helper").stdout.strip()
+        assert "making pictures" in docker("logs", helper).stderr
+        address = unit.url("/watcher/uploads/many")
+        for number in range(8):
+            assert requests.put(f"{address}/{number}.mp4", data=clips.stamp(clip, 70 + number), timeout=30).ok
+        docker("stop", "-t", "5", apis[0])
+        for _ in range(20):
+            assert unit.get("/watcher/clips?camera=many").status_code == 200
+        docker("stop", "-t", "10", unit("ps", "-q", "ingest").stdout.strip())
+        (checkout / "data" / "video" / "many" / "dropped.mp4").write_bytes(clips.stamp(clip, 90))
+        found = wait_for(lambda: unit.clip("many/dropped.mp4"), seconds=30, what="what the helper adopts")
+        assert found["state"] in {"new", "ready"}
+        assert "taking over" in docker("logs", helper).stderr
+        wait_for(
+            lambda: all(one["poster_url"] for one in unit.get("/watcher/clips?camera=many").json()["clips"]),
+            seconds=200,
+            what="the pictures of all",
+        )
+
+
 def test_an_open_service_is_not_published(checkout: Path) -> None:
     """To all the network without keys: refused with a sentence, by the container that everything waits for."""
     unit = Compose(checkout, WATCHER_LISTEN=f"0.0.0.0:{free_port()}")
