@@ -49,7 +49,7 @@ export const texts = {
   addLabel: "Add a label",
   add: "Add",
   review: "Review",
-  reviewing: (count) => `${count === 1 ? "The 1st clip" : `Clip ${count.toLocaleString()}`} of this review. Digits are the labels in use, Enter is the next clip.`,
+  reviewing: (count) => `${count === 1 ? "The 1st clip" : `Clip ${count.toLocaleString()}`} of this review. Enter is the next clip.`,
   nextClip: "Next clip",
   allReviewed: "Nothing left to review",
   allReviewedMore: "Every clip has a label, or is in somebody’s hands.",
