@@ -222,19 +222,24 @@ def test_compose_with_several(checkout: Path, clip: bytes) -> None:
     with composed(checkout, profiles=("web", "postgres", "scale"), **settings) as unit:
         apis = unit("ps", "-q", "api").stdout.split()
         assert len(apis) == 2
-        helper = unit("ps", "-q", "helper").stdout.strip()
-        assert "making pictures" in docker("logs", helper).stderr
+        nodes = [unit("ps", "-q", name).stdout.strip() for name in ("ingest", "helper")]
+        helping = wait_for(
+            lambda: [node for node in nodes if "making pictures" in docker("logs", node).stdout],
+            what="one that helps",
+        )
+        assert len(helping) == 1, "and the other adopts, whichever came first"
+        adopts = next(node for node in nodes if node not in helping)
         address = unit.url("/watcher/uploads/many")
         for number in range(8):
             assert requests.put(f"{address}/{number}.mp4", data=clips.stamp(clip, 70 + number), timeout=30).ok
         docker("stop", "-t", "5", apis[0])
         for _ in range(20):
             assert unit.get("/watcher/clips?camera=many").status_code == 200
-        docker("stop", "-t", "10", unit("ps", "-q", "ingest").stdout.strip())
+        docker("stop", "-t", "10", adopts)
         (checkout / "data" / "video" / "many" / "dropped.mp4").write_bytes(clips.stamp(clip, 90))
-        found = wait_for(lambda: unit.clip("many/dropped.mp4"), seconds=30, what="what the helper adopts")
+        found = wait_for(lambda: unit.clip("many/dropped.mp4"), seconds=30, what="what the other one adopts")
         assert found["state"] in {"new", "ready"}
-        assert "taking over" in docker("logs", helper).stderr
+        assert "taking over" in docker("logs", helping[0]).stdout
         wait_for(
             lambda: all(one["poster_url"] for one in unit.get("/watcher/clips?camera=many").json()["clips"]),
             seconds=200,
