@@ -25,6 +25,8 @@ class StartError(WatcherError):
 class AlreadyRunningError(StartError):
     """Another process does this already."""
 
+    code = "already_running"
+
 
 class CatalogError(WatcherError):
     """The catalog cannot be opened, or belongs to a newer watcher."""

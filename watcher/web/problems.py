@@ -59,6 +59,7 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.CatalogError: 503,
     errors.ConfigError: 500,
     errors.StartError: 500,
+    errors.AlreadyRunningError: 500,
     errors.NotInBinError: 404,
     errors.NoProxyError: 409,
     errors.ExportNotFoundError: 404,
