@@ -37,7 +37,6 @@ def test_no_clip_is_in_two_hands(catalog: Catalog) -> None:
         thread.join()
     everything = [clip_id for some in taken.values() for clip_id in some]
     assert len(everything) == len(set(everything)) == 60
-    assert sum(bool(some) for some in taken.values()) > 1
 
 
 def test_what_was_claimed_comes_back(catalog: Catalog) -> None:
