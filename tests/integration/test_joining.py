@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -57,7 +58,7 @@ def told(log: Path, words: str) -> None:
 
 
 def pictured(services: Services) -> int:
-    return sum(clip.poster is not None for clip in services.catalog.find(ClipFilter(), limit=500).clips)
+    return sum(clip.poster is not None for page in services.catalog.pages(ClipFilter()) for clip in page)
 
 
 def owners(services: Services) -> set[str]:
@@ -80,28 +81,30 @@ def test_the_work_is_shared_and_survives(tmp_path: Path, settings: dict[str, str
 def share(services: Services, data: Path, folder: Path, settings: dict[str, str], film: bytes) -> None:
     logs = [folder / f"{n}.log" for n in range(3)]
     seen: set[str] = set()
+    numbers = itertools.count()
 
-    def leave(first: int, end: int) -> None:
-        for number in range(first, end):
-            (data / "video" / f"{number}.mp4").write_bytes(clips.stamp(film, number))
+    def leave(number: int) -> None:
+        (data / "video" / f"{number}.mp4").write_bytes(clips.stamp(film, number))
 
-    def all_pictured(count: int) -> bool:
+    def both_at_work() -> bool:
+        leave(next(numbers))
         seen.update(owners(services))
-        return pictured(services) == count
+        return len(seen) == 2
 
     with ingester(data, logs[0], settings) as first:
         told(logs[0], "scanned")
         with ingester(data, logs[1], settings) as second:
             told(logs[1], "another ingester adopts clips")
-            leave(0, 200)
-            wait_for(lambda: all_pictured(200), seconds=60, what="all posters")
-            assert len(seen) == 2, "both had something in hand"
+            wait_for(both_at_work, seconds=60, what="clips in the hands of both")
+            count = next(numbers)
+            leave(count)
+            wait_for(lambda: pictured(services) == count + 1, seconds=60, what="all posters")
             first.kill()
             told(logs[1], "taking over")
             with ingester(data, logs[2], settings):
                 told(logs[2], "another ingester adopts clips")
-                leave(200, 210)
-                wait_for(lambda: all_pictured(210), seconds=60, what="what came after that")
+                leave(next(numbers))
+                wait_for(lambda: pictured(services) == count + 2, seconds=60, what="what came after that")
                 second.send_signal(signal.SIGTERM)
                 assert second.wait(20) == 0
                 told(logs[2], "taking over")
