@@ -51,11 +51,10 @@ def test_the_same_until_something_changes(
 ) -> None:
     """The second answer is the first one without Flask; after any change it is made anew."""
     made, client = opened
-    again: list[str] = []
-    monkeypatch.setattr(front, "_again", lambda *told: again.append(question) or _again(*told))
-    _again = REAL
-    first, second = client.get(question), client.get(question)
-    assert again == [question]
+    first = client.get(question)
+    with monkeypatch.context() as patched:
+        patched.setattr(front.Front, "_at_once", lambda *_told: pytest.fail("it was made again"))
+        second = client.get(question)
     assert (second.status_code, second.data) == (200, first.data)
     assert dict(second.headers) == dict(first.headers)
     tag = first.headers["ETag"]
@@ -72,7 +71,45 @@ def test_the_same_until_something_changes(
         assert third.data != first.data
 
 
-REAL = front._again
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_without_flask_as_with_it(
+    opened: tuple[Services, FlaskClient], question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status, body and headers are the same, whichever way a question takes."""
+    made, _ = opened
+    headers = {"If-None-Match": '"other"'}
+    at_once = create_app(made).test_client().get(question, headers=headers)
+    monkeypatch.setattr(front.Front, "_at_once", lambda *_told: None)
+    by_flask = create_app(made).test_client().get(question, headers=headers)
+    assert (at_once.status_code, at_once.data) == (200, by_flask.data)
+    assert sorted(at_once.headers) == sorted(by_flask.headers)
+    unchanged = create_app(made).test_client().get(question, headers={"If-None-Match": by_flask.headers["ETag"]})
+    assert unchanged.status_code == 304
+
+
+REFUSED = (
+    "/clips?limit=0",
+    "/clips?colour=red",
+    "/clips?camera=%00",
+    "/clips?before=zzz",
+    "/clips?from=2026-11-20T00:00:00",
+    "/clips/99",
+    "/clips/999999999999999999",
+    "/clips/1?x=1",
+    "/changes?since=99999",
+    "/changes?since=-1",
+    "/timeline?tz=Mars/Olympus",
+)
+
+
+@pytest.mark.parametrize("question", REFUSED)
+def test_refusals_are_told_by_flask(opened: tuple[Services, FlaskClient], question: str) -> None:
+    """In the words of a problem, with its code."""
+    _, client = opened
+    answer = client.get(question)
+    assert 400 <= answer.status_code < 500
+    assert answer.content_type == "application/problem+json"
+    assert answer.json["code"]
 
 
 def test_requests_have_numbers_of_their_own(opened: tuple[Services, FlaskClient]) -> None:
@@ -100,7 +137,7 @@ def test_where_it_depends_on_who_asks_nothing_is_kept(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With keys, and with other origins."""
-    monkeypatch.setattr(front, "_again", lambda *_told: pytest.fail("it was kept"))
+    monkeypatch.setattr(front, "_give", lambda *_told: pytest.fail("it was kept"))
     client = create_app(services(tmp_path, settings)).test_client()
     answers = [
         client.get("/clips", headers={"Origin": origin}) for origin in ("https://a.example", "https://b.example")
@@ -116,7 +153,7 @@ def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClie
     assert isinstance(kept, front.Front)
     for number in range(400):
         assert client.get(f"/clips?camera={'x' * 4000}{number}").json["clips"] == []
-    assert kept._bytes == sum(one.cost_bytes for one in kept._kept.values()) <= front.BYTES_MOST
+    assert kept._bytes == sum(front._cost(*one) for one in kept._kept.items()) <= front.BYTES_MOST
     assert 10 < len(kept._kept) < 100
 
 

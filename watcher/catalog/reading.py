@@ -7,6 +7,7 @@ once, and the driver runs it.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -34,13 +35,18 @@ class Reader:
         self._sqlite = engine.dialect.name == "sqlite"
         # A statement that nobody keeps any more is forgotten here too.
         self._prepared: WeakKeyDictionary[Any, Prepared] = WeakKeyDictionary()
+        self._here = threading.local()  # `ask`: of the reading that this thread is in
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[Ask]:
         """Statements that read one moment of a SQLite catalog; on PostgreSQL each reads what is committed.
 
-        Raises CatalogError if the database does not answer.
+        One within another is part of it: a request's questions share a connection, whose check-out costs more than
+        most of them. Raises CatalogError if the database does not answer.
         """
+        if (outer := getattr(self._here, "ask", None)) is not None:
+            yield outer
+            return
         driver = self._engine.dialect.loaded_dbapi
         connection = self._engine.raw_connection()
         try:
@@ -55,11 +61,13 @@ class Reader:
                 cursor.execute(prepared.text, ordered)
                 return list(cursor.fetchall())
 
+            self._here.ask = ask
             yield ask
         except (driver.OperationalError, driver.InterfaceError) as reason:
             connection.invalidate()
             raise CatalogError(f"the database did not answer: {reason}") from reason
         finally:
+            self._here.ask = None
             connection.close()
 
     def _prepare(self, statement: Any) -> Prepared:

@@ -27,6 +27,7 @@ from watcher.web import (
     uploads,
     wire,
 )
+from watcher.web.routes import declared_of
 from watcher.web.state import EXTENSION, State
 from watcher.web.tally import Tally
 from watcher.wiring import Services
@@ -62,7 +63,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(days.bp)
     app.register_blueprint(overview.bp)
     app.register_blueprint(openapi.bp)
-    endpoints = [rule.endpoint for rule in app.url_map.iter_rules()]
-    state.tally = Tally(len(endpoints))
-    app.wsgi_app = front.Front(app.wsgi_app, services, endpoints, state.tally)  # type: ignore[assignment]
+    rules = [(rule.endpoint, declared_of(app, rule.endpoint).takes) for rule in app.url_map.iter_rules()]
+    state.tally = Tally(len(rules))
+    app.wsgi_app = front.Front(app.wsgi_app, state, rules, state.tally)  # type: ignore[assignment]
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 
@@ -11,9 +10,9 @@ from flask import Response, g, request
 from watcher import errors
 from watcher.clip import Clip
 from watcher.web import wire
-from watcher.web.auth import principal
-from watcher.web.front import ACTIVE, HOLDS
-from watcher.web.state import catalog, state
+from watcher.web.asked import ACTIVE, HOLDS, Told, clip_tag
+from watcher.web.auth import asked
+from watcher.web.state import catalog
 
 ANSWERS_MOST = 100
 ANSWER_BYTES_MOST = 200_000
@@ -21,7 +20,7 @@ BYTES_MOST = 1 << 20  # of all answers that one process keeps
 
 
 class Answers:
-    """The answers that were given last, by tag: it names the catalog's last change, so none is ever stale."""
+    """The answers that were given last, by the catalog's last change and their tag: none is ever stale."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,9 +53,7 @@ _answers = Answers()
 
 def tag(of: str) -> str:
     """An entity tag for an answer that is made of this; another one where the settings or the version differ."""
-    scope = principal().cameras
-    text = f"{state().mark} {of}" if scope is None else f"{state().mark} {scope} {of}"
-    return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
+    return asked().tag(of)
 
 
 def now() -> int:
@@ -67,23 +64,39 @@ def now() -> int:
 
 def list_tag() -> str:
     """The tag of an answer to this question by the catalog as it is now."""
-    return tag(f"{now()} {request.full_path}")
+    return asked().listed_tag(now())
 
 
 def answer(tag: str, make: Callable[[], Response], *, moves: bool = False) -> Response:
     """304 where the client has this answer (If-None-Match), the one that was given before, or else a new one.
 
-    `moves`: it changes with the clock too, so its tag has to be made anew each time.
+    `moves`: it changes with the clock too, so it is made anew each time.
     """
     if request.if_none_match.contains_weak(tag):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), tag)
     if ACTIVE in request.environ and not moves:
         return _held(_tagged(make(), tag), tag)
-    response = _answers.get(tag)
+    place = f"{g.head} {tag}"  # a clip's tag does not name the catalog's last change
+    response = None if moves else _answers.get(place)
     if response is None:
         response = _tagged(make(), tag)
-        _answers.put(tag, response)
+        if not moves:
+            _answers.put(place, response)
     return response
+
+
+def told(found: Told) -> Response:
+    """What was asked, as Flask answers it."""
+    g.head = found.head
+
+    def make() -> Response:
+        made = found.make()
+        response = wire.json_response(made.body)
+        if made.link:
+            response.headers["Link"] = made.link
+        return response
+
+    return answer(found.tag, make, moves=found.moves)
 
 
 def _held(response: Response, tag: str) -> Response:
@@ -100,7 +113,7 @@ def _tagged(response: Response, tag: str) -> Response:
 
 def clip_response(clip: Clip) -> Response:
     """One clip, or 304 where the client has it; kept where `now` was asked before the clip."""
-    mark = _clip_tag(clip.id, clip.revision)
+    mark = clip_tag(asked(), clip.id, clip.revision)
     if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(mark):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), mark)
     response = _tagged(wire.json_response(wire.clip_body(clip)), mark)
@@ -116,10 +129,6 @@ def expected_revision(clip: Clip) -> int | None:
         return None
     for told in request.if_match.as_set(include_weak=True):
         revision = told.rpartition("-")[2]
-        if revision.isascii() and revision.isdigit() and told == _clip_tag(clip.id, int(revision)):
+        if revision.isascii() and revision.isdigit() and told == clip_tag(asked(), clip.id, int(revision)):
             return int(revision)
     raise errors.ChangedError(f"the clip is at revision {clip.revision}; read it again")
-
-
-def _clip_tag(clip_id: int, revision: int) -> str:
-    return f"{tag(f'clip {clip_id} {revision}')}-{revision}"

@@ -12,7 +12,7 @@ from watcher.access import Role
 from watcher.clip import Clip, ClipState
 from watcher.errors import BadParameterError, ClipNotFoundError, TooManyError
 from watcher.web.auth import visible
-from watcher.web.clips import bounded, texts
+from watcher.web.questions import bounded, texts
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 

@@ -14,24 +14,24 @@ import logging
 import threading
 import time
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-import msgspec
 import sqlalchemy as sa
 from flask import Response, g, request
+from werkzeug.wrappers import Request
 
 from watcher.access import ANYBODY, Principal, Role, hashed, new_secret
 from watcher.catalog.keys import Key
 from watcher.clip import Clip, ClipFilter
 from watcher.errors import (
-    ClipNotFoundError,
     CrossSiteError,
     ForbiddenError,
     SignInError,
     TooManyError,
 )
 from watcher.web import wire
+from watcher.web.asked import Asked
 from watcher.web.state import catalog, state
 
 log = logging.getLogger("watcher.audit")
@@ -41,7 +41,6 @@ SESSION = timedelta(days=30)
 SAFE = {"GET", "HEAD", "OPTIONS"}
 REMEMBERED, REMEMBERED_SECONDS = 500, 60.0  # keys and sessions
 ATTEMPTS_MOST, ATTEMPTS_SECONDS = 10, 60.0  # of one address that fail to sign in
-NOWHERE = ("",)  # no camera is called so
 
 
 class Known:
@@ -110,6 +109,11 @@ def principal() -> Principal:
     return found
 
 
+def asked() -> Asked:
+    """The question that Flask has in hand. Raises SignInError."""
+    return Asked(state(), principal(), cast("Request", request._get_current_object()))  # type: ignore[attr-defined]
+
+
 def require(role: Role | None) -> None:
     """Let only those pass who may. Raises SignInError, ForbiddenError, CrossSiteError."""
     _refuse_other_sites()
@@ -126,18 +130,12 @@ def allow_upload(camera: str) -> None:
 
 def scoped(wanted: ClipFilter) -> ClipFilter:
     """The part of a question that is about cameras that exist for whoever asks."""
-    mine = principal().cameras
-    if mine is None:
-        return wanted
-    cameras = tuple(camera for camera in wanted.cameras or mine if camera in mine)
-    return msgspec.structs.replace(wanted, cameras=cameras or NOWHERE)
+    return asked().scoped(wanted)
 
 
 def visible(clip: Clip) -> Clip:
     """The clip, if its camera exists for whoever asks. Raises ClipNotFoundError."""
-    if not principal().sees(clip.camera):
-        raise ClipNotFoundError(f"there is no clip {clip.id}")
-    return clip
+    return asked().visible(clip)
 
 
 def audit(action: str, about: str) -> None:

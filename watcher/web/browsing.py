@@ -13,10 +13,10 @@ from watcher import presenting
 from watcher.access import Role
 from watcher.clip import Clip, ClipFilter, ClipState, Page
 from watcher.web import cards, counting, wire
-from watcher.web.auth import principal, visible
-from watcher.web.clips import bounded, clip_filter, place
+from watcher.web.auth import principal, scoped, visible
 from watcher.web.neighbours import neighbours_of
 from watcher.web.pages import FILTERS, address, html, page_blueprint, question_of, tail, watch_url, zone
+from watcher.web.questions import bounded, place, read_filter
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -30,7 +30,7 @@ def browse() -> Response:
     """The newest clips, or those around a moment, under a filter."""
     args = request.args
     question = question_of(args)
-    wanted = clip_filter(question)
+    wanted = scoped(read_filter(question))
     page = _page(args, wanted)
     clips = page.clips
     summaries = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
@@ -104,7 +104,7 @@ def _nearest(wanted: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, s
 def watch(clip_id: int) -> Response:
     """One clip with its player; the filter decides which clips are next to it."""
     args = request.args
-    wanted = clip_filter(question_of(args))
+    wanted = scoped(read_filter(question_of(args)))
     clip = visible(catalog().clip(bounded(clip_id)))
     around = neighbours_of(clip, wanted)
     gone = clip.state in {ClipState.MISSING, ClipState.RETIRED}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response
 from werkzeug.datastructures import MultiDict
 
 from watcher import presenting
@@ -10,11 +10,11 @@ from watcher.access import Role
 from watcher.errors import BadParameterError, StartOverError
 from watcher.shapes import CameraChangeShape, ChangeShape, ChangesShape, HeadShape
 from watcher.web import wire
-from watcher.web.answers import answer, now, tag
-from watcher.web.auth import principal
-from watcher.web.clips import limit, single
+from watcher.web.answers import told
+from watcher.web.asked import Asked, Made, Told
+from watcher.web.auth import asked
+from watcher.web.questions import limit, single
 from watcher.web.routes import route
-from watcher.web.state import catalog, state
 
 bp = Blueprint("changes", __name__)
 
@@ -34,35 +34,40 @@ def index() -> Response:
     they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
     `cameras` has those that fell silent or were back meanwhile.
     """
-    args = request.args
+    return told(changed(asked()))
+
+
+def changed(asked: Asked) -> Told:
+    """A page of the feed. Raises StartOverError, BadParameterError."""
+    args, catalog = asked.args, asked.catalog
     since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
-    head = now()  # before the clips: what comes in between is after it, and read next time
+    head = catalog.head()  # before the clips: what comes in between is after it, and read next time
     if since > head:
         raise StartOverError(
             f"since={since} is beyond the last change, {head}: this is another or a restored catalog"
         )
     # Whoever began when all that is forgotten by now had been retired already has never seen it.
     began = began if since else head
-    if max(since, began) < catalog().forgotten():
+    if max(since, began) < catalog.forgotten():
         raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
 
-    def page() -> Response:
-        clips = catalog().changed(since, count + 1, cameras=principal().cameras)
+    def page() -> Made:
+        clips = catalog.changed(since, count + 1, cameras=asked.who.cameras)
         more, clips = len(clips) > count, clips[:count]
         following = None
         if more:
             question = f"since={clips[-1].revision}&limit={count}&began={began}"
-            following = f"{state().base}{url_for('changes.index')}?{question}"
-        bodies = zip(clips, wire.clip_bodies(clips), strict=True)
+            following = f"{asked.address('/changes')}?{question}"
+        bodies = zip(clips, asked.bodies(clips), strict=True)
         changes = [ChangeShape(clip.revision, body) for clip, body in bodies]
         upto = clips[-1].revision if more else head
         silences = [
             CameraChangeShape(one.revision or 0, one.camera, one.silent, presenting.utc(one.since))
-            for one in catalog().silences_after(since, upto, cameras=principal().cameras)
+            for one in catalog.silences_after(since, upto, cameras=asked.who.cameras)
         ]
-        return wire.json_response(ChangesShape(changes, silences, following, head))
+        return Made(ChangesShape(changes, silences, following, head))
 
-    return answer(tag(f"{head} {request.full_path}"), page)
+    return Told(head, asked.listed_tag(head), page)
 
 
 def _seq(args: MultiDict[str, str], name: str) -> int:
@@ -75,5 +80,10 @@ def _seq(args: MultiDict[str, str], name: str) -> int:
 @route(bp, "/changes/head", role=Role.VIEW, answers=HeadShape)
 def head() -> Response:
     """The seq of the last change; the catalog's id tells a new catalog from the one that was followed."""
-    last = now()
-    return answer(tag(str(last)), lambda: wire.json_response(HeadShape(last, catalog().catalog_id())))
+    return told(last(asked()))
+
+
+def last(asked: Asked) -> Told:
+    """The head of the feed."""
+    seq = asked.catalog.head()
+    return Told(seq, asked.tag(str(seq)), lambda: Made(HeadShape(seq, asked.catalog.catalog_id())))

@@ -39,7 +39,7 @@ def by_day(wanted: ClipFilter, clips: Sequence[Clip]) -> dict[date, int]:
         return {}
     found: dict[date, int] = {}
     first, end = buckets.whole(clips[-1].started_at, clips[0].started_at + timedelta(seconds=1), Bucket.DAY, zone())
-    for (start, _, _), (count, _) in sums(Bucket.DAY, zone(), first, end, wanted.cameras).items():
+    for (start, _, _), (count, _) in sums(catalog(), Bucket.DAY, zone(), first, end, wanted.cameras).items():
         day = start.astimezone(zone()).date()
         found[day] = found.get(day, 0) + count
     return found

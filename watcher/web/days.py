@@ -13,9 +13,9 @@ from watcher.access import Role
 from watcher.buckets import Bucket, quarter_of
 from watcher.errors import BadParameterError
 from watcher.web import wire
-from watcher.web.auth import principal
-from watcher.web.clips import clip_filter
+from watcher.web.auth import principal, scoped
 from watcher.web.pages import html, page_blueprint, tail
+from watcher.web.questions import read_filter
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -37,7 +37,7 @@ def day(day: str) -> Response:
     cameras = request.args.getlist("camera")
     kept = [("camera", camera) for camera in cameras if camera]
     question: MultiDict[str, str] = MultiDict([("from", start), ("to", end), *kept])
-    wanted = clip_filter(question)
+    wanted = scoped(read_filter(question))
     first, last = (quarter_of(edge) for edge in edges)
     spans = buckets.spans(first, last, state().zone)
     lanes = [one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)]
@@ -63,7 +63,7 @@ def newest_day() -> Response:
     """The day that a form asks for, or that of the newest clip."""
     wanted = request.args.get("day", "")
     if not wanted:
-        newest = catalog().find(clip_filter(MultiDict()), limit=1).clips
+        newest = catalog().find(scoped(read_filter(MultiDict())), limit=1).clips
         at = newest[0].started_at if newest else state().services.clock.now()
         wanted = at.astimezone(state().zone).date().isoformat()
     return wire.see_other(url_for("days.day", day=wanted))

@@ -1,32 +1,37 @@
-"""Before Flask: answers that were given before and still hold, where the service is open to all.
+"""Before Flask, where the service is open to all: answers that still hold are given again, hot questions at once.
 
-Of an answer that is kept nearly all cost is Flask's. Here it costs one look at the catalog's last change.
+Of an answer that is kept nearly all cost is Flask's; here it costs one look at the catalog's last change. Of a page
+of clips Flask's part is a quarter, of one clip it is most.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 from flask import request
 from werkzeug.http import parse_etags
+from werkzeug.wrappers import Request
 
-from watcher.errors import CatalogError
+from watcher.access import ANYBODY
+from watcher.errors import CatalogError, WatcherError
+from watcher.web import hot, wire
+from watcher.web.asked import ACTIVE, HOLDS, Asked
+from watcher.web.state import State
 from watcher.web.tally import Tally
-from watcher.wiring import Services
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
-# In a request's environ: that this is here, and (head, tag) of an answer that may be kept.
-ACTIVE, HOLDS = "watcher.front", "watcher.holds"
-ROUTE = "watcher.route"  # the endpoint that answers; not of what no route is for
+ROUTE = "watcher.route"  # in a request's environ: the endpoint that answers; not of what no route is for
 ANSWER_BYTES_MOST = 200_000
 OVERHEAD_BYTES = 1000  # of an answer besides its body and its question
 BYTES_MOST = 1 << 20  # of all answers that one process keeps
 _NUMBER = "X-Request-Id"
+_OF_A_BODY = {"Content-Type", "Content-Length", "Link"}  # headers that a 304 has not
 
 
 class Kept(NamedTuple):
@@ -35,20 +40,25 @@ class Kept(NamedTuple):
     head: int
     tag: str
     headers: list[tuple[str, str]]
-    body: bytes
-    cost_bytes: int
+    body: bytes | None  # None: whoever asks has it
     route: str
 
 
 class Front:
-    """A WSGI application before another one; what that one marks as `HOLDS` is kept and given again."""
+    """A WSGI application before another one; what that one marks as `HOLDS` is kept and given again.
 
-    def __init__(self, app: WSGIApplication, services: Services, endpoints: Sequence[str], tally: Tally) -> None:
+    `rules` are that one's: the endpoint of each, and the parameters that it takes.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, state: State, rules: Sequence[tuple[str, Collection[str]]], tally: Tally
+    ) -> None:
         self._app = app
-        self._routes = {endpoint: number for number, endpoint in enumerate(endpoints)}
+        self._takes = {endpoint: frozenset(takes) for endpoint, takes in rules}
+        self._routes = {endpoint: number for number, (endpoint, _) in enumerate(rules)}
         self._tally = tally
-        self._services = services
-        settings = services.settings
+        self._state = state
+        settings = state.services.settings
         # With keys or other origins an answer depends on who asks.
         self._shared = settings.auth.mode == "open" and not settings.site.allowed_origins
         self._lock = threading.Lock()  # guards the following two
@@ -77,8 +87,9 @@ class Front:
         place = f"{environ['wsgi.url_scheme']} {mount} {environ['PATH_INFO']}?{question}"
         kept = self._kept.get(place)
         if kept is not None and kept.head == self._head():
-            environ[ROUTE] = kept.route
-            return _again(kept, environ, start)
+            return _give(kept, environ, start)
+        if (made := self._at_once(environ, place)) is not None:
+            return _give(made, environ, start)
         environ[ACTIVE] = True
         pieces = self._app(environ, start)
         status, headers = told
@@ -90,35 +101,75 @@ class Front:
             if (close := getattr(pieces, "close", None)) is not None:  # PEP 3333: whoever reads it all closes it
                 close()
         head, tag = environ[HOLDS]
-        cost = len(body) + 4 * len(place) + OVERHEAD_BYTES  # a long question is not for nothing
         lasting = [one for one in headers if one[0] != _NUMBER]
-        self._keep(place, Kept(head, tag, lasting, body, cost, environ[ROUTE]))
+        self._keep(place, Kept(head, tag, lasting, body, environ[ROUTE]))
         return [body]
 
     def _head(self) -> int | None:
         try:
-            return self._services.catalog.head()
+            return self._state.services.catalog.head()
         except CatalogError:
             return None  # the application says so in its own words
 
+    def _at_once(self, environ: dict[str, Any], place: str) -> Kept | None:
+        """A hot question's answer; None where Flask has to say it, such as every refusal."""
+        found = hot.find(environ["PATH_INFO"])
+        if found is None or "%00" in place:
+            return None
+        endpoint, answer = found
+        request = Request(environ)
+        if not request.args.keys() <= self._takes[endpoint]:
+            return None
+        headers = [("Cache-Control", "no-cache")]
+        headers += wire.hardened(self._state.services.settings, secure=request.is_secure)
+        try:
+            with self._state.services.catalog.reading():
+                told = answer(Asked(self._state, ANYBODY, request))
+                headers.append(("ETag", f'W/"{told.tag}"'))
+                if _has(environ, told.tag):
+                    return Kept(told.head, told.tag, headers, None, endpoint)
+                made = told.make()
+        except WatcherError:
+            return None
+        body = msgspec.json.encode(made.body)
+        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        if made.link:
+            headers.append(("Link", made.link))
+        kept = Kept(told.head, told.tag, headers, body, endpoint)
+        if not told.moves:
+            self._keep(place, kept)
+        return kept
+
     def _keep(self, place: str, answer: Kept) -> None:
         """The eldest make room."""
-        if len(answer.body) > ANSWER_BYTES_MOST:
+        if len(answer.body or b"") > ANSWER_BYTES_MOST:
             return
         with self._lock:
             if (old := self._kept.pop(place, None)) is not None:
-                self._bytes -= old.cost_bytes
+                self._bytes -= _cost(place, old)
             self._kept[place] = answer
-            self._bytes += answer.cost_bytes
+            self._bytes += _cost(place, answer)
             while self._bytes > BYTES_MOST:
-                self._bytes -= self._kept.pop(next(iter(self._kept))).cost_bytes
+                eldest = next(iter(self._kept))
+                self._bytes -= _cost(eldest, self._kept.pop(eldest))
 
 
-def _again(kept: Kept, environ: dict[str, Any], start: StartResponse) -> list[bytes]:
+def _cost(place: str, answer: Kept) -> int:
+    """Bytes that it takes to keep an answer: a long question is not for nothing."""
+    return len(answer.body or b"") + 4 * len(place) + OVERHEAD_BYTES
+
+
+def _has(environ: dict[str, Any], tag: str) -> bool:
+    """Whether whoever asks has the answer of a tag."""
+    told = environ.get("HTTP_IF_NONE_MATCH")
+    return told is not None and parse_etags(told).contains_weak(tag)
+
+
+def _give(kept: Kept, environ: dict[str, Any], start: StartResponse) -> list[bytes]:
+    environ[ROUTE] = kept.route
     number = [(_NUMBER, environ["WATCHER_REQUEST_ID"])] if environ.get("WATCHER_REQUEST_ID") else []
-    if parse_etags(environ.get("HTTP_IF_NONE_MATCH")).contains_weak(kept.tag):
-        without = [one for one in kept.headers if one[0] not in {"Content-Type", "Content-Length", "Link"}]
-        start("304 NOT MODIFIED", without + number)
+    if kept.body is None or _has(environ, kept.tag):
+        start("304 NOT MODIFIED", [one for one in kept.headers if one[0] not in _OF_A_BODY] + number)
         return []
     start("200 OK", kept.headers + number)
     return [kept.body]

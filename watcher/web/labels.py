@@ -12,8 +12,8 @@ from watcher.errors import BadParameterError
 from watcher.shapes import ClipShape, LabelCount, LabelsShape
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, list_tag
-from watcher.web.auth import principal, visible
-from watcher.web.clips import FILTERS, bounded, clip_filter
+from watcher.web.auth import principal, scoped, visible
+from watcher.web.questions import FILTERS, bounded, read_filter
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -50,7 +50,7 @@ def index() -> Response:
 )
 def export() -> Response:
     """All labelled clips under a filter, oldest first, as JSON Lines: what a model is trained on."""
-    wanted = msgspec.structs.replace(clip_filter(request.args), labeled=True)
+    wanted = msgspec.structs.replace(scoped(read_filter(request.args)), labeled=True)
 
     def lines() -> Iterator[bytes]:
         for clips in catalog().pages(wanted):

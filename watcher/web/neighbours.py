@@ -13,7 +13,7 @@ from watcher.shapes import NeighboursShape
 from watcher.web import wire
 from watcher.web.answers import answer, list_tag
 from watcher.web.auth import scoped, visible
-from watcher.web.clips import FILTERS, bounded, clip_filter
+from watcher.web.questions import FILTERS, bounded, read_filter
 from watcher.web.routes import route
 from watcher.web.state import catalog
 
@@ -33,7 +33,7 @@ _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 def index(clip_id: int) -> Response:
     """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
     args = request.args
-    wanted = clip_filter(args)
+    wanted = scoped(read_filter(args))
     mark = list_tag()
     clip = visible(catalog().clip(bounded(clip_id)))
 

@@ -33,7 +33,7 @@ def overview() -> Response:
     first, end = buckets.whole(midnight, now + timedelta(days=1), Bucket.DAY, zone())
     today = {
         place[2]: sums[0]
-        for place, sums in timeline.sums(Bucket.DAY, zone(), first, end, ()).items()
+        for place, sums in timeline.sums(catalog(), Bucket.DAY, zone(), first, end, ()).items()
         if place[0] <= now
     }
     wrong = []

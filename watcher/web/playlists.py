@@ -25,7 +25,7 @@ from watcher.errors import BadParameterError, BrokenClipError, ClipNotFoundError
 from watcher.samples import Index
 from watcher.segments import Segments
 from watcher.web.auth import principal, visible
-from watcher.web.clips import bounded, single
+from watcher.web.questions import bounded, single
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 from watcher.web.wire import moment

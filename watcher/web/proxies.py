@@ -10,7 +10,7 @@ from watcher.errors import NoProxyError
 from watcher.shapes import ProxyShape
 from watcher.web import wire
 from watcher.web.auth import visible
-from watcher.web.clips import bounded
+from watcher.web.questions import bounded
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 

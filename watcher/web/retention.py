@@ -10,7 +10,7 @@ from watcher import presenting
 from watcher.access import Role
 from watcher.shapes import GoingShape, Links, PlanShape
 from watcher.web import wire
-from watcher.web.clips import limit
+from watcher.web.questions import limit
 from watcher.web.routes import route
 from watcher.web.state import state
 

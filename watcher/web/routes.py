@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Flask, Response, request
 
 from watcher.access import Role
 from watcher.errors import BadParameterError
@@ -61,9 +61,9 @@ def route(
     return register
 
 
-def declared_of(endpoint: str) -> Declared:
+def declared_of(app: Flask, endpoint: str) -> Declared:
     """What is declared of an endpoint; a view without it is a fault of ours."""
-    return cast("Declared", getattr(current_app.view_functions[endpoint], "declared"))  # noqa: B009 - mypy
+    return cast("Declared", getattr(app.view_functions[endpoint], "declared"))  # noqa: B009 - mypy
 
 
 def only(known: tuple[str, ...]) -> None:

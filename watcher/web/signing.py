@@ -16,8 +16,8 @@ from watcher.access import Role, hashed
 from watcher.errors import BadParameterError, SignInError, WatcherError
 from watcher.shapes import ShareShape
 from watcher.web import auth, problems, wire
-from watcher.web.clips import bounded
 from watcher.web.pages import html
+from watcher.web.questions import bounded
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 

@@ -7,20 +7,21 @@ from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from watcher import buckets, presenting
 from watcher.access import Role
 from watcher.buckets import Bucket
+from watcher.catalog import Catalog
 from watcher.clip import EPOCH, ClipFilter
 from watcher.errors import BadParameterError
 from watcher.shapes import BucketShape, TimelineShape
 from watcher.web import wire
-from watcher.web.answers import answer, list_tag, tag
-from watcher.web.auth import scoped
-from watcher.web.clips import single, texts
+from watcher.web.answers import told
+from watcher.web.asked import Asked, Made, Told
+from watcher.web.auth import asked
+from watcher.web.questions import single, texts
 from watcher.web.routes import route
-from watcher.web.state import catalog, state
 
 bp = Blueprint("timeline", __name__)
 
@@ -38,10 +39,15 @@ _LATEST = timedelta(days=365 * 200)  # from 1970: what a zone's rules can be ask
 )
 def index() -> Response:
     """Clips and their seconds by bucket and camera; a clip counts where it starts, empty buckets are left out."""
-    args = request.args
+    return told(summed(asked()))
+
+
+def summed(asked: Asked) -> Told:
+    """Sums by bucket and camera. Raises BadParameterError."""
+    args, state = asked.args, asked.state
     bucket = _bucket(single(args, "bucket", "day"))
-    zone = _zone(single(args, "tz", state().zone_name))
-    to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else state().services.clock.now()
+    zone = _zone(single(args, "tz", state.zone_name))
+    to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else state.services.clock.now()
     from_at = wire.moment(single(args, "from", ""), "from") if "from" in args else to_at - _USUAL[bucket]
     if from_at >= to_at:
         raise BadParameterError("to", "to must be later than from")
@@ -51,35 +57,36 @@ def index() -> Response:
     if (to_at - from_at) / (bucket * buckets.QUARTER) > _MOST:
         raise BadParameterError("bucket", f"that would be more than {_MOST:,} buckets: ask for longer ones")
     first, end = buckets.whole(from_at, to_at, bucket, zone)
-    mark = tag(f"{list_tag()} {first} {end}")  # without `to` it moves with the clock
-    cameras = scoped(ClipFilter(cameras=texts(args, "camera"))).cameras
-    return answer(
-        mark, lambda: wire.json_response(_body(bucket, zone, first, end, cameras)), moves="to" not in args
-    )
+    cameras = asked.scoped(ClipFilter(cameras=texts(args, "camera"))).cameras
+    head = asked.catalog.head()
+    tag = asked.tag(f"{asked.listed_tag(head)} {first} {end}")  # without `to` it moves with the clock
+    return Told(head, tag, lambda: _body(asked.catalog, bucket, zone, first, end, cameras), moves="to" not in args)
 
 
-def _body(bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> TimelineShape:
-    return TimelineShape(
+def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> Made:
+    found = sums(catalog, bucket, zone, first, end, cameras)
+    body = TimelineShape(
         bucket=bucket.name.lower(),
         tz=str(zone),
         from_=presenting.utc(EPOCH + first * buckets.QUARTER),
         to=presenting.utc(EPOCH + end * buckets.QUARTER),
         buckets=[
             BucketShape(_told(start), _told(until), camera, clips, duration / 1000)
-            for (start, until, camera), (clips, duration) in sorted(sums(bucket, zone, first, end, cameras).items())
+            for (start, until, camera), (clips, duration) in sorted(found.items())
         ],
     )
+    return Made(body)
 
 
 _told = lru_cache(maxsize=5000)(presenting.utc)  # years are asked for again and again
 
 
 def sums(
-    bucket: Bucket, zone: tzinfo, first: int, end: int, cameras: Sequence[str]
+    catalog: Catalog, bucket: Bucket, zone: tzinfo, first: int, end: int, cameras: Sequence[str]
 ) -> dict[tuple[datetime, datetime, str], list[int]]:
     """Clips and their milliseconds by start, end and camera of buckets, from one quarter-hour to another."""
     found: dict[tuple[datetime, datetime, str], list[int]] = {}
-    for one in catalog().timeline(buckets.spans(first, end, zone), bucket, cameras):
+    for one in catalog.timeline(buckets.spans(first, end, zone), bucket, cameras):
         place = (*buckets.bounds(one.number, one.offset, bucket, zone), one.camera)
         known = found.setdefault(place, [0, 0])
         known[0] += one.clips

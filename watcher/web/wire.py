@@ -7,16 +7,15 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
 import msgspec
-from flask import Response, has_request_context, request, url_for
-from werkzeug.datastructures import MultiDict
+from flask import Response, has_request_context, request
 from werkzeug.routing import BaseConverter
 
 from watcher import errors, presenting
 from watcher.clip import EPOCH, Clip, Position
 from watcher.naming import EARLIEST
+from watcher.settings import Settings
 from watcher.shapes import ClipShape
 from watcher.web.state import state
 
@@ -26,6 +25,11 @@ NUMBER_MOST = (1 << 53) - 1  # what a JSON number keeps in every language
 
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 Read = TypeVar("Read")
+_HARDENED = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+]
 
 
 def json_response(body: Any, status: int = 200, **headers: str) -> Response:
@@ -69,16 +73,20 @@ def request_id() -> str:
     return str(request.environ.get("WATCHER_REQUEST_ID", "")) if has_request_context() else ""
 
 
+def hardened(settings: Settings, *, secure: bool) -> list[tuple[str, str]]:
+    """Headers by which browsers do not make of an answer what it is not."""
+    if secure and settings.tls.hsts_seconds:
+        return [*_HARDENED, ("Strict-Transport-Security", f"max-age={settings.tls.hsts_seconds}")]
+    return _HARDENED
+
+
 def harden(response: Response) -> Response:
-    """What every answer says, so that browsers do not make of it what it is not; pages say more."""
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    """Add what every answer says; pages have said more."""
+    settings = state().services.settings
+    for name, value in hardened(settings, secure=request.is_secure):
+        response.headers.setdefault(name, value)
     if number := request_id():
         response.headers["X-Request-Id"] = number
-    settings = state().services.settings
-    if (seconds := settings.tls.hsts_seconds) and request.is_secure:
-        response.headers["Strict-Transport-Security"] = f"max-age={seconds}"
     if settings.auth.mode != "open":
         response.vary.update(("Authorization", "Cookie"))
     if settings.site.allowed_origins:
@@ -173,12 +181,6 @@ class KeyConverter(BaseConverter):
 def poster_path(clip: Clip) -> str | None:
     """Where nginx serves the poster on this host; None while there is none."""
     return None if clip.poster is None else f"{request.script_root}/renditions/{clip.poster}"
-
-
-def page_link(endpoint: str, args: MultiDict[str, str], **changes: str) -> str:
-    """The same question at another cursor."""
-    kept = [(name, value) for name, value in args.items(multi=True) if name not in {"before", "after", "around"}]
-    return f"{state().base}{url_for(endpoint)}?{urlencode([*kept, *changes.items()])}"
 
 
 # — clips —

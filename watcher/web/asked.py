@@ -1,0 +1,103 @@
+"""A question as what answers it sees it, whoever carries it: Flask, or the front before Flask."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Request
+
+from watcher import presenting
+from watcher.access import Principal
+from watcher.catalog import Catalog
+from watcher.clip import Clip, ClipFilter
+from watcher.errors import ClipNotFoundError
+from watcher.shapes import ClipShape
+from watcher.web.questions import read_filter
+from watcher.web.state import State
+
+# In a request's environ: that the front is there, and (head, tag) of an answer that it may keep.
+ACTIVE, HOLDS = "watcher.front", "watcher.holds"
+NOWHERE = ("",)  # no camera is called so
+
+
+class Asked(NamedTuple):
+    """Who asks what."""
+
+    state: State
+    who: Principal
+    request: Request
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is asked."""
+        return self.state.services.catalog
+
+    @property
+    def args(self) -> MultiDict[str, str]:
+        """The question's parameters."""
+        return self.request.args
+
+    def address(self, path: str) -> str:
+        """Where a path of the application is for whoever asks."""
+        return f"{self.state.base}{self.request.script_root}{path}"
+
+    def tag(self, of: str) -> str:
+        """An entity tag for an answer that is made of this; another one where settings, version or scope differ."""
+        scope = self.who.cameras
+        text = f"{self.state.mark} {of}" if scope is None else f"{self.state.mark} {scope} {of}"
+        return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
+
+    def listed_tag(self, head: int) -> str:
+        """The tag of an answer to this question by the catalog as it was at a change."""
+        return self.tag(f"{head} {self.request.full_path}")
+
+    def filter(self) -> ClipFilter:
+        """Which clips are asked for. Raises BadParameterError."""
+        return self.scoped(read_filter(self.args))
+
+    def scoped(self, wanted: ClipFilter) -> ClipFilter:
+        """The part of a question that is about cameras that exist for whoever asks."""
+        mine = self.who.cameras
+        if mine is None:
+            return wanted
+        cameras = tuple(camera for camera in wanted.cameras or mine if camera in mine)
+        return msgspec.structs.replace(wanted, cameras=cameras or NOWHERE)
+
+    def visible(self, clip: Clip) -> Clip:
+        """The clip, if its camera exists for whoever asks. Raises ClipNotFoundError."""
+        if not self.who.sees(clip.camera):
+            raise ClipNotFoundError(f"there is no clip {clip.id}")
+        return clip
+
+    def bodies(self, clips: Sequence[Clip]) -> list[ClipShape]:
+        """Clips as the contract shows them."""
+        at = self.state
+        return presenting.clip_bodies(clips, base=at.base, mount=self.request.script_root, zone=at.zone)
+
+
+def clip_tag(asked: Asked, clip_id: int, revision: int) -> str:
+    """The tag of a clip at a revision, which stands at its end."""
+    return f"{asked.tag(f'clip {clip_id} {revision}')}-{revision}"
+
+
+class Told(NamedTuple):
+    """What an answer holds for, and how to make it."""
+
+    head: int  # the catalog's last change, asked for before anything else was
+    tag: str
+    make: Callable[[], Made]
+    moves: bool = False  # with the clock, too: so it is not to be kept by its question
+
+
+class Made(NamedTuple):
+    """An answer."""
+
+    body: Any  # of `shapes`
+    link: str = ""  # RFC 8288
+
+
+Answer = Callable[[Asked], Told]

@@ -1,0 +1,27 @@
+"""What is asked again and again: the front answers it without Flask, where the service is open to all."""
+
+from __future__ import annotations
+
+import re
+
+from watcher.web import changes, clips, timeline
+from watcher.web.asked import Answer
+
+# By path: the endpoint that Flask answers it by, and the function behind that.
+_PLAIN: dict[str, tuple[str, Answer]] = {
+    "/clips": ("clips.index", clips.listed),
+    "/changes": ("changes.index", changes.changed),
+    "/changes/head": ("changes.head", changes.last),
+    "/timeline": ("timeline.index", timeline.summed),
+}
+_ONE = re.compile(r"/clips/(\d{1,18})", re.ASCII).fullmatch
+
+
+def find(path: str) -> tuple[str, Answer] | None:
+    """What answers a path; None for what only Flask knows."""
+    if (found := _PLAIN.get(path)) is not None:
+        return found
+    if (one := _ONE(path)) is not None:
+        clip_id = int(one[1])
+        return "clips.show", lambda asked: clips.one(asked, clip_id)
+    return None
