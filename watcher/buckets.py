@@ -42,8 +42,13 @@ def quarter_of(at: datetime) -> int:
     return (at - EPOCH) // QUARTER
 
 
-def spans(first: int, end: int, zone: tzinfo) -> Iterator[Span]:
-    """The stretches of constant offset from one quarter to before another."""
+@lru_cache(maxsize=500)
+def spans(first: int, end: int, zone: tzinfo) -> tuple[Span, ...]:
+    """The stretches of constant offset from one quarter to before another; years are asked for again and again."""
+    return tuple(_spans(first, end, zone))
+
+
+def _spans(first: int, end: int, zone: tzinfo) -> Iterator[Span]:
     at = first
     while at < end:
         offset = _offset(at, zone)
@@ -65,28 +70,30 @@ def offsets(first: int, end: int, zone: tzinfo) -> set[int]:
     return {span.offset for span in spans(first, end, zone)}
 
 
-@lru_cache(maxsize=5000)
-def bounds(number: int, offset: int, bucket: Bucket, zone: tzinfo) -> tuple[datetime, datetime]:
-    """Start and end, in UTC, of the bucket of a number: (quarter + offset) ÷ the bucket's length, rounded down.
+def place(quarter: int, offset: int, bucket: Bucket) -> int:
+    """In which bucket a quarter lies: the number of its day by the clock; of shorter ones their first quarter.
 
-    A day ends where the next one begins, be it after 23 hours or 25.
+    >>> place(97, 2, Bucket.DAY), place(97, 2, Bucket.HOUR)
+    (1, 94)
     """
+    number = (quarter + offset) // bucket
+    return number if bucket is Bucket.DAY else number * bucket - offset
+
+
+def bounds(place: int, bucket: Bucket, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Start and end, in UTC, of a bucket. A day ends where the next one begins, be it after 23 hours or 25."""
     if bucket is Bucket.DAY:
-        return _midnight(number, zone), _midnight(number + 1, zone)
-    start = EPOCH + (number * bucket - offset) * QUARTER
+        return _midnight(place, zone), _midnight(place + 1, zone)
+    start = EPOCH + place * QUARTER
     return start, start + bucket * QUARTER
 
 
 def whole(from_at: datetime, to_at: datetime, bucket: Bucket, zone: tzinfo) -> tuple[int, int]:
     """The quarters of the buckets that a time span touches: the first, and the one after the last."""
     first, last = quarter_of(from_at), quarter_of(to_at - timedelta(microseconds=1))
-    start, _ = bounds(_number(first, bucket, zone), _offset(first, zone), bucket, zone)
-    _, end = bounds(_number(last, bucket, zone), _offset(last, zone), bucket, zone)
+    start, _ = bounds(place(first, _offset(first, zone), bucket), bucket, zone)
+    _, end = bounds(place(last, _offset(last, zone), bucket), bucket, zone)
     return quarter_of(start), quarter_of(end)
-
-
-def _number(quarter: int, bucket: Bucket, zone: tzinfo) -> int:
-    return (quarter + _offset(quarter, zone)) // bucket
 
 
 def _offset(quarter: int, zone: tzinfo) -> int:

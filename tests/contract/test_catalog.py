@@ -404,7 +404,7 @@ def test_the_timeline_is_what_counting_would_tell(catalog: Catalog, kept: set[in
         told: Counter[tuple[datetime, str]] = Counter()
         seconds: Counter[tuple[datetime, str]] = Counter()
         for one in catalog.timeline(spans(first, end, zone), bucket, ()):
-            start, _ = bounds(one.number, one.offset, bucket, zone)
+            start, _ = bounds(one.place, bucket, zone)
             told[start, one.camera] += one.clips
             seconds[start, one.camera] += one.duration_ms
         counted: Counter[tuple[datetime, str]] = Counter()

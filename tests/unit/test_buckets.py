@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from watcher.buckets import QUARTER, Bucket, bounds, offsets, quarter_of, spans, whole
+from watcher.buckets import QUARTER, Bucket, bounds, offsets, place, quarter_of, spans, whole
 from watcher.clip import EPOCH
 
 ZONES = ["UTC", "Europe/Berlin", "America/Chicago", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe"]
@@ -25,12 +25,12 @@ def test_every_quarter_is_in_its_own_day_and_hour(zone: ZoneInfo) -> None:
             moment = EPOCH + quarter * QUARTER
             local = moment.astimezone(zone)
             assert local.utcoffset() == span.offset * QUARTER
-            start, until = bounds((quarter + span.offset) // Bucket.DAY, span.offset, Bucket.DAY, zone)
+            start, until = bounds(place(quarter, span.offset, Bucket.DAY), Bucket.DAY, zone)
             assert start <= moment < until
             # Its start is the first moment of that date: the one before it is of another.
             assert start.astimezone(zone).date() == local.date()
             assert (start - timedelta(seconds=1)).astimezone(zone).date() != local.date()
-            start, until = bounds((quarter + span.offset) // Bucket.HOUR, span.offset, Bucket.HOUR, zone)
+            start, until = bounds(place(quarter, span.offset, Bucket.HOUR), Bucket.HOUR, zone)
             assert start <= moment < until
             assert (start.astimezone(zone).minute, until - start) == (0, timedelta(hours=1)) or "Lord" in str(zone)
         at = span.end

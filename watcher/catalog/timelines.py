@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,8 +19,7 @@ WHOLE = OFFSETS.where(day_offsets.c.whole == 1)
 class Sum(NamedTuple):
     """What starts in a bucket."""
 
-    number: int  # (quarter + offset) ÷ the bucket's length
-    offset: int  # in quarters, east of UTC
+    place: int  # see `buckets.place`
     camera: str
     clips: int
     duration_ms: int
@@ -36,20 +35,20 @@ class Timelines:
     _revisions: Callable[[sa.Connection, int], int]
 
     def timeline(self, spans: Iterable[Span], bucket: Bucket, wanted: Sequence[str]) -> list[Sum]:
-        """Listed clips and their milliseconds by bucket and camera, in spans of constant offset.
+        """Listed clips and their milliseconds by bucket and camera, in this order, in spans of constant offset.
 
-        A bucket may come more than once. Reads the kept sums, however many clips they stand for: those of whole
-        days where these are asked for and kept, and those of quarters at their edges.
+        Reads the kept sums, however many clips they stand for: those of whole days where these are asked for and
+        kept, and those of quarters at their edges.
         """
-        found: list[Sum] = []
+        rows: list[Any] = []
         with self.reading() as ask:
             whole = {row[0] for row in ask(WHOLE, {})} if bucket is Bucket.DAY else set()
             for span in spans:
                 if span.offset in whole:
-                    found += _by_day(ask, span, wanted)
+                    rows += _by_day(ask, span, wanted)
                 else:
-                    found += _by_quarter(ask, span, bucket, wanted)
-        return found
+                    rows += _by_quarter(ask, span, bucket, wanted)
+        return _merged(rows)
 
     def keep_days(self, offsets: Collection[int], go_on: Callable[[], bool]) -> None:
         """Keep the sums of days for these offsets, and for no others.
@@ -97,25 +96,37 @@ def _add_up(connection: sa.Connection, offset: int, camera: str) -> None:
     connection.execute(sa.insert(days).from_select([column.name for column in days.c], select))
 
 
-def _by_day(ask: Ask, span: Span, wanted: Sequence[str]) -> Iterator[Sum]:
+def _merged(rows: list[Any]) -> list[Sum]:
+    """Rows in order, those of one bucket and camera added up: a day may have two offsets, and edges of its own."""
+    found: list[Sum] = []
+    before: Any = (None, None)
+    for row in sorted(rows):
+        if row[0] == before[0] and row[1] == before[1]:
+            row = (row[0], row[1], row[2] + before[2], row[3] + before[3])  # noqa: PLW2901 - in its place
+            found.pop()
+        found.append(Sum(*row))
+        before = row
+    return found
+
+
+def _by_day(ask: Ask, span: Span, wanted: Sequence[str]) -> list[Any]:
     first, end = -(-(span.first + span.offset) // Bucket.DAY), (span.end + span.offset) // Bucket.DAY
     if first >= end:
-        yield from _by_quarter(ask, span, Bucket.DAY, wanted)
-        return
-    values = {"offset": span.offset, "first": first, "end": end} | _named(wanted)
-    yield from (Sum(row[0], span.offset, *row[1:]) for row in ask(_days(len(wanted)), values))
+        return _by_quarter(ask, span, Bucket.DAY, wanted)
+    rows = ask(_days(len(wanted)), {"offset": span.offset, "first": first, "end": end} | _named(wanted))
     for edge in (
         span._replace(end=first * Bucket.DAY - span.offset),
         span._replace(first=end * Bucket.DAY - span.offset),
     ):
         if edge.first < edge.end:
-            yield from _by_quarter(ask, edge, Bucket.DAY, wanted)
+            rows += _by_quarter(ask, edge, Bucket.DAY, wanted)
+    return rows
 
 
-def _by_quarter(ask: Ask, span: Span, bucket: Bucket, wanted: Sequence[str]) -> Iterator[Sum]:
+def _by_quarter(ask: Ask, span: Span, bucket: Bucket, wanted: Sequence[str]) -> list[Any]:
     values = {"offset": span.offset, "first": span.first, "end": span.end} | _named(wanted)
-    for number, camera, clips, duration in ask(_quarters(bucket, len(wanted)), values):
-        yield Sum(int(number), span.offset, camera, int(clips), int(duration))
+    rows = ask(_quarters(bucket, len(wanted)), values)
+    return [(int(at), camera, int(clips), int(duration)) for at, camera, clips, duration in rows]
 
 
 def _named(wanted: Sequence[str]) -> dict[str, str]:
@@ -147,9 +158,11 @@ def _days(count: int) -> sa.Select[Any]:
 
 @lru_cache(maxsize=100)
 def _quarters(bucket: Bucket, count: int) -> sa.Select[Any]:
-    number = ((quarters.c.quarter + _OFFSET) // sa.literal_column(str(bucket.value))).label("number")
+    length: sa.ColumnElement[int] = sa.literal_column(str(bucket.value))
+    number = (quarters.c.quarter + _OFFSET) // length  # as `buckets.place`
+    place = (number if bucket is Bucket.DAY else number * length - _OFFSET).label("place")
     return (
-        sa.select(number, quarters.c.camera, sa.func.sum(quarters.c.clips), sa.func.sum(quarters.c.duration_ms))
+        sa.select(place, quarters.c.camera, sa.func.sum(quarters.c.clips), sa.func.sum(quarters.c.duration_ms))
         .where(quarters.c.quarter >= _FIRST, quarters.c.quarter < _END, quarters.c.clips > 0, _of(quarters, count))
         .group_by(sa.text("1"), quarters.c.camera)
     )

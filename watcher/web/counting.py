@@ -10,7 +10,6 @@ from watcher.buckets import QUARTER, Bucket, quarter_of
 from watcher.clip import EPOCH, CameraSummary, Clip, ClipFilter
 from watcher.web.pages import zone
 from watcher.web.state import catalog
-from watcher.web.timeline import sums
 
 BUSY = 200  # clips of a day, above which the page divides it by hours
 _SPAN_MOST = timedelta(days=366)  # of sums that are read for one page
@@ -39,9 +38,9 @@ def by_day(wanted: ClipFilter, clips: Sequence[Clip]) -> dict[date, int]:
         return {}
     found: dict[date, int] = {}
     first, end = buckets.whole(clips[-1].started_at, clips[0].started_at + timedelta(seconds=1), Bucket.DAY, zone())
-    for (start, _, _), (count, _) in sums(catalog(), Bucket.DAY, zone(), first, end, wanted.cameras).items():
-        day = start.astimezone(zone()).date()
-        found[day] = found.get(day, 0) + count
+    for one in catalog().timeline(buckets.spans(first, end, zone()), Bucket.DAY, wanted.cameras):
+        day = buckets.bounds(one.place, Bucket.DAY, zone())[0].astimezone(zone()).date()
+        found[day] = found.get(day, 0) + one.clips
     return found
 
 

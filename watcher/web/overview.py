@@ -13,7 +13,7 @@ from watcher.access import Role
 from watcher.buckets import Bucket
 from watcher.clip import ClipFilter, ClipState
 from watcher.web import exports as films
-from watcher.web import health, timeline
+from watcher.web import health
 from watcher.web.auth import principal, scoped
 from watcher.web.pages import html, page_blueprint, watch_url, zone
 from watcher.web.routes import route
@@ -32,9 +32,9 @@ def overview() -> Response:
     midnight = datetime.combine(now.astimezone(zone()).date(), time(), zone())
     first, end = buckets.whole(midnight, now + timedelta(days=1), Bucket.DAY, zone())
     today = {
-        place[2]: sums[0]
-        for place, sums in timeline.sums(catalog(), Bucket.DAY, zone(), first, end, ()).items()
-        if place[0] <= now
+        one.camera: one.clips
+        for one in catalog().timeline(buckets.spans(first, end, zone()), Bucket.DAY, ())
+        if buckets.bounds(one.place, Bucket.DAY, zone())[0] <= now
     }
     wrong = []
     for kind in (ClipState.BROKEN, ClipState.MISSING):

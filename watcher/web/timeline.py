@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -64,34 +64,24 @@ def summed(asked: Asked) -> Told:
 
 
 def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> Made:
-    found = sums(catalog, bucket, zone, first, end, cameras)
+    found = catalog.timeline(buckets.spans(first, end, zone), bucket, cameras)
     body = TimelineShape(
         bucket=bucket.name.lower(),
         tz=str(zone),
         from_=presenting.utc(EPOCH + first * buckets.QUARTER),
         to=presenting.utc(EPOCH + end * buckets.QUARTER),
         buckets=[
-            BucketShape(_told(start), _told(until), camera, clips, duration / 1000)
-            for (start, until, camera), (clips, duration) in sorted(found.items())
+            BucketShape(*_bounds(place, bucket, zone), camera, clips, duration / 1000)
+            for place, camera, clips, duration in found
         ],
     )
     return Made(body)
 
 
-_told = lru_cache(maxsize=5000)(presenting.utc)  # years are asked for again and again
-
-
-def sums(
-    catalog: Catalog, bucket: Bucket, zone: tzinfo, first: int, end: int, cameras: Sequence[str]
-) -> dict[tuple[datetime, datetime, str], list[int]]:
-    """Clips and their milliseconds by start, end and camera of buckets, from one quarter-hour to another."""
-    found: dict[tuple[datetime, datetime, str], list[int]] = {}
-    for one in catalog.timeline(buckets.spans(first, end, zone), bucket, cameras):
-        place = (*buckets.bounds(one.number, one.offset, bucket, zone), one.camera)
-        known = found.setdefault(place, [0, 0])
-        known[0] += one.clips
-        known[1] += one.duration_ms
-    return found
+@lru_cache(maxsize=5000)  # years are asked for again and again
+def _bounds(place: int, bucket: Bucket, zone: ZoneInfo) -> tuple[str, str]:
+    start, end = buckets.bounds(place, bucket, zone)
+    return presenting.utc(start), presenting.utc(end)
 
 
 def _bucket(text: str) -> Bucket:
