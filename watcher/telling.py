@@ -34,14 +34,16 @@ def most_telling(pictures: Sequence[bytes]) -> int | None:
     background = [sorted(values)[middle] for values in zip(*pictures, strict=True)]
     bright = [picture[: TELLING_WIDTH * TELLING_HEIGHT] for picture in pictures]
     sharpness = [_sharpness(picture) for picture in bright]
-    usual = statistics.median(sharpness)
-    shows = [
-        mean >= DARK and deviation >= FLAT and sharp >= BLURRED * usual
-        for (mean, deviation), sharp in zip(map(_mean_and_deviation, bright), sharpness, strict=True)
-    ]
+    least = BLURRED * statistics.median(sharpness)
+
+    def shows(number: int) -> bool:
+        mean, deviation = _mean_and_deviation(bright[number])
+        return mean >= DARK and deviation >= FLAT and sharpness[number] >= least
+
     differs = [_difference(picture, background) for picture in pictures]
-    best = max(range(len(pictures)), key=lambda number: (shows[number], differs[number], -number))
-    if not shows[best] or (differs[best] < SEEN and shows[0]):
+    in_order = sorted(range(len(pictures)), key=differs.__getitem__, reverse=True)
+    best = next(filter(shows, in_order), None)
+    if best is None or (differs[best] < SEEN and shows(0)):
         return None
     return best
 
@@ -66,10 +68,13 @@ def _mean_and_deviation(picture: bytes) -> tuple[float, float]:
     return mean, math.sqrt(max(0.0, sum(map(operator.mul, picture, picture)) / len(picture) - mean * mean))
 
 
+# How much a difference counts, by its number, from -255 (which is the 256th from the end) to 255: noise does not.
+_COUNTS = [step if step > NOISE else 0 for step in (*range(256), *range(256, 0, -1))]
+
+
 def _difference(picture: bytes, background: Sequence[int]) -> float:
     """How much differs, on the mean: what is less than a camera's noise does not count."""
-    steps = map(abs, map(operator.sub, picture, background))
-    return float(sum([step for step in steps if step > NOISE])) / len(background)
+    return sum(map(_COUNTS.__getitem__, map(operator.sub, picture, background))) / len(background)
 
 
 def _sharpness(picture: bytes) -> float:
