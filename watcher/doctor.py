@@ -162,7 +162,8 @@ def _nginx(services: Services) -> Iterator[Finding]:
             scratch = Places(Path(folder))
             scratch.make()
             nginx_files.write_settings(scratch, services.settings)
-            nginx_files.write_main(scratch, services.settings, listen=f"unix:{folder}/socket", log=None)
+            listen = f"unix:{folder}/socket"
+            nginx_files.write_main(scratch, services.settings, nginx=program, listen=listen, log=None)
             nginx_files.test(program, scratch, dict(os.environ))
         yield Finding(GOOD, "nginx accepts what these settings make of its configuration")
     except StartError as reason:

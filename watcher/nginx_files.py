@@ -19,6 +19,7 @@ MULTIPART_BYTES = 64 << 10  # of a form around a clip
 CACHE = (
     'uwsgi_cache_path "{}/cache" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=1m use_temp_path=off;'
 )
+FIGURES = "$connections_active $connections_reading $connections_writing $connections_waiting"
 _QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
 
@@ -56,6 +57,15 @@ def nginx_version(path: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
+def _figures(nginx: str) -> str:
+    """The variables by which an nginx tells of its connections; empty where it was built without them."""
+    try:
+        told = subprocess.run([nginx, "-V"], capture_output=True, text=True, timeout=10, check=False).stderr
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return FIGURES if "with-http_stub_status_module" in told else ""
+
+
 def write_settings(places: Places, settings: Settings, *, app: str = "") -> None:
     """Write `run/settings.conf`: what holds in server{} by the settings, in every way to run.
 
@@ -76,7 +86,7 @@ client_max_body_size {settings.upload.max_bytes + MULTIPART_BYTES};
     _write(places.run / "settings.conf", text)
 
 
-def write_main(places: Places, settings: Settings, *, listen: str, log: Path | None) -> None:
+def write_main(places: Places, settings: Settings, *, nginx: str, listen: str, log: Path | None) -> None:
     """Fill in `etc/nginx/main.conf`. Raises StartError for a path that nginx's syntax cannot hold."""
     tls = settings.tls
     paths = [places.data, config.ETC, STATIC, log or places.run, *filter(None, (tls.certificate, tls.key))]
@@ -92,6 +102,7 @@ def write_main(places: Places, settings: Settings, *, listen: str, log: Path | N
         "RENDITIONS": str(places.renditions),
         "SPOOL": str(places.spool),
         "CACHE": CACHE.format(places.run / "nginx"),
+        "FIGURES": _figures(nginx),
         "LISTEN": f"{listen} ssl" if tls.certificate else listen,
         "TLS": _tls(tls) if tls.certificate else "",
         "REDIRECT": _redirect(tls, listen) if tls.certificate and tls.redirect_from else "",

@@ -57,7 +57,8 @@ def up(unit: Unit) -> NoReturn:
     link = first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
     services.catalog.engine.dispose()
     nginx_files.write_settings(places, loaded.settings)
-    nginx_files.write_main(places, loaded.settings, listen=f"{_bracketed(host)}:{port}", log=log)
+    address = f"{_bracketed(host)}:{port}"
+    nginx_files.write_main(places, loaded.settings, nginx=nginx, listen=address, log=log)
     environment = {
         **os.environ,
         "WATCHER_DATA": str(places.data),

@@ -182,6 +182,25 @@ def test_each_plays_on_the_page_by_itself_or_by_a_copy(name: str, unit: RunningU
     assert page.get_by_role("link", name="Download").get_attribute("href") == clip["url"]
 
 
+@pytest.mark.parametrize("name", ["moov-last.mp4", "fragments.mp4"])
+def test_over_a_slow_link_a_copy_is_offered(name: str, unit: RunningUnit, watched: Watched) -> None:
+    """Of a clip that has its index at the end, or none, when no picture comes; one that begins at once is left alone."""
+    options, _ = LEFT[name]
+    path = unit.video / "slow" / name
+    path.parent.mkdir(exist_ok=True)
+    source = "-f lavfi -i testsrc=s=160x96:r=10:d=4 -f lavfi -i sine=d=4"
+    subprocess.run(["ffmpeg", "-v", "error", *source.split(), *options.split(), str(path)], check=True, timeout=60)
+    clip = unit.wait_clip(f"slow/{name}", state="ready")
+    page = watched.open("/watcher/")
+    page.route(f"**{clip['url']}", lambda _route: None)  # it never answers
+    page.goto(unit.url(f"/watcher/watch/{clip['id']}"), wait_until="domcontentloaded")
+    expect(page.locator("#notice")).to_contain_text("begins slowly here")
+    page.get_by_role("button", name="Make a copy that plays here").click()
+    expect(page.locator("#notice")).to_contain_text("This is a copy that every browser plays")
+    page.evaluate("document.getElementById('player').play()")
+    page.wait_for_function(PLAYS, arg=[True, True])
+
+
 def _level(picture: str) -> int | None:
     """As ffprobe counts: from H.264's last byte, H.265's `L…`, AV1's second field."""
     parts = picture.split(".")

@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
+from watcher import nginx_files
 
 ETC = Path(__file__).parents[2] / "etc"
 
@@ -50,6 +51,26 @@ def test_requests_are_counted_over_all_processes(unit: RunningUnit) -> None:
     assert 0 < seconds["/watcher/clips"] < 60
     assert len(found["watcher_worker_busy"]) == 2
     assert sum(one.value for one in found["watcher_worker_busy"]) >= 1, "the one that answers this"
+
+
+@pytest.mark.parametrize("nginx", ["", "packaged"])
+def test_connections_of_nginx(nginx: str, start_unit: Callable[..., RunningUnit]) -> None:
+    """How many it has had; and, where it was built to know, how many it has now, one of them ours."""
+    unit = start_unit(settings={"WATCHER_NGINX": nginx} if nginx else {})
+    with requests.Session() as session:
+        session.get(unit.url("/watcher/livez"), timeout=10)
+        first = figures(unit)
+        second = figures(unit)
+        had = [found["watcher_nginx_connections_total"][0].value for found in (first, second)]
+        assert 0 < had[0] < had[1]
+        now = {one.labels["state"]: one.value for one in second.get("watcher_nginx_connections", [])}
+    # Debian's is built so, the one of PyPI is not.
+    knows = nginx_files._figures(nginx_files.find_nginx()) and not nginx
+    assert bool(now) == bool(knows)
+    if knows:
+        assert now["active"] >= 2
+        assert now["writing"] >= 1
+    assert unit.get("/watcher/metrics", headers={"Watcher-Figures": "9"}).status_code == 200
 
 
 def value(unit: RunningUnit, name: str, **labels: str) -> float:

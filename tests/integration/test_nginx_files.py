@@ -22,7 +22,7 @@ def test_a_checker_finds_nothing(mode: str, tmp_path: Path) -> None:
     places = open_services(settings, tmp_path).places
     places.make()
     nginx_files.write_settings(places, settings)
-    nginx_files.write_main(places, settings, listen="127.0.0.1:8080", log=tmp_path)
+    nginx_files.write_main(places, settings, nginx=nginx_files.find_nginx(), listen="127.0.0.1:8080", log=tmp_path)
     gixy = Path(sys.executable).with_name("gixy")
     done = subprocess.run(
         [gixy, "--skips", PASSED_OVER, "nginx.conf"], cwd=places.run, capture_output=True, text=True, timeout=60

@@ -43,8 +43,8 @@ from watcher.clip import (
 from watcher.errors import ChangedError, ClipNotFoundError
 from watcher.instant import Instant
 
-# What returns something is put into one statement for all rows, not run for each: SQLite's index of words writes what
-# it has at the end of each statement, so that is 14 µs a clip and not 49.
+# What returns something is put into one statement for all rows, not run for each: SQLite's index of words writes
+# what it has at the end of each statement, so that a clip takes 14 µs and not 49.
 _INSERT = sa.insert(clips).returning(clips.c.id)
 _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, request
 
 from watcher import status
 from watcher.access import Role
@@ -81,6 +81,7 @@ def metrics() -> Response:
     one("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
     tell("clips_by_state", "Clips, also those that lists do not show.", _states(), "gauge")
     _requests(tell)
+    _connections(tell)
     response = Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -123,6 +124,15 @@ def _requests(tell: Callable[..., None]) -> None:
     tell("worker_starts_total", "How often it was started.", starts, "counter")
     faults = [(worker, one["exceptions"]) for worker, one in known]
     tell("worker_exceptions_total", "Faults of the application in it.", faults, "counter")
+
+
+def _connections(tell: Callable[..., None]) -> None:
+    """What nginx says of itself; by state only where it was built with `stub_status`."""
+    number, figures = request.environ.get("WATCHER_CONNECTION", ""), request.environ.get("WATCHER_FIGURES", "")
+    if number.isdigit():
+        tell("nginx_connections_total", "Connections that nginx has had.", [({}, int(number))], "counter")
+    states = zip(("active", "reading", "writing", "waiting"), figures.split(), strict=False)
+    tell("nginx_connections", "Those that it has now.", [({"state": name}, int(value)) for name, value in states])
 
 
 def _labels(labels: dict[str, str]) -> str:

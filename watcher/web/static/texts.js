@@ -65,6 +65,7 @@ export const texts = {
   refused: (status) => `The server refused the clip (${status}).`,
   cannotPlay: (codec) => `This browser cannot play it${codec ? ` (${codec})` : ""}. The download plays in VLC and most players.`,
   restore: "Have it back",
+  slowStart: "This clip begins slowly here: its index is not at its beginning.",
   makeCopy: "Make a copy that plays here",
   copyWaits: (before, share) => before ? `Waiting for ${plural(before, "1 other copy", "other copies")} …` : `Making a copy that plays here … ${percent(share)}`,
   copyFailed: (why) => `No copy can be made: ${why}`,

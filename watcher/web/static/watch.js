@@ -12,6 +12,7 @@ const VOLUME = "watcher-volume", ON = "watcher-on-and-on";
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
 const ADDRESS = 500; // ms: the address follows the position at most so often
 const COPY = 1000; // ms between two looks whether a copy is made
+const SLOW = 4000; // ms without a picture, after which a copy is offered of a clip whose index is not at its beginning
 const DIGITS = 9; // labels that have a key in a review
 const SEEN = 0.3; // seconds of a clip after which sound without a picture is taken for a missing decoder
 
@@ -192,6 +193,8 @@ function play(root, video, { began, next, place }) {
     const goes = !video.paused || began;
     wanted ||= video.currentTime;
     delete video.dataset.asked; // what is seen now teaches nothing about the clip's own codec
+    delete video.dataset.slow;
+    clearTimeout(patience);
     video.dataset.codec = "H.264";
     video.dataset.sound &&= "AAC";
     notice.replaceChildren();
@@ -222,6 +225,17 @@ function play(root, video, { began, next, place }) {
     notice.append(line);
     notice.hidden = false;
   };
+  // Where the link is slow, an index at the end, or none, costs what a copy has at its beginning.
+  let patience = null;
+  const hope = () => {
+    clearTimeout(patience);
+    if (!video.dataset.slow) return;
+    patience = setTimeout(() => {
+      if (closed || offered) return;
+      tell(texts.slowStart);
+      offerCopy();
+    }, SLOW);
+  };
   const seen = (yes) => { if (video.dataset.asked) learn(video.dataset.asked, yes); };
   let dragging = false;
   seek.addEventListener("input", () => { dragging = true; to(seek.value * seekable()); });
@@ -249,6 +263,8 @@ function play(root, video, { began, next, place }) {
     }, 1500);
   });
   for (const name of ["timeupdate", "seeked", "durationchange"]) on(name, show);
+  on("seeking", hope);
+  for (const name of ["loadeddata", "seeked", "error"]) on(name, () => clearTimeout(patience));
   for (const name of ["play", "pause"]) on(name, flips);
   on("click", flip);
   on("dblclick", full);
@@ -278,6 +294,7 @@ function play(root, video, { began, next, place }) {
   swipe(screen, next, () => { if (place) root.querySelector(".beside a[rel=prev]")?.click(); });
   if (root.dataset.proxy && video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
   else if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
+  if (video.readyState < 2) hope();
   if (video.error) video.dispatchEvent(new Event("error"));
   show();
   if (began) start();
