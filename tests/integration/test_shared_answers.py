@@ -1,4 +1,4 @@
-"""The head of the changes: one answer a second for all pages, and what holds now for everybody else."""
+"""What many ask at once: one answer a second for all of them, and what holds now for everybody else."""
 
 from __future__ import annotations
 
@@ -64,3 +64,28 @@ def test_who_does_not_say_so_gets_what_holds_now(unit: RunningUnit, clip: dict) 
 def clip(unit: RunningUnit, samples) -> dict:
     (unit.video / "head.mp4").write_bytes((samples / "plain.mp4").read_bytes())
     return unit.wait_clip("head.mp4", state="ready")
+
+
+@pytest.mark.parametrize("question", ["clips?limit=2", "cameras", "timeline?bucket=hour"])
+def test_lists_are_shared_as_well(question: str, unit: RunningUnit, clip: dict) -> None:
+    """Within a second the same answer, to the same question, from the same place; also as 304, and not to others."""
+    address = unit.url(f"/watcher/{question}")
+    until = time.monotonic() + 20
+
+    def numbers(**more: str) -> list[str]:
+        return [requests.get(address, headers=SHARED | more, timeout=10).headers["X-Request-Id"] for _ in range(2)]
+
+    first, second = numbers()
+    while first != second and time.monotonic() < until:  # the second ended between the two
+        first, second = numbers()
+    assert first == second
+    answer = requests.get(address, headers=SHARED, timeout=10)
+    same = requests.get(address, headers=SHARED | {"If-None-Match": answer.headers["ETag"]}, timeout=10)
+    assert (same.status_code, same.content) == (304, b"")
+    fresh = [requests.get(address, timeout=10).headers["X-Request-Id"] for _ in range(2)]
+    assert len({first, *fresh}) == 3
+    assert (
+        requests.get(f"{address}{'&' if '?' in address else '?'}x=1", headers=SHARED, timeout=10).status_code == 400
+    )
+    assert numbers(Origin="https://a.example")[0] != first
+    assert requests.head(address, headers=SHARED, timeout=10).content == b""
