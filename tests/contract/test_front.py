@@ -10,8 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.contract.test_catalog import probed
+from tests.running import free_port
 from watcher.catalog import migrate
-from watcher.settings import Auth, Settings, Site
+from watcher.settings import Auth, CatalogTable, Settings, Site
 from watcher.web import create_app, front
 from watcher.wiring import Services, open_services
 
@@ -167,3 +168,20 @@ def test_a_refusal_is_not_kept(opened: tuple[Services, FlaskClient]) -> None:
     head = client.head("/clips/6")
     assert (head.status_code, head.data) == (200, b"")
     assert client.get("/clips/6").data
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, "/readyz"])
+def test_a_database_that_is_not_there(question: str, tmp_path: Path) -> None:
+    """Is told as 503, whichever way a question takes; also where an answer was kept."""
+    url = f"postgresql+psycopg://nobody:x@127.0.0.1:{free_port()}/none"
+    made = open_services(Settings(catalog=CatalogTable(url=url)), tmp_path)
+    made.places.make()
+    app = create_app(made)
+    answer = app.test_client().get(question)
+    assert answer.status_code == 503, answer.text
+    kept = app.wsgi_app
+    assert isinstance(kept, front.Front)
+    place = f"http  {question if '?' in question else question + '?'}"
+    kept._keep(place, front.Kept(1, "tag", [], b"{}", "clips.index"))
+    assert place in kept._kept
+    assert app.test_client().get(question).status_code == 503

@@ -127,14 +127,15 @@ def test_long_questions_get_through(unit: RunningUnit) -> None:
     assert unit.get("/watcher/clips", headers={"X-Long": "y" * 6000}).status_code == 200
 
 
-def test_a_body_that_nobody_reads_breaks_nothing(unit: RunningUnit) -> None:
+@pytest.mark.parametrize("path", ["clips", "cameras", "timeline", "changes", "changes/head", "metrics"])
+def test_a_body_that_nobody_reads_breaks_nothing(path: str, unit: RunningUnit) -> None:
     """A POST to a place that takes none is answered, not cut off; one too large is a problem in JSON."""
     connection = http.client.HTTPConnection("127.0.0.1", unit.port)
     for _ in range(6):
-        connection.request("POST", "/watcher/clips", body=b"x" * 900_000)
+        connection.request("POST", f"/watcher/{path}", body=b"x" * 900_000)
         answer = connection.getresponse()
         assert (answer.status, answer.read()[:1]) == (405, b"{")
-    connection.request("POST", "/watcher/clips", body=b"x" * 3_000_000)
+    connection.request("POST", f"/watcher/{path}", body=b"x" * 3_000_000)
     answer = connection.getresponse()
     assert (answer.status, answer.getheader("Content-Type")) == (413, "application/problem+json")
     connection.close()

@@ -48,7 +48,10 @@ class Reader:
             yield outer
             return
         driver = self._engine.dialect.loaded_dbapi
-        connection = self._engine.raw_connection()
+        try:
+            connection = self._engine.raw_connection()
+        except driver.Error as reason:  # the driver's own, from here: nobody has made it one of SQLAlchemy's
+            raise CatalogError(f"the database did not answer: {reason}") from reason
         try:
             cursor = connection.cursor()
             if self._sqlite:  # the other driver begins by itself, and the pool rolls both back
