@@ -41,6 +41,7 @@ GROUND = [
     "segments",
     "logs",
     "status",
+    "disk",
 ]
 SEAMS = [
     "storage",
@@ -74,6 +75,7 @@ DOORS = [
     "silence",
     "sunrise",
     "daily",
+    "filling",
     "backup",
     "doctor",
     "backlog",

@@ -235,6 +235,7 @@ class StatusShape(msgspec.Struct):
 
     status: str
     checks: dict[str, str] | UnsetType = UNSET
+    warnings: dict[str, str] | UnsetType = UNSET  # of what will be wrong
 
 
 class GoingShape(msgspec.Struct):

@@ -7,10 +7,11 @@ import os
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+from watcher import disk
 from watcher.access import new_secret
 from watcher.catalog import Catalog, open_engine
 from watcher.clock import Clock, SystemClock
@@ -127,6 +128,18 @@ class Services:
         cameras = tuple(CameraLimits(one.camera, days(one.max_age_days), one.max_bytes) for one in told.cameras)
         ages = (days(told.max_age_days), days(told.labeled_max_age_days))
         return Rules(RetentionLimits(*ages, told.max_bytes, told.min_free_bytes, cameras), self.catalog)
+
+    def full_at(self) -> datetime | None:
+        """When the disk will be full at the rate of the last day; None where rules keep room, or it is far off."""
+        told = self.settings.retention
+        free, now, day = disk.free_bytes(self.places.video), self.clock.now(), timedelta(days=1)
+        if told.min_free_bytes or told.max_bytes or free is None:
+            return None
+        more = self.catalog.arrived_bytes(now - day)
+        if told.max_age_days:  # what goes in the next day makes room for as much
+            eldest = now - timedelta(days=told.max_age_days)
+            more -= self.catalog.arrived_bytes(eldest, eldest + day)
+        return disk.full_at(free, more, now)
 
     def spool(self) -> Spool:
         """Uploads in flight."""

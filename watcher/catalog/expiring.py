@@ -75,9 +75,11 @@ class Expiring:
                 return
             after = (rows[-1][3], rows[-1][0])
 
-    def arrived_bytes(self, since: datetime) -> int:
-        """Bytes of the listed clips that began since a moment."""
+    def arrived_bytes(self, since: datetime, until: datetime | None = None) -> int:
+        """Bytes of the listed clips that began since a moment, and before another one."""
         total = sa.select(sa.func.coalesce(sa.func.sum(clips.c.size_bytes), 0))
         with self.engine.connect() as connection:
             where = (clips.c.listed == 1) & (clips.c.started_ms >= milliseconds(since))
+            if until is not None:
+                where &= clips.c.started_ms < milliseconds(until)
             return int(connection.execute(total.where(where)).scalar_one())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 
+import sqlalchemy as sa
 from flask import Blueprint, Response
+from msgspec import UNSET
 
-from watcher import status
+from watcher import disk, status
 from watcher.catalog import check_schema
 from watcher.errors import CatalogError
 from watcher.shapes import StatusShape
@@ -23,6 +26,7 @@ _PROBLEMS = {  # the ingester's problems, as far as strangers may know; its log 
     "events": "native file events are not available; polling",
     "ingest": "the catalog cannot be written",
 }
+FORESIGHT_SECONDS = 300.0
 CHECKS = ("catalog", "disk", "ingester", *_PROBLEMS)
 
 
@@ -37,7 +41,7 @@ def readyz() -> Response:
     """Whether database, disk and ingester are fine."""
     found = checks()
     ready = all(answer == "ok" for answer in found.values())
-    body = StatusShape("ready" if ready else "not ready", found)
+    body = StatusShape("ready" if ready else "not ready", found, warnings() or UNSET)
     return wire.json_response(body, 200 if ready else 503, Cache_Control="no-store")
 
 
@@ -54,6 +58,25 @@ def checks() -> dict[str, str]:
         for code in ingester.problems:
             checks[code] = _PROBLEMS.get(code, "see the ingester's log")
     return checks
+
+
+def warnings() -> dict[str, str]:
+    """What will be wrong before long, though nothing is yet."""
+    now, at = state().services.clock.now(), full_at()
+    if at is None or at - now > disk.WARNING:
+        return {}
+    return {"disk": f"it will be full on {at.astimezone(state().zone).date()}, at the rate of the last day"}
+
+
+def full_at() -> datetime | None:
+    """When the disk will be full; looked up once in some minutes, since it reads a day of clips."""
+    now, known = state().services.clock.monotonic(), state().full_at
+    if known is None or now - known[0] >= FORESIGHT_SECONDS:
+        try:
+            known = state().full_at = (now, state().services.full_at())
+        except (CatalogError, sa.exc.DBAPIError):
+            return None  # the check of the catalog tells
+    return known[1]
 
 
 def _catalog() -> str:

@@ -21,7 +21,6 @@ from watcher.web.state import catalog, state
 
 bp = page_blueprint("overview")
 
-FORESEEN_DAYS = 60  # a date further away would be a guess
 SHOWN = 20  # broken and missing clips
 
 
@@ -46,8 +45,6 @@ def overview() -> Response:
     except OSError:
         disk = None
     checks = health.checks()
-    arrived = catalog().arrived_bytes(now - timedelta(days=1))
-    days_left = disk.free / arrived if disk and arrived else None
     return html(
         "status.html",
         cameras=[one for one in catalog().camera_summaries() if principal().sees(one.camera)],
@@ -61,7 +58,7 @@ def overview() -> Response:
         films=[films.shown(one) for one in films.seen()],
         disk=disk,
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
-        full_on=now + timedelta(days=days_left) if days_left is not None and days_left < FORESEEN_DAYS else None,
+        full_on=health.full_at(),
         kept=state().services.rules().limits.any,
         problems=[(name, said) for name, said in checks.items() if said != "ok"],
     )

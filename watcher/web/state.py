@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ class State:
         self._catalog_id: str | None = None
         # How many clips are in each state, and when that was counted (monotonic).
         self.counted: tuple[float, dict[str, int]] | None = None
+        self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
         self.tally: Tally | None = None  # of requests, once all routes are known
 
     @cached_property

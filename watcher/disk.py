@@ -1,0 +1,32 @@
+"""When the disk will be full."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+FORESEEN = timedelta(days=60)  # a date further away would be a guess
+WARNING = timedelta(days=14)  # in time for somebody to buy another disk
+
+
+def full_at(free_bytes: int, arrived_bytes: int, now: datetime) -> datetime | None:
+    """When so much is used up at the rate of the last day; None where that is not foreseeable.
+
+    >>> from datetime import UTC
+    >>> full_at(300, 100, datetime(2026, 11, 21, tzinfo=UTC)).isoformat()
+    '2026-11-24T00:00:00+00:00'
+    >>> full_at(300, 1, datetime(2026, 11, 21, tzinfo=UTC)), full_at(300, 0, datetime(2026, 11, 21, tzinfo=UTC))
+    (None, None)
+    """
+    if arrived_bytes <= 0 or free_bytes >= arrived_bytes * FORESEEN.days:
+        return None
+    return now + timedelta(days=free_bytes / arrived_bytes)
+
+
+def free_bytes(path: Path) -> int | None:
+    """What is free on the disk of a folder; None where that cannot be read."""
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return None
