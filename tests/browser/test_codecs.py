@@ -152,15 +152,21 @@ PLAYS = """([copy, sound]) => { const video = document.getElementById("player");
       && (!sound || video.webkitAudioDecodedByteCount > 0); }"""
 
 
+def leave(unit: RunningUnit, camera: str, name: str) -> dict:
+    """One of these, as it is catalogued."""
+    path = unit.video / camera / name
+    path.parent.mkdir(exist_ok=True)
+    source = "-f lavfi -i testsrc=s=160x96:r=10:d=4 -f lavfi -i sine=d=4"
+    command = ["ffmpeg", "-v", "error", *source.split(), *LEFT[name][0].split(), str(path)]
+    subprocess.run(command, check=True, timeout=60)
+    return unit.wait_clip(f"{camera}/{name}", state="ready")
+
+
 @pytest.mark.parametrize("name", LEFT)
 def test_each_plays_on_the_page_by_itself_or_by_a_copy(name: str, unit: RunningUnit, watched: Watched) -> None:
     """Pictures and sound; where the browser has no decoder a copy is offered, and shown by itself from then on."""
     options, needs_copy = LEFT[name]
-    path = unit.video / "left" / name
-    path.parent.mkdir(exist_ok=True)
-    source = "-f lavfi -i testsrc=s=160x96:r=10:d=4 -f lavfi -i sine=d=4"
-    subprocess.run(["ffmpeg", "-v", "error", *source.split(), *options.split(), str(path)], check=True, timeout=60)
-    clip = unit.wait_clip(f"left/{name}", state="ready")
+    clip = leave(unit, "left", name)
     sound = "-an" not in options
     page = watched.open(f"/watcher/watch/{clip['id']}")
     page.evaluate("document.getElementById('player').play().catch(() => {})")
@@ -185,12 +191,7 @@ def test_each_plays_on_the_page_by_itself_or_by_a_copy(name: str, unit: RunningU
 @pytest.mark.parametrize("name", ["moov-last.mp4", "fragments.mp4"])
 def test_over_a_slow_link_a_copy_is_offered(name: str, unit: RunningUnit, watched: Watched) -> None:
     """Of a clip that has its index at the end, or none, when no picture comes; one that begins at once is left alone."""
-    options, _ = LEFT[name]
-    path = unit.video / "slow" / name
-    path.parent.mkdir(exist_ok=True)
-    source = "-f lavfi -i testsrc=s=160x96:r=10:d=4 -f lavfi -i sine=d=4"
-    subprocess.run(["ffmpeg", "-v", "error", *source.split(), *options.split(), str(path)], check=True, timeout=60)
-    clip = unit.wait_clip(f"slow/{name}", state="ready")
+    clip = leave(unit, "slow", name)
     page = watched.open("/watcher/")
     page.route(f"**{clip['url']}", lambda _route: None)  # it never answers
     page.goto(unit.url(f"/watcher/watch/{clip['id']}"), wait_until="domcontentloaded")
