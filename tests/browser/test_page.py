@@ -283,7 +283,8 @@ def test_names_are_text_and_never_markup(
     folder = unit.video / hostile
     folder.mkdir()
     page = watched.open("/watcher/")
-    path = folder / "2026-11-23_080000 <script>alert(2)<'\">.mp4"
+    newest = now_there(unit)  # nothing that the other tests leave is newer
+    path = folder / f"{newest:%Y-%m-%d_%H%M%S} <script>alert(2)<'\">.mp4"
     path.write_bytes((samples / "plain.mp4").read_bytes())
     expect(page.locator(".card .camera").first).to_have_text(hostile, timeout=6000)
     page = watched.open("/watcher/")
