@@ -178,8 +178,7 @@ def _port_is_free(host: str, port: int) -> None:
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(address)
-                probe.listen(1)
+                probe.bind(address)  # without listening: who connected to a trial would be cut off
             except OSError as reason:
                 raise StartError(f"cannot listen on {host}:{port}: {reason.strerror}") from reason
 
