@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import datetime, timedelta
-from pathlib import Path
 
 FORESEEN = timedelta(days=60)  # a date further away would be a guess
 WARNING = timedelta(days=14)  # in time for somebody to buy another disk
@@ -22,11 +20,3 @@ def full_at(free_bytes: int, arrived_bytes: int, now: datetime) -> datetime | No
     if arrived_bytes <= 0 or free_bytes >= arrived_bytes * FORESEEN.days:
         return None
     return now + timedelta(days=free_bytes / arrived_bytes)
-
-
-def free_bytes(path: Path) -> int | None:
-    """What is free on the disk of a folder; None where that cannot be read."""
-    try:
-        return shutil.disk_usage(path).free
-    except OSError:
-        return None

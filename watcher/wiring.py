@@ -132,8 +132,12 @@ class Services:
     def full_at(self) -> datetime | None:
         """When the disk will be full at the rate of the last day; None where rules keep room, or it is far off."""
         told = self.settings.retention
-        free, now, day = disk.free_bytes(self.places.video), self.clock.now(), timedelta(days=1)
-        if told.min_free_bytes or told.max_bytes or free is None:
+        now, day = self.clock.now(), timedelta(days=1)
+        if told.min_free_bytes or told.max_bytes:
+            return None
+        try:
+            free = self.root.free_bytes()
+        except OSError:  # the check of the disk tells
             return None
         more = self.catalog.arrived_bytes(now - day)
         if told.max_age_days:  # what goes in the next day makes room for as much

@@ -51,11 +51,6 @@ class Answers:
 _answers = Answers()
 
 
-def tag(of: str) -> str:
-    """An entity tag for an answer that is made of this; another one where the settings or the version differ."""
-    return asked().tag(of)
-
-
 def now() -> int:
     """The catalog's last change, asked for before an answer is made: the answer holds until the next one."""
     g.head = catalog().head()
@@ -116,7 +111,7 @@ def clip_response(clip: Clip) -> Response:
     mark = clip_tag(asked(), clip.id, clip.revision)
     if request.method in {"GET", "HEAD"} and request.if_none_match.contains_weak(mark):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), mark)
-    response = _tagged(wire.json_response(wire.clip_body(clip)), mark)
+    response = _tagged(wire.json_response(asked().bodies([clip])[0]), mark)
     return _held(response, mark) if ACTIVE in request.environ and "head" in g else response
 
 

@@ -12,7 +12,7 @@ from watcher.errors import BadParameterError
 from watcher.shapes import ClipShape, LabelCount, LabelsShape
 from watcher.web import wire
 from watcher.web.answers import answer, clip_response, list_tag
-from watcher.web.auth import principal, scoped, visible
+from watcher.web.auth import asked, principal, scoped, visible
 from watcher.web.questions import FILTERS, bounded, read_filter
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
@@ -52,9 +52,11 @@ def export() -> Response:
     """All labelled clips under a filter, oldest first, as JSON Lines: what a model is trained on."""
     wanted = msgspec.structs.replace(scoped(read_filter(request.args)), labeled=True)
 
+    bodies = asked().bodies  # who asks is known now, and no longer while it is sent
+
     def lines() -> Iterator[bytes]:
         for clips in catalog().pages(wanted):
-            yield b"".join(msgspec.json.encode(body) + b"\n" for body in wire.clip_bodies(clips))
+            yield b"".join(msgspec.json.encode(body) + b"\n" for body in bodies(clips))
 
     response = Response(stream_with_context(lines()), content_type="application/jsonl")
     response.headers["Cache-Control"] = "no-store"

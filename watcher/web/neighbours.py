@@ -12,7 +12,7 @@ from watcher.clip import Clip, ClipFilter
 from watcher.shapes import NeighboursShape
 from watcher.web import wire
 from watcher.web.answers import answer, list_tag
-from watcher.web.auth import scoped, visible
+from watcher.web.auth import asked, scoped, visible
 from watcher.web.questions import FILTERS, bounded, read_filter
 from watcher.web.routes import route
 from watcher.web.state import catalog
@@ -38,12 +38,12 @@ def index(clip_id: int) -> Response:
     clip = visible(catalog().clip(bounded(clip_id)))
 
     def body() -> Response:
-        found = neighbours_of(clip, wanted)
+        found, bodies = neighbours_of(clip, wanted), asked().bodies
         return wire.json_response(
             NeighboursShape(
-                previous=wire.clip_body(found.previous) if found.previous else None,
-                next=wire.clip_body(found.following) if found.following else None,
-                others=wire.clip_bodies(found.others),
+                previous=bodies([found.previous])[0] if found.previous else None,
+                next=bodies([found.following])[0] if found.following else None,
+                others=bodies(found.others),
             )
         )
 

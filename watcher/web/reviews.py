@@ -16,7 +16,7 @@ from watcher.clip import ClipFilter
 from watcher.errors import BadParameterError
 from watcher.shapes import Links, ReviewShape
 from watcher.web import wire
-from watcher.web.auth import scoped
+from watcher.web.auth import asked, scoped
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -61,7 +61,7 @@ def begin() -> Response:
     review = secrets.token_urlsafe(12)
     clips = catalog().lease(review, limit=wanted.limit, until=until, now=now, cameras=cameras)
     links = Links(state().base + url_for("reviews.end", review=review))
-    body = ReviewShape(review, presenting.utc(until), wire.clip_bodies(clips), links)
+    body = ReviewShape(review, presenting.utc(until), asked().bodies(clips), links)
     return wire.json_response(body, Cache_Control="no-store")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -12,11 +11,10 @@ import msgspec
 from flask import Response, has_request_context, request
 from werkzeug.routing import BaseConverter
 
-from watcher import errors, presenting
+from watcher import errors
 from watcher.clip import EPOCH, Clip, Position
 from watcher.naming import EARLIEST
 from watcher.settings import Settings
-from watcher.shapes import ClipShape
 from watcher.web.state import state
 
 log = logging.getLogger(__name__)
@@ -181,16 +179,3 @@ class KeyConverter(BaseConverter):
 def poster_path(clip: Clip) -> str | None:
     """Where nginx serves the poster on this host; None while there is none."""
     return None if clip.poster is None else f"{request.script_root}/renditions/{clip.poster}"
-
-
-# — clips —
-
-
-def clip_body(clip: Clip) -> ClipShape:
-    """A clip as the contract shows it."""
-    return clip_bodies([clip])[0]
-
-
-def clip_bodies(clips: Sequence[Clip]) -> list[ClipShape]:
-    """Clips as the contract shows them."""
-    return presenting.clip_bodies(clips, base=state().base, mount=request.script_root, zone=state().zone)
