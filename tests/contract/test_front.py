@@ -13,7 +13,7 @@ from tests.contract.test_catalog import probed
 from tests.running import free_port
 from watcher.catalog import migrate
 from watcher.settings import Auth, CatalogTable, Settings, Site
-from watcher.web import create_app, front
+from watcher.web import create_app, front, hot
 from watcher.wiring import Services, open_services
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -86,6 +86,31 @@ def test_without_flask_as_with_it(
     assert sorted(at_once.headers) == sorted(by_flask.headers)
     unchanged = create_app(made).test_client().get(question, headers={"If-None-Match": by_flask.headers["ETag"]})
     assert unchanged.status_code == 304
+
+
+HOT = [question for question in QUESTIONS if hot.find(question.partition("?")[0]) is not None]
+
+
+@pytest.mark.parametrize("question", HOT)
+def test_flask_is_not_asked(
+    opened: tuple[Services, FlaskClient], question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hot question is answered and counted without it; one changed clip later, and as 304, as well."""
+    made, client = opened
+    kept = client.application.wsgi_app
+    assert isinstance(kept, front.Front)
+    monkeypatch.setattr(kept, "_app", lambda *_told: pytest.fail("Flask was asked"))
+    first = client.get(question)
+    assert (first.status_code, bool(first.json)) == (200, True)
+    assert client.get(question, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+    made.catalog.put_label(1, "fox", author="a", confidence=None, now=NOW)
+    assert client.get(question).headers["ETag"] != first.headers["ETag"]
+    assert sum(one.requests for one in kept._tally.sums()) == 3
+
+
+def test_what_is_hot() -> None:
+    """Lists, one clip, changes and their head, sums by time."""
+    assert len(HOT) == 5
 
 
 REFUSED = (
