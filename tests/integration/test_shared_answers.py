@@ -8,7 +8,8 @@ import time
 import pytest
 import requests
 
-from tests.running import RunningUnit
+from tests import clips
+from tests.running import RunningUnit, wait_for
 
 SHARED = {"Cache-Control": "max-age=1"}
 HEAD = "/watcher/changes/head"
@@ -89,3 +90,27 @@ def test_lists_are_shared_as_well(question: str, unit: RunningUnit, clip: dict) 
     )
     assert numbers(Origin="https://a.example")[0] != first
     assert requests.head(address, headers=SHARED, timeout=10).content == b""
+
+
+def test_nothing_is_shared_between_keys(start_unit, samples) -> None:
+    """Each sees its own cameras, whoever asked a moment before; nobody without a key sees anything."""
+    unit = start_unit(settings={"WATCHER_AUTH__MODE": "keys"})
+    secrets = {}
+    for number, camera in enumerate(("porch", "gate")):
+        (unit.video / camera).mkdir()
+        (unit.video / camera / "1.mp4").write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
+        made = unit.run("key", "create", camera, "--role", "view", "--camera", camera)
+        secrets[camera] = made.stdout.strip()
+    for camera, secret in secrets.items():
+        mine = {"Authorization": f"Bearer {secret}"}
+        wait_for(lambda mine=mine: unit.get("/watcher/clips", headers=mine).json()["clips"], what=camera)
+    for question in ("clips", "cameras", "timeline"):
+        for _ in range(3):
+            for camera, secret in secrets.items():
+                for mine in ({"Authorization": f"Bearer {secret}"}, {}):
+                    answer = requests.get(unit.url(f"/watcher/{question}"), headers=SHARED | mine, timeout=10)
+                    assert answer.status_code == (200 if mine else 401)
+                    if mine:
+                        other = "gate" if camera == "porch" else "porch"
+                        assert f'"camera":"{camera}"' in answer.text
+                        assert f'"camera":"{other}"' not in answer.text
