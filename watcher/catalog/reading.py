@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -28,50 +29,82 @@ class Prepared(NamedTuple):
 
 
 class Reader:
-    """Reads of one engine, by prepared statements."""
+    """Reads of one engine, by prepared statements, over connections that it keeps for itself.
+
+    A SQLite catalog has one, and threads take turns: SQLite's driver lets go of the interpreter at every row, so
+    that threads which read at once mostly wait for each other. On PostgreSQL each thread that reads has its own,
+    in no transaction, which nobody has to begin and end.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[Any] = threading.Lock() if self._sqlite else contextlib.nullcontext()
+        self._idle: list[Any] = []  # the driver's connections that nobody reads by just now
         # A statement that nobody keeps any more is forgotten here too.
         self._prepared: WeakKeyDictionary[Any, Prepared] = WeakKeyDictionary()
         self._here = threading.local()  # `ask`: of the reading that this thread is in
+        sa.event.listen(engine, "engine_disposed", self._close)
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[Ask]:
         """Statements that read one moment of a SQLite catalog; on PostgreSQL each reads what is committed.
 
-        One within another is part of it: a request's questions share a connection, whose check-out costs more than
-        most of them. Raises CatalogError if the database does not answer.
+        One within another is part of it. Raises CatalogError if the database does not answer.
         """
         if (outer := getattr(self._here, "ask", None)) is not None:
             yield outer
             return
-        driver = self._engine.dialect.loaded_dbapi
+        driver: Any = self._engine.dialect.loaded_dbapi
+        with self._turn:
+            connection = self._idle.pop() if self._idle else self._open()
+            try:
+                if self._sqlite:
+                    connection.execute("BEGIN")
+
+                def ask(statement: Any, values: Mapping[str, Any]) -> list[Any]:
+                    nonlocal connection
+                    prepared = self._prepared.get(statement) or self._prepare(statement)
+                    whole = {**prepared.defaults, **values}
+                    ordered = whole if prepared.order is None else [whole[name] for name in prepared.order]
+                    try:
+                        rows = connection.execute(prepared.text, ordered)
+                    except driver.OperationalError:
+                        if self._sqlite or not connection.closed:
+                            raise
+                        connection = self._open()  # it went while it lay idle, as when the server was restarted
+                        rows = connection.execute(prepared.text, ordered)
+                    return list(rows.fetchall())
+
+                self._here.ask = ask
+                yield ask
+                if self._sqlite:
+                    connection.execute("ROLLBACK")
+            except BaseException as reason:
+                connection.close()
+                if isinstance(reason, (driver.OperationalError, driver.InterfaceError)):
+                    raise CatalogError(f"the database did not answer: {reason}") from reason
+                raise
+            else:
+                self._idle.append(connection)
+            finally:
+                self._here.ask = None
+
+    def _open(self) -> Any:
+        driver: Any = self._engine.dialect.loaded_dbapi
         try:
-            connection = self._engine.raw_connection()
+            made = self._engine.raw_connection()
         except driver.Error as reason:  # the driver's own, from here: nobody has made it one of SQLAlchemy's
             raise CatalogError(f"the database did not answer: {reason}") from reason
-        try:
-            cursor = connection.cursor()
-            if self._sqlite:  # the other driver begins by itself, and the pool rolls both back
-                cursor.execute("BEGIN")
+        connection: Any = made.driver_connection
+        made.detach()
+        if not self._sqlite:
+            connection.autocommit = True
+        return connection
 
-            def ask(statement: Any, values: Mapping[str, Any]) -> list[Any]:
-                prepared = self._prepared.get(statement) or self._prepare(statement)
-                whole = {**prepared.defaults, **values}
-                ordered = whole if prepared.order is None else [whole[name] for name in prepared.order]
-                cursor.execute(prepared.text, ordered)
-                return list(cursor.fetchall())
-
-            self._here.ask = ask
-            yield ask
-        except (driver.OperationalError, driver.InterfaceError) as reason:
-            connection.invalidate()
-            raise CatalogError(f"the database did not answer: {reason}") from reason
-        finally:
-            self._here.ask = None
-            connection.close()
+    def _close(self, _engine: sa.Engine) -> None:
+        while self._idle:
+            self._idle.pop().close()
 
     def _prepare(self, statement: Any) -> Prepared:
         compiled = statement.compile(dialect=self._engine.dialect)
