@@ -13,7 +13,7 @@ from tests.contract.test_catalog import probed
 from tests.running import free_port
 from watcher.catalog import migrate
 from watcher.settings import Auth, CatalogTable, Settings, Site
-from watcher.web import create_app, front, hot
+from watcher.web import create_app, front, hot, timeline
 from watcher.wiring import Services, open_services
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -54,7 +54,8 @@ def test_the_same_until_something_changes(
     made, client = opened
     first = client.get(question)
     with monkeypatch.context() as patched:
-        patched.setattr(front.Front, "_at_once", lambda *_told: pytest.fail("it was made again"))
+        if question != "/clips/1" and not question.startswith("/timeline"):  # as cheap anew; kept otherwise, below
+            patched.setattr(front.Front, "_at_once", lambda *_told: pytest.fail("it was made again"))
         second = client.get(question)
     assert (second.status_code, second.data) == (200, first.data)
     assert dict(second.headers) == dict(first.headers)
@@ -154,6 +155,31 @@ def test_what_moves_with_the_clock_is_not_kept(
     first = client.get("/timeline?bucket=hour").json
     monkeypatch.setattr(type(made.clock), "now", lambda _self: datetime.now(UTC) + timedelta(days=1))
     assert client.get("/timeline?bucket=hour").json["to"] != first["to"]
+
+
+def test_timelines_are_kept_by_what_is_summed_up(
+    opened: tuple[Services, FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any two moments of the same days ask for the same; another camera, zone, bucket, day or scheme does not."""
+    made, client = opened
+    asked = "/timeline?from=2026-11-20T{}Z&to=2026-11-22T{}Z&camera={}&tz={}&bucket={}"
+    usual = ("01:00:00", "09:00:00", "gate", "Europe/Berlin", "day")
+    first = client.get(asked.format(*usual))
+    assert [one["clips"] for one in first.json["buckets"]] == [5]
+    others = {client.get(asked.format(*usual[:n], value, *usual[n + 1 :])).data
+              for n, value in enumerate(("23:30:00", "23:30:00", "porch", "UTC", "hour"))}  # fmt: skip
+    assert first.data not in others
+    assert len(others) == 5
+    make = timeline._body
+    monkeypatch.setattr(timeline, "_body", lambda *_told: pytest.fail("it was summed up again"))
+    again = client.get(asked.format("22:59:59.999", "00:00:01", *usual[2:]))
+    assert (again.data, dict(again.headers)) == (first.data, dict(first.headers))
+    assert "Strict-Transport-Security" not in again.headers
+    with pytest.raises(pytest.fail.Exception, match="summed up again"):
+        client.get(asked.format(*usual), base_url="https://localhost")
+    monkeypatch.setattr(timeline, "_body", make)
+    made.catalog.put([probed("gate/5.mp4", 5)], now=NOW)
+    assert [one["clips"] for one in client.get(asked.format(*usual)).json["buckets"]] == [6]
 
 
 @pytest.mark.parametrize(

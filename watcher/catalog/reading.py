@@ -46,15 +46,16 @@ class Reader:
         self._here = threading.local()  # `ask`: of the reading that this thread is in
         sa.event.listen(engine, "engine_disposed", self._close)
 
-    @contextlib.contextmanager
-    def __call__(self) -> Iterator[Ask]:
+    def __call__(self) -> AbstractContextManager[Ask]:
         """Statements that read one moment of a SQLite catalog; on PostgreSQL each reads what is committed.
 
         One within another is part of it. Raises CatalogError if the database does not answer.
         """
-        if (outer := getattr(self._here, "ask", None)) is not None:
-            yield outer
-            return
+        outer = getattr(self._here, "ask", None)
+        return self._begin() if outer is None else contextlib.nullcontext(outer)
+
+    @contextlib.contextmanager
+    def _begin(self) -> Iterator[Ask]:
         driver: Any = self._engine.dialect.loaded_dbapi
         with self._turn:
             connection = self._idle.pop() if self._idle else self._open()

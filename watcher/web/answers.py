@@ -62,21 +62,22 @@ def list_tag() -> str:
     return asked().listed_tag(now())
 
 
-def answer(tag: str, make: Callable[[], Response], *, moves: bool = False) -> Response:
+def answer(tag: str, make: Callable[[], Response], *, by_tag: bool = False) -> Response:
     """304 where the client has this answer (If-None-Match), the one that was given before, or else a new one.
 
-    `moves`: it changes with the clock too, so it is made anew each time.
+    `by_tag`: its question may be answered otherwise while nothing changes, so the front is not to keep it by that.
     """
     if request.if_none_match.contains_weak(tag):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), tag)
-    if ACTIVE in request.environ and not moves:
+    if g.head is None:
+        return _tagged(make(), tag)
+    if ACTIVE in request.environ and not by_tag:
         return _held(_tagged(make(), tag), tag)
     place = f"{g.head} {tag}"  # a clip's tag does not name the catalog's last change
-    response = None if moves else _answers.get(place)
+    response = _answers.get(place)
     if response is None:
         response = _tagged(make(), tag)
-        if not moves:
-            _answers.put(place, response)
+        _answers.put(place, response)
     return response
 
 
@@ -91,7 +92,7 @@ def told(found: Told) -> Response:
             response.headers["Link"] = made.link
         return response
 
-    return answer(found.tag, make, moves=found.moves)
+    return answer(found.tag, make, by_tag=found.by_tag)
 
 
 def _held(response: Response, tag: str) -> Response:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 from werkzeug.datastructures import MultiDict
-from werkzeug.wrappers import Request
 
 from watcher import presenting
 from watcher.access import Principal
@@ -29,21 +28,18 @@ class Asked(NamedTuple):
 
     state: State
     who: Principal
-    request: Request
+    args: MultiDict[str, str]  # the question's parameters
+    mount: str  # where the application is on its host, such as /watcher
+    question: str  # path below that, and query
 
     @property
     def catalog(self) -> Catalog:
         """What is asked."""
         return self.state.services.catalog
 
-    @property
-    def args(self) -> MultiDict[str, str]:
-        """The question's parameters."""
-        return self.request.args
-
     def address(self, path: str) -> str:
         """Where a path of the application is for whoever asks."""
-        return f"{self.state.base}{self.request.script_root}{path}"
+        return f"{self.state.base}{self.mount}{path}"
 
     def tag(self, of: str) -> str:
         """An entity tag for an answer that is made of this; another one where settings, version or scope differ."""
@@ -53,7 +49,7 @@ class Asked(NamedTuple):
 
     def listed_tag(self, head: int) -> str:
         """The tag of an answer to this question by the catalog as it was at a change."""
-        return self.tag(f"{head} {self.request.full_path}")
+        return self.tag(f"{head} {self.question}")
 
     def filter(self) -> ClipFilter:
         """Which clips are asked for. Raises BadParameterError."""
@@ -76,7 +72,7 @@ class Asked(NamedTuple):
     def bodies(self, clips: Sequence[Clip]) -> list[ClipShape]:
         """Clips as the contract shows them."""
         at = self.state
-        return presenting.clip_bodies(clips, base=at.base, mount=self.request.script_root, zone=at.zone)
+        return presenting.clip_bodies(clips, base=at.base, mount=self.mount, zone=at.zone)
 
 
 def clip_tag(asked: Asked, clip_id: int, revision: int) -> str:
@@ -87,10 +83,10 @@ def clip_tag(asked: Asked, clip_id: int, revision: int) -> str:
 class Told(NamedTuple):
     """What an answer holds for, and how to make it."""
 
-    head: int  # the catalog's last change, asked for before anything else was
+    head: int | None  # the catalog's last change, asked for before anything else was; None: not to be kept
     tag: str
     make: Callable[[], Made]
-    moves: bool = False  # with the clock, too: so it is not to be kept by its question
+    by_tag: bool = False  # other questions have this answer too, and this one others later: kept by the tag alone
 
 
 class Made(NamedTuple):

@@ -14,12 +14,11 @@ import logging
 import threading
 import time
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import Response, g, request
-from werkzeug.wrappers import Request
 
 from watcher.access import ANYBODY, Principal, Role, hashed, new_secret
 from watcher.catalog.keys import Key
@@ -111,7 +110,7 @@ def principal() -> Principal:
 
 def asked() -> Asked:
     """The question that Flask has in hand. Raises SignInError."""
-    return Asked(state(), principal(), cast("Request", request._get_current_object()))  # type: ignore[attr-defined]
+    return Asked(state(), principal(), request.args, request.script_root, request.full_path)
 
 
 def require(role: Role | None) -> None:

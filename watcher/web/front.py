@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from flask import request
 from werkzeug.http import parse_etags
-from werkzeug.wrappers import Request
 
 from watcher.access import ANYBODY
 from watcher.errors import CatalogError, WatcherError
@@ -37,7 +36,7 @@ _OF_A_BODY = {"Content-Type", "Content-Length", "Link"}  # headers that a 304 ha
 class Kept(NamedTuple):
     """An answer, which holds as long as the catalog's last change is this one."""
 
-    head: int
+    head: int | None
     tag: str
     headers: list[tuple[str, str]]
     body: bytes | None  # None: whoever asks has it
@@ -113,21 +112,27 @@ class Front:
 
     def _at_once(self, environ: dict[str, Any], place: str) -> Kept | None:
         """A hot question's answer; None where Flask has to say it, such as every refusal."""
-        found = hot.find(environ["PATH_INFO"])
-        if found is None or "%00" in place:
+        path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+        mount = environ.get("SCRIPT_NAME", "").rstrip("/")
+        found = hot.find(path)
+        if found is None or "%00" in query or not place.isascii():
             return None
         endpoint, answer = found
-        request = Request(environ)
-        if not request.args.keys() <= self._takes[endpoint]:
+        args = wire.parameters(query)
+        if not args.keys() <= self._takes[endpoint]:
             return None
         headers = [("Cache-Control", "no-cache")]
-        headers += wire.hardened(self._state.services.settings, secure=request.is_secure)
+        headers += wire.hardened(self._state.services.settings, secure=environ["wsgi.url_scheme"] == "https")
         try:
             with self._state.services.catalog.reading():
-                told = answer(Asked(self._state, ANYBODY, request))
+                told = answer(Asked(self._state, ANYBODY, args, mount, f"{path}?{query}"))
                 headers.append(("ETag", f'W/"{told.tag}"'))
                 if _has(environ, told.tag):
                     return Kept(told.head, told.tag, headers, None, endpoint)
+                if told.by_tag:
+                    place = f"{place.partition('?')[0]} {told.tag}"
+                    if (kept := self._kept.get(place)) is not None:
+                        return kept
                 made = told.make()
         except WatcherError:
             return None
@@ -136,7 +141,7 @@ class Front:
         if made.link:
             headers.append(("Link", made.link))
         kept = Kept(told.head, told.tag, headers, body, endpoint)
-        if not told.moves:
+        if told.head is not None:
             self._keep(place, kept)
         return kept
 

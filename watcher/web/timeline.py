@@ -59,8 +59,10 @@ def summed(asked: Asked) -> Told:
     first, end = buckets.whole(from_at, to_at, bucket, zone)
     cameras = asked.scoped(ClipFilter(cameras=texts(args, "camera"))).cameras
     head = asked.catalog.head()
-    tag = asked.tag(f"{asked.listed_tag(head)} {first} {end}")  # without `to` it moves with the clock
-    return Told(head, tag, lambda: _body(asked.catalog, bucket, zone, first, end, cameras), moves="to" not in args)
+    # By what is summed up, not by what was asked: without `to` that moves with the clock, and any moment of a day
+    # or an hour asks for all of it.
+    tag = asked.tag(f"timeline {head} {bucket} {zone} {first} {end} {cameras}")
+    return Told(head, tag, lambda: _body(asked.catalog, bucket, zone, first, end, cameras), by_tag=True)
 
 
 def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> Made:

@@ -6,9 +6,11 @@ import base64
 import logging
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from flask import Response, has_request_context, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BaseConverter
 
 from watcher import errors
@@ -76,6 +78,13 @@ def hardened(settings: Settings, *, secure: bool) -> list[tuple[str, str]]:
     if secure and settings.tls.hsts_seconds:
         return [*_HARDENED, ("Strict-Transport-Security", f"max-age={settings.tls.hsts_seconds}")]
     return _HARDENED
+
+
+def parameters(query: str) -> MultiDict[str, str]:
+    """A question's parameters, as Flask reads them."""
+    if not query:
+        return MultiDict()
+    return MultiDict(parse_qsl(query, keep_blank_values=True, errors="werkzeug.url_quote"))
 
 
 def harden(response: Response) -> Response:
