@@ -58,38 +58,40 @@ class Reader:
     def _begin(self) -> Iterator[Ask]:
         driver: Any = self._engine.dialect.loaded_dbapi
         with self._turn:
-            connection = self._idle.pop() if self._idle else self._open()
+            connection, good = self._idle.pop() if self._idle else self._open(), True
+
+            def ask(statement: Any, values: Mapping[str, Any]) -> list[Any]:
+                nonlocal connection
+                prepared = self._prepared.get(statement) or self._prepare(statement)
+                whole = {**prepared.defaults, **values}
+                ordered = whole if prepared.order is None else [whole[name] for name in prepared.order]
+                try:
+                    rows = connection.execute(prepared.text, ordered)
+                except driver.OperationalError:
+                    if self._sqlite or not connection.closed:
+                        raise
+                    connection = self._open()  # it went while it lay idle, as when the server was restarted
+                    rows = connection.execute(prepared.text, ordered)
+                return list(rows.fetchall())
+
             try:
                 if self._sqlite:
                     connection.execute("BEGIN")
-
-                def ask(statement: Any, values: Mapping[str, Any]) -> list[Any]:
-                    nonlocal connection
-                    prepared = self._prepared.get(statement) or self._prepare(statement)
-                    whole = {**prepared.defaults, **values}
-                    ordered = whole if prepared.order is None else [whole[name] for name in prepared.order]
-                    try:
-                        rows = connection.execute(prepared.text, ordered)
-                    except driver.OperationalError:
-                        if self._sqlite or not connection.closed:
-                            raise
-                        connection = self._open()  # it went while it lay idle, as when the server was restarted
-                        rows = connection.execute(prepared.text, ordered)
-                    return list(rows.fetchall())
-
                 self._here.ask = ask
                 yield ask
-                if self._sqlite:
-                    connection.execute("ROLLBACK")
-            except BaseException as reason:
-                connection.close()
+            except driver.Error as reason:
+                good = False
                 if isinstance(reason, (driver.OperationalError, driver.InterfaceError)):
                     raise CatalogError(f"the database did not answer: {reason}") from reason
                 raise
-            else:
-                self._idle.append(connection)
             finally:
                 self._here.ask = None
+                if good:
+                    if self._sqlite:
+                        connection.rollback()
+                    self._idle.append(connection)
+                else:
+                    connection.close()
 
     def _open(self) -> Any:
         driver: Any = self._engine.dialect.loaded_dbapi
