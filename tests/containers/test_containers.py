@@ -23,6 +23,7 @@ pytestmark = pytest.mark.containers
 
 ROOT = Path(__file__).parents[2]
 MINUTES = 8 * 60.0
+OLDER = "43930db"  # of 21 November 2026: the first version in containers, nine schemas back
 
 
 def docker(*words: str, check: bool = True, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -52,6 +53,28 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
     return folder
+
+
+@pytest.fixture
+def older(checkout: Path, tmp_path: Path) -> Path:
+    """A clone as somebody has it who has not upgraded for long; as of today, where there is no history."""
+    folder = tmp_path / "older"
+    folder.mkdir()
+    archive = subprocess.run(["git", "archive", OLDER], cwd=ROOT, capture_output=True)
+    if archive.returncode:
+        print("this clone has no history: the upgrade is to the same version")
+        shutil.copytree(checkout, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("data", "log"))
+    else:
+        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    return folder
+
+
+def upgrade(folder: Path, checkout: Path) -> None:
+    """What `git pull` does: other files in the same folder, which keeps what was made in it."""
+    for one in folder.iterdir():
+        if one.name not in {"data", "log"}:
+            shutil.rmtree(one) if one.is_dir() else one.unlink()
+    shutil.copytree(checkout, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("data", "log"))
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +181,54 @@ def test_compose(checkout: Path, clip: bytes) -> None:
         wait_for(lambda: unit.get("/watcher/livez").status_code == 200, what="nginx to find it")
         assert "GET /watcher/livez" in (checkout / "log" / "access.log").read_text()
         shutil.rmtree(dropped)
+
+
+def test_what_was_left_stays(checkout: Path, older: Path, clip: bytes) -> None:
+    """Each container is killed, all go down and up, and the images are those of today: clips are as they were, and play."""
+    with composed(older) as unit:
+        dropped = older / "data" / "video" / "porch" / "20261121_070000.mp4"
+        dropped.parent.mkdir(parents=True)
+        dropped.write_bytes(clip)
+        sent = requests.put(unit.url("/watcher/uploads/gate/1.mp4"), data=clips.stamp(clip, 1), timeout=30)
+        assert sent.status_code == 201, sent.text
+        contents = {"porch/20261121_070000.mp4": clip, "gate/1.mp4": clips.stamp(clip, 1)}
+        wait_for(
+            lambda: all((c := unit.clip(key)) and c["poster_url"] for key in contents), what="both, with posters"
+        )
+        labelled, held = (unit.clip(key)["id"] for key in contents)
+        assert requests.put(unit.url(f"/watcher/clips/{labelled}/labels/fox"), timeout=30).ok
+        assert requests.patch(unit.url(f"/watcher/clips/{held}"), json={"held": True}, timeout=30).ok
+        told = ("id", "started_at", "camera", "duration_seconds", "labels", "held", "url", "ingested_at")
+        before = {key: {name: unit.clip(key)[name] for name in told} for key in contents}
+
+        def check(when: str) -> None:
+            for key, content in contents.items():
+                now = unit.clip(key)
+                assert {name: now[name] for name in told} == before[key], when
+                assert now["state"] == "ready", when
+                part = unit.get(now["url"], headers={"Range": f"bytes=100-{len(content) - 1}"})
+                assert (part.status_code, part.content) == (206, content[100:]), when
+                assert unit.get(now["poster_url"]).headers["Content-Type"] == "image/webp", when
+            listed = unit.get("/watcher/clips").json()["clips"]
+            assert {one["key"] for one in listed} == contents.keys(), when
+
+        def kill_each() -> None:
+            for service in ("web", "api", "ingest"):
+                docker("kill", unit("ps", "-q", service).stdout.strip())
+                unit("up", "-d", "--wait")
+                check(f"after {service} was killed")
+
+        check("at first")
+        unit("down")
+        upgrade(older, checkout)
+        unit("up", "-d", "--build", "--wait")
+        check("after the upgrade")
+        kill_each()
+        unit("down")
+        unit("up", "-d", "--wait")
+        check("after down and up")
+        sent = requests.put(unit.url("/watcher/uploads/gate/2.mp4"), data=clips.stamp(clip, 2), timeout=30)
+        assert sent.status_code == 201, sent.text
 
 
 def test_compose_with_keys(checkout: Path, clip: bytes) -> None:
@@ -300,3 +371,44 @@ def test_one_container(checkout: Path, clip: bytes, tmp_path: Path) -> None:
     finally:
         docker("rm", "-f", name, check=False)
         docker("rmi", name, check=False)
+
+
+def test_one_container_is_upgraded(checkout: Path, older: Path, clip: bytes, tmp_path: Path) -> None:
+    """Another image on the same folder: the clip is there, and so are the keys."""
+    port, names = free_port(), [f"watcher-{uuid.uuid4().hex[:8]}" for _ in range(2)]
+    data = tmp_path / "data"
+    address = f"http://127.0.0.1:{port}"
+
+    def ready() -> bool:
+        with contextlib.suppress(requests.RequestException):
+            return requests.get(f"{address}/watcher/readyz", timeout=30).status_code == 200
+        return False
+
+    def made(name: str, *words: str) -> str:
+        told = ("watcher", "key", "create", *words, "--data", "/data")
+        return docker("exec", "-u", "1000", name, *told).stdout.strip()
+
+    try:
+        for name, folder in zip(names, (older, checkout), strict=True):
+            docker("build", "-q", "-t", name, str(folder))
+            docker("run", "-d", "--init", "--name", name, "-p", f"127.0.0.1:{port}:80", "-v", f"{data}:/data", name)
+            wait_for(ready, seconds=60, what="readyz")
+            if folder == older:
+                key = made(name, "porch", "--role", "upload", "--camera", "porch")
+                eyes = made(name, "me", "--role", "view")
+            else:
+                seen = requests.get(f"{address}/porch/1.mp4", auth=("x", eyes), timeout=30)
+                assert (seen.status_code, seen.content) == (200, clip)
+            number = names.index(name) + 1
+            sent = requests.put(
+                f"{address}/watcher/uploads/porch/{number}.mp4", data=clips.stamp(clip, number) if number > 1 else clip,
+                auth=("x", key), timeout=30,
+            )  # fmt: skip
+            assert sent.status_code == 201, sent.text
+            listed = requests.get(f"{address}/watcher/clips", auth=("x", eyes), timeout=30).json()["clips"]
+            assert {one["key"] for one in listed} == {f"porch/{n}.mp4" for n in range(1, number + 1)}
+            docker("stop", "-t", "10", name)
+    finally:
+        for name in names:
+            docker("rm", "-f", name, check=False)
+            docker("rmi", name, check=False)
