@@ -303,6 +303,9 @@ def test_compose_with_several(checkout: Path, clip: bytes) -> None:
         address = unit.url("/watcher/uploads/many")
         for number in range(8):
             assert requests.put(f"{address}/{number}.mp4", data=clips.stamp(clip, 70 + number), timeout=30).ok
+        told = [unit.get("/watcher/metrics").text for _ in range(10)]
+        nodes = {found for one in told for found in re.findall(r'watcher_requests_total\{node="(\w+)"', one)}
+        assert nodes == {api[:12] for api in apis}, "figures of each by its name"
         docker("stop", "-t", "5", apis[0])
         for _ in range(20):
             assert unit.get("/watcher/clips?camera=many").status_code == 200

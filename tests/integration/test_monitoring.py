@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,7 +33,7 @@ def figures(unit: RunningUnit) -> dict[str, list]:
 
 
 def answered(unit: RunningUnit, route: str, status: str = "2xx") -> float:
-    wanted = {"route": route, "method": "GET", "status": status}
+    wanted = {"node": socket.gethostname(), "route": route, "method": "GET", "status": status}
     return sum(one.value for one in figures(unit).get("watcher_requests_total", []) if one.labels == wanted)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
@@ -99,7 +100,12 @@ def _states() -> list[Sample]:
 
 
 def _requests(tell: Callable[..., None]) -> None:
-    """What the application answered since it was started, and what uWSGI says of its processes."""
+    """What the application answered since it was started, and what uWSGI says of its processes.
+
+    Of the one that was asked, by name: behind one nginx there may be several, and their figures must not look like
+    one counter that goes up and down.
+    """
+    node = socket.gethostname()
     rules = list(current_app.url_map.iter_rules())
     tally = state().tally
     answered = [] if tally is None else list(tally.sums())
@@ -108,13 +114,13 @@ def _requests(tell: Callable[..., None]) -> None:
         rule = rules[one.route]
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}), "OPTIONS")
-        return {"route": f"/watcher{path}", "method": method, "status": f"{one.status_class}xx"}
+        return {"node": node, "route": f"/watcher{path}", "method": method, "status": f"{one.status_class}xx"}
 
     requests = [(labels(one), one.requests) for one in answered]
     tell("requests_total", "Requests that the application has answered.", requests, "counter")
     seconds = [(labels(one), one.seconds) for one in answered]
     tell("request_seconds_total", "Time that it took for them.", seconds, "counter")
-    known = [({"worker": str(one["id"])}, one) for one in workers()]
+    known = [({"node": node, "worker": str(one["id"])}, one) for one in workers()]
     tell(
         "worker_busy",
         "Whether a worker of uWSGI is at work.",
