@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -127,6 +129,22 @@ def test_the_clock_over_the_picture_and_other_cameras(watched: Watched, row: lis
     seek.hover()
     expect(page.locator(".track .bubble .sprite")).to_be_visible()
     look(page, "watch-skimming")
+
+
+def test_the_clock_over_a_poster(watched: Watched, row: list[dict]) -> None:
+    """Says when the poster was, until the clip plays: then it begins at its start."""
+    clip = next(one for one in row if one["significant_at"] not in {None, one["started_at"]})
+    pictured, started = (
+        datetime.fromisoformat(clip[name]).astimezone(ZoneInfo("Europe/Berlin"))
+        for name in ("significant_at", "started_at")
+    )
+    page = open_clip(watched, clip)
+    expect(page.locator("#clock")).to_have_text(f"{pictured:%H:%M:%S}.{pictured.microsecond // 100_000}")
+    page.keyboard.press("k")
+    until(page, f"{VIDEO}.currentTime > 0")
+    page.keyboard.press("k")
+    page.keyboard.press("Home")
+    expect(page.locator("#clock")).to_have_text(f"{started:%H:%M:%S}.0")
 
 
 def test_labels_hold_share_and_delete(watched: Watched, unit: RunningUnit, row: list[dict]) -> None:

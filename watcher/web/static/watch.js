@@ -78,6 +78,7 @@ function play(root, video, { began, next, place }) {
   const notice = root.querySelector("#notice"), clock = root.querySelector("#clock"), screen = root.querySelector("#screen");
   const started = Date.parse(root.dataset.at), fps = Number(video.dataset.fps) || 25;
   const loop = { from: null, to: null };
+  let posterAt = Number(video.dataset.posterAt) || 0; // seconds into the clip: what its poster shows until it plays
   let wanted = (place && Number(new URLSearchParams(location.search).get("t"))) || 0, telling = null, closed = false;
   const tell = (text) => {
     if ([...notice.querySelectorAll("p")].some((line) => line.textContent === text)) return;
@@ -167,12 +168,13 @@ function play(root, video, { began, next, place }) {
     await video.play().catch(() => screen.classList.add("waits"));
   });
   const show = () => {
-    const at = video.currentTime, shown = wall(started + at * 1000, zone());
+    const at = video.currentTime, pictured = at || posterAt;
+    const timeOf = (seconds) => wall(started + seconds * 1000, zone()).time;
     if (!dragging) seek.value = seekable() ? at / seekable() : 0;
-    seek.setAttribute("aria-valuetext", `${length(at)}, ${shown.time}`);
+    seek.setAttribute("aria-valuetext", `${length(at)}, ${timeOf(at)}`);
     time.textContent = `${length(at)} / ${length(seekable())}`;
     clock.hidden = false;
-    clock.textContent = `${shown.time}.${Math.floor((at % 1) * 10)}`;
+    clock.textContent = `${timeOf(pictured)}.${Math.floor((pictured % 1) * 10)}`;
     if (loop.from !== null && loop.to > loop.from && at >= loop.to) video.currentTime = loop.from;
     if (video.dataset.picture === "yes" && video.videoWidth === 0 && at > SEEN) silent();
     telling ??= setTimeout(() => {
@@ -266,6 +268,7 @@ function play(root, video, { began, next, place }) {
   on("seeking", hope);
   for (const name of ["loadeddata", "seeked", "error"]) on(name, () => clearTimeout(patience));
   for (const name of ["play", "pause"]) on(name, flips);
+  for (const name of ["play", "seeking"]) on(name, () => { posterAt = 0; }); // it is covered
   on("click", flip);
   on("dblclick", full);
   on("ended", () => { if (onward.checked && place) next(); }); // in a review a person says when
