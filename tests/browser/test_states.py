@@ -132,3 +132,12 @@ def test_bad_addresses_have_a_way_out(watched: Watched, unit: RunningUnit) -> No
     page.get_by_role("link", name="Without rare").click()
     page.wait_for_url("**/watcher/?strange=kept")
     watched.faults.clear()  # the 400s
+
+
+def test_a_file_in_no_folder(watched: Watched, unit: RunningUnit) -> None:
+    """It has no camera, and the page says why."""
+    clips.make(unit.video / "20261125_080000.mp4", number=14, seconds=2)
+    clip = unit.wait_clip("20261125_080000.mp4", state="ready")
+    assert clip["camera"] == "unsorted"
+    page = watched.open(f"/watcher/watch/{clip['id']}")
+    expect(page.locator(".facts")).to_contain_text("none is told: the file lies in no folder")
