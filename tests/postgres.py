@@ -14,25 +14,41 @@ def installed() -> list[Path]:
     return sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 
 
+class Server:
+    """A real one, on a unix socket."""
+
+    def __init__(self) -> None:
+        programs = installed()[-1]
+        self.folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/watcher-pg.XXXXXX"], text=True).strip())
+        self.url = f"postgresql+psycopg://watcher@/postgres?host={self.folder}"
+        prefix: list[str] = []
+        if subprocess.check_output(["id", "-u"], text=True).strip() == "0":  # the server refuses to run as root
+            shutil.chown(self.folder, "postgres")
+            prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        database = self.folder / "db"
+        self._run([*prefix, programs / "initdb", "-D", database, "-U", "watcher", "-A", "trust", "--no-sync"])
+        self._control = [*prefix, programs / "pg_ctl", "-D", database, "-w", "-l", self.folder / "log"]
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
+        self._run([*self._control, "-o", options, "start"])
+
+    def stop(self) -> None:
+        """End it at once, as a crash does."""
+        self._run([*self._control, "-m", "immediate", "stop"])
+
+    def _run(self, command: list[object]) -> None:
+        subprocess.run([str(word) for word in command], check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+
 @contextlib.contextmanager
 def server() -> Iterator[str]:
-    """The URL of a real one, on a unix socket, for the time of a block."""
-    programs = installed()[-1]
-    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/watcher-pg.XXXXXX"], text=True).strip())
-    prefix: list[str] = []
-    if subprocess.check_output(["id", "-u"], text=True).strip() == "0":  # the server refuses to run as root
-        shutil.chown(folder, "postgres")
-        prefix = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    database = folder / "db"
-    run = {"check": True, "cwd": "/", "stdout": subprocess.DEVNULL}
-    subprocess.run(
-        [*prefix, programs / "initdb", "-D", database, "-U", "watcher", "-A", "trust", "--no-sync"], **run
-    )
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control = [*prefix, programs / "pg_ctl", "-D", database, "-w", "-l", folder / "log"]
-    subprocess.run([*control, "-o", options, "start"], **run)
+    """The URL of a server that runs for the time of a block."""
+    made = Server()
+    made.start()
     try:
-        yield f"postgresql+psycopg://watcher@/postgres?host={folder}"
+        yield made.url
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **run)
-        shutil.rmtree(folder, ignore_errors=True)
+        made.stop()
+        shutil.rmtree(made.folder, ignore_errors=True)

@@ -1,0 +1,121 @@
+"""A PostgreSQL that dies under questions and comes back: nobody is told nonsense, and nothing of ours is restarted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+
+from tests import clips, postgres
+from tests.running import RunningUnit, wait_for
+
+pytestmark = pytest.mark.slow
+
+QUESTIONS = (
+    "/watcher/clips",
+    "/watcher/clips?limit=1&camera=gate",
+    "/watcher/clips/1",
+    "/watcher/clips/1/neighbours",
+    "/watcher/changes?since=0",
+    "/watcher/changes/head",
+    "/watcher/timeline",
+    "/watcher/cameras",
+    "/watcher/labels",
+    "/watcher/readyz",
+)
+
+
+@pytest.fixture
+def server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server that the test may end."""
+    if not postgres.installed():
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    made = postgres.Server()
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(made.folder, ignore_errors=True)
+
+
+class Crowd:
+    """Readers who ask all the time; how each question was answered, by phase."""
+
+    def __init__(self, unit: RunningUnit) -> None:
+        self.unit = unit
+        self.phase = "before"
+        self.answers: Counter[tuple[str, str, int]] = Counter()
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self._ask, args=(n,), daemon=True) for n in range(6)]
+        for thread in self.threads:
+            thread.start()
+
+    def _ask(self, number: int) -> None:
+        with requests.Session() as session:
+            while not self.over.is_set():
+                for question in QUESTIONS[number:] + QUESTIONS[:number]:
+                    phase = self.phase
+                    answer = session.get(self.unit.url(question), timeout=60)
+                    self.answers[phase, question, answer.status_code] += 1
+
+    def end(self) -> None:
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+    def statuses(self, phase: str) -> set[int]:
+        return {status for told, _, status in self.answers if told == phase}
+
+
+def ours(unit: RunningUnit) -> set[int]:
+    """Processes that are to live as long as the service: not those that are started for a probe or a poster."""
+    return {
+        process for process, command in unit.family().items() if re.search("uwsgi|nginx: worker|ingest", command)
+    }
+
+
+def test_it_dies_and_comes_back(server: postgres.Server, start_unit: Callable[..., RunningUnit]) -> None:
+    """Questions are 503 until it is there again, and never another error; what arrived meanwhile is adopted."""
+    unit = start_unit(settings={"WATCHER_CATALOG__URL": server.url})
+    clips.make(unit.video / "gate/2026-11-20_080000.mp4", number=1, seconds=1)
+    unit.wait_clip("gate/2026-11-20_080000.mp4", state="ready")
+    before = ours(unit)
+    crowd = Crowd(unit)
+
+    def asked(phase: str, status: int, times: int) -> Callable[[], bool]:
+        return lambda: (
+            sum(n for (told, _, code), n in crowd.answers.items() if (told, code) == (phase, status)) >= times
+        )
+
+    try:
+        wait_for(asked("before", 200, 100), what="answers")
+        crowd.phase = "dying"
+        wait_for(asked("dying", 200, 20), what="answers to what was asked before")
+        server.stop()
+        crowd.phase = "away"
+        clips.make(unit.video / "gate/2026-11-20_090000.mp4", number=2, seconds=1)
+        wait_for(asked("away", 503, 100), what="refusals")
+        crowd.phase = "starting"
+        server.start()
+        wait_for(lambda: all(unit.get(question).ok for question in QUESTIONS), what="answers again")
+        crowd.phase = "ready"
+        wait_for(asked("ready", 200, 20), what="answers to what was asked before")
+        crowd.phase = "after"
+        wait_for(asked("after", 200, 200), what="answers to all")
+    finally:
+        crowd.end()
+    assert crowd.statuses("before") == {200}
+    for phase in ("dying", "away", "starting", "ready"):
+        assert crowd.statuses(phase) <= {200, 503}, (phase, crowd.answers)
+    assert crowd.statuses("after") == {200}, [one for one in crowd.answers if one[0] == "after" and one[2] != 200]
+    away = {question for told, question, status in crowd.answers if (told, status) == ("away", 503)}
+    assert away == set(QUESTIONS), "each was refused in so many words"
+    unit.wait_clip("gate/2026-11-20_090000.mp4", state="ready", seconds=60)
+    sample = clips.make(unit.data / "sample.mp4", number=3, seconds=1)
+    sent = requests.put(unit.url("/watcher/uploads/gate/3.mp4"), data=sample.read_bytes(), timeout=30)
+    assert sent.status_code == 201
+    assert ours(unit) == before, "no process of ours had to be started anew"
