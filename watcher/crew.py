@@ -34,8 +34,8 @@ QUICK_SECONDS = (
 NOTE_SECONDS = 0.5  # for which finished posters may wait to be noted together, while there is more to do
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """A clip that a worker was asked about."""
+class Handed(msgspec.Struct, frozen=True):
+    """A clip that a worker has in hand."""
 
     job: Unrendered
     attempt: int
@@ -96,20 +96,20 @@ class Crew:
             worker.close()  # also the process that was started while we were told to stop
 
     def _work_with(self, worker: Worker) -> None:
-        asked: deque[Asked] = deque()  # in the worker's hands, in its order
+        handed: deque[Handed] = deque()  # in the worker's hands, in its order
         while not self._backlog.stopping:
             try:
-                while len(asked) < AHEAD and (job := self._backlog.take()) is not None:
-                    self._hand(worker, job, asked)
-                if asked:
-                    self._finish(worker, asked)
-                self._note(at_once=not asked)
-                if not asked and not self._backlog.wait(IDLE_SECONDS if worker.running else None):
+                while len(handed) < AHEAD and (job := self._backlog.take()) is not None:
+                    self._hand(worker, job, handed)
+                if handed:
+                    self._finish(worker, handed)
+                self._note(at_once=not handed)
+                if not handed and not self._backlog.wait(IDLE_SECONDS if worker.running else None):
                     worker.close()
             except Exception as reason:
                 worker.close()
-                self._backlog.give_back(one.job.id for one in asked)
-                asked.clear()
+                self._backlog.give_back(one.job.id for one in handed)
+                handed.clear()
                 if self._backlog.stopping:
                     return
                 again = "%s: trying again in a while"
@@ -137,20 +137,20 @@ class Crew:
         self._remove(unneeded)
 
     def _hand(
-        self, worker: Worker, job: Unrendered, asked: deque[Asked], attempt: int = 1, *, own: bool = False
+        self, worker: Worker, job: Unrendered, handed: deque[Handed], attempt: int = 1, *, own: bool = False
     ) -> None:
         """Ask the worker for what is due; `own`: from the clip itself, whatever picture its camera left."""
         path, now = self._services.root.path(job.key), self._services.clock.monotonic()
         if job.state == "new":
-            asked.append(Asked(job, attempt))
+            handed.append(Handed(job, attempt))
             worker.ask_probe(path)
             return
         if job.due == SPRITE:
-            self._hand_sprite(worker, Asked(job, attempt), asked)
+            self._hand_sprite(worker, Handed(job, attempt), handed)
             return
         if job.picture is not None and not own and (mark := self._mark(job.picture)):
             name = poster_name(job.id, job.digest, mark)
-            asked.append(Asked(job, attempt, name, from_picture=True, at=now))
+            handed.append(Handed(job, attempt, name, from_picture=True, at=now))
             worker.ask_poster(self._services.root.path(job.picture), self._services.places.renditions / name, 0)
             return
         media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
@@ -159,11 +159,11 @@ class Crew:
             self._backlog.give_back([job.id])
             return
         name = poster_name(job.id, job.digest)
-        asked.append(Asked(job, attempt, name, at=now))
+        handed.append(Handed(job, attempt, name, at=now))
         worker.ask_poster(path, self._services.places.renditions / name, _rotation(job))
 
-    def _hand_sprite(self, worker: Worker, one: Asked, asked: deque[Asked]) -> None:
-        asked.append(one)
+    def _hand_sprite(self, worker: Worker, one: Handed, handed: deque[Handed]) -> None:
+        handed.append(one)
         renditions = self._services.places.renditions
         sprite = renditions / sprite_name(one.job.id, one.job.digest)
         # What the camera left as the clip's picture is its own choice.
@@ -180,53 +180,53 @@ class Crew:
             return ""
         return hashlib.blake2b(repr(look).encode(), digest_size=4).hexdigest()
 
-    def _finish(self, worker: Worker, asked: deque[Asked]) -> None:
+    def _finish(self, worker: Worker, handed: deque[Handed]) -> None:
         """Wait for the worker's next answer and note what it says."""
         try:
             answer = worker.answer()
         except RenderError as reason:
             if self._backlog.stopping:
                 return
-            one = asked.popleft()
+            one = handed.popleft()
             if one.job.due == SPRITE or one.rendered is not None:  # it has its poster: it can do without
                 self._sprite(one, None)
                 return
             if one.from_picture:  # no picture after all: the clip has its own, and is not to blame
-                self._hand(worker, one.job, asked, own=True)
+                self._hand(worker, one.job, handed, own=True)
                 return
             if reason.fatal and one.attempt == 1:
                 # Once more, in a fresh process: the machine may have been out of memory.
-                self._hand(worker, one.job, asked, attempt=2, own=True)
+                self._hand(worker, one.job, handed, attempt=2, own=True)
                 return
             self._failed(one.job, reason)
             self._backlog.give_back([one.job.id])
             return
-        one = asked[0]
+        one = handed[0]
         if one.job.due == SPRITE or one.rendered is not None:
-            asked.popleft()
+            handed.popleft()
             self._sprite(one, answer)
             return
         if answer.media is not None:
             self._probed(one.job, answer.media, answer.duration_seconds)
-            asked.popleft()
+            handed.popleft()
             self._backlog.give_back([one.job.id])
             return
-        asked.popleft()
+        handed.popleft()
         if one.poster is None:
             return
         rendered = Rendered(one.job.id, one.job.digest, one.poster, one.job.picture)
         if self._at_once(one):
-            self._hand_sprite(worker, msgspec.structs.replace(one, rendered=rendered), asked)
+            self._hand_sprite(worker, msgspec.structs.replace(one, rendered=rendered), handed)
             return
         with self._noting:
             self._done.append(rendered)
 
-    def _at_once(self, one: Asked) -> bool:
+    def _at_once(self, one: Handed) -> bool:
         """Whether a poster may wait for its sprite, so that the clip changes once: no other one waits."""
         took = self._services.clock.monotonic() - one.at
         return self._backlog.empty and self._services.settings.render.sprites and took < QUICK_SECONDS
 
-    def _sprite(self, one: Asked, answer: Answer | None) -> None:
+    def _sprite(self, one: Handed, answer: Answer | None) -> None:
         """Note a sprite, in the order of `_note`; None or less than two frames is none."""
         job, sprite = one.job, None
         if answer is not None and answer.frames > 1:
