@@ -18,8 +18,6 @@ from watcher.shapes import ClipShape
 from watcher.web.questions import read_filter
 from watcher.web.state import State
 
-# In a request's environ: that the front is there, and (head, tag) of an answer that it may keep.
-ACTIVE, HOLDS = "watcher.front", "watcher.holds"
 NOWHERE = ("",)  # no camera is called so
 
 

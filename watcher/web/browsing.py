@@ -13,7 +13,7 @@ from watcher import presenting
 from watcher.access import Role
 from watcher.clip import Clip, ClipFilter, ClipState, Page
 from watcher.web import cards, counting, wire
-from watcher.web.auth import principal, scoped, visible
+from watcher.web.auth import asked, principal, scoped, visible
 from watcher.web.neighbours import neighbours_of
 from watcher.web.pages import FILTERS, address, html, page_blueprint, question_of, tail, watch_url, zone
 from watcher.web.questions import bounded, place, read_filter
@@ -106,7 +106,7 @@ def watch(clip_id: int) -> Response:
     args = request.args
     wanted = scoped(read_filter(question_of(args)))
     clip = visible(catalog().clip(bounded(clip_id)))
-    around = neighbours_of(clip, wanted)
+    around = neighbours_of(asked(), clip, wanted)
     gone = clip.state in {ClipState.MISSING, ClipState.RETIRED}
     response = html(
         "watch.html",

@@ -9,12 +9,12 @@ from flask import Blueprint, Response
 
 from watcher import presenting
 from watcher.access import Role
-from watcher.clip import Page
+from watcher.clip import Clip, Page
 from watcher.errors import BadParameterError, ClipNotFoundError, ForbiddenError
 from watcher.instant import Instant, at_zone
 from watcher.shapes import CameraShape, CamerasShape, ClipShape, PageShape, Time
 from watcher.web import wire
-from watcher.web.answers import answer, clip_response, expected_revision, list_tag, now, told
+from watcher.web.answers import clip_response, expected_revision, told
 from watcher.web.asked import Asked, Made, Told, clip_tag
 from watcher.web.auth import asked, audit, principal, visible
 from watcher.web.questions import FILTERS, bounded, limit, place, single
@@ -82,7 +82,10 @@ def show(clip_id: int) -> Response:
 
 def one(asked: Asked, clip_id: int) -> Told:
     """One clip, which costs no more to look up than whether anything has changed. Raises ClipNotFoundError."""
-    clip = asked.visible(asked.catalog.clip(bounded(clip_id)))
+    return _told(asked, asked.visible(asked.catalog.clip(bounded(clip_id))))
+
+
+def _told(asked: Asked, clip: Clip) -> Told:
     return Told(None, clip_tag(asked, clip.id, clip.revision), lambda: Made(asked.bodies([clip])[0]))
 
 
@@ -163,20 +166,30 @@ def restore(clip_id: int) -> Response:
 @route(bp, "/clips/by-key/<key:key>", role=Role.VIEW, answers=ClipShape, problems=(404,))
 def show_by_key(key: str) -> Response:
     """One clip, by its key."""
-    now()
-    clip = None if "\0" in key else catalog().by_key(key)
-    if clip is None or not principal().sees(clip.camera):
+    return told(of_key(asked(), key))
+
+
+def of_key(asked: Asked, key: str) -> Told:
+    """The clip of a key. Raises ClipNotFoundError."""
+    clip = None if "\0" in key else asked.catalog.by_key(key)
+    if clip is None or not asked.who.sees(clip.camera):
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")
-    return clip_response(clip)
+    return _told(asked, clip)
 
 
 @route(bp, "/cameras", role=Role.VIEW, answers=CamerasShape)
 def cameras() -> Response:
     """Every camera with what there is of it."""
-    return answer(list_tag(), _cameras)
+    return told(summaries(asked()))
 
 
-def _cameras() -> Response:
+def summaries(asked: Asked) -> Told:
+    """Every camera that exists for whoever asks."""
+    head = asked.catalog.head()
+    return Told(head, asked.listed_tag(head), lambda: _cameras(asked))
+
+
+def _cameras(asked: Asked) -> Made:
     found = [
         CameraShape(
             camera=camera.camera,
@@ -189,7 +202,7 @@ def _cameras() -> Response:
             silent=camera.silent,
             expected_by=presenting.utc_or_none(camera.expected_by),
         )
-        for camera in catalog().camera_summaries()
-        if principal().sees(camera.camera)
+        for camera in asked.catalog.camera_summaries()
+        if asked.who.sees(camera.camera)
     ]
-    return wire.json_response(CamerasShape(found))
+    return Made(CamerasShape(found))

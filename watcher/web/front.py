@@ -1,12 +1,11 @@
-"""Before Flask, where the service is open to all: answers that still hold are given again, hot questions at once.
+"""Before Flask, where the service is open to all: hot questions are answered at once, or again while that holds.
 
-Of an answer that is kept nearly all cost is Flask's; here it costs one look at the catalog's last change. Of a page
-of clips Flask's part is a quarter, of one clip it is most.
+Of an answer that is kept nearly all cost would be Flask's; here it costs one look at the catalog's last change.
+Of a page of clips Flask's part is a quarter, of one clip it is most.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,9 +15,10 @@ from flask import request
 from werkzeug.http import parse_etags
 
 from watcher.access import ANYBODY
-from watcher.errors import CatalogError, WatcherError
+from watcher.errors import CatalogError
 from watcher.web import hot, wire
-from watcher.web.asked import ACTIVE, HOLDS, Asked
+from watcher.web.asked import Asked
+from watcher.web.shelf import Shelf
 from watcher.web.state import State
 from watcher.web.tally import Tally
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 ROUTE = "watcher.route"  # in a request's environ: the endpoint that answers; not of what no route is for
-ANSWER_BYTES_MOST = 200_000
-OVERHEAD_BYTES = 1000  # of an answer besides its body and its question
-BYTES_MOST = 1 << 20  # of all answers that one process keeps
 _NUMBER = "X-Request-Id"
 _OF_A_BODY = {"Content-Type", "Content-Length", "Link"}  # headers that a 304 has not
 
@@ -44,7 +41,7 @@ class Kept(NamedTuple):
 
 
 class Front:
-    """A WSGI application before another one; what that one marks as `HOLDS` is kept and given again.
+    """A WSGI application before another one, which answers all that is not hot, and says all that is refused.
 
     `rules` are that one's: the endpoint of each, and the parameters that it takes.
     """
@@ -60,9 +57,7 @@ class Front:
         settings = state.services.settings
         # With keys or other origins an answer depends on who asks.
         self._shared = settings.auth.mode == "open" and not settings.site.allowed_origins
-        self._lock = threading.Lock()  # guards the following two
-        self._kept: dict[str, Kept] = {}
-        self._bytes = 0
+        self._shelf: Shelf[Kept] = Shelf()
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """Answer a request, and count it."""
@@ -74,35 +69,22 @@ class Front:
             return start(status, headers, *more)
 
         try:
-            return self._answer(environ, hear, told)
+            return self._answer(environ, hear)
         finally:
             if (route := self._routes.get(environ.get(ROUTE, ""))) is not None:
                 self._tally.add(route, int(told[0][:3]), time.perf_counter() - began)
 
-    def _answer(self, environ: dict[str, Any], start: StartResponse, told: list[Any]) -> Iterable[bytes]:
+    def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if not self._shared or environ["REQUEST_METHOD"] != "GET" or "HTTP_AUTHORIZATION" in environ:
             return self._app(environ, start)
         mount, question = environ.get("SCRIPT_NAME", ""), environ.get("QUERY_STRING", "")
         place = f"{environ['wsgi.url_scheme']} {mount} {environ['PATH_INFO']}?{question}"
-        kept = self._kept.get(place)
+        kept = self._shelf.get(place)
         if kept is not None and kept.head == self._head():
             return _give(kept, environ, start)
         if (made := self._at_once(environ, place)) is not None:
             return _give(made, environ, start)
-        environ[ACTIVE] = True
-        pieces = self._app(environ, start)
-        status, headers = told
-        if HOLDS not in environ or not status.startswith("200 "):
-            return pieces
-        try:
-            body = b"".join(pieces)
-        finally:
-            if (close := getattr(pieces, "close", None)) is not None:  # PEP 3333: whoever reads it all closes it
-                close()
-        head, tag = environ[HOLDS]
-        lasting = [one for one in headers if one[0] != _NUMBER]
-        self._keep(place, Kept(head, tag, lasting, body, environ[ROUTE]))
-        return [body]
+        return self._app(environ, start)
 
     def _head(self) -> int | None:
         try:
@@ -131,10 +113,10 @@ class Front:
                     return Kept(told.head, told.tag, headers, None, endpoint)
                 if told.by_tag:
                     place = f"{place.partition('?')[0]} {told.tag}"
-                    if (kept := self._kept.get(place)) is not None:
+                    if (kept := self._shelf.get(place)) is not None:
                         return kept
                 made = told.make()
-        except WatcherError:
+        except Exception:  # Flask will meet it too, and says and logs it as any other
             return None
         body = msgspec.json.encode(made.body)
         headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
@@ -142,26 +124,8 @@ class Front:
             headers.append(("Link", made.link))
         kept = Kept(told.head, told.tag, headers, body, endpoint)
         if told.head is not None:
-            self._keep(place, kept)
+            self._shelf.put(place, kept, len(body))
         return kept
-
-    def _keep(self, place: str, answer: Kept) -> None:
-        """The eldest make room."""
-        if len(answer.body or b"") > ANSWER_BYTES_MOST:
-            return
-        with self._lock:
-            if (old := self._kept.pop(place, None)) is not None:
-                self._bytes -= _cost(place, old)
-            self._kept[place] = answer
-            self._bytes += _cost(place, answer)
-            while self._bytes > BYTES_MOST:
-                eldest = next(iter(self._kept))
-                self._bytes -= _cost(eldest, self._kept.pop(eldest))
-
-
-def _cost(place: str, answer: Kept) -> int:
-    """Bytes that it takes to keep an answer: a long question is not for nothing."""
-    return len(answer.body or b"") + 4 * len(place) + OVERHEAD_BYTES
 
 
 def _has(environ: dict[str, Any], tag: str) -> bool:

@@ -11,7 +11,8 @@ from watcher.access import ANYBODY, Role
 from watcher.errors import BadParameterError
 from watcher.shapes import ClipShape, LabelCount, LabelsShape
 from watcher.web import wire
-from watcher.web.answers import answer, clip_response, list_tag
+from watcher.web.answers import clip_response, told
+from watcher.web.asked import Asked, Made, Told
 from watcher.web.auth import asked, principal, scoped, visible
 from watcher.web.questions import FILTERS, bounded, read_filter
 from watcher.web.routes import route
@@ -32,12 +33,17 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
 @route(bp, "/labels", role=Role.VIEW, answers=LabelsShape)
 def index() -> Response:
     """Every label in use, with how many clips have it."""
+    return told(counted(asked()))
 
-    def counts() -> Response:
-        named = [LabelCount(name, clips) for name, clips in catalog().label_counts(principal().cameras)]
-        return wire.json_response(LabelsShape(named))
 
-    return answer(list_tag(), counts)
+def counted(asked: Asked) -> Told:
+    """Every label that clips have which exist for whoever asks."""
+
+    def counts() -> Made:
+        return Made(LabelsShape([LabelCount(*one) for one in asked.catalog.label_counts(asked.who.cameras)]))
+
+    head = asked.catalog.head()
+    return Told(head, asked.listed_tag(head), counts)
 
 
 @route(

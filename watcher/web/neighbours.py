@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from watcher.access import Role
 from watcher.clip import Clip, ClipFilter
 from watcher.shapes import NeighboursShape
-from watcher.web import wire
-from watcher.web.answers import answer, list_tag
-from watcher.web.auth import asked, scoped, visible
-from watcher.web.questions import FILTERS, bounded, read_filter
+from watcher.web.answers import told
+from watcher.web.asked import Asked, Made, Told
+from watcher.web.auth import asked
+from watcher.web.questions import FILTERS, bounded
 from watcher.web.routes import route
-from watcher.web.state import catalog
 
 bp = Blueprint("neighbours", __name__)
 
@@ -32,22 +31,26 @@ _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 )
 def index(clip_id: int) -> Response:
     """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
-    args = request.args
-    wanted = scoped(read_filter(args))
-    mark = list_tag()
-    clip = visible(catalog().clip(bounded(clip_id)))
+    return told(beside(asked(), clip_id))
 
-    def body() -> Response:
-        found, bodies = neighbours_of(clip, wanted), asked().bodies
-        return wire.json_response(
+
+def beside(asked: Asked, clip_id: int) -> Told:
+    """What is before, after and beside a clip. Raises ClipNotFoundError, BadParameterError."""
+    wanted = asked.filter()
+    head = asked.catalog.head()
+    clip = asked.visible(asked.catalog.clip(bounded(clip_id)))
+
+    def found() -> Made:
+        near, bodies = neighbours_of(asked, clip, wanted), asked.bodies
+        return Made(
             NeighboursShape(
-                previous=bodies([found.previous])[0] if found.previous else None,
-                next=bodies([found.following])[0] if found.following else None,
-                others=bodies(found.others),
+                previous=bodies([near.previous])[0] if near.previous else None,
+                next=bodies([near.following])[0] if near.following else None,
+                others=bodies(near.others),
             )
         )
 
-    return answer(mark, body)
+    return Told(head, asked.listed_tag(head), found)
 
 
 class Neighbours(NamedTuple):
@@ -58,12 +61,12 @@ class Neighbours(NamedTuple):
     others: list[Clip]  # the first of each other camera that recorded meanwhile
 
 
-def neighbours_of(clip: Clip, wanted: ClipFilter) -> Neighbours:
+def neighbours_of(asked: Asked, clip: Clip, wanted: ClipFilter) -> Neighbours:
     """The clips before and after one among those that are wanted, and what other cameras saw meanwhile."""
-    previous, following = catalog().neighbours(clip, wanted)
+    previous, following = asked.catalog.neighbours(clip, wanted)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
-    meanwhile = catalog().find(
-        scoped(ClipFilter(from_at=clip.started_at, to_at=end)), limit=_OTHERS, newest_first=False
+    meanwhile = asked.catalog.find(
+        asked.scoped(ClipFilter(from_at=clip.started_at, to_at=end)), limit=_OTHERS, newest_first=False
     )
     others: dict[str, Clip] = {}
     for other in meanwhile.clips:

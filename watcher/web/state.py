@@ -13,6 +13,7 @@ from flask import current_app
 
 from watcher.catalog import Catalog
 from watcher.uploads import Uploads
+from watcher.web.shelf import Shelf
 from watcher.web.tally import Tally
 from watcher.wiring import Services
 
@@ -35,6 +36,9 @@ class State:
         # How many clips are in each state, and when that was counted (monotonic).
         self.counted: tuple[float, dict[str, int]] | None = None
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
+        self.shelf: Shelf[tuple[bytes, str]] = (
+            Shelf()
+        )  # by last change and tag: body and Link of what Flask answered
         self.tally: Tally | None = None  # of requests, once all routes are known
 
     @cached_property

@@ -1,0 +1,37 @@
+"""Answers that are kept to be given again: as many as fit."""
+
+from __future__ import annotations
+
+import threading
+from typing import Generic, TypeVar
+
+ONE_MOST = 200_000  # bytes of an answer
+OVERHEAD_BYTES = 1000  # of an answer besides its body and its place
+BYTES_MOST = 1 << 20  # of all answers that one process keeps
+
+Answer = TypeVar("Answer")
+
+
+class Shelf(Generic[Answer]):
+    """Answers by place, bounded with all that belongs to them; the eldest make room."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # of those who put; a look at one place needs none
+        self._kept: dict[str, tuple[Answer, int]] = {}
+        self._bytes = 0
+
+    def get(self, place: str) -> Answer | None:
+        """What lies there."""
+        found = self._kept.get(place)
+        return None if found is None else found[0]
+
+    def put(self, place: str, answer: Answer, body_bytes: int) -> None:
+        """Keep an answer whose body has so many bytes, in place of what lay there."""
+        if body_bytes > ONE_MOST:
+            return
+        cost = body_bytes + 4 * len(place) + OVERHEAD_BYTES  # a long question is not for nothing
+        with self._lock:
+            self._bytes += cost - self._kept.pop(place, (None, 0))[1]
+            self._kept[place] = (answer, cost)
+            while self._bytes > BYTES_MOST:
+                self._bytes -= self._kept.pop(next(iter(self._kept)))[1]
