@@ -14,7 +14,7 @@ from tests.contract.test_catalog import probed
 from tests.running import free_port
 from watcher.catalog import migrate
 from watcher.settings import Auth, CatalogTable, Settings, Site
-from watcher.web import create_app, front, hot, shelf, timeline
+from watcher.web import create_app, front, hot, shelf, timeline, wire
 from watcher.wiring import Services, open_services
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_the_same_until_something_changes(
     with monkeypatch.context() as patched:
         # One clip is as cheap anew; timelines are kept otherwise, see below.
         if question not in {"/clips/1", "/clips/by-key/gate/1.mp4", QUESTIONS[-1]}:
-            patched.setattr(front.Front, "_at_once", lambda *_told: pytest.fail("it was made again"))
+            patched.setattr(wire, "parameters", lambda *_told: pytest.fail("it was made again"))
         second = client.get(question)
     assert (second.status_code, second.data) == (200, first.data)
     assert dict(second.headers) == dict(first.headers)

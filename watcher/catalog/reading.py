@@ -47,9 +47,9 @@ class Reader:
         sa.event.listen(engine, "engine_disposed", self._close)
 
     def __call__(self) -> AbstractContextManager[Ask]:
-        """Statements that read one moment of a SQLite catalog; on PostgreSQL each reads what is committed.
+        """Statements over one connection; one reading within another is part of it.
 
-        One within another is part of it. Raises CatalogError if the database does not answer.
+        Raises CatalogError if the database does not answer.
         """
         outer = getattr(self._here, "ask", None)
         return self._begin() if outer is None else contextlib.nullcontext(outer)
@@ -75,8 +75,6 @@ class Reader:
                 return list(rows.fetchall())
 
             try:
-                if self._sqlite:
-                    connection.execute("BEGIN")
                 self._here.ask = ask
                 yield ask
             except driver.Error as reason:
@@ -87,8 +85,6 @@ class Reader:
             finally:
                 self._here.ask = None
                 if good:
-                    if self._sqlite:
-                        connection.rollback()
                     self._idle.append(connection)
                 else:
                     connection.close()

@@ -15,9 +15,8 @@ from flask import request
 from werkzeug.http import parse_etags
 
 from watcher.access import ANYBODY
-from watcher.errors import CatalogError
 from watcher.web import hot, wire
-from watcher.web.asked import Asked
+from watcher.web.asked import Answer, Asked
 from watcher.web.shelf import Shelf
 from watcher.web.state import State
 from watcher.web.tally import Tally
@@ -77,47 +76,38 @@ class Front:
     def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if not self._shared or environ["REQUEST_METHOD"] != "GET" or "HTTP_AUTHORIZATION" in environ:
             return self._app(environ, start)
-        mount, question = environ.get("SCRIPT_NAME", ""), environ.get("QUERY_STRING", "")
-        place = f"{environ['wsgi.url_scheme']} {mount} {environ['PATH_INFO']}?{question}"
-        kept = self._shelf.get(place)
-        if kept is not None and kept.head == self._head():
-            return _give(kept, environ, start)
-        if (made := self._at_once(environ, place)) is not None:
-            return _give(made, environ, start)
-        return self._app(environ, start)
-
-    def _head(self) -> int | None:
+        if (found := hot.find(environ["PATH_INFO"])) is None:
+            return self._app(environ, start)
         try:
-            return self._state.services.catalog.head()
-        except CatalogError:
-            return None  # the application says so in its own words
-
-    def _at_once(self, environ: dict[str, Any], place: str) -> Kept | None:
-        """A hot question's answer; None where Flask has to say it, such as every refusal."""
-        path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
-        mount = environ.get("SCRIPT_NAME", "").rstrip("/")
-        found = hot.find(path)
-        if found is None or "%00" in query or not place.isascii():
-            return None
-        endpoint, answer = found
-        args = wire.parameters(query)
-        if not args.keys() <= self._takes[endpoint]:
-            return None
-        headers = [("Cache-Control", "no-cache")]
-        headers += wire.hardened(self._state.services.settings, secure=environ["wsgi.url_scheme"] == "https")
-        try:
+            # From the first look on, since whoever waits for their turn to read had better not begin to work.
             with self._state.services.catalog.reading():
-                told = answer(Asked(self._state, ANYBODY, args, mount, f"{path}?{query}"))
-                headers.append(("ETag", f'W/"{told.tag}"'))
-                if _has(environ, told.tag):
-                    return Kept(told.head, told.tag, headers, None, endpoint)
-                if told.by_tag:
-                    place = f"{place.partition('?')[0]} {told.tag}"
-                    if (kept := self._shelf.get(place)) is not None:
-                        return kept
-                made = told.make()
+                answer = self._at_once(environ, *found)
         except Exception:  # Flask will meet it too, and says and logs it as any other
+            answer = None
+        return self._app(environ, start) if answer is None else _give(answer, environ, start)
+
+    def _at_once(self, environ: dict[str, Any], endpoint: str, answer: Answer) -> Kept | None:
+        """A hot question's answer, kept or made; None where Flask has to say it. Raises what is refused."""
+        scheme, mount = environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", "").rstrip("/")
+        path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+        place = f"{scheme} {mount} {path}?{query}"
+        services = self._state.services
+        kept = self._shelf.get(place)
+        if kept is not None and kept.head == services.catalog.head():
+            return kept
+        args = wire.parameters(query)
+        if "%00" in query or not place.isascii() or not args.keys() <= self._takes[endpoint]:
             return None
+        told = answer(Asked(self._state, ANYBODY, args, mount, f"{path}?{query}"))
+        headers = [("Cache-Control", "no-cache"), *wire.hardened(services.settings, secure=scheme == "https")]
+        headers.append(("ETag", f'W/"{told.tag}"'))
+        if _has(environ, told.tag):
+            return Kept(told.head, told.tag, headers, None, endpoint)
+        if told.by_tag:
+            place = f"{scheme} {mount} {told.tag}"
+            if (kept := self._shelf.get(place)) is not None:
+                return kept
+        made = told.make()
         body = msgspec.json.encode(made.body)
         headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
         if made.link:
