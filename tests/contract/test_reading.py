@@ -83,6 +83,28 @@ def test_threads_read_at_once(catalog: Catalog) -> None:
     assert wrong == []
 
 
+def test_nobody_waits_for_a_slow_reader(catalog: Catalog) -> None:
+    """Such as one whose rows are on a disk that has to be woken."""
+    slow, over = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with catalog.reading():
+            catalog.head()
+            slow.set()
+            over.wait(timeout=20)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    assert slow.wait(timeout=20)
+    for _ in range(3):
+        assert catalog.clip(1).key == "gate/1.mp4"
+    assert not over.is_set()
+    over.set()
+    thread.join()
+    assert len(catalog.reading._idle) == 2
+    assert not catalog.reading._turn.locked()
+
+
 def test_after_an_error_the_next_question_is_answered(catalog: Catalog) -> None:
     """Such as of a table that is not there for a while."""
     catalog.head()

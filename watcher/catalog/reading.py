@@ -17,6 +17,8 @@ import sqlalchemy as sa
 
 from watcher.errors import CatalogError
 
+TURN_SECONDS = 0.05  # of waiting for others who read: fifty times what a list takes
+
 Ask = Callable[[sa.Select[Any] | sa.CompoundSelect[Any], Mapping[str, Any]], list[Any]]
 
 
@@ -31,15 +33,16 @@ class Prepared(NamedTuple):
 class Reader:
     """Reads of one engine, by prepared statements, over connections that it keeps for itself.
 
-    A SQLite catalog has one, and threads take turns: SQLite's driver lets go of the interpreter at every row, so
-    that threads which read at once mostly wait for each other. On PostgreSQL each thread that reads has its own,
-    in no transaction, which nobody has to begin and end.
+    Threads that read a SQLite catalog take turns, and so mostly share one connection: SQLite's driver lets go of
+    the interpreter at every row, so that threads which read at once mostly wait for each other. Whoever waited for
+    long, since a disk is slow, reads beside. On PostgreSQL each thread has a connection of its own. On neither is
+    there a transaction, which would have to be begun and ended: each statement reads what is committed.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
-        self._turn: AbstractContextManager[Any] = threading.Lock() if self._sqlite else contextlib.nullcontext()
+        self._turn = threading.Lock()
         self._idle: list[Any] = []  # the driver's connections that nobody reads by just now
         # A statement that nobody keeps any more is forgotten here too.
         self._prepared: WeakKeyDictionary[Any, Prepared] = WeakKeyDictionary()
@@ -56,38 +59,51 @@ class Reader:
 
     @contextlib.contextmanager
     def _begin(self) -> Iterator[Ask]:
-        driver: Any = self._engine.dialect.loaded_dbapi
-        with self._turn:
-            connection, good = self._idle.pop() if self._idle else self._open(), True
-
-            def ask(statement: Any, values: Mapping[str, Any]) -> list[Any]:
-                nonlocal connection
-                prepared = self._prepared.get(statement) or self._prepare(statement)
-                whole = {**prepared.defaults, **values}
-                ordered = whole if prepared.order is None else [whole[name] for name in prepared.order]
-                try:
-                    rows = connection.execute(prepared.text, ordered)
-                except driver.OperationalError:
-                    if self._sqlite or not connection.closed:
-                        raise
-                    connection = self._open()  # it went while it lay idle, as when the server was restarted
-                    rows = connection.execute(prepared.text, ordered)
-                return list(rows.fetchall())
-
-            try:
+        held = self._sqlite and self._turn.acquire(timeout=TURN_SECONDS)
+        try:
+            with self._connected() as ask:
                 self._here.ask = ask
                 yield ask
-            except driver.Error as reason:
-                good = False
-                if isinstance(reason, (driver.OperationalError, driver.InterfaceError)):
-                    raise CatalogError(f"the database did not answer: {reason}") from reason
-                raise
-            finally:
-                self._here.ask = None
-                if good:
-                    self._idle.append(connection)
-                else:
-                    connection.close()
+        finally:
+            self._here.ask = None
+            if held:
+                self._turn.release()
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Ask]:
+        driver: Any = self._engine.dialect.loaded_dbapi
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open()
+
+        def ask(statement: Any, values: Mapping[str, Any]) -> list[Any]:
+            nonlocal connection
+            prepared = self._prepared.get(statement) or self._prepare(statement)
+            whole = {**prepared.defaults, **values}
+            ordered = whole if prepared.order is None else [whole[name] for name in prepared.order]
+            try:
+                rows = connection.execute(prepared.text, ordered)
+            except driver.OperationalError:
+                if self._sqlite or not connection.closed:
+                    raise
+                connection = self._open()  # it went while it lay idle, as when the server was restarted
+                rows = connection.execute(prepared.text, ordered)
+            return list(rows.fetchall())
+
+        good = True
+        try:
+            yield ask
+        except driver.Error as reason:
+            good = False
+            if isinstance(reason, (driver.OperationalError, driver.InterfaceError)):
+                raise CatalogError(f"the database did not answer: {reason}") from reason
+            raise
+        finally:
+            if good:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     def _open(self) -> Any:
         driver: Any = self._engine.dialect.loaded_dbapi
