@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from watcher import config
@@ -16,9 +17,8 @@ from watcher.wiring import Places
 NGINX_LEAST = (1, 22)
 STATIC = Path(__file__).parent / "web" / "static"
 MULTIPART_BYTES = 64 << 10  # of a form around a clip
-CACHE = (
-    'uwsgi_cache_path "{}/cache" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=1m use_temp_path=off;'
-)
+CACHE = 'uwsgi_cache_path "{}" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=1m use_temp_path=off;'
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours with an unguessable name is made in it
 FIGURES = "$connections_active $connections_reading $connections_writing $connections_waiting"
 _QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
@@ -101,7 +101,7 @@ def write_main(places: Places, settings: Settings, *, nginx: str, listen: str, l
         "STATIC": str(STATIC),
         "RENDITIONS": str(places.renditions),
         "SPOOL": str(places.spool),
-        "CACHE": CACHE.format(places.run / "nginx"),
+        "CACHE": CACHE.format(_cache_folder(places.run)),
         "FIGURES": _figures(nginx),
         "LISTEN": f"{listen} ssl" if tls.certificate else listen,
         "TLS": _tls(tls) if tls.certificate else "",
@@ -110,13 +110,34 @@ def write_main(places: Places, settings: Settings, *, nginx: str, listen: str, l
         "FORMAT": settings.log.format,
         "ERROR_LOG": f'"{log / "nginx.log"}"' if log else "stderr",
     }
-    (places.run / "nginx").mkdir(mode=0o700, exist_ok=True)
     link = places.run / "watcher"
     link.unlink(missing_ok=True)
     link.symlink_to(config.ETC / "nginx")
     template = (config.ETC / "nginx" / "main.conf").read_text(encoding="utf-8")
     text = re.sub(r"@([A-Z_]+)@", lambda match: values.get(match[1], match[0]), template)
     _write(places.run / "nginx.conf", text)
+
+
+def _cache_folder(run: Path) -> Path:
+    """Where nginx keeps answers that it shares: in memory, since it breaks off each that a full disk does not take.
+
+    What the instance before left there is removed; the link to it tells where that is.
+    """
+    (run / "nginx").mkdir(mode=0o700, exist_ok=True)
+    link = run / "nginx" / "cache"
+    if link.is_symlink():
+        before = link.readlink()
+        if before.parent == MEMORY and before.name.startswith("watcher-"):
+            shutil.rmtree(before, ignore_errors=True)
+        link.unlink()
+    else:
+        shutil.rmtree(link, ignore_errors=True)
+    try:
+        made = Path(tempfile.mkdtemp(prefix="watcher-", dir=MEMORY))
+    except OSError:  # there is no such thing here
+        return link
+    link.symlink_to(made)
+    return made
 
 
 def _tls(tls: Tls) -> str:

@@ -46,6 +46,9 @@ def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path, samples: Path) -> 
             os.link(unit.video / "1.mp4", unit.video / f"link{number}.mp4")
         assert "disk" in wait_for(unit.problems, what="the problem")
         wait_for(lambda: "disk is full" in unit.logged(), what="the log to say so")
+        for question in ("/watcher/changes/head", "/watcher/clips?limit=500", "/watcher/cameras"):
+            for told in ("no-cache", "max-age=1"):
+                assert unit.get(question, headers={"Cache-Control": told}).json(), "answers, shared ones as well"
         filler.unlink()
         wait_for(lambda: len(unit.clips()) == 1020, what="every clip")
         wait_for(lambda: unit.problems() == {}, what="a service without problems")
