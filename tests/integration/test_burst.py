@@ -220,6 +220,7 @@ def test_nothing_is_lost_when_the_root_is_not_what_it_was(
     wait_for(lambda: unit.problems() == {}, seconds=75, what="a service without problems")
 
 
+@pytest.mark.slow
 def test_removing_many_on_purpose_is_accepted_by_name(
     start_unit: Callable[..., RunningUnit], samples: Path
 ) -> None:

@@ -66,6 +66,7 @@ def owners(services: Services) -> set[str]:
         return set(connection.execute(sa.select(claims.c.owner)).scalars())
 
 
+@pytest.mark.slow
 def test_the_work_is_shared_and_survives(tmp_path: Path, settings: dict[str, str], samples: Path) -> None:
     """Both make pictures; the one that adopts is killed, the other adopts in its place, and a third one helps."""
     data = tmp_path / "data"

@@ -58,6 +58,7 @@ def kinds(unit: RunningUnit) -> dict[str, set[int]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("child", ["nginx: master", "nginx: worker", "uwsgi worker", "watcher ingest"])
 def test_a_killed_child_is_back_and_the_others_stay(
     start_unit: Callable[..., RunningUnit], samples: Path, child: str
@@ -101,6 +102,7 @@ def test_a_killed_picture_maker_costs_no_poster(start_unit: Callable[..., Runnin
     assert unit.clip("one.mp4")["state"] == "ready"
 
 
+@pytest.mark.slow
 def test_a_killed_parent_leaves_no_orphans(start_unit: Callable[..., RunningUnit]) -> None:
     """`kill -9` of the whole unit's parent ends everything, and a new one starts at once."""
     unit = start_unit()
