@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -207,6 +208,9 @@ def running(folder: Path, **more: Any) -> Iterator[RunningUnit]:
     finally:
         if unit.process is not None and unit.process.poll() is None:
             unit.stop(signal.SIGKILL)  # twice as quick as asking, and nothing may stay then either
+        # But for what the next start would remove.
+        if (shared := unit.data / "run" / "nginx" / "cache").is_symlink():
+            shutil.rmtree(shared.resolve(), ignore_errors=True)
 
 
 def pretty(value: Any) -> str:
