@@ -141,3 +141,8 @@ def test_a_file_in_no_folder(watched: Watched, unit: RunningUnit) -> None:
     assert clip["camera"] == "unsorted"
     page = watched.open(f"/watcher/watch/{clip['id']}")
     expect(page.locator(".facts")).to_contain_text("none is told: the file lies in no folder")
+    clips.make(unit.video / "unsorted/20261125_090000.mp4", number=15, seconds=2)
+    other = unit.wait_clip("unsorted/20261125_090000.mp4", state="ready")
+    page = watched.open(f"/watcher/watch/{other['id']}")
+    expect(page.locator(".facts")).to_contain_text("the file’s name")
+    expect(page.locator(".facts")).not_to_contain_text("none is told")

@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from watcher import presenting
 from watcher.access import Role
 from watcher.clip import Clip, ClipFilter, ClipState, Page
+from watcher.naming import UNSORTED
 from watcher.web import cards, counting, wire
 from watcher.web.auth import asked, principal, scoped, visible
 from watcher.web.neighbours import neighbours_of
@@ -125,6 +126,7 @@ def watch(clip_id: int) -> Response:
         day=url_for("days.day", day=clip.started_at.astimezone(state().zone).date().isoformat()),
         labels=[name for name, _ in sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])],
         gone=gone,
+        unsorted=clip.camera == UNSORTED and "/" not in clip.key,  # a folder may be called so
         binned=clip.state is ClipState.RETIRED and state().services.retention().in_bin(clip.id),
     )
     response.status_code = 410 if clip.state is ClipState.RETIRED else 200
