@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -49,7 +48,7 @@ class Reader:
         self._here = threading.local()  # `ask`: of the reading that this thread is in
         sa.event.listen(engine, "engine_disposed", self._close)
 
-    def __call__(self) -> AbstractContextManager[Ask]:
+    def __call__(self) -> contextlib.AbstractContextManager[Ask]:
         """Statements over one connection; one reading within another is part of it.
 
         Raises CatalogError if the database does not answer.

@@ -9,23 +9,23 @@ ONE_MOST = 200_000  # bytes of an answer
 OVERHEAD_BYTES = 1000  # of an answer besides its body and its place
 BYTES_MOST = 1 << 20  # of all answers that one process keeps
 
-Answer = TypeVar("Answer")
+Item = TypeVar("Item")
 
 
-class Shelf(Generic[Answer]):
+class Shelf(Generic[Item]):
     """Answers by place, bounded with all that belongs to them; the eldest make room."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # of those who put; a look at one place needs none
-        self._kept: dict[str, tuple[Answer, int]] = {}
+        self._kept: dict[str, tuple[Item, int]] = {}
         self._bytes = 0
 
-    def get(self, place: str) -> Answer | None:
+    def get(self, place: str) -> Item | None:
         """What lies there."""
         found = self._kept.get(place)
         return None if found is None else found[0]
 
-    def put(self, place: str, answer: Answer, body_bytes: int) -> None:
+    def put(self, place: str, answer: Item, body_bytes: int) -> None:
         """Keep an answer whose body has so many bytes, in place of what lay there."""
         if body_bytes > ONE_MOST:
             return

@@ -36,9 +36,8 @@ class State:
         # How many clips are in each state, and when that was counted (monotonic).
         self.counted: tuple[float, dict[str, int]] | None = None
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
-        self.shelf: Shelf[tuple[bytes, str]] = (
-            Shelf()
-        )  # by last change and tag: body and Link of what Flask answered
+        # What Flask answered, by last change and tag: body and Link.
+        self.shelf: Shelf[tuple[bytes, str]] = Shelf()
         self.tally: Tally | None = None  # of requests, once all routes are known
 
     @cached_property
