@@ -334,8 +334,9 @@ def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable
     working(unit, clip["key"])
     unit.stop()
     unit.environment["WATCHER_RETENTION__MAX_BYTES"] = str(LARGE // 2)
-    unit.start()
-    working(unit, clip["key"])
+    unit.spawn()
+    working(unit, clip["key"])  # looked for at once: the whole may take longer to be ready than this worker to end
+    unit.wait_ready()
     assert unit.get("/watcher/retention/plan").json()["clips"] == []
     os.kill(unit.pid_of("-m watcher ingest --data /"), signal.SIGKILL)
     one = made(unit, answer)

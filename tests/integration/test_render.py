@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,6 +117,31 @@ def test_a_picture_that_cannot_be_stored_blames_no_clip(tmp_path: Path, samples:
             worker.answer()
     finally:
         worker.close()
+
+
+def test_a_signal_to_the_whole_group_is_no_crash(tmp_path: Path, samples: Path) -> None:
+    """uWSGI stops the ingester so, and a terminal at Ctrl-C: nothing may be concluded about the clip."""
+    keeps_on = """if True:
+        import pathlib, signal, sys
+        from watcher.render import Worker
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        worker = Worker(timeout_seconds=30)
+        for number in range(2):
+            worker.ask_poster(sys.argv[1], pathlib.Path(sys.argv[2]) / f"{number}.webp", 0)
+            worker.answer()
+            print("made", flush=True)
+            sys.stdin.readline()
+    """
+    command = [sys.executable, "-c", keeps_on, str(samples / "plain.mp4"), str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "made\n"
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.communicate("\n\n")[0] == "made\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.webp", "1.webp"]
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
