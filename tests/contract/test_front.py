@@ -12,6 +12,8 @@ from flask.testing import FlaskClient
 
 from tests.contract.test_catalog import probed
 from tests.running import free_port
+from watcher import keys
+from watcher.access import hashed
 from watcher.catalog import migrate
 from watcher.settings import Auth, CatalogTable, Settings, Site
 from watcher.web import create_app, front, hot, shelf, timeline, wire
@@ -39,12 +41,42 @@ def services(folder: Path, settings: Settings) -> Services:
     return made
 
 
+def holder(made: Services, name: str, cameras: list[str] | None = None, role: str = "view") -> dict[str, str]:
+    """What somebody with a new key sends."""
+    return {"HTTP_AUTHORIZATION": f"Bearer {keys.create(made, name, role, cameras)}"}
+
+
+def session(made: Services, name: str) -> dict[str, str]:
+    """What the browser of somebody who signed in sends."""
+    holder(made, name)
+    key = next(key for key in made.catalog.all_keys() if key.principal.name == name)
+    made.catalog.open_session(hashed("told"), key.id, until=datetime.now(UTC) + timedelta(days=1))
+    return {"HTTP_COOKIE": "theme=dark; watcher_session=told"}
+
+
+SERVICES = {
+    "open": (Settings(), lambda _made: {}),
+    "other origins": (Settings(site=Site(allowed_origins=("https://a.example",))), lambda _made: {}),
+    "keys": (Settings(auth=Auth(mode="keys")), lambda made: holder(made, "program")),
+    "one camera's key": (Settings(auth=Auth(mode="keys")), lambda made: holder(made, "porch", ["gate", "porch"])),
+    "sessions": (Settings(auth=Auth(mode="keys")), lambda made: session(made, "person")),
+}
+
+
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[tuple[Services, FlaskClient]]:
-    """A service that is open to all, and somebody who asks it."""
-    made = services(tmp_path, Settings())
-    yield made, create_app(made).test_client()
+def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Services, FlaskClient]]:
+    """A service, open to all if nothing else is said, and somebody who may ask it."""
+    settings, sends = SERVICES[getattr(request, "param", "open")]
+    made = services(tmp_path, settings)
+    yield made, client_of(made, sends(made))
     made.catalog.engine.dispose()
+
+
+def client_of(made: Services, sends: dict[str, str]) -> FlaskClient:
+    """An application of its own, and somebody who asks it."""
+    client = create_app(made).test_client(use_cookies=False)
+    client.environ_base.update(sends)
+    return client
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -75,25 +107,28 @@ def test_the_same_until_something_changes(
         assert third.data != first.data
 
 
+@pytest.mark.parametrize("opened", SERVICES, indirect=True)
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_without_flask_as_with_it(
     opened: tuple[Services, FlaskClient], question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Status, body and headers are the same, whichever way a question takes."""
-    made, _ = opened
+    made, client = opened
+    sends = client.environ_base
     headers = {"If-None-Match": '"other"'}
-    at_once = create_app(made).test_client().get(question, headers=headers)
+    at_once = client_of(made, sends).get(question, headers=headers)
     monkeypatch.setattr(front.Front, "_at_once", lambda *_told: None)
-    by_flask = create_app(made).test_client().get(question, headers=headers)
+    by_flask = client_of(made, sends).get(question, headers=headers)
     assert (at_once.status_code, at_once.data) == (200, by_flask.data)
     assert sorted(at_once.headers) == sorted(by_flask.headers)
-    unchanged = create_app(made).test_client().get(question, headers={"If-None-Match": by_flask.headers["ETag"]})
+    unchanged = client_of(made, sends).get(question, headers={"If-None-Match": by_flask.headers["ETag"]})
     assert unchanged.status_code == 304
 
 
 HOT = [question for question in QUESTIONS if hot.find(question.partition("?")[0]) is not None]
 
 
+@pytest.mark.parametrize("opened", SERVICES, indirect=True)
 @pytest.mark.parametrize("question", HOT)
 def test_flask_is_not_asked(
     opened: tuple[Services, FlaskClient], question: str, monkeypatch: pytest.MonkeyPatch
@@ -192,20 +227,58 @@ def test_timelines_are_kept_by_what_is_summed_up(
     assert [one["clips"] for one in client.get(asked.format(*usual)).json["buckets"]] == [6]
 
 
-@pytest.mark.parametrize(
-    "settings", [Settings(auth=Auth(mode="keys")), Settings(site=Site(allowed_origins=("https://a.example",)))]
-)
-def test_where_it_depends_on_who_asks_nothing_is_kept(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With keys, and with other origins."""
-    monkeypatch.setattr(front, "_give", lambda *_told: pytest.fail("it was kept"))
-    client = create_app(services(tmp_path, settings)).test_client()
-    answers = [
-        client.get("/clips", headers={"Origin": origin}) for origin in ("https://a.example", "https://b.example")
-    ]
-    assert {answer.status_code for answer in answers} <= {200, 401}
-    assert [client.get("/clips").status_code for _ in range(2)] == [answers[0].status_code] * 2
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_nobody_gets_the_answer_of_somebody_else(tmp_path: Path, question: str) -> None:
+    """Each sees their cameras, whoever asked before; who has no key, or one for uploads, sees none."""
+    made = services(tmp_path, Settings(auth=Auth(mode="keys")))
+    made.catalog.put([probed(f"yard/{n}.mp4", n) for n in range(5)], now=NOW)
+    made.catalog.put_label(1, "fox", author="a", confidence=None, now=NOW)
+    some = [holder(made, "all"), holder(made, "gate", ["gate"]), holder(made, "yard", ["yard"])]
+    alone = [client_of(made, one).get(question) for one in some]
+    if question != "/changes/head":
+        assert len({(answer.status_code, answer.data) for answer in alone}) >= 2
+    client = client_of(made, {})
+    for one, expected in [*zip(some, alone, strict=True), *zip(reversed(some), reversed(alone), strict=True)]:
+        answer = client.get(question, environ_overrides=one)
+        assert (answer.status_code, answer.data, answer.headers) == (
+            expected.status_code,
+            expected.data,
+            expected.headers,
+        )
+    assert client.get(question).status_code == 401
+    assert client.get(question, headers={"Authorization": "Bearer wk_other"}).status_code == 401
+    upload = holder(made, "camera", ["gate"], "upload")
+    assert client.get(question, environ_overrides=upload).status_code == 403
+    made.catalog.engine.dispose()
+
+
+def test_a_key_that_ends_gets_no_answer_that_was_kept(tmp_path: Path) -> None:
+    """From the next request on; a key is no session, and a session no key."""
+    made = services(tmp_path, Settings(auth=Auth(mode="keys")))
+    client = client_of(made, {})
+    key, cookie = holder(made, "program"), session(made, "person")
+    as_session = {"HTTP_COOKIE": f"watcher_session={key['HTTP_AUTHORIZATION'].split()[1]}"}
+    as_key = {"HTTP_AUTHORIZATION": "Bearer told"}
+    for _ in range(2):
+        asked = [client.get("/clips", environ_overrides=one) for one in (as_session, key, as_key, cookie)]
+        assert [answer.status_code for answer in asked] == [401, 200, 401, 200]
+    keys.revoke(made, "program")
+    assert client.get("/clips", environ_overrides=key).status_code == 401
+    assert client.get("/clips", environ_overrides=cookie).status_code == 200
+    made.catalog.close_session(hashed("told"))
+    assert client.get("/clips", environ_overrides=cookie).status_code == 401
+    made.catalog.engine.dispose()
+
+
+def test_other_origins_are_told_whether_they_may(tmp_path: Path) -> None:
+    """Each by its name, whoever asked before."""
+    made = services(tmp_path, Settings(site=Site(allowed_origins=("https://a.example",))))
+    client = client_of(made, {})
+    for origin, told in (("https://a.example", "https://a.example"), ("https://b.example", None), (None, None)) * 2:
+        answer = client.get("/clips", headers={"Origin": origin} if origin else {})
+        assert answer.headers.get("Access-Control-Allow-Origin") == told
+        assert answer.headers["Vary"] == "Origin"
+    made.catalog.engine.dispose()
 
 
 def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClient]) -> None:

@@ -63,7 +63,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(days.bp)
     app.register_blueprint(overview.bp)
     app.register_blueprint(openapi.bp)
-    rules = [(rule.endpoint, declared_of(app, rule.endpoint).takes) for rule in app.url_map.iter_rules()]
+    rules = [(rule.endpoint, declared_of(app, rule.endpoint)) for rule in app.url_map.iter_rules()]
     state.tally = Tally(len(rules))
     app.wsgi_app = front.Front(app.wsgi_app, state, rules, state.tally)  # type: ignore[assignment]
     return app

@@ -7,74 +7,33 @@ checks itself. What a key may do is told by its role; cameras that it is not for
 from __future__ import annotations
 
 import base64
-import binascii
-import contextlib
 import hashlib
 import logging
-import threading
 import time
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
 from flask import Response, g, request
 
-from watcher.access import ANYBODY, Principal, Role, hashed, new_secret
+from watcher.access import Principal, Role, hashed, new_secret
 from watcher.catalog.keys import Key
 from watcher.clip import Clip, ClipFilter
 from watcher.errors import (
     CrossSiteError,
     ForbiddenError,
-    SignInError,
     TooManyError,
 )
 from watcher.web import wire
 from watcher.web.asked import Asked
+from watcher.web.known import COOKIE
 from watcher.web.state import catalog, state
 
 log = logging.getLogger("watcher.audit")
 
-COOKIE = "watcher_session"
 SESSION = timedelta(days=30)
 SAFE = {"GET", "HEAD", "OPTIONS"}
-REMEMBERED, REMEMBERED_SECONDS = 500, 60.0  # keys and sessions
 ATTEMPTS_MOST, ATTEMPTS_SECONDS = 10, 60.0  # of one address that fail to sign in
-
-
-class Known:
-    """Whom we have looked up; looked up anew after every change of keys and sessions, and after a minute."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._version = -1
-        self._keys: dict[str, tuple[Key | None, float]] = {}  # and until when, monotonic
-        self._used: dict[int, float] = {}  # keys, and when their use was noted last
-
-    def get(self, secret: str, look: Any) -> Key | None:
-        """The key of a secret, as `look` finds it by its hash."""
-        version = catalog().counter("keys")
-        found = hashed(secret)
-        with self._lock:
-            if version != self._version or len(self._keys) > REMEMBERED:
-                self._keys.clear()
-                self._version = version
-            known, until = self._keys.get(found, (None, 0.0))
-        if until > time.monotonic():
-            return known
-        key: Key | None = look(found)
-        with self._lock:
-            if version == self._version:
-                self._keys[found] = (key, time.monotonic() + REMEMBERED_SECONDS)
-        return key
-
-    def used(self, key: Key) -> None:
-        """Note that a key was used, once a minute."""
-        now = time.monotonic()
-        if now - self._used.get(key.id, -REMEMBERED_SECONDS) >= REMEMBERED_SECONDS:
-            self._used[key.id] = now
-            with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking
-                catalog().used_key(key, now=state().services.clock.now())
+ADDRESSES_MOST = 500
 
 
 class Attempts:
@@ -89,21 +48,20 @@ class Attempts:
         recent = [at for at in self._failed.get(address, []) if at > since]
         if len(recent) >= ATTEMPTS_MOST:
             raise TooManyError("too many sign-ins have failed; wait a minute")
-        self._failed = {**dict(list(self._failed.items())[-REMEMBERED:]), address: recent}
+        self._failed = {**dict(list(self._failed.items())[-ADDRESSES_MOST:]), address: recent}
 
     def note(self, address: str) -> None:
         """One more has failed."""
         self._failed.setdefault(address, []).append(time.monotonic())
 
 
-_known = Known()
 attempts = Attempts()
 
 
 def principal() -> Principal:
     """Who asks. Raises SignInError where somebody has to say who they are and does not."""
     if "principal" not in g:
-        g.principal = _identify()
+        g.principal = state().known.who(request.headers.get("Authorization", ""), request.cookies.get(COOKIE, ""))
     found: Principal = g.principal
     return found
 
@@ -168,36 +126,6 @@ def signed_question(path: str, expires: int) -> str:
     text = f"{expires}{path} {state().link_secret}"
     digest = hashlib.md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
     return f"expires={expires}&sig={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
-
-
-def _identify() -> Principal:
-    if state().services.settings.auth.mode == "open":
-        return ANYBODY
-    header = request.headers.get("Authorization", "")
-    if header:
-        key = _known.get(_secret(header), catalog().key_of)
-    elif cookie := request.cookies.get(COOKIE, ""):
-        now = state().services.clock.now()
-        key = _known.get(cookie, lambda found: catalog().session_of(found, now=now))
-    else:
-        raise SignInError("send a key: Authorization: Bearer …, or Basic with the key as password")
-    if key is None:
-        raise SignInError("the key or the session is not known, or was revoked")
-    _known.used(key)
-    return key.principal
-
-
-def _secret(header: str) -> str:
-    """The key in an Authorization header. Raises SignInError."""
-    kind, _, value = header.strip().partition(" ")
-    if kind.lower() == "bearer":
-        return value.strip()
-    if kind.lower() == "basic":
-        try:
-            return base64.b64decode(value, validate=True).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
-            raise SignInError("the Authorization header cannot be read") from None
-    raise SignInError("Authorization must be Bearer, or Basic with the key as password")
 
 
 def _refuse_other_sites() -> None:

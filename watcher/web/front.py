@@ -1,4 +1,4 @@
-"""Before Flask, where the service is open to all: hot questions are answered at once, or again while that holds.
+"""Before Flask: hot questions are answered at once, or again while that holds.
 
 Of an answer that is kept nearly all cost would be Flask's; here it costs one look at the catalog's last change.
 Of a page of clips Flask's part is a quarter, of one clip it is most.
@@ -7,16 +7,18 @@ Of a page of clips Flask's part is a quarter, of one clip it is most.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from flask import request
-from werkzeug.http import parse_etags
+from werkzeug.http import parse_cookie, parse_etags
 
-from watcher.access import ANYBODY
+from watcher.access import Principal
 from watcher.web import hot, wire
 from watcher.web.asked import Answer, Asked
+from watcher.web.known import COOKIE
+from watcher.web.routes import Declared
 from watcher.web.shelf import Shelf
 from watcher.web.state import State
 from watcher.web.tally import Tally
@@ -42,20 +44,18 @@ class Kept(NamedTuple):
 class Front:
     """A WSGI application before another one, which answers all that is not hot, and says all that is refused.
 
-    `rules` are that one's: the endpoint of each, and the parameters that it takes.
+    `rules` are that one's: the endpoint of each, and what is declared of it.
     """
 
     def __init__(
-        self, app: WSGIApplication, state: State, rules: Sequence[tuple[str, Collection[str]]], tally: Tally
+        self, app: WSGIApplication, state: State, rules: Sequence[tuple[str, Declared]], tally: Tally
     ) -> None:
         self._app = app
-        self._takes = {endpoint: frozenset(takes) for endpoint, takes in rules}
+        self._declared = dict(rules)
         self._routes = {endpoint: number for number, (endpoint, _) in enumerate(rules)}
         self._tally = tally
         self._state = state
-        settings = state.services.settings
-        # With keys or other origins an answer depends on who asks.
-        self._shared = settings.auth.mode == "open" and not settings.site.allowed_origins
+        self._varies = wire.varies(state.services.settings)
         self._shelf: Shelf[Kept] = Shelf()
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
@@ -74,32 +74,37 @@ class Front:
                 self._tally.add(route, int(told[0][:3]), time.perf_counter() - began)
 
     def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        if not self._shared or environ["REQUEST_METHOD"] != "GET" or "HTTP_AUTHORIZATION" in environ:
+        if environ["REQUEST_METHOD"] != "GET" or "HTTP_ORIGIN" in environ:  # which Flask lets in or not
             return self._app(environ, start)
         if (found := hot.find(environ["PATH_INFO"])) is None:
             return self._app(environ, start)
         try:
+            who = self._state.known.who(environ.get("HTTP_AUTHORIZATION", ""), _session(environ))
             # From the first look on, since whoever waits for their turn to read had better not begin to work.
             with self._state.services.catalog.reading():
-                answer = self._at_once(environ, *found)
+                answer = self._at_once(environ, who, *found)
         except Exception:  # Flask will meet it too, and says and logs it as any other
             answer = None
         return self._app(environ, start) if answer is None else _give(answer, environ, start)
 
-    def _at_once(self, environ: dict[str, Any], endpoint: str, answer: Answer) -> Kept | None:
+    def _at_once(self, environ: dict[str, Any], who: Principal, endpoint: str, answer: Answer) -> Kept | None:
         """A hot question's answer, kept or made; None where Flask has to say it. Raises what is refused."""
         scheme, mount = environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", "").rstrip("/")
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
-        place = f"{scheme} {mount} {path}?{query}"
-        services = self._state.services
+        place = f"{scheme} {mount} {path}?{query} {who.cameras}"
+        services, declared = self._state.services, self._declared[endpoint]
+        if declared.role is not None and not who.may(declared.role):
+            return None
         kept = self._shelf.get(place)
         if kept is not None and kept.head == services.catalog.head():
             return kept
         args = wire.parameters(query)
-        if "%00" in query or not place.isascii() or not args.keys() <= self._takes[endpoint]:
+        if "%00" in query or not (path + query).isascii() or not args.keys() <= set(declared.takes):
             return None
-        told = answer(Asked(self._state, ANYBODY, args, mount, f"{path}?{query}"))
+        told = answer(Asked(self._state, who, args, mount, f"{path}?{query}"))
         headers = [("Cache-Control", "no-cache"), *wire.hardened(services.settings, secure=scheme == "https")]
+        if self._varies:
+            headers.append(("Vary", ", ".join(self._varies)))
         headers.append(("ETag", f'W/"{told.tag}"'))
         if _has(environ, told.tag):
             return Kept(told.head, told.tag, headers, None, endpoint)
@@ -116,6 +121,12 @@ class Front:
         if told.head is not None:
             self._shelf.put(place, kept, len(body))
         return kept
+
+
+def _session(environ: dict[str, Any]) -> str:
+    """What a browser that signed in sends; empty where none did."""
+    cookies: str = environ.get("HTTP_COOKIE", "")
+    return parse_cookie(cookies).get(COOKIE, "") if COOKIE in cookies else ""
 
 
 def _has(environ: dict[str, Any], tag: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is asked again and again: the front answers it without Flask, where the service is open to all."""
+"""What is asked again and again: the front answers it without Flask."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from watcher.access import Role, hashed
 from watcher.errors import BadParameterError, SignInError, WatcherError
 from watcher.shapes import ShareShape
 from watcher.web import auth, problems, wire
+from watcher.web.known import COOKIE
 from watcher.web.pages import html
 from watcher.web.questions import bounded
 from watcher.web.routes import route
@@ -55,10 +56,10 @@ def sign_in() -> Response:
 @route(bp, "/sign-out", "POST", role=None, page=True)
 def sign_out() -> Response:
     """End the session."""
-    if secret := request.cookies.get(auth.COOKIE):
+    if secret := request.cookies.get(COOKIE):
         catalog().close_session(hashed(secret))
     response = wire.see_other(url_for("signing.form"))
-    response.delete_cookie(auth.COOKIE, path="/", httponly=True, samesite="Lax")
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
     return response
 
 

@@ -13,6 +13,7 @@ from flask import current_app
 
 from watcher.catalog import Catalog
 from watcher.uploads import Uploads
+from watcher.web.known import Known
 from watcher.web.shelf import Shelf
 from watcher.web.tally import Tally
 from watcher.wiring import Services
@@ -29,6 +30,7 @@ class State:
         self.zone: tzinfo = services.settings.zone
         self.zone_name = str(self.zone)
         self.base = services.settings.site.public_url.rstrip("/")  # put before addresses; "" keeps them relative
+        self.known = Known(services)
         self.uploads: Uploads = services.uploads()
         self.assets = _assets_hash()
         self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"

@@ -86,6 +86,12 @@ def hardened(settings: Settings, *, secure: bool) -> list[tuple[str, str]]:
     return _HARDENED
 
 
+def varies(settings: Settings) -> list[str]:
+    """Headers of a request that its answer depends on, whatever is asked."""
+    found = [] if settings.auth.mode == "open" else ["Authorization", "Cookie"]
+    return [*found, "Origin"] if settings.site.allowed_origins else found
+
+
 def parameters(query: str) -> MultiDict[str, str]:
     """A question's parameters, as Flask reads them."""
     if not query:
@@ -100,13 +106,10 @@ def harden(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if number := request_id():
         response.headers["X-Request-Id"] = number
-    if settings.auth.mode != "open":
-        response.vary.update(("Authorization", "Cookie"))
-    if settings.site.allowed_origins:
-        response.vary.add("Origin")
-        if (origin := request.headers.get("Origin")) in settings.site.allowed_origins:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = "ETag, Link, Location"
+    response.vary.update(varies(settings))
+    if (origin := request.headers.get("Origin")) in settings.site.allowed_origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = "ETag, Link, Location"
     return response
 
 
