@@ -207,4 +207,3 @@ def fill(services: Services, rows: int) -> None:
             batch.clear()
     if batch:
         services.catalog.put(batch, now=end)
-    services.catalog.optimize()

@@ -19,6 +19,7 @@ STATIC = Path(__file__).parent / "web" / "static"
 MULTIPART_BYTES = 64 << 10  # of a form around a clip
 CACHE = 'uwsgi_cache_path "{}" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=1m use_temp_path=off;'
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours with an unguessable name is made in it
+MEMORY_BYTES = 32 << 20  # that have to be free there: nginx looks only now and then whether the cache is too large
 FIGURES = "$connections_active $connections_reading $connections_writing $connections_waiting"
 _QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
@@ -121,6 +122,7 @@ def write_main(places: Places, settings: Settings, *, nginx: str, listen: str, l
 def _cache_folder(run: Path) -> Path:
     """Where nginx keeps answers that it shares: in memory, since it breaks off each that a full disk does not take.
 
+    On the disk where there is no such thing, or little room in it.
     What the instance before left there is removed; the link to it tells where that is.
     """
     (run / "nginx").mkdir(mode=0o700, exist_ok=True)
@@ -133,8 +135,10 @@ def _cache_folder(run: Path) -> Path:
     else:
         shutil.rmtree(link, ignore_errors=True)
     try:
+        if shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
+            return link
         made = Path(tempfile.mkdtemp(prefix="watcher-", dir=MEMORY))
-    except OSError:  # there is no such thing here
+    except OSError:
         return link
     link.symlink_to(made)
     return made

@@ -371,7 +371,6 @@ class Ingester:
         self._next_scan = now + max(pause, seconds)  # never more than half the time
         self._services.retention().sweep()
         self._services.spool().sweep()
-        self._catalog.optimize()
 
     # — the world —
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.running import RunningUnit
+from tests.running import RunningUnit, wait_for
 
 ODD = "odd/ä 😀 'q\" #?%41.mp4"
 SLOW = 1 << 20  # bytes a second
@@ -33,6 +33,7 @@ def test_a_zip_may_take_longer_than_any_other_answer(unit: RunningUnit, samples:
     address = unit.url(f"/watcher/clips.zip?id={unit.wait_clip(ODD, state='ready')['id']}")
     command = ["curl", "-sSf", "--limit-rate", str(SLOW), "-o", str(tmp_path / "a.zip"), address]
     with subprocess.Popen(command) as curl:
+        wait_for((tmp_path / "a.zip").exists, what="the first bytes")  # or one of the others had its turn
         cut = ["curl", "-sf", "--limit-rate", "200k", "-m", "2", "-o", os.devnull, address]
         for one in [subprocess.Popen(cut) for _ in range(8)]:
             assert one.wait() in {22, 28}  # refused, or out of time

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.mounting import mounted
 from watcher import config, nginx_files
 from watcher.wiring import open_services
 
@@ -29,3 +31,19 @@ def test_a_checker_finds_nothing(mode: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "No issues found" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize(("size", "there"), [("64m", True), ("16m", False), (None, False)])
+def test_shared_answers_are_in_memory_where_there_is_room(
+    size: str | None, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nginx breaks off what it has no room for; the next start removes what the one before left."""
+    memory, run = tmp_path / "memory", tmp_path / "run"
+    run.mkdir()
+    monkeypatch.setattr(nginx_files, "MEMORY", memory)
+    with mounted(memory, size) if size else contextlib.nullcontext():
+        for _ in range(2):
+            folder = nginx_files._cache_folder(run)
+            assert folder.is_relative_to(memory) == there
+            assert (run / "nginx" / "cache").is_symlink() == there
+            assert len([*memory.glob("*")]) == there

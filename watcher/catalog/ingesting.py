@@ -56,10 +56,13 @@ class IngesterQuestions:
         with self.engine.connect() as connection:
             found = [Namesake(*row) for row in connection.execute(alike)]
             if len(found) == ALIKE_LIMIT:  # a crowd of copies: those that matter must be among them
-                pairs = [(digest, signed(inode)) for digest, inode in contents]
-                same_file = select.where(sa.tuple_(clips.c.digest, clips.c.inode).in_(pairs))
+                files: dict[str, list[int]] = {}
+                for digest, inode in contents:
+                    files.setdefault(digest, []).append(signed(inode))
+                # One by one: SQLite would look for pairs by reading all clips.
+                same = [select.where(clips.c.digest == one, clips.c.inode.in_(files[one])) for one in files]
                 missing = alike.where(clips.c.state == "missing")
-                found += [Namesake(*row) for query in (same_file, missing) for row in connection.execute(query)]
+                found += [Namesake(*row) for query in (*same, missing) for row in connection.execute(query)]
         return list({one.id: one for one in found}.values())
 
     def unrendered(

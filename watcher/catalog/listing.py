@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from watcher.catalog.rows import CLIP
 from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
 from watcher.catalog.suns import LIGHT
-from watcher.clip import LISTED_STATES, ClipFilter, Position, milliseconds
+from watcher.clip import LISTED_STATES, ClipFilter, ClipState, Position, milliseconds
 
 SECOND_MOST = (1 << (63 - ID_BITS)) - 1  # of a row's number; in the year 2106
 
@@ -30,7 +30,7 @@ class Shape(NamedTuple):
     position: bool
     inclusive: bool
     cameras: int
-    states: int  # 0: those that lists show by default
+    states: tuple[bool, ...]  # whether it is the one of most clips; empty: those that lists show by default
     labels: int
     playable: int
     light: int
@@ -91,7 +91,7 @@ def listing(
         position=position is not None,
         inclusive=inclusive,
         cameras=len(several["camera"]),
-        states=len(several["state"]),
+        states=tuple(state == ClipState.READY for state in several["state"]),
         labels=len(several["label"]),
         playable=len(several["playable"]),
         light=len(several["light"]),
@@ -126,14 +126,13 @@ def _statement(shape: Shape) -> tuple[Statement, frozenset[str]]:
     limit = _number("limit")
     parts = []
     for camera_n, state_n, label_n in itertools.product(
-        range(shape.cameras) or [None], range(shape.states) or [None], range(shape.labels) or [None]
+        range(shape.cameras) or [None], range(len(shape.states)) or [None], range(shape.labels) or [None]
     ):
-        part = CLIP.where(
-            clips.c.listed == sa.literal_column("1")
-            if state_n is None
-            else clips.c.state == _text(f"state{state_n}"),
-            *conditions,
-        )
+        part = CLIP.where(*conditions)
+        if state_n is None or shape.states[state_n]:  # so that most clips have the indexes of lists
+            part = part.where(clips.c.listed == sa.literal_column("1"))
+        if state_n is not None:
+            part = part.where(clips.c.state == _text(f"state{state_n}"))
         if camera_n is not None:
             part = part.where(camera == _text(f"camera{camera_n}"))
         if _by_words(shape):

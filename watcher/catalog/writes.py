@@ -218,12 +218,6 @@ class Writes:
         values = {"state": "broken", "listed": 1, "error": error, "playable": "no", "render_due": 0}
         return self._amend(clip_id, digest, values)
 
-    def optimize(self) -> None:
-        """Keep the planner's statistics fresh: without them SQLite has been seen to sort whole tables."""
-        with self.engine.connect() as connection:
-            if self.engine.dialect.name == "sqlite":
-                connection.exec_driver_sql("PRAGMA optimize=0x10002")
-
     def write(self) -> Any:
         """A writing transaction: committed at the end of the block, rolled back by an exception."""
         return self.engine.execution_options(**{WRITE: True}).begin()
