@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests import clips, postgres
+from tests import catalogs, clips, postgres
 from tests.plans import no_clips_read_in_vain
 from tests.running import RunningUnit, running
 from watcher.catalog import Catalog, migrate, open_engine
@@ -64,19 +64,35 @@ def postgresql() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def migrated(postgresql: str) -> str:
+    """The name of a database of that server, with an empty catalog at the newest schema."""
+    name = "migrated"
+    with sa.create_engine(postgresql, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    made = open_engine(postgresql.replace("/postgres?", f"/{name}?"))
+    migrate(made)
+    made.dispose()
+    return name
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine]:
-    """An engine on an empty database, of either kind."""
+    """An engine of either kind: on an empty database, or on an empty catalog for tests that ask for `catalog`."""
+    schema = "catalog" in request.fixturenames
     if request.param == "sqlite":
+        if schema:
+            (tmp_path / "catalog.db").write_bytes(catalogs.empty())
         made = open_engine(f"sqlite:///{tmp_path}/catalog.db")
         yield made
         made.dispose()
         return
     url = request.getfixturevalue("postgresql")
     name = f"test_{abs(hash(str(tmp_path))):x}"
+    template = request.getfixturevalue("migrated") if schema else "template1"
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
     made = open_engine(url.replace("/postgres?", f"/{name}?"))
     yield made
     made.dispose()
@@ -87,7 +103,6 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
 @pytest.fixture
 def catalog(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalog]:
     """An empty catalog at the newest schema; no test may ask it what only reading all clips could answer."""
-    migrate(engine)
     with no_clips_read_in_vain(engine, monkeypatch) if engine.dialect.name == "sqlite" else nullcontext():
         yield Catalog(engine)
 

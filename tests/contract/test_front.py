@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from tests import catalogs
 from tests.contract.test_catalog import probed
 from tests.running import free_port
 from watcher import keys
 from watcher.access import hashed
-from watcher.catalog import migrate
 from watcher.settings import Auth, CatalogTable, Settings, Site
 from watcher.web import create_app, front, hot, shelf, timeline, wire
 from watcher.wiring import Services, open_services
@@ -36,7 +36,7 @@ QUESTIONS = (
 def services(folder: Path, settings: Settings) -> Services:
     made = open_services(settings, folder)
     made.places.make()
-    migrate(made.catalog.engine)
+    (folder / "catalog.db").write_bytes(catalogs.empty())
     made.catalog.put([probed(f"gate/{n}.mp4", n) for n in range(5)], now=NOW)
     return made
 
