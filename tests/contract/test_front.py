@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -331,6 +333,20 @@ def test_a_database_that_is_not_there(question: str, tmp_path: Path) -> None:
     made.places.make()
     answer = create_app(made).test_client().get(question)
     assert answer.status_code == 503, answer.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("question", ["/clips/1", "/readyz"])
+def test_a_database_that_does_not_answer(question: str, tmp_path: Path) -> None:
+    """Is given up before uWSGI gives up the process that asks it (30 s)."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://nobody:x@127.0.0.1:{silent.getsockname()[1]}/none"
+        made = open_services(Settings(catalog=CatalogTable(url=url)), tmp_path)
+        made.places.make()
+        began = time.monotonic()
+        answer = create_app(made).test_client().get(question)
+        assert answer.status_code == 503, answer.text
+        assert time.monotonic() - began < 25
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -17,6 +17,9 @@ from watcher.errors import CatalogError
 HEAD = "0020"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
+# What libpq waits for a server that does not answer: for a connection (seconds), and for its end to be noticed
+# (milliseconds). By default both take minutes, in which every thread of the application would hang.
+PATIENCE = {"connect_timeout": "5", "tcp_user_timeout": "10000"}
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
 
 
@@ -31,7 +34,8 @@ def open_engine(url: str, *, pooled: bool = True) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "postgresql":
-            return sa.create_engine(parsed, poolclass=pool, pool_pre_ping=pooled)
+            patience = {name: value for name, value in PATIENCE.items() if name not in parsed.query}
+            return sa.create_engine(parsed.update_query_dict(patience), poolclass=pool, pool_pre_ping=pooled)
         if parsed.get_backend_name() != "sqlite":
             raise CatalogError(f"the catalog can be SQLite or PostgreSQL, not {parsed.get_backend_name()!r}")
         engine = sa.create_engine(parsed, poolclass=pool, connect_args={"timeout": BUSY_SECONDS})
