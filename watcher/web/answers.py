@@ -1,8 +1,7 @@
-"""Answers under a tag: not sent to whoever has them, and not made again while nothing has changed."""
+"""Answers under a tag, which are not sent to whoever has them."""
 
 from __future__ import annotations
 
-import msgspec
 from flask import Response, request
 
 from watcher import errors
@@ -10,24 +9,16 @@ from watcher.clip import Clip
 from watcher.web import wire
 from watcher.web.asked import Told, clip_tag
 from watcher.web.auth import asked
-from watcher.web.state import state
 
 
 def told(found: Told) -> Response:
-    """What was asked, as Flask answers it: 304 where the client has it, or what was given before."""
+    """What was asked, as Flask answers it: 304 where the client has it."""
     if request.if_none_match.contains_weak(found.tag):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), found.tag)
-    shelf, place = state().shelf, f"{found.head} {found.tag}"
-    kept = None if found.head is None else shelf.get(place)
-    if kept is None:
-        made = found.make()
-        kept = (msgspec.json.encode(made.body), made.link)
-        if found.head is not None:
-            shelf.put(place, kept, len(kept[0]))
-    body, link = kept
-    response = _tagged(wire.json_bytes(body), found.tag)
-    if link:
-        response.headers["Link"] = link
+    made = found.make()
+    response = _tagged(wire.json_response(made.body), found.tag)
+    if made.link:
+        response.headers["Link"] = made.link
     return response
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Generic, TypeVar
 
-ONE_MOST = 200_000  # bytes of an answer
+ONE_MOST = 1 << 20  # bytes of an answer; a year by day of ten cameras has 550,000
 OVERHEAD_BYTES = 1000  # of an answer besides its body and its place
-BYTES_MOST = 1 << 20  # of all answers that one process keeps
+BYTES_MOST = 2 << 20  # of all answers that one process keeps
 
 Item = TypeVar("Item")
 

@@ -14,7 +14,6 @@ from flask import current_app
 from watcher.catalog import Catalog
 from watcher.uploads import Uploads
 from watcher.web.known import Known
-from watcher.web.shelf import Shelf
 from watcher.web.tally import Tally
 from watcher.wiring import Services
 
@@ -38,8 +37,6 @@ class State:
         # How many clips are in each state, and when that was counted (monotonic).
         self.counted: tuple[float, dict[str, int]] | None = None
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
-        # What Flask answered, by last change and tag: body and Link.
-        self.shelf: Shelf[tuple[bytes, str]] = Shelf()
         self.tally: Tally | None = None  # of requests, once all routes are known
 
     @cached_property

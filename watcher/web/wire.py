@@ -34,16 +34,10 @@ _HARDENED = [
 
 def json_response(body: Any, status: int = 200, **headers: str) -> Response:
     """A JSON answer that is asked for again each time."""
-    response = json_bytes(msgspec.json.encode(body), status)
+    response = Response(msgspec.json.encode(body), status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-cache"
     for name, value in headers.items():
         response.headers[name.replace("_", "-")] = value
-    return response
-
-
-def json_bytes(body: bytes, status: int = 200) -> Response:
-    """The same of what is JSON already."""
-    response = Response(body, status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-cache"
     return response
 
 
