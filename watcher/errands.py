@@ -11,13 +11,14 @@ import os
 import select
 import sys
 from collections.abc import Callable
+from subprocess import Popen
 from typing import Any
 
 import msgspec
 
 from watcher.errors import RenderError
 from watcher.helper import Helper, NotNowError
-from watcher.tether import spawn
+from watcher.tether import spawn, was_told_to_end
 from watcher.wiring import Services
 
 LOOK_SECONDS = 1.0  # between two looks at what is wanted: other processes take the wishes
@@ -82,7 +83,7 @@ class Errands(Helper):
             with contextlib.suppress(BrokenPipeError):  # it died; what it does not say tells
                 process.stdin.write(msgspec.json.encode(job) + b"\n")
                 process.stdin.flush()
-            return self._hear(process.stdout.fileno(), heard)
+            return self._hear(process, heard)
         finally:
             process.kill()
             process.wait()
@@ -95,8 +96,10 @@ class Errands(Helper):
         if not self.services.root.has_room(self.services.settings.upload.min_free_bytes):
             raise NotNowError
 
-    def _hear(self, said: int, heard: Callable[[float], None] | None) -> Any:
+    def _hear(self, process: Popen[bytes], heard: Callable[[float], None] | None) -> Any:
         """Read what a worker says, until it says that it is done."""
+        assert process.stdout is not None  # noqa: S101 - for the type checker
+        said = process.stdout.fileno()
         clock, rest, share = self.services.clock, b"", 0.0
         last = clock.monotonic()
         while True:
@@ -111,6 +114,8 @@ class Errands(Helper):
             last = clock.monotonic()
             piece = os.read(said, 1 << 20)
             if not piece:
+                if was_told_to_end(process):
+                    raise NotNowError
                 raise RenderError("the decoder crashed", fatal=True)
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:

@@ -20,7 +20,7 @@ import msgspec
 
 from watcher.clip import Light, MediaInfo
 from watcher.errors import RenderError
-from watcher.tether import spawn
+from watcher.tether import spawn, was_told_to_end
 
 WORKER = (sys.executable, "-P", "-m", "watcher.render_worker")
 
@@ -92,7 +92,7 @@ class Worker:
         if not line:
             status = process.wait()
             self._end()
-            if status >= 0:  # it ended by itself, which is a fault of ours and not of the clip
+            if status >= 0 or was_told_to_end(process):  # by itself it is a fault of ours, and never of the clip
                 self._asked.clear()
                 raise WorkerError(f"the render worker ended with status {status}")
             self._asked.popleft()

@@ -35,11 +35,14 @@ def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        # A stop goes to the whole group (by uWSGI, by Ctrl-C): the end of a worker would look like a file's doing.
-        process_group=0,
         # One malloc arena and no BLAS-like pools: the address space limit should measure pictures.
         env={**os.environ, "MALLOC_ARENA_MAX": "1"},
     )
+
+
+def was_told_to_end(process: subprocess.Popen[bytes]) -> bool:
+    """Whether an ended process was stopped from outside, as uWSGI, a terminal and a shutdown stop whole groups."""
+    return process.wait() in {-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
 
 
 def end_leftovers(session_file: Path) -> None:
