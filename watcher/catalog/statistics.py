@@ -48,4 +48,4 @@ def tell(connection: sa.Connection) -> None:
     connection.exec_driver_sql("DELETE FROM sqlite_stat1")
     rows = [(*place, sizes) for place, sizes in STATISTICS.items()]
     connection.exec_driver_sql("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", rows)
-    connection.exec_driver_sql("ANALYZE sqlite_schema")
+    connection.exec_driver_sql("ANALYZE sqlite_master")
