@@ -91,7 +91,8 @@ class Front:
         """A hot question's answer, kept or made; None where Flask has to say it. Raises what is refused."""
         scheme, mount = environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", "").rstrip("/")
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
-        place = f"{scheme} {mount} {path}?{query} {who.cameras}"
+        # Names of cameras cannot end their line, and nothing behind it can be taken for one.
+        place = f"{who.cameras}\n{scheme} {mount} {path}?{query}"
         services, declared = self._state.services, self._declared[endpoint]
         if declared.role is not None and not who.may(declared.role):
             return None

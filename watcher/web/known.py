@@ -27,7 +27,7 @@ class Known:
         self._open = services.settings.auth.mode == "open"
         self._lock = threading.Lock()
         self._version = -1
-        # By whether it is a session, and what is kept of the secret; the second is until when, monotonic.
+        # By whether it is a session's, and the secret's hash; a key or none, and until when that holds (monotonic).
         self._keys: dict[tuple[bool, str], tuple[Key | None, float]] = {}
         self._used: dict[int, float] = {}  # keys, and when their use was noted last
 
