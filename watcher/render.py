@@ -92,7 +92,7 @@ class Worker:
         if not line:
             status = process.wait()
             self._end()
-            if status >= 0 or was_told_to_end(process):  # by itself it is a fault of ours, and never of the clip
+            if status >= 0 or was_told_to_end(process):  # by itself, or by somebody: never the clip's doing
                 self._asked.clear()
                 raise WorkerError(f"the render worker ended with status {status}")
             self._asked.popleft()

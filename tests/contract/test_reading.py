@@ -21,7 +21,6 @@ def open_files(folder: Path) -> int:
 
 @pytest.fixture
 def catalog(engine: sa.Engine) -> Catalog:
-    migrate(engine)
     made = Catalog(engine)
     made.put([probed("gate/1.mp4")], now=START)
     return made

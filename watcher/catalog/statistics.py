@@ -1,9 +1,10 @@
 """What SQLite's planner is told of the sizes of tables: always the same, so that plans depend on questions alone.
 
 Left to itself SQLite knows nothing, or, after ANALYZE, what one day's clips were like; either has been seen to read
-whole tables. These are of a million clips of fifty cameras, a little bent: no state is said to be rare, but rarer
-than clips without labels, since those that are asked for by state alone are rare
-(https://sqlite.org/optoverview.html, "Manual Control Of Query Plans Using SQLITE_STAT Tables").
+whole tables. These are of a million clips of fifty cameras, a little bent: a state is said to be rarer than most
+clips' is, so that nobody reads everything for the few that are missing; and clips without labels to be rarer still,
+so that a review walks their own index (https://sqlite.org/optoverview.html, "Manual Control Of Query Plans Using
+SQLITE_STAT Tables").
 """
 
 from __future__ import annotations

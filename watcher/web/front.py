@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import request
@@ -19,7 +19,7 @@ from watcher.web import hot, wire
 from watcher.web.asked import Answer, Asked
 from watcher.web.known import COOKIE
 from watcher.web.routes import Declared
-from watcher.web.shelf import Shelf
+from watcher.web.shelf import Kept, Shelf
 from watcher.web.state import State
 from watcher.web.tally import Tally
 
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
 ROUTE = "watcher.route"  # in a request's environ: the endpoint that answers; not of what no route is for
 _NUMBER = "X-Request-Id"
 _OF_A_BODY = {"Content-Type", "Content-Length", "Link"}  # headers that a 304 has not
-
-
-class Kept(NamedTuple):
-    """An answer, which holds as long as the catalog's last change is this one."""
-
-    head: int | None
-    tag: str
-    headers: list[tuple[str, str]]
-    body: bytes | None  # None: whoever asks has it
-    route: str
 
 
 class Front:
@@ -56,7 +46,7 @@ class Front:
         self._tally = tally
         self._state = state
         self._varies = wire.varies(state.services.settings)
-        self._shelf: Shelf[Kept] = Shelf()
+        self._shelf = Shelf()
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """Answer a request, and count it."""

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import threading
-from typing import Generic, TypeVar
+from typing import NamedTuple
 
 ONE_MOST = 1 << 20  # bytes of an answer; a year by day of ten cameras has 550,000
 OVERHEAD_BYTES = 1000  # of an answer besides its body and its place
 BYTES_MOST = 2 << 20  # of all answers that one process keeps
 
-Item = TypeVar("Item")
+
+class Kept(NamedTuple):
+    """An answer, which holds as long as the catalog's last change is this one."""
+
+    head: int | None
+    tag: str
+    headers: list[tuple[str, str]]
+    body: bytes | None  # None: whoever asks has it
+    route: str
 
 
-class Shelf(Generic[Item]):
+class Shelf:
     """Answers by place, bounded with all that belongs to them; the eldest make room."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # of those who put; a look at one place needs none
-        self._kept: dict[str, tuple[Item, int]] = {}
+        self._kept: dict[str, tuple[Kept, int]] = {}
         self._bytes = 0
 
-    def get(self, place: str) -> Item | None:
+    def get(self, place: str) -> Kept | None:
         """What lies there."""
         found = self._kept.get(place)
         return None if found is None else found[0]
 
-    def put(self, place: str, answer: Item, body_bytes: int) -> None:
+    def put(self, place: str, answer: Kept, body_bytes: int) -> None:
         """Keep an answer whose body has so many bytes, in place of what lay there."""
         if body_bytes > ONE_MOST:
             return
