@@ -379,6 +379,21 @@ def test_a_clip_that_harms_the_worker_costs_no_other(
 
 
 @pytest.mark.slow
+def test_a_worker_that_was_told_to_end_costs_no_clip(start_unit: Callable[..., RunningUnit]) -> None:
+    """A stop goes to the whole group: beside one crash it is not the second."""
+    unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
+    clip = large(unit, "gate/a.mp4", NOON)
+    answer = ask(unit, ["gate"], NOON, NOON + timedelta(seconds=9))
+    os.kill(working(unit, clip["key"]), signal.SIGKILL)
+    worker = working(unit, clip["key"])
+    os.kill(worker, signal.SIGTERM)
+    os.kill(worker, signal.SIGCONT)
+    one = made(unit, answer)
+    assert one["state"] == "ready"
+    assert manifest(unit, one)["cameras"][0]["left_out"] == []
+
+
+@pytest.mark.slow
 def test_a_disk_that_fills_meanwhile_costs_no_clip(tmp_path: Path) -> None:
     """It waits, leaves nothing that takes room, and is made whole when there is room again."""
     settings = {"WATCHER_UPLOAD__MIN_FREE_BYTES": str(16 << 20), "WATCHER_RENDER__WORKERS": "0"}
