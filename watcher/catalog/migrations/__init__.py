@@ -9,6 +9,8 @@ from alembic.util.exc import CommandError
 
 from watcher.errors import CatalogError
 
+VERSIONS = Path(__file__).parent / "versions"
+
 
 def upgrade(connection: sa.Connection, to: str = "head") -> None:
     """Run the migrations that are missing, up to one of them or all.
