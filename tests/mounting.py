@@ -12,10 +12,10 @@ import pytest
 
 
 @contextlib.contextmanager
-def mounted(folder: Path, size: str) -> Iterator[None]:
-    """A file system of its own; skips where mounting is not allowed."""
+def mounted(folder: Path, size: str, *, inodes: int = 0) -> Iterator[None]:
+    """A file system of its own, with room for so many files (0: for as many as fit); skips where it cannot be."""
     folder.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={inodes}", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
     try:

@@ -31,6 +31,8 @@ GROUND = [
     "shapes",
     "presenting",
     "mounts",
+    "permission",
+    "marker",
     "lock",
     "recent",
     "progress",

@@ -163,10 +163,31 @@ class QuotaError(UploadError):
 
 
 class DiskFullError(UploadError):
-    """Taking it would leave too little free on the disk."""
+    """Taking it would leave too little free on the disk, bytes or inodes."""
 
     code = "disk_full"
     title = "The disk is full"
+
+
+class RootAwayError(WatcherError):
+    """The video root is not this catalog's: its disk is not mounted, or another one is."""
+
+    code = "root_away"
+    title = "The clips' disk is away"
+
+
+class ReadOnlyError(WatcherError):
+    """The disk is mounted read-only."""
+
+    code = "read_only"
+    title = "The clips' disk is read-only"
+
+
+class FolderError(WatcherError):
+    """A folder belongs to somebody else, and we may not write into it; the message names both."""
+
+    code = "not_writable"
+    title = "The folder cannot be written"
 
 
 class UploadNotFoundError(UploadError):

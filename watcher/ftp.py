@@ -134,11 +134,11 @@ class _Handler(FTPHandler):  # type: ignore[misc]
     camera: str
 
     def ftp_STOR(self, file: str, mode: str = "w") -> Any:  # noqa: N802 - the name that pyftpdlib looks for
-        """Refuse early where the disk is nearly full; the protocol does not tell how large it will be."""
+        """Refuse early where nothing can be taken; the protocol does not tell how large it will be."""
         try:
-            self.uploads.check_disk(0)
-        except DiskFullError as reason:
-            self.respond(f"452 {reason}")
+            self.uploads.check_disk(0, self.camera)
+        except WatcherError as reason:
+            self.respond(f"{452 if isinstance(reason, DiskFullError) else 450} {reason}")
             return None
         return super().ftp_STOR(file, mode)
 

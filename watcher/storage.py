@@ -17,16 +17,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from watcher import marker
 from watcher.clip import Fingerprint
-from watcher.errors import StartError
 from watcher.ignoring import KEY_LIMIT, Ignoring, unusable
+from watcher.permission import check_folder, check_removal, check_space, explained, space
 
-MARKER = ".watcher"
-_MARKER_TEXT = "This folder is the video root of watcher catalog {}\n"
 CLIP_MODE = 0o640  # of files that were sent: for us, and for a group of tools
 DIGEST_SPAN = 8 << 10  # bytes read at either end of a file for its digest
-
-
+_REAL_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
@@ -61,9 +59,14 @@ def _unreported(_key: str, _reason: str) -> None:
 class VideoRoot:
     """The folder that cameras write into and nginx serves from."""
 
-    def __init__(self, folder: Path, ignoring: Ignoring) -> None:
+    def __init__(
+        self, folder: Path, ignoring: Ignoring, catalog_id: Callable[[], str | None] = lambda: None
+    ) -> None:
+        """`catalog_id` tells whose root this has to be; None as long as that is open."""
         self.folder = folder
         self.ignoring = ignoring
+        self._catalog_id = catalog_id
+        self._owner: str | None = None  # what it told
         self._base = os.fspath(folder)
         # Breaking a lease (see `writer`) sends this signal to the holder; the default action would end us.
         with contextlib.suppress(ValueError):  # not in the main thread: a web worker, which takes no leases
@@ -102,41 +105,63 @@ class VideoRoot:
         """A read-only descriptor that the caller closes; never blocks on a pipe, never follows a link."""
         return os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
+    def check_writable(self, folder: str = "", *, size_bytes: int = 0, keep_bytes: int = 0) -> None:
+        """Raise why no file of such a size may be written below a folder now, in a sentence for people.
+
+        Raises RootAwayError, ReadOnlyError, FolderError, DiskFullError.
+        """
+        os.close(self._open())
+        with explained(self._base):
+            check_space(self.folder, size_bytes, keep_bytes=keep_bytes)
+            path = self.path(folder) if folder else self._base
+            while path != self._base and not os.path.isdir(path):  # noqa: PTH112 - the deepest that is there
+                path = path.rpartition("/")[0]
+            check_folder(path)
+
+    def check_removable(self, key: str) -> None:
+        """Raise why the file of a key cannot be removed now: RootAwayError, ReadOnlyError, FolderError."""
+        os.close(self._open())
+        check_removal(self.path(key))
+
+    def _open(self) -> int:
+        self._owner = self._owner or self._catalog_id()
+        return marker.open_root(self._base, self._owner)
+
     def commit(self, source: Path, key: str) -> None:
-        """Give a whole file its key, where there is none yet. Raises FileExistsError, or OSError.
+        """Give a whole file its key, where there is none yet.
 
         1. its bytes are synced, 2. it gets its name, 3. the folders are synced. A crash before 2 leaves it in the
-        spool, one after 2 a whole file that the next scan adopts. It never takes another file's place.
-        """
-        folder = key.rpartition("/")[0]
-        if not self._is_below(folder + "/" if folder else ""):
-            raise NotADirectoryError(errno.ENOTDIR, "a folder on the way is ignored or a link", key)
-        made = self._make_folders(folder)
-        with source.open("rb") as file:
-            os.fchmod(file.fileno(), CLIP_MODE)
-            os.fsync(file.fileno())
-        target = Path(self.path(key))
-        try:
-            target.hardlink_to(source)
-        except OSError as reason:
-            if reason.errno not in _NO_LINKS:
-                raise
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # only our own is replaced
-            source.replace(target)
-        for path in [target.parent, *made]:
-            _sync_folder(path)
+        spool, one after 2 a whole file that the next scan adopts. It never takes another file's place. A disk that
+        is unmounted meanwhile takes it, or nothing does: never what is below its mount point.
 
-    def _make_folders(self, folder: str) -> list[Path]:
-        """Make the folders down to one; the parents of those that are new."""
-        path, parents = self.folder, []
-        for name in folder.split("/") if folder else []:
+        Raises FileExistsError, NotADirectoryError, what `check_writable` raises, and OSError.
+        """
+        path = self.path(key)
+        folder, _, name = key.rpartition("/")
+        if self.ignoring.prefix(folder):
+            raise NotADirectoryError(errno.ENOTDIR, "a folder on the way is ignored", key)
+        with explained(path.rpartition("/")[0]), contextlib.ExitStack() as stack:
+            opened, made = [self._open()], []
+            stack.callback(os.close, opened[0])
+            for part in folder.split("/") if folder else []:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=opened[-1])
+                    made.append(opened[-1])
+                opened.append(os.open(part, _REAL_FOLDER, dir_fd=opened[-1]))
+                stack.callback(os.close, opened[-1])
+            with source.open("rb") as file:
+                os.fchmod(file.fileno(), CLIP_MODE)
+                os.fsync(file.fileno())
             try:
-                (path / name).mkdir()
-                parents.append(path)
-            except FileExistsError:
-                pass
-            path = path / name
-        return parents
+                os.link(source, name, dst_dir_fd=opened[-1])
+            except OSError as reason:
+                if reason.errno not in _NO_LINKS:
+                    raise
+                new = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=opened[-1])
+                os.close(new)  # only our own is replaced
+                os.replace(source, name, dst_dir_fd=opened[-1])
+            for descriptor in [opened[-1], *made]:
+                _sync_folder(descriptor)
 
     def same_bytes(self, source: Path, key: str) -> bool:
         """Whether a file has the bytes of another one, all of them."""
@@ -152,8 +177,7 @@ class VideoRoot:
 
     def free_bytes(self) -> int:
         """What is free on the disk for those who are not root. Raises OSError."""
-        found = os.statvfs(self.folder)
-        return found.f_bavail * found.f_frsize
+        return space(self.folder).free_bytes
 
     def has_room(self, bytes_wanted: int) -> bool:
         """Whether so much is free; not while the disk cannot be asked."""
@@ -244,38 +268,23 @@ class VideoRoot:
 
     def marker(self) -> str | None:
         """The id of the catalog that this root belongs to; None without a marker (an unmounted disk, say)."""
-        try:
-            words = (self.folder / MARKER).read_text(encoding="utf-8").split()
-        except (OSError, UnicodeDecodeError):
-            return None
-        return words[-1] if words else None
+        return marker.read(self._base)
 
     def write_marker(self, catalog_id: str) -> None:
-        """Make this the root of that catalog; by rename, so that a crash leaves the old marker or the new one."""
-        temporary = self.folder / f"{MARKER}.{os.getpid()}.tmp"
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(_MARKER_TEXT.format(catalog_id))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.folder / MARKER)
-        except OSError as reason:
-            raise StartError(f"cannot write the marker into {self.folder}: {reason.strerror}") from reason
+        """Make this the root of that catalog. Raises StartError."""
+        marker.write(self.folder, catalog_id)
 
 
 def _first(pair: tuple[str, object]) -> str:
     return pair[0]
 
 
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+def _sync_folder(descriptor: int) -> None:
     try:
         os.fsync(descriptor)
     except OSError as reason:  # some network file systems cannot
         if reason.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
             raise
-    finally:
-        os.close(descriptor)
 
 
 def digest(fd: int, size: int) -> str:

@@ -10,7 +10,6 @@ scan adopts by its name; the client, which has no answer, sends it again and is 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hmac
 import logging
 import os
@@ -29,7 +28,6 @@ from watcher.errors import (
     BadParameterError,
     BrokenClipError,
     DigestError,
-    DiskFullError,
     NotIsoMediaError,
     QuotaError,
     TakenError,
@@ -45,7 +43,6 @@ from watcher.storage import VideoRoot
 log = logging.getLogger(__name__)
 
 NAMES_MOST = 50  # of one moment, that are tried for what comes without a name
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -88,25 +85,20 @@ class Uploads:
     def check(self, camera: str, name: str, size: int | None) -> None:
         """Whether an upload of so many bytes (None: not known yet) may begin; an empty name is chosen later.
 
-        Raises BadParameterError, TooLargeError, QuotaError, DiskFullError.
+        Raises BadParameterError, TooLargeError, QuotaError, and what `VideoRoot.check_writable` raises.
         """
-        if name:
-            key_for(camera, name, self._root.ignoring)
-        else:
-            camera_name(camera)
+        key = key_for(camera, name, self._root.ignoring) if name else f"{camera_name(camera)}/-"
         if size is not None and size > self.limits.clip_bytes:
             raise TooLargeError(f"a clip may have {self.limits.clip_bytes:,} bytes; this one has {size:,}")
         if self.limits.day_bytes:
             sent = self._catalog.sent_on(camera, self._today())
             if sent + (size or 1) > self.limits.day_bytes:
                 raise QuotaError(f"{camera} may send {self.limits.day_bytes:,} bytes a day, and has sent {sent:,}")
-        self.check_disk(size or 0)
+        self.check_disk(size or 0, key.rpartition("/")[0])
 
-    def check_disk(self, size: int) -> None:
-        """Raise DiskFullError if so many bytes more would leave too little free."""
-        free = self._root.free_bytes()
-        if free - size < self.limits.free_bytes:
-            raise DiskFullError(f"{free:,} bytes are free, and {self.limits.free_bytes:,} have to stay so")
+    def check_disk(self, size: int, folder: str = "") -> None:
+        """Raise why so many bytes more cannot be taken into a folder: what `VideoRoot.check_writable` raises."""
+        self._root.check_writable(folder, size_bytes=size, keep_bytes=self.limits.free_bytes)
 
     def here(self, camera: str, name: str, size: int, sha256: str) -> Clip | None:
         """The clip of this name, if it has these bytes already."""
@@ -144,21 +136,17 @@ class Uploads:
                 if begins_like_a_movie(os.pread(file.fileno(), 8, 0)):
                     raise
                 raise NotIsoMediaError(str(reason)) from reason
-        try:
-            return self._file(body, camera, name, size, start)
-        except OSError as reason:
-            if reason.errno in _FULL:
-                raise DiskFullError("the disk is full") from reason
-            raise
+        return self._file(body, camera, name, size, start)
 
     def drop(self, body: Path, camera: str, name: str, *, picture: bool) -> str:
         """File something as if it had been dropped into the camera's folder; its key.
 
         For senders that cannot be asked to mend anything: what is cut off is kept, and listed as broken by the
-        ingester; a name that is taken by other bytes gets a number. Raises BadParameterError, DiskFullError.
+        ingester; a name that is taken by other bytes gets a number. Raises BadParameterError, and what
+        `VideoRoot.check_writable` raises.
         """
         size = body.stat().st_size
-        self.check_disk(size)
+        self.check_disk(size, camera)
         stem, _, suffix = name.rpartition(".")
         if picture:
             key_for(camera, f"{stem}.mp4", self._root.ignoring)  # the same rule for its name
@@ -172,10 +160,6 @@ class Uploads:
                 if self._same(body, size, key):
                     return key
                 continue
-            except OSError as reason:
-                if reason.errno in _FULL:
-                    raise DiskFullError("the disk is full") from reason
-                raise
             if not picture:
                 with contextlib.suppress(
                     BrokenClipError

@@ -173,8 +173,8 @@ def open_services(settings: Settings, data: Path) -> Services:
     clock = SystemClock()
     naming = settings.name_reader()
     ignoring = settings.ignoring(naming)
-    root = VideoRoot(places.video, ignoring)
     catalog = Catalog(open_engine(places.catalog_url(settings)))
+    root = VideoRoot(places.video, ignoring, catalog.catalog_id)
     ingest = Ingest(
         root=root,
         catalog=catalog,

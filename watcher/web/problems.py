@@ -56,6 +56,10 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.LockedError: 423,
     errors.QuotaError: 429,
     errors.DiskFullError: 507,
+    # Whoever runs the service can mend these, and the sender need not change anything: it tries again.
+    errors.RootAwayError: 503,
+    errors.ReadOnlyError: 503,
+    errors.FolderError: 503,
     errors.CatalogError: 503,
     errors.ConfigError: 500,
     errors.StartError: 500,

@@ -27,7 +27,7 @@ from watcher.web.state import state
 bp = Blueprint("uploads", __name__)
 
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}  # of RFC 9530, those that are not insecure
-_REFUSALS = (404, 409, 413, 415, 422, 429, 507)
+_REFUSALS = (404, 409, 413, 415, 422, 429, 503, 507)
 FIELD_MOST = 4 << 10  # bytes of a form's other fields
 
 # A clip's raw bytes, with a name and without.
