@@ -52,9 +52,12 @@ def check_space(folder: Path, size_bytes: int, *, keep_bytes: int) -> None:
 
 
 def check_folder(folder: str) -> None:
-    """Raise ReadOnlyError or FolderError if a folder cannot be written; OSError if it is not there."""
-    if os.statvfs(folder).f_flag & os.ST_RDONLY:
-        raise _read_only(folder)
+    """Raise ReadOnlyError or FolderError if a folder cannot be written."""
+    try:
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            raise _read_only(folder)
+    except OSError as reason:
+        raise FolderError(f"the folder {folder} cannot be looked at: {reason.strerror}") from reason
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
         raise _foreign(folder)
 

@@ -37,6 +37,7 @@ from watcher.filing import camera_name, key_for, name_for
 from watcher.ignoring import printable
 from watcher.ingest import Ingest
 from watcher.instant import Instant
+from watcher.permission import check_folder
 from watcher.spool import Spool, digest
 from watcher.storage import VideoRoot
 
@@ -99,6 +100,7 @@ class Uploads:
     def check_disk(self, size: int, folder: str = "") -> None:
         """Raise why so many bytes more cannot be taken into a folder: what `VideoRoot.check_writable` raises."""
         self._root.check_writable(folder, size_bytes=size, keep_bytes=self.limits.free_bytes)
+        check_folder(str(self.spool.folder))
 
     def here(self, camera: str, name: str, size: int, sha256: str) -> Clip | None:
         """The clip of this name, if it has these bytes already."""
