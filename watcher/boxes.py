@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice, repeat
+from typing import TypeVar
 
 from watcher.clip import AudioTrack, MediaInfo, VideoTrack
 from watcher.codecs import codec_of
@@ -25,6 +26,10 @@ DEPTH_LIMIT = 12
 TRACK_LIMIT = 64
 REORDER_LIMIT = 32  # pictures; H.264 and H.265 reorder among 16 at most
 QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
+
+SLICE_BOXES = 500  # read between two moments in which somebody else may go on: some milliseconds
+
+Made = TypeVar("Made")
 
 _u16 = struct.Struct(">H").unpack_from
 _u32 = struct.Struct(">I").unpack_from
@@ -124,6 +129,20 @@ def read_movie(fd: int, size: int) -> Movie:
     Raises NotIsoMediaError where the bytes are something else, and BrokenClipError, with a reason for people,
     where the file is empty, cut off, encrypted, or holds nothing to play.
     """
+    return finished(reading(fd, size))
+
+
+def finished(steps: Generator[None, None, Made]) -> Made:
+    """What work in slices leads to, done at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def reading(fd: int, size: int) -> Generator[None, None, Movie]:
+    """`read_movie` in slices of some milliseconds."""
     if size == 0:
         raise BrokenClipError("empty file (0 bytes)")
     head = os.pread(fd, 4096, 0)
@@ -133,9 +152,11 @@ def read_movie(fd: int, size: int) -> Movie:
     offset = 0
     seen_mdat = False
     fragments: list[tuple[int, int]] = []
-    for _ in range(BOX_LIMIT):
+    for number in range(BOX_LIMIT):
         if offset >= size:
             break
+        if number % SLICE_BOXES == SLICE_BOXES - 1:
+            yield
         header = head[offset : offset + 16] if offset + 16 <= len(head) else os.pread(fd, 16, offset)
         if len(header) < 8:
             raise BrokenClipError(f"cut off: the file ends inside a box header at byte {offset}")
@@ -176,7 +197,9 @@ def read_movie(fd: int, size: int) -> Movie:
         raise BrokenClipError("cut off: the index (moov) was never written")
     try:
         _read_moov(moov, movie)
-        for start, length in fragments:
+        for number, (start, length) in enumerate(fragments):
+            if number % SLICE_BOXES == SLICE_BOXES - 1:
+                yield
             _read_moof(os.pread(fd, length, start), movie)
     except (struct.error, IndexError, ValueError) as reason:
         raise BrokenClipError(f"its index is damaged ({reason})") from reason

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from datetime import datetime
 
 import msgspec
 
-from watcher.boxes import begins_like_a_movie, read_movie
+from watcher.boxes import begins_like_a_movie, finished, reading
 from watcher.clip import MediaInfo, Playable
 from watcher.errors import BrokenClipError, NotIsoMediaError
 
@@ -43,8 +44,13 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
 
 def probe(fd: int, size: int, suffix: str) -> Probe:
     """Read an open file's header. Never raises for what the bytes are; OSError passes through."""
+    return finished(probing(fd, size, suffix))
+
+
+def probing(fd: int, size: int, suffix: str) -> Generator[None, None, Probe]:
+    """The same in slices of some milliseconds: whoever reads a long index lets other clips go in between."""
     try:
-        movie = read_movie(fd, size)
+        movie = yield from reading(fd, size)
     except NotIsoMediaError as reason:
         if reason.container in _OTHER_CONTAINERS and suffix.lower() not in _MP4_SUFFIXES:
             return Probe(whole=True, needs_decoder=True)

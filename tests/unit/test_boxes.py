@@ -17,6 +17,7 @@ from PIL import Image
 from tests import clips
 from watcher.boxes import Movie, read_movie
 from watcher.errors import BrokenClipError, NotIsoMediaError
+from watcher.probe import probe, probing
 
 
 def read(path: Path) -> Movie:
@@ -175,3 +176,24 @@ def test_a_file_that_is_something_else_is_named(tmp_path: Path) -> None:
         read_bytes(b"\x00\x00\x01\xba" + bytes(999), tmp_path)
     with pytest.raises(NotIsoMediaError, match="unknown data"):
         read_bytes(clips.noise(5000), tmp_path)
+
+
+def test_a_long_file_is_read_in_slices(samples: Path, tmp_path: Path) -> None:
+    """Two thousand fragments: others may go on in between, and what is read is the same as at once."""
+    data = (samples / "fragmented.mp4").read_bytes()
+    parts = {kind: data[start : start + length] for kind, start, length in reversed(clips.boxes(data))}
+    path = tmp_path / "long.mp4"
+    path.write_bytes(parts[b"ftyp"] + parts[b"moov"] + 2000 * (parts[b"moof"] + parts[b"mdat"]))
+    with path.open("rb") as file:
+        steps = probing(file.fileno(), path.stat().st_size, "mp4")
+        slices = 1
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found = end.value
+                break
+            slices += 1
+        assert found == probe(file.fileno(), path.stat().st_size, "mp4")
+    assert found.duration_seconds == pytest.approx(2000.0, rel=0.01)
+    assert slices > 5
