@@ -25,7 +25,7 @@ from watcher.errors import (
 )
 from watcher.web import wire
 from watcher.web.asked import Asked
-from watcher.web.known import COOKIE
+from watcher.web.cookies import session_cookie
 from watcher.web.state import catalog, state
 
 log = logging.getLogger("watcher.audit")
@@ -61,7 +61,7 @@ attempts = Attempts()
 def principal() -> Principal:
     """Who asks. Raises SignInError where somebody has to say who they are and does not."""
     if "principal" not in g:
-        g.principal = state().known.who(request.headers.get("Authorization", ""), request.cookies.get(COOKIE, ""))
+        g.principal = state().known.who(request.environ)
     found: Principal = g.principal
     return found
 
@@ -105,15 +105,9 @@ def open_session(key: Key, to: str) -> Response:
     secret = new_secret()
     catalog().open_session(hashed(secret), key.id, until=state().services.clock.now() + SESSION)
     response = wire.see_other(to)
-    response.set_cookie(
-        COOKIE,
-        secret,
-        max_age=SESSION,
-        secure=request.is_secure or state().base.startswith("https:"),
-        httponly=True,
-        samesite="Lax",
-        path="/",
-    )
+    cookie = session_cookie(request.environ, state().base)
+    more = {"path": cookie.path, "secure": cookie.secure, "httponly": True}
+    response.set_cookie(cookie.name, secret, max_age=SESSION, samesite="Lax", **more)
     log.info("sign-in by %s from %s", key.principal.name, request.remote_addr)
     return response
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import request
-from werkzeug.http import parse_cookie, parse_etags
+from werkzeug.http import parse_etags
 
 from watcher.access import Principal
 from watcher.web import hot, wire
 from watcher.web.asked import Answer, Asked
-from watcher.web.known import COOKIE
 from watcher.web.routes import Declared
 from watcher.web.shelf import Kept, Shelf
 from watcher.web.state import State
@@ -69,7 +68,7 @@ class Front:
         if (found := hot.find(environ["PATH_INFO"])) is None:
             return self._app(environ, start)
         try:
-            who = self._state.known.who(environ.get("HTTP_AUTHORIZATION", ""), _session(environ))
+            who = self._state.known.who(environ)
             # From the first look on, since whoever waits for their turn to read had better not begin to work.
             with self._state.services.catalog.reading():
                 answer = self._at_once(environ, who, *found)
@@ -112,12 +111,6 @@ class Front:
         if told.head is not None:
             self._shelf.put(place, kept, len(body))
         return kept
-
-
-def _session(environ: dict[str, Any]) -> str:
-    """What a browser that signed in sends; empty where none did."""
-    cookies: str = environ.get("HTTP_COOKIE", "")
-    return parse_cookie(cookies).get(COOKIE, "") if COOKIE in cookies else ""
 
 
 def _has(environ: dict[str, Any], tag: str) -> bool:

@@ -7,15 +7,16 @@ import binascii
 import contextlib
 import threading
 import time
+from typing import Any
 
 import sqlalchemy as sa
 
 from watcher.access import ANYBODY, Principal, hashed
 from watcher.catalog.keys import Key
 from watcher.errors import SignInError
+from watcher.web.cookies import session_secret
 from watcher.wiring import Services
 
-COOKIE = "watcher_session"
 REMEMBERED, REMEMBERED_SECONDS = 500, 60.0  # keys and sessions
 
 
@@ -25,22 +26,24 @@ class Known:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._open = services.settings.auth.mode == "open"
+        self._base = services.settings.site.public_url
         self._lock = threading.Lock()
         self._version = -1
         # By whether it is a session's, and the secret's hash; a key or none, and until when that holds (monotonic).
         self._keys: dict[tuple[bool, str], tuple[Key | None, float]] = {}
         self._used: dict[int, float] = {}  # keys, and when their use was noted last
 
-    def who(self, authorization: str, cookie: str) -> Principal:
-        """Who sends this header and this session, of which the header counts; both may be empty.
+    def who(self, environ: dict[str, Any]) -> Principal:
+        """Who asks this (a WSGI environ): by a key in its header, else by a session's cookie.
 
-        Raises SignInError where somebody has to say who they are and does not.
+        Raises SignInError where somebody has to say who they are and does not, or says it twice.
         """
         if self._open:
             return ANYBODY
-        if not (authorization or cookie):
+        authorization, session = environ.get("HTTP_AUTHORIZATION", ""), session_secret(environ, self._base)
+        if not (authorization or session):
             raise SignInError("send a key: Authorization: Bearer …, or Basic with the key as password")
-        key = self._find(_secret(authorization) if authorization else cookie, session=not authorization)
+        key = self._find(_secret(authorization) if authorization else session, session=not authorization)
         if key is None:
             raise SignInError("the key or the session is not known, or was revoked")
         self._note_use(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime
 from typing import Annotated
@@ -16,7 +17,7 @@ from watcher.access import Role, hashed
 from watcher.errors import BadParameterError, SignInError, WatcherError
 from watcher.shapes import ShareShape
 from watcher.web import auth, problems, wire
-from watcher.web.known import COOKIE
+from watcher.web.cookies import session_cookie, session_secret
 from watcher.web.pages import html
 from watcher.web.questions import bounded
 from watcher.web.routes import route
@@ -56,10 +57,12 @@ def sign_in() -> Response:
 @route(bp, "/sign-out", "POST", role=None, page=True)
 def sign_out() -> Response:
     """End the session."""
-    if secret := request.cookies.get(COOKIE):
-        catalog().close_session(hashed(secret))
+    with contextlib.suppress(SignInError):  # several sessions: none of them is believed, and the cookie goes
+        if secret := session_secret(request.environ, state().base):
+            catalog().close_session(hashed(secret))
     response = wire.see_other(url_for("signing.form"))
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Lax")
+    cookie = session_cookie(request.environ, state().base)
+    response.delete_cookie(cookie.name, path=cookie.path, secure=cookie.secure, httponly=True, samesite="Lax")
     return response
 
 
