@@ -106,8 +106,15 @@ def open_session(key: Key, to: str) -> Response:
     catalog().open_session(hashed(secret), key.id, until=state().services.clock.now() + SESSION)
     response = wire.see_other(to)
     cookie = session_cookie(request.environ, state().base)
-    more = {"path": cookie.path, "secure": cookie.secure, "httponly": True}
-    response.set_cookie(cookie.name, secret, max_age=SESSION, samesite="Lax", **more)
+    response.set_cookie(
+        cookie.name,
+        secret,
+        max_age=SESSION,
+        path=cookie.path,
+        secure=cookie.secure,
+        httponly=True,
+        samesite="Lax",
+    )
     log.info("sign-in by %s from %s", key.principal.name, request.remote_addr)
     return response
 
