@@ -78,6 +78,7 @@ DOORS = [
     "sunrise",
     "daily",
     "filling",
+    "finishing",
     "backup",
     "doctor",
     "backlog",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from watcher.daily import Daily
 from watcher.exports import Exports
 from watcher.filling import Filling
+from watcher.finishing import Finishing
 from watcher.helper import Helper
 from watcher.proxies import Proxies
 from watcher.silence import Watchman
@@ -14,7 +15,7 @@ from watcher.wiring import Services
 
 def helpers(services: Services) -> list[Helper]:
     """Those that there is something to do for."""
-    found: list[Helper] = [Proxies(services), Exports(services)]
+    found: list[Helper] = [Finishing(services), Proxies(services), Exports(services)]
     found += [Daily(services), Watchman(services), Sunrise(services), Filling(services)]
     if services.settings.webhooks.hooks:
         from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told

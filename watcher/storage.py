@@ -175,6 +175,22 @@ class VideoRoot:
         with os.fdopen(self.open(key), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    def sync(self, key: str) -> None:
+        """Have a file's bytes and its name on disk when this returns. Raises OSError."""
+        fd = self.open(key)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        for folder in Path(self.path(key)).parents:
+            fd = os.open(folder, _REAL_FOLDER)
+            try:
+                _sync_folder(fd)
+            finally:
+                os.close(fd)
+            if folder == self.folder:
+                break
+
     def free_bytes(self) -> int:
         """What is free on the disk for those who are not root. Raises OSError."""
         return space(self.folder).free_bytes

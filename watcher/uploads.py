@@ -14,7 +14,7 @@ import hmac
 import logging
 import os
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,13 +36,15 @@ from watcher.errors import (
 from watcher.filing import camera_name, key_for, name_for
 from watcher.ignoring import printable
 from watcher.ingest import Ingest
-from watcher.instant import Instant
+from watcher.instant import Instant, at_zone
 from watcher.permission import check_folder
 from watcher.spool import Spool, digest
 from watcher.storage import VideoRoot
 
 log = logging.getLogger(__name__)
 
+# Sending it again, or waiting, would not help.
+FOR_GOOD = (BadParameterError, BrokenClipError, DigestError, TakenError, TooLargeError)
 NAMES_MOST = 50  # of one moment, that are tried for what comes without a name
 
 
@@ -88,6 +90,10 @@ class Uploads:
 
         Raises BadParameterError, TooLargeError, QuotaError, and what `VideoRoot.check_writable` raises.
         """
+        key = self._check_size(camera, name, size)
+        self.check_disk(size or 0, key.rpartition("/")[0])
+
+    def _check_size(self, camera: str, name: str, size: int | None) -> str:
         key = key_for(camera, name, self._root.ignoring) if name else f"{camera_name(camera)}/-"
         if size is not None and size > self.limits.clip_bytes:
             raise TooLargeError(f"a clip may have {self.limits.clip_bytes:,} bytes; this one has {size:,}")
@@ -95,7 +101,7 @@ class Uploads:
             sent = self._catalog.sent_on(camera, self._today())
             if sent + (size or 1) > self.limits.day_bytes:
                 raise QuotaError(f"{camera} may send {self.limits.day_bytes:,} bytes a day, and has sent {sent:,}")
-        self.check_disk(size or 0, key.rpartition("/")[0])
+        return key
 
     def check_disk(self, size: int, folder: str = "") -> None:
         """Raise why so many bytes more cannot be taken into a folder: what `VideoRoot.check_writable` raises."""
@@ -110,6 +116,7 @@ class Uploads:
         look = self._root.look(key)
         if look is None or look.size_bytes != size or self._root.sha256(key) != sha256:
             return None
+        self._root.sync(key)  # whoever brought it: a sender may remove its own copy now
         return self._catalog.by_key(key)
 
     def receive(
@@ -119,15 +126,16 @@ class Uploads:
         name: str,
         *,
         start: Instant | None = None,
+        begun_at: datetime | None = None,
         digests: Mapping[str, bytes] | None = None,
     ) -> Received:
-        """Take in a whole body as this clip of a camera; an empty name is chosen by its start, or by now.
+        """Take in a whole body as this clip of a camera; an empty name is chosen by its start, else by `begun_at`.
 
         The same bytes under the same name are the same clip. `digests` are what the sender told, by algorithm.
         Raises what `check` raises, DigestError, NotIsoMediaError, BrokenClipError, TakenError.
         """
         size = body.stat().st_size
-        self.check(camera, name, size)
+        self._check_size(camera, name, size)  # not the disk: it has its place there, and a link needs none
         for algorithm, expected in (digests or {}).items():
             if not hmac.compare_digest(digest(body, algorithm), expected):
                 raise DigestError(f"its {algorithm} is not the one that was sent: send it again")
@@ -138,7 +146,7 @@ class Uploads:
                 if begins_like_a_movie(os.pread(file.fileno(), 8, 0)):
                     raise
                 raise NotIsoMediaError(str(reason)) from reason
-        return self._file(body, camera, name, size, start)
+        return self._file(body, camera, name, size, start, begun_at or self._clock.now())
 
     def drop(self, body: Path, camera: str, name: str, *, picture: bool) -> str:
         """File something as if it had been dropped into the camera's folder; its key.
@@ -170,8 +178,31 @@ class Uploads:
             return key
         raise TakenError(f"{camera} has sent {NAMES_MOST} files of this name")
 
-    def _file(self, body: Path, camera: str, name: str, size: int, start: Instant | None) -> Received:
-        moment = (start.at if start else self._clock.now()).astimezone(self._zone)
+    def finish(self, upload: str) -> Received:
+        """Let a whole resumable upload become its clip; whoever calls holds it.
+
+        What cannot be taken as it is (no clip, the name of another) is dropped: sending more of it would not help.
+        What cannot be taken now (a full disk, a catalog that is away) stays, and is tried again, here or by the
+        ingester. The name of one without is chosen by when it was begun, so that it is the same each time.
+        """
+        part, _ = self.spool.part(upload)
+        start = None if part.started_at is None else at_zone(datetime.fromisoformat(part.started_at), self._zone)
+        begun_at = datetime.fromtimestamp(part.begun_at, UTC) if part.begun_at else None
+        digests = None if part.sha256 is None else {"sha256": bytes.fromhex(part.sha256)}
+        try:
+            done = self.receive(
+                self.spool.file(upload), part.camera, part.name, start=start, begun_at=begun_at, digests=digests
+            )
+        except FOR_GOOD:
+            self.spool.drop(upload)
+            raise
+        self.spool.finish(upload, done.clip.id)
+        return done
+
+    def _file(
+        self, body: Path, camera: str, name: str, size: int, start: Instant | None, begun_at: datetime
+    ) -> Received:
+        moment = (start.at if start else begun_at).astimezone(self._zone)
         for number in range(1, NAMES_MOST):
             key = key_for(camera, name or name_for(moment, number), self._root.ignoring)
             try:

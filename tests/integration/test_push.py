@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests import clips
+from tests.integration.test_tus import whole_and_held
 from tests.running import RunningUnit, wait_for
+from watcher.agent.journal import Entry, Journal
 from watcher.tether import die_with_parent
 
 
@@ -173,6 +176,46 @@ def test_nothing_is_sent_again_when_only_the_answer_was_lost(
     assert (folder / "lost" / "2.mp4").read_bytes() == changed
 
 
+def address_in_journal(folder: Path, name: str, state: str, address: str | None) -> None:
+    """Note in the journal how a clip stands, as a push that was killed would have."""
+    look = (folder / name).stat()
+    with contextlib.closing(Journal(folder / ".watcher-push.db")) as journal:
+        journal.note(name, Entry(look.st_size, look.st_mtime_ns, state, address, None))
+
+
+def test_a_clip_that_could_not_be_filed_stays_on_the_camera(unit: RunningUnit, folder: Path, samples: Path) -> None:
+    """All of it is there and it is no clip yet: that is no reason to remove it here; once it is one, it is."""
+    data = write(folder, "floor/1.mp4", samples, 1)
+    with whole_and_held(unit, data, camera="floor", filename="1.mp4") as address:
+        address_in_journal(folder, "floor/1.mp4", "sending", unit.url(address))
+        with pushing(command(folder, unit, "--delete")) as process:
+            assert process.stderr is not None
+            assert "423" in process.stderr.readline()
+            assert (folder / "floor" / "1.mp4").read_bytes() == data
+            assert unit.clip("floor/1.mp4") is None
+    with pushing(command(folder, unit, "--delete")):
+        wait_for(lambda: not (folder / "floor" / "1.mp4").exists(), what="the end of the camera's copy")
+    assert unit.get("/floor/1.mp4").content == data
+
+
+def test_a_note_that_a_clip_was_sent_is_no_proof(unit: RunningUnit, folder: Path, samples: Path) -> None:
+    """Before a removal the server is asked: what it does not have is sent again, other bytes are not taken for these."""
+    data = write(folder, "noted/1.mp4", samples, 1)
+    other = write(folder, "noted/2.mp4", samples, 2)
+    sent = requests.put(unit.url("/watcher/uploads/noted/2.mp4"), data=data, timeout=30)
+    assert sent.status_code == 201
+    for name in ("noted/1.mp4", "noted/2.mp4"):
+        os.utime(folder / name, (1e9, 1e9))
+        address_in_journal(folder, name, "sent", None)
+    done = once(command(folder, unit, "--once", "--delete"))
+    assert done.returncode == 1
+    assert "409" in done.stderr
+    assert not (folder / "noted" / "1.mp4").exists()
+    assert (folder / "noted" / "2.mp4").read_bytes() == other
+    assert unit.get("/noted/1.mp4").content == data
+    assert unit.get("/noted/2.mp4").content == data
+
+
 def test_while_it_watches(unit: RunningUnit, folder: Path, samples: Path) -> None:
     """A clip is sent when it is finished, and not before."""
     data = clips.stamp((samples / "plain.mp4").read_bytes(), 1)
@@ -230,7 +273,7 @@ def test_through_the_end_of_either_side(
         clip = wait_for(lambda: unit.clip("power/1.mp4"), seconds=60, what="the clip")
     assert clip["size_bytes"] == len(data)
     assert unit.get("/power/1.mp4").content == data
-    assert list(part.iterdir()) == []
+    assert [path for path in part.iterdir() if path.suffix != ".done"] == []
 
 
 @pytest.mark.slow

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import functools
 import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from tusclient.client import TusClient
+from tusclient.exceptions import TusUploadFailed
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
+from watcher.spool import Part, Spool
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -55,8 +60,8 @@ def data(samples: Path, request: pytest.FixtureRequest) -> bytes:
 
 
 def left(unit: RunningUnit) -> list[str]:
-    """What lies in the spool."""
-    return [path.name for path in (unit.data / "spool").rglob("*") if path.is_file()]
+    """What lies in the spool, but for notes that uploads are done."""
+    return [p.name for p in (unit.data / "spool").rglob("*") if p.is_file() and p.suffix != ".done"]
 
 
 def test_what_is_spoken(unit: RunningUnit) -> None:
@@ -107,8 +112,115 @@ def test_in_pieces(unit: RunningUnit, data: bytes) -> None:
         "upload",
     )
     assert unit.get(clip["url"]).content == data
-    assert requests.head(unit.url(address), headers=TUS, timeout=30).status_code == 404
+    assert offset(unit, address) == len(data), "a client whose answer was lost is told so"
+    again = send(unit, address, len(data), b"")
+    assert (again.status_code, again.headers["Upload-Offset"]) == (204, str(len(data)))
+    assert send(unit, address, 0, data).status_code == 409
     wait_for(lambda: left(unit) == [], what="an empty spool")
+
+
+@contextlib.contextmanager
+def whole_and_held(unit: RunningUnit, data: bytes, **meta: str) -> Iterator[str]:
+    """An upload of which every byte is here and which nobody can finish meanwhile; its address."""
+    spool = Spool(unit.data / "spool", expire_seconds=3600)
+    part = Part(metadata=metadata(**meta), length=len(data), camera=meta["camera"], name=meta["filename"])
+    upload = spool.begin(part)
+    with spool.held(upload):
+        spool.file(upload).write_bytes(data)
+        yield f"/watcher/tus/{upload}"
+
+
+def test_all_is_told_only_when_it_is_a_clip(unit: RunningUnit, data: bytes) -> None:
+    """What is whole and could not be finished keeps its last byte back; the server finishes it without its client."""
+    with whole_and_held(unit, data, camera="tus", filename="kept.mp4") as address:
+        assert offset(unit, address) == len(data) - 1
+        assert "Upload-Expires" not in requests.head(unit.url(address), headers=TUS, timeout=30).headers
+        assert send(unit, address, len(data) - 1, data[-1:]).status_code == 423
+        assert unit.clip("tus/kept.mp4") is None
+    wait_for(lambda: unit.clip("tus/kept.mp4"), what="the clip")
+    assert wait_for(lambda: (at := offset(unit, address)) == len(data) and at, what="the offset")
+    assert unit.get("/tus/kept.mp4").content == data
+
+
+def test_the_last_byte_finishes_what_is_whole(unit: RunningUnit, data: bytes) -> None:
+    """The client is told to send it again, whatever it sends; the bytes that were here stand."""
+    with whole_and_held(unit, data, camera="tus", filename="last.mp4") as address:
+        pass
+    last = send(unit, address, len(data) - 1, b"x")
+    assert last.status_code in {204, 409, 423}, "409 where the ingester was quicker"
+    wait_for(lambda: offset(unit, address) == len(data), what="the end")
+    assert unit.get("/tus/last.mp4").content == data
+
+
+def test_what_the_server_cannot_finish_for_good_is_no_success(unit: RunningUnit, data: bytes) -> None:
+    """The name was taken meanwhile, or it is no clip: its client begins anew, and is told why."""
+    assert begin(unit, len(data), PIECE, data, camera="tus", filename="was.mp4").status_code == 201
+    for content, name in ((clips.stamp(data, 1), "was.mp4"), (b"no film", "none.mp4")):
+        with whole_and_held(unit, content, camera="tus", filename=name) as address:
+            pass
+        head = functools.partial(requests.head, unit.url(address), headers=TUS, timeout=30)
+        wait_for(lambda head=head: head().status_code == 404, what="its end")
+    assert unit.get("/tus/was.mp4").content == data
+
+
+def test_what_is_here_need_not_be_sent_by_any_client(unit: RunningUnit, data: bytes, tmp_path: Path) -> None:
+    """`sha256` is told: the answer's offset is the length, and what a client sends all the same is no error."""
+    assert begin(unit, len(data), PIECE, data, camera="tus", filename="here.mp4").status_code == 201
+    meta = {"camera": "tus", "filename": "here.mp4", "sha256": hashlib.sha256(data).hexdigest()}
+    made = begin(unit, len(data), **meta)
+    assert (made.status_code, made.headers["Upload-Offset"]) == (201, str(len(data)))
+    assert offset(unit, made.headers["Location"]) == len(data)
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        TusClient(unit.url("/watcher/tus")).uploader(file_stream=file, chunk_size=3000, metadata=meta).upload()
+    other = begin(unit, len(data), **{**meta, "sha256": "0" * 64})
+    assert "Upload-Offset" not in other.headers
+    requests.delete(unit.url(other.headers["Location"]), headers=TUS, timeout=30)
+
+
+@pytest.mark.slow
+def test_no_client_is_told_all_of_what_is_no_clip(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """Every worker killed in the middle of the last piece, at moments that differ: either less is told, or it is there."""
+    unit = start_unit()
+    session = requests.Session()
+    plain, seen = (samples / "plain.mp4").read_bytes(), {True: 0, False: 0}
+    for number in range(24):
+        data, key = clips.stamp(plain, 500 + number), f"tus/killed{number}.mp4"
+        address = begin(unit, len(data), PIECE, data[:100], camera="tus", filename=key[4:]).headers["Location"]
+        sender = threading.Thread(
+            target=lambda data=data, address=address: quiet(lambda: send(unit, address, 100, data[100:]))
+        )
+        sender.start()
+        time.sleep(0.001 * number)
+        for pid, command in unit.family().items():
+            if "uwsgi" in command and pid != unit.process.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        sender.join()
+
+        def told(address: str = address) -> int | None:
+            with contextlib.suppress(requests.RequestException):
+                answer = session.head(unit.url(address), headers=TUS, timeout=5)
+                if answer.status_code == 200:
+                    return int(answer.headers["Upload-Offset"])
+            return None
+
+        at = wait_for(told, what="the offset")
+        there = (unit.video / key).exists()
+        assert at < len(data) or (there and (unit.video / key).read_bytes() == data), number
+        seen[at == len(data)] += 1
+        if at < len(data) - 1:  # what is whole is finished by the server
+            assert send(unit, address, at, data[at:]).status_code == 204
+        wait_for(lambda told=told, data=data: told() == len(data), what="the clip")
+        assert (unit.video / key).read_bytes() == data
+    assert left(unit) == [], seen
+
+
+def quiet(call: Callable[[], object]) -> None:
+    """Do something of which nobody hears how it went."""
+    with contextlib.suppress(requests.RequestException):
+        call()
 
 
 def test_creation_with_upload(unit: RunningUnit, data: bytes) -> None:
@@ -259,6 +371,16 @@ def test_tus_js_client(unit: RunningUnit, data: bytes, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["resumed_at"] >= 4096
     assert unit.get("/tusjs/clip.mp4").content == data
+    # Stopped before the end, which then fails; when the server has finished it, nothing more is sent.
+    going_on = ["node", folder / "send.mjs", unit.url("/watcher/tus"), path, "tusjs", "kept.mp4"]
+    with whole_and_held(unit, data, camera="tusjs", filename="kept.mp4") as address:
+        failed = subprocess.run([*going_on, unit.url(address)], capture_output=True, text=True, timeout=60)
+        assert failed.returncode != 0
+        assert "423" in failed.stderr
+    wait_for(lambda: offset(unit, address) == len(data), what="the clip")
+    done = subprocess.run([*going_on, unit.url(address)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert unit.get("/tusjs/kept.mp4").content == data
 
 
 def test_tuspy(unit: RunningUnit, data: bytes, tmp_path: Path) -> None:
@@ -274,3 +396,11 @@ def test_tuspy(unit: RunningUnit, data: bytes, tmp_path: Path) -> None:
         assert again.offset == 3000
         again.upload()
     assert unit.get("/tuspy/clip.mp4").content == data
+    with whole_and_held(unit, data, camera="tuspy", filename="kept.mp4") as address, path.open("rb") as file:
+        uploader = client.uploader(file_stream=file, chunk_size=3000, url=unit.url(address))
+        with pytest.raises(TusUploadFailed, match="423"):
+            uploader.upload()
+    wait_for(lambda: offset(unit, address) == len(data), what="the clip")
+    with path.open("rb") as file:
+        client.uploader(file_stream=file, chunk_size=3000, url=unit.url(address)).upload()
+    assert unit.get("/tuspy/kept.mp4").content == data

@@ -1,9 +1,9 @@
 // tus-js-client sends a file in pieces, is stopped after the first of them, and another one goes on where it stopped.
-// node send.mjs ENDPOINT FILE CAMERA NAME
+// node send.mjs ENDPOINT FILE CAMERA NAME [ADDRESS]; with the address of an upload only the other one
 import fs from "node:fs";
 import * as tus from "tus-js-client";
 
-const [endpoint, file, camera, filename] = process.argv.slice(2);
+const [endpoint, file, camera, filename, address] = process.argv.slice(2);
 const metadata = { camera, filename };
 const chunkSize = 4096;
 
@@ -29,4 +29,4 @@ function ended(uploadUrl) {
   });
 }
 
-console.log(JSON.stringify({ resumed_at: await ended(await begun()) }));
+console.log(JSON.stringify({ resumed_at: await ended(address ?? (await begun())) }));

@@ -1,7 +1,8 @@
 """`watcher push`: watches a folder and sends each finished clip; survives restarts and days without a network.
 
-The order: a clip is noted as begun, sent, confirmed by its digest, noted as sent, and only then removed, if that
-was asked for. After a crash anywhere the server is asked how much it has, and sending goes on there.
+The order: a clip is noted as begun, sent, confirmed (the server is asked anew and compares its own bytes), noted as
+sent, and only then removed, if that was asked for. After a crash anywhere the server is asked how much it has, and
+sending goes on there. A note that a clip was sent is no proof: before a removal the server is asked again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from watcher.agent.journal import Entry, Journal
-from watcher.agent.sending import AwayError, DeniedError, RefusedError, Sender, backoff
+from watcher.agent.sending import AwayError, DeniedError, LaterError, RefusedError, Sender, backoff
 from watcher.boxes import read_movie
 from watcher.errors import BrokenClipError, StartError
 from watcher.filing import SUFFIXES, camera_name
@@ -134,27 +135,43 @@ class Push:
         due = []
         for found in self._files():
             entry = journal.entry(*found)
-            if entry is not None and entry.state == "sent":
-                self._remove(found, journal)
-            elif entry is not None and entry.state == "refused":
+            if entry is not None and entry.state == "sent" and not self._wanted.delete:
+                continue
+            if entry is not None and entry.state == "refused":
                 refused += 1
             else:
                 due.append((found, entry))
         due.sort(key=lambda pair: pair[0].mtime_ns, reverse=True)
+        later: dict[str, LaterError] = {}  # why cameras have to wait; others need not
         for found, entry in due:
+            camera = self._place(found)[0]
             if self._stopping:
                 break
-            if self._settled(found):
-                refused += not self._send(found, entry, journal)
-            else:
-                self._settling = True
+            if camera in later:
+                continue
+            try:
+                if entry is not None and entry.state == "sent":
+                    self._remove_later(found, journal)
+                elif self._settled(found):
+                    refused += not self._send(found, entry, journal)
+                else:
+                    self._settling = True
+            except LaterError as reason:
+                later[camera] = reason
+        for why in later.values():
+            raise why
         return refused
+
+    def _place(self, found: Found) -> tuple[str, str]:
+        """The camera of a clip, and its name there."""
+        if self._wanted.camera is not None:
+            return self._wanted.camera, found.name
+        camera, _, name = found.name.partition("/")
+        return camera, name
 
     def _send(self, found: Found, entry: Entry | None, journal: Journal) -> bool:
         """Send one clip; False if the server refuses it. Raises AwayError."""
-        camera, _, name = found.name.partition("/")
-        if self._wanted.camera is not None:
-            camera, name = self._wanted.camera, found.name
+        camera, name = self._place(found)
         look = (found.size_bytes, found.mtime_ns)
 
         def begun(address: str) -> None:
@@ -177,8 +194,23 @@ class Push:
         self._remove(found, journal)
         return True
 
+    def _remove_later(self, found: Found, journal: Journal) -> None:
+        """Remove a clip of which it is noted that it was sent, if the server has it now. Raises AwayError."""
+        try:
+            there = self._sender.confirm(self._wanted.folder / found.name, *self._place(found))
+        except FileNotFoundError:
+            return
+        except RefusedError:  # other bytes have its name there
+            there = False
+        if there:
+            self._remove(found, journal)
+        else:
+            log.warning("%s was sent, and is not there; sending it again", printable(found.name))
+            journal.forget(found.name)
+            self._settling = True  # there is more to do at once
+
     def _remove(self, found: Found, journal: Journal) -> None:
-        """Remove a clip that the server has, if that was asked for and it is still the one that was sent."""
+        """Remove a clip that the server has just confirmed, if that was asked for and it is still the same here."""
         if not self._wanted.delete:
             return
         path = self._wanted.folder / found.name

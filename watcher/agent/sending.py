@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import random
 import time
 from collections.abc import Callable
@@ -29,8 +30,15 @@ class AwayError(Exception):
     """The server cannot be reached, or cannot take it now; try again later."""
 
 
+class LaterError(AwayError):
+    """The server answers, and cannot take this clip now: the disk is full, the camera has sent enough for today."""
+
+
 class DeniedError(AwayError):
     """The key is missing, wrong, or not for this camera: somebody has to see to that."""
+
+
+_KINDS = {401: DeniedError, 403: DeniedError, 411: LaterError, 423: LaterError, 429: LaterError, 507: LaterError}
 
 
 class Limiter:
@@ -95,14 +103,15 @@ class Sender:
     ) -> None:
         """Send a file, going on with the upload at `address` if it is still there; `begun` is told a new one.
 
-        When this returns the server has the clip, and has confirmed the SHA-256 of its bytes.
+        1. what is not there is sent, 2. the server is asked anew for these bytes under this name, and compares its
+        own. Only that answer counts: when this returns, the clip is there.
         Raises RefusedError, AwayError, and OSError for the file.
         """
         with path.open("rb") as file:
-            length = path.stat().st_size
+            length = os.fstat(file.fileno()).st_size
             offset = self._offset(address) if address else None
+            digest = hashlib.file_digest(file, "sha256").digest()
             if offset is None or address is None:
-                digest = hashlib.file_digest(file, "sha256").digest()
                 address, offset = self._begin(camera, name, length, digest)
                 if offset == length:
                     return
@@ -110,18 +119,34 @@ class Sender:
             told(offset)
             while offset < length:
                 offset = self._piece(file, address, offset, min(PIECE, length - offset), told)
+        address, offset = self._begin(camera, name, length, digest)
+        if offset != length:
+            begun(address)
+            raise LaterError(f"{camera}/{name} was sent, and is not there; sending it again")
+
+    def confirm(self, path: Path, camera: str, name: str) -> bool:
+        """Whether the server has the clip of this name, with the bytes of this file. Raises what `send` does."""
+        with path.open("rb") as file:
+            length = os.fstat(file.fileno()).st_size
+            address, offset = self._begin(camera, name, length, hashlib.file_digest(file, "sha256").digest())
+        if offset == length:
+            return True
+        self._ask("DELETE", address, also={404, 410, 423})
+        return False
 
     def _begin(self, camera: str, name: str, length: int, digest: bytes) -> tuple[str, int]:
+        """Begin an upload; its address, and how much of it is there: all of it, where there is such a clip."""
         values = {"camera": camera.encode(), "filename": name.encode(), "sha256": digest.hex().encode()}
         metadata = ",".join(f"{key} {base64.b64encode(value).decode()}" for key, value in values.items())
         answer = self._ask("POST", self._tus, headers={"Upload-Length": str(length), "Upload-Metadata": metadata})
-        address = urljoin(self._tus, answer.headers["Location"])
-        return address, int(answer.headers.get("Upload-Offset", 0))
+        if answer.status_code != 201 or "Location" not in answer.headers:
+            raise AwayError(f"{self._tus} answers {answer.status_code}, and is no watcher")
+        return urljoin(self._tus, answer.headers["Location"]), _offset_of(answer, 0)
 
     def _offset(self, address: str) -> int | None:
         """How much of an upload is there; None if it is done, or gone."""
         answer = self._ask("HEAD", address, also={404, 410})
-        return int(answer.headers["Upload-Offset"]) if answer.status_code == 200 else None
+        return _offset_of(answer) if answer.status_code == 200 else None
 
     def _piece(self, file: BinaryIO, address: str, offset: int, count: int, told: Callable[[int], None]) -> int:
         file.seek(offset)
@@ -135,7 +160,10 @@ class Sender:
         body = Piece(file, count, self._limiter, told)
         answer = self._ask("PATCH", address, headers=headers, data=body, also={404, 409, 410, _CHECKSUM})
         if answer.status_code == 204:
-            return int(answer.headers["Upload-Offset"])
+            there: int | None = _offset_of(answer)
+            if there is None or there <= offset:
+                raise AwayError("a piece was sent, and is not there")
+            return there
         code = _problem(answer).get("code")
         if answer.status_code == _CHECKSUM:
             raise AwayError("a piece was damaged on the way")
@@ -144,6 +172,8 @@ class Sender:
         there = self._offset(address)
         if there is None:
             raise AwayError("the upload is gone; beginning anew")
+        if there == offset:
+            raise AwayError(_told(answer))
         return there
 
     def _ask(self, method: str, address: str, *, also: set[int] | None = None, **more: Any) -> requests.Response:
@@ -155,12 +185,20 @@ class Sender:
             return answer
         if answer.status_code in _REFUSED:
             raise RefusedError(_told(answer))
-        raise (DeniedError if answer.status_code in {401, 403} else AwayError)(_told(answer))
+        raise _KINDS.get(answer.status_code, AwayError)(_told(answer))
 
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after so many failures: twice as long each time, and never the same for all cameras."""
     return min(BACKOFF_MOST, 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+
+
+def _offset_of(answer: requests.Response, otherwise: int | None = None) -> int:
+    """What an answer tells of how much is there. Raises AwayError for one that does not."""
+    text = answer.headers.get("Upload-Offset", "" if otherwise is None else str(otherwise))
+    if not (text.isascii() and text.isdigit()):
+        raise AwayError("the answer tells no offset: that is no watcher")
+    return int(text)
 
 
 def _problem(answer: requests.Response) -> dict[str, Any]:

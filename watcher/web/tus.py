@@ -7,6 +7,7 @@ import base64
 import binascii
 import hmac
 import re
+import time
 from email.utils import formatdate
 from functools import wraps
 from pathlib import Path
@@ -14,13 +15,13 @@ from pathlib import Path
 from flask import Blueprint, Response, request, url_for
 
 from watcher.access import Role
-from watcher.errors import BadParameterError, BrokenClipError, OffsetError, TooLargeError, WatcherError
-from watcher.spool import Part, digest
+from watcher.errors import BadParameterError, NotIsoMediaError, OffsetError, TooLargeError, WatcherError
+from watcher.spool import Done, Part, digest
 from watcher.web import problems
 from watcher.web.auth import allow_upload
 from watcher.web.routes import View, route
 from watcher.web.state import state
-from watcher.web.uploads import body, received, said
+from watcher.web.uploads import body, said
 
 bp = Blueprint("tus", __name__)
 
@@ -28,7 +29,6 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
 CHECKSUMS = ("sha1", "sha256", "sha512", "md5")
 CHECKSUM_MISMATCH = 460  # of the protocol
-DONE = "A" * 22  # the address of uploads for which there was nothing to send
 METADATA_MOST = 4000  # characters
 _OFFSET_BODY = "application/offset+octet-stream"
 
@@ -88,21 +88,28 @@ def create() -> Response:
     allow_upload(camera)
     uploads.check(camera, name, length)
     if sha256 is not None and (clip := uploads.here(camera, name, length, sha256)) is not None:
-        response = Response(status=201)  # nothing to send: its address is that of an upload which is done
-        response.headers["Location"] = state().base + url_for("tus.show", upload=DONE)
-        response.headers["Upload-Offset"] = str(length)
-        response.headers["Content-Location"] = state().base + url_for("clips.show", clip_id=clip.id)
+        done = Done(camera=camera, length=length, metadata=text, clip_id=clip.id, sha256=sha256)
+        response = _told_done(done, 201)  # nothing to send
+        response.headers["Location"] = state().base + url_for("tus.show", upload=uploads.spool.begin_done(done))
         return response
+    if length == 0:
+        raise NotIsoMediaError("it has no bytes")
     upload = uploads.spool.begin(
-        Part(camera=camera, name=name, length=length, metadata=text, started_at=started_at or None, sha256=sha256)
+        Part(
+            camera=camera,
+            name=name,
+            length=length,
+            metadata=text,
+            started_at=said(started_at).at.isoformat() if started_at else None,
+            sha256=sha256,
+            begun_at=time.time(),
+        )
     )
     response = Response(status=201)
     if request.mimetype == _OFFSET_BODY and (body_ := body()) is not None and body_.stat().st_size:
         response = _append(upload, 0)
         if response.status_code == 204:
             response.status_code = 201
-    elif length == 0:
-        response = _finish(upload)
     response.headers["Location"] = state().base + url_for("tus.show", upload=upload)
     _expires(upload, response)
     return response
@@ -111,11 +118,18 @@ def create() -> Response:
 @route(bp, "/tus/<upload>", role=Role.UPLOAD, hidden=True)
 @_tus
 def show(upload: str) -> Response:
-    """How much of an upload is here (HEAD)."""
-    part, offset = state().uploads.spool.part(upload)
+    """How much of an upload is here (HEAD): all of it only when it is a clip."""
+    spool = state().uploads.spool
+    if (done := spool.done(upload)) is not None:
+        allow_upload(done.camera)
+        response = _told_done(done, 200 if request.method == "HEAD" else 204)
+        response.headers["Upload-Length"] = str(done.length)
+        response.headers["Upload-Metadata"] = done.metadata
+        return response
+    part, here = spool.part(upload)
     allow_upload(part.camera)
     response = Response(status=200 if request.method == "HEAD" else 204)
-    response.headers["Upload-Offset"] = str(offset)
+    response.headers["Upload-Offset"] = str(part.told(here))
     response.headers["Upload-Length"] = str(part.length)
     response.headers["Upload-Metadata"] = part.metadata
     _expires(upload, response)
@@ -138,6 +152,10 @@ def patch(upload: str) -> Response:
 def terminate(upload: str) -> Response:
     """Give an upload up; what has come of it is removed."""
     spool = state().uploads.spool
+    if (done := spool.done(upload)) is not None:
+        allow_upload(done.camera)
+        spool.drop(upload)
+        return Response(status=204)
     part, _ = spool.part(upload)
     allow_upload(part.camera)
     with spool.held(upload):
@@ -160,51 +178,48 @@ def override(upload: str) -> Response:
 def _append(upload: str, at: int) -> Response:
     """Put the request's body behind what is here.
 
-    1. the body is appended and synced, 2. the offset that follows is told. A crash between the two leaves bytes
-    that the client learns of when it asks.
+    1. the body is appended and synced, 2. what is whole becomes a clip, 3. the offset that follows is told. A crash
+    after 1 leaves bytes that the client learns of when it asks, but for the last one; the ingester goes on with 2.
     """
     uploads = state().uploads
     spool = uploads.spool
+    if (done := spool.done(upload)) is not None:
+        return _append_to_done(done, at)
     with spool.held(upload):
-        part, offset = spool.part(upload)
+        part, here = spool.part(upload)
         allow_upload(part.camera)
-        if at != offset:
-            raise OffsetError(f"the upload is at {offset}, not at {at}")
         path = body()
         size = path.stat().st_size if path is not None else 0
-        if offset + size > part.length:
-            raise TooLargeError(f"that would be {offset + size:,} bytes of {part.length:,}")
+        # Whoever knows better than what is told may say that all is here, to have its end tried again.
+        if at != part.told(here) and (at != here or size):
+            raise OffsetError(f"the upload is at {part.told(here)}, not at {at}")
+        if at + size > part.length:
+            raise TooLargeError(f"that would be {at + size:,} bytes of {part.length:,}")
         if path is not None and (refused := _checksum(path)) is not None:
             return refused
-        offset = spool.append(upload, path)
-        if offset == part.length:
-            return _finish(upload)
+        # What is whole is not written to: it may have its clip's name already.
+        if here < part.length:
+            here = spool.append(upload, at, path)
+        if here == part.length:
+            return _told_done(part.done(uploads.finish(upload).clip.id), 204)
     response = Response(status=204)
-    response.headers["Upload-Offset"] = str(offset)
+    response.headers["Upload-Offset"] = str(part.told(here))
     _expires(upload, response)
     return response
 
 
-def _finish(upload: str) -> Response:
-    """Let a whole upload become its clip.
+def _append_to_done(done: Done, at: int) -> Response:
+    """There is nothing to append to what is a clip; who told the digest of those bytes need not send them."""
+    allow_upload(done.camera)
+    if at != done.length and done.sha256 is None:
+        raise OffsetError(f"the upload is at {done.length}, not at {at}")
+    return _told_done(done, 204)
 
-    What cannot be taken as it is (no clip, the name of another) is dropped: sending more of it would not help.
-    A full disk keeps it, and an empty PATCH tries again.
-    """
-    uploads = state().uploads
-    part, offset = uploads.spool.part(upload)
-    start = None if part.started_at is None else said(part.started_at)
-    try:
-        digests = None if part.sha256 is None else {"sha256": bytes.fromhex(part.sha256)}
-        done = uploads.receive(uploads.spool.file(upload), part.camera, part.name, start=start, digests=digests)
-    except WatcherError as error:
-        if isinstance(error, BrokenClipError) or problems.STATUS[type(error)] in {400, 409, 413}:
-            uploads.spool.drop(upload)
-        raise
-    uploads.spool.drop(upload)
-    response = Response(status=204)
-    response.headers["Upload-Offset"] = str(offset)
-    response.headers["Content-Location"] = received(done).headers["Location"]
+
+def _told_done(done: Done, status: int) -> Response:
+    response = Response(status=status)
+    response.headers["Upload-Offset"] = str(done.length)
+    response.headers["Content-Location"] = state().base + url_for("clips.show", clip_id=done.clip_id)
     return response
 
 
@@ -226,11 +241,8 @@ def _checksum(path: Path) -> Response | None:
 
 
 def _expires(upload: str, response: Response) -> None:
-    try:
-        at = state().uploads.spool.expires_at(upload)
-    except FileNotFoundError:  # it is done
-        return
-    response.headers["Upload-Expires"] = formatdate(at, usegmt=True)
+    if (at := state().uploads.spool.expires_at(upload)) is not None:
+        response.headers["Upload-Expires"] = formatdate(at, usegmt=True)
 
 
 def _number(header: str) -> int:

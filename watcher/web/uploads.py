@@ -80,11 +80,8 @@ def post() -> Response:
     start = None if not started_at else said(started_at)
     allow_upload(camera)
     uploads.check(camera, name := (file.filename or "").replace("\\", "/").rpartition("/")[2], file.length)
-    extracted = uploads.spool.extract(path, file.start, file.length)
-    try:
-        return received(uploads.receive(extracted, camera, name, start=start))
-    finally:
-        extracted.unlink(missing_ok=True)
+    uploads.spool.trim(path, file.start, file.length)
+    return received(uploads.receive(path, camera, name, start=start))
 
 
 @route(bp, "/internal/upload", role=None, internal=True)
