@@ -197,16 +197,14 @@ class Push:
     def _remove_later(self, found: Found, journal: Journal) -> None:
         """Remove a clip of which it is noted that it was sent, if the server has it now. Raises AwayError."""
         try:
-            there = self._sender.confirm(self._wanted.folder / found.name, *self._place(found))
+            if self._sender.confirm(self._wanted.folder / found.name, *self._place(found)):
+                self._remove(found, journal)
+                return
         except FileNotFoundError:
             return
-        except RefusedError:  # other bytes have its name there
-            there = False
-        if there:
-            self._remove(found, journal)
-        else:
-            log.warning("%s was sent, and is not there; sending it again", printable(found.name))
-            journal.forget(found.name)
+        except RefusedError:
+            pass  # other bytes have its name there
+XX.forget(found.name)
             self._settling = True  # there is more to do at once
 
     def _remove(self, found: Found, journal: Journal) -> None:
