@@ -44,6 +44,7 @@ GROUND = [
     "logs",
     "status",
     "disk",
+    "durable",
 ]
 SEAMS = [
     "storage",

@@ -13,7 +13,6 @@ finishes uploads that are whole.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import math
@@ -26,12 +25,11 @@ from pathlib import Path
 
 import msgspec
 
+from watcher.durable import CHUNK, copy
 from watcher.errors import GoneError, LockedError, UploadNotFoundError
 
-CHUNK = 1 << 20
 DONE_SECONDS = 3600.0  # for which a client may still ask about an upload that is done; later it begins anew
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
-_COPY_ERRORS = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY}
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,21 +259,6 @@ class Spool:
         if not _ID.fullmatch(upload):
             raise UploadNotFoundError("there is no such upload")
         return self._tus / f"{upload}.{kind}"
-
-
-def copy(source: int, start: int, length: int, target: int) -> None:
-    """Copy a stretch of a file to the end of another one; by the kernel where it can."""
-    done = 0
-    while done < length:
-        try:
-            count = os.copy_file_range(source, target, min(length - done, 1 << 30), start + done)
-        except OSError as reason:
-            if reason.errno not in _COPY_ERRORS:
-                raise
-            count = os.write(target, os.pread(source, min(length - done, CHUNK), start + done))
-        if count == 0:
-            raise OSError(errno.EIO, "the file is shorter than it was")
-        done += count
 
 
 def digest(path: Path, algorithm: str) -> bytes:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from watcher import marker
+from watcher import durable, marker
 from watcher.clip import Fingerprint
 from watcher.ignoring import KEY_LIMIT, Ignoring, unusable
 from watcher.permission import check_folder, check_removal, check_space, explained, space
@@ -161,7 +161,7 @@ class VideoRoot:
                 os.close(new)  # only our own is replaced
                 os.replace(source, name, dst_dir_fd=opened[-1])
             for descriptor in [opened[-1], *made]:
-                _sync_folder(descriptor)
+                durable.sync_folder(descriptor)
 
     def same_bytes(self, source: Path, key: str) -> bool:
         """Whether a file has the bytes of another one, all of them."""
@@ -177,19 +177,7 @@ class VideoRoot:
 
     def sync(self, key: str) -> None:
         """Have a file's bytes and its name on disk when this returns. Raises OSError."""
-        fd = self.open(key)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        for folder in Path(self.path(key)).parents:
-            fd = os.open(folder, _REAL_FOLDER)
-            try:
-                _sync_folder(fd)
-            finally:
-                os.close(fd)
-            if folder == self.folder:
-                break
+        durable.sync_file(Path(self.path(key)), self.folder)
 
     def free_bytes(self) -> int:
         """What is free on the disk for those who are not root. Raises OSError."""
@@ -293,14 +281,6 @@ class VideoRoot:
 
 def _first(pair: tuple[str, object]) -> str:
     return pair[0]
-
-
-def _sync_folder(descriptor: int) -> None:
-    try:
-        os.fsync(descriptor)
-    except OSError as reason:  # some network file systems cannot
-        if reason.errno not in {errno.EINVAL, errno.EOPNOTSUPP}:
-            raise
 
 
 def digest(fd: int, size: int) -> str:

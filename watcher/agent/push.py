@@ -204,8 +204,9 @@ class Push:
             return
         except RefusedError:
             pass  # other bytes have its name there
-XX.forget(found.name)
-            self._settling = True  # there is more to do at once
+        log.warning("%s was sent, and is not there; sending it again", printable(found.name))
+        journal.forget(found.name)
+        self._settling = True  # there is more to do at once
 
     def _remove(self, found: Found, journal: Journal) -> None:
         """Remove a clip that the server has just confirmed, if that was asked for and it is still the same here."""
