@@ -138,13 +138,19 @@ def _demo(args: argparse.Namespace) -> None:
 
 def _ingest(args: argparse.Namespace) -> int:
     from watcher.joining import ingest  # noqa: PLC0415
+    from watcher.tether import end_orphans  # noqa: PLC0415
 
     console = begin_logging(config.load().settings.log)
     services = _services(args.data)
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
         threading.Thread(target=announce, args=(address, console), daemon=True).start()
-    ingest(services)
+    parent = os.getppid()
+    try:
+        ingest(services)
+    finally:
+        if args.announce and os.getppid() != parent:  # `watcher up` was killed: nobody else is left to do it
+            end_orphans(services.places.run)
     return 0
 
 

@@ -7,26 +7,22 @@ starts them again when they die, and ends them when it is ended.
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 
-from watcher import config, nginx_files
+from watcher import config, nginx_files, tether
 from watcher.catalog import migrate
 from watcher.errors import StartError
 from watcher.keys import first_sign_in
 from watcher.mounts import on_network
 from watcher.settings import Settings
 from watcher.wiring import Places, Services, open_services
-
-LOCK_SECONDS = 4.0  # a killed unit's last process frees the lock within this
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -47,6 +43,7 @@ def up(unit: Unit) -> NoReturn:
     places.make()
     log = _log_folder(unit.log)
     lock = _lock(places)
+    tether.end_all_leftovers(places.run)  # the unit's lock was free: what still works here is nobody's
     nginx = nginx_files.find_nginx()
     _port_is_free(host, port)
     if loaded.settings.ftp.listen:
@@ -64,6 +61,7 @@ def up(unit: Unit) -> NoReturn:
         "WATCHER_DATA": str(places.data),
         "WATCHER_SOCKET": "app.sock",
         "WATCHER_RUN": str(places.run),
+        "WATCHER_UNIT": str(os.getpid()),
         "WATCHER_PYTHON": sys.executable,
         "WATCHER_NGINX": nginx,
         "WATCHER_NGINX_LOG": str(log / "nginx.log") if log else "stderr",
@@ -91,12 +89,12 @@ def up(unit: Unit) -> NoReturn:
     ftp = loaded.settings.ftp.listen
     # -P: nothing is imported from the working folder, which is run/.
     # Shell variables, not values: paths may hold spaces and commas, which would end an option here.
-    tether = 'exec "$WATCHER_PYTHON" -P -m watcher.tether "$WATCHER_RUN"'
+    tied = 'exec "$WATCHER_PYTHON" -P -m watcher.tether "$WATCHER_RUN"'
     daemons = [
-        f'{tether} nginx "$WATCHER_NGINX" -e "$WATCHER_NGINX_LOG" -p "$WATCHER_RUN" -c "$WATCHER_RUN/nginx.conf"',
-        f'{tether} ingester "$WATCHER_PYTHON" -P -m watcher ingest --data "$WATCHER_DATA" --announce',
-        *([f'{tether} ftp "$WATCHER_PYTHON" -P -m watcher ftp --data "$WATCHER_DATA"'] if ftp else []),
-        *(f"{tether} extra{number} {command}" for number, command in enumerate(unit.daemons)),
+        f'{tied} nginx "$WATCHER_NGINX" -e "$WATCHER_NGINX_LOG" -p "$WATCHER_RUN" -c "$WATCHER_RUN/nginx.conf"',
+        f'{tied} ingester "$WATCHER_PYTHON" -P -m watcher ingest --data "$WATCHER_DATA" --announce',
+        *([f'{tied} ftp "$WATCHER_PYTHON" -P -m watcher ftp --data "$WATCHER_DATA"'] if ftp else []),
+        *(f"{tied} extra{number} {command}" for number, command in enumerate(unit.daemons)),
     ]
     arguments = ["uwsgi", "--ini", str(config.ETC / "uwsgi.ini"), "--honour-stdin", "--daemons-honour-stdin"]
     for daemon in daemons:
@@ -161,16 +159,10 @@ def _log_folder(folder: Path | None) -> Path | None:
 
 def _lock(places: Places) -> int:
     """The lock of this data folder, which every process of the unit inherits and the kernel frees at their end."""
-    descriptor = os.open(places.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    until = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except OSError:
-            if time.monotonic() > until:
-                raise StartError(f"another watcher is running on {places.data}") from None
-            time.sleep(0.1)
+    try:
+        return tether.take_lock(places.run)
+    except TimeoutError:
+        raise StartError(f"another watcher is running on {places.data}") from None
 
 
 def _port_is_free(host: str, port: int) -> None:

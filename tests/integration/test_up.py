@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -108,6 +109,24 @@ def test_a_killed_parent_leaves_no_orphans(start_unit: Callable[..., RunningUnit
     unit = start_unit()
     assert unit.stop(signal.SIGKILL) < SECONDS_TO_END
     unit.start()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [r"^$", r"watcher ingest"], ids=["parent", "parent and ingester"])
+def test_nginx_and_the_parent_killed_leave_nothing(start_unit: Callable[..., RunningUnit], more: str) -> None:
+    """Workers of a killed nginx hold its port: the ingester ends them, or, if it was killed too, the next start."""
+    unit = start_unit()
+    assert unit.process is not None
+    family = unit.family()
+    victims = [unit.pid_of("nginx: master"), *(pid for pid, command in family.items() if re.search(more, command))]
+    for pid in [*victims, unit.process.pid]:
+        os.kill(pid, signal.SIGKILL)
+    if more == r"^$":
+        wait_for(lambda: not [pid for pid in family if alive(pid)], what="the end of all processes")
+    unit.process.wait()
+    unit.output.close()
+    unit.start()
+    wait_for(lambda: not [pid for pid in family if alive(pid)], what="the end of what was left")
 
 
 @pytest.mark.slow
