@@ -10,14 +10,15 @@ import contextlib
 import fcntl
 import os
 import shutil
+import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from watcher.catalog import migrate, open_engine
-from watcher.catalog.copying import copy, one_file, step_on
+from watcher.catalog import Catalog, migrate, open_engine
+from watcher.catalog.copying import copy, is_empty, one_file, step_on
 from watcher.errors import CatalogError, StartError
 from watcher.lock import INGESTER, only_one
 from watcher.scan import marker_problem
@@ -104,6 +105,38 @@ def copy_to(services: Services, url: str, *, out: TextIO) -> int:
         file=out,
     )
     return 0
+
+
+def move_in(services: Services, *, out: TextIO) -> None:
+    """Fill a new catalog from the SQLite file that the clips were catalogued in, where `catalog.url` was set since.
+
+    The marker in the video root names the catalog that it belongs to: an empty one beside it could never be ready.
+    The file stays as it was. Raises StartError while an ingester is at work on it, or CatalogError.
+    """
+    places, target = services.places, services.catalog.engine
+    left, marker = places.data / CATALOG, services.root.marker()
+    if marker is None or target.dialect.name == "sqlite" or not left.is_file() or not is_empty(target):
+        return
+    with only_one(places.run / INGESTER, _RUNNING), _scratch(places.data) as folder:
+        _snapshot(left, folder / CATALOG)
+        with one_file(folder / CATALOG) as source:
+            if Catalog(source).catalog_id() == marker:
+                print(
+                    f"the catalog is new; what {left} knows of these clips is copied into it", file=out, flush=True
+                )
+                copy(source, target, _teller(out))
+
+
+def _snapshot(source: Path, target: Path) -> None:
+    """Copy a SQLite file as it is at one moment, with what its journal holds. Raises CatalogError."""
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old,
+            contextlib.closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)
+    except sqlite3.Error as reason:
+        raise CatalogError(f"{source} cannot be read ({reason}): move it away to start without it") from reason
 
 
 def _teller(out: TextIO) -> Callable[[str, int], None]:

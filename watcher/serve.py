@@ -17,6 +17,7 @@ from typing import NoReturn
 import msgspec
 
 from watcher import config, nginx_files, tether
+from watcher.backup import move_in
 from watcher.catalog import migrate
 from watcher.errors import StartError
 from watcher.keys import first_sign_in
@@ -185,6 +186,7 @@ def _prepare_catalog(services: Services) -> None:
             file=sys.stderr,
         )
     migrate(engine)
+    move_in(services, out=sys.stdout)
     engine.dispose()
 
 

@@ -285,6 +285,32 @@ def test_compose_with_postgresql(checkout: Path, clip: bytes) -> None:
         assert password not in inspected
 
 
+def test_compose_from_sqlite_to_postgresql(checkout: Path, clip: bytes) -> None:
+    """By the guide's own lines: the clips keep their ids and labels, and the service is ready."""
+    guide = (ROOT / "guide" / "postgresql.md").read_text()
+    down, lines = (
+        re.findall(r"(?m)^    (docker compose .* down)$", guide),
+        re.findall(r"(?m)^    (\w+)=(.*)$", guide),
+    )
+    assert (down, [name for name, _ in lines]) == (
+        ["docker compose --profile web down"],
+        ["COMPOSE_PROFILES", "WATCHER_CATALOG__URL", "WATCHER_CATALOG__PASSWORD_FILE"],
+    )
+    with composed(checkout) as unit:
+        sent = requests.put(unit.url("/watcher/uploads/moves/1.mp4"), data=clips.stamp(clip, 140), timeout=30)
+        assert sent.status_code == 201, sent.text
+        number = sent.json()["id"]
+        assert requests.put(unit.url(f"/watcher/clips/{number}/labels/fox"), timeout=30).ok
+        unit(*down[0].split()[4:])
+        unit.environment |= dict(lines)
+        unit.profiles = []
+        unit("up", "-d", "--wait")
+        assert unit.get("/watcher/readyz").status_code == 200
+        moved = unit.clip("moves/1.mp4")
+        assert (moved["id"], [label["name"] for label in moved["labels"]]) == (number, ["fox"])
+        unit.profiles = ["--profile", "web", "--profile", "postgres"]  # all of it is ended
+
+
 def test_compose_with_several(checkout: Path, clip: bytes) -> None:
     """Two of the application and two ingesters on one catalog: one of each ends, and nobody notices."""
     url = "postgresql+psycopg://watcher@db/watcher"

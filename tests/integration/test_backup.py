@@ -173,3 +173,26 @@ def test_to_postgresql_and_back(
     unit.stop()
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.mark.slow
+def test_a_new_url_takes_the_catalog_along(
+    start_unit: Callable[..., RunningUnit], samples: Path, postgresql: str
+) -> None:
+    """As the guide says: set the URL and start. Ids, labels and keys are there; it is ready; the old file stays."""
+    unit = start_unit()
+    fill(unit, samples)
+    before = known(unit)
+    unit.run("key", "create", "porch", "--role", "upload", "--camera", "porch")
+    unit.stop()
+    with sa.create_engine(postgresql, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as admin:
+        admin.exec_driver_sql("CREATE DATABASE taken_along")
+    unit.environment["WATCHER_CATALOG__URL"] = postgresql.replace("/postgres?", "/taken_along?")
+    unit.start()
+    assert known(unit) == before
+    assert "porch" in unit.run("key", "list").stdout
+    assert unit.problems() == {}
+    assert (unit.data / "catalog.db").is_file()
+    unit.stop()
+    unit.start()  # and only once
+    assert known(unit) == before

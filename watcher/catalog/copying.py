@@ -85,14 +85,26 @@ def _reading(engine: sa.Engine) -> sa.Connection:
     return connection
 
 
-def _must_be_empty(connection: sa.Connection, engine: sa.Engine) -> None:
+def is_empty(engine: sa.Engine) -> bool:
+    """Whether a catalog holds nothing that somebody put there."""
+    with engine.connect() as connection:
+        return _first_filled(connection) is None
+
+
+def _first_filled(connection: sa.Connection) -> str | None:
     for table in metadata.sorted_tables:
         if (
             table.name not in _OWN
             and connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first()
         ):
-            where = engine.url.render_as_string()
-            raise CatalogError(f"the catalog at {where} is not empty (it has {table.name}): nothing was copied")
+            return table.name
+    return None
+
+
+def _must_be_empty(connection: sa.Connection, engine: sa.Engine) -> None:
+    if (filled := _first_filled(connection)) is not None:
+        where = engine.url.render_as_string()
+        raise CatalogError(f"the catalog at {where} is not empty (it has {filled}): nothing was copied")
 
 
 def _add(sums: int, rows: Iterable[Any]) -> int:
