@@ -24,6 +24,30 @@ def mounted(folder: Path, size: str, *, inodes: int = 0) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], capture_output=True)
 
 
+# Root of a user namespace, which has rights over the files of its own user alone: somebody else's are closed to it.
+OWN_FILES_ONLY = ("unshare", "--user", "--map-root-user")
+CAMERA = 4711  # a user who has files here, and is nobody we know
+
+
+def give_away(*paths: Path) -> None:
+    """Let paths belong to somebody else, as if another service had made them; skips where that is not possible."""
+    if os.geteuid() != 0 or subprocess.run([*OWN_FILES_ONLY, "true"], capture_output=True).returncode:
+        pytest.skip("this needs root, and user namespaces")
+    for path in paths:
+        os.chown(path, CAMERA, CAMERA)
+        path.chmod(0o755)
+
+
+def remount(folder: Path, how: str) -> None:
+    """Mount what is mounted there `ro` or `rw`."""
+    subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True, capture_output=True)
+
+
+def unmount(folder: Path) -> None:
+    """Take a disk away, though it is in use."""
+    subprocess.run(["umount", "-l", str(folder)], check=True, capture_output=True)
+
+
 @contextlib.contextmanager
 def looped(image: Path, folder: Path) -> Iterator[None]:
     """A file as a disk; skips where that is not allowed."""

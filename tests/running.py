@@ -46,7 +46,16 @@ def free_port() -> int:
 class RunningUnit:
     """`watcher up` in a folder of its own."""
 
-    def __init__(self, folder: Path, *, settings: dict[str, str] | None = None, port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: dict[str, str] | None = None,
+        port: int | None = None,
+        within: tuple[str, ...] = (),
+    ) -> None:
+        """`within`: a command that runs the one that follows it, in a user namespace, say."""
+        self.within = within
         self.folder = folder
         self.data = folder / "data"
         self.video = self.data / "video"
@@ -61,7 +70,7 @@ class RunningUnit:
     # — life —
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "watcher", *arguments]
+        return [*self.within, sys.executable, "-m", "watcher", *arguments]
 
     def start(self) -> RunningUnit:
         self.spawn()

@@ -33,6 +33,7 @@ GROUND = [
     "mounts",
     "permission",
     "marker",
+    "folders",
     "lock",
     "recent",
     "progress",

@@ -40,6 +40,7 @@ class Bin:
 
     def __init__(self, root: Path) -> None:
         self._folder = root / FOLDER
+        self.folder = str(self._folder)
 
     def put(self, path: str, name: str) -> bool:
         """Take a file in; False where it lies on another disk, and cannot be. Raises OSError."""

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from watcher import nginx_files
+from watcher import nginx_files, permission
 from watcher.catalog import engine as engines
-from watcher.errors import CatalogError, RenderError, StartError
+from watcher.errors import CatalogError, FolderError, ReadOnlyError, RenderError, StartError
 from watcher.lock import INGESTER, only_one
 from watcher.mounts import file_system, on_network
 from watcher.render import Worker, WorkerError
@@ -25,6 +25,7 @@ from watcher.wiring import Places, Services
 GOOD, WARN, BAD = "ok", "warn", "BAD"
 FILES_LEAST = 1024  # descriptors that uWSGI takes
 LOOK_SECONDS = 5.0  # for which folders are counted
+FOLDERS_SHOWN = 20
 FOLDERS_MOST = 1_000_000
 EARLIEST_YEAR = 2025  # a clock that says less has not been set since the machine was switched on
 
@@ -82,18 +83,8 @@ def _folders(services: Services) -> Iterator[Finding]:
         there = next(one for one in (folder, *folder.parents) if one.exists())
         if not there.is_dir():
             yield Finding(BAD, f"{there} is no folder", "move it away")
-        elif os.statvfs(there).f_flag & os.ST_RDONLY:
-            yield Finding(
-                BAD,
-                f"the disk of {there} is mounted read-only",
-                "look at the kernel's log: a disk that fails is mounted so",
-            )
-        elif not os.access(there, os.W_OK | os.X_OK):
-            yield Finding(
-                BAD,
-                f"{there} cannot be written by user {os.geteuid()}",
-                f"chown or chmod it: {os.geteuid()} is who runs this",
-            )
+        else:
+            yield from _may_write(there)
     if not places.video.is_dir():
         yield Finding(GOOD, f"{places.video} is not there yet; the first start makes it")
         return
@@ -103,7 +94,19 @@ def _folders(services: Services) -> Iterator[Finding]:
             "uploads are spooled on another disk than the clips', and copied",
             "let spool/ and video/ be on one disk",
         )
-    free, floor = services.root.free_bytes(), services.settings.upload.min_free_bytes
+    for number, reason in enumerate(permission.unwritable(places.video)):
+        if number == FOLDERS_SHOWN:
+            yield Finding(WARN, "… and more folders cannot be written")
+            break
+        yield Finding(WARN, str(reason), "until then nothing can be sent there, and no clip of it be removed")
+    space, floor = permission.space(places.video), services.settings.upload.min_free_bytes
+    free = space.free_bytes
+    if (few := space.few_inodes) is not None:
+        yield Finding(
+            WARN if space.has_inodes else BAD,
+            few,
+            "remove small files, or use a file system with more (mkfs.ext4 -N; XFS and Btrfs make them as needed)",
+        )
     if free < floor:
         yield Finding(
             BAD,
@@ -117,6 +120,15 @@ def _folders(services: Services) -> Iterator[Finding]:
         )
     if on_network(places.video):
         yield Finding(GOOD, "the video root is on a network: it is looked at by polling")
+
+
+def _may_write(folder: Path) -> Iterator[Finding]:
+    try:
+        permission.check_folder(str(folder))
+    except ReadOnlyError as reason:
+        yield Finding(BAD, str(reason), "look at the kernel's log: a disk that fails is mounted so")
+    except FolderError as reason:
+        yield Finding(BAD, str(reason))
 
 
 def _catalog(services: Services) -> Iterator[Finding]:

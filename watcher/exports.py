@@ -110,6 +110,7 @@ class Exports(Errands):
                 )
             size = self._write_manifest(one, folder, parts)
         except RenderError as reason:
+            self.must_have_room()  # or the disk is what went wrong
             log.warning("export %d: %s", one.id, reason)
             self._remove_folder(one)
             self.catalog.set_no_export(one.id, str(reason), now=now())

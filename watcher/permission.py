@@ -11,6 +11,7 @@ import errno
 import os
 import pwd
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from typing import NamedTuple
 from watcher.errors import DiskFullError, FolderError, ReadOnlyError, WatcherError
 
 INODES_LEAST = 16  # free ones: a clip that is sent takes up to six, with its folders, and its pictures some more
+FEW_INODES = 0.05  # of all: from here on it is told
+LOOK_SECONDS = 0.5  # for which folders are looked at that may be somebody else's
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -26,11 +29,20 @@ class Space(NamedTuple):
 
     free_bytes: int
     inodes: int | None  # for so many files more there is room; None where the file system has no such limit
+    inodes_total: int = 0
 
     @property
     def has_inodes(self) -> bool:
         """Whether there is room for a few files more."""
         return self.inodes is None or self.inodes >= INODES_LEAST
+
+    @property
+    def few_inodes(self) -> str | None:
+        """That files will run out before bytes do, in a sentence for people; None where they do not soon."""
+        if self.inodes is None or self.inodes >= FEW_INODES * self.inodes_total:
+            return None
+        left = f"{self.inodes:,} files more (inodes) of {self.inodes_total:,}"
+        return f"the disk has room for {left}, whatever their size"
 
 
 def space(folder: Path) -> Space:
@@ -39,7 +51,8 @@ def space(folder: Path) -> Space:
     Btrfs, and most file systems of a network, tell 0 inodes of 0: they make them as they need them.
     """
     found = os.statvfs(folder)
-    return Space(found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None)
+    inodes = found.f_favail if found.f_files else None
+    return Space(found.f_bavail * found.f_frsize, inodes, found.f_files)
 
 
 def check_space(folder: Path, size_bytes: int, *, keep_bytes: int) -> None:
@@ -52,27 +65,49 @@ def check_space(folder: Path, size_bytes: int, *, keep_bytes: int) -> None:
 
 
 def check_folder(folder: str) -> None:
-    """Raise ReadOnlyError or FolderError if a folder cannot be written."""
+    """Raise ReadOnlyError or FolderError if a folder cannot be written, or cannot be made where it is to be."""
+    place = _reached(folder)
     try:
-        if os.statvfs(folder).f_flag & os.ST_RDONLY:
-            raise _read_only(folder)
+        if os.statvfs(place).f_flag & os.ST_RDONLY:
+            raise _read_only(place)
     except OSError as reason:
-        raise FolderError(f"the folder {folder} cannot be looked at: {reason.strerror}") from reason
-    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
-        raise _foreign(folder)
+        raise FolderError(f"the folder {place} cannot be looked at: {reason.strerror}") from reason
+    if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
+        raise _foreign(place)
+
+
+def unwritable(root: Path, *, depth: int = 2) -> Iterator[WatcherError]:
+    """The folders below one that cannot be written, as errors; those of the cameras and of their days.
+
+    Looks for half a second at most, first at the names that sort last: a camera's newest day is among them.
+    """
+    until = time.monotonic() + LOOK_SECONDS
+    level = [os.fspath(root)]
+    for _ in range(depth):
+        below: list[str] = []
+        for folder in level:
+            if time.monotonic() > until:
+                return
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                below += sorted((one.path for one in entries if one.is_dir(follow_symlinks=False)), reverse=True)
+        for folder in below:
+            try:
+                check_folder(folder)
+            except WatcherError as reason:
+                yield reason
+        level = below
 
 
 def check_removal(path: str) -> None:
     """Raise ReadOnlyError or FolderError if a file cannot be removed; one that is not there can be."""
     folder = os.path.dirname(path)  # noqa: PTH120 - a key's path is a string
     try:
-        above = Path(folder).stat()
-        check_folder(folder)
-        file = os.lstat(path)
+        file, above = os.lstat(path), Path(folder).stat()
     except (FileNotFoundError, NotADirectoryError):
         return
     except PermissionError:
         raise _foreign(_reached(folder)) from None
+    check_folder(folder)
     # In a folder like /tmp nobody removes what is another's (unlink(2), EPERM).
     if above.st_mode & stat.S_ISVTX and os.geteuid() not in {0, above.st_uid, file.st_uid}:
         raise FolderError(
@@ -122,16 +157,10 @@ def _foreign(folder: str) -> FolderError:
 
 
 def _reached(folder: str) -> str:
-    """The first folder on the way to one that we may not pass or write, or the deepest that is there."""
-    way = [*reversed(Path(folder).parents), Path(folder)]
-    deepest = "/"
-    for place in map(os.fspath, way):
-        if not os.path.isdir(place):  # noqa: PTH112
-            break
-        deepest = place
-        if not os.access(place, os.X_OK, effective_ids=True):
-            break
-    return deepest
+    """The deepest folder on the way to one that is there; of those behind a closed one nobody knows."""
+    while len(folder) > 1 and not os.path.isdir(folder):  # noqa: PTH112
+        folder = os.path.dirname(folder)  # noqa: PTH120 - a key's path is a string
+    return folder
 
 
 def _user(uid: int) -> str:

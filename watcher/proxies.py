@@ -86,6 +86,7 @@ class Proxies(Errands):
             size = aside.stat().st_size
             aside.replace(target)
         except RenderError as reason:
+            self.must_have_room()  # or the disk is what went wrong
             log.warning("%s: no proxy: %s", printable(wanted.key), reason)
             self.catalog.set_no_proxy(wanted.clip_id, wanted.digest, str(reason), now=self.services.clock.now())
             return

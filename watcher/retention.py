@@ -1,9 +1,10 @@
 """Retiring: how a clip's file is removed, and the sweep that finishes what a crash cut off.
 
-1. the row becomes `retired`: listed no more, 2. the file goes, or into the bin, 3. the renditions go, 4. the row
-frees its key.
-A crash after any of them leaves a retired row whose key is not free: the sweep after the next scan goes on from
-there. The other way round a crash would leave a clip that is listed and cannot be played.
+1. it is looked whether the file can go, 2. the row becomes `retired`: listed no more, 3. the file goes, or into the
+bin, 4. the renditions go, 5. the row frees its key.
+A crash after 2, 3 or 4 leaves a retired row whose key is not free: the sweep after the next scan goes on from
+there. The other way round a crash would leave a clip that is listed and cannot be played. Where 3 fails after all
+the row goes back to what it was: no clip is given up whose file stays and is served.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 
+from watcher import permission
 from watcher.bin import Bin, Binned, name_of
-from watcher.catalog import Catalog
+from watcher.catalog import Catalog, Probed
 from watcher.catalog.retiring import Retired
 from watcher.catalog.rows import signed
 from watcher.clip import ClipState
 from watcher.clock import Clock
-from watcher.errors import NotInBinError, TakenError
+from watcher.errors import ClipNotFoundError, NotInBinError, RootAwayError, TakenError, WatcherError
 from watcher.ignoring import printable
+from watcher.ingest import Ingest
 from watcher.storage import VideoRoot
 
 log = logging.getLogger(__name__)
@@ -36,6 +39,7 @@ class Retention:
         *,
         root: VideoRoot,
         catalog: Catalog,
+        ingest: Ingest,
         renditions: Path,
         clock: Clock,
         bin_days: float = 0,
@@ -47,18 +51,28 @@ class Retention:
         self._bin_days = bin_days
         self._bin_floor = bin_floor_bytes
         self._catalog = catalog
+        self._ingest = ingest
         self._renditions = renditions
         self._clock = clock
 
     def retire(self, clip_id: int, *, revision: int | None = None) -> None:
         """Give a clip up and remove its file.
 
-        Raises ClipNotFoundError, HeldError, ChangedError if it is not at the `revision` that is meant, and OSError
-        if the file cannot be removed: then the clip is retired, and each sweep tries again.
+        Raises ClipNotFoundError, HeldError, ChangedError if it is not at the `revision` that is meant, what
+        `check` raises, and OSError if the file cannot be removed after all: then the clip is what it was.
         """
+        clip = self._catalog.clip(clip_id)
+        if clip.state is not ClipState.RETIRED:
+            self.check(clip.key)
         retired = self._catalog.retire(clip_id, revision=revision, now=self._clock.now())
         if retired is not None:
-            self._remove(retired)
+            self._remove_or_keep(retired)
+
+    def check(self, key: str) -> None:
+        """Raise why the file of a key cannot be removed now: RootAwayError, ReadOnlyError, FolderError."""
+        self._root.check_removable(key)
+        if self._may_bin():
+            permission.check_folder(self._bin.folder)
 
     def restore(self, clip_id: int) -> str:
         """Have a retired clip back from the bin; its key. It is ready as soon as the ingester has seen its file.
@@ -66,7 +80,8 @@ class Retention:
         1. its row says `missing`, under its own key, 2. the file gets its name back, 3. the ingester finds it. A
         crash after 1 leaves it in the bin: `tidy_bin` goes on from there.
 
-        Raises NotInBinError, TakenError if anything else has the name, and OSError.
+        Raises NotInBinError, TakenError if anything else has the name, RootAwayError, ReadOnlyError, FolderError,
+        and OSError.
         """
         name = self._name_in_bin(clip_id)
         if name is None:
@@ -74,6 +89,9 @@ class Retention:
         clip = self._catalog.clip(clip_id)
         if Path(self._root.path(clip.key)).exists():
             raise TakenError(f"another file is called {clip.key} now")
+        self._root.check_mounted()
+        for folder in (self._bin.folder, self._root.path(clip.key).rpartition("/")[0]):
+            permission.check_folder(folder)
         key = self._catalog.revive(clip_id, now=self._clock.now()) if clip.state is ClipState.RETIRED else clip.key
         try:
             self._bin.give(name, self._root.path(key))
@@ -103,7 +121,7 @@ class Retention:
     def tidy_bin(self, *, wanted_bytes: int = 0) -> int:
         """Remove for good what has been in the bin for too long, and the eldest until so many bytes are removed.
 
-        Returns how many were. Raises OSError.
+        Returns how many were. Raises ReadOnlyError, FolderError, and OSError.
         """
         before = self._clock.now() - timedelta(days=self._bin_days)
         binned, removed = self._bin.files(), 0
@@ -112,7 +130,8 @@ class Retention:
             if one.name == name_of(one.clip_id, missing.get(one.clip_id, "-")) and self._give_back(one):
                 continue
             if one.at < before or removed < wanted_bytes:
-                self._bin.remove(one.name)
+                with permission.explained(self._bin.folder):
+                    self._bin.remove(one.name)
                 removed += one.size_bytes
                 log.info("clip %d went from the bin for good", one.clip_id)
         return removed
@@ -127,28 +146,48 @@ class Retention:
 
     def sweep(self) -> None:
         """Finish what a crash or a read-only disk left half done, and forget what was retired long ago."""
-        for retired in self._catalog.unswept():
-            try:
-                self._remove(retired)
-            except OSError as reason:
-                log.warning("%s is retired and cannot be removed: %s", printable(retired.key), reason.strerror)
+        with contextlib.suppress(RootAwayError):  # the files may well be there, and go when their disk is back
+            self._root.check_mounted()
+            for retired in self._catalog.unswept():
+                try:
+                    self._remove_or_keep(retired)
+                except (OSError, WatcherError) as reason:
+                    log.error("%s was to go and is kept: %s", printable(retired.key), reason)
         while self._catalog.forget(self._clock.now() - REMEMBERED):
             pass
 
-    def _remove(self, retired: Retired) -> None:
+    def _remove_or_keep(self, retired: Retired) -> None:
+        """Remove a clip's file and what was made of it; where its file stays, let the clip be what it was.
+
+        Raises what kept the file.
+        """
+        try:
+            with permission.explained(self._root.path(retired.key).rpartition("/")[0]):
+                self._remove_file(retired)
+        except (OSError, WatcherError):
+            # 1. it is missing, with its labels, 2. its file is read again. A scan goes on after a crash in between.
+            with contextlib.suppress(ClipNotFoundError):  # another process was quicker
+                self._catalog.revive(retired.id, now=self._clock.now())
+                found = self._ingest.examine(retired.key, finished=True)
+                self._ingest.put([found] if isinstance(found, Probed) else [])
+            raise
+        try:
+            for rendition in retired.renditions:
+                (self._renditions / rendition).unlink(missing_ok=True)
+        except OSError as reason:
+            log.warning("pictures of %s stay until the next sweep: %s", printable(retired.key), reason)
+            return
+        self._catalog.swept(retired.id)
+        log.info("%s was removed", printable(retired.key))
+
+    def _remove_file(self, retired: Retired) -> None:
+        self._root.check_mounted()
         look = self._root.look(retired.key)
         # Another file that took the name meanwhile is nobody's to remove: it becomes a clip of its own.
         if look is not None and (look.fingerprint, signed(look.inode)) == (retired.fingerprint, retired.inode):
             name = name_of(retired.id, retired.digest)
             if not (self._may_bin() and self._bin.put(self._root.path(retired.key), name)):
                 self._root.remove(retired.key)
-        if look is None and self._root.marker() is None:
-            return  # the disk is not mounted: the file may well be there
-        for rendition in retired.renditions:
-            with contextlib.suppress(FileNotFoundError):
-                (self._renditions / rendition).unlink()
-        self._catalog.swept(retired.id)
-        log.info("%s was removed", printable(retired.key))
 
     def _may_bin(self) -> bool:
         """Whether what is retired goes into the bin: not while there is too little room for those to come."""

@@ -8,8 +8,9 @@ free, so that nothing goes that need not.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -52,9 +53,11 @@ class Going(msgspec.Struct, frozen=True):
 class Rules:
     """The rules in force, on this catalog."""
 
-    def __init__(self, limits: Limits, catalog: Catalog) -> None:
+    def __init__(self, limits: Limits, catalog: Catalog, stays: Callable[[str], bool] | None = None) -> None:
+        """`stays` tells of a key whether its file cannot be removed: others go in its place."""
         self.limits = limits
         self._catalog = catalog
+        self._stays = stays
 
     def plan(self, now: datetime, free_bytes: int) -> Iterator[Going]:
         """What is to go now, in order; `free_bytes` is what the disk has free."""
@@ -89,23 +92,27 @@ class Rules:
         lacking = limits.min_free_bytes - free_bytes - sum(freed.values())
         yield FREE, _until(lacking, freed, self._spared(None))
 
+    def _oldest(self, **which: Any) -> Iterable[Old]:
+        found, stays = self._catalog.oldest(**which), self._stays
+        return found if stays is None else (clip for clip in found if not stays(clip.key))
+
     def _aged(self, now: datetime, age: timedelta | None, camera: str | None, but: Sequence[str]) -> Iterable[Old]:
         """What is older than it may become; labelled clips may become older, where that is set."""
         longer = self.limits.labeled_max_age
         found: list[Iterable[Old]] = []
         if age is not None:
             labeled = None if longer is None else False
-            found.append(self._catalog.oldest(before=now - age, camera=camera, but_cameras=but, labeled=labeled))
+            found.append(self._oldest(before=now - age, camera=camera, but_cameras=but, labeled=labeled))
         if longer is not None:
             before = now - max(longer, age or longer)
-            found.append(self._catalog.oldest(before=before, camera=camera, but_cameras=but, labeled=True))
+            found.append(self._oldest(before=before, camera=camera, but_cameras=but, labeled=True))
         return itertools.chain(*found)
 
     def _spared(self, camera: str | None) -> Iterable[Old]:
         """The oldest first; where labelled clips are kept longer, those that have a label last."""
         if self.limits.labeled_max_age is None:
-            return self._catalog.oldest(camera=camera)
-        return itertools.chain(*(self._catalog.oldest(camera=camera, labeled=labeled) for labeled in (False, True)))
+            return self._oldest(camera=camera)
+        return itertools.chain(*(self._oldest(camera=camera, labeled=labeled) for labeled in (False, True)))
 
 
 def _until(wanted: int, freed: dict[str, int], some: Iterable[Old]) -> Iterator[Old]:

@@ -19,12 +19,13 @@ from typing import NamedTuple
 
 from watcher import durable, marker
 from watcher.clip import Fingerprint
+from watcher.errors import WatcherError
+from watcher.folders import Descent
 from watcher.ignoring import KEY_LIMIT, Ignoring, unusable
 from watcher.permission import check_folder, check_removal, check_space, explained, space
 
 CLIP_MODE = 0o640  # of files that were sent: for us, and for a group of tools
 DIGEST_SPAN = 8 << 10  # bytes read at either end of a file for its digest
-_REAL_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
@@ -110,18 +111,19 @@ class VideoRoot:
 
         Raises RootAwayError, ReadOnlyError, FolderError, DiskFullError.
         """
-        os.close(self._open())
+        self.check_mounted()
         with explained(self._base):
             check_space(self.folder, size_bytes, keep_bytes=keep_bytes)
-            path = self.path(folder) if folder else self._base
-            while path != self._base and not os.path.isdir(path):  # noqa: PTH112 - the deepest that is there
-                path = path.rpartition("/")[0]
-            check_folder(path)
+        check_folder(self.path(folder) if folder else self._base)
 
     def check_removable(self, key: str) -> None:
         """Raise why the file of a key cannot be removed now: RootAwayError, ReadOnlyError, FolderError."""
-        os.close(self._open())
+        self.check_mounted()
         check_removal(self.path(key))
+
+    def check_mounted(self) -> None:
+        """Raise RootAwayError if this is not the root of our catalog now."""
+        os.close(self._open())
 
     def _open(self) -> int:
         self._owner = self._owner or self._catalog_id()
@@ -140,28 +142,20 @@ class VideoRoot:
         folder, _, name = key.rpartition("/")
         if self.ignoring.prefix(folder):
             raise NotADirectoryError(errno.ENOTDIR, "a folder on the way is ignored", key)
-        with explained(path.rpartition("/")[0]), contextlib.ExitStack() as stack:
-            opened, made = [self._open()], []
-            stack.callback(os.close, opened[0])
-            for part in folder.split("/") if folder else []:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=opened[-1])
-                    made.append(opened[-1])
-                opened.append(os.open(part, _REAL_FOLDER, dir_fd=opened[-1]))
-                stack.callback(os.close, opened[-1])
+        with explained(path.rpartition("/")[0]), Descent(self._open()) as way:
+            way.to(folder)
             with source.open("rb") as file:
                 os.fchmod(file.fileno(), CLIP_MODE)
                 os.fsync(file.fileno())
             try:
-                os.link(source, name, dst_dir_fd=opened[-1])
+                os.link(source, name, dst_dir_fd=way.last)
             except OSError as reason:
                 if reason.errno not in _NO_LINKS:
                     raise
-                new = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=opened[-1])
+                new = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=way.last)
                 os.close(new)  # only our own is replaced
-                os.replace(source, name, dst_dir_fd=opened[-1])
-            for descriptor in [opened[-1], *made]:
-                durable.sync_folder(descriptor)
+                os.replace(source, name, dst_dir_fd=way.last)
+            way.sync()
 
     def same_bytes(self, source: Path, key: str) -> bool:
         """Whether a file has the bytes of another one, all of them."""
@@ -184,11 +178,13 @@ class VideoRoot:
         return space(self.folder).free_bytes
 
     def has_room(self, bytes_wanted: int) -> bool:
-        """Whether so much is free; not while the disk cannot be asked."""
+        """Whether so much is free, and some inodes; not while the disk cannot be asked, or is away."""
         try:
-            return self.free_bytes() >= bytes_wanted
-        except OSError:
+            self.check_mounted()
+            check_space(self.folder, 0, keep_bytes=bytes_wanted)
+        except (OSError, WatcherError):
             return False
+        return True
 
     def remove(self, key: str) -> None:
         """Remove a file, of which somebody said that it may go. Raises OSError."""

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import TextIO
 
-from watcher.errors import ClipNotFoundError, HeldError, WatcherError
+from watcher.errors import ClipNotFoundError, HeldError, RootAwayError, WatcherError
 from watcher.helper import Helper
 from watcher.ignoring import printable
 from watcher.rules import FREE, Going
@@ -25,23 +25,68 @@ PAUSE_SECONDS = 30.0  # between two sweeps by all rules
 TURN = 100  # clips after which the root is looked at again, and others may write
 MOST_PATIENCE_SECONDS = 3600.0
 
+AGAIN_SECONDS = 86400.0  # before the same reason is told again
+
 Done = dict[str, tuple[int, int]]  # by rule: clips, and their bytes
 
 
-def going(services: Services) -> Iterator[Going]:
+class Stuck:
+    """The clips that rules pass over, since their files cannot be removed: others go in their place.
+
+    Why is told once a day, not each time.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._retention = services.retention()
+        self._clock = services.clock
+        self._told: dict[str, float] = {}  # reason → when, monotonic
+        self._failed: dict[str, float] = {}  # keys of which only the removal itself told that they stay
+
+    def stays(self, key: str) -> bool:
+        """Whether a clip's file cannot be removed now."""
+        now = self._clock.monotonic()
+        if key in self._failed and now - self._failed[key] < AGAIN_SECONDS:
+            return True
+        try:
+            self._retention.check(key)
+        except RootAwayError:
+            return False  # the sweep looks at that
+        except (WatcherError, OSError) as reason:
+            self.tell(f"what is to go by the rules of retention stays, and others go: {reason}")
+            return True
+        return False
+
+    def failed(self, key: str, reason: Exception) -> None:
+        """A removal has failed, though nothing had spoken against it."""
+        self._failed[key] = self._clock.monotonic()
+        self.tell(f"{printable(key)} is to go and cannot be removed: {reason}")
+
+    def tell(self, reason: str) -> None:
+        """Say it, once a day."""
+        now = self._clock.monotonic()
+        if reason not in self._told or now - self._told[reason] >= AGAIN_SECONDS:
+            self._told[reason] = now
+            log.error("%s", reason)
+
+
+def going(services: Services, stuck: Stuck | None = None) -> Iterator[Going]:
     """What is to go now."""
-    yield from services.rules().plan(services.clock.now(), services.root.free_bytes())
+    rules = services.rules((stuck or Stuck(services)).stays)
+    yield from rules.plan(services.clock.now(), services.root.free_bytes())
 
 
-def sweep(services: Services, *, but: str = "", stopped: threading.Event | None = None) -> Done:
-    """Remove what is to go. `but` is a rule that is left alone this time.
+def sweep(
+    services: Services, *, but: str = "", stopped: threading.Event | None = None, stuck: Stuck | None = None
+) -> Done:
+    """Remove what is to go, and can. `but` is a rule that is left alone this time.
 
     Raises OSError if the disk cannot be asked.
     """
     done: Done = {}
+    stuck = stuck or Stuck(services)
     retention, root, floor = services.retention(), services.root, services.rules().limits.min_free_bytes
     catalog_id = services.catalog.catalog_id() or ""
-    for number, one in enumerate(going(services)):
+    for number, one in enumerate(going(services, stuck)):
         if stopped is not None and stopped.is_set():
             break
         if number % TURN == 0 and (problem := marker_problem(root, catalog_id)) is not None:
@@ -54,8 +99,8 @@ def sweep(services: Services, *, but: str = "", stopped: threading.Event | None 
             retention.retire(one.clip.id)
         except (HeldError, ClipNotFoundError):
             continue  # a person was quicker
-        except OSError as reason:
-            log.error("%s is to go and cannot be removed: %s", printable(one.clip.key), reason.strerror)
+        except (OSError, WatcherError) as reason:
+            stuck.failed(one.clip.key, reason)
             continue
         clips, size = done.get(one.rule, (0, 0))
         done[one.rule] = (clips + 1, size + one.clip.size_bytes)
@@ -119,6 +164,7 @@ class Sweeper(Helper):
         self._due = 0.0
         self._patience = Patience()
         self._bin_patience = Patience()
+        self._stuck = Stuck(services)
 
     def turn(self) -> None:
         """Look at the free space, and at all rules when it is time."""
@@ -128,14 +174,18 @@ class Sweeper(Helper):
         may_remove = self._patience.may_remove(free, now)
         if (may_remove and free < self.services.rules().limits.min_free_bytes) or now >= self._due:
             self._due = now + PAUSE_SECONDS
-            done = sweep(self.services, but="" if may_remove else FREE, stopped=self.stopped)
+            done = sweep(self.services, but="" if may_remove else FREE, stopped=self.stopped, stuck=self._stuck)
             self._patience.removed(done.get(FREE, (0, 0))[1], free_before=free, now=now)
 
     def _empty_bin(self, free: int, now: float, *, due: bool) -> None:
         """Make room out of the bin before a clip has to go for it."""
         lacking = self.services.retention().bin_lacks() if self._bin_patience.may_remove(free, now) else 0
         if due or lacking:
-            removed = empty_bin(self.services, lacking_bytes=lacking)
+            try:
+                removed = empty_bin(self.services, lacking_bytes=lacking)
+            except WatcherError as reason:  # clips go by their rules all the same, where they can
+                self._stuck.tell(f"the bin cannot be emptied: {reason}")
+                return
             self._bin_patience.removed(removed if lacking else 0, free_before=free, now=now)
 
 

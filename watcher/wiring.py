@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -111,6 +112,7 @@ class Services:
         return Retention(
             root=self.root,
             catalog=self.catalog,
+            ingest=self.ingest,
             renditions=self.places.renditions,
             clock=self.clock,
             bin_days=told.bin_days,
@@ -118,8 +120,8 @@ class Services:
             bin_floor_bytes=BIN_FLOOR * max(told.min_free_bytes, self.settings.upload.min_free_bytes),
         )
 
-    def rules(self) -> Rules:
-        """What is to go, by the settings."""
+    def rules(self, stays: Callable[[str], bool] | None = None) -> Rules:
+        """What is to go, by the settings; `stays` tells of a key whether its file cannot be removed."""
         told = self.settings.retention
 
         def days(number: float) -> timedelta | None:
@@ -127,7 +129,7 @@ class Services:
 
         cameras = tuple(CameraLimits(one.camera, days(one.max_age_days), one.max_bytes) for one in told.cameras)
         ages = (days(told.max_age_days), days(told.labeled_max_age_days))
-        return Rules(RetentionLimits(*ages, told.max_bytes, told.min_free_bytes, cameras), self.catalog)
+        return Rules(RetentionLimits(*ages, told.max_bytes, told.min_free_bytes, cameras), self.catalog, stays)
 
     def full_at(self) -> datetime | None:
         """When the disk will be full at the rate of the last day; None where rules keep room, or it is far off."""

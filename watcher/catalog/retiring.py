@@ -90,23 +90,24 @@ class Retiring:
                 connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
 
     def revive(self, clip_id: int, *, now: datetime) -> str:
-        """Let a retired clip be one that is missing, with its labels: it is ready when its file is back at its key.
+        """Let a retired clip be one that is missing, with its labels: ready when its file was seen there.
 
-        Returns the key. Raises ClipNotFoundError unless it is retired and nothing of it is at its key, TakenError
-        if another clip has the key.
+        Returns the key. Raises ClipNotFoundError unless it is retired, TakenError if another clip has the key.
         """
         with self.write() as connection:
             fresh = self._revisions(connection, 1) + 1
             old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
-            if old is None or old.state != ClipState.RETIRED or not old.key.startswith("/"):
+            if old is None or old.state != ClipState.RETIRED:
                 raise ClipNotFoundError(f"there is no retired clip {clip_id}")
             key = shown_key(old.key)
-            if connection.execute(sa.select(clips.c.id).where(clips.c.key == key)).first() is not None:
+            others = sa.select(clips.c.id).where(clips.c.key == key, clips.c.id != clip_id)
+            if connection.execute(others).first() is not None:
                 raise TakenError(f"another clip is called {key} now")
             names = label_names_of(old)
             values = {
                 "key": key,
                 "state": ClipState.MISSING.value,
+                "proxy": None,
                 "missing_ms": milliseconds(now),
                 "words": words_of(key, old.camera, names),
                 "revision": fresh,

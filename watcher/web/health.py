@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from datetime import datetime
 
 import sqlalchemy as sa
 from flask import Blueprint, Response
 from msgspec import UNSET
 
-from watcher import disk, status
+from watcher import disk, permission, status
+from watcher.access import Role
 from watcher.catalog import check_schema
-from watcher.errors import CatalogError
+from watcher.errors import CatalogError, DiskFullError, ReadOnlyError, WatcherError
 from watcher.shapes import StatusShape
 from watcher.web import wire
+from watcher.web.auth import principal
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -26,7 +28,9 @@ _PROBLEMS = {  # the ingester's problems, as far as strangers may know; its log 
     "events": "native file events are not available; polling",
     "ingest": "the catalog cannot be written",
 }
+FOLDERS_MOST = 3  # that are named at once
 FORESIGHT_SECONDS = 300.0
+FOLDERS_SECONDS = 5.0  # before the folders are looked at again
 CHECKS = ("catalog", "disk", "ingester", *_PROBLEMS)
 
 
@@ -62,10 +66,34 @@ def checks() -> dict[str, str]:
 
 def warnings() -> dict[str, str]:
     """What will be wrong before long, though nothing is yet."""
-    now, at = state().services.clock.now(), full_at()
-    if at is None or at - now > disk.WARNING:
-        return {}
-    return {"disk": f"it will be full on {at.astimezone(state().zone).date()}, at the rate of the last day"}
+    told, now, at = {}, state().services.clock.now(), full_at()
+    if at is not None and at - now <= disk.WARNING:
+        told["disk"] = f"it will be full on {at.astimezone(state().zone).date()}, at the rate of the last day"
+    with contextlib.suppress(OSError):  # the check of the disk tells
+        if few := permission.space(state().services.places.video).few_inodes:
+            told["inodes"] = few
+    if found := _unwritable():
+        told["folders"] = f"{len(found)} folders of clips cannot be written; `watcher doctor` names them"
+        if _is_admin():
+            told["folders"] = "; ".join(found[:FOLDERS_MOST]) + ("; and more" if len(found) > FOLDERS_MOST else "")
+    return told
+
+
+def _unwritable() -> list[str]:
+    """Why folders of clips cannot be written; looked up now and then."""
+    now, known = state().services.clock.monotonic(), state().unwritable
+    if known is None or now - known[0] >= FOLDERS_SECONDS:
+        found = [str(reason) for reason in permission.unwritable(state().services.places.video)]
+        known = state().unwritable = (now, found)
+    return known[1]
+
+
+def _is_admin() -> bool:
+    """Whether whoever asks may know the names of folders."""
+    try:
+        return principal().may(Role.ADMIN)
+    except WatcherError:
+        return False
 
 
 def full_at() -> datetime | None:
@@ -89,7 +117,17 @@ def _catalog() -> str:
 
 def _disk() -> str:
     try:
-        free = shutil.disk_usage(state().services.places.video).free
-    except OSError:
-        return "the video root cannot be read"
-    return "ok" if free > LEAST_FREE_BYTES else "it is full"
+        state().services.root.check_writable(keep_bytes=LEAST_FREE_BYTES)
+    except DiskFullError:
+        try:
+            roomy = permission.space(state().services.places.video).has_inodes
+        except OSError:
+            roomy = True
+        return "it is full" if roomy else "it is full: it has no room for more files (inodes)"
+    except ReadOnlyError:
+        return "it is mounted read-only"
+    except (OSError, WatcherError):
+        return "the video root cannot be written, or its disk is not mounted"
+    except sa.exc.DBAPIError:
+        return "ok"  # the check of the catalog tells
+    return "ok"

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, current_app, request
 from watcher import status
 from watcher.access import Role
 from watcher.clip import ClipState
+from watcher.permission import space
 from watcher.web.auth import principal
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
@@ -52,6 +53,9 @@ def metrics() -> Response:
         disk = shutil.disk_usage(state().services.places.video)
         one("disk_size_bytes", "Size of the disk with the clips.", disk.total)
         one("disk_free_bytes", "What is free on it.", disk.free)
+        if (inodes := space(state().services.places.video)).inodes is not None:
+            one("disk_inodes", "How many files it has room for.", inodes.inodes_total)
+            one("disk_free_inodes", "How many of these are free.", inodes.inodes)
     except OSError:
         pass  # readyz tells; a figure would be a lie
     found = status.read(state().services.places.status)

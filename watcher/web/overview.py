@@ -60,5 +60,6 @@ def overview() -> Response:
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=health.full_at(),
         kept=state().services.rules().limits.any,
-        problems=[(name, said) for name, said in checks.items() if said != "ok"],
+        problems=[(name, said) for name, said in checks.items() if said != "ok"]
+        + [(name, said) for name, said in health.warnings().items() if name != "disk"],
     )

@@ -37,6 +37,7 @@ class State:
         # How many clips are in each state, and when that was counted (monotonic).
         self.counted: tuple[float, dict[str, int]] | None = None
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
+        self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
         self.tally: Tally | None = None  # of requests, once all routes are known
 
     @cached_property
