@@ -49,6 +49,17 @@ def unmount(folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def bound(source: Path, target: Path) -> Iterator[Path]:
+    """A second way to what is mounted elsewhere, by which a disk that was taken away comes back."""
+    target.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "--bind", str(source), str(target)], check=True, capture_output=True)
+    try:
+        yield target
+    finally:
+        unmount(target)
+
+
+@contextlib.contextmanager
 def looped(image: Path, folder: Path) -> Iterator[None]:
     """A file as a disk; skips where that is not allowed."""
     folder.mkdir(parents=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import requests
 
 from tests import clips
 from tests.integration.test_retiring import leave, sqlite_key
-from tests.mounting import OWN_FILES_ONLY, give_away, mounted, remount, unmount
+from tests.mounting import OWN_FILES_ONLY, bound, give_away, mounted, remount, unmount
 from tests.running import RunningUnit, running, wait_for
 
 BIN = {"WATCHER_RETENTION__BIN_DAYS": "7", "WATCHER_UPLOAD__MIN_FREE_BYTES": "1"}
@@ -104,6 +104,7 @@ def test_what_is_in_the_bin_stays_there_while_its_folder_is_closed(unit: Running
     unit.wait_clip("back/1.mp4", state="ready")
 
 
+@pytest.mark.slow
 def test_rules_pass_over_what_cannot_go_and_take_others(tmp_path: Path, samples: Path) -> None:
     """The oldest lie in a foreign folder: the next ones go for their bytes, and the log says it once."""
     size = (samples / "plain.mp4").stat().st_size
@@ -127,6 +128,7 @@ def test_rules_pass_over_what_cannot_go_and_take_others(tmp_path: Path, samples:
         assert len(unit.clips()) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["ro", "away"])
 def test_a_disk_that_is_read_only_or_away_gives_no_clip_up(tmp_path: Path, samples: Path, how: str) -> None:
     """Neither by a person nor by a rule; and when it is back as it was, everything goes on by itself."""
@@ -137,7 +139,7 @@ def test_a_disk_that_is_read_only_or_away_gives_no_clip_up(tmp_path: Path, sampl
     with mounted(image, "300m"), contextlib.ExitStack() as stack:
         unit = stack.enter_context(running(folder, settings=settings))
         kept = [leave(unit, samples, f"gate/{number}.mp4", number) for number in range(3)]
-        held = stack.enter_context(_bound(image, tmp_path / "elsewhere"))
+        held = stack.enter_context(bound(image, tmp_path / "elsewhere"))
         if how == "ro":
             remount(image, "ro")
         else:
@@ -153,27 +155,8 @@ def test_a_disk_that_is_read_only_or_away_gives_no_clip_up(tmp_path: Path, sampl
             remount(image, "rw")
         else:
             assert list(image.iterdir()) == []
-            _bind(held, image)
+            stack.enter_context(bound(held, image))
         wait_for(lambda: unit.problems() == {}, what="a service without problems")
         assert delete(unit, kept[0]).status_code == 204
         assert sqlite_key(unit, kept[0]["id"]).startswith("/")
         leave(unit, samples, "gate/8.mp4", 8)
-        if how == "away":
-            unmount(image)
-
-
-def _bind(source: Path, target: Path) -> None:
-    import subprocess
-
-    subprocess.run(["mount", "--bind", str(source), str(target)], check=True)
-
-
-@contextlib.contextmanager
-def _bound(source: Path, target: Path) -> Iterator[Path]:
-    """A second way to a disk, by which it comes back."""
-    target.mkdir()
-    _bind(source, target)
-    try:
-        yield target
-    finally:
-        unmount(target)
