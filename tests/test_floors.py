@@ -51,6 +51,7 @@ SEAMS = [
     "storage",
     "bin",
     "spool",
+    "links",
     "worklist",
     "catalog",
     "probe",
@@ -196,6 +197,8 @@ def test_every_module_has_a_floor() -> None:
 def test_modules_are_small(path: Path) -> None:
     """A module that outgrows its room is divided; those that are allowed more are named here."""
     allowed = {
+        "catalog/schema.py": 350,  # a list of tables
+        "shapes.py": 350,  # a list of types
         "watch.py": 435,
         "boxes.py": 475,
         "config.py": 310,

@@ -1,7 +1,8 @@
 """`watcher backup`, `watcher restore` and `watcher catalog copy`: all that is not in the clips' own files.
 
-A backup is a tar archive: `catalog.db`, the whole catalog as SQLite whatever engine it is on, `link.secret`, which
-shared links are signed with, and `watcher.toml`, the settings file that was in force.
+A backup is a tar archive: `catalog.db`, the whole catalog as SQLite whatever engine it is on, `link-keys.json` (and
+`link.secret`, of earlier versions), which shared links are signed with, and `watcher.toml`, the settings file that
+was in force.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
+from watcher import links
 from watcher.catalog import Catalog, migrate, open_engine
 from watcher.catalog.copying import copy, is_empty, one_file, step_on
 from watcher.errors import CatalogError, StartError
@@ -24,7 +26,8 @@ from watcher.lock import INGESTER, only_one
 from watcher.scan import marker_problem
 from watcher.wiring import Services
 
-CATALOG, SECRET, SETTINGS = "catalog.db", "link.secret", "watcher.toml"
+CATALOG, SETTINGS = "catalog.db", "watcher.toml"
+SECRETS = (links.KEYS, links.OLD)
 _RUNNING = "an ingester is at work on this data folder: end watcher first"
 
 
@@ -39,8 +42,9 @@ def backup(services: Services, file: Path, *, settings_file: Path, out: TextIO) 
         with _scratch(file.parent) as folder:
             with one_file(folder / CATALOG) as target:
                 copy(services.catalog.engine, target, _teller(out))
-            members = {CATALOG: folder / CATALOG, SECRET: services.places.data / SECRET, SETTINGS: settings_file}
-            services.places.link_secret()  # made if nobody needed it before
+            services.links.make()  # if nobody needed it before
+            secrets = {name: services.places.data / name for name in SECRETS}
+            members = {CATALOG: folder / CATALOG, **secrets, SETTINGS: settings_file}
             archive = folder / "archive"
             descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # it holds secrets
             with os.fdopen(descriptor, "wb") as raw:
@@ -69,15 +73,16 @@ def restore(services: Services, file: Path, *, out: TextIO) -> int:
     try:
         with only_one(places.run / INGESTER, _RUNNING), _scratch(places.data) as folder:
             with tarfile.open(file) as tar:  # by name, never all: a stranger's archive must not choose paths
-                found = {name for name in (CATALOG, SECRET, SETTINGS) if _take(tar, name, folder / name)}
+                found = {name for name in (CATALOG, *SECRETS, SETTINGS) if _take(tar, name, folder / name)}
             if CATALOG not in found:
                 raise StartError(f"{file} is no backup of watcher: it has no {CATALOG}")
             with one_file(folder / CATALOG) as source:  # an older watcher's is brought to this schema first
                 copy(source, services.catalog.engine, _teller(out))
             step_on(services.catalog.engine)
-            if SECRET in found and not (places.data / SECRET).exists():
-                (folder / SECRET).chmod(0o600)
-                (folder / SECRET).replace(places.data / SECRET)
+            for name in found & set(SECRETS):
+                if not (places.data / name).exists():
+                    (folder / name).chmod(0o600)
+                    (folder / name).replace(places.data / name)
     except (tarfile.TarError, EOFError) as reason:
         raise StartError(f"{file} is no backup of watcher, or is damaged: {reason}") from reason
     except OSError as reason:

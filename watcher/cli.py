@@ -75,13 +75,17 @@ def _parser() -> argparse.ArgumentParser:
     made = command("names", _names, "explain what names tell: camera, start, and which rule reads them")
     made.add_argument("paths", nargs="+", metavar="PATH", help="a path below the video root")
     made.add_argument("--why", action="store_true", help="say of each other rule why it does not match")
-    made = command("key", _key, "make, list and end keys")
-    made.add_argument("verb", choices=["create", "list", "revoke", "rotate"])
-    made.add_argument("name", nargs="?", help="of the key; not for list")
+    made = command("key", _key, "make, list and end keys, and the sessions and shared links of those who have them")
+    verbs = ["create", "list", "revoke", "rotate", "expire", "sessions", "shares", "rotate-links", "audit"]
+    made.add_argument("verb", choices=verbs)
+    made.add_argument("name", nargs="?", help="of the key")
     made.add_argument("--role", choices=["view", "label", "upload", "admin"], help="what its holder may do")
     made.add_argument(
         "--camera", action="append", metavar="CAMERA", help="the only camera it is for; repeated: these"
     )
+    made.add_argument("--expires", metavar="TIME", help="after which it ends: 12h, 90d, 8w, 1y, or never")
+    made.add_argument("--end", metavar="ID", help="end this session or shared link; all: each of them")
+    made.add_argument("--end-all", action="store_true", help="with rotate-links: end all links at once")
     made = command("retention", _retention, "show what would go now by the rules of retention, and why")
     made.add_argument("verb", choices=["plan"])
     command("sweep", _sweep, "carry out the rules of retention once")
@@ -209,22 +213,10 @@ def _names(args: argparse.Namespace) -> int:
     return names(config.load().settings, args.paths, video=args.data / "video", why=args.why, out=sys.stdout)
 
 
-def _key(args: argparse.Namespace) -> int:
+def _key(args: argparse.Namespace) -> None:
     from watcher import keys  # noqa: PLC0415
 
-    services = _services(args.data)
-    if args.verb == "list":
-        keys.show(services, out=sys.stdout)
-        return 0
-    if not args.name:
-        raise StartError(f"watcher key {args.verb} NAME: the name is missing")
-    if args.verb == "create":
-        print(keys.create(services, args.name, args.role, args.camera))
-    elif args.verb == "rotate":
-        print(keys.rotate(services, args.name))
-    else:
-        keys.revoke(services, args.name)
-    return 0
+    keys.run(_services(args.data), args, out=sys.stdout)
 
 
 def _retention(args: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
@@ -52,8 +53,18 @@ def announce(address: str, console: TextIO) -> None:
             asking.sendall(f"GET /watcher/livez HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n".encode())
             if (b" 308 " if url.scheme == "https" else b" 200 ") in asking.recv(64):  # TLS sends plain HTTP on
                 print(f"watcher is at {address}", file=console, flush=True)
-                if link := os.environ.get("WATCHER_SIGN_IN"):
-                    print(f"sign in, once: {address}sign-in?link={link}", file=console, flush=True)
+                _tell_link(address, console)
                 return
         time.sleep(0.05)
     print(f"watcher does not answer at {address} yet; see the logs", file=console, flush=True)
+
+
+def _tell_link(address: str, console: TextIO) -> None:
+    """Say the link of the first sign-in, where there is one: 1. it is said, 2. its file goes.
+
+    After a crash between the two it is said once more.
+    """
+    path = Path(os.environ.get("WATCHER_SIGN_IN", "/nonexistent"))
+    with contextlib.suppress(FileNotFoundError):
+        print(f"sign in, once: {address}sign-in?link={path.read_text(encoding='ascii')}", file=console, flush=True)
+        path.unlink()

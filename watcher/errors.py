@@ -237,6 +237,20 @@ class ExportNotFoundError(WatcherError):
     title = "No such export"
 
 
+class SessionNotFoundError(WatcherError):
+    """No session has this id, or it is over."""
+
+    code = "session_not_found"
+    title = "No such session"
+
+
+class ShareNotFoundError(WatcherError):
+    """No shared link has this id, or it is over."""
+
+    code = "share_not_found"
+    title = "No such link"
+
+
 class RenderError(WatcherError):
     """A picture could not be made; `fatal` says that the file harmed the decoder (crash, hang, memory)."""
 

@@ -50,14 +50,15 @@ class Keys:
     def validate_authentication(self, user: str, password: str, handler: Any) -> None:
         """Let in who brings an upload key. Raises AuthenticationFailed."""
         for secret in (password, user + password):
-            key = self._services.catalog.key_of(hashed(secret))
+            now = self._services.clock.now()
+            key = self._services.catalog.key_of(hashed(secret), now=now)
             if key is not None and key.principal.role is Role.UPLOAD and key.principal.cameras:
                 camera = key.principal.cameras[0]
                 home = self._services.places.spool / "ftp" / camera
                 home.mkdir(parents=True, exist_ok=True)
                 handler.camera = camera
                 self._let_in.home = home
-                self._services.catalog.used_key(key, now=self._services.clock.now())
+                self._services.catalog.used_key(key, now=now, address=handler.remote_ip)
                 return
         log.warning("FTP: no upload key from %s", handler.remote_ip)
         raise AuthenticationFailed("The password has to be an upload key.")

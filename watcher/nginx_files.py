@@ -76,8 +76,7 @@ def write_settings(places: Places, settings: Settings, *, app: str = "") -> None
     logs = f"access_log /dev/stdout {logged};\naccess_log /log/access.log {logged} buffer=32k flush=1s;\n"
     app = logs + f"set $watcher_app {'unix:' if app.startswith('/') else ''}{app};\n" if app else ""
     text = f"""# Made by watcher from its settings.
-{app}set $watcher_link_secret "{places.link_secret()}";
-include watcher/auth-{settings.auth.mode}.conf;
+{app}include watcher/auth-{settings.auth.mode}.conf;
 client_max_body_size {settings.upload.max_bytes + MULTIPART_BYTES};
 """
     for network in settings.site.trusted_proxies:

@@ -68,7 +68,8 @@ def up(unit: Unit) -> NoReturn:
         "WATCHER_NGINX_LOG": str(log / "nginx.log") if log else "stderr",
         "WATCHER_CONSOLE": "0",
         "WATCHER_READY": _address(host, port, secure=bool(loaded.settings.tls.certificate)),
-        "WATCHER_SIGN_IN": link or "",
+        # A file: what is in an environment, every process of the unit has, for as long as it lives.
+        "WATCHER_SIGN_IN": str(_keep_link(places, link)),
         "PYTHONUNBUFFERED": "1",
         # One heap for all threads: each further one of glibc's keeps what its thread once needed.
         "MALLOC_ARENA_MAX": "1",
@@ -119,6 +120,19 @@ def prepare(data: Path) -> str | None:
     _prepare_catalog(services)
     nginx_files.write_settings(services.places, loaded.settings, app=os.environ.get("WATCHER_APP", ""))
     return first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
+
+
+def _keep_link(places: Places, link: str | None) -> Path:
+    """Put the secret of the first sign-in where the ingester finds it, who removes it when it has said it.
+
+    One that an earlier start could not say any more is gone with that.
+    """
+    places.sign_in.unlink(missing_ok=True)
+    if link is not None:
+        descriptor = os.open(places.sign_in, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(link)
+    return places.sign_in
 
 
 def _address_of(listen: str, what: str) -> tuple[str, int]:

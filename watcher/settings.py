@@ -14,6 +14,8 @@ from watcher.ignoring import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
 from watcher.naming import Naming
 from watcher.presets import Camera, Folder, Preset
 
+MOUNT = "/watcher"  # where the application is, below the address that people use
+
 
 class Site(msgspec.Struct, frozen=True):
     """Where and when the cameras are."""

@@ -263,6 +263,47 @@ class ShareShape(msgspec.Struct):
 
     url: Address
     expires_at: Time
+    id: str
+
+
+class SharedShape(msgspec.Struct):
+    """What is shared by a link, until when and by whom; the link itself is told only once."""
+
+    id: str
+    clip_id: int
+    key: str
+    camera: str
+    author: str
+    created_at: Time
+    expires_at: Time
+    last_view_at: Time | None
+    links: Links
+
+
+class SharesShape(msgspec.Struct):
+    """The links that go on, the newest first."""
+
+    shares: list[SharedShape]
+
+
+class SessionShape(msgspec.Struct):
+    """A browser that has signed in, and by which key."""
+
+    id: str
+    key: str
+    current: bool  # whether it is the one that asks
+    created_at: Time | None
+    last_used_at: Time | None
+    expires_at: Time
+    address: str | None
+    agent: str | None
+    links: Links
+
+
+class SessionsShape(msgspec.Struct):
+    """The sessions that go on; who was here last comes first."""
+
+    sessions: list[SessionShape]
 
 
 class ProblemShape(msgspec.Struct, rename={"type_": "type"}):

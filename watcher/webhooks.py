@@ -22,7 +22,7 @@ from watcher import presenting
 from watcher.catalog.hooks import Delivery
 from watcher.errors import ClipNotFoundError
 from watcher.helper import Helper
-from watcher.settings import Hook
+from watcher.settings import MOUNT, Hook
 from watcher.wiring import Services
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,6 @@ TIMEOUT = (5.0, 15.0)  # seconds to connect, and for the answer
 BATCH = 100
 LONGEST = timedelta(hours=1)  # between two attempts
 GIVEN_UP = timedelta(days=7)
-MOUNT = "/watcher"  # where the API is
 
 
 class Webhooks(Helper):

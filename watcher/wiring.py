@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import uuid
 from collections.abc import Callable
@@ -13,11 +11,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from watcher import disk
-from watcher.access import new_secret
 from watcher.catalog import Catalog, open_engine
 from watcher.clock import Clock, SystemClock
 from watcher.errors import StartError
 from watcher.ingest import Ingest
+from watcher.links import Links
 from watcher.mounts import on_network
 from watcher.pictures import Pictures
 from watcher.retention import Retention
@@ -62,19 +60,10 @@ class Places:
         """What the ingester says of itself."""
         return self.run / "ingester.json"
 
-    def link_secret(self) -> str:
-        """What shared links are signed with; made when it is first asked for, readable by us alone."""
-        path = self.data / "link.secret"
-        with contextlib.suppress(FileNotFoundError):
-            return path.read_text(encoding="ascii").strip()
-        temporary = self.data / f".link.{uuid.uuid4().hex}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(new_secret())
-        with contextlib.suppress(FileExistsError):  # another process was first: its secret counts
-            path.hardlink_to(temporary)
-        temporary.unlink()
-        return path.read_text(encoding="ascii").strip()
+    @property
+    def sign_in(self) -> Path:
+        """The secret of the link of the first sign-in, from the start until it is announced."""
+        return self.run / "sign-in"
 
     def catalog_url(self, settings: Settings) -> str:
         """The catalog's URL: the setting, or SQLite in the data folder."""
@@ -105,6 +94,7 @@ class Services:
     root: VideoRoot
     catalog: Catalog
     ingest: Ingest
+    links: Links
 
     def retention(self) -> Retention:
         """What removes clips."""
@@ -185,7 +175,7 @@ def open_services(settings: Settings, data: Path) -> Services:
         settle_seconds=settings.video.settle_seconds,
         trust_writers=settings.video.watch != "poll" and not on_network(places.video),
     )
-    return Services(settings, places, clock, root, catalog, ingest)
+    return Services(settings, places, clock, root, catalog, ingest, Links(places.data))
 
 
 def bind_root(services: Services) -> str:

@@ -64,7 +64,7 @@ def unit_poster(watched: Watched) -> str | None:
 
 
 def test_the_link_of_the_first_start(browser: Browser, tmp_path: Path) -> None:
-    """Signs in without a form; another visit with it does not."""
+    """Signs in by a button."""
     with running(tmp_path, settings={"WATCHER_AUTH__MODE": "keys"}) as unit:
         import re
 
@@ -72,6 +72,7 @@ def test_the_link_of_the_first_start(browser: Browser, tmp_path: Path) -> None:
         context = browser.new_context()
         watched = Watched(context, unit)
         watched.page.goto(link)
+        watched.page.get_by_role("button", name="Sign in").click()
         expect(watched.page.get_by_role("button", name="Sign out")).to_be_visible()
         assert "link=" not in watched.page.url
         context.close()

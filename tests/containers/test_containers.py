@@ -238,7 +238,7 @@ def test_compose_with_keys(checkout: Path, clip: bytes) -> None:
         assert unit.get("/gate/1.mp4").status_code == 401
         link = re.search(r"sign-in\?link=(\S+)", unit("logs", "init").stdout)[1]
         browser = requests.Session()
-        assert browser.get(unit.url(f"/watcher/sign-in?link={link}"), timeout=30).status_code == 200
+        assert browser.post(unit.url("/watcher/sign-in"), data={"link": link}, timeout=30).status_code == 200
         words = ("watcher", "key", "create", "gate", "--role", "upload", "--camera", "gate", "--data", "/data")
         key = unit("exec", "-T", "api", *words).stdout.strip()
         sent = requests.put(
@@ -378,7 +378,10 @@ def test_one_container(checkout: Path, clip: bytes, tmp_path: Path) -> None:
             lambda: re.search(r"sign-in\?link=(\S+)", docker("logs", name).stdout), seconds=30, what="the link"
         )[1]
         browser = requests.Session()
-        assert browser.get(f"http://127.0.0.1:{port}/watcher/sign-in?link={link}", timeout=30).status_code == 200
+        assert (
+            browser.post(f"http://127.0.0.1:{port}/watcher/sign-in", data={"link": link}, timeout=30).status_code
+            == 200
+        )
         assert get("/watcher/clips").status_code == 401
         words = ("watcher", "key", "create", "porch", "--role", "upload", "--camera", "porch", "--data", "/data")
         key = docker("exec", "-u", "1000", name, *words).stdout.strip()

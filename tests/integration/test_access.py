@@ -85,6 +85,8 @@ def routes() -> list[tuple[str, str, Role | None, bool]]:
     values = {
         "clip_id": "1",
         "export_id": "1",
+        "share_id": "x",
+        "session": "x",
         "key": "porch/2026-11-21/070000.mp4",
         "name": "fox",
         "review": "x",
@@ -367,7 +369,7 @@ def test_signing_in_and_out(unit: RunningUnit, keys: dict[str, str], shelf: dict
 def test_a_shared_link_works_without_a_key_until_it_expires(
     unit: RunningUnit, keys: dict[str, str], shelf: dict[str, dict]
 ) -> None:
-    """For that clip alone; nginx checks it itself, also for ranges and while Python is away."""
+    """For that clip alone, from beginning to end and in parts."""
     clip, other = shelf["porch"], shelf["gate"]
     share = unit.url(f"{clip['links']['self']}/share")
     made = requests.post(share, json={"expires_in_seconds": 600}, headers=bearer(keys["view"]), timeout=10)
@@ -381,6 +383,7 @@ def test_a_shared_link_works_without_a_key_until_it_expires(
     assert unit.get(url.replace("sig=", "sig=A")).status_code == 401
     expires = re.search(r"expires=(\d+)", url)[1]
     assert unit.get(url.replace(expires, str(int(expires) + 1))).status_code == 401
+    assert unit.get(re.sub("kid=[^&]+&", "", url)).status_code == 401
     short = requests.post(share, json={"expires_in_seconds": 1}, headers=bearer(keys["view"]), timeout=10).json()
     wait_for(lambda: unit.get(short["url"]).status_code in {401, 403}, seconds=10, what="the end of the link")
     for body in ({}, {"expires_in_seconds": 0}, {"expires_in_seconds": 10**9}, {"expires_in_seconds": "x"}):
@@ -401,10 +404,19 @@ def test_the_first_start_prints_a_link_that_signs_in_once(start_unit: Callable[.
     unit.stop()
     unit.start()
     second = wait_for(lambda: (found := link()) != first and found, what="another link")
+    secret = second.rpartition("=")[2]
+    assert not (unit.data / "run" / "sign-in").exists(), "it was said, and is kept nowhere"
+    for pid in unit.family():
+        assert secret.encode() not in Path(f"/proc/{pid}/environ").read_bytes(), unit.family()[pid]
+    for _ in range(2):  # a messenger that shows a preview, and a person who looks
+        assert requests.head(second, timeout=10).status_code == 200
+        assert "Sign in" in requests.get(second, timeout=10).text
     browser = requests.Session()
-    assert browser.get(second, timeout=10).url.endswith("/watcher/")
+    signed_in = browser.post(unit.url("/watcher/sign-in"), data={"link": secret}, timeout=10)
+    assert signed_in.url.endswith("/watcher/")
     assert browser.get(unit.url("/watcher/clips"), timeout=10).status_code == 200
     assert requests.get(second, timeout=10).status_code == 401
+    assert requests.get(first, timeout=10).status_code == 401
     unit.stop()
     before = len(unit.console())
     unit.start()

@@ -1,4 +1,4 @@
-"""Keys and sessions: only hashes of secrets are here."""
+"""Keys: only hashes of their secrets are here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.access import Principal, Role
+from watcher.catalog.audit import By, note
 from watcher.catalog.schema import counters, keys, sessions
 from watcher.clip import milliseconds, moment
 from watcher.errors import KeyNameError
@@ -24,6 +25,12 @@ class Key(NamedTuple):
     principal: Principal
     created_at: datetime
     last_used_at: datetime | None
+    expires_at: datetime | None = None  # None: never
+    address: str | None = None  # that it was last used from
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether it has expired."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 class Keys:
@@ -33,7 +40,15 @@ class Keys:
     write: Callable[[], Any]
 
     def create_key(
-        self, name: str, role: Role, cameras: Sequence[str] | None, secret_hash: str, *, now: datetime
+        self,
+        name: str,
+        role: Role,
+        cameras: Sequence[str] | None,
+        secret_hash: str,
+        *,
+        now: datetime,
+        expires: datetime | None = None,
+        by: By | None = None,
     ) -> int:
         """Note a key; its id. Raises KeyNameError if there is one of this name."""
         values = {
@@ -42,83 +57,61 @@ class Keys:
             "cameras": None if cameras is None else msgspec.json.encode(list(cameras)).decode(),
             "hash": secret_hash,
             "created_ms": milliseconds(now),
+            "expires_ms": None if expires is None else milliseconds(expires),
         }
         with self.write() as connection:
-            self._changed(connection)
+            changed(connection)
             if connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).first():
                 raise KeyNameError(f"there is a key {name!r} already; revoke or rotate it")
+            told = f"{name}, {role}{'' if cameras is None else ' of ' + ', '.join(cameras)}{_until(expires)}"
+            note(connection, "key created", told, by)
             return int(connection.execute(keys.insert().values(values)).inserted_primary_key[0])
 
-    def replace_key(self, name: str, secret_hash: str) -> None:
+    def replace_key(self, name: str, secret_hash: str, *, by: By | None = None) -> None:
         """Give a key another secret; the old one and its sessions end. Raises KeyNameError."""
         with self.write() as connection:
-            self._changed(connection)
+            changed(connection)
             key_id = self._id(connection, name)
             connection.execute(sa.update(keys).where(keys.c.id == key_id).values(hash=secret_hash))
             connection.execute(sa.delete(sessions).where(sessions.c.key_id == key_id))
+            note(connection, "key rotated", name, by)
 
-    def revoke_key(self, name: str) -> None:
+    def expire_key(self, name: str, expires: datetime | None, *, by: By | None = None) -> None:
+        """Set when a key ends, with its sessions; None: never. Raises KeyNameError."""
+        with self.write() as connection:
+            changed(connection)
+            key_id = self._id(connection, name)
+            at = None if expires is None else milliseconds(expires)
+            connection.execute(sa.update(keys).where(keys.c.id == key_id).values(expires_ms=at))
+            note(connection, "key's end set", name + (_until(expires) or ", never"), by)
+
+    def revoke_key(self, name: str, *, by: By | None = None) -> None:
         """End a key and its sessions. Raises KeyNameError."""
         with self.write() as connection:
-            self._changed(connection)
+            changed(connection)
             key_id = self._id(connection, name)
             connection.execute(sa.delete(sessions).where(sessions.c.key_id == key_id))
             connection.execute(sa.delete(keys).where(keys.c.id == key_id))
+            note(connection, "key revoked", name, by)
 
     def all_keys(self) -> list[Key]:
-        """Every key, by name."""
+        """Every key, by name, expired ones included."""
         with self.engine.connect() as connection:
-            return [_key(row) for row in connection.execute(sa.select(keys).order_by(keys.c.name))]
+            return [to_key(row) for row in connection.execute(sa.select(keys).order_by(keys.c.name))]
 
-    def key_of(self, secret_hash: str) -> Key | None:
-        """The key with this secret."""
+    def key_of(self, secret_hash: str, *, now: datetime) -> Key | None:
+        """The key with this secret, unless it has expired."""
         with self.engine.connect() as connection:
-            row = connection.execute(sa.select(keys).where(keys.c.hash == secret_hash)).first()
-        return None if row is None else _key(row)
+            row = connection.execute(sa.select(keys).where(keys.c.hash == secret_hash, live_key(now))).first()
+        return None if row is None else to_key(row)
 
-    def used_key(self, key: Key, *, now: datetime) -> None:
+    def used_key(self, key: Key, *, now: datetime, address: str | None = None) -> None:
         """Note that a key was used; to the minute, so that reading does not turn into writing."""
         at = milliseconds(now)
         if key.last_used_at is None or at - milliseconds(key.last_used_at) > USED_MS:
+            values: dict[str, Any] = {"last_used_ms": at, **({} if address is None else {"address": address})}
             with self.write() as connection:
-                connection.execute(sa.update(keys).where(keys.c.id == key.id).values(last_used_ms=at))
-
-    def open_session(self, secret_hash: str, key_id: int, *, until: datetime, once: bool = False) -> None:
-        """Note a session of a key, or, `once`, a link that opens one."""
-        values = {"hash": secret_hash, "key_id": key_id, "until_ms": milliseconds(until), "once": int(once)}
-        with self.write() as connection:
-            self._changed(connection)
-            connection.execute(sessions.insert().values(values))
-
-    def session_of(self, secret_hash: str, *, now: datetime) -> Key | None:
-        """The key that a session is of."""
-        live = (sessions.c.hash == secret_hash) & (sessions.c.until_ms > milliseconds(now)) & (sessions.c.once == 0)
-        select = sa.select(keys).join(sessions, sessions.c.key_id == keys.c.id).where(live)
-        with self.engine.connect() as connection:
-            row = connection.execute(select).first()
-        return None if row is None else _key(row)
-
-    def use_link(self, secret_hash: str, *, now: datetime) -> Key | None:
-        """The key that a link signs in as; the link is gone then, and so is what has run out."""
-        link = (sessions.c.hash == secret_hash) & (sessions.c.once == 1)
-        select = sa.select(keys).join(sessions, sessions.c.key_id == keys.c.id)
-        with self.write() as connection:
-            self._changed(connection)
-            connection.execute(sa.delete(sessions).where(sessions.c.until_ms <= milliseconds(now)))
-            row = connection.execute(select.where(link)).first()
-            connection.execute(sa.delete(sessions).where(link))
-        return None if row is None else _key(row)
-
-    def close_session(self, secret_hash: str) -> None:
-        """End a session."""
-        with self.write() as connection:
-            self._changed(connection)
-            connection.execute(sa.delete(sessions).where(sessions.c.hash == secret_hash))
-
-    def _changed(self, connection: sa.Connection) -> None:
-        """Whoever remembers who may has to look again; the row's lock makes writers queue."""
-        counter = sa.update(counters).where(counters.c.name == "keys")
-        connection.execute(counter.values(value=counters.c.value + 1))
+                connection.execute(sa.update(keys).where(keys.c.id == key.id).values(values))
 
     def _id(self, connection: sa.Connection, name: str) -> int:
         found = connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).scalar()
@@ -127,11 +120,29 @@ class Keys:
         return int(found)
 
 
-def _key(row: Any) -> Key:
+def changed(connection: sa.Connection) -> None:
+    """Whoever remembers who may has to look again; the row's lock makes writers queue."""
+    counter = sa.update(counters).where(counters.c.name == "keys")
+    connection.execute(counter.values(value=counters.c.value + 1))
+
+
+def live_key(now: datetime) -> sa.ColumnElement[bool]:
+    """Of keys that have not expired."""
+    return keys.c.expires_ms.is_(None) | (keys.c.expires_ms > milliseconds(now))
+
+
+def to_key(row: Any) -> Key:
+    """A row of `keys`."""
     cameras = None if row.cameras is None else tuple(msgspec.json.decode(row.cameras, type=list[str]))
     return Key(
         row.id,
         Principal(row.name, Role(row.role), cameras),
         moment(row.created_ms),
         None if row.last_used_ms is None else moment(row.last_used_ms),
+        None if row.expires_ms is None else moment(row.expires_ms),
+        row.address,
     )
+
+
+def _until(expires: datetime | None) -> str:
+    return "" if expires is None else f", until {expires:%Y-%m-%d %H:%M}Z"

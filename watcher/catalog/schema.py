@@ -191,6 +191,8 @@ keys = sa.Table(
     sa.Column("hash", sa.Text, nullable=False, unique=True),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("last_used_ms", sa.BigInteger),
+    sa.Column("expires_ms", sa.BigInteger),  # null: never
+    sa.Column("address", sa.Text),  # that it was last used from
 )
 
 # Browsers that have signed in, and links that sign one in, once.
@@ -201,6 +203,38 @@ sessions = sa.Table(
     sa.Column("key_id", Id, sa.ForeignKey("keys.id", ondelete="CASCADE"), nullable=False),
     sa.Column("until_ms", sa.BigInteger, nullable=False),
     sa.Column("once", sa.SmallInteger, nullable=False),
+    sa.Column("created_ms", sa.BigInteger),  # null of those that an earlier version opened, as all that follows
+    sa.Column("last_used_ms", sa.BigInteger),
+    sa.Column("address", sa.Text),  # that it was last used from
+    sa.Column("agent", sa.Text),  # what the browser called itself
+)
+
+# Links to clips that work without a key, until they expire, are ended, or the clip has another content.
+shares = sa.Table(
+    "shares",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),  # random
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # the clip's digest
+    sa.Column("author", sa.Text, nullable=False),  # the name of the key that shared it
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+    sa.Column("last_view_ms", sa.BigInteger),
+    sa.Index("ix_shares_clip", "clip_id"),
+)
+
+# What happened to keys, sessions and links: rows are added, and go when they are old; nothing changes them.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", Id, primary_key=True, autoincrement=True),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),  # a key's name, or the command line
+    sa.Column("address", sa.Text),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Index("ix_audit_at", "at_ms"),
+    sqlite_autoincrement=True,
 )
 
 # How many clips have each label.

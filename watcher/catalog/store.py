@@ -1,5 +1,6 @@
 """The catalog: its questions and its writes, behind one engine."""
 
+from watcher.catalog.audit import Audit
 from watcher.catalog.claiming import Claiming
 from watcher.catalog.expiring import Expiring
 from watcher.catalog.exporting import Exporting
@@ -13,6 +14,8 @@ from watcher.catalog.rendering import Rendering
 from watcher.catalog.retiring import Retiring
 from watcher.catalog.reviewing import Reviewing
 from watcher.catalog.sending import Sending
+from watcher.catalog.sessions import Sessions
+from watcher.catalog.shares import Shares
 from watcher.catalog.silences import Silences
 from watcher.catalog.suns import Suns
 from watcher.catalog.timelines import Timelines
@@ -21,6 +24,7 @@ from watcher.catalog.writes import Writes
 
 class Catalog(
     Questions,
+    Audit,
     IngesterQuestions,
     Claiming,
     Expiring,
@@ -33,6 +37,8 @@ class Catalog(
     Reviewing,
     Retiring,
     Sending,
+    Sessions,
+    Shares,
     Silences,
     Suns,
     Timelines,

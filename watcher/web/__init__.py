@@ -21,6 +21,8 @@ from watcher.web import (
     proxies,
     retention,
     reviews,
+    sessions,
+    shares,
     signing,
     timeline,
     tus,
@@ -57,6 +59,8 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(uploads.bp)
     app.register_blueprint(tus.bp)
     app.register_blueprint(signing.bp)
+    app.register_blueprint(sessions.bp)
+    app.register_blueprint(shares.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(metrics.bp)
     app.register_blueprint(browsing.bp)

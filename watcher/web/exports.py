@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import datetime, timedelta
 from typing import Annotated, NamedTuple
@@ -25,9 +26,10 @@ from watcher.errors import (
     TooManyError,
 )
 from watcher.exports import FOLDER, MANIFEST
+from watcher.settings import MOUNT
 from watcher.shapes import ExportFileShape, ExportShape, ExportsShape, Links, Time
 from watcher.web import wire
-from watcher.web.auth import audit, principal, signed_question
+from watcher.web.auth import audit, principal
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -37,6 +39,7 @@ CAMERAS_MOST = 100
 CLIPS_MOST = 20_000
 WAITING_MOST = 20
 CUTS = ("key", "exact")
+_FILE = re.compile(rf"{MOUNT}/renditions/{FOLDER}/(\d{{1,18}})/([^/]+)", re.ASCII)
 
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -213,8 +216,22 @@ def _expires(one: Export) -> datetime | None:
     return moment(one.done_ms) + timedelta(days=state().services.settings.export.keep_days)
 
 
+def content(path: str) -> str:
+    """What lies at the path of a film or a manifest, for its link. Raises ExportNotFoundError."""
+    found = _FILE.fullmatch(path)
+    if found is None:
+        raise ExportNotFoundError(f"{path} is of no export")
+    return _content(catalog().export(int(found[1])), found[2])
+
+
+def _content(one: Export, name: str) -> str:
+    return f"{one.done_ms} {next((file.sha256 for file in one.files if file.name == name), '')}"
+
+
 def _address(one: Export, name: str, expires: datetime | None) -> str:
-    path = f"{request.script_root}/renditions/{FOLDER}/{one.id}/{name}"
+    path = quote(f"{request.script_root}/renditions/{FOLDER}/{one.id}/{name}")
     if expires is None or state().services.settings.auth.mode == "open":
-        return state().base + quote(path)
-    return f"{state().base}{quote(path)}?{signed_question(path, int(expires.timestamp()))}"
+        return state().base + path
+    inside = f"{MOUNT}/renditions/{FOLDER}/{one.id}/{name}"  # as nginx asks about it
+    question = state().services.links.question(inside, int(expires.timestamp()), content=_content(one, name))
+    return f"{state().base}{path}?{question}"

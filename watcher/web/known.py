@@ -31,7 +31,7 @@ class Known:
         self._version = -1
         # By whether it is a session's, and the secret's hash; a key or none, and until when that holds (monotonic).
         self._keys: dict[tuple[bool, str], tuple[Key | None, float]] = {}
-        self._used: dict[int, float] = {}  # keys, and when their use was noted last
+        self._used: dict[tuple[bool, str], float] = {}  # when the use of each was noted last
 
     def who(self, environ: dict[str, Any]) -> Principal:
         """Who asks this (a WSGI environ): by a key in its header, else by a session's cookie.
@@ -43,37 +43,44 @@ class Known:
         authorization, session = environ.get("HTTP_AUTHORIZATION", ""), session_secret(environ, self._base)
         if not (authorization or session):
             raise SignInError("send a key: Authorization: Bearer …, or Basic with the key as password")
-        key = self._find(_secret(authorization) if authorization else session, session=not authorization)
+        place = not authorization, hashed(_secret(authorization) if authorization else session)
+        key = self._find(place)
         if key is None:
-            raise SignInError("the key or the session is not known, or was revoked")
-        self._note_use(key)
+            raise SignInError("the key or the session is not known, was revoked, or has expired")
+        self._note_use(place, key, environ.get("REMOTE_ADDR"))
         return key.principal
 
-    def _find(self, secret: str, *, session: bool) -> Key | None:
-        catalog = self._services.catalog
+    def _find(self, place: tuple[bool, str]) -> Key | None:
+        catalog, clock = self._services.catalog, self._services.clock
         version = catalog.counter("keys")
-        kept = hashed(secret)
-        place = session, kept
+        session, kept = place
         with self._lock:
             if version != self._version or len(self._keys) > REMEMBERED:
                 self._keys.clear()
                 self._version = version
             key, until = self._keys.get(place, (None, 0.0))
-        if until > time.monotonic():
-            return key
-        key = catalog.session_of(kept, now=self._services.clock.now()) if session else catalog.key_of(kept)
-        with self._lock:
-            if version == self._version:
-                self._keys[place] = (key, time.monotonic() + REMEMBERED_SECONDS)
-        return key
+        if until <= time.monotonic():
+            now = clock.now()
+            key = catalog.session_of(kept, now=now) if session else catalog.key_of(kept, now=now)
+            with self._lock:
+                if version == self._version:
+                    self._keys[place] = (key, time.monotonic() + REMEMBERED_SECONDS)
+        # What expires does so at its moment, whatever is remembered.
+        return None if key is None or (key.expires_at is not None and key.is_over(clock.now())) else key
 
-    def _note_use(self, key: Key) -> None:
+    def _note_use(self, place: tuple[bool, str], key: Key, address: str | None) -> None:
         """Once a minute."""
-        now = time.monotonic()
-        if now - self._used.get(key.id, -REMEMBERED_SECONDS) >= REMEMBERED_SECONDS:
-            self._used[key.id] = now
-            with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking
-                self._services.catalog.used_key(key, now=self._services.clock.now())
+        monotonic = time.monotonic()
+        if monotonic - self._used.get(place, -REMEMBERED_SECONDS) < REMEMBERED_SECONDS:
+            return
+        if len(self._used) > REMEMBERED:
+            self._used.clear()
+        self._used[place] = monotonic
+        catalog, now = self._services.catalog, self._services.clock.now()
+        with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking
+            catalog.used_key(key, now=now, address=address)
+            if place[0]:
+                catalog.used_session(place[1], now=now, address=address)
 
 
 def _secret(authorization: str) -> str:

@@ -67,6 +67,8 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.NotInBinError: 404,
     errors.NoProxyError: 409,
     errors.ExportNotFoundError: 404,
+    errors.SessionNotFoundError: 404,
+    errors.ShareNotFoundError: 404,
     errors.RenderError: 500,
 }
 HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}

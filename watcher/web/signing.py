@@ -1,22 +1,18 @@
-"""Signing in and out, sharing, and what nginx asks about media."""
+"""Signing in and out, and what nginx asks about media."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import re
-from datetime import UTC, datetime
-from typing import Annotated
 from urllib.parse import urlsplit
 
-import msgspec
 from flask import Blueprint, Response, request, url_for
-from msgspec import Meta
 
-from watcher import presenting
 from watcher.access import Role, hashed
-from watcher.errors import BadParameterError, SignInError, WatcherError
-from watcher.shapes import ShareShape
-from watcher.web import auth, problems, wire
+from watcher.catalog.audit import By
+from watcher.errors import SignInError, WatcherError
+from watcher.web import auth, problems, shares, wire
 from watcher.web.cookies import session_cookie, session_secret
 from watcher.web.pages import html
 from watcher.web.questions import bounded
@@ -25,32 +21,33 @@ from watcher.web.state import catalog, state
 
 bp = Blueprint("signing", __name__)
 
-SHARE_MOST = 30 * 86400  # seconds
+_NO_LINK = "That link has been used, or is too old."
 
 
 @route(bp, "/sign-in", role=None, page=True)
 def form() -> Response:
-    """The form, or, with a link that `watcher up` printed, the sign-in itself."""
-    if link := request.args.get("link"):
-        auth.attempts.refuse(request.remote_addr or "")
-        key = catalog().use_link(hashed(link), now=state().services.clock.now())
-        if key is not None:
-            return auth.open_session(key, url_for("browsing.browse"))
-        auth.attempts.note(request.remote_addr or "")
-        return _form("That link has been used, or is too old.", 401)
-    return _form(None, 200)
+    """The form for a key, or, with a link that `watcher up` printed, a button that uses it.
+
+    Looking at a link does not use it: previews of messengers and mail programs look at each.
+    """
+    link = request.args.get("link", "")
+    if not link:
+        return _form(None, 200)
+    if catalog().link_key(hashed(link), now=state().services.clock.now()) is None:
+        return _refused(_NO_LINK)
+    return _form(None, 200, link=link)
 
 
 @route(bp, "/sign-in", "POST", role=None, page=True)
 def sign_in() -> Response:
-    """Open a session for a key."""
-    address = request.remote_addr or ""
-    auth.attempts.refuse(address)
-    key = catalog().key_of(hashed(request.form.get("key", "").strip()))
+    """Open a session for a key, or for who has a link, which is used up then."""
+    now = state().services.clock.now()
+    if link := request.form.get("link", ""):
+        key = catalog().use_link(hashed(link), now=now)
+    else:
+        key = catalog().key_of(hashed(request.form.get("key", "").strip()), now=now)
     if key is None or not key.principal.may(Role.VIEW):
-        auth.attempts.note(address)
-        return _form("That is no key that may see clips.", 401)
-    catalog().used_key(key, now=state().services.clock.now())
+        return _refused(_NO_LINK if link else "That is no key that may see clips.")
     return auth.open_session(key, _next())
 
 
@@ -59,39 +56,11 @@ def sign_out() -> Response:
     """End the session."""
     with contextlib.suppress(SignInError):  # several sessions: none of them is believed, and the cookie goes
         if secret := session_secret(request.environ, state().base):
-            catalog().close_session(hashed(secret))
+            catalog().close_session(hashed(secret), by=_whoever())
     response = wire.see_other(url_for("signing.form"))
     cookie = session_cookie(request.environ, state().base)
     response.delete_cookie(cookie.name, path=cookie.path, secure=cookie.secure, httponly=True, samesite="Lax")
     return response
-
-
-class Share(msgspec.Struct, forbid_unknown_fields=True):
-    """For how long a link is to work."""
-
-    expires_in_seconds: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": SHARE_MOST})]
-
-
-@route(
-    bp,
-    "/clips/<int:clip_id>/share",
-    "POST",
-    role=Role.VIEW,
-    body=Share,
-    answers=ShareShape,
-    problems=(404,),
-)
-def share(clip_id: int) -> Response:
-    """Make a link to one clip that works without a key until it expires; nginx checks it itself."""
-    wanted = wire.body(Share)
-    if not 1 <= wanted.expires_in_seconds <= SHARE_MOST:
-        raise BadParameterError("expires_in_seconds", f"expires_in_seconds must be from 1 to {SHARE_MOST:,}")
-    clip = auth.visible(catalog().clip(bounded(clip_id)))
-    expires = int(state().services.clock.now().timestamp()) + wanted.expires_in_seconds
-    auth.audit("share", clip.key)
-    address = f"{state().base}{presenting.clip_path(clip)}?{auth.signed_question('/' + clip.key, expires)}"
-    body = ShareShape(address, presenting.utc(datetime.fromtimestamp(expires, UTC)))
-    return wire.json_response(body, Cache_Control="no-store")
 
 
 @route(bp, "/internal/media", role=None, internal=True)
@@ -99,6 +68,8 @@ def media() -> Response:
     """Whether whoever asks may read a clip or a poster: 204, 401 or 403; nginx remembers a 204 for a while."""
     path = wire.asked_path()
     try:
+        if shares.shows(path):
+            return Response(status=204)
         auth.require(Role.VIEW)
         if auth.principal().cameras is not None:
             poster = re.fullmatch(r"/watcher/renditions/(?:\d+|proxies)/(\d+)-.*", path)
@@ -113,11 +84,32 @@ def media() -> Response:
     return Response(status=204)
 
 
-def _form(told: str | None, status: int) -> Response:
-    response = html("sign_in.html", told=told, next=_next())
+def _refused(told: str) -> Response:
+    """The form again; who fails too often is told to wait, and is let in all the same with a right key."""
+    wait = auth.attempts.failed(request.remote_addr or "")
+    if not wait:
+        return _form(told, 401)
+    response = _form(f"{told} Too many have failed from your address; wait a minute.", 429)
+    response.headers["Retry-After"] = str(math.ceil(wait))
+    return response
+
+
+def _form(told: str | None, status: int, *, link: str = "") -> Response:
+    response = html("sign_in.html", told=told, next=_next(), link=link)
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
+    # Its address may hold a link, which must not stand in a log of ours either. "no-referrer" would take the origin
+    # from the form as well, by which we know it for ours.
+    response.headers["Referrer-Policy"] = "strict-origin"
     return response
+
+
+def _whoever() -> By | None:
+    """Who signs out; None where the session is over already."""
+    try:
+        return auth.by()
+    except SignInError:
+        return None
 
 
 def _next() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, tzinfo
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
@@ -39,11 +38,6 @@ class State:
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
         self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
         self.tally: Tally | None = None  # of requests, once all routes are known
-
-    @cached_property
-    def link_secret(self) -> str:
-        """What shared links are signed with."""
-        return self.services.places.link_secret()
 
     @property
     def mark(self) -> str:

@@ -1,0 +1,432 @@
+"""Keys that expire, sessions and shared links that are listed and ended, and what links are signed with."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+from msgspec.structs import replace
+
+from tests import catalogs
+from tests.contract.test_catalog import probed
+from tests.contract.test_signing import SETTINGS
+from watcher import keys, links
+from watcher.access import Role, hashed
+from watcher.catalog import Catalog
+from watcher.catalog.audit import By
+from watcher.catalog.exporting import ExportFile, Source
+from watcher.clip import Clip
+from watcher.errors import KeyNameError
+from watcher.web import create_app
+from watcher.wiring import Services, open_services
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BY = By("owner", NOW, "192.0.2.1")
+
+
+class Watch:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = datetime.now(UTC)
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Services]:
+    """A service that wants keys, with one clip that is really there, and a clock to move."""
+    started = open_services(SETTINGS, tmp_path)
+    started = type(started)(**{**vars(started), "clock": Watch()})
+    started.places.make()
+    (tmp_path / "catalog.db").write_bytes(catalogs.empty())
+    leave(started, "gate/1.mp4", b"one")
+    yield started
+    started.catalog.engine.dispose()
+
+
+def leave(services: Services, key: str, data: bytes) -> Clip:
+    """Write a file, and catalog it as what it is."""
+    path = services.places.video / key
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    look = services.root.look(key)
+    digest = hashlib.sha256(data).hexdigest()
+    clip = replace(probed(key, 1), fingerprint=look.fingerprint, inode=look.inode, digest=digest)
+    services.catalog.put([clip], now=services.clock.now())
+    return services.catalog.by_key(key)
+
+
+@pytest.fixture
+def client(made: Services) -> FlaskClient:
+    """Somebody without a key."""
+    return create_app(made).test_client(use_cookies=False)
+
+
+def share(made: Services, client: FlaskClient, seconds: int = 600) -> tuple[str, str]:
+    """Share the clip; its path, and what nginx hands on of the link's question."""
+    key = keys.create(made, f"sharer {len(made.catalog.all_keys())}", "view", None)
+    answer = client.post(
+        "/clips/1/share", json={"expires_in_seconds": seconds}, headers={"Authorization": f"Bearer {key}"}
+    )
+    path, _, question = answer.json["url"].partition("?")
+    return path, handed_on(question)
+
+
+def handed_on(question: str) -> str:
+    """As etc/nginx/http.conf puts it."""
+    told = dict(pair.split("=") for pair in question.split("&"))
+    return " ".join(told.get(name, "") for name in ("share", "kid", "expires", "sig"))
+
+
+def asked(client: FlaskClient, path: str, link: str, **headers: str) -> int:
+    """What nginx is told about a path."""
+    overrides = {"WATCHER_PATH": path.encode().decode("latin-1"), "WATCHER_LINK": link}
+    return client.get("/internal/media", environ_overrides=overrides, headers=headers).status_code
+
+
+# — links —
+
+
+def test_a_link_shows_what_was_shared(made: Services, client: FlaskClient) -> None:
+    """And nothing else: no other path, no other time, no other share, no other secret."""
+    path, link = share(made, client)
+    assert asked(client, path, link) == 204
+    named, kid, expires, signature = link.split(" ")
+    for wrong in (
+        "",
+        f"{named} {kid} {expires} A{signature[1:]}",
+        f"{named} {kid} {int(expires) + 1} {signature}",
+        f"{named[1:]}x {kid} {expires} {signature}",
+        f" {kid} {expires} {signature}",
+        f"{named}  {expires} {signature}",
+        f"{named} {kid[1:]}x {expires} {signature}",
+        f"{link}x",
+        f"{link} x",
+        f"{named} {kid} {expires} ",
+        f"{named} {kid} {'9' * 40} {signature}",
+        f"{named} {kid} -1 {signature}",
+        f"{named} {kid} ٣ {signature}".encode().decode("latin-1"),
+    ):
+        assert asked(client, path, wrong) == 401, wrong
+    leave(made, "gate/2.mp4", b"two")
+    assert asked(client, "/gate/2.mp4", link) == 401
+    assert asked(client, "/gate/\udcff.mp4".encode("utf-8", "surrogateescape").decode("latin-1"), link) == 401
+
+
+def test_a_link_does_not_show_what_came_later(made: Services, client: FlaskClient) -> None:
+    """Another content under the same key is not what was shared, before the catalog knows of it and after; the old
+    content that is back is.
+    """
+    path, link = share(made, client)
+    assert asked(client, path, link) == 204
+    file = made.places.video / "gate/1.mp4"
+    file.write_bytes(b"another one")
+    assert asked(client, path, link) == 401, "not catalogued yet"
+    leave(made, "gate/1.mp4", b"another one")
+    assert asked(client, path, link) == 401
+    _, fresh = share(made, client)
+    assert asked(client, path, fresh) == 204
+    leave(made, "gate/1.mp4", b"one")
+    assert (asked(client, path, link), asked(client, path, fresh)) == (204, 401)
+    file.unlink()
+    assert asked(client, path, link) == 401
+
+
+def test_a_link_ends_at_its_moment(made: Services, client: FlaskClient) -> None:
+    """To the second."""
+    path, link = share(made, client, 60)
+    made.clock.at += timedelta(seconds=58)
+    assert asked(client, path, link) == 204
+    made.clock.at += timedelta(seconds=3)
+    assert asked(client, path, link) == 401
+
+
+def test_secrets_are_rotated(made: Services, client: FlaskClient) -> None:
+    """New links take the new one, old ones go on until they expire; or all end at once. Another process learns of it."""
+    path, old = share(made, client)
+    other = create_app(open_services(SETTINGS, made.places.data)).test_client()
+    file = made.places.data / links.KEYS
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert asked(other, path, old) == 204
+    assert keys.rotate_links(made, end=False) == 1
+    _, new = share(made, client)
+    assert old.split()[1] != new.split()[1]
+    assert [asked(one, path, link) for one in (client, other) for link in (old, new)] == [204] * 4
+    assert keys.rotate_links(made, end=True) == 0
+    assert [asked(one, path, link) for one in (client, other) for link in (old, new)] == [401] * 4
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert asked(client, *share(made, client)) == 204
+    told = io.StringIO()
+    keys.show_audit(made, out=told)
+    assert told.getvalue().count("link secret rotated by command line") == 2
+    for key in msgspec.json.decode(file.read_bytes()):
+        assert key["secret"] not in told.getvalue()
+
+
+def test_a_secret_ends_with_the_last_link_that_it_can_have_signed(made: Services, client: FlaskClient) -> None:
+    """So that they do not become more and more."""
+    share(made, client)
+    keys.rotate_links(made, end=False)
+    made.clock.at += links.LONGEST
+    assert keys.rotate_links(made, end=False) == 1
+    assert len(msgspec.json.decode((made.places.data / links.KEYS).read_bytes())) == 2
+
+
+def test_links_of_earlier_versions_go_on(made: Services, client: FlaskClient) -> None:
+    """By MD5, as nginx checked them, until they expire or all are ended."""
+    (made.places.data / links.OLD).write_text("secret")
+    expires = int(made.clock.at.timestamp()) + 60
+    for path in ("/gate/1.mp4", "/gate/ä😀.mp4", "/watcher/renditions/exports/1/gate.mp4"):
+        digest = hashlib.md5(f"{expires}{path} secret".encode()).digest()
+        signature = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        assert asked(client, path, f"  {expires} {signature}") == 204
+        assert asked(client, path + "x", f"  {expires} {signature}") == 401
+        assert asked(client, path, f"  {expires + 1} {signature}") == 401
+        assert asked(client, path, f"x  {expires} {signature}") == 401
+    made.clock.at += timedelta(seconds=61)
+    assert asked(client, path, f"  {expires} {signature}") == 401
+    made.clock.at -= timedelta(seconds=61)
+    assert asked(client, path, f"  {expires} {signature}") == 204
+    keys.rotate_links(made, end=True)
+    assert asked(client, path, f"  {expires} {signature}") == 401
+
+
+def test_films_are_fetched_without_a_key(made: Services, client: FlaskClient) -> None:
+    """By links for this film as it was made, of which none shows another export."""
+    asking = {"Authorization": f"Bearer {keys.create(made, 'asker', 'view', None)}"}
+    one = made.catalog.want_export(
+        ["gate"], NOW, NOW + timedelta(hours=1), cut="key", author="asker", source=Source(1, 1), now=NOW
+    )
+    file = ExportFile("gate", "gate ä.mp4", 1, "00" * 32, 0, 1, 1.0)
+    made.catalog.set_export(one.id, [file], 1, now=made.clock.now())
+    told = client.get(f"/exports/{one.id}", headers=asking).json
+    for address, name in ((told["files"][0]["url"], "gate ä.mp4"), (told["manifest_url"], "manifest.json")):
+        path = f"/watcher/renditions/exports/{one.id}/{name}"
+        link = handed_on(address.partition("?")[2])
+        assert asked(client, path, link) == 204, address
+        assert asked(client, path.replace(f"/{one.id}/", f"/{one.id + 1}/"), link) == 401
+        assert asked(client, f"/watcher/renditions/exports/{one.id}/other.mp4", link) == 401
+        assert asked(client, "/gate/1.mp4", link) == 401
+    made.catalog.drop_export(one.id)
+    assert asked(client, path, link) == 401
+
+
+def test_shares_are_listed_and_ended(made: Services, client: FlaskClient) -> None:
+    """Each sees and ends their own, an admin all; the list does not have the links."""
+    first, second = share(made, client), share(made, client)
+    asked(client, *first)
+    names = ("sharer 0", "sharer 1")
+    mine, other = ({"Authorization": f"Bearer {keys.rotate(made, name)}"} for name in names)
+    boss = {"Authorization": f"Bearer {keys.create(made, 'boss', 'admin', None)}"}
+    told = client.get("/shares", headers=mine).json["shares"]
+    assert [(one["author"], one["clip_id"], one["key"]) for one in told] == [("sharer 0", 1, "gate/1.mp4")]
+    assert told[0]["last_view_at"] is not None
+    assert first[1].split()[-1] not in str(told)
+    assert len(client.get("/shares", headers=boss).json["shares"]) == 2
+    address = f"/shares/{told[0]['id']}"
+    refused = client.delete(address, headers=other)
+    assert (refused.status_code, refused.json["code"]) == (404, "share_not_found")
+    assert asked(client, *first) == 204
+    assert client.delete(address, headers=mine).status_code == 204
+    assert (asked(client, *first), asked(client, *second)) == (401, 204)
+    out = io.StringIO()
+    keys.show_shares(made, None, out=out)
+    assert "sharer 1" in out.getvalue()
+    assert keys.end_shares(made, None, "all") == 1
+    assert asked(client, *second) == 401
+    with pytest.raises(KeyNameError):
+        keys.end_shares(made, None, "nothing")
+
+
+# — keys that expire —
+
+
+def test_an_expired_key_is_refused_everywhere(made: Services, client: FlaskClient) -> None:
+    """At its moment, whatever is remembered of it: lists, media, sessions, sign-in, uploads, FTP."""
+    key = keys.create(made, "guest", "view", None, "90d")
+    camera = keys.create(made, "gate", "upload", ["gate"], "90d")
+    browser = create_app(made).test_client()
+    assert browser.post("/sign-in", data={"key": key}).status_code == 303
+    mine, sends = ({"Authorization": f"Bearer {one}"} for one in (key, camera))
+    upload = {"WATCHER_METHOD": "PUT", "WATCHER_PATH": "/watcher/uploads/gate/a.mp4"}
+
+    def answers() -> list[int]:
+        return [
+            client.get("/clips", headers=mine).status_code,
+            client.get("/shares", headers=mine).status_code,
+            asked(client, "/gate/1.mp4", "", **mine),
+            browser.get("/clips").status_code,
+            browser.get("/sessions").status_code,
+            client.post("/sign-in", data={"key": key}).status_code,
+            client.get("/internal/upload", headers=sends, environ_overrides=upload).status_code,
+        ]
+
+    def logs_in() -> bool:
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            from watcher import ftp  # of a library that imports what is deprecated
+
+        handler = type("Handler", (), {"remote_ip": "192.0.2.9"})()
+        try:
+            ftp.Keys(made).validate_authentication("x", camera, handler)
+        except Exception:
+            return False
+        return True
+
+    assert (answers(), logs_in()) == ([200, 200, 204, 200, 200, 303, 204], True)
+    made.clock.at += timedelta(days=29)  # a session has 30 days
+    assert answers()[3] == 200
+    made.clock.at += timedelta(days=61, seconds=1)
+    assert (answers(), logs_in()) == ([401] * 7, False)
+    out = io.StringIO()
+    keys.show(made, out=out)
+    assert re.search(r"guest .* expired ", out.getvalue())
+    told = io.StringIO()
+    keys.show_audit(made, out=told)
+    assert "key expired: guest" in told.getvalue()
+    keys.expire(made, "guest", "never")
+    assert answers()[:3] == [200, 200, 204]
+    renewed = keys.rotate(made, "gate", "1y")
+    assert (
+        client.get(
+            "/internal/upload", headers={"Authorization": f"Bearer {renewed}"}, environ_overrides=upload
+        ).status_code
+        == 204
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "90", "d", "0d", "-1d", "1.5d", "90 d", "9999999d", "999999y", "٣d", "forever"]
+)
+def test_an_end_that_makes_no_sense_is_refused(made: Services, text: str) -> None:
+    """Before a key is made."""
+    with pytest.raises(KeyNameError):
+        keys.create(made, "guest", "view", None, text)
+    assert made.catalog.all_keys() == []
+
+
+# — sessions —
+
+
+def test_sessions_are_listed_and_ended(made: Services) -> None:
+    """Who, since when, last used, from where, with which browser; each their own, an admin all."""
+    app = create_app(made)
+    secrets = {name: keys.create(made, name, role, None) for name, role in (("anna", "view"), ("boss", "admin"))}
+
+    def signed_in(name: str, agent: str) -> FlaskClient:
+        browser = app.test_client()
+        overrides = {"REMOTE_ADDR": "192.0.2.7"}
+        headers = {"User-Agent": agent}
+        assert browser.post("/sign-in", data={"key": secrets[name]}, headers=headers, environ_overrides=overrides)
+        return browser
+
+    phone, desk, boss = signed_in("anna", "Phone\x1b[2J 😀"), signed_in("anna", "Desk" * 99), signed_in("boss", "x")
+    told = phone.get("/sessions").json["sessions"]
+    assert sorted((one["key"], one["current"]) for one in told) == [("anna", False), ("anna", True)]
+    mine = next(one for one in told if one["current"])
+    assert mine["agent"].startswith("Phone")
+    assert "\x1b" not in mine["agent"]
+    assert mine["address"] in {"192.0.2.7", "127.0.0.1"}
+    assert mine["created_at"] is not None
+    assert len(boss.get("/sessions").json["sessions"]) == 3
+    other = next(one for one in boss.get("/sessions").json["sessions"] if one["key"] == "boss")
+    refused = phone.delete(f"/sessions/{other['id']}")
+    assert (refused.status_code, refused.json["code"]) == (404, "session_not_found")
+    out = io.StringIO()
+    keys.show_sessions(made, "anna", out=out)
+    assert len(out.getvalue().splitlines()) == 2
+    assert phone.delete("/sessions").status_code == 204
+    assert [one.get("/clips").status_code for one in (phone, desk, boss)] == [200, 401, 200]
+    assert boss.delete(f"/sessions/{mine['id']}").status_code == 204
+    assert phone.get("/clips").status_code == 401
+    assert keys.end_sessions(made, None, "all") == 1
+    assert boss.get("/clips").status_code == 401
+    with pytest.raises(KeyNameError):
+        keys.end_sessions(made, None, "nothing")
+
+
+def test_the_last_use_is_noted(made: Services, client: FlaskClient) -> None:
+    """Of a key and of a session, with the address, once a minute."""
+    key = keys.create(made, "anna", "view", None)
+    client.get("/clips", headers={"Authorization": f"Bearer {key}"}, environ_overrides={"REMOTE_ADDR": "192.0.2.8"})
+    used = made.catalog.all_keys()[0]
+    assert (used.address, used.last_used_at is not None) == ("192.0.2.8", True)
+    out = io.StringIO()
+    keys.show(made, out=out)
+    assert "from 192.0.2.8" in out.getvalue()
+
+
+def test_what_is_done_is_audited_without_secrets(made: Services, client: FlaskClient) -> None:
+    """Keys, sessions and links; by whom, from where."""
+    browser = create_app(made).test_client()
+    secret = keys.create(made, "anna", "label", ["gate"], "1d")
+    browser.post("/sign-in", data={"key": secret})
+    shared = browser.post("/clips/1/share", json={"expires_in_seconds": 60}).json
+    browser.delete(f"/shares/{shared['id']}")
+    browser.post("/sign-out")
+    keys.rotate(made, "anna")
+    keys.revoke(made, "anna")
+    actions = [entry.action for entry in reversed(made.catalog.audited(limit=99))]
+    assert actions == [
+        "key created", "signed in", "shared", "share ended", "signed out", "key rotated", "key revoked",
+    ]  # fmt: skip
+    told = str(made.catalog.audited(limit=99))
+    assert "127.0.0.1" in told
+    for hidden in (secret, hashed(secret), shared["url"].partition("sig=")[2]):
+        assert hidden not in told
+    made.catalog.audit("old", "x", By("x", NOW + timedelta(days=9999)))
+    assert [entry.action for entry in made.catalog.audited(limit=99)] == ["old"], "what is too old is let go"
+
+
+# — on both engines —
+
+
+def test_on_both_engines(catalog: Catalog) -> None:
+    """What the tests above say of SQLite, PostgreSQL does as well."""
+    catalog.put([probed("gate/1.mp4", 1)], now=NOW)
+    clip = catalog.by_key("gate/1.mp4")
+    soon = NOW + timedelta(hours=1)
+    key = catalog.create_key("anna", Role.VIEW, None, "a" * 64, now=NOW, expires=soon, by=BY)
+    assert catalog.key_of("a" * 64, now=NOW).expires_at == soon
+    assert catalog.key_of("a" * 64, now=soon) is None
+    catalog.open_session("b" * 64, key, until=NOW + timedelta(days=1), agent="ä😀", by=BY)
+    catalog.open_session("c" * 64, key, until=soon, once=True)
+    assert catalog.session_of("b" * 64, now=NOW).expires_at == soon
+    assert catalog.session_of("b" * 64, now=soon) is None
+    assert catalog.session_of("c" * 64, now=NOW) is None
+    assert [one.id for one in catalog.sessions(now=NOW)] == ["b" * 16]
+    assert catalog.link_key("c" * 64, now=NOW).id == key
+    assert catalog.use_link("c" * 64, now=NOW).id == key
+    assert catalog.use_link("c" * 64, now=NOW) is None
+    catalog.used_session("b" * 64, now=NOW, address="192.0.2.2")
+    assert catalog.end_sessions(key="other", by=BY) == 0
+    assert catalog.end_sessions(key="anna", but="b" * 16, by=BY) == 0
+    assert catalog.end_sessions(session="b" * 16, by=BY) == 1
+    catalog.add_share("s", clip.id, until=soon, by=BY)
+    found = catalog.share("s", now=NOW)
+    assert (found.key, found.author) == ("gate/1.mp4", "owner")
+    catalog.viewed_share(found, now=NOW)
+    assert catalog.shares(now=NOW)[0].last_view_at == NOW
+    assert catalog.share("s", now=soon) is None
+    assert catalog.end_shares(author="other", by=BY) == 0
+    assert catalog.end_shares(share_id="s", by=BY) == 1
+    catalog.add_share("t", clip.id, until=soon, by=BY)
+    catalog.retire(clip.id, now=NOW)
+    assert catalog.share("t", now=NOW) is None
+    catalog.expire_key("anna", None, by=BY)
+    assert catalog.key_of("a" * 64, now=soon) is not None
+    assert [entry.action for entry in catalog.audited(limit=2)] == ["key's end set", "shared"]

@@ -1,0 +1,63 @@
+"""Who did what to keys, sessions and links: written in the same transaction as what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from watcher.catalog.schema import audit
+from watcher.clip import milliseconds, moment
+
+KEPT = timedelta(days=400)
+COMMAND_LINE = "command line"  # who works where the data is; no key can be told from it by name alone
+
+
+class By(NamedTuple):
+    """Who does something, and when."""
+
+    who: str
+    at: datetime
+    address: str | None = None  # None: on this machine
+
+
+class Entry(NamedTuple):
+    """Something that was done."""
+
+    at: datetime
+    who: str
+    address: str | None
+    action: str
+    about: str
+
+
+class Audit:
+    """What was done, as the catalog remembers it."""
+
+    engine: sa.Engine
+    write: Callable[[], Any]
+
+    def audit(self, action: str, about: str, by: By) -> None:
+        """Note something that changes nothing here."""
+        with self.write() as connection:
+            note(connection, action, about, by)
+
+    def audited(self, *, limit: int) -> list[Entry]:
+        """What was done last, the newest first."""
+        newest = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
+        with self.engine.connect() as connection:
+            return [
+                Entry(moment(row.at_ms), row.who, row.address, row.action, row.about)
+                for row in connection.execute(newest)
+            ]
+
+
+def note(connection: sa.Connection, action: str, about: str, by: By | None) -> None:
+    """Add an entry, and let go of those that are too old; nothing where nobody is named."""
+    if by is None:
+        return
+    connection.execute(sa.delete(audit).where(audit.c.at_ms < milliseconds(by.at - KEPT)))
+    values = {"at_ms": milliseconds(by.at), "who": by.who, "address": by.address, "action": action, "about": about}
+    connection.execute(sa.insert(audit).values(values))

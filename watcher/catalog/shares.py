@@ -1,0 +1,104 @@
+"""Links to clips that work without a key: what each of them shows, until when, and who made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from watcher.catalog.audit import By, note
+from watcher.catalog.keys import USED_MS
+from watcher.catalog.schema import clips, shares
+from watcher.clip import Fingerprint, milliseconds, moment
+from watcher.errors import ClipNotFoundError
+
+_PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
+
+
+class Share(NamedTuple):
+    """A link to one content of one clip."""
+
+    id: str
+    clip_id: int
+    key: str  # the clip's
+    camera: str
+    author: str
+    created_at: datetime
+    until: datetime
+    last_view_at: datetime | None
+    fingerprint: Fingerprint  # of the clip's file as it is catalogued
+
+
+class Shares:
+    """What is shared."""
+
+    engine: sa.Engine
+    write: Callable[[], Any]
+
+    def add_share(self, share_id: str, clip_id: int, *, until: datetime, by: By) -> None:
+        """Note a link to a clip as it is now; what has expired goes. Raises ClipNotFoundError."""
+        with self.write() as connection:
+            clip = connection.execute(sa.select(clips.c.key, clips.c.digest).where(clips.c.id == clip_id)).first()
+            if clip is None:
+                raise ClipNotFoundError(f"there is no clip {clip_id}")
+            values = {
+                "id": share_id,
+                "clip_id": clip_id,
+                "content": clip.digest,
+                "author": by.who,
+                "created_ms": milliseconds(by.at),
+                "until_ms": milliseconds(until),
+            }
+            connection.execute(sa.delete(shares).where(shares.c.until_ms <= milliseconds(by.at)))
+            connection.execute(sa.insert(shares).values(values))
+            note(connection, "shared", f"{share_id}: {clip.key}, until {until:%Y-%m-%d %H:%M}Z", by)
+
+    def share(self, share_id: str, *, now: datetime) -> Share | None:
+        """What a link shows; None for one that has expired, was ended, or whose clip has another content."""
+        found = self._shares(now, shares.c.id == share_id, clips.c.digest == shares.c.content)
+        return found[0] if found else None
+
+    def shares(self, *, now: datetime, author: str | None = None) -> list[Share]:
+        """The links that go on, of one key or of all, the newest first."""
+        return self._shares(now, *([] if author is None else [shares.c.author == author]))
+
+    def viewed_share(self, share: Share, *, now: datetime) -> None:
+        """Note that a link was used; to the minute, as of keys."""
+        if share.last_view_at is None or milliseconds(now) - milliseconds(share.last_view_at) > USED_MS:
+            with self.write() as connection:
+                mine = sa.update(shares).where(shares.c.id == share.id)
+                connection.execute(mine.values(last_view_ms=milliseconds(now)))
+
+    def end_shares(self, *, author: str | None = None, share_id: str | None = None, by: By) -> int:
+        """End links: of one key or of all, the one with this id or all; how many there were."""
+        gone = [] if author is None else [shares.c.author == author]
+        if share_id is not None:
+            gone.append(shares.c.id == share_id)
+        with self.write() as connection:
+            found = connection.execute(sa.select(shares.c.id, shares.c.author).where(*gone)).all()
+            connection.execute(sa.delete(shares).where(*gone))
+            for ended, name in found:
+                note(connection, "share ended", f"{ended} of {name}", by)
+        return len(found)
+
+    def _shares(self, now: datetime, *wanted: sa.ColumnElement[bool]) -> list[Share]:
+        live = (shares.c.until_ms > milliseconds(now)) & clips.c.state.in_(_PRESENT)
+        select = sa.select(shares, clips.c.key, clips.c.camera, clips.c.size_bytes, clips.c.mtime_ns)
+        select = select.join(clips, shares.c.clip_id == clips.c.id).where(live, *wanted)
+        with self.engine.connect() as connection:
+            return [
+                Share(
+                    row.id,
+                    row.clip_id,
+                    row.key,
+                    row.camera,
+                    row.author,
+                    moment(row.created_ms),
+                    moment(row.until_ms),
+                    None if row.last_view_ms is None else moment(row.last_view_ms),
+                    Fingerprint(row.size_bytes, row.mtime_ns),
+                )
+                for row in connection.execute(select.order_by(shares.c.created_ms.desc(), shares.c.id))
+            ]
