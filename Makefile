@@ -5,9 +5,10 @@ BIN    := $(VENV)/bin
 DATA   ?= data
 LOG    ?= log
 LISTEN ?= 127.0.0.1:8080
+KILLS  ?= 25
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser scale motion containers check format bench screenshots requirements npm
+.PHONY: help demo run setup test slow browser scale motion crash containers check format bench screenshots requirements npm
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -21,7 +22,7 @@ run: $(VENV)/.run    ## the service on DATA=data LISTEN=127.0.0.1:8080 LOG=log
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 
 test: $(VENV)/.dev   ## the tests; under five minutes
-	$(BIN)/pytest --durations=15 -m "not slow and not browser and not motion and not containers"
+	$(BIN)/pytest --durations=15 -m "not slow and not browser and not motion and not containers and not crash"
 
 slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
 	$(BIN)/pytest -m "slow"
@@ -34,6 +35,9 @@ scale: $(VENV)/.dev    ## the page on a million clips
 
 motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
 	$(BIN)/pytest -m "motion"
+
+crash: $(VENV)/.dev    ## SIGKILL at random, KILLS=25 times on each engine: nothing acknowledged is lost
+	KILLS=$(KILLS) $(BIN)/pytest -s -m crash tests/crash
 
 containers: $(VENV)/.dev ## the images and compose.yaml, in the Docker of this machine
 	$(BIN)/pytest -m containers
