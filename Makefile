@@ -6,9 +6,10 @@ DATA   ?= data
 LOG    ?= log
 LISTEN ?= 127.0.0.1:8080
 KILLS  ?= 25
+MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser scale motion crash containers check format bench screenshots requirements npm
+.PHONY: help demo run setup test slow browser scale motion crash soak containers check format bench screenshots requirements npm
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -38,6 +39,9 @@ motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
 
 crash: $(VENV)/.dev    ## SIGKILL at random, KILLS=25 times on each engine: nothing acknowledged is lost
 	KILLS=$(KILLS) $(BIN)/pytest -s -m crash tests/crash
+
+soak: $(VENV)/.dev     ## an hour of a clip a second and twenty readers: memory levels off (MINUTES=60)
+	$(BIN)/python -m tests.soak $(MINUTES)
 
 containers: $(VENV)/.dev ## the images and compose.yaml, in the Docker of this machine
 	$(BIN)/pytest -m containers

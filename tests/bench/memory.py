@@ -6,12 +6,32 @@ import time
 from pathlib import Path
 
 from tests import clips
-from tests.running import running, wait_for
+from tests.running import RunningUnit, running, wait_for
+
+PARTS = ("nginx", "uWSGI, 2 × 4 threads", "ingester")
+WHOLE = "the whole unit"
+
+
+def by_part(unit: RunningUnit) -> dict[str, float]:
+    """The proportional set size of each part of a unit now, in MB; workers count for the ingester."""
+    parts = dict.fromkeys([*PARTS, WHOLE], 0.0)
+    for pid, command in unit.family().items():
+        part = "nginx" if "nginx" in command[:12] else "ingester"
+        if "pyuwsgi" in command:
+            part = "uWSGI, 2 × 4 threads"
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except OSError:  # it ended meanwhile
+            continue
+        size = next((int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0) / 1024
+        parts[part] += size
+        parts[WHOLE] += size
+    return parts
 
 
 def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     """MB by part, after some clips were adopted, listed and given posters."""
-    totals: dict[str, list[float]] = {"nginx": [], "uWSGI, 2 × 4 threads": [], "ingester": [], "the whole unit": []}
+    totals: dict[str, list[float]] = {part: [] for part in (*PARTS, WHOLE)}
     for number in range(min(rounds, 3)):
         with running(folder / str(number)) as unit:
             for clip in range(10):
@@ -24,16 +44,8 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
                 lambda unit=unit: not any("render_worker" in c for c in unit.family().values()), what="idle workers"
             )
             time.sleep(1)
-            parts = dict.fromkeys(totals, 0.0)
-            for pid, command in unit.family().items():
-                part = "nginx" if "nginx" in command[:12] else "ingester"
-                if "pyuwsgi" in command:
-                    part = "uWSGI, 2 × 4 threads"
-                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                size = next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
-                parts[part] += size
-                parts["the whole unit"] += size
+            parts = by_part(unit)
             for part, size in parts.items():
                 totals[part].append(size)
-    targets = {"the whole unit": "< 100"}
+    targets = {WHOLE: "< 100"}
     return [(f"idle memory of {part}, MB (PSS)", values, targets.get(part, "")) for part, values in totals.items()]

@@ -1,0 +1,1 @@
+"""Whether memory levels off: a clip a second and twenty readers, for an hour."""
