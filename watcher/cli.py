@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
             "--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="address (127.0.0.1:8080)"
         )
         made.add_argument("--log", metavar="DIR", help="log folder; - for standard output")
+        made.add_argument(
+            "--user",
+            default="",
+            metavar="NAME",
+            help="whom to become, started as root; what root owns is handed over",
+        )
 
     made = command("up", _up, "run nginx, uWSGI and the ingester as one unit")
     serving(made)
@@ -118,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
 def _up(args: argparse.Namespace) -> None:
     from watcher.serve import Unit, up  # noqa: PLC0415 - each command imports only what it needs
 
-    up(Unit(args.data, args.listen, None if args.log == "-" else Path(args.log)))
+    up(Unit(args.data, args.listen, None if args.log == "-" else Path(args.log), user=args.user))
 
 
 def _demo(args: argparse.Namespace) -> None:
@@ -137,7 +143,7 @@ def _demo(args: argparse.Namespace) -> None:
     print(f"Sample cameras write into {args.data / 'video'}; Ctrl-C ends the demo and keeps the clips.", flush=True)
     cameras = '"$WATCHER_PYTHON" -P -m watcher demo --cameras-only --data "$WATCHER_DATA"'
     log = None if args.log == "-" else Path(args.log or args.data / "log")
-    up(Unit(args.data, args.listen, log, daemons=(cameras,)))
+    up(Unit(args.data, args.listen, log, daemons=(cameras,), user=args.user))
 
 
 def _ingest(args: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import msgspec
 
-from watcher import config, nginx_files, tether
+from watcher import config, nginx_files, privileges, tether
 from watcher.backup import move_in
 from watcher.catalog import migrate
 from watcher.errors import StartError
@@ -33,12 +33,16 @@ class Unit(msgspec.Struct, frozen=True):
     listen: str  # HOST:PORT
     log: Path | None  # None: everything to standard output
     daemons: tuple[str, ...] = ()  # further shell commands to keep running
+    user: str = ""  # to become, if this is root; "" is what the settings say
 
 
 def up(unit: Unit) -> NoReturn:
     """Check, prepare, and become the unit. Raises StartError, ConfigError or CatalogError, in one sentence."""
     loaded = config.load()
     host, port = _listen(unit.listen, loaded.settings)
+    ports = [int(where.rpartition(":")[2]) for where in _addresses(unit.listen, loaded.settings)]
+    privileges.give_up_root(unit.user or loaded.settings.unit.user, unit.data, unit.log, ports)
+    loaded = config.load()  # again: what only root can read is of no use to the unit
     services = open_services(loaded.settings, unit.data)
     places = services.places
     places.make()
@@ -158,6 +162,16 @@ def _listen(listen: str, settings: Settings) -> tuple[str, int]:
             "needs allow_open_network = true"
         )
     return host, port
+
+
+def _addresses(listen: str, settings: Settings) -> list[str]:
+    """Where the unit listens, as HOST:PORT. Raises StartError."""
+    tls = settings.tls
+    more = {"ftp.listen": settings.ftp.listen, "tls.redirect_from": tls.redirect_from if tls.certificate else ""}
+    for what, where in more.items():
+        if where:
+            _address_of(where, what)
+    return [listen, *filter(None, more.values())]
 
 
 def _log_folder(folder: Path | None) -> Path | None:

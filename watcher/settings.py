@@ -136,6 +136,13 @@ class Upload(msgspec.Struct, frozen=True):
     expire_hours: float = 24.0
 
 
+class UnitTable(msgspec.Struct, frozen=True):
+    """The processes that `watcher up` runs."""
+
+    # Whom all of them become where it is started as root; "": the data folder's owner.
+    user: str = ""
+
+
 class Tls(msgspec.Struct, frozen=True):
     """HTTPS by watcher's own nginx; or leave it to a proxy, see `site.trusted_proxies`."""
 
@@ -258,6 +265,7 @@ class Settings(msgspec.Struct, frozen=True):
     proxy: Proxy = Proxy()
     export: Export = Export()
     upload: Upload = Upload()
+    unit: UnitTable = UnitTable()
     tls: Tls = Tls()
     ftp: Ftp = Ftp()
     webhooks: Webhooks = Webhooks()

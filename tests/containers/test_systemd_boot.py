@@ -60,6 +60,18 @@ until_ready
 until_listed 20261121_070000
 systemctl stop watcher
 ! pgrep -u watcher
+here=http://127.0.0.1:81
+as_root() {{ WATCHER_CONFIG=/etc/watcher.toml /opt/watcher/.venv/bin/watcher up --data /srv/root --listen 127.0.0.1:81 --log /srv/root/log "$@" & }}
+whose() {{ ps -o user= -p "$(pgrep -d, -f /srv/root)" | sort -u | xargs; }}
+as_root; pid=$!; until_ready
+test "$(whose)" = root
+kill $pid; wait $pid || true
+as_root --user watcher; pid=$!; until_ready
+test "$(whose)" = watcher
+kill $pid; wait $pid || true
+as_root; pid=$!; until_ready
+test "$(whose)" = watcher
+kill $pid; wait $pid || true
 systemd-analyze --no-pager security watcher | tail -1
 touch /trial/done
 """
