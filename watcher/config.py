@@ -112,8 +112,10 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
             place_of(settings.site.location)
         except ValueError as reason:
             refuse("site.location", str(reason))
-    if settings.site.public_url and not re.fullmatch(r"https?://[^/\s]+/?", settings.site.public_url):
-        refuse("site.public_url", "must be http:// or https:// and a host, without a path")
+    if settings.site.public_url and not re.fullmatch(
+        r"https?://[^/?#\s]+(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)*/?", settings.site.public_url
+    ):
+        refuse("site.public_url", "must be http:// or https:// and a host, with a plain path or none")
     if settings.video.watch not in {"auto", "native", "poll"}:
         refuse("video.watch", 'must be "auto", "native" or "poll"')
     if settings.proxy.make not in {"off", "asked", "ahead"}:

@@ -21,6 +21,9 @@ CACHE = 'uwsgi_cache_path "{}" levels=1 keys_zone=watcher_cache:1m max_size=16m 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours with an unguessable name is made in it
 MEMORY_BYTES = 32 << 20  # that have to be free there: nginx looks only now and then whether the cache is too large
 FIGURES = "$connections_active $connections_reading $connections_writing $connections_waiting"
+FORWARDED = "$realip_remote_addr\\n" + "\\n".join(
+    f"$http_x_{name}" for name in ("forwarded_prefix", "forwarded_proto", "forwarded_host", "ingress_path")
+)
 _QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
 
@@ -83,6 +86,11 @@ client_max_body_size {settings.upload.max_bytes + MULTIPART_BYTES};
         text += f"set_real_ip_from {network};\n"
     if settings.site.trusted_proxies:
         text += "real_ip_header X-Forwarded-For;\nreal_ip_recursive on;\n"
+    # Below a path of a proxy's, redirects are relative; and what it says of that path is part of each question.
+    behind = settings.site.trusted_proxies or settings.site.path
+    text += f"set $watcher_home {'watcher/' if behind else '/watcher/'};\n"
+    told = ("$realip_remote_addr", f'"{FORWARDED}"') if settings.site.trusted_proxies else ('""', '""')
+    text += "set $watcher_peer {};\nset $watcher_forwarded {};\n".format(*told)
     _write(places.run / "settings.conf", text)
 
 

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from watcher.clip import Clip, ClipState, Playable, Sprite, moment
 from watcher.shapes import ClipShape, LabelShape, Links, SpriteShape, as_media
 
+MOUNT = "/watcher"  # where the application is, below the address that people use
 _DAY_MS = 86_400_000
 _EPOCH_DAY = date(1970, 1, 1)
 # What stands after the date: times are put together of four pieces, by far the cheapest way.
@@ -102,6 +103,7 @@ def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -
 
     `base` stands before every address ("" keeps them relative), `mount` is where the API is below it.
     """
+    site = base + mount.removesuffix(MOUNT)  # clips lie beside the application
     clips_at, renditions = f"{base}{mount}/clips", f"{base}{mount}/renditions/"
     return [
         ClipShape(
@@ -120,7 +122,7 @@ def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -
             playable=clip.playable or (Playable.NO if clip.state is ClipState.BROKEN else Playable.MAYBE),
             playable_reason=clip.playable_reason,
             error=clip.error,
-            url=base + clip_path(clip),
+            url=site + clip_path(clip),
             poster_url=clip.poster and renditions + clip.poster,
             sprite=None if clip.sprite is None else _sprite(clip.sprite, renditions),
             significant_at=None

@@ -6,6 +6,7 @@ import os
 import zoneinfo
 from datetime import tzinfo
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,8 +14,6 @@ import msgspec
 from watcher.ignoring import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
 from watcher.naming import Naming
 from watcher.presets import Camera, Folder, Preset
-
-MOUNT = "/watcher"  # where the application is, below the address that people use
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -24,12 +23,23 @@ class Site(msgspec.Struct, frozen=True):
     timezone: str = ""
     # Where the site is, degrees north and east, such as "52.52, 13.40": tells day from night; "": by the picture.
     location: str = ""
-    # The address that people use, such as "https://cams.example.net"; makes URLs in answers absolute.
+    # The address that people use, such as "https://example.net/cams"; makes URLs in answers absolute.
     public_url: str = ""
     # Origins whose pages may ask the API, such as "https://home.example.net"; with a key of their own.
     allowed_origins: tuple[str, ...] = ()
-    # Addresses or networks of proxies whose word about the client is believed (X-Forwarded-For).
+    # Addresses or networks of proxies whose word is believed (X-Forwarded-For, -Proto, -Host, -Prefix).
     trusted_proxies: tuple[str, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """The public address without its path; "" where none is set."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+    @property
+    def path(self) -> str:
+        """The path of the public address, without a slash at its end; "" for none."""
+        return urlsplit(self.public_url).path.rstrip("/")
 
 
 class Video(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from watcher import presenting
 from watcher.catalog.hooks import Delivery
 from watcher.errors import ClipNotFoundError
 from watcher.helper import Helper
-from watcher.settings import MOUNT, Hook
+from watcher.settings import Hook
 from watcher.wiring import Services
 
 log = logging.getLogger(__name__)
@@ -94,9 +94,10 @@ class Webhooks(Helper):
             event: dict[str, Any] = msgspec.json.decode(delivery.event)
         else:
             settings = self.services.settings
-            base = settings.site.public_url.rstrip("/")
+            site = settings.site
+            mount = site.path + presenting.MOUNT
             clip = self.catalog.clip(delivery.clip_id)
-            shape = presenting.clip_bodies([clip], base=base, mount=MOUNT, zone=settings.zone)[0]
+            shape = presenting.clip_bodies([clip], base=site.origin, mount=mount, zone=settings.zone)[0]
             event = {"type": "clip.ready", "data": shape}
         return msgspec.json.encode({"type": event["type"], "timestamp": presenting.utc(now), "data": event["data"]})
 

@@ -24,7 +24,7 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "camera": clip.camera,
         "poster": wire.poster_path(clip),
         "sprite": clip.sprite,
-        "src": presenting.clip_path(clip),
+        "src": wire.clip_path(clip),
         "local": local,
         "at": presenting.utc(clip.started_at),
         # What is heard besides what is seen.

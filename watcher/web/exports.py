@@ -26,7 +26,7 @@ from watcher.errors import (
     TooManyError,
 )
 from watcher.exports import FOLDER, MANIFEST
-from watcher.settings import MOUNT
+from watcher.presenting import MOUNT
 from watcher.shapes import ExportFileShape, ExportShape, ExportsShape, Links, Time
 from watcher.web import wire
 from watcher.web.auth import audit, principal

@@ -17,6 +17,7 @@ from werkzeug.http import parse_etags
 from watcher.access import Principal
 from watcher.web import hot, wire
 from watcher.web.asked import Answer, Asked
+from watcher.web.forwarded import Forwarded
 from watcher.web.routes import Declared
 from watcher.web.shelf import Kept, Shelf
 from watcher.web.state import State
@@ -46,6 +47,7 @@ class Front:
         self._state = state
         self._varies = wire.varies(state.services.settings)
         self._shelf = Shelf()
+        self._forwarded = Forwarded(state.services.settings.site)
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """Answer a request, and count it."""
@@ -56,6 +58,7 @@ class Front:
             told[:] = [status, headers]
             return start(status, headers, *more)
 
+        self._forwarded.put(environ)
         try:
             return self._answer(environ, hear)
         finally:

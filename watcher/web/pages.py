@@ -18,6 +18,7 @@ from watcher.access import ANYBODY, Role
 from watcher.clip import Clip
 from watcher.errors import BadParameterError, WatcherError
 from watcher.web import cards, problems
+from watcher.web.forwarded import FRAMED
 from watcher.web.state import state
 
 FILTERS = ("camera", "label", "q", "light", "held", "unlabeled", "from", "to")  # that the page has
@@ -36,6 +37,8 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+_CSP_FRAMED = _CSP.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
 
 
 def page_blueprint(name: str) -> Blueprint:
@@ -78,7 +81,7 @@ def html(template: str, **values: Any) -> Response:
         **values,
     )
     response = make_response(text)
-    response.headers["Content-Security-Policy"] = _CSP
+    response.headers["Content-Security-Policy"] = _CSP_FRAMED if FRAMED in request.environ else _CSP
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-cache"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import sqlalchemy as sa
@@ -118,7 +119,10 @@ def register_errors(app: Flask) -> None:
     def _http(error: HTTPException) -> Response:
         status = error.code or 500
         if error.response is not None or 300 <= status < 400:  # a redirect to the right slash
-            return error.get_response()  # type: ignore[return-value]
+            response = error.get_response()
+            if to := response.headers.get("Location"):  # on this host, whatever that is called outside
+                response.headers["Location"] = urlunsplit(("", "", *urlsplit(to)[2:]))
+            return response  # type: ignore[return-value]
         response = problem(status, HTTP_CODES.get(status, "http"), error.name, error.description)
         for name, value in error.get_headers():
             if name.lower() == "allow":

@@ -53,7 +53,7 @@ def share(clip_id: int) -> Response:
     question = state().services.links.question("/" + clip.key, expires, share=share_id)
     catalog().add_share(share_id, clip.id, until=until, by=auth.by())
     auth.audit("share", clip.key)
-    address = f"{state().base}{presenting.clip_path(clip)}?{question}"
+    address = f"{state().base}{wire.clip_path(clip)}?{question}"
     return wire.json_response(ShareShape(address, presenting.utc(until), share_id), Cache_Control="no-store")
 
 

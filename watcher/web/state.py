@@ -27,7 +27,7 @@ class State:
         self.services = services
         self.zone: tzinfo = services.settings.zone
         self.zone_name = str(self.zone)
-        self.base = services.settings.site.public_url.rstrip("/")  # put before addresses; "" keeps them relative
+        self.base = services.settings.site.origin  # put before addresses; "" keeps them relative
         self.known = Known(services)
         self.uploads: Uploads = services.uploads()
         self.assets = _assets_hash()

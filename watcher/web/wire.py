@@ -13,7 +13,7 @@ from flask import Response, has_request_context, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BaseConverter
 
-from watcher import errors
+from watcher import errors, presenting
 from watcher.clip import EPOCH, Clip, Position
 from watcher.naming import EARLIEST
 from watcher.settings import Settings
@@ -186,6 +186,11 @@ class KeyConverter(BaseConverter):
 
     regex = r"[^/][\s\S]*?"
     part_isolating = False
+
+
+def clip_path(clip: Clip) -> str:
+    """Where nginx serves the file on this host, as whoever asks finds it."""
+    return request.script_root.removesuffix(presenting.MOUNT) + presenting.clip_path(clip)
 
 
 def poster_path(clip: Clip) -> str | None:

@@ -1,6 +1,6 @@
 // Keys: what each does, in one table per screen, which is also what the help shows.
 
-import { zone } from "./api.js";
+import { mount, zone } from "./api.js";
 import { element, dialog } from "./elements.js";
 import { texts } from "./texts.js";
 
@@ -91,7 +91,8 @@ export function shell(more = []) {
     button.disabled = ownZone === siteZone && zone() === siteZone;
     button.onclick = () => {
       const wanted = zone() === siteZone ? ownZone : "";
-      document.cookie = `${ZONE_COOKIE}=${wanted}; path=/; max-age=${wanted ? 31536000 : 0}; samesite=lax`;
+      document.cookie = `${ZONE_COOKIE}=; path=/; max-age=0`; // where earlier versions put it
+      document.cookie = `${ZONE_COOKIE}=${wanted}; path=${mount}/; max-age=${wanted ? 31536000 : 0}; samesite=lax`;
       location.reload();
     };
   }
