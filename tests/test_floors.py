@@ -46,11 +46,13 @@ GROUND = [
     "status",
     "disk",
     "durable",
+    "shared_file",
 ]
 SEAMS = [
     "storage",
     "bin",
     "spool",
+    "ledger",
     "links",
     "worklist",
     "catalog",
@@ -61,7 +63,7 @@ SEAMS = [
     "export_worker",
     "daylight",
 ]
-VERBS = ["ingest", "scan", "pending", "pictures", "retention", "rules", "uploads"]
+VERBS = ["ingest", "budget", "scan", "pending", "pictures", "retention", "rules", "uploads"]
 DOORS = [
     "settings",
     "config",
@@ -86,6 +88,7 @@ DOORS = [
     "doctor",
     "backlog",
     "ftp",
+    "ftp_spool",
     "errands",
     "proxies",
     "exports",
@@ -201,7 +204,7 @@ def test_modules_are_small(path: Path) -> None:
         "catalog/schema.py": 350,  # a list of tables
         "shapes.py": 350,  # a list of types
         "watch.py": 435,
-        "settings.py": 340,
+        "settings.py": 330,
         "boxes.py": 475,
         "config.py": 310,
         "client.py": 320,

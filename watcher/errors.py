@@ -162,6 +162,20 @@ class QuotaError(UploadError):
     title = "Enough for today"
 
 
+class TooManyUploadsError(UploadError):
+    """A key has as many uploads on the way as one may have."""
+
+    code = "too_many_uploads"
+    title = "Too many uploads at once"
+
+
+class LengthRequiredError(UploadError):
+    """A body without a length may be larger than what can be taken; one with a length might fit."""
+
+    code = "length_required"
+    title = "Send the length"
+
+
 class DiskFullError(UploadError):
     """Taking it would leave too little free on the disk, bytes or inodes."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -22,19 +23,25 @@ from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHa
 from pyftpdlib.servers import ThreadedFTPServer
 
 from watcher.access import Role, hashed
-from watcher.boxes import read_movie
-from watcher.errors import BrokenClipError, DiskFullError, StartError, WatcherError
+from watcher.errors import (
+    DiskFullError,
+    QuotaError,
+    StartError,
+    TooManyUploadsError,
+    WatcherError,
+)
 from watcher.filing import SUFFIXES
+from watcher.ftp_spool import PICTURES, Counted, Stragglers, file, is_whole
 from watcher.ignoring import printable
+from watcher.ledger import Entry
 from watcher.settings import Settings
 from watcher.uploads import Uploads
 from watcher.wiring import Services
 
 log = logging.getLogger(__name__)
 
-PICTURES = ("jpg", "jpeg")  # that a camera leaves beside its clips
-LEFT_SECONDS = 600.0  # without a byte, after which nobody sends it again
-LOOK_SECONDS = 30.0
+TRANSFERS = {"STOR", "APPE", "RNFR", "RNTO", "MKD"}
+_NUMBERS: dict[type[WatcherError], int] = {DiskFullError: 452, QuotaError: 552, TooManyUploadsError: 452}
 CONNECTIONS_MOST = 256
 PERMISSIONS = "elafmw"  # enter, list, append, rename, make folders, write; neither read nor delete
 
@@ -56,12 +63,22 @@ class Keys:
                 camera = key.principal.cameras[0]
                 home = self._services.places.spool / "ftp" / camera
                 home.mkdir(parents=True, exist_ok=True)
-                handler.camera = camera
+                handler.camera, handler.secret_hash, handler.key_name = camera, hashed(secret), key.principal.name
                 self._let_in.home = home
                 self._services.catalog.used_key(key, now=now, address=handler.remote_ip)
                 return
         log.warning("FTP: no upload key from %s", handler.remote_ip)
         raise AuthenticationFailed("The password has to be an upload key.")
+
+    def lets_in_still(self, handler: Any) -> bool:
+        """Whether the key that a connection was let in with is one for its camera still."""
+        key = self._services.catalog.key_of(handler.secret_hash, now=self._services.clock.now())
+        return (
+            key is not None
+            and key.principal.role is Role.UPLOAD
+            and key.principal.cameras is not None
+            and handler.camera in key.principal.cameras
+        )
 
     def get_home_dir(self, _user: str) -> str:
         """Where whoever was just let in is."""
@@ -97,10 +114,22 @@ class Keys:
 class _Files(AbstractedFS):  # type: ignore[misc]
     """The camera's folder in the spool."""
 
+    def open(self, filename: str, mode: str) -> Any:
+        """Open a file that a camera sends. Raises FilesystemError where it has too many, OSError."""
+        budget, path = self.cmd_channel.uploads.budget, self.cmd_channel.spooled(filename)
+        here = Path(filename).stat().st_size if Path(filename).exists() and "w" not in mode else 0
+        entry = Entry(path, self.cmd_channel.key_name, self.cmd_channel.camera, here, time.time(), path)
+        try:
+            budget.promise(entry, coming=0)
+        except WatcherError as reason:
+            raise FilesystemError(str(reason)) from reason
+        return Counted(super().open(filename, mode), budget, entry)
+
     def rename(self, src: str, dst: str) -> None:
         """A camera that sends under another name first says with this that it is done."""
         super().rename(src, dst)
         try:
+            self.cmd_channel.uploads.budget.move(self.cmd_channel.spooled(src), self.cmd_channel.spooled(dst))
             self.cmd_channel.take(dst)
         except WatcherError as reason:
             raise FilesystemError(str(reason)) from reason
@@ -121,11 +150,22 @@ class _Taking:
         if not self._closed and self.receive and self.transfer_finished and self.file_obj is not None:
             self.file_obj.close()
             try:
-                self.cmd_channel.take(self.file_obj.name)
+                if (told := self.cmd_channel.take(self.file_obj.name)) is not None:
+                    self._resp = (f"226 {told}", log.debug)
             except (WatcherError, OSError) as reason:
                 log.warning("FTP: %s: %s", printable(self.file_obj.name), reason)
                 self._resp = (f"550 {reason}", log.debug)
         super().close()  # type: ignore[misc]
+
+    def handle_error(self) -> None:
+        """End a transfer that there is no room for with the protocol's own numbers; what came of it stays."""
+        reason = sys.exc_info()[1]
+        if not isinstance(reason, WatcherError):
+            super().handle_error()  # type: ignore[misc]
+            return
+        log.warning("FTP: %s: %s", printable(self.file_obj.name), reason)
+        self._resp = (f"{452 if isinstance(reason, DiskFullError) else 552} {reason}", log.debug)
+        self.close()
 
 
 class _Handler(FTPHandler):  # type: ignore[misc]
@@ -134,70 +174,48 @@ class _Handler(FTPHandler):  # type: ignore[misc]
     uploads: Uploads
     camera: str
 
+    secret_hash: str
+    key_name: str
+
+    def process_command(self, cmd: str, *args: Any, **more: Any) -> None:
+        """Look the key up again before anything is sent: who has none any more is sent away."""
+        if cmd in TRANSFERS and not self.authorizer.lets_in_still(self):
+            log.warning("FTP: the key of %s from %s is revoked", self.camera, self.remote_ip)
+            self.respond("530 The key is not valid any more.")
+            self.close_when_done()
+            return
+        super().process_command(cmd, *args, **more)
+
     def ftp_STOR(self, file: str, mode: str = "w") -> Any:  # noqa: N802 - the name that pyftpdlib looks for
         """Refuse early where nothing can be taken; the protocol does not tell how large it will be."""
         try:
-            self.uploads.check_disk(0, self.camera)
+            self.uploads.check_folder(self.camera)
+            self.uploads.budget.check_room(self.camera)
         except WatcherError as reason:
-            self.respond(f"{452 if isinstance(reason, DiskFullError) else 450} {reason}")
+            self.respond(f"{_NUMBERS.get(type(reason), 450)} {reason}")
             return None
         return super().ftp_STOR(file, mode)
 
-    def take(self, path: str) -> None:
-        """Move what has a clip's or a picture's name into the camera's folder. Raises WatcherError, OSError."""
+    def spooled(self, path: str) -> str:
+        """A path as the ledger knows it, below the spool."""
+        return Path(path).relative_to(self.uploads.spool.folder).as_posix()
+
+    def take(self, path: str) -> str | None:
+        """Move what has a clip's or a picture's name into the camera's folder; a sentence on what is left.
+
+        Raises WatcherError, OSError.
+        """
         found = Path(path)
         suffix = found.suffix[1:].lower()
         if suffix not in SUFFIXES + PICTURES:
-            return  # not yet: it will be renamed, or expires
-        if suffix in SUFFIXES and not _whole(found):
-            return  # the connection broke, which FTP does not tell from its end: the camera may send it again
-        _file(self.uploads, Path(self.fs.root), self.camera, found)
-
-
-def _file(uploads: Uploads, home: Path, camera: str, path: Path) -> None:
-    name = path.relative_to(home).as_posix()
-    key = uploads.drop(path, camera, name, picture=path.suffix[1:].lower() in PICTURES)
-    path.unlink(missing_ok=True)
-    log.info("%s was sent by FTP", printable(key))
-
-
-def _whole(path: Path) -> bool:
-    with path.open("rb") as file:
-        try:
-            read_movie(file.fileno(), path.stat().st_size)
-        except BrokenClipError:
-            return False
-    return True
-
-
-def file_stragglers(spool: Path, uploads: Uploads, before: float) -> None:
-    """File what is not whole and was not touched since a moment (seconds since 1970): nobody sends it again."""
-    for home in (spool / "ftp").glob("*"):
-        for path in home.rglob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                known = path.is_file() and path.suffix[1:].lower() in SUFFIXES + PICTURES
-                if known and path.stat().st_mtime < before:
-                    try:
-                        _file(uploads, home, home.name, path)
-                    except (WatcherError, OSError) as reason:
-                        log.warning("FTP: %s: %s", printable(str(path)), reason)
-
-
-class _Stragglers(threading.Thread):
-    """Looks after what nobody sends again."""
-
-    def __init__(self, services: Services) -> None:
-        super().__init__(name="stragglers", daemon=True)
-        self._services = services
-
-    def run(self) -> None:
-        uploads = self._services.uploads()
-        while True:
-            time.sleep(LOOK_SECONDS)
-            try:
-                file_stragglers(self._services.places.spool, uploads, time.time() - LEFT_SECONDS)
-            except Exception:
-                log.exception("FTP: what was left could not be filed")
+            if not found.is_file():
+                return None
+            log.info("FTP: %s has no clip's name", printable(path))
+            return f"That is no clip's name: rename it (.{', .'.join(SUFFIXES)}) within an hour, or it is removed."
+        if suffix in SUFFIXES and not is_whole(found):
+            return None  # the connection broke, which FTP does not tell from its end: it may be sent again
+        file(self.uploads, Path(self.fs.root), self.camera, found)
+        return None
 
 
 def serve(services: Services) -> None:
@@ -215,6 +233,8 @@ def serve(services: Services) -> None:
     handler.authorizer = Keys(services)
     handler.abstracted_fs = _Files
     handler.banner = "watcher"
+    # STOU makes a name of its own, which is no clip's.
+    handler.proto_cmds = {name: told for name, told in handler.proto_cmds.items() if name != "STOU"}
     handler.use_sendfile = False
     handler.auth_failed_timeout = 1  # second: a key of 256 bits is not guessed
     handler.permit_foreign_addresses = False
@@ -231,6 +251,6 @@ def serve(services: Services) -> None:
     signal.signal(signal.SIGTERM, lambda *_: server.close_all())
     logging.getLogger("pyftpdlib").setLevel(logging.WARNING)
     log.info("FTP at %s", settings.ftp.listen)
-    _Stragglers(services).start()
+    Stragglers(services).start()
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever(handle_exit=False)

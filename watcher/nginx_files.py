@@ -81,6 +81,11 @@ def write_settings(places: Places, settings: Settings, *, app: str = "") -> None
     text = f"""# Made by watcher from its settings.
 {app}include watcher/auth-{settings.auth.mode}.conf;
 client_max_body_size {settings.upload.max_bytes + MULTIPART_BYTES};
+# Bodies that tell no length: server.conf sends them here.
+location @unmeasured {{
+    client_max_body_size {min(settings.upload.chunked_bytes, settings.upload.max_bytes)};
+    include watcher/upload.conf;
+}}
 """
     for network in settings.site.trusted_proxies:
         text += f"set_real_ip_from {network};\n"

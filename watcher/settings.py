@@ -144,6 +144,14 @@ class Upload(msgspec.Struct, frozen=True):
     min_free_bytes: int = 512 << 20
     # After so long without a byte, what has come of an upload is removed.
     expire_hours: float = 24.0
+    # After so long it is removed although bytes still come.
+    longest_hours: float = 168.0
+    # Promised to a body that tells no length (chunked), which may not be larger.
+    chunked_bytes: int = 256 << 20
+    # Requests of one key, or of one address where nobody has a key, that send at once.
+    max_parallel: int = 32
+    # Uploads of one key that are begun and not finished, by tus or FTP.
+    max_unfinished: int = 100
 
 
 class UnitTable(msgspec.Struct, frozen=True):

@@ -103,10 +103,10 @@ class Spool:
 
     # — resumable uploads —
 
-    def begin(self, part: Part) -> str:
-        """Begin an upload; its id."""
+    def begin(self, part: Part, upload: str = "") -> str:
+        """Begin an upload, of an id that was made for it; the id."""
         self._tus.mkdir(exist_ok=True)
-        upload = secrets.token_urlsafe(16)
+        upload = upload or new_id()
         (self._tus / f"{upload}.part").touch(mode=0o600)
         self._write(upload, "json", part)
         return upload
@@ -114,7 +114,7 @@ class Spool:
     def begin_done(self, done: Done) -> str:
         """An upload of what is here already; its id."""
         self._tus.mkdir(exist_ok=True)
-        upload = secrets.token_urlsafe(16)
+        upload = new_id()
         self._write(upload, "done", done)
         return upload
 
@@ -149,13 +149,21 @@ class Spool:
 
     def whole(self) -> list[str]:
         """Uploads of which all bytes are here and no clip is."""
-        found = []
+        return [upload for upload, part in self.parts() if self.file(upload).stat().st_size == part.length]
+
+    def parts(self) -> Iterator[tuple[str, Part]]:
+        """Every upload that is no clip and has not expired."""
         for path in self._tus.glob("*.json"):
             with contextlib.suppress(UploadNotFoundError, GoneError):
-                part, here = self.part(path.stem)
-                if here == part.length:
-                    found.append(path.stem)
-        return found
+                yield path.stem, self.part(path.stem)[0]
+
+    def ftp_files(self) -> Iterator[tuple[str, str, int]]:
+        """Cameras, what they send by FTP (below the spool), and how many bytes of it are here."""
+        for home in (self.folder / "ftp").glob("*"):
+            for path in home.rglob("*"):
+                with contextlib.suppress(FileNotFoundError):
+                    if path.is_file():
+                        yield home.name, path.relative_to(self.folder).as_posix(), path.stat().st_size
 
     def _end(self, part: Part, touched: float) -> float:
         begun = part.begun_at or touched
@@ -259,6 +267,11 @@ class Spool:
         if not _ID.fullmatch(upload):
             raise UploadNotFoundError("there is no such upload")
         return self._tus / f"{upload}.{kind}"
+
+
+def new_id() -> str:
+    """An id for a resumable upload, which nobody can guess."""
+    return secrets.token_urlsafe(16)
 
 
 def digest(path: Path, algorithm: str) -> bytes:

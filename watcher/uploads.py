@@ -18,9 +18,8 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from watcher.boxes import begins_like_a_movie, read_movie
+from watcher.budget import Budget, Limits
 from watcher.catalog import Catalog
 from watcher.clip import Clip
 from watcher.clock import Clock
@@ -29,7 +28,6 @@ from watcher.errors import (
     BrokenClipError,
     DigestError,
     NotIsoMediaError,
-    QuotaError,
     TakenError,
     TooLargeError,
 )
@@ -46,14 +44,6 @@ log = logging.getLogger(__name__)
 # Sending it again, or waiting, would not help.
 FOR_GOOD = (BadParameterError, BrokenClipError, DigestError, TakenError, TooLargeError)
 NAMES_MOST = 50  # of one moment, that are tried for what comes without a name
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What may be sent; in bytes, 0 for no daily limit."""
-
-    clip_bytes: int
-    day_bytes: int
-    free_bytes: int
 
 
 class Received(NamedTuple):
@@ -73,6 +63,7 @@ class Uploads:
         catalog: Catalog,
         ingest: Ingest,
         spool: Spool,
+        run: Path,
         clock: Clock,
         zone: tzinfo,
         limits: Limits,
@@ -84,28 +75,25 @@ class Uploads:
         self._ingest = ingest
         self._clock = clock
         self._zone = zone
+        self.budget = Budget(root=root, catalog=catalog, spool=spool, run=run, limits=limits, today=self._today)
 
     def check(self, camera: str, name: str, size: int | None) -> None:
         """Whether an upload of so many bytes (None: not known yet) may begin; an empty name is chosen later.
 
-        Raises BadParameterError, TooLargeError, QuotaError, and what `VideoRoot.check_writable` raises.
+        Whether there is room for it, the budget tells.
+        Raises BadParameterError, TooLargeError, and what `VideoRoot.check_writable` raises.
         """
-        key = self._check_size(camera, name, size)
-        self.check_disk(size or 0, key.rpartition("/")[0])
+        self.check_folder(self._check_size(camera, name, size).rpartition("/")[0])
 
     def _check_size(self, camera: str, name: str, size: int | None) -> str:
         key = key_for(camera, name, self._root.ignoring) if name else f"{camera_name(camera)}/-"
         if size is not None and size > self.limits.clip_bytes:
             raise TooLargeError(f"a clip may have {self.limits.clip_bytes:,} bytes; this one has {size:,}")
-        if self.limits.day_bytes:
-            sent = self._catalog.sent_on(camera, self._today())
-            if sent + (size or 1) > self.limits.day_bytes:
-                raise QuotaError(f"{camera} may send {self.limits.day_bytes:,} bytes a day, and has sent {sent:,}")
         return key
 
-    def check_disk(self, size: int, folder: str = "") -> None:
-        """Raise why so many bytes more cannot be taken into a folder: what `VideoRoot.check_writable` raises."""
-        self._root.check_writable(folder, size_bytes=size, keep_bytes=self.limits.free_bytes)
+    def check_folder(self, folder: str) -> None:
+        """Raise why nothing can be taken into a folder now: what `VideoRoot.check_writable` raises."""
+        self._root.check_writable(folder)
         check_folder(str(self.spool.folder))
 
     def here(self, camera: str, name: str, size: int, sha256: str) -> Clip | None:
@@ -156,7 +144,6 @@ class Uploads:
         `VideoRoot.check_writable` raises.
         """
         size = body.stat().st_size
-        self.check_disk(size, camera)
         stem, _, suffix = name.rpartition(".")
         if picture:
             key_for(camera, f"{stem}.mp4", self._root.ignoring)  # the same rule for its name
@@ -175,6 +162,7 @@ class Uploads:
                     BrokenClipError
                 ):  # not whole: the ingester sees to it, as to what is dropped
                     self._ingest.adopt(key, camera=camera, start=None)
+            self._catalog.note_sent(camera, self._today(), size)
             return key
         raise TakenError(f"{camera} has sent {NAMES_MOST} files of this name")
 
@@ -194,10 +182,16 @@ class Uploads:
                 self.spool.file(upload), part.camera, part.name, start=start, begun_at=begun_at, digests=digests
             )
         except FOR_GOOD:
-            self.spool.drop(upload)
+            self.give_up(upload)
             raise
         self.spool.finish(upload, done.clip.id)
+        self.budget.release(upload)
         return done
+
+    def give_up(self, upload: str) -> None:
+        """Remove a resumable upload."""
+        self.spool.drop(upload)
+        self.budget.release(upload)
 
     def _file(
         self, body: Path, camera: str, name: str, size: int, start: Instant | None, begun_at: datetime

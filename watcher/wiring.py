@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from watcher import disk
+from watcher.budget import Limits
 from watcher.catalog import Catalog, open_engine
 from watcher.clock import Clock, SystemClock
 from watcher.errors import StartError
@@ -24,7 +25,7 @@ from watcher.rules import Limits as RetentionLimits
 from watcher.settings import Settings
 from watcher.spool import Spool
 from watcher.storage import VideoRoot
-from watcher.uploads import Limits, Uploads
+from watcher.uploads import Uploads
 
 BIN_FLOOR = 2  # times the larger floor of free space, below which the bin is emptied
 
@@ -139,7 +140,12 @@ class Services:
 
     def spool(self) -> Spool:
         """Uploads in flight."""
-        return Spool(self.places.spool, expire_seconds=self.settings.upload.expire_hours * 3600)
+        upload = self.settings.upload
+        return Spool(
+            self.places.spool,
+            expire_seconds=upload.expire_hours * 3600,
+            longest_seconds=upload.longest_hours * 3600,
+        )
 
     def uploads(self) -> Uploads:
         """What takes in what cameras send."""
@@ -149,9 +155,17 @@ class Services:
             catalog=self.catalog,
             ingest=self.ingest,
             spool=self.spool(),
+            run=self.places.run,
             clock=self.clock,
             zone=self.settings.zone,
-            limits=Limits(upload.max_bytes, upload.max_bytes_per_day, upload.min_free_bytes),
+            limits=Limits(
+                clip_bytes=upload.max_bytes,
+                day_bytes=upload.max_bytes_per_day,
+                free_bytes=upload.min_free_bytes,
+                chunked_bytes=upload.chunked_bytes,
+                bodies=upload.max_parallel,
+                parts=upload.max_unfinished,
+            ),
         )
 
     def pictures(self) -> Pictures:

@@ -95,7 +95,7 @@ def test_nothing_is_overwritten_and_nothing_is_lost(unit: RunningUnit, camera: f
     assert unit.get("/porch/same-3.mp4").status_code == 404
     camera.storbinary("STOR cut.mp4", io.BytesIO(data_of(samples, 5)[:-800]))
     assert unit.clip("porch/cut.mp4") is None
-    from watcher.ftp import file_stragglers
+    from watcher.ftp_spool import file_stragglers
 
     services = open_services(config.load({}).settings, unit.data)
     file_stragglers(unit.data / "spool", services.uploads(), time.time() - 600)

@@ -22,6 +22,7 @@ PHRASES = {
     405: "The address does not take this method.",
     409: "It cannot be done as things are.",
     410: "It is gone.",
+    411: "Send the length.",
     412: "It is no longer what you mean.",
     413: "The body is too large.",
     415: "Not a film that can be taken.",
@@ -56,6 +57,8 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.TooLargeError: 413,
     errors.LockedError: 423,
     errors.QuotaError: 429,
+    errors.TooManyUploadsError: 429,
+    errors.LengthRequiredError: 411,
     errors.DiskFullError: 507,
     # Whoever runs the service can mend these, and the sender need not change anything: it tries again.
     errors.RootAwayError: 503,

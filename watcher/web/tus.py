@@ -16,12 +16,13 @@ from flask import Blueprint, Response, request, url_for
 
 from watcher.access import Role
 from watcher.errors import BadParameterError, NotIsoMediaError, OffsetError, TooLargeError, WatcherError
-from watcher.spool import Done, Part, digest
+from watcher.ledger import Entry
+from watcher.spool import Done, Part, digest, new_id
 from watcher.web import problems
 from watcher.web.auth import allow_upload
 from watcher.web.routes import View, route
 from watcher.web.state import state
-from watcher.web.uploads import body, said
+from watcher.web.uploads import body, owner, said
 
 bp = Blueprint("tus", __name__)
 
@@ -86,7 +87,6 @@ def create() -> Response:
     if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256):
         raise BadParameterError("sha256", "sha256 must be 64 hexadecimal digits")
     allow_upload(camera)
-    uploads.check(camera, name, length)
     if sha256 is not None and (clip := uploads.here(camera, name, length, sha256)) is not None:
         done = Done(camera=camera, length=length, metadata=text, clip_id=clip.id, sha256=sha256)
         response = _told_done(done, 201)  # nothing to send
@@ -94,7 +94,13 @@ def create() -> Response:
         return response
     if length == 0:
         raise NotIsoMediaError("it has no bytes")
-    upload = uploads.spool.begin(
+    uploads.check(camera, name, length)
+    upload, now, sent = new_id(), time.time(), body()
+    uploads.budget.promise(
+        Entry(upload, owner(), camera, length, now, path=f"tus/{upload}.part"),
+        coming=length - (sent.stat().st_size if sent is not None else 0),
+    )
+    uploads.spool.begin(
         Part(
             camera=camera,
             name=name,
@@ -102,11 +108,13 @@ def create() -> Response:
             metadata=text,
             started_at=said(started_at).at.isoformat() if started_at else None,
             sha256=sha256,
-            begun_at=time.time(),
-        )
+            owner=owner(),
+            begun_at=now,
+        ),
+        upload,
     )
     response = Response(status=201)
-    if request.mimetype == _OFFSET_BODY and (body_ := body()) is not None and body_.stat().st_size:
+    if request.mimetype == _OFFSET_BODY and sent is not None and sent.stat().st_size:
         response = _append(upload, 0)
         if response.status_code == 204:
             response.status_code = 201
@@ -159,7 +167,7 @@ def terminate(upload: str) -> Response:
     part, _ = spool.part(upload)
     allow_upload(part.camera)
     with spool.held(upload):
-        spool.drop(upload)
+        state().uploads.give_up(upload)
     return Response(status=204)
 
 

@@ -6,15 +6,17 @@ import base64
 import binascii
 import functools
 import re
+import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import msgspec
 from flask import Blueprint, Response, request, url_for
 
-from watcher.access import Role
+from watcher.access import ANYBODY, Role
 from watcher.errors import BadParameterError, NotIsoMediaError, WatcherError
 from watcher.instant import Instant, at_zone
+from watcher.ledger import Entry
 from watcher.multipart import Stretch, boundary_of, parts
 from watcher.shapes import ClipShape
 from watcher.uploads import Received
@@ -27,7 +29,7 @@ from watcher.web.state import state
 bp = Blueprint("uploads", __name__)
 
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}  # of RFC 9530, those that are not insecure
-_REFUSALS = (404, 409, 413, 415, 422, 429, 503, 507)
+_REFUSALS = (404, 409, 411, 413, 415, 422, 429, 503, 507)
 FIELD_MOST = 4 << 10  # bytes of a form's other fields
 
 # A clip's raw bytes, with a name and without.
@@ -80,6 +82,7 @@ def post() -> Response:
     start = None if not started_at else said(started_at)
     allow_upload(camera)
     uploads.check(camera, name := (file.filename or "").replace("\\", "/").rpartition("/")[2], file.length)
+    uploads.budget.claim(wire.request_id(), camera, file.length)
     uploads.spool.trim(path, file.start, file.length)
     return received(uploads.receive(path, camera, name, start=start))
 
@@ -95,14 +98,7 @@ def check() -> Response:
         method = request.environ.get("WATCHER_METHOD", "")
         auth.require(Role.UPLOAD)
         if method in {"PUT", "POST", "PATCH"}:
-            length = request.environ.get("WATCHER_BODY_BYTES", "")
-            size = int(length) if length.isdigit() else None
-            found = re.fullmatch(r"/watcher/uploads/([^/]+)/([\s\S]*)", path)
-            if method == "PUT" and found:
-                allow_upload(found[1])
-                state().uploads.check(found[1], found[2], size)
-            else:
-                state().uploads.check_disk(size or 0)
+            _promise(method, path)
     except WatcherError as error:
         answer = problems.problem_of(error)
         refused = Response(status=401 if answer.status_code == 401 else 403)
@@ -114,7 +110,60 @@ def check() -> Response:
     return Response(status=204)
 
 
+def _promise(method: str, path: str) -> None:
+    """Promise room for the body that is to come. Raises why there is none, or why it may not come."""
+    uploads = state().uploads
+    size = _length()
+    entry = Entry(wire.request_id(), owner(), "", size or 0, time.time())
+    coming = size
+    if path.startswith("/watcher/tus"):
+        upload = path.removeprefix("/watcher/tus").strip("/")
+        if upload and uploads.spool.done(upload) is None:
+            part, here = uploads.spool.part(upload)
+            allow_upload(part.camera)
+            uploads.check_folder(part.camera)
+            if size is not None:
+                # It lies in the spool twice while it is put behind what is here, which may be past the part's end.
+                coming = max(0, 2 * size - (part.length - here)) if here else 0
+    else:
+        found = re.fullmatch(r"/watcher/uploads/([^/]+)/([\s\S]*)", path)
+        if method == "PUT" and found:
+            allow_upload(found[1])
+            uploads.check(found[1], found[2], size)
+            entry.camera = found[1]
+        else:
+            uploads.check_folder("")
+    if size is None:
+        uploads.budget.promise_unmeasured(entry)
+    elif size:
+        uploads.budget.promise(entry, coming=coming)
+
+
+def _length() -> int | None:
+    """How many bytes are to come, as the client tells; None where it does not."""
+    told = request.environ.get("WATCHER_BODY_BYTES", "")
+    if told.isdigit():
+        return int(told)
+    chunked = "Transfer-Encoding" in request.headers or not request.environ["SERVER_PROTOCOL"].startswith("HTTP/1")
+    return None if chunked else 0
+
+
+@bp.teardown_app_request
+def _over(_reason: BaseException | None) -> None:
+    """Take the body's name away, and then what was promised to it: nothing may be counted twice, nor not at all."""
+    if request.environ.get("WATCHER_BODY"):
+        if (path := body()) is not None:
+            path.unlink(missing_ok=True)
+        state().uploads.budget.release(wire.request_id())
+
+
 # — what all kinds of uploads share —
+
+
+def owner() -> str:
+    """Whose budget a request counts in: the key's, or the address's where nobody has to have one."""
+    who = auth.principal()
+    return f"@{request.remote_addr}" if who is ANYBODY else who.name
 
 
 def body() -> Path | None:
