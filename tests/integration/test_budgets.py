@@ -1,0 +1,217 @@
+"""Budgets hold for all doors together: the day's share, the floor of free space, how much at once."""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests import clips
+from tests.integration.test_ftp import listening
+from tests.integration.test_tus import TUS, metadata
+from tests.mounting import mounted
+from tests.running import RunningUnit, free_port, running, wait_for
+
+DAY = 2 << 20
+FLOOR = 32 << 20
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def unit(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[RunningUnit]:
+    """A watcher with keys and an FTP door, whose cameras may send 2 MB a day."""
+    settings = {
+        "WATCHER_AUTH__MODE": "keys",
+        "WATCHER_FTP__LISTEN": f"127.0.0.1:{port}",
+        "WATCHER_UPLOAD__MAX_BYTES_PER_DAY": str(DAY),
+        "WATCHER_UPLOAD__CHUNKED_BYTES": str(1 << 20),
+        "WATCHER_UPLOAD__MAX_UNFINISHED": "5",
+        "WATCHER_UPLOAD__MAX_PARALLEL": "3",
+    }
+    with running(tmp_path_factory.mktemp("budgets"), settings=settings) as started:
+        yield started
+
+
+def key_of(unit: RunningUnit, camera: str) -> dict[str, str]:
+    """Headers with a new upload key of a camera."""
+    made = unit.run("key", "create", camera, "--role", "upload", "--camera", camera)
+    return {"Authorization": f"Bearer {made.stdout.strip()}"}
+
+
+def begin(unit: RunningUnit, key: dict[str, str], camera: str, name: str, length: int) -> requests.Response:
+    headers = {**TUS, **key, "Upload-Length": str(length)}
+    headers["Upload-Metadata"] = metadata(camera=camera, filename=name)
+    return requests.post(unit.url("/watcher/tus"), headers=headers, timeout=30)
+
+
+def padded(samples: Path, number: int, size: int) -> bytes:
+    """A clip of its own content, of a size."""
+    plain = (samples / "plain.mp4").read_bytes()
+    rest = size - len(plain)
+    return clips.stamp(plain + rest.to_bytes(4, "big") + b"free" + os.urandom(rest - 8), number)
+
+
+@contextlib.contextmanager
+def logged_in(port: int, key: dict[str, str]) -> Iterator[ftplib.FTP]:
+    """A camera's connection."""
+    client = ftplib.FTP(timeout=30)
+    try:
+        wait_for(lambda: listening(client, port), what="the FTP door")
+        client.login("x", key["Authorization"].partition(" ")[2])
+        yield client
+    finally:
+        client.close()
+
+
+def store(client: ftplib.FTP, name: str, data: bytes) -> str:
+    """What a camera is told that sends a file, whole or as far as it is let."""
+    connection = client.transfercmd(f"STOR {name}")
+    with contextlib.suppress(OSError), connection:
+        connection.sendall(data)
+    return client.getmultiline()
+
+
+def test_what_is_begun_counts_at_every_door(unit: RunningUnit, port: int, samples: Path) -> None:
+    """Unfinished parts take their share before a byte of them comes, and give it back when they are given up."""
+    key = key_of(unit, "all")
+    parts = [begin(unit, key, "all", f"{n}.mp4", 890_000) for n in range(3)]
+    assert [answer.status_code for answer in parts] == [201, 201, 429]
+    assert parts[2].json()["code"] == "quota"
+    url = unit.url("/watcher/uploads/all/put.mp4")
+    large = padded(samples, 1, 400_000)
+    assert requests.put(url, data=large, headers=key, timeout=30).status_code == 429
+    chunked = requests.put(url, data=iter([large]), headers=key, timeout=30)
+    assert (chunked.status_code, chunked.json()["code"]) == (411, "length_required")
+    with logged_in(port, key) as client:
+        assert store(client, "ftp.mp4", large).startswith("552")
+    gone = requests.delete(unit.url(parts[0].headers["Location"]), headers={**TUS, **key}, timeout=30)
+    assert gone.status_code == 204
+    assert requests.put(url, data=large, headers=key, timeout=30).status_code == 201
+    small = padded(samples, 2, 200_000)
+    assert requests.put(unit.url("/watcher/uploads/all/small.mp4"), data=small, headers=key).status_code == 201
+
+
+def test_ftp_counts_as_it_receives(unit: RunningUnit, port: int, samples: Path) -> None:
+    """Under any name; what has no clip's name is told so."""
+    key = key_of(unit, "ftp")
+    with logged_in(port, key) as client:
+        assert "no clip's name" in store(client, "junk.bin", bytes(1 << 20))
+        assert store(client, "more.bin", bytes(DAY)).startswith("552")
+        there = sum(p.stat().st_size for p in (unit.data / "spool" / "ftp" / "ftp").iterdir())
+        assert there <= DAY
+        for number in range(3):
+            store(client, f"empty{number}.bin", b"")
+        with pytest.raises(ftplib.Error, match="enough"):
+            client.transfercmd("STOR sixth.bin")
+    with logged_in(port, key_of(unit, "ftp2")) as client:
+        assert store(client, "a.mp4", padded(samples, 3, 900_000)).startswith("226")
+        assert store(client, "b.mp4", padded(samples, 4, 1_300_000)).startswith("552")
+
+
+def test_a_key_sends_so_much_at_once(unit: RunningUnit, samples: Path) -> None:
+    """Bodies in parallel, and uploads that are begun; other keys do not wait for them."""
+    key, other = key_of(unit, "slow"), key_of(unit, "quick")
+    with contextlib.ExitStack() as stack:
+        for number in range(3):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", unit.port)))
+            head = f"PUT /watcher/uploads/slow/{number}.mp4 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+            head += f"Authorization: {key['Authorization']}\r\n\r\n"
+            connection.sendall(head.encode() + b"x")
+        ledger = unit.data / "run" / "uploads.json"
+        wait_for(lambda: ledger.read_text().count('"slow","slow"') == 3, what="three promises")
+        data = padded(samples, 5, 20_000)
+        fourth = requests.put(unit.url("/watcher/uploads/slow/3.mp4"), data=data, headers=key, timeout=30)
+        assert (fourth.status_code, fourth.json()["code"]) == (429, "too_many_uploads")
+        answer = requests.put(unit.url("/watcher/uploads/quick/3.mp4"), data=data, headers=other, timeout=30)
+        assert answer.status_code == 201
+    begun = [begin(unit, other, "quick", f"{n}.mp4", 1000).status_code for n in range(6)]
+    assert begun == [201] * 5 + [429]
+
+
+def test_an_ftp_login_ends_with_its_key(unit: RunningUnit, port: int, samples: Path) -> None:
+    """The next transfer is refused, and the connection ends."""
+    with logged_in(port, key_of(unit, "ended")) as client:
+        assert store(client, "a.mp4", padded(samples, 6, 20_000)).startswith("226")
+        assert unit.run("key", "revoke", "ended").returncode == 0
+        client.voidcmd("TYPE I")
+        with pytest.raises(ftplib.error_perm, match="530"):
+            client.sendcmd("STOR b.mp4")
+        with pytest.raises((EOFError, OSError)):
+            client.voidcmd("NOOP")
+    assert not (unit.video / "ended" / "b.mp4").exists()
+
+
+@pytest.mark.slow
+def test_the_floor_of_a_small_disk_holds(tmp_path: Path, port: int, samples: Path) -> None:
+    """Two keys send by every door at once, more than there is: free space never goes below the floor by a megabyte."""
+    ftp = free_port()
+    settings = {
+        "WATCHER_AUTH__MODE": "keys",
+        "WATCHER_FTP__LISTEN": f"127.0.0.1:{ftp}",
+        "WATCHER_UPLOAD__MIN_FREE_BYTES": str(FLOOR),
+        "WATCHER_UPLOAD__CHUNKED_BYTES": str(8 << 20),
+        "WATCHER_RENDER__WORKERS": "0",
+    }
+    folder = tmp_path / "unit"
+    with mounted(folder / "data", "100m"), running(folder, settings=settings) as unit:
+        least, stopped, statuses = [1 << 60], threading.Event(), []
+
+        def watch() -> None:
+            while not stopped.wait(0.002):
+                least[0] = min(least[0], shutil.disk_usage(unit.data).free)
+
+        def send(camera: str, key: dict[str, str], door: str) -> None:
+            data = padded(samples, 1, 5 << 20)
+            for number in range(6):
+                url = unit.url(f"/watcher/uploads/{camera}/{door}{number}.mp4")
+                with contextlib.suppress(requests.RequestException, ftplib.Error, OSError, EOFError):
+                    if door == "put":
+                        statuses.append(requests.put(url, data=data, headers=key, timeout=60).status_code)
+                    elif door == "chunked":
+                        pieces = (data[at : at + 65536] for at in range(0, len(data), 65536))
+                        statuses.append(requests.put(url, data=pieces, headers=key, timeout=60).status_code)
+                    elif door == "tus":
+                        made = begin(unit, key, camera, f"tus{number}.mp4", len(data))
+                        statuses.append(made.status_code)
+                        if made.status_code == 201:
+                            piece = {**TUS, **key, "Content-Type": "application/offset+octet-stream"}
+                            for at in range(0, len(data), 1 << 20):
+                                requests.patch(
+                                    unit.url(made.headers["Location"]),
+                                    data=data[at : at + (1 << 20)],
+                                    headers={**piece, "Upload-Offset": str(at)},
+                                    timeout=60,
+                                )
+                    else:
+                        with logged_in(ftp, key) as client:
+                            store(client, f"ftp{number}.mp4", data)
+
+        senders = [
+            threading.Thread(target=send, args=(camera, key, door))
+            for camera in ("one", "two")
+            for key in [key_of(unit, camera)]
+            for door in ("put", "chunked", "tus", "ftp")
+        ]
+        watching = threading.Thread(target=watch)
+        for thread in (watching, *senders):
+            thread.start()
+        for thread in senders:
+            thread.join()
+        stopped.set()
+        watching.join()
+        assert least[0] >= FLOOR - (1 << 20), f"{FLOOR - least[0]:,} bytes below the floor; {statuses}"
+        assert 201 in statuses
+        assert {507, 411} & set(statuses), "there was more than room"
+        assert set(statuses) <= {200, 201, 411, 507}, statuses
