@@ -57,6 +57,7 @@ def announce(address: str, console: TextIO) -> None:
                 return
         time.sleep(0.05)
     print(f"watcher does not answer at {address} yet; see the logs", file=console, flush=True)
+    _tell_link(address, console)  # it will work when watcher does
 
 
 def _tell_link(address: str, console: TextIO) -> None:

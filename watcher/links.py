@@ -125,6 +125,9 @@ class Links:
         temporary = self._folder / f".link.{uuid.uuid4().hex}.tmp"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            if os.geteuid() == 0:  # a command of root's on somebody's data folder: it is they who sign
+                owner = self._folder.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
             file.write(msgspec.json.format(msgspec.json.encode(keys)))
             file.flush()
             os.fsync(file.fileno())

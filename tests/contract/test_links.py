@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -176,6 +177,18 @@ def test_secrets_are_rotated(made: Services, client: FlaskClient) -> None:
     assert told.getvalue().count("link secret rotated by command line") == 2
     for key in msgspec.json.decode(file.read_bytes()):
         assert key["secret"] not in told.getvalue()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_root_makes_secrets_for_whose_folder_it_is(tmp_path: Path) -> None:
+    """`sudo watcher key rotate-links` must not leave a file that the service cannot read."""
+    os.chown(tmp_path, 12345, 12345)
+    made = links.Links(tmp_path)
+    made.make()
+    for _ in range(2):
+        found = (tmp_path / links.KEYS).stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (12345, 12345, 0o600)
+        made.rotate(now=NOW, end=False)
 
 
 def test_a_secret_ends_with_the_last_link_that_it_can_have_signed(made: Services, client: FlaskClient) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import re
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -14,31 +12,10 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 import requests
 
-from tests.running import RunningUnit, free_port, running, wait_for
-from watcher.nginx_files import find_nginx
-from watcher.tether import die_with_parent
+from tests.proxying import ADDRESS, proxied
+from tests.running import RunningUnit, running, wait_for
 
-# A proxy as people set one up: it takes its path away, and says so. It comes from an address of its own.
-PROXY = """
-daemon off; pid proxy.pid; error_log stderr error; worker_processes 1;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
-    server {{
-        listen 127.0.0.1:{port};
-        location /cams/ {{
-            proxy_pass http://127.0.0.1:{watcher}/;
-            proxy_bind 127.0.0.2;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Prefix /cams;
-            proxy_set_header X-Forwarded-Proto $scheme;
-        }}
-    }}
-}}
-"""
-SETTINGS = {"WATCHER_AUTH__MODE": "keys", "WATCHER_SITE__TRUSTED_PROXIES": "127.0.0.2"}
+SETTINGS = {"WATCHER_AUTH__MODE": "keys", "WATCHER_SITE__TRUSTED_PROXIES": ADDRESS}
 HTML = {"Accept": "text/html"}
 
 
@@ -55,22 +32,8 @@ def unit(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Ru
 @pytest.fixture(scope="module")
 def front(unit: RunningUnit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the whole service behind the proxy."""
-    folder, port = tmp_path_factory.mktemp("front"), free_port()
-    (folder / "nginx.conf").write_text(PROXY.format(port=port, watcher=unit.port))
-    command = [find_nginx(), "-e", "stderr", "-p", str(folder), "-c", "nginx.conf"]
-    process = subprocess.Popen(command, preexec_fn=lambda: die_with_parent(signal.SIGTERM))
-    address = f"http://127.0.0.1:{port}/cams/"
-
-    def answers() -> bool:
-        try:
-            return requests.get(address + "watcher/livez", timeout=5).ok
-        except requests.ConnectionError:
-            return False
-
-    wait_for(answers, what="the proxy")
-    yield address
-    process.terminate()
-    process.wait(10)
+    with proxied(unit, tmp_path_factory.mktemp("front")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from watcher.catalog.schema import audit
 from watcher.clip import milliseconds, moment
 
 KEPT = timedelta(days=400)
-COMMAND_LINE = "command line"  # who works where the data is; no key can be told from it by name alone
+COMMAND_LINE = "command line"  # who works where the data is; a key of that name has an address beside it
 
 
 class By(NamedTuple):
