@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +29,7 @@ def mounted(folder: Path, size: str, *, inodes: int = 0) -> Iterator[None]:
 
 # Root of a user namespace, which has rights over the files of its own user alone: somebody else's are closed to it.
 OWN_FILES_ONLY = ("unshare", "--user", "--map-root-user")
+SFTP_SERVER = Path("/usr/lib/openssh/sftp-server")
 CAMERA = 4711  # a user who has files here, and is nobody we know
 
 
@@ -69,3 +73,40 @@ def looped(image: Path, folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], capture_output=True)
+
+
+@contextlib.contextmanager
+def behind(source: Path, folder: Path) -> Iterator[None]:
+    """A folder shown elsewhere by a file system in user space (bindfs); skips where that is not possible."""
+    source.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
+    if shutil.which("bindfs") is None or not os.access("/dev/fuse", os.W_OK):
+        pytest.skip("bindfs is not installed (Debian: bindfs), or there is no /dev/fuse")
+    subprocess.run(["bindfs", str(source), str(folder)], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        unmount(folder)
+
+
+@contextlib.contextmanager
+def sent_over_ssh(source: Path, folder: Path) -> Iterator[None]:
+    """A folder as sshfs shows it, over a socket of this machine in place of ssh; skips where that is not possible."""
+    folder.mkdir(parents=True)
+    if shutil.which("sshfs") is None or not SFTP_SERVER.exists() or not os.access("/dev/fuse", os.W_OK):
+        pytest.skip("sshfs or its server is not installed (Debian: sshfs, openssh-sftp-server), or no /dev/fuse")
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        command = ["sshfs", "-f", "-o", f"directport={door.getsockname()[1]}", f"localhost:{source}", str(folder)]
+        client = subprocess.Popen(command)
+        connection, _ = door.accept()
+    with connection:
+        server = subprocess.Popen([str(SFTP_SERVER)], stdin=connection, stdout=connection)
+    try:
+        while not os.path.ismount(folder):
+            time.sleep(0.02)
+        yield
+    finally:
+        unmount(folder)
+        for process in (client, server):
+            process.kill()
+            process.wait()

@@ -147,7 +147,8 @@ class Ingest:
             after = os.fstat(fd)
         finally:
             os.close(fd)
-        if (after.st_size, after.st_mtime_ns, after.st_ino) != (look.size_bytes, look.mtime_ns, look.inode):
+        seen = Fingerprint(after.st_size, after.st_mtime_ns)
+        if seen != look.fingerprint or look.inode not in {0, after.st_ino}:
             return Waiting(look, self.settle_seconds)  # it changed while it was read
         return self._probed(look, content, found)
 
@@ -236,7 +237,7 @@ class Ingest:
         inode = signed(probed.inode)
         candidates.sort(key=lambda one: (one.inode != inode, one.key.rpartition("/")[2] != name))
         for one in candidates[:16]:
-            if one.inode != inode and probed.state is ClipState.BROKEN:
+            if (one.inode != inode or not inode) and probed.state is ClipState.BROKEN:
                 continue  # empty and zero-filled files are all alike: their content names nobody
             if one.state == "missing":
                 return one

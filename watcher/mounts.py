@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Beside these, every `fuse.…`: sshfs, rclone and s3fs are remote, and of mergerfs a branch may be written directly.
+# Beside these, `fuse` and every `fuse.…`: sshfs, rclone and s3fs are remote, and of mergerfs and bindfs the folder
+# behind may be written directly.
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "virtiofs", "vboxsf"}
 )
@@ -30,4 +31,18 @@ def file_system(path: Path, mounts: str = "/proc/self/mounts") -> str | None:
 def on_network(path: Path) -> bool:
     """Whether a path lies on a file system whose other writers this kernel does not see."""
     kind = file_system(path)
-    return kind is not None and (kind in NETWORK_FILE_SYSTEMS or kind.startswith("fuse."))
+    return kind is not None and (kind in NETWORK_FILE_SYSTEMS or _is_fuse(kind))
+
+
+def keeps_inodes(path: Path) -> bool:
+    """Whether a file there has the same inode number as long as it lives.
+
+    A file system in user space numbers its files anew when the kernel has forgotten them, as it does when memory is
+    short (seen with sshfs 3.7); one of Windows may have no such numbers (mount.cifs(8), noserverino).
+    """
+    kind = file_system(path)
+    return kind is None or not (_is_fuse(kind) or kind in {"cifs", "smb3", "smbfs", "vboxsf"})
+
+
+def _is_fuse(kind: str) -> bool:
+    return kind == "fuse" or kind.startswith("fuse.")

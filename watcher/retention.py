@@ -18,7 +18,6 @@ from watcher import permission
 from watcher.bin import Bin, Binned, name_of
 from watcher.catalog import Catalog, Probed
 from watcher.catalog.retiring import Retired
-from watcher.catalog.rows import signed
 from watcher.clip import ClipState
 from watcher.clock import Clock
 from watcher.errors import ClipNotFoundError, NotInBinError, RootAwayError, TakenError, WatcherError
@@ -184,7 +183,8 @@ class Retention:
         self._root.check_mounted()
         look = self._root.look(retired.key)
         # Another file that took the name meanwhile is nobody's to remove: it becomes a clip of its own.
-        if look is not None and (look.fingerprint, signed(look.inode)) == (retired.fingerprint, retired.inode):
+        same = look is not None and look.inode in {0, retired.inode % 2**64}  # 0: nobody knows
+        if look is not None and same and look.fingerprint == retired.fingerprint:
             name = name_of(retired.id, retired.digest)
             if not (self._may_bin() and self._bin.put(self._root.path(retired.key), name)):
                 self._root.remove(retired.key)

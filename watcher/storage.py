@@ -26,7 +26,6 @@ from watcher.permission import check_folder, check_removal, check_space, explain
 
 CLIP_MODE = 0o640  # of files that were sent: for us, and for a group of tools
 DIGEST_SPAN = 8 << 10  # bytes read at either end of a file for its digest
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
 class Look(NamedTuple):
@@ -35,7 +34,7 @@ class Look(NamedTuple):
     key: str
     size_bytes: int
     mtime_ns: int
-    inode: int
+    inode: int  # 0 where the file system numbers files anew now and then
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -61,13 +60,19 @@ class VideoRoot:
     """The folder that cameras write into and nginx serves from."""
 
     def __init__(
-        self, folder: Path, ignoring: Ignoring, catalog_id: Callable[[], str | None] = lambda: None
+        self,
+        folder: Path,
+        ignoring: Ignoring,
+        catalog_id: Callable[[], str | None] = lambda: None,
+        *,
+        inodes: bool = True,
     ) -> None:
-        """`catalog_id` tells whose root this has to be; None as long as that is open."""
+        """`catalog_id` tells whose root this has to be, None while that is open; `inodes`, whether they last."""
         self.folder = folder
         self.ignoring = ignoring
         self._catalog_id = catalog_id
         self._owner: str | None = None  # what it told
+        self._inodes = -1 if inodes else 0  # a mask
         self._base = os.fspath(folder)
         # Breaking a lease (see `writer`) sends this signal to the holder; the default action would end us.
         with contextlib.suppress(ValueError):  # not in the main thread: a web worker, which takes no leases
@@ -100,7 +105,7 @@ class VideoRoot:
             raise
         if not stat.S_ISREG(found.st_mode):
             return None
-        return Look(key, found.st_size, found.st_mtime_ns, found.st_ino)
+        return Look(key, found.st_size, found.st_mtime_ns, found.st_ino & self._inodes)
 
     def open(self, key: str) -> int:
         """A read-only descriptor that the caller closes; never blocks on a pipe, never follows a link."""
@@ -134,7 +139,8 @@ class VideoRoot:
 
         1. its bytes are synced, 2. it gets its name, 3. the folders are synced. A crash before 2 leaves it in the
         spool, one after 2 a whole file that the next scan adopts. It never takes another file's place. A disk that
-        is unmounted meanwhile takes it, or nothing does: never what is below its mount point.
+        is unmounted meanwhile takes it, or nothing does: never what is below its mount point. From another disk it
+        is copied, and named when its bytes are synced.
 
         Raises FileExistsError, NotADirectoryError, what `check_writable` raises, and OSError.
         """
@@ -147,14 +153,7 @@ class VideoRoot:
             with source.open("rb") as file:
                 os.fchmod(file.fileno(), CLIP_MODE)
                 os.fsync(file.fileno())
-            try:
-                os.link(source, name, dst_dir_fd=way.last)
-            except OSError as reason:
-                if reason.errno not in _NO_LINKS:
-                    raise
-                new = os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600, dir_fd=way.last)
-                os.close(new)  # only our own is replaced
-                os.replace(source, name, dst_dir_fd=way.last)
+            way.give(source, name)
             way.sync()
 
     def same_bytes(self, source: Path, key: str) -> bool:
@@ -201,6 +200,7 @@ class VideoRoot:
         """
         if not self._is_below(prefix):
             return
+        inodes = self._inodes
         stack: list[Iterator[tuple[str, os.DirEntry[str] | None]]] = [iter([(prefix, None)])]
         while stack:
             for name, entry in stack[-1]:  # goes on where it was left for a folder
@@ -212,7 +212,7 @@ class VideoRoot:
                     except OSError as reason:
                         yield Blind(name, reason.strerror or "unreadable")
                         continue
-                    yield Look(name, found.st_size, found.st_mtime_ns, found.st_ino)
+                    yield Look(name, found.st_size, found.st_mtime_ns, found.st_ino & inodes)
                     continue
                 try:
                     stack.append(iter(self._level(name, report)))

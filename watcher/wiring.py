@@ -17,7 +17,7 @@ from watcher.clock import Clock, SystemClock
 from watcher.errors import StartError
 from watcher.ingest import Ingest
 from watcher.links import Links
-from watcher.mounts import on_network
+from watcher.mounts import keeps_inodes, on_network
 from watcher.pictures import Pictures
 from watcher.retention import Retention
 from watcher.rules import CameraLimits, Rules
@@ -180,7 +180,7 @@ def open_services(settings: Settings, data: Path) -> Services:
     naming = settings.name_reader()
     ignoring = settings.ignoring(naming)
     catalog = Catalog(open_engine(places.catalog_url(settings)))
-    root = VideoRoot(places.video, ignoring, catalog.catalog_id)
+    root = VideoRoot(places.video, ignoring, catalog.catalog_id, inodes=keeps_inodes(places.video))
     ingest = Ingest(
         root=root,
         catalog=catalog,

@@ -101,6 +101,28 @@ def test_a_disk_that_goes_in_the_middle_takes_the_file_or_nothing_does(
         os.close(held)
 
 
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_file_of_another_disk_is_copied_and_named_when_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nameless: bool
+) -> None:
+    """With and without files that have no name yet; its bytes are all there, and nothing else is."""
+    if not nameless:
+        monkeypatch.setattr(os, "O_TMPFILE", os.O_TMPFILE | os.O_CREAT)  # EINVAL, as where there is no such thing
+    with mounted(tmp_path / "video", "1m"):
+        root, body = own(tmp_path / "video"), spooled(tmp_path)
+        body.write_bytes(data := os.urandom(100_000))
+        root.commit(body, "porch/1.mp4")
+        assert (root.folder / "porch" / "1.mp4").read_bytes() == data
+        assert os.listdir(root.folder / "porch") == ["1.mp4"]
+        assert body.exists(), "who spooled it removes it"
+        with pytest.raises(FileExistsError):
+            root.commit(body, "porch/1.mp4")
+        body.write_bytes(bytes(2 << 20))
+        with pytest.raises(DiskFullError):
+            root.commit(body, "porch/2.mp4")
+        assert os.listdir(root.folder / "porch") == ["1.mp4"]
+
+
 def test_a_folder_of_somebody_else_is_named_with_its_owner(tmp_path: Path) -> None:
     """Before anything is taken; also where only a folder further up is closed, and where the kernel alone knows."""
     root = own(tmp_path / "video")
