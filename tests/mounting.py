@@ -76,13 +76,13 @@ def looped(image: Path, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def behind(source: Path, folder: Path) -> Iterator[None]:
+def behind(source: Path, folder: Path, *how: str) -> Iterator[None]:
     """A folder shown elsewhere by a file system in user space (bindfs); skips where that is not possible."""
     source.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True)
     if shutil.which("bindfs") is None or not os.access("/dev/fuse", os.W_OK):
         pytest.skip("bindfs is not installed (Debian: bindfs), or there is no /dev/fuse")
-    subprocess.run(["bindfs", str(source), str(folder)], check=True, capture_output=True)
+    subprocess.run(["bindfs", *how, str(source), str(folder)], check=True, capture_output=True)
     try:
         yield
     finally:

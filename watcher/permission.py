@@ -81,6 +81,12 @@ def unwritable(root: Path, *, depth: int = 2) -> Iterator[WatcherError]:
 
     Looks for half a second at most, first at the names that sort last: a camera's newest day is among them.
     """
+    with contextlib.suppress(WatcherError):  # else all of them are alike, and that is told of the root
+        check_folder(os.fspath(root))
+        yield from _unwritable(root, depth)
+
+
+def _unwritable(root: Path, depth: int) -> Iterator[WatcherError]:
     until = time.monotonic() + LOOK_SECONDS
     level = [os.fspath(root)]
     for _ in range(depth):
