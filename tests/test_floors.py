@@ -45,6 +45,7 @@ GROUND = [
     "logs",
     "status",
     "disk",
+    "http_post",
     "durable",
     "shared_file",
 ]
@@ -122,7 +123,7 @@ HOMES = {
     "pyftpdlib": {"ftp"},
     "tqdm": {"repair", "agent"},
     "zipstream": {"web"},
-    "requests": {"agent", "client", "webhooks"},
+    "requests": {"agent", "client"},
 }
 GROUND_MAY = {"msgspec"}
 

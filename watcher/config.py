@@ -157,9 +157,9 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
     for name, path in (("tls.certificate", settings.tls.certificate), ("tls.key", settings.tls.key)):
         if path and not os.access(path, os.R_OK):
             refuse(name, f"{path} cannot be read")
-    for hook in settings.webhooks.hooks:
-        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", hook.url):
-            refuse("webhooks.hooks", f"{hook.url!r} must be http:// or https:// and a host")
+    for number, hook in enumerate(settings.webhooks.hooks, 1):
+        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", hook.url):  # not shown: it may hold a secret
+            refuse("webhooks.hooks", f"the url of number {number} must be http:// or https:// and a host")
     if len({hook.url for hook in settings.webhooks.hooks}) < len(settings.webhooks.hooks):
         refuse("webhooks.hooks", "two hooks have the same url")
     for name, value, least, most in (

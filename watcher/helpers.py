@@ -18,9 +18,9 @@ def helpers(services: Services) -> list[Helper]:
     found: list[Helper] = [Finishing(services), Proxies(services), Exports(services)]
     found += [Daily(services), Watchman(services), Sunrise(services), Filling(services)]
     if services.settings.webhooks.hooks:
-        from watcher.webhooks import Webhooks  # noqa: PLC0415 - only where somebody wants to be told
+        from watcher.webhooks import Webhook  # noqa: PLC0415 - only where somebody wants to be told
 
-        found.append(Webhooks(services))
+        found += [Webhook(services, hook) for hook in services.settings.webhooks.hooks]
     if services.rules().limits.any or services.settings.retention.bin_days or services.retention().binned():
         from watcher.sweeper import Sweeper  # noqa: PLC0415 - only where something is to go
 

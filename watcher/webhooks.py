@@ -1,6 +1,7 @@
 """Webhooks: whoever wants is told of each clip that is ready, signed, at least once, in order for each clip.
 
-And of each camera that falls silent, or is back.
+And of each camera that falls silent, or is back. Each hook has a thread of its own, so that none waits for another.
+An address may hold a password or a token: logs and the command name a hook by its number and its host.
 
 Signed as Standard Webhooks have it (https://www.standardwebhooks.com): HMAC-SHA-256 over id, time and body.
 """
@@ -12,13 +13,15 @@ import binascii
 import hashlib
 import hmac
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 import msgspec
-import requests
 
-from watcher import presenting
+from watcher import http_post, presenting
 from watcher.catalog.hooks import Delivery
 from watcher.errors import ClipNotFoundError
 from watcher.helper import Helper
@@ -28,64 +31,60 @@ from watcher.wiring import Services
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5  # between two looks for clips that are ready
-TIMEOUT = (5.0, 15.0)  # seconds to connect, and for the answer
 BATCH = 100
 LONGEST = timedelta(hours=1)  # between two attempts
 GIVEN_UP = timedelta(days=7)
 
 
-class Webhooks(Helper):
-    """Tells whoever wants to be told."""
+class Webhook(Helper):
+    """Tells one of those who want to be told."""
 
-    def __init__(self, services: Services) -> None:
-        super().__init__(services, "webhooks", every_seconds=LOOK_SECONDS)
+    def __init__(self, services: Services, hook: Hook) -> None:
+        self._name = name_of(services.settings.webhooks.hooks, hook)
+        super().__init__(services, f"webhook {self._name}", every_seconds=LOOK_SECONDS)
+        self._hook = hook
         self._catalog_id = ""
-        self._give_up_at = services.clock.now()
-        self._pauses: dict[str, datetime] = {}  # hooks that cannot be reached, until when they are left alone
-        self._session = requests.Session()
+        self._give_up_at = self._pause_until = services.clock.now()
 
     def turn(self) -> None:
         """Tell what is due; what is under way when we are to end may be told once more."""
         self._catalog_id = self._catalog_id or self.catalog.catalog_id() or ""
-        now = self.services.clock.now()
-        for hook in self.services.settings.webhooks.hooks:
-            self.catalog.fill_outbox(hook.url, hook.cameras, BATCH, now=now)
-            if self._pauses.get(hook.url, now) > now:
-                continue
+        now, hook = self.services.clock.now(), self._hook
+        self.catalog.fill_outbox(hook.url, hook.cameras, BATCH, now=now)
+        if self._pause_until <= now:
             for delivery in self.catalog.due(hook.url, BATCH, now=now):
-                if self.stopped.is_set() or not self._deliver(hook, delivery):
+                if self.stopped.is_set() or not self._deliver(delivery):
                     break
         if now >= self._give_up_at:
             self._give_up_at = now + LONGEST
             if gone := self.catalog.give_up(now - GIVEN_UP):
                 log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
 
-    def _deliver(self, hook: Hook, delivery: Delivery) -> bool:
-        """Tell a hook; False if it cannot be reached, so that the others need not be tried now."""
-        now = self.services.clock.now()
+    def _deliver(self, delivery: Delivery) -> bool:
+        """Tell it; False if the hook cannot be reached, so that the others need not be tried now."""
+        now, hook = self.services.clock.now(), self._hook
         try:
             body = self._body(delivery, now)
         except ClipNotFoundError:
             self.catalog.delivered(hook.url, delivery.revision)
             return True
         headers = signed(hook.secret, f"{self._catalog_id[:12]}-{delivery.revision}", int(now.timestamp()), body)
-        reached = True
+        reached, told = True, None
         try:
-            answer = self._session.post(
-                hook.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False
-            )
-            told = None if answer.ok and answer.status_code < 300 else f"{answer.status_code} {answer.reason}"
-        except requests.RequestException as reason:
+            status, reason = http_post.post(hook.url, body, headers)
+            if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+                told = f"{status} {reason}"
+        except OSError as reason:
             told, reached = type(reason).__name__, False
         if told is None:
             self.catalog.delivered(hook.url, delivery.revision)
             return True
-        again = now + min(LONGEST, timedelta(seconds=2.0 ** min(delivery.attempts, 12)))
+        again = self.services.clock.now() + min(LONGEST, timedelta(seconds=2.0 ** min(delivery.attempts, 12)))
         self.catalog.undelivered(hook.url, delivery.revision, due=again, told=told)
         if not reached:
-            self._pauses[hook.url] = again
+            self._pause_until = again
         what = f"clip {delivery.clip_id}" if delivery.event is None else "a camera"
-        log.warning("webhook %s: %s: %s; again at %s", hook.url, what, told, presenting.utc(again))
+        log.warning("webhook %s: %s: %s; again at %s", self._name, what, told, presenting.utc(again))
         return reached
 
     def _body(self, delivery: Delivery, now: datetime) -> bytes:
@@ -120,19 +119,26 @@ def _key(secret: str) -> bytes:
     return secret.encode()
 
 
+def name_of(hooks: Sequence[Hook], hook: Hook) -> str:
+    """What a hook is called where everybody may read it: its number in the settings, and its host."""
+    address = urlsplit(hook.url)
+    return f"{hooks.index(hook) + 1} ({address.scheme}://{address.netloc.rpartition('@')[2]})"
+
+
 def show(services: Services, *, out: TextIO) -> int:
     """How each hook stands; 1 if something is stuck."""
     known = {stuck.url: stuck for stuck in services.catalog.stuck()}
+    hooks = services.settings.webhooks.hooks
     waiting = 0
-    for hook in services.settings.webhooks.hooks:
+    for hook in hooks:
         stuck = known.get(hook.url)
         if stuck is None or not stuck.waiting:
-            print(f"{hook.url}: nothing waits", file=out)
+            print(f"{name_of(hooks, hook)}: nothing waits", file=out)
             continue
         waiting += stuck.waiting
         since = "" if stuck.since is None else f" since {presenting.utc(stuck.since)}"
         why = f"; tried {stuck.attempts} times: {stuck.told}" if stuck.told else ""
-        print(f"{hook.url}: {stuck.waiting} wait{since}{why}", file=out)
-    if not services.settings.webhooks.hooks:
+        print(f"{name_of(hooks, hook)}: {stuck.waiting} wait{since}{why}", file=out)
+    if not hooks:
         print("no webhook is set; guide/webhooks.md shows how", file=out)
     return 1 if waiting else 0

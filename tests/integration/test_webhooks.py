@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -180,3 +181,26 @@ def test_what_nobody_heard_is_told_after_a_restart(start_unit: Callable[..., Run
         wait_for(lambda: back.keys == ["porch/1.mp4"], what="the delivery")
     finally:
         back.close()
+
+
+def test_a_hook_that_takes_its_time_holds_up_no_other(
+    start_unit: Callable[..., RunningUnit], samples: Path, listener: Listener
+) -> None:
+    """Nor is what is secret in its address told anywhere."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes a connection, and says nothing
+        settings = hooks(mute.getsockname()[1], listener.port)
+        tables = json.loads(settings["WATCHER_WEBHOOKS__HOOKS"])
+        for table, port in zip(tables, (mute.getsockname()[1], listener.port), strict=True):
+            table["url"] = f"http://me:passw0rd@127.0.0.1:{port}/services/T0KEN?key=T0KEN"
+        unit = start_unit(settings={"WATCHER_WEBHOOKS__HOOKS": json.dumps(tables)})
+        begun(unit)
+        listener.refuse = 1
+        for number in range(3):
+            write(unit, samples, f"porch/{number}.mp4", number)
+        wait_for(lambda: sorted(listener.keys) == [f"porch/{number}.mp4" for number in range(3)], what="all three")
+        stuck = unit.run("webhooks").stdout
+        assert f"1 (http://127.0.0.1:{mute.getsockname()[1]}): 3 wait" in stuck
+        said = stuck + unit.console() + "".join(path.read_text() for path in unit.log.glob("*.log"))
+        assert "webhook 2 (http://127.0.0.1:" in said
+        assert "T0KEN" not in said
+        assert "passw0rd" not in said
