@@ -263,7 +263,7 @@ class ShareShape(msgspec.Struct):
 
     url: Address
     expires_at: Time
-    id: str
+    id: str = ""  # by which it is ended; "" of a server that does not tell it yet
 
 
 class SharedShape(msgspec.Struct):
