@@ -15,6 +15,8 @@ GROUND = [
     "errors",
     "clock",
     "clip",
+    "doubt",
+    "remembered",
     "buckets",
     "rhythm",
     "telling",
@@ -64,7 +66,7 @@ SEAMS = [
     "export_worker",
     "daylight",
 ]
-VERBS = ["ingest", "budget", "scan", "pending", "pictures", "retention", "rules", "uploads"]
+VERBS = ["ingest", "budget", "scan", "pending", "pictures", "retention", "rules", "brake", "clocks", "uploads"]
 DOORS = [
     "settings",
     "config",
@@ -80,6 +82,8 @@ DOORS = [
     "webhooks",
     "helper",
     "sweeper",
+    "stuck",
+    "retaining",
     "silence",
     "sunrise",
     "daily",

@@ -92,8 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--expires", metavar="TIME", help="after which it ends: 12h, 90d, 8w, 1y, or never")
     made.add_argument("--end", metavar="ID", help="end this session or shared link; all: each of them")
     made.add_argument("--end-all", action="store_true", help="with rotate-links: end all links at once")
-    made = command("retention", _retention, "show what would go now by the rules of retention, and why")
-    made.add_argument("verb", choices=["plan"])
+    made = command(
+        "retention", _retention, "show what would go now by the rules of retention, and why; or allow it"
+    )
+    made.add_argument("verb", choices=["plan", "allow"], help="allow: what waits for a person's word may go")
     command("sweep", _sweep, "carry out the rules of retention once")
     made = command("bin", _bin, "show which clips that went can be had back, and have one back")
     made.add_argument("--restore", type=int, metavar="ID", help="have this clip back")
@@ -165,7 +167,7 @@ def _ingest(args: argparse.Namespace) -> int:
 
 
 def _bin(args: argparse.Namespace) -> int:
-    from watcher.sweeper import have_back, show_bin  # noqa: PLC0415
+    from watcher.retaining import have_back, show_bin  # noqa: PLC0415
 
     services, out = _services(args.data, existing=True), sys.stdout
     return show_bin(services, out=out) if args.restore is None else have_back(services, args.restore, out=out)
@@ -226,13 +228,14 @@ def _key(args: argparse.Namespace) -> None:
 
 
 def _retention(args: argparse.Namespace) -> int:
-    from watcher.sweeper import show  # noqa: PLC0415
+    from watcher.retaining import say_allowed, show  # noqa: PLC0415
 
-    return show(_services(args.data, existing=True), out=sys.stdout)
+    services = _services(args.data, existing=True)
+    return (say_allowed if args.verb == "allow" else show)(services, out=sys.stdout)
 
 
 def _sweep(args: argparse.Namespace) -> int:
-    from watcher.sweeper import run  # noqa: PLC0415
+    from watcher.retaining import run  # noqa: PLC0415
 
     return run(_services(args.data, existing=True), out=sys.stdout)
 

@@ -1,7 +1,9 @@
 """The time, as something that is handed in: no other module asks the machine for it."""
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 
@@ -14,6 +16,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only ever grow; for waiting and measuring."""
 
+    def uptime(self) -> tuple[str, float]:
+        """Which start of the machine this is ("" if nobody knows), and seconds since then, asleep as well."""
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -25,3 +30,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds that only ever grow; for waiting and measuring."""
         return time.monotonic()
+
+    def uptime(self) -> tuple[str, float]:
+        """Which start of the machine this is ("" if nobody knows), and seconds since then, asleep as well."""
+        boot = ""
+        with suppress(OSError):
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return boot, time.clock_gettime(time.CLOCK_BOOTTIME)

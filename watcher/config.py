@@ -180,6 +180,9 @@ def _check(settings: Settings, sources: Mapping[str, str]) -> None:
         ("retention.labeled_max_age_days", settings.retention.labeled_max_age_days, 0, 36500),
         ("retention.max_bytes", settings.retention.max_bytes, 0, 1 << 60),
         ("retention.min_free_bytes", settings.retention.min_free_bytes, 0, 1 << 50),
+        ("retention.grace_days", settings.retention.grace_days, 0, 3650),
+        ("retention.doubt_days", settings.retention.doubt_days, 2, 36500),
+        ("retention.max_share", settings.retention.max_share, 0, 1),
         ("tls.hsts_seconds", settings.tls.hsts_seconds, 0, 10 * 365 * 86400),
         ("render.timeout_seconds", settings.render.timeout_seconds, 1, 3600),
     ):

@@ -150,7 +150,7 @@ class Ingest:
         seen = Fingerprint(after.st_size, after.st_mtime_ns)
         if seen != look.fingerprint or look.inode not in {0, after.st_ino}:
             return Waiting(look, self.settle_seconds)  # it changed while it was read
-        return self._probed(look, content, found)
+        return self._probed(look, content, found, changed_ns=after.st_ctime_ns)
 
     def who_writes(self, fd: int, *, closed: bool = False) -> Writer:
         """Whether somebody writes an open file; `closed` says that an event told of its close."""
@@ -168,7 +168,7 @@ class Ingest:
         age = self._clock.now().timestamp() - look.mtime_ns / 1e9
         return max(seen, age) if age > 10 * self.settle_seconds + 60 else seen
 
-    def _probed(self, look: Look, content: str, found: Probe) -> Probed:
+    def _probed(self, look: Look, content: str, found: Probe, *, changed_ns: int = 0) -> Probed:
         modified_at = time_of(look.mtime_ns)
         seconds = min(found.duration_seconds or 0, LENGTH_LIMIT_SECONDS)
         reading = self.naming.read(look.key, modified_at=modified_at, duration_seconds=seconds)
@@ -192,6 +192,7 @@ class Ingest:
             duration_seconds=found.duration_seconds,
             fingerprint=look.fingerprint,
             inode=look.inode,
+            changed_ns=changed_ns,
             digest=content,
             media=None if found.media is None else msgspec.json.encode(found.media).decode(),
             playable=verdict,

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from watcher import permission
@@ -43,20 +44,26 @@ class Retention:
         clock: Clock,
         bin_days: float = 0,
         bin_floor_bytes: int = 0,
+        age: Callable[[str, bool], timedelta | None] = lambda _camera, _labeled: None,
     ) -> None:
-        """`bin_days`: for so long files stay in the bin, but not while less than the floor is free on the disk."""
+        """`bin_days`: for so long files stay in the bin, but not while less than the floor is free on the disk.
+
+        Nor for longer than the clip's own `age` by the rules, of its camera and whether it has a label.
+        """
         self._root = root
         self._bin = Bin(root.folder)
         self._bin_days = bin_days
+        self._age = age
         self._bin_floor = bin_floor_bytes
         self._catalog = catalog
         self._ingest = ingest
         self._renditions = renditions
         self._clock = clock
 
-    def retire(self, clip_id: int, *, revision: int | None = None) -> None:
-        """Give a clip up and remove its file.
+    def retire(self, clip_id: int, *, revision: int | None = None, past_bin: bool = False) -> None:
+        """Give a clip up and remove its file; `past_bin` for good, also what is in the bin already.
 
+        It goes through the bin even so: a crash in between leaves it there.
         Raises ClipNotFoundError, HeldError, ChangedError if it is not at the `revision` that is meant, what
         `check` raises, and OSError if the file cannot be removed after all: then the clip is what it was.
         """
@@ -66,6 +73,10 @@ class Retention:
         retired = self._catalog.retire(clip_id, revision=revision, now=self._clock.now())
         if retired is not None:
             self._remove_or_keep(retired)
+        if past_bin and (name := self._name_in_bin(clip_id)) is not None:
+            with permission.explained(self._bin.folder):
+                self._bin.remove(name)
+            log.info("clip %d went from the bin for good", clip_id)
 
     def check(self, key: str) -> None:
         """Raise why the file of a key cannot be removed now: RootAwayError, ReadOnlyError, FolderError."""
@@ -91,7 +102,9 @@ class Retention:
         self._root.check_mounted()
         for folder in (self._bin.folder, self._root.path(clip.key).rpartition("/")[0]):
             permission.check_folder(folder)
-        key = self._catalog.revive(clip_id, now=self._clock.now()) if clip.state is ClipState.RETIRED else clip.key
+        key = clip.key
+        if clip.state is ClipState.RETIRED:
+            key = self._catalog.revive(clip_id, now=self._clock.now(), wanted=True)
         try:
             self._bin.give(name, self._root.path(key))
         except FileExistsError:
@@ -122,18 +135,29 @@ class Retention:
 
         Returns how many were. Raises ReadOnlyError, FolderError, and OSError.
         """
-        before = self._clock.now() - timedelta(days=self._bin_days)
         binned, removed = self._bin.files(), 0
+        too_old = self._too_old(binned)
         missing = self._catalog.gone([one.clip_id for one in binned], states=(ClipState.MISSING,))
         for one in binned:
             if one.name == name_of(one.clip_id, missing.get(one.clip_id, "-")) and self._give_back(one):
                 continue
-            if one.at < before or removed < wanted_bytes:
+            if one.clip_id in too_old or removed < wanted_bytes:
                 with permission.explained(self._bin.folder):
                     self._bin.remove(one.name)
                 removed += one.size_bytes
                 log.info("clip %d went from the bin for good", one.clip_id)
         return removed
+
+    def _too_old(self, binned: list[Binned]) -> set[int]:
+        """The clips whose files have been in the bin for long enough."""
+        now, days = self._clock.now(), timedelta(days=self._bin_days)
+        whose = self._catalog.whose([one.clip_id for one in binned])
+
+        def kept_until(one: Binned) -> datetime:
+            camera, labeled = whose.get(one.clip_id, ("", False))
+            return one.at + min(days, self._age(camera, labeled) or days)
+
+        return {one.clip_id for one in binned if kept_until(one) < now}
 
     def _give_back(self, one: Binned) -> bool:
         """Finish a `restore` that a crash cut off; False where its name is taken."""
@@ -154,6 +178,7 @@ class Retention:
                     log.error("%s was to go and is kept: %s", printable(retired.key), reason)
         while self._catalog.forget(self._clock.now() - REMEMBERED):
             pass
+        self._catalog.mark_scanned()  # this is the end of one
 
     def _remove_or_keep(self, retired: Retired) -> None:
         """Remove a clip's file and what was made of it; where its file stays, let the clip be what it was.

@@ -228,8 +228,18 @@ class Retention(msgspec.Struct, frozen=True):
     max_bytes: int = 0
     # The oldest go while less than this is free on the disk; more than upload.min_free_bytes. 0 is off.
     min_free_bytes: int = 0
-    # Files of clips that go can be had back for so long, while there is room; 0: they are gone at once.
-    bin_days: float = 0
+    # Files of clips that go can be had back for so long, but no longer than their own age and while there is room;
+    # 0: they are gone at once.
+    bin_days: float = 7
+    # By age nothing goes before it has been here for so long, or for its own age if that is less, whatever clocks
+    # say.
+    grace_days: float = 7
+    # What is older than this when it comes is spared by max_bytes for grace_days; a camera whose live clips are
+    # all so late has a clock that is behind: its clips count from when they came.
+    doubt_days: float = 30
+    # Beyond what passing time and incoming bytes make due: a larger share of a camera's clips, if more than 20,
+    # does not go in a day before `watcher retention allow`.
+    max_share: float = 0.2
     # One table for each camera that has limits of its own.
     cameras: tuple[CameraRetention, ...] = ()
 

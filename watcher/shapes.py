@@ -248,14 +248,29 @@ class GoingShape(msgspec.Struct):
     size_bytes: int
     rule: str
     links: Links
+    arrived_at: Time  # when this content was first seen
+    counts_by: str  # what the rule goes by: "start" or "arrival"
+    doubt: str | None  # why the start does not count
+
+
+class WaitingShape(msgspec.Struct):
+    """Clips that a rule would remove, which is more than is ordinary in a day: they wait for an admin's word."""
+
+    rule: str
+    camera: str | None
+    clips: int  # about; exact for a rule by age
+    size_bytes: int
 
 
 class PlanShape(msgspec.Struct):
-    """What would go now; whether there is more of it; what the disk has free."""
+    """What would go now; whether there is more of it; what the disk has free; what waits."""
 
     clips: list[GoingShape]
     more: bool
     free_bytes: int
+    waiting: list[WaitingShape]
+    overshoot_bytes: int  # over max_bytes, of clips that were very old when they came and are spared for a while
+    allowed_until: Time | None  # what waits may go until then
 
 
 class ShareShape(msgspec.Struct):

@@ -2,20 +2,29 @@
 
 Every removal is `Retention.retire`, so a crash between two steps is repaired by the next scan. Nothing is removed
 while the video root is not this catalog's: an unplugged disk, another folder, a root without its marker.
+
+The order of a sweep: 1. clocks are looked at, 2. clips go, and after some of them it is noted how many went beyond
+what was due, 3. what waits, and that all rules were carried out, is remembered. A crash between 2 and 3 does 2
+again, for what is left; one within 2 forgets of at most `TURN` clips that they used up some of the day's share.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
-from typing import TextIO
+from datetime import timedelta
 
-from watcher.errors import ClipNotFoundError, HeldError, RootAwayError, WatcherError
+import msgspec
+
+from watcher.catalog.remembering import Went
+from watcher.clocks import Clocks
+from watcher.errors import ClipNotFoundError, HeldError, WatcherError
 from watcher.helper import Helper
 from watcher.ignoring import printable
-from watcher.rules import FREE, Going
+from watcher.remembered import Remembered, Waiting
+from watcher.rules import AGE, FREE, Going, Plan
 from watcher.scan import marker_problem
+from watcher.stuck import Stuck
 from watcher.wiring import Services
 
 log = logging.getLogger("watcher.retention")
@@ -24,88 +33,138 @@ LOOK_SECONDS = 2.0  # between two looks at the free space
 PAUSE_SECONDS = 30.0  # between two sweeps by all rules
 TURN = 100  # clips after which the root is looked at again, and others may write
 MOST_PATIENCE_SECONDS = 3600.0
-
-AGAIN_SECONDS = 86400.0  # before the same reason is told again
+NOTED_MS = 3_600_000  # what is remembered is written so often where nothing happens
 
 Done = dict[str, tuple[int, int]]  # by rule: clips, and their bytes
 
 
-class Stuck:
-    """The clips that rules pass over, since their files cannot be removed: others go in their place.
-
-    Why is told once a day, not each time.
-    """
-
-    def __init__(self, services: Services) -> None:
-        self._retention = services.retention()
-        self._clock = services.clock
-        self._told: dict[str, float] = {}  # reason → when, monotonic
-        self._failed: dict[str, float] = {}  # keys of which only the removal itself told that they stay
-
-    def stays(self, key: str) -> bool:
-        """Whether a clip's file cannot be removed now."""
-        now = self._clock.monotonic()
-        if key in self._failed and now - self._failed[key] < AGAIN_SECONDS:
-            return True
-        try:
-            self._retention.check(key)
-        except RootAwayError:
-            return False  # the sweep looks at that
-        except (WatcherError, OSError) as reason:
-            self.tell(f"what is to go by the rules of retention stays, and others go: {reason}")
-            return True
-        return False
-
-    def failed(self, key: str, reason: Exception) -> None:
-        """A removal has failed, though nothing had spoken against it."""
-        self._failed[key] = self._clock.monotonic()
-        self.tell(f"{printable(key)} is to go and cannot be removed: {reason}")
-
-    def tell(self, reason: str) -> None:
-        """Say it, once a day."""
-        now = self._clock.monotonic()
-        if reason not in self._told or now - self._told[reason] >= AGAIN_SECONDS:
-            self._told[reason] = now
-            log.error("%s", reason)
+def begin(services: Services, clocks: Clocks) -> Remembered:
+    """Look at the clocks, and say which time has passed. What is worth it is remembered."""
+    old = services.catalog.remembered()
+    now = services.advance(old)
+    lags = clocks.look(services.clock.now(), now)
+    if old is not None and not _worth_noting(old, now) and lags.keys() == old.lags.keys():
+        return now
+    noted = services.catalog.change_remembered(
+        lambda old: msgspec.structs.replace(services.advance(old), lags=lags)
+    )
+    return noted or now
 
 
-def going(services: Services, stuck: Stuck | None = None) -> Iterator[Going]:
-    """What is to go now."""
-    rules = services.rules((stuck or Stuck(services)).stays)
-    yield from rules.plan(services.clock.now(), services.root.free_bytes())
+def _worth_noting(old: Remembered, now: Remembered) -> bool:
+    """Whether anything but a little time has passed."""
+    same = (old.rules, len(old.jumps), old.changed_ms) == (now.rules, len(now.jumps), now.changed_ms)
+    return not same or now.steady_ms < old.steady_ms or now.wall_ms - old.wall_ms >= NOTED_MS
 
 
 def sweep(
-    services: Services, *, but: str = "", stopped: threading.Event | None = None, stuck: Stuck | None = None
+    services: Services,
+    *,
+    clocks: Clocks | None = None,
+    but: str = "",
+    stopped: threading.Event | None = None,
+    stuck: Stuck | None = None,
 ) -> Done:
     """Remove what is to go, and can. `but` is a rule that is left alone this time.
 
     Raises OSError if the disk cannot be asked.
     """
-    done: Done = {}
+    remembered = begin(services, clocks or clocks_of(services))
     stuck = stuck or Stuck(services)
+    plan = services.rules(stuck.stays).plan(remembered, services.root.free_bytes())
+    done: Done = {}
+    if _carry_out(services, plan, remembered, done, but=but, stopped=stopped, stuck=stuck):
+        _end(services, plan, remembered, but=but)
+    return done
+
+
+def clocks_of(services: Services) -> Clocks:
+    """What finds out whose clock is wrong."""
+    return Clocks(services.catalog, timedelta(days=services.settings.retention.grace_days))
+
+
+def _carry_out(
+    services: Services,
+    plan: Plan,
+    remembered: Remembered,
+    done: Done,
+    *,
+    but: str,
+    stopped: threading.Event | None,
+    stuck: Stuck,
+) -> bool:
+    """Whether all of the plan was."""
     retention, root, floor = services.retention(), services.root, services.rules().limits.min_free_bytes
     catalog_id = services.catalog.catalog_id() or ""
-    for number, one in enumerate(going(services, stuck)):
-        if stopped is not None and stopped.is_set():
-            break
-        if number % TURN == 0 and (problem := marker_problem(root, catalog_id)) is not None:
-            log.error("nothing is removed: %s", problem)
-            break
-        # What the file system says counts more than our sums.
-        if one.rule == but or (one.rule == FREE and root.free_bytes() >= floor):
-            continue
-        try:
-            retention.retire(one.clip.id)
-        except (HeldError, ClipNotFoundError):
-            continue  # a person was quicker
-        except (OSError, WatcherError) as reason:
-            stuck.failed(one.clip.key, reason)
-            continue
-        clips, size = done.get(one.rule, (0, 0))
-        done[one.rule] = (clips + 1, size + one.clip.size_bytes)
-        log.info("%s went by the rule of %s", printable(one.clip.key), one.rule)
-    return done
+    went: list[Going] = []
+
+    def note() -> None:
+        if went:
+            services.catalog.note_removals(_sums(went), remembered.believed_ms)
+            went.clear()
+
+    try:
+        for number, one in enumerate(plan):
+            if stopped is not None and stopped.is_set():
+                return False
+            if number % TURN == 0:
+                note()
+                if (problem := marker_problem(root, catalog_id)) is not None:
+                    log.error("nothing is removed: %s", problem)
+                    return False
+            # What the file system says counts more than our sums.
+            if one.rule == but or (one.rule == FREE and root.free_bytes() >= floor):
+                continue
+            try:
+                retention.retire(one.clip.id)
+            except (HeldError, ClipNotFoundError):
+                continue  # a person was quicker
+            except (OSError, WatcherError) as reason:
+                stuck.failed(one.clip.key, reason)
+                continue
+            went.append(one)
+            clips, size = done.get(one.rule, (0, 0))
+            done[one.rule] = (clips + 1, size + one.clip.size_bytes)
+            log.info("%s went by the rule of %s", printable(one.clip.key), one.rule)
+    finally:
+        note()
+    return True
+
+
+def _sums(went: list[Going]) -> dict[str, Went]:
+    """What went of each camera."""
+    sums: dict[str, Went] = {}
+    for one in went:
+        size, clips = sums.get(one.clip.camera, Went(0, 0))
+        if not one.due:
+            clips += 1
+        elif one.rule != AGE:
+            size += one.clip.size_bytes
+        sums[one.clip.camera] = Went(size, clips)
+    return sums
+
+
+def _end(services: Services, plan: Plan, remembered: Remembered, *, but: str) -> None:
+    """Remember that all rules were carried out, and what waits; say what is new about that."""
+    waiting, overshoot = tuple(plan.waiting), plan.overshoot_bytes
+    before = {(one.rule, one.camera) for one in remembered.waiting}
+    for one in waiting:
+        if (one.rule, one.camera) not in before:
+            log.warning("%s; `watcher retention allow` lets them go", said(one))
+    if overshoot and not remembered.overshoot_bytes:
+        told = "clips that were very old when they came exceed max_bytes by %s bytes: they are spared for %g days"
+        log.warning(told, f"{overshoot:,}", services.settings.retention.grace_days)
+
+    fresh = {"swept_ms": remembered.believed_ms, "waiting": waiting, "overshoot_bytes": overshoot}
+    same = (remembered.waiting, remembered.overshoot_bytes) == (waiting, overshoot)
+    if not but and not (same and remembered.believed_ms - remembered.swept_ms < NOTED_MS):
+        services.catalog.change_remembered(lambda old: old and msgspec.structs.replace(old, **fresh))
+
+
+def said(one: Waiting) -> str:
+    """What waits, in a sentence."""
+    whose = f" of {printable(one.camera)}" if one.camera else ""
+    return f"{one.clips:,} clips{whose} wait: by the rule of {one.rule} more would go than is ordinary in a day"
 
 
 def empty_bin(services: Services, *, lacking_bytes: int) -> int:
@@ -165,6 +224,8 @@ class Sweeper(Helper):
         self._patience = Patience()
         self._bin_patience = Patience()
         self._stuck = Stuck(services)
+        self._clocks = clocks_of(services)
+        self._floor_waits = False  # for a person's word
 
     def turn(self) -> None:
         """Look at the free space, and at all rules when it is time."""
@@ -172,9 +233,18 @@ class Sweeper(Helper):
         self._empty_bin(self.services.root.free_bytes(), now, due=now >= self._due)
         free = self.services.root.free_bytes()
         may_remove = self._patience.may_remove(free, now)
-        if (may_remove and free < self.services.rules().limits.min_free_bytes) or now >= self._due:
+        lacks = may_remove and not self._floor_waits and free < self.services.rules().limits.min_free_bytes
+        if lacks or now >= self._due:
             self._due = now + PAUSE_SECONDS
-            done = sweep(self.services, but="" if may_remove else FREE, stopped=self.stopped, stuck=self._stuck)
+            done = sweep(
+                self.services,
+                clocks=self._clocks,
+                but="" if may_remove else FREE,
+                stopped=self.stopped,
+                stuck=self._stuck,
+            )
+            remembered = self.catalog.remembered()
+            self._floor_waits = remembered is not None and any(one.rule == FREE for one in remembered.waiting)
             self._patience.removed(done.get(FREE, (0, 0))[1], free_before=free, now=now)
 
     def _empty_bin(self, free: int, now: float, *, due: bool) -> None:
@@ -187,56 +257,3 @@ class Sweeper(Helper):
                 self._stuck.tell(f"the bin cannot be emptied: {reason}")
                 return
             self._bin_patience.removed(removed if lacking else 0, free_before=free, now=now)
-
-
-def show(services: Services, *, out: TextIO) -> int:
-    """`watcher retention plan`: what would go now, and by which rule."""
-    limits = services.rules().limits
-    if not limits.any:
-        print("no rule of retention is set: nothing goes", file=out)
-        return 0
-    count = total = 0
-    for one in going(services):
-        count, total = count + 1, total + one.clip.size_bytes
-        print(f"{one.rule:<13} {one.clip.started_at:%Y-%m-%d %H:%M:%S}Z  {printable(one.clip.key)}", file=out)
-    print(f"{count:,} clips of {total:,} bytes would go now", file=out)
-    return 0
-
-
-def run(services: Services, *, out: TextIO) -> int:
-    """`watcher sweep`: carry the rules out once; 1 if the root is not this catalog's."""
-    problem = marker_problem(services.root, services.catalog.catalog_id() or "")
-    if problem is not None:
-        print(problem, file=out)
-        return 1
-    empty_bin(services, lacking_bytes=services.retention().bin_lacks())
-    done = sweep(services)
-    for rule, (clips, size) in done.items():
-        print(f"{rule}: {clips:,} clips of {size:,} bytes removed", file=out)
-    if not done:
-        print("nothing had to go", file=out)
-    return 0
-
-
-def show_bin(services: Services, *, out: TextIO) -> int:
-    """`watcher bin`: what can be had back."""
-    binned = services.retention().binned()
-    for one in binned:
-        try:
-            key = printable(services.catalog.clip(one.clip_id).key)
-        except ClipNotFoundError:
-            key = "(forgotten)"
-        print(f"{one.clip_id:>8}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.size_bytes:>13,}  {key}", file=out)
-    print(f"{len(binned):,} files of {sum(one.size_bytes for one in binned):,} bytes are in the bin", file=out)
-    return 0
-
-
-def have_back(services: Services, clip_id: int, *, out: TextIO) -> int:
-    """`watcher bin --restore`: 1 if it cannot be had back."""
-    try:
-        key = services.retention().restore(clip_id)
-    except (WatcherError, OSError) as reason:
-        print(reason, file=out)
-        return 1
-    print(f"{printable(key)} is back; the ingester, or `watcher scan`, takes it in", file=out)
-    return 0

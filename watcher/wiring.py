@@ -13,12 +13,14 @@ from urllib.parse import quote
 from watcher import disk
 from watcher.budget import Limits
 from watcher.catalog import Catalog, open_engine
+from watcher.clip import milliseconds
 from watcher.clock import Clock, SystemClock
 from watcher.errors import StartError
 from watcher.ingest import Ingest
 from watcher.links import Links
 from watcher.mounts import keeps_inodes, on_network
 from watcher.pictures import Pictures
+from watcher.remembered import Remembered, Tick, advance
 from watcher.retention import Retention
 from watcher.rules import CameraLimits, Rules
 from watcher.rules import Limits as RetentionLimits
@@ -100,6 +102,7 @@ class Services:
     def retention(self) -> Retention:
         """What removes clips."""
         told = self.settings.retention
+        limits = self.rules().limits
         return Retention(
             root=self.root,
             catalog=self.catalog,
@@ -107,6 +110,7 @@ class Services:
             renditions=self.places.renditions,
             clock=self.clock,
             bin_days=told.bin_days,
+            age=limits.age,
             # Above both floors, so that neither uploads nor clips make way for what was given up.
             bin_floor_bytes=BIN_FLOOR * max(told.min_free_bytes, self.settings.upload.min_free_bytes),
         )
@@ -120,7 +124,20 @@ class Services:
 
         cameras = tuple(CameraLimits(one.camera, days(one.max_age_days), one.max_bytes) for one in told.cameras)
         ages = (days(told.max_age_days), days(told.labeled_max_age_days))
-        return Rules(RetentionLimits(*ages, told.max_bytes, told.min_free_bytes, cameras), self.catalog, stays)
+        limits = RetentionLimits(*ages, told.max_bytes, told.min_free_bytes, cameras)
+        grace = timedelta(days=told.grace_days)
+        return Rules(limits, self.catalog, stays, grace=grace, max_share=told.max_share)
+
+    def remembered(self) -> Remembered:
+        """What retention remembers, as of now."""
+        return self.advance(self.catalog.remembered())
+
+    def advance(self, old: Remembered | None) -> Remembered:
+        """What was remembered, as of now."""
+        rules, (boot, seconds) = self.rules(), self.clock.uptime()
+        tick = Tick(milliseconds(self.clock.now()), boot, round(seconds * 1000))
+        newest = self.catalog.newest_counts_ms(tick.wall_ms) if old is None else None
+        return advance(old, tick, rules=rules.limits.text, grace_ms=rules.grace_ms, newest_ms=newest)
 
     def full_at(self) -> datetime | None:
         """When the disk will be full at the rate of the last day; None where rules keep room, or it is far off."""
@@ -179,7 +196,8 @@ def open_services(settings: Settings, data: Path) -> Services:
     clock = SystemClock()
     naming = settings.name_reader()
     ignoring = settings.ignoring(naming)
-    catalog = Catalog(open_engine(places.catalog_url(settings)))
+    doubt = timedelta(days=settings.retention.doubt_days)
+    catalog = Catalog(open_engine(places.catalog_url(settings)), doubt=doubt)
     root = VideoRoot(places.video, ignoring, catalog.catalog_id, inodes=keeps_inodes(places.video))
     ingest = Ingest(
         root=root,

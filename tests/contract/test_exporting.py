@@ -9,8 +9,9 @@ import pytest
 from tests.contract.test_catalog import START, probed
 from watcher.catalog import Catalog
 from watcher.catalog.exporting import Export, ExportFile
-from watcher.clip import ClipState
+from watcher.clip import ClipState, milliseconds
 from watcher.errors import ExportNotFoundError
+from watcher.remembered import Tick, advance
 from watcher.rules import Limits, Rules
 
 MINUTE = timedelta(minutes=1)
@@ -71,10 +72,12 @@ def test_retention_leaves_its_clips_alone(catalog: Catalog) -> None:
     """Until it is made: then they go by the same rules."""
     fill(catalog)
     one = want(catalog, 2, 5, "a")
-    rules = Rules(Limits(max_age=timedelta(seconds=1)), catalog)
+    rules = Rules(Limits(max_age=timedelta(seconds=1)), catalog, max_share=1)
+    tick = Tick(milliseconds(START + timedelta(days=1)), "boot", 0)
+    remembered = advance(None, tick, rules="", grace_ms=0)
 
     def going() -> set[str]:
-        return {each.clip.key for each in rules.plan(START + timedelta(days=1), 0)}
+        return {each.clip.key for each in rules.plan(remembered, 0)}
 
     whole = {f"{camera}/{n}.mp4" for camera in "ab" for n in range(10)} | {"a/x.mp4"}
     assert going() == whole - {"a/2.mp4", "a/3.mp4", "a/4.mp4"}

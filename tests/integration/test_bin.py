@@ -18,8 +18,8 @@ from watcher.catalog import migrate
 from watcher.clip import ClipState
 from watcher.errors import ClipNotFoundError, NotInBinError, TakenError
 from watcher.repair import scan
+from watcher.settings import CameraRetention, Settings, Upload
 from watcher.settings import Retention as RetentionTable
-from watcher.settings import Settings, Upload
 from watcher.sweeper import Sweeper, empty_bin
 from watcher.wiring import Services, bind_root, open_services
 
@@ -117,11 +117,26 @@ def test_a_file_that_is_back_before_its_going_was_noticed(unit: RunningUnit, sam
 
 def test_without_a_bin_it_is_gone(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """As it always was."""
-    unit = start_unit()
+    unit = start_unit(settings={"WATCHER_RETENTION__BIN_DAYS": "0"})
     clip = leave(unit, samples, "a.mp4", 1)
     retire(unit, clip)
     assert not (unit.video / FOLDER).exists()
     assert restore(unit, clip).status_code == 404
+
+
+def test_past_the_bin(unit: RunningUnit, samples: Path) -> None:
+    """A person may: a clip that is there, and one that is in the bin already."""
+    clip, other = leave(unit, samples, "past/1.mp4", 40), leave(unit, samples, "past/2.mp4", 41)
+    address = unit.url(other["links"]["self"])
+    assert requests.delete(unit.url(clip["links"]["self"]), params={"bin": "false"}, timeout=10).status_code == 204
+    assert restore(unit, clip).status_code == 404
+    retire(unit, other)
+    assert requests.delete(address, params={"bin": "no"}, timeout=10).status_code == 400
+    assert requests.delete(address, params={"bin": "false"}, timeout=10).status_code == 204
+    assert restore(unit, other).status_code == 404
+    assert not [
+        name for name in os.listdir(unit.video / FOLDER) if name.startswith((f"{clip['id']}-", f"{other['id']}-"))
+    ]
 
 
 # — the same, without a unit around it —
@@ -193,6 +208,19 @@ def test_what_is_too_old_goes(tmp_path: Path, samples: Path) -> None:
     empty_bin(services, lacking_bytes=0)
     assert services.retention().binned() == []
     assert services.catalog.clip(ids[1]).state is ClipState.READY
+
+
+def test_no_longer_than_its_own_age(tmp_path: Path, samples: Path) -> None:
+    """A rule that lets a camera's clips become a second old lets none of them lie in the bin for a week."""
+    own = CameraRetention("a", max_age_days=1e-9)
+    services, ids = binning(tmp_path, samples, count=1, bin_days=7, cameras=(own,))
+    services.retention().retire(ids[0])
+    empty_bin(services, lacking_bytes=0)
+    assert services.retention().binned() == []
+    kept, ids = binning(tmp_path / "b", samples, count=1, bin_days=7, max_age_days=1)
+    kept.retention().retire(ids[0])
+    empty_bin(kept, lacking_bytes=0)
+    assert len(kept.retention().binned()) == 1
 
 
 def test_it_makes_room(tmp_path: Path, samples: Path) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def test_clips_go_by_age_and_no_other_ones(start_unit: Callable[..., RunningUnit
     requests.patch(unit.url(clip["links"]["self"]), json={"held": True}, timeout=10)
     unit.stop()
     unit.environment["WATCHER_RETENTION__MAX_AGE_DAYS"] = "7"
+    unit.environment["WATCHER_RETENTION__GRACE_DAYS"] = "0"
     told = unit.run("retention", "plan").stdout
     assert old in told
     assert "1 clips of" in told
@@ -62,6 +64,7 @@ def test_nothing_goes_from_a_root_that_is_not_ours(start_unit: Callable[..., Run
     text = marker.read_text()
     marker.unlink()
     unit.environment["WATCHER_RETENTION__MAX_AGE_DAYS"] = "7"
+    unit.environment["WATCHER_RETENTION__GRACE_DAYS"] = "0"
     swept = unit.run("sweep")
     assert swept.returncode == 1
     assert "marker" in swept.stdout
@@ -92,3 +95,47 @@ def test_the_oldest_go_when_there_is_too_much(start_unit: Callable[..., RunningU
     assert left == {*keys[2:], *gate[1:]}
     time.sleep(0.1)
     assert unit.run("check").returncode == 0
+
+
+def test_no_clock_takes_a_clip_that_has_just_come(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """Named and dated 1970, 2000, 2012, 2037: with retention by age, all are there."""
+    unit = start_unit(settings={"WATCHER_RETENTION__MAX_AGE_DAYS": "30"})
+    names = {f"{year}-01-01_{hour}-00-00.mp4": (year, hour) for year in (2000, 2012, 2037) for hour in ("10", "11")}
+    for number, (name, (year, _)) in enumerate([*names.items(), ("clip.mp4", (1970, "0"))]):
+        data = clips.stamp((samples / "plain.mp4").read_bytes(), number)
+        path = unit.video / "gate" / f".{name}.part"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        at = datetime(year, 1, 2, tzinfo=UTC).timestamp()
+        os.utime(path, (at, at))
+        path.rename(unit.video / "gate" / name)
+    for name in [*names, "clip.mp4"]:
+        unit.wait_clip(f"gate/{name}", state="ready")
+    assert "nothing had to go" in unit.run("sweep").stdout
+    assert all((unit.video / "gate" / name).exists() for name in [*names, "clip.mp4"])
+
+
+def test_much_at_once_waits_for_a_word(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """A setting that means more than a fifth of a camera: readyz, Status, plan and log say so; then it goes on."""
+    unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
+    keys = [leave(unit, samples, 9, number) for number in range(25)]
+    unit.stop()
+    unit.environment |= {"WATCHER_RETENTION__MAX_AGE_DAYS": "7", "WATCHER_RETENTION__GRACE_DAYS": "0"}
+    unit.start()
+    told = wait_for(
+        lambda: unit.get("/watcher/readyz").json().get("warnings", {}).get("retention"), what="the warning"
+    )
+    assert "25 clips wait" in told
+    assert "25 clips wait" in unit.get("/watcher/status", headers={"Accept": "text/html"}).text
+    plan = unit.get("/watcher/retention/plan").json()
+    assert (plan["clips"], plan["waiting"][0]["clips"], plan["allowed_until"]) == ([], 25, None)
+    assert "watcher retention allow" in unit.logged()
+    assert all((unit.video / key).exists() for key in keys)
+    assert requests.post(unit.url("/watcher/retention/allow"), timeout=10).json()["allowed_until"]
+    wait_for(lambda: not any((unit.video / key).exists() for key in keys), what="their end", seconds=60)
+    wait_for(
+        lambda: "retention" not in unit.get("/watcher/readyz").json().get("warnings", {}),
+        what="no warning",
+        seconds=60,
+    )
+    assert "nothing waits" in unit.run("retention", "allow").stdout

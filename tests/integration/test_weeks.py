@@ -26,7 +26,7 @@ from watcher.clock import SystemClock
 from watcher.errors import HeldError
 from watcher.repair import scan
 from watcher.storage import VideoRoot
-from watcher.sweeper import empty_bin, going, sweep
+from watcher.sweeper import empty_bin, sweep
 from watcher.wiring import Services, open_services
 
 BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
@@ -35,6 +35,7 @@ FLOOR = 1_000_000
 RULES = {
     "WATCHER_RETENTION__MIN_FREE_BYTES": str(FLOOR),
     "WATCHER_RETENTION__LABELED_MAX_AGE_DAYS": "30",
+    "WATCHER_RETENTION__MAX_SHARE": "1",
     "WATCHER_UPLOAD__MIN_FREE_BYTES": str(FLOOR // 2),
     "WATCHER_SITE__TIMEZONE": "UTC",
 }
@@ -165,7 +166,8 @@ class World:
         lacking = self.services.retention().bin_lacks()
         killed = self.kills
         self.whatever_happens(lambda: empty_bin(self.services, lacking_bytes=lacking))
-        planned = [one.clip.id for one in going(self.services)]
+        plan = self.services.rules().plan(self.services.remembered(), self.services.root.free_bytes())
+        planned = [one.clip.id for one in plan]
         self.whatever_happens(lambda: sweep(self.services))
         gone = set(before) - {clip.id for clip in self.clips()}
         if self.kills == killed:
@@ -204,6 +206,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> World:
     """A world whose clock, disk and kills the real parts feel."""
     world = World(*arguments)
     monkeypatch.setattr(SystemClock, "now", lambda _: world.now)
+    monkeypatch.setattr(SystemClock, "uptime", lambda _: ("boot", world.now.timestamp()))
     monkeypatch.setattr(VideoRoot, "free_bytes", lambda _: world.free())
     listed = Bin.files
 

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.errors import CatalogError
 
-HEAD = "0022"  # the newest migration; a test compares
+HEAD = "0023"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 # What libpq waits for a server that does not answer: for a connection (seconds), and for its end to be noticed

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.arriving import came_again
 from watcher.catalog.renditions import poster_files
 from watcher.catalog.rows import FULL, gone_key, shown_key, unchanged
 from watcher.catalog.rows import label_names as label_names_of
@@ -44,6 +45,7 @@ class Retiring:
     _insert: Callable[[sa.Table], Any]
     write: Callable[[], Any]
     _revisions: Callable[[sa.Connection, int], int]
+    doubt_ms: int
 
     def retire(self, clip_id: int, *, revision: int | None = None, now: datetime) -> Retired | None:
         """Give a clip up; None if it was before, and nothing of it is left.
@@ -89,10 +91,11 @@ class Retiring:
                 values = {"key": gone_key(clip_id, key), "poster": None, "sprite": None, "proxy": None}
                 connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
 
-    def revive(self, clip_id: int, *, now: datetime) -> str:
+    def revive(self, clip_id: int, *, now: datetime, wanted: bool = False) -> str:
         """Let a retired clip be one that is missing, with its labels: ready when its file was seen there.
 
-        Returns the key. Raises ClipNotFoundError unless it is retired, TakenError if another clip has the key.
+        One that a person has `wanted` back is spared as if it came now. Returns the key. Raises ClipNotFoundError
+        unless it is retired, TakenError if another clip has the key.
         """
         with self.write() as connection:
             fresh = self._revisions(connection, 1) + 1
@@ -105,6 +108,7 @@ class Retiring:
                 raise TakenError(f"another clip is called {key} now")
             names = label_names_of(old)
             values = {
+                **(came_again(old, milliseconds(now), self.doubt_ms) if wanted else {}),
                 "key": key,
                 "state": ClipState.MISSING.value,
                 "proxy": None,
@@ -145,6 +149,16 @@ class Retiring:
                     (row.id, row.digest)
                     for row in connection.execute(sa.select(clips.c.id, clips.c.digest).where(some))
                 )
+        return found
+
+    def whose(self, clip_ids: Sequence[int]) -> dict[int, tuple[str, bool]]:
+        """The cameras of some clips, and whether they have, or had, a label."""
+        found: dict[int, tuple[str, bool]] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(clip_ids), BATCH):
+                columns = (clips.c.id, clips.c.camera, clips.c.labels.is_not(None))
+                some = sa.select(*columns).where(clips.c.id.in_(clip_ids[start : start + BATCH]))
+                found.update((row[0], (row[1], bool(row[2]))) for row in connection.execute(some))
         return found
 
     def unswept(self) -> list[Retired]:

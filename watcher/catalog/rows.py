@@ -45,6 +45,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     duration_seconds: float | None
     fingerprint: Fingerprint
     inode: int
+    changed_ns: int = 0  # the file's ctime, which nobody sets; 0 where it is not known
     digest: str
     media: str | None  # MediaInfo as JSON
     playable: Playable | None
@@ -135,6 +136,7 @@ KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.sta
     clips.c.state != "retired"
 )
 CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
+SCANNED = sa.select(facts.c.value).where(facts.c.name == "scanned")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 # What reading a file never changes: who the clip is, and what was said or left of it.
 _KEPT = frozenset(

@@ -52,6 +52,11 @@ clips = sa.Table(
     sa.Column("rendered_at", sa.BigInteger),  # … if `revision` is this one
     sa.Column("proxy", sa.Text),  # path below the renditions folder
     sa.Column("light", sa.Text),  # by the picture
+    sa.Column("arrived_ms", sa.BigInteger, nullable=False, server_default="0"),  # when this content was first seen
+    sa.Column(
+        "counts_ms", sa.BigInteger, nullable=False, server_default="0"
+    ),  # by what retention goes: start or arrival
+    sa.Column("spared", sa.SmallInteger, nullable=False, server_default="0"),  # 1: very old when it came, lately
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
@@ -63,6 +68,9 @@ clips = sa.Table(
     sa.Index("ix_clips_held", "listed", "started_ms", "id", sqlite_where=sa.text("held = 1")),
     sa.Index("ix_clips_unlabeled", "listed", "started_ms", "id", sqlite_where=sa.text("labels IS NULL")),
     sa.Index("ix_clips_ready", "ready_revision", sqlite_where=sa.text("ready_revision IS NOT NULL")),
+    sa.Index("ix_clips_counts", "listed", "spared", "counts_ms", "id"),
+    sa.Index("ix_clips_camera_counts", "camera", "listed", "spared", "counts_ms", "id"),
+    sa.Index("ix_clips_spared", "arrived_ms", "id", sqlite_where=sa.text("spared = 1")),
     sa.Index("ix_clips_picture", "picture", sqlite_where=sa.text("picture IS NOT NULL")),
     sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
 )
@@ -133,6 +141,16 @@ leases = sa.Table(
     sa.Column("review", sa.Text, nullable=False),  # clips that were handed out together
     sa.Column("until_ms", sa.BigInteger, nullable=False),
     sa.Index("ix_leases_review", "review"),
+)
+
+# What went by rules of retention, by the quarter of an hour, for a day.
+removals = sa.Table(
+    "removals",
+    metadata,
+    sa.Column("quarter", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("due_bytes", sa.BigInteger, nullable=False),  # for bytes that came in, by the rules of bytes
+    sa.Column("more_clips", sa.BigInteger, nullable=False),  # beyond what passing time and incoming bytes make due
 )
 
 # SQLite's index of words (FTS5), kept by triggers; the migration makes it. A row's number is its clip's start in
@@ -308,6 +326,8 @@ counters = sa.Table(
 facts = sa.Table(
     "facts",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True),  # catalog_id: the id that the video root's marker carries
+    # catalog_id: the id that the video root's marker carries; scanned: a first whole scan has ended; retention:
+    # what it remembers, as JSON.
+    sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )

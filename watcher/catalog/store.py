@@ -1,5 +1,6 @@
 """The catalog: its questions and its writes, behind one engine."""
 
+from watcher.catalog.arriving import Arriving
 from watcher.catalog.audit import Audit
 from watcher.catalog.claiming import Claiming
 from watcher.catalog.expiring import Expiring
@@ -10,6 +11,7 @@ from watcher.catalog.keys import Keys
 from watcher.catalog.labelling import Labelling
 from watcher.catalog.proxying import Proxying
 from watcher.catalog.questions import Questions
+from watcher.catalog.remembering import Remembering
 from watcher.catalog.rendering import Rendering
 from watcher.catalog.retiring import Retiring
 from watcher.catalog.reviewing import Reviewing
@@ -26,6 +28,7 @@ class Catalog(
     Questions,
     Audit,
     IngesterQuestions,
+    Arriving,
     Claiming,
     Expiring,
     Exporting,
@@ -33,6 +36,7 @@ class Catalog(
     Keys,
     Labelling,
     Proxying,
+    Remembering,
     Rendering,
     Reviewing,
     Retiring,

@@ -7,13 +7,14 @@ both engines, so revisions are committed in the order in which they are given.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.arriving import arrived_ms, came
 from watcher.catalog.corrections import correction, keep_corrections, take_word
 from watcher.catalog.engine import WRITE
 from watcher.catalog.reading import Reader
@@ -23,6 +24,7 @@ from watcher.catalog.rows import (
     FULL,
     LENGTH_LIMIT_MS,
     REDATE_LABELS,
+    SCANNED,
     UPDATE,
     Probed,
     gone_key,
@@ -40,6 +42,7 @@ from watcher.clip import (
     Playable,
     milliseconds,
 )
+from watcher.doubt import counting
 from watcher.errors import ChangedError, ClipNotFoundError
 from watcher.instant import Instant
 
@@ -52,8 +55,11 @@ _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be th
 class Writes:
     """What can be noted; the questions are in `questions.py`."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, doubt: timedelta = timedelta(days=30)) -> None:
+        """`doubt`: what is older than that when it comes is spared for a while (`retention.doubt_days`)."""
         self.engine = engine
+        self.doubt_ms = round(doubt.total_seconds() * 1000)
+        self._scanned = False
         self.reading = Reader(engine)
         # Importing the other engine's dialect would cost each process 2 MB.
         self._insert: Callable[[sa.Table], Any] = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
@@ -73,6 +79,7 @@ class Writes:
         """
         with self.write() as connection:
             revision = self._revisions(connection, len(batch))
+            scanned = self._scanned = self._scanned or connection.execute(SCANNED).first() is not None
             keys = [probed.key for probed in batch]
             ids = [probed.moved_from for probed in batch if probed.moved_from is not None]
             live = clips.c.state != ClipState.RETIRED
@@ -100,6 +107,7 @@ class Writes:
                 take_word(probed, values)
                 if old is not None:
                     keep_corrections(old, values)
+                values |= came(old, values, arrived_ms(probed, now, scanned=scanned), self.doubt_ms)
                 values["ready_revision"] = _ready_revision(old, values)
                 values["words"] = words_of(probed.key, values["camera"], label_names(old))
                 if old is None:
@@ -133,6 +141,14 @@ class Writes:
                 stretch = sa.update(counters).where(counters.c.name == "longest_ms", counters.c.value < longest)
                 connection.execute(stretch.values(value=longest))
         return changed
+
+    def mark_scanned(self) -> None:
+        """Note that a whole scan has ended: what is found from now on has come now."""
+        if not self._scanned:
+            with self.write() as connection:
+                done = self._insert(facts).values(name="scanned", value="1").on_conflict_do_nothing()
+                connection.execute(done)
+            self._scanned = True
 
     def mark_missing(self, keys: Sequence[str], *, now: datetime) -> int:
         """Note that the files of some clips are gone; all that is known of them stays. Returns how many were."""
@@ -177,6 +193,9 @@ class Writes:
             if revision is not None and not unchanged(old, revision):
                 raise ChangedError(f"the clip is at revision {old.revision}, not {revision}")
             values = correction(old, camera=camera, start=start)
+            if "started_ms" in values:
+                read = {**old._mapping, **values}
+                values |= counting(read["started_ms"], old.arrived_ms, read["time_quality"], self.doubt_ms)
             if held is not msgspec.UNSET:
                 values["held"] = int(held)
             if note is not msgspec.UNSET:

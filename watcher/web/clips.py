@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from watcher import presenting
 from watcher.access import Role
@@ -17,7 +17,7 @@ from watcher.web import wire
 from watcher.web.answers import clip_response, expected_revision, told
 from watcher.web.asked import Asked, Made, Told, clip_tag
 from watcher.web.auth import asked, audit, principal, visible
-from watcher.web.questions import FILTERS, bounded, limit, place, single
+from watcher.web.questions import FILTERS, bounded, limit, place, single, yes_or_no
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
 
@@ -135,12 +135,15 @@ def correct(clip_id: int) -> Response:
     return clip_response(catalog().clip(clip.id))
 
 
-@route(bp, "/clips/<int:clip_id>", "DELETE", role=Role.ADMIN, status=204, problems=(404, 409, 412))
+@route(bp, "/clips/<int:clip_id>", "DELETE", role=Role.ADMIN, takes=("bin",), status=204, problems=(404, 409, 412))
 def retire(clip_id: int) -> Response:
-    """Give a clip up: its file is removed. 409 while it is held."""
-    clip = catalog().clip(bounded(clip_id))
-    state().services.retention().retire(clip.id, revision=expected_revision(clip))
-    audit("retire", clip.key)
+    """Give a clip up: its file is removed, into the bin where there is one; for good with `bin=false`.
+
+    409 while it is held.
+    """
+    clip, past_bin = catalog().clip(bounded(clip_id)), yes_or_no(request.args, "bin") is False
+    state().services.retention().retire(clip.id, revision=expected_revision(clip), past_bin=past_bin)
+    audit("retire for good" if past_bin else "retire", clip.key)
     return Response(status=204)
 
 

@@ -76,7 +76,29 @@ def warnings() -> dict[str, str]:
         told["folders"] = f"{len(found)} folders of clips cannot be written; `watcher doctor` names them"
         if _is_admin():
             told["folders"] = "; ".join(found[:FOLDERS_MOST]) + ("; and more" if len(found) > FOLDERS_MOST else "")
+    if waits := retention():
+        told["retention"] = waits
     return told
+
+
+def retention() -> str | None:
+    """What retention waits with, or cannot keep to, as of its last sweep; of no camera, since anybody may ask."""
+    if not state().services.rules().limits.any:
+        return None
+    try:
+        remembered = catalog().remembered()
+    except (CatalogError, sa.exc.DBAPIError):
+        return None  # the check of the catalog tells
+    if remembered is None:
+        return None
+    told = []
+    if remembered.waiting:
+        clips = sum(one.clips for one in remembered.waiting)
+        told.append(f"{clips:,} clips wait: more would go than is ordinary in a day; see `watcher retention plan`")
+    if remembered.overshoot_bytes:
+        size = f"{remembered.overshoot_bytes:,}"
+        told.append(f"max_bytes is exceeded by {size} bytes of clips that were very old when they came")
+    return "; ".join(told) or None
 
 
 def _unwritable() -> list[str]:

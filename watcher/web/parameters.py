@@ -47,6 +47,7 @@ PARAMETERS = {
     ),
     "min_duration": Parameter("Seconds at least.", _SECONDS, 0.5),
     "max_duration": Parameter("Seconds at most.", _SECONDS, 3600),
+    "bin": Parameter("Whether its file can be had back for a while.", {"type": "boolean", "default": True}, True),
     "q": Parameter("Up to ten whole words of key, camera and labels; all of them.", _TEXT, "porch"),
     "id": Parameter("A clip; repeated: each of them.", _NUMBER, 1, many=True),
     "sort": Parameter(

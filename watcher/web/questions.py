@@ -88,7 +88,7 @@ def read_filter(args: MultiDict[str, str]) -> ClipFilter:
         if text not in set(Light):
             raise BadParameterError("light", f"light={text!r} must be one of {', '.join(Light)}")
         light.append(Light(text))
-    unlabeled = _yes_or_no(args, "unlabeled")
+    unlabeled = yes_or_no(args, "unlabeled")
     text = single(args, "q", "")
     words = tuple(dict.fromkeys(words_in(text)))
     if "q" in args and not 1 <= len(words) <= WORDS_MOST:
@@ -100,7 +100,7 @@ def read_filter(args: MultiDict[str, str]) -> ClipFilter:
         to_at=to_at,
         labels=texts(args, "label"),
         labeled=None if unlabeled is None else not unlabeled,
-        held=_yes_or_no(args, "held"),
+        held=yes_or_no(args, "held"),
         playable=tuple(playable),
         light=tuple(light),
         min_seconds=_seconds(args, "min_duration"),
@@ -109,7 +109,8 @@ def read_filter(args: MultiDict[str, str]) -> ClipFilter:
     )
 
 
-def _yes_or_no(args: MultiDict[str, str], name: str) -> bool | None:
+def yes_or_no(args: MultiDict[str, str], name: str) -> bool | None:
+    """True or false; None where it is not asked. Raises BadParameterError."""
     text = single(args, name, "")
     if name in args and text not in {"true", "false"}:
         raise BadParameterError(name, f"{name}={text!r} must be true or false")
