@@ -209,7 +209,7 @@ def test_modules_are_small(path: Path) -> None:
         "catalog/schema.py": 350,  # a list of tables
         "shapes.py": 350,  # a list of types
         "watch.py": 435,
-        "settings.py": 330,
+        "settings.py": 360,
         "boxes.py": 475,
         "config.py": 310,
         "client.py": 320,
