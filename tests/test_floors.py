@@ -50,6 +50,7 @@ GROUND = [
     "http_post",
     "durable",
     "shared_file",
+    "refused",
 ]
 SEAMS = [
     "storage",

@@ -91,8 +91,8 @@ def _folders(services: Services) -> Iterator[Finding]:
     if places.spool.is_dir() and places.spool.stat().st_dev != places.video.stat().st_dev:
         yield Finding(
             WARN,
-            "uploads are spooled on another disk than the clips', and copied",
-            "let spool/ and video/ be on one disk",
+            "uploads are spooled on another disk than the clips', and copied when they are whole",
+            "this works; with spool/ and video/ on one disk nothing is copied",
         )
     for number, reason in enumerate(permission.unwritable(places.video)):
         if number == FOLDERS_SHOWN:

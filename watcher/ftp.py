@@ -34,6 +34,7 @@ from watcher.filing import SUFFIXES
 from watcher.ftp_spool import PICTURES, Counted, Stragglers, file, is_whole
 from watcher.ignoring import printable
 from watcher.ledger import Entry
+from watcher.refused import Refusals
 from watcher.settings import Settings
 from watcher.uploads import Uploads
 from watcher.wiring import Services
@@ -51,6 +52,7 @@ class Keys:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._refusals = Refusals(services.places.run)
         # By thread, each of which serves one connection: several cameras may use the same user name at once.
         self._let_in = threading.local()
 
@@ -67,7 +69,7 @@ class Keys:
                 self._let_in.home = home
                 self._services.catalog.used_key(key, now=now, address=handler.remote_ip)
                 return
-        log.warning("FTP: no upload key from %s", handler.remote_ip)
+        self._refusals.note(handler.remote_ip, "FTP", "/", "the password is no upload key")
         raise AuthenticationFailed("The password has to be an upload key.")
 
     def lets_in_still(self, handler: Any) -> bool:

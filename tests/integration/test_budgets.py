@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ftplib
 import os
+import shlex
 import shutil
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +50,13 @@ def key_of(unit: RunningUnit, camera: str) -> dict[str, str]:
     """Headers with a new upload key of a camera."""
     made = unit.run("key", "create", camera, "--role", "upload", "--camera", camera)
     return {"Authorization": f"Bearer {made.stdout.strip()}"}
+
+
+def admin_of(unit: RunningUnit) -> str:
+    """The secret of an admin's key."""
+    if not hasattr(unit, "admin"):
+        unit.admin = unit.run("key", "create", "boss", "--role", "admin").stdout.strip()
+    return str(unit.admin)
 
 
 def begin(unit: RunningUnit, key: dict[str, str], camera: str, name: str, length: int) -> requests.Response:
@@ -151,6 +160,49 @@ def test_an_ftp_login_ends_with_its_key(unit: RunningUnit, port: int, samples: P
         with pytest.raises((EOFError, OSError)):
             client.voidcmd("NOOP")
     assert not (unit.video / "ended" / "b.mp4").exists()
+
+
+@pytest.mark.parametrize("page", ["uploads.md", "cameras/ffmpeg.md"])
+def test_the_guide_s_line_for_ffmpeg_carries_the_key(page: str, unit: RunningUnit, samples: Path) -> None:
+    """As it is written, with the camera's stream, the key and the port put in."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip("ffmpeg is not installed")
+    camera = f"guide{len(page)}"
+    key = key_of(unit, camera)["Authorization"].partition(" ")[2]
+    text = (Path(__file__).parent.parent.parent / "guide" / page).read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.startswith("    ffmpeg") and "wk_…" in line]
+    assert len(lines) == 1
+    line = lines[0].replace("rtsp://camera/stream", str(samples / "plain.mp4")).replace("wk_…", key)
+    line = line.replace("127.0.0.1:8080", f"127.0.0.1:{unit.port}").replace("uploads/porch", f"uploads/{camera}")
+    done = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    admin = {"Authorization": f"Bearer {admin_of(unit)}"}
+    url = unit.url(f"/watcher/clips?camera={camera}")
+    wait_for(lambda: requests.get(url, headers=admin, timeout=30).json()["clips"], what="the clip")
+
+
+def test_who_is_turned_away_is_told(unit: RunningUnit, samples: Path) -> None:
+    """In the log and on Status, with a hint; never the secret."""
+    admin = {"Authorization": f"Bearer {admin_of(unit)}"}
+    wrong = {"Authorization": "Bearer wk_verysecretindeed", "User-Agent": "Lavf/60.16.100"}
+    for _ in range(3):
+        answer = requests.put(
+            unit.url("/watcher/uploads/away/wk_insecret.mp4"), data=b"x", headers=wrong, timeout=30
+        )
+        assert answer.status_code == 401
+    page = requests.get(unit.url("/watcher/status"), headers=admin, timeout=30).text
+    assert "Turned away" in page
+    assert "-auth_type basic" in page
+    assert "Lavf/60.16.100" in page
+    viewer = unit.run("key", "create", "looks", "--role", "view").stdout.strip()
+    seen = requests.get(unit.url("/watcher/status"), headers={"Authorization": f"Bearer {viewer}"}, timeout=30).text
+    assert "Turned away" not in seen
+    log = (unit.log / "app.log").read_text()
+    assert log.count("refused: 127.0.0.1") <= 2, "one line a minute from each process"
+    assert "refused: 127.0.0.1 (Lavf/60.16.100) at /watcher/uploads/away/" in log
+    for text in (log, page, (unit.data / "run" / "refused.json").read_text()):
+        assert "wk_verysecret" not in text
+        assert "wk_insecret" not in text
 
 
 @pytest.mark.slow

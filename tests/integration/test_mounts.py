@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests import clips
+from tests.integration.test_tus import PIECE, begin
 from tests.mounting import looped, mounted
 from tests.running import RunningUnit, running, wait_for
 
@@ -111,6 +112,31 @@ def test_an_upload_that_could_fill_the_disk_is_refused_and_leaves_nothing(tmp_pa
         )
         assert small.status_code == 201, small.text
         assert [clip["key"] for clip in unit.clips()] == ["a/small.mp4"]
+
+
+def test_clips_on_another_disk_than_the_spool(tmp_path: Path, samples: Path) -> None:
+    """By every door of HTTP; both disks keep their floor; what is hidden there is not served."""
+    folder, floor = tmp_path / "unit", {"WATCHER_UPLOAD__MIN_FREE_BYTES": str(70 << 20)}
+    with mounted(folder / "data" / "video", "120m"), running(folder, settings=floor) as unit:
+        data = [clips.stamp((samples / "plain.mp4").read_bytes(), number) for number in range(3)]
+        url = unit.url("/watcher/uploads/a/put.mp4")
+        assert requests.put(url, data=data[0], timeout=60).status_code == 201
+        assert requests.put(url, data=data[0], timeout=60).status_code == 200
+        assert requests.put(url, data=data[1], timeout=60).status_code == 409
+        form = {"data": {"camera": "a"}, "files": {"file": ("form.mp4", data[1])}}
+        assert requests.post(unit.url("/watcher/uploads"), timeout=60, **form).status_code == 201
+        assert begin(unit, len(data[2]), PIECE, data[2], camera="a", filename="tus.mp4").status_code == 201
+        for number, name in enumerate(("put", "form", "tus")):
+            assert unit.get(f"/a/{name}.mp4").content == data[number]
+        assert {path.name for path in (unit.video / "a").iterdir()} == {"put.mp4", "form.mp4", "tus.mp4"}
+        (unit.video / "a" / ".1234.tmp").write_bytes(data[0])  # as a crash leaves it
+        assert unit.get("/a/.1234.tmp").status_code == 404
+        with mounted(unit.video / "other", "20m"):
+            other = unit.url("/watcher/uploads/other/a.mp4")
+            assert requests.put(other, data=data[0], timeout=60).status_code == 201
+        large = requests.put(unit.url("/watcher/uploads/a/large.mp4"), data=bytes(60 << 20), timeout=60)
+        assert (large.status_code, large.json()["code"]) == (507, "disk_full")
+        assert "copied when they are whole" in unit.run("doctor").stdout
 
 
 def test_a_small_disk_run_to_full_loses_only_what_the_plan_names(tmp_path: Path, samples: Path) -> None:

@@ -103,3 +103,25 @@ def test_the_file_system_of_a_folder(tmp_path: Path) -> None:
     mounts.write_text(f"/dev/sda / ext4 rw 0 0\nnas:/x {escaped} nfs4 rw 0 0\n")
     assert file_system(place, str(mounts)) == "nfs4"
     assert file_system(tmp_path, str(mounts)) == "ext4"
+
+
+def test_a_file_of_another_disk_is_copied(tmp_path: Path) -> None:
+    """Under no other's name, with nothing left behind."""
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second disk here")
+    root = VideoRoot(tmp_path, Ignoring())
+    source = other / f"watcher-test-{os.getpid()}"
+    data = random.Random(1).randbytes(3 << 20)
+    try:
+        source.write_bytes(data)
+        root.commit(source, "porch/a.mp4")
+        assert (tmp_path / "porch" / "a.mp4").read_bytes() == data
+        assert (tmp_path / "porch" / "a.mp4").stat().st_mode & 0o777 == 0o640
+        source.write_bytes(b"other")
+        with pytest.raises(FileExistsError):
+            root.commit(source, "porch/a.mp4")
+    finally:
+        source.unlink()
+    assert [path.name for path in (tmp_path / "porch").iterdir()] == ["a.mp4"]
+    assert [look.key for look in root.walk()] == ["porch/a.mp4"]

@@ -56,6 +56,8 @@ def overview() -> Response:
         scanned_at=ingester[0].last_scan_at if ingester else None,
         copies=catalog().proxy_sums(),
         films=[films.shown(one) for one in films.seen()],
+        refused=state().refusals.recent() if principal().may(Role.ADMIN) else [],
+        moment=lambda at: datetime.fromtimestamp(at, zone()),
         disk=disk,
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=health.full_at(),

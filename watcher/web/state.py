@@ -11,6 +11,7 @@ from typing import cast
 from flask import current_app
 
 from watcher.catalog import Catalog
+from watcher.refused import Refusals
 from watcher.uploads import Uploads
 from watcher.web.known import Known
 from watcher.web.tally import Tally
@@ -30,6 +31,7 @@ class State:
         self.base = services.settings.site.origin  # put before addresses; "" keeps them relative
         self.known = Known(services)
         self.uploads: Uploads = services.uploads()
+        self.refusals = Refusals(services.places.run)
         self.assets = _assets_hash()
         self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"
         self._catalog_id: str | None = None

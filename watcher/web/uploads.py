@@ -101,6 +101,9 @@ def check() -> Response:
             _promise(method, path)
     except WatcherError as error:
         answer = problems.problem_of(error)
+        if answer.status_code in {401, 403}:
+            agent = request.headers.get("User-Agent", "")
+            state().refusals.note(request.remote_addr or "", agent, path, str(error))
         refused = Response(status=401 if answer.status_code == 401 else 403)
         if answer.status_code == 401:
             problems.challenge(refused)
