@@ -72,6 +72,7 @@ DOORS = [
     "settings",
     "config",
     "wiring",
+    "catalog_health",
     "console",
     "repair",
     "names",

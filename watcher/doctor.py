@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-from watcher import nginx_files, permission
+from watcher import catalog_health, nginx_files, permission
 from watcher.catalog import engine as engines
+from watcher.catalog.integrity import quick_check
 from watcher.errors import CatalogError, FolderError, ReadOnlyError, RenderError, StartError
 from watcher.lock import INGESTER, only_one
 from watcher.mounts import file_system, on_network
@@ -145,6 +146,9 @@ def _catalog(services: Services) -> Iterator[Finding]:
                 f"{path} is on a network, where SQLite's locks are known to fail",
                 "put catalog.db on a local disk",
             )
+        if (damaged := quick_check(path) or catalog_health.noted(services.places)) is not None:
+            yield Finding(BAD, damaged, "end watcher, and follow guide/damaged.md")
+            return
     try:
         found = engines.revision_of(engine)
     except CatalogError as reason:

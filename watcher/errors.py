@@ -35,6 +35,13 @@ class CatalogError(WatcherError):
     title = "The catalog cannot be used"
 
 
+class CatalogDamagedError(CatalogError):
+    """The catalog is not whole, or its file is not the one that was opened; waiting does not help."""
+
+    code = "catalog_damaged"
+    title = "The catalog is damaged"
+
+
 class BadParameterError(WatcherError):
     """A question was asked with a parameter that is unknown or does not make sense."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watcher.catalog_health import CatalogHealth
 from watcher.daily import Daily
 from watcher.exports import Exports
 from watcher.filling import Filling
@@ -15,7 +16,7 @@ from watcher.wiring import Services
 
 def helpers(services: Services) -> list[Helper]:
     """Those that there is something to do for."""
-    found: list[Helper] = [Finishing(services), Proxies(services), Exports(services)]
+    found: list[Helper] = [CatalogHealth(services), Finishing(services), Proxies(services), Exports(services)]
     found += [Daily(services), Watchman(services), Sunrise(services), Filling(services)]
     if services.settings.webhooks.hooks:
         from watcher.webhooks import Webhook  # noqa: PLC0415 - only where somebody wants to be told

@@ -6,13 +6,16 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from watcher.errors import CatalogError
+from watcher.catalog.integrity import WAY_BACK, SameFile, is_damage, watch
+from watcher.errors import CatalogDamagedError, CatalogError
 
 HEAD = "0023"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
@@ -20,6 +23,7 @@ BUSY_SECONDS = 30
 # What libpq waits for a server that does not answer: for a connection (seconds), and for its end to be noticed
 # (milliseconds). By default both take minutes, in which every thread of the application would hang.
 PATIENCE = {"connect_timeout": "5", "tcp_user_timeout": "10000"}
+_SAME: WeakKeyDictionary[sa.Engine, SameFile] = WeakKeyDictionary()
 MIGRATION_LOCK = 0x77617463  # any number that only we use, for pg_advisory_xact_lock
 
 
@@ -55,7 +59,14 @@ def open_engine(url: str, *, pooled: bool = True) -> sa.Engine:
         write = connection.get_execution_options().get(WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
+    if parsed.database and parsed.database != ":memory:":
+        _SAME[engine] = watch(engine, Path(parsed.database))
     return engine
+
+
+def same_file(engine: sa.Engine) -> SameFile | None:
+    """What knows whether a SQLite catalog is still the file that was opened."""
+    return _SAME.get(engine)
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -122,5 +133,9 @@ def _opening(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as reason:
-        told = str(getattr(reason, "orig", None) or reason).strip().splitlines()[0]
+        found = getattr(reason, "orig", None) or reason
+        told = str(found).strip().splitlines()[0]
+        if is_damage(found):
+            where = engine.url.render_as_string()
+            raise CatalogDamagedError(f"the catalog at {where} is damaged ({told}): {WAY_BACK}") from reason
         raise CatalogError(f"the catalog at {engine.url.render_as_string()} cannot be opened: {told}") from reason

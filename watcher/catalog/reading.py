@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
+from watcher.catalog.engine import same_file
+from watcher.catalog.integrity import damage, is_damage
 from watcher.errors import CatalogError
 
 TURN_SECONDS = 0.05  # of waiting for others who read: fifty times what a list takes
@@ -41,6 +43,7 @@ class Reader:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._sqlite = engine.dialect.name == "sqlite"
+        self._same = same_file(engine)
         self._turn = threading.Lock()
         self._idle: list[Any] = []  # the driver's connections that nobody reads by just now
         # A statement that nobody keeps any more is forgotten here too.
@@ -71,6 +74,8 @@ class Reader:
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Ask]:
         driver: Any = self._engine.dialect.loaded_dbapi
+        if self._same is not None:
+            self._same.check()
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -95,6 +100,8 @@ class Reader:
             yield ask
         except driver.Error as reason:
             good = False
+            if is_damage(reason):
+                raise damage(reason) from reason
             if isinstance(reason, (driver.OperationalError, driver.InterfaceError)):
                 raise CatalogError(f"the database did not answer: {reason}") from reason
             raise
@@ -109,7 +116,9 @@ class Reader:
         try:
             made = self._engine.raw_connection()
         except driver.Error as reason:  # the driver's own, from here: nobody has made it one of SQLAlchemy's
-            raise CatalogError(f"the database did not answer: {reason}") from reason
+            raise (
+                damage(reason) if is_damage(reason) else CatalogError(f"the database did not answer: {reason}")
+            ) from reason
         connection: Any = made.driver_connection
         made.detach()
         if not self._sqlite:

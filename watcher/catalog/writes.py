@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.arriving import arrived_ms, came
 from watcher.catalog.corrections import correction, keep_corrections, take_word
-from watcher.catalog.engine import WRITE
+from watcher.catalog.engine import WRITE, same_file
 from watcher.catalog.reading import Reader
 from watcher.catalog.renditions import SPRITE, shows
 from watcher.catalog.rows import (
@@ -63,6 +64,17 @@ class Writes:
         self.reading = Reader(engine)
         # Importing the other engine's dialect would cost each process 2 MB.
         self._insert: Callable[[sa.Table], Any] = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite catalog; None for one in PostgreSQL."""
+        url = self.engine.url
+        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+    def check_file(self) -> None:
+        """Raise CatalogDamagedError where the file is not the one that this process opened."""
+        if (same := same_file(self.engine)) is not None:
+            same.check(at_once=True)
 
     def claim_id(self, new: str) -> str:
         """The catalog's id; `new` becomes it if there is none yet."""
@@ -238,7 +250,11 @@ class Writes:
         return self._amend(clip_id, digest, values)
 
     def write(self) -> Any:
-        """A writing transaction: committed at the end of the block, rolled back by an exception."""
+        """A writing transaction: committed at the end of the block, rolled back by an exception.
+
+        Raises CatalogDamagedError where it would go into a file that nobody finds again.
+        """
+        self.check_file()
         return self.engine.execution_options(**{WRITE: True}).begin()
 
     # — inside —

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from flask import Blueprint, Response
 from msgspec import UNSET
 
-from watcher import disk, permission, status
+from watcher import catalog_health, disk, permission, status
 from watcher.access import Role
 from watcher.catalog import check_schema
-from watcher.errors import CatalogError, DiskFullError, ReadOnlyError, WatcherError
+from watcher.errors import CatalogDamagedError, CatalogError, DiskFullError, ReadOnlyError, WatcherError
 from watcher.shapes import StatusShape
 from watcher.web import wire
 from watcher.web.auth import principal
@@ -28,6 +28,9 @@ _PROBLEMS = {  # the ingester's problems, as far as strangers may know; its log 
     "events": "native file events are not available; polling",
     "ingest": "the catalog cannot be written",
 }
+_DAMAGED = (
+    "it is damaged, or its file was removed or replaced: clips go on playing; guide/damaged.md has the way back"
+)
 FOLDERS_MOST = 3  # that are named at once
 FORESIGHT_SECONDS = 300.0
 FOLDERS_SECONDS = 5.0  # before the folders are looked at again
@@ -131,10 +134,13 @@ def full_at() -> datetime | None:
 
 def _catalog() -> str:
     try:
+        catalog().check_file()
         check_schema(catalog().engine)
+    except CatalogDamagedError:
+        return _DAMAGED
     except CatalogError:
         return "it cannot be read, or is of another version"
-    return "ok"
+    return "ok" if catalog_health.noted(state().services.places) is None else _DAMAGED
 
 
 def _disk() -> str:

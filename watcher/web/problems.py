@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from watcher import errors
+from watcher import catalog_health, errors
 from watcher.web import wire
+from watcher.web.state import state
 
 PHRASES = {
     400: "The request makes no sense.",
@@ -65,6 +66,7 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.ReadOnlyError: 503,
     errors.FolderError: 503,
     errors.CatalogError: 503,
+    errors.CatalogDamagedError: 503,
     errors.ConfigError: 500,
     errors.StartError: 500,
     errors.AlreadyRunningError: 500,
@@ -117,6 +119,12 @@ def register_errors(app: Flask) -> None:
     @app.errorhandler(errors.WatcherError)
     def _ours(error: errors.WatcherError) -> Response:
         return sign_in_page(error) or problem_of(error)
+
+    @app.errorhandler(errors.CatalogDamagedError)
+    def _damaged(error: errors.CatalogDamagedError) -> Response:
+        log.error("%s", error)
+        catalog_health.note(state().services.places, str(error))
+        return problem_of(error)
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
