@@ -32,6 +32,8 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["secret"]:
         _make_secret(Path(arguments[1]))
         return
+    if "WATCHER_SOCKET" in os.environ:
+        os.environ["WATCHER_SOCKET"] = _own(os.environ["WATCHER_SOCKET"])
     if os.geteuid() == 0:
         _become(int(os.environ.get("WATCHER_UID", USER)), int(os.environ.get("WATCHER_GID", USER)))
     os.execvp(arguments[0], arguments)  # noqa: S606 - a list, no shell
@@ -39,7 +41,23 @@ def main(arguments: list[str]) -> None:
 
 def _socket() -> str:
     """Where this container's uWSGI listens, as one reaches it from inside."""
-    return os.environ["WATCHER_SOCKET"].replace("0.0.0.0:", "127.0.0.1:")
+    return _own(os.environ["WATCHER_SOCKET"]).replace("0.0.0.0:", "127.0.0.1:")
+
+
+def _own(where: str) -> str:
+    """The address of ours that NAME:PORT stands for; a socket's path or an address as it is.
+
+    A container in several networks has an address in each. uWSGI listens only in the one where others know it by
+    that name: in Compose that is nginx's, so that no other container can speak to it.
+    """
+    name, colon, port = where.rpartition(":")
+    if not colon or "/" in where or name.replace(".", "").isdigit():
+        return where
+    for family, kind, protocol, _, address in socket.getaddrinfo(name, int(port), type=socket.SOCK_STREAM):
+        with socket.socket(family, kind, protocol) as trial, contextlib.suppress(OSError):
+            trial.bind((address[0], 0))  # only an address of ours can be; several containers may have the name
+            return f"{address[0]}:{port}"
+    return where
 
 
 def _make_secret(path: Path) -> None:

@@ -279,8 +279,23 @@ def test_compose_with_postgresql(checkout: Path, clip: bytes) -> None:
             wait_for(lambda number=number: sent(number), seconds=60, what="the upload")
         wait_for(lambda: unit.clip("pg/dropped.mp4"), seconds=60, what="what was dropped meanwhile")
         assert len(unit.get("/watcher/clips?camera=pg").json()["clips"]) == 7
-        inspected = docker("inspect", unit("ps", "-q", "api").stdout.strip()).stdout
-        password = docker("exec", unit("ps", "-q", "api").stdout.strip(), "cat", "/secrets/db-password").stdout
+        api = unit("ps", "-q", "api").stdout.strip()
+        addresses = docker("exec", api, "hostname", "-i").stdout.split()
+        assert len(addresses) == 2, "it is in nginx's network, and in the database's"
+
+        def reached(service: str) -> int:
+            """How many of the application's addresses answer from inside another container."""
+            there = unit("ps", "-q", service).stdout.strip()
+            tries = [["timeout", "2", "bash", "-c", f"echo >/dev/tcp/{address}/3031"] for address in addresses]
+            return sum(docker("exec", there, *words, check=False).returncode == 0 for words in tries)
+
+        assert {service: reached(service) for service in ("web", "ingest", "db")} == {
+            "web": 1,
+            "ingest": 0,
+            "db": 0,
+        }
+        inspected = docker("inspect", api).stdout
+        password = docker("exec", api, "cat", "/secrets/db-password").stdout
         assert len(password) > 30
         assert password not in inspected
 
