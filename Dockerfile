@@ -1,7 +1,7 @@
 # One image for every container: the application, the ingester, and, alone, the whole service with its own nginx.
-ARG PYTHON=3.11-slim-bookworm
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
-FROM python:${PYTHON} AS build
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 RUN apt-get update -q && apt-get install -y -q --no-install-recommends binutils && rm -rf /var/lib/apt/lists/* \
@@ -20,7 +20,7 @@ RUN .venv/bin/pip install --no-deps --no-build-isolation --config-settings edita
     && .venv/bin/python -m compileall -q watcher \
     && .venv/bin/pip uninstall -q -y pip setuptools
 
-FROM python:${PYTHON}
+FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="watcher" \
       org.opencontainers.image.description="Adopts the clips that cameras leave, and serves them" \
       org.opencontainers.image.licenses="MIT"

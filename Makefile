@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+RELEASE := .venv-release
 DATA   ?= data
 LOG    ?= log
 LISTEN ?= 127.0.0.1:8080
@@ -9,7 +10,7 @@ KILLS  ?= 25
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser scale motion crash soak containers check format bench screenshots requirements npm
+.PHONY: help demo run setup test slow browser scale motion crash soak containers check format bench screenshots sbom audit images requirements npm
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -62,8 +63,23 @@ bench: $(VENV)/.dev  ## the benchmarks, as ratios to ceilings of the same run
 screenshots: $(VENV)/.dev  ## take the README's picture anew from a running demo
 	$(BIN)/python -m tests.screenshots
 
+sbom: $(RELEASE)/.done ## what is in the image, as CycloneDX: dist/sbom.json
+	@mkdir -p dist
+	$(RELEASE)/bin/cyclonedx-py requirements requirements/image.txt --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+
+audit: $(RELEASE)/.done ## known holes in what is installed, where a database of them can be reached
+	$(RELEASE)/bin/python release/audit.py requirements/image.txt requirements/ftp.txt
+
+images:                ## pin the images by what they contain: images.lock
+	$(PYTHON) release/images.py
+
+$(RELEASE)/.done: requirements/release.txt
+	$(PYTHON) -m venv $(RELEASE)
+	$(RELEASE)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/release.txt
+	@touch $@
+
 requirements: $(VENV)/.dev ## pin anew (needs uv); review the diff
-	cd requirements && for name in run ftp image push dev; do \
+	cd requirements && for name in run ftp image push dev release; do \
 	    uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q \
 	        $$name.in -o $$name.txt; done
 
