@@ -30,7 +30,7 @@ FAULTS = {
     "away": Fault(
         "the clips' disk is unmounted",
         ("—", *_sent("503 root_away", "450")),
-        ("200", "200", "404", "disk, marker"),
+        ("200", "200", "404", "marker"),
         slow=False,
     ),
     "read_only": Fault(

@@ -75,6 +75,7 @@ def test_nothing_is_written_where_the_disk_is_away(tmp_path: Path, what: str) ->
     ):
         with pytest.raises(RootAwayError, match=str(root.folder)):
             deed()
+    assert not root.has_room(0), "so no picture, copy or film is begun either"
     assert sorted(tmp_path.rglob("*")) == before
 
 

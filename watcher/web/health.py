@@ -12,7 +12,14 @@ from msgspec import UNSET
 from watcher import catalog_health, disk, permission, status
 from watcher.access import Role
 from watcher.catalog import check_schema
-from watcher.errors import CatalogDamagedError, CatalogError, DiskFullError, ReadOnlyError, WatcherError
+from watcher.errors import (
+    CatalogDamagedError,
+    CatalogError,
+    DiskFullError,
+    ReadOnlyError,
+    RootAwayError,
+    WatcherError,
+)
 from watcher.shapes import StatusShape
 from watcher.web import wire
 from watcher.web.auth import principal
@@ -152,10 +159,12 @@ def _disk() -> str:
         except OSError:
             roomy = True
         return "it is full" if roomy else "it is full: it has no room for more files (inodes)"
+    except RootAwayError:
+        return "ok"  # the check of the marker tells, by the ingester, which looks once a second
     except ReadOnlyError:
         return "it is mounted read-only"
     except (OSError, WatcherError):
-        return "the video root cannot be written, or its disk is not mounted"
+        return "the video root cannot be written"
     except sa.exc.DBAPIError:
         return "ok"  # the check of the catalog tells
     return "ok"
