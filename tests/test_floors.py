@@ -51,6 +51,9 @@ GROUND = [
     "durable",
     "shared_file",
     "refused",
+    "look",
+    "in_hand",
+    "aside",
 ]
 SEAMS = [
     "storage",
@@ -67,7 +70,23 @@ SEAMS = [
     "export_worker",
     "daylight",
 ]
-VERBS = ["ingest", "budget", "scan", "pending", "pictures", "retention", "rules", "brake", "clocks", "uploads"]
+VERBS = [
+    "budget",
+    "moves",
+    "describe",
+    "bind",
+    "ingest",
+    "scan",
+    "pending",
+    "unreadable",
+    "scanner",
+    "pictures",
+    "retention",
+    "rules",
+    "brake",
+    "clocks",
+    "uploads",
+]
 DOORS = [
     "settings",
     "config",
@@ -102,6 +121,8 @@ DOORS = [
     "helpers",
     "crew",
     "watch",
+    "intake",
+    "missing",
     "joining",
     "demo",
     "web",

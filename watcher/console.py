@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
-import logging.handlers
 import os
 import socket
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
-from watcher.logs import formatter
+from watcher.logs import LogFile, formatter
 from watcher.settings import Log
 
 READY_SECONDS = 30.0
@@ -31,7 +30,7 @@ def begin_logging(how: Log) -> TextIO:
     handlers: list[logging.Handler] = [logging.StreamHandler(console)]
     handlers[0].setFormatter(shown)
     if path := os.environ.get("WATCHER_INGEST_LOG"):
-        file = logging.handlers.WatchedFileHandler(path, encoding="utf-8")  # may be moved away by who rotates it
+        file = LogFile(path)
         text = "%(asctime)s.%(msecs)03d %(levelname)s %(name)s: %(message)s"
         file.setFormatter(formatter(how.format, text, "%Y-%m-%dT%H:%M:%S"))
         handlers.append(file)

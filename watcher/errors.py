@@ -88,6 +88,13 @@ class BrokenClipError(WatcherError):
     title = "The clip is broken"
 
 
+class RowError(BrokenClipError):
+    """The catalog cannot hold what was read of a file; the message says what it refuses."""
+
+    code = "not_catalogued"
+    title = "The clip cannot be catalogued"
+
+
 class NotIsoMediaError(BrokenClipError):
     """The bytes are not ISO-BMFF (MP4, MOV); `container` names what they look like, if known."""
 

@@ -1,34 +1,42 @@
 """The one road by which a file becomes a clip.
 
-    event, scan, `watcher scan`, upload ─▶ examine (look, writer, probe) ─▶ catalog.put, in batches
+    event, scan, `watcher scan`, upload ─▶ examine (look, writer, probe, describe) ─▶ catalog.put, in batches
 
 The order of writes: the file is on disk first, then its row. A crash between the two leaves a file without a row,
 which the next scan finds; there is never a row without a file that was seen. Twice is the same as once.
+
+A file costs at most its own probe: what is wrong with it is caught here, around its reading (`examining`) and
+around its row (`put`), and makes it a broken clip that says so. What is wrong with the database is raised.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
-from watcher.catalog import Catalog, Probed
-from watcher.catalog.rows import Namesake, signed
-from watcher.clip import LENGTH_LIMIT_SECONDS, Clip, ClipState, Fingerprint, TimeQuality, TimeSource
+from watcher.boxes import finished as at_once
+from watcher.catalog import Catalog, Probed, trouble
+from watcher.clip import Clip, Fingerprint
 from watcher.clock import Clock
-from watcher.errors import BrokenClipError
+from watcher.describe import described, read_name, set_aside, time_of
+from watcher.errors import BrokenClipError, RowError
 from watcher.ignoring import printable
-from watcher.instant import Instant, at_zone
-from watcher.naming import Naming, plausible
-from watcher.probe import Probe, playable, probe
+from watcher.instant import Instant
+from watcher.look import Look, bounded, look_of
+from watcher.moves import with_moves
+from watcher.naming import Naming
+from watcher.probe import Probe, probing
 from watcher.settle import Writer, quiet_needed, writer
-from watcher.storage import Look, VideoRoot, digest
+from watcher.storage import VideoRoot, digest
 
 log = logging.getLogger(__name__)
+
+UNREADABLE = "cannot be read"  # how the reason begins where the system refuses, or memory is short: tried again
+FAILED = "could not be read"  # … and where the file made the reader fail: tried again when it changes
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -50,6 +58,24 @@ class Put(NamedTuple):
 
     changed: int  # rows
     left: list[str]  # keys that clips left behind when they moved
+    aside: dict[str, str]  # keys that the catalog refused, and why: they are broken clips now …
+    refused: set[str]  # … but for these, which it takes in no form
+
+
+Found = Probed | Waiting | NotClip | None  # what came of looking into a file; None: there is none (any more)
+
+
+class Guard(Protocol):
+    """Who is told which file is in hand, and knows which ones are not to be read (see `aside.py`)."""
+
+    def take(self, key: str, size_bytes: int, mtime_ns: int) -> None:
+        """Note that a file is read from now on."""
+
+    def drop(self) -> None:
+        """No file is read."""
+
+    def why(self, key: str, fingerprint: Fingerprint) -> str | None:
+        """Why a file is not to be read."""
 
 
 class Ingest:
@@ -64,12 +90,16 @@ class Ingest:
         naming: Naming,
         settle_seconds: float,
         trust_writers: bool,
+        bind: Callable[[], object] = lambda: None,
     ) -> None:
+        """`bind` ties the catalog to its root; it is called once, before the first clip is catalogued."""
         self.root = root
         self.catalog = catalog
         self.settle_seconds = settle_seconds
         # False where other machines write: the kernel's answer about writers would be about this machine alone.
         self.trust_writers = trust_writers
+        self.guard: Guard | None = None
+        self._bind: Callable[[], object] | None = bind
         self._clock = clock
         self.naming = naming
 
@@ -80,7 +110,7 @@ class Ingest:
         seen: tuple[Look, float] | None = None,
         closed: bool = False,
         finished: bool = False,
-    ) -> Probed | Waiting | NotClip | None:
+    ) -> Found:
         """Probe a file if it has settled; None if it is no file (any more).
 
         `seen` is how it looked before, and the monotonic time since which it had looked so; `closed` says that
@@ -88,32 +118,80 @@ class Ingest:
         whoever writes it has told us so.
         A file that cannot be read is catalogued as broken, and every scan tries it again.
         """
+        return at_once(self.examining(key, seen=seen, closed=closed, finished=finished))
+
+    def examining(
+        self,
+        key: str,
+        *,
+        seen: tuple[Look, float] | None = None,
+        closed: bool = False,
+        finished: bool = False,
+        again: bool = False,
+    ) -> Generator[None, None, Found]:
+        """The same in slices: a generator that returns what came of it, and pauses every 10 ms of a long index.
+
+        Whatever the file holds or claims, nothing of it is raised: what goes wrong with it makes it a broken clip.
+        `again` has a file read that was set aside.
+        """
         try:
             look = self.root.look(key)
-        except OSError as reason:
-            log.warning("%s cannot be looked at: %s", printable(key), reason.strerror)
+        except (OSError, ValueError) as reason:
+            log.warning("%s cannot be looked at: %s", printable(key), getattr(reason, "strerror", reason))
             return None
         if look is None:
             return None
+        guard = self.guard
+        if guard is not None and not again and (why := guard.why(key, look.fingerprint)) is not None:
+            return self._aside(look.key, look.fingerprint, look.inode, why)
         try:
             quiet_since = seen[1] if seen is not None and seen[0] == look else None
-            return self._examine(look, quiet_since, closed=closed, finished=finished)
+            found = yield from self._examine(look, quiet_since, closed=closed, finished=finished)
         except FileNotFoundError:
             return None
-        except OSError as reason:
-            if self.root.look(key) is None:
+        except (OSError, MemoryError) as reason:
+            if self._is_gone(key):
                 return None
             # Its time is noted as 0, so that each scan takes it for changed: a chmod does not change a file's time.
-            error = f"cannot be read: {reason.strerror}"
-            probed = self._probed(look, f"unread-{look.inode}", Probe(whole=False, error=error))
-            return msgspec.structs.replace(probed, fingerprint=Fingerprint(look.size_bytes, 0))
+            what = reason.strerror if isinstance(reason, OSError) else "there is not enough memory"
+            return self._aside(key, Fingerprint(look.size_bytes, 0), look.inode, f"{UNREADABLE}: {what}")
+        except Exception as reason:
+            if trouble(reason) is not None:
+                raise
+            return self._aside(key, look.fingerprint, look.inode, f"{FAILED}: {_said(reason)}")
+        return found
 
     def put(self, batch: Sequence[Probed]) -> Put:
-        """Catalog what was examined; clips that moved keep their id."""
+        """Catalog what was examined; clips that moved keep their id.
+
+        What the catalog refuses of one file costs the others nothing: the batch is halved until the culprit is
+        alone, and that one is set aside as broken.
+        """
         if not batch:
-            return Put(0, [])
-        probed, left = self._with_moves(batch)
-        return Put(self.catalog.put(probed, now=self._clock.now()), left)
+            return Put(0, [], {}, set())
+        if self._bind is not None:
+            self._bind()
+            self._bind = None
+        probed, left = with_moves(batch, self.root, self.catalog)
+        put = Put(0, left, {}, set())
+        return put._replace(changed=self._put(probed, put))
+
+    def _put(self, batch: Sequence[Probed], put: Put) -> int:
+        """Put some of a batch, and note in `put` what is refused; how many rows changed."""
+        try:
+            return self.catalog.put(batch, now=self._clock.now())
+        except RowError as reason:
+            if len(batch) > 1:
+                half = len(batch) // 2
+                return self._put(batch[:half], put) + self._put(batch[half:], put)
+            one, why = batch[0], f"could not be catalogued: {reason}"
+        log.error("%s %s", printable(one.key), why)
+        put.aside[one.key] = why
+        try:
+            return self.catalog.put([self._aside(one.key, one.fingerprint, one.inode, why)], now=self._clock.now())
+        except RowError:
+            put.refused.add(one.key)
+            return 0
 
     def adopt(self, key: str, *, camera: str, start: Instant | None) -> Clip:
         """Catalog a whole file that was just committed, and what was said of it. Raises BrokenClipError.
@@ -123,7 +201,9 @@ class Ingest:
         found = self.examine(key, finished=True)
         if not isinstance(found, Probed):
             raise BrokenClipError(f"{key} changed while it was taken in")
-        self.put([msgspec.structs.replace(found, said_camera=camera, said_start=start)])
+        put = self.put([msgspec.structs.replace(found, said_camera=camera, said_start=start)])
+        if put.refused:
+            raise BrokenClipError(f"{key} {put.aside[key]}")
         clip = self.catalog.by_key(key)
         if clip is None:
             raise BrokenClipError(f"{key} was removed while it was taken in")
@@ -131,26 +211,57 @@ class Ingest:
 
     def _examine(
         self, look: Look, quiet_since: float | None, *, closed: bool, finished: bool
-    ) -> Probed | Waiting | NotClip:
+    ) -> Generator[None, None, Probed | Waiting | NotClip]:
         fd = self.root.open(look.key)
         try:
             who = Writer.NONE if finished else self.who_writes(fd, closed=closed)
             if who is Writer.OPEN:
                 return Waiting(look, None)
-            found = probe(fd, look.size_bytes, look.key.rpartition(".")[2])
+            found = yield from self._probe(fd, look)
             if not (found.recognised or self.root.ignoring.is_clip(look.key) or self.catalog.by_key(look.key)):
                 return NotClip(look, f"its bytes are no film's ({found.error})")
             needed = quiet_needed(writer=who, whole=found.whole, settle_seconds=self.settle_seconds)
             if needed is None or needed > self._quiet(look, quiet_since):
                 return Waiting(look, needed)
             content = digest(fd, look.size_bytes)
-            after = os.fstat(fd)
+            status = os.fstat(fd)
+            after = look_of(look.key, status)
         finally:
             os.close(fd)
-        seen = Fingerprint(after.st_size, after.st_mtime_ns)
-        if seen != look.fingerprint or look.inode not in {0, after.st_ino}:
+        if after.fingerprint != look.fingerprint or look.inode not in {0, after.inode}:
             return Waiting(look, self.settle_seconds)  # it changed while it was read
-        return self._probed(look, content, found, changed_ns=after.st_ctime_ns)
+        return described(look, content, found, self.naming, changed_ns=bounded(status.st_ctime_ns))
+
+    def _probe(self, fd: int, look: Look) -> Generator[None, None, Probe]:
+        """Read a file's index, with its name noted while it is read."""
+        guard = self.guard
+        steps = probing(fd, look.size_bytes, look.key.rpartition(".")[2])
+        while True:
+            if guard is not None:
+                guard.take(look.key, look.size_bytes, look.mtime_ns)
+            try:
+                next(steps)
+            except StopIteration as done:
+                return cast("Probe", done.value)
+            finally:
+                if guard is not None:
+                    guard.drop()
+            yield
+
+    def moment(self, key: str, mtime_ns: int) -> float:
+        """About when a recording began, in seconds since 1970: from its name, else the file's time."""
+        modified_at = time_of(mtime_ns)
+        start = read_name(key, modified_at, None, self.naming).start
+        return (start.at if start else modified_at).timestamp()
+
+    def _aside(self, key: str, fingerprint: Fingerprint, inode: int, why: str) -> Probed:
+        return set_aside(key, fingerprint, inode, why, self.naming)
+
+    def _is_gone(self, key: str) -> bool:
+        try:
+            return self.root.look(key) is None
+        except OSError:
+            return False
 
     def who_writes(self, fd: int, *, closed: bool = False) -> Writer:
         """Whether somebody writes an open file; `closed` says that an event told of its close."""
@@ -168,92 +279,7 @@ class Ingest:
         age = self._clock.now().timestamp() - look.mtime_ns / 1e9
         return max(seen, age) if age > 10 * self.settle_seconds + 60 else seen
 
-    def _probed(self, look: Look, content: str, found: Probe, *, changed_ns: int = 0) -> Probed:
-        modified_at = time_of(look.mtime_ns)
-        seconds = min(found.duration_seconds or 0, LENGTH_LIMIT_SECONDS)
-        reading = self.naming.read(look.key, modified_at=modified_at, duration_seconds=seconds)
-        start, source = reading.start, TimeSource.NAME
-        if start is None and found.created_at and plausible(found.created_at, modified_at):
-            start, source = at_zone(found.created_at, reading.zone, TimeQuality.GUESSED), TimeSource.CONTAINER
-        if start is None:  # the last write was at the end of the recording
-            at = modified_at - timedelta(seconds=seconds)
-            start, source = at_zone(at, reading.zone, TimeQuality.GUESSED), TimeSource.MTIME
-        verdict, reason = playable(found.media) if found.media else (None, None)
-        state = ClipState.BROKEN if found.error else ClipState.NEW if found.needs_decoder else ClipState.READY
-        return Probed(
-            key=look.key,
-            camera=reading.camera,
-            state=state,
-            started_at=start.at,
-            ended_at=reading.end_at,
-            offset_seconds=start.offset_seconds,
-            time_source=source,
-            time_quality=start.quality,
-            duration_seconds=found.duration_seconds,
-            fingerprint=look.fingerprint,
-            inode=look.inode,
-            changed_ns=changed_ns,
-            digest=content,
-            media=None if found.media is None else msgspec.json.encode(found.media).decode(),
-            playable=verdict,
-            playable_reason=reason,
-            error=found.error,
-        )
 
-    def moment(self, key: str, mtime_ns: int) -> float:
-        """About when a recording began, in seconds since 1970: from its name, else the file's time."""
-        modified_at = time_of(mtime_ns)
-        start = self.naming.read(key, modified_at=modified_at).start
-        return (start.at if start else modified_at).timestamp()
-
-    def _with_moves(self, batch: Sequence[Probed]) -> tuple[list[Probed], list[str]]:
-        """The batch with `moved_from` where a new key holds the content of a clip that left its own; the keys left.
-
-        The same inode is the surest sign; then a missing clip of that content, the one of the same file name
-        first. Asked before the transaction, since it looks at the disk; `put` checks again by key.
-        """
-        known = self.catalog.known_keys([probed.key for probed in batch])
-        fresh = [probed for probed in batch if probed.key not in known]
-        if not fresh:
-            return list(batch), []
-        by_content: dict[str, list[Namesake]] = {}
-        for one in self.catalog.namesakes([(probed.digest, probed.inode) for probed in fresh]):
-            by_content.setdefault(one.digest, []).append(one)
-        taken: dict[int, str] = {}
-        result = []
-        for probed in batch:
-            best = None
-            if probed.key not in known and probed.digest in by_content:
-                best = self._moved(probed, [one for one in by_content[probed.digest] if one.id not in taken])
-            if best is None:
-                result.append(probed)
-            else:
-                taken[best.id] = best.key
-                result.append(msgspec.structs.replace(probed, moved_from=best.id))
-        return result, list(taken.values())
-
-    def _moved(self, probed: Probed, candidates: list[Namesake]) -> Namesake | None:
-        """The clip that a file was, if it is one that lies here no more."""
-        name = probed.key.rpartition("/")[2]
-        inode = signed(probed.inode)
-        candidates.sort(key=lambda one: (one.inode != inode, one.key.rpartition("/")[2] != name))
-        for one in candidates[:16]:
-            if (one.inode != inode or not inode) and probed.state is ClipState.BROKEN:
-                continue  # empty and zero-filled files are all alike: their content names nobody
-            if one.state == "missing":
-                return one
-            try:
-                there = self.root.look(one.key)
-            except OSError:
-                continue
-            if there is None or (one.inode == inode and there.inode != probed.inode):
-                return one
-        return None
-
-
-def time_of(mtime_ns: int) -> datetime:
-    """A file's time; 1970 for one that no calendar has."""
-    try:
-        return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
-    except (OverflowError, ValueError, OSError):
-        return datetime(1970, 1, 1, tzinfo=UTC)
+def _said(reason: Exception) -> str:
+    text = str(reason).partition("\n")[0][:200]
+    return f"{type(reason).__name__}{f', {text}' if text else ''}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import logging.handlers
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 JSON = "json"
 
@@ -26,6 +30,35 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)
+
+
+class LogFile(logging.handlers.WatchedFileHandler):
+    """A file that may be moved away by who rotates it, and removed with its folder: that costs the log alone.
+
+    What cannot be written is dropped, which is said once on standard error; each further line tries anew, and makes
+    the folder if only that is missing.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, encoding="utf-8", delay=True)
+        self._lost = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, if that is possible."""
+        try:
+            with contextlib.suppress(OSError):  # its folder is gone: it has closed what it had
+                self.reopenIfNeeded()
+            if self.stream is None:
+                Path(self.baseFilename).parent.mkdir(exist_ok=True)
+                self.stream = self._open()
+                self._statstream()
+            self.stream.write(self.format(record) + self.terminator)
+            self.stream.flush()
+            self._lost = False
+        except Exception as reason:
+            if not self._lost and sys.stderr is not None:
+                print(f"{self.baseFilename} cannot be written: {reason}", file=sys.stderr)  # noqa: T201
+            self._lost = True
 
 
 class WithRequest(logging.Filter):

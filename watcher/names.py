@@ -69,7 +69,7 @@ def _rules(naming: Naming, key: str, modified_at: datetime, *, why: bool) -> Ite
 def _refusal(naming: Naming, key: str, preset: Preset, fields: Fields, modified_at: datetime) -> str:
     try:
         naming.interpret(key, preset, fields, modified_at, None)
-    except ValueError as reason:
+    except (ValueError, OverflowError) as reason:
         return str(reason)
     return ""
 
@@ -77,7 +77,7 @@ def _refusal(naming: Naming, key: str, preset: Preset, fields: Fields, modified_
 def _modified_at(path: Path) -> datetime:
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return datetime.now(UTC)
 
 

@@ -95,7 +95,7 @@ class Naming:
                 continue
             try:
                 return self.interpret(key, preset, fields, modified_at, duration_seconds)
-            except ValueError:  # month 13, hour 61, the year 1970: digits that are not this file's time
+            except (ValueError, OverflowError):  # month 13, the year 1970 or 9999: digits that are not its time
                 continue
         folder = self._folder(key)
         camera = self._named(folder, _camera(key, None))

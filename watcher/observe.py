@@ -2,8 +2,9 @@
 
 Its threads only put hints on a queue. A rename into the tree, a hard link and a moved-in folder give `created` and
 no `closed`; in fresh deep folders most files give no `closed`; an overflow loses events; an exception in a handler
-kills the dispatcher; a deleted root kills the emitter silently, some moves the reader. Hence: a hint only ever
-says "look there", and the observer's own health is looked at.
+kills the dispatcher; a deleted root kills the emitter silently, some moves the reader; folders beyond the system's
+limit of watches are left out without a word. Hence: a hint only ever says "look there", and the observer's own
+health is looked at.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
+from watchdog.observers.inotify import InotifyEmitter, InotifyWatchGroup
 
 from watcher.storage import VideoRoot
 
@@ -104,6 +106,55 @@ class _Overflow(logging.Handler):
             self._hints.put(Hint("scan", LOST))
 
 
+class _Group(InotifyWatchGroup):
+    """Watches of folders, and which folders have none."""
+
+    def _add_callback(self, path: bytes) -> None:
+        super()._add_callback(path)  # swallows what the kernel says of any folder but the root
+        unwatched: set[bytes] = self.__dict__.setdefault("unwatched", set())
+        if path in self._active_callbacks_by_path:
+            unwatched.discard(path)
+        else:
+            unwatched.add(path)
+
+    def missing(self) -> list[bytes]:
+        """Folders that are there and not watched, after another try; those alone that no other one holds."""
+        with self._lock:
+            found: list[bytes] = []
+            for path in sorted(self.__dict__.get("unwatched", ())):
+                if not os.path.isdir(path):  # noqa: PTH112 - bytes, as the kernel names it
+                    self.__dict__["unwatched"].discard(path)
+                    continue
+                self._add_callback(path)
+                below = found and path.startswith(found[-1] + b"/")
+                if path in self.__dict__["unwatched"] and not below:
+                    found.append(path)
+            return found
+
+    def count(self) -> tuple[int, int]:
+        """How many folders are watched, and how many are not."""
+        with self._lock:
+            return len(self._active_callbacks_by_path), len(self.__dict__.get("unwatched", ()))
+
+
+class _Emitter(InotifyEmitter):
+    """Reads what the kernel tells."""
+
+    def on_thread_start(self) -> None:
+        self._inotify = _Group(
+            self._inotify_fd,
+            os.fsencode(self.watch.path),
+            is_recursive=True,
+            event_mask=self.get_event_mask_from_filter(),
+        )
+
+    def queue_event(self, event: FileSystemEvent) -> None:
+        # A folder that is moved in or renamed is compared with the catalog: an event made up for each of its 50,000
+        # files would only keep those of live clips waiting.
+        if not event.is_synthetic:
+            super().queue_event(event)
+
+
 class Watch:
     """The native observer, and whether it can be relied on."""
 
@@ -121,6 +172,7 @@ class Watch:
         handler = Hints(self._root, self._hints, test_name)
         before = threading.enumerate()
         observer = Observer()
+        observer._emitter_class = _Emitter  # there is no other way to say so
         try:
             self._inode = self._root.folder.stat().st_ino
             observer.schedule(handler, str(self._root.folder), recursive=True, event_filter=_EVENTS)
@@ -160,6 +212,20 @@ class Watch:
             return self._root.folder.stat().st_ino == self._inode
         except OSError:
             return False
+
+    def unwatched(self) -> tuple[list[str], str | None]:
+        """The folders (keys with slash) that the kernel does not watch, and a sentence on it; tries them again."""
+        for emitter in self._observer.emitters if self._observer is not None else ():
+            group = getattr(emitter, "_inotify", None)
+            if isinstance(group, _Group):
+                keys = [self._root.key_of(os.fsdecode(path)) for path in group.missing()]
+                watched, without = group.count()
+                if without:
+                    return [f"{key}/" for key in keys if key], (
+                        f"{without:,} of {watched + without:,} folders are not watched, but polled: raise "
+                        "fs.inotify.max_user_watches (sysctl)"
+                    )
+        return [], None
 
     def stop(self) -> None:
         """End the observer's threads."""

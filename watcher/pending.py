@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass
 
 from watcher.ingest import Waiting
-from watcher.storage import Look
+from watcher.look import Look
 
 FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
 

@@ -18,11 +18,13 @@ import msgspec
 
 from watcher.catalog import Catalog, Probed
 from watcher.clock import Clock
+from watcher.describe import time_of
 from watcher.ignoring import unusable
-from watcher.ingest import Ingest, time_of
+from watcher.ingest import Ingest
+from watcher.look import Look
 from watcher.presets import stem_of
 from watcher.settle import Writer
-from watcher.storage import Look, VideoRoot
+from watcher.storage import VideoRoot
 
 BEFORE = timedelta(seconds=5)  # a picture may be taken so long before its clip begins
 UNMATCHED = 1000  # pictures without a clip that are kept in mind, the latest

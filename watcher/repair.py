@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TextIO
 
 from tqdm import tqdm
 
+from watcher.aside import Aside
+from watcher.boxes import finished
 from watcher.catalog import Probed
 from watcher.clip import ClipState
 from watcher.ignoring import PICTURE, printable
@@ -26,8 +29,15 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
     `again` reads unchanged files too, for what the settings say of names and zones may have changed since.
 
     Runs beside the ingester: the same file ingested twice is the same as once. Ended half-way it goes on where it
-    was, since what it has catalogued by then is known.
+    was, since what it has catalogued by then is known. What goes wrong with one file is told in a sentence.
     """
+    with closing(Aside(services.places.run, "scan")) as aside:
+        aside.open()
+        services.ingest.guard = aside
+        return _scan(services, accept_missing=accept_missing, accept_root=accept_root, out=out, again=again)
+
+
+def _scan(services: Services, *, accept_missing: bool, accept_root: bool, out: TextIO, again: bool) -> int:
     catalog, root, ingest = services.catalog, services.root, services.ingest
     catalog_id = bind_root(services)
     if accept_root:
@@ -35,8 +45,17 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
     problem = marker_problem(root, catalog_id)
     batch: list[Probed] = []
     gone: list[str] = []
+    refused: set[str] = set()
     files = settling = catalogued = 0
     pictures = services.pictures()
+
+    def put() -> int:
+        done = ingest.put(batch)
+        batch.clear()
+        refused.update(done.refused)
+        for key, why in done.aside.items():
+            print(f"{printable(key)} {why}", file=out)
+        return done.changed
 
     def passed_over(key: str, why: str) -> None:
         if why == PICTURE:
@@ -50,7 +69,7 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
         if finding.deferred or (finding.difference is None and not again):
             files += 1
             continue
-        found = ingest.examine(finding.key)
+        found = finished(ingest.examining(finding.key, again=again))
         if isinstance(found, Waiting):
             settling += 1
         elif isinstance(found, NotClip):
@@ -58,9 +77,8 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
         elif found is not None:
             batch.append(found)
         if len(batch) >= BATCH:
-            catalogued += ingest.put(batch).changed
-            batch.clear()
-    catalogued += ingest.put(batch).changed
+            catalogued += put()
+    catalogued += put()
     while pictures.next_at() == 0:  # what may still be written is left to the ingester
         pictures.turn()
     # A clip that moved was found under its new name above; what is still under its old one is gone.
@@ -76,8 +94,9 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
     print(f"{files:,} files: {catalogued:,} catalogued, {settling:,} still settling, {missing:,} missing", file=out)
     if problem:
         print(problem, file=out)
-        return 1
-    return 0
+    if refused:
+        print(f"{len(refused):,} files cannot be catalogued; they stay where they are", file=out)
+    return 1 if problem or refused else 0
 
 
 def _shown(findings: Iterator[Finding], out: TextIO, *, again: bool) -> Iterator[Finding]:
@@ -105,6 +124,13 @@ def _shown(findings: Iterator[Finding], out: TextIO, *, again: bool) -> Iterator
 
 def check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
     """Tell whether the invariants of `design/storage.md` hold; 0 if they all do. Changes nothing."""
+    with closing(Aside(services.places.run, "check")) as aside:
+        aside.open()
+        services.ingest.guard = aside
+        return _check(services, list_ignored=list_ignored, out=out)
+
+
+def _check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
     catalog, root = services.catalog, services.root
     ignored: list[tuple[str, str]] = []
     differences: Counter[Difference] = Counter()

@@ -23,7 +23,7 @@ from watcher.errors import StartError
 from watcher.keys import first_sign_in
 from watcher.mounts import on_network
 from watcher.settings import Settings
-from watcher.wiring import Places, Services, open_services
+from watcher.wiring import Places, Services, bind_root, open_services
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -215,6 +215,7 @@ def _prepare_catalog(services: Services) -> None:
         )
     migrate(engine)
     move_in(services, out=sys.stdout)
+    bind_root(services)  # before anybody can send a clip
     engine.dispose()
 
 

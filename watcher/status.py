@@ -33,6 +33,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     ingest_seconds: float = 0.0  # for which these lay finished before they were listed, all together
     lost_events: int = 0  # how often the kernel dropped some
     problems: dict[str, str]  # stable code → a sentence for people
+    warnings: dict[str, str] = {}  # the same of what does not stand in the way of work
+    aside: list[str] = []  # keys of files that are set aside, the latest first
 
 
 class Teller:

@@ -18,28 +18,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from watcher import durable, marker
-from watcher.clip import Fingerprint
 from watcher.errors import WatcherError
 from watcher.folders import Descent
 from watcher.ignoring import KEY_LIMIT, Ignoring, unusable
+from watcher.look import Look, look_of
 from watcher.permission import check_folder, check_removal, check_space, explained, space
 
 CLIP_MODE = 0o640  # of files that were sent: for us, and for a group of tools
 DIGEST_SPAN = 8 << 10  # bytes read at either end of a file for its digest
-
-
-class Look(NamedTuple):
-    """A regular file below the root, seen without opening it."""
-
-    key: str
-    size_bytes: int
-    mtime_ns: int
-    inode: int  # 0 where the file system numbers files anew now and then
-
-    @property
-    def fingerprint(self) -> Fingerprint:
-        """The part of it that tells one content from another."""
-        return Fingerprint(self.size_bytes, self.mtime_ns)
 
 
 class Blind(NamedTuple):
@@ -68,12 +54,12 @@ class VideoRoot:
         inodes: bool = True,
     ) -> None:
         """`catalog_id` tells whose root this has to be, None while that is open; `inodes`, whether they last."""
-        self.folder = folder
+        self.folder = folder.resolve()  # a link to another disk is followed once, here
         self.ignoring = ignoring
         self._catalog_id = catalog_id
         self._owner: str | None = None  # what it told
         self._inodes = -1 if inodes else 0  # a mask
-        self._base = os.fspath(folder)
+        self._base = os.fspath(self.folder)
         # Breaking a lease (see `writer`) sends this signal to the holder; the default action would end us.
         with contextlib.suppress(ValueError):  # not in the main thread: a web worker, which takes no leases
             signal.signal(signal.SIGIO, signal.SIG_IGN)
@@ -105,7 +91,7 @@ class VideoRoot:
             raise
         if not stat.S_ISREG(found.st_mode):
             return None
-        return Look(key, found.st_size, found.st_mtime_ns, found.st_ino & self._inodes)
+        return look_of(key, found, self._inodes)
 
     def open(self, key: str) -> int:
         """A read-only descriptor that the caller closes; never blocks on a pipe, never follows a link."""
@@ -212,7 +198,7 @@ class VideoRoot:
                     except OSError as reason:
                         yield Blind(name, reason.strerror or "unreadable")
                         continue
-                    yield Look(name, found.st_size, found.st_mtime_ns, found.st_ino & inodes)
+                    yield look_of(name, found, inodes)
                     continue
                 try:
                     stack.append(iter(self._level(name, report)))

@@ -134,6 +134,8 @@ class Uploads:
                 if begins_like_a_movie(os.pread(file.fileno(), 8, 0)):
                     raise
                 raise NotIsoMediaError(str(reason)) from reason
+            except (ArithmeticError, LookupError, ValueError, RecursionError, MemoryError) as reason:
+                raise BrokenClipError(f"its index cannot be read ({type(reason).__name__})") from reason
         return self._file(body, camera, name, size, start, begun_at or self._clock.now())
 
     def drop(self, body: Path, camera: str, name: str, *, picture: bool) -> str:

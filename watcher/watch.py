@@ -1,8 +1,8 @@
 """The ingester: hints → queue → one loop that settles, ingests and scans.
 
-Every hint leads to the same examination of the file itself, and scans find whatever events missed. A scan is
-advanced in slices between two looks at the queue, so that a collection that is moved in does not keep live clips
-waiting.
+Every hint leads to the same examination of the file itself, and scans find whatever events missed. Whatever takes
+long (a comparison of folders, a crowd of files, one long index) is advanced in slices between two looks at the
+queue, and the last event's file is read first: a collection that is moved in does not keep live clips waiting.
 """
 
 from __future__ import annotations
@@ -12,46 +12,35 @@ import os
 import queue
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
 from types import FrameType
 
 from watcher import status
-from watcher.catalog import Probed
-from watcher.clip import Fingerprint
+from watcher.catalog import trouble
 from watcher.crew import Crew
 from watcher.helpers import helpers
 from watcher.ignoring import PICTURE, printable
-from watcher.ingest import NotClip, Waiting
+from watcher.ingest import UNREADABLE, Found, Waiting
+from watcher.intake import BATCH, Intake
 from watcher.lock import INGESTER, only_one
+from watcher.missing import Missing
 from watcher.mounts import on_network
 from watcher.observe import LOST, Hint, Watch
-from watcher.pending import PendingFiles
 from watcher.progress import Progress
-from watcher.recent import Recent
-from watcher.scan import Difference, Finding, marker_problem, newest_first, reconcile, too_many_missing
+from watcher.scan import Difference, Finding, marker_problem, newest_first, reconcile
+from watcher.scanner import Comparison, Folders, Reading
 from watcher.wiring import Services, bind_root
 
 log = logging.getLogger("watcher.ingester")
 
-BATCH = 100  # clips a transaction
-TOGETHER_SECONDS = 0.05  # for which a folder that appeared waits for those below it, to be compared in one
-AGAIN_SECONDS = 1.0  # before it is compared a second time
-SLICE_SECONDS = 0.03  # for which a scan may keep live clips waiting
+HINTS = 500  # that are taken at once
 TURN_SECONDS = 1.0  # at most, between two looks at the world
 PROBLEM_RESCAN_SECONDS = 10.0  # at least, while something waits for a person …
 PROBLEM_RESCAN_SHARE = 10  # … and so many times what a scan takes
+FAILED_RESCAN_SECONDS = 5.0  # after something failed
+FAILED_SECONDS = 0.2  # in which nothing is done then
 CROWD = 1000  # files waiting to be read, from which on a folder's files are left to its comparison
-
-
-@dataclass(slots=True)
-class Scanning:
-    """A comparison under way; advanced slice by slice."""
-
-    findings: Iterator[Finding]
-    progress: Progress
-    gone: list[str] = field(default_factory=list)
 
 
 class Ingester:
@@ -62,30 +51,28 @@ class Ingester:
         self._settings = services.settings
         self._clock = services.clock
         self._ingest = services.ingest
-        self._catalog = services.catalog
         self._root = services.root
         self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
-        self._pending = PendingFiles()
+        self._crew = Crew(services, helpers(services))
         self._pictures = services.pictures()
-        self._gone: dict[str, None] = {}
-        self._folders: dict[tuple[str, int], float] = {}  # prefix, how often → when to compare it with the catalog
-        self._batch: list[Probed] = []
-        self._recent = Recent()
-        self._scan: Scanning | None = None
+        self._intake = Intake(services, self._pictures, self._crew.wake)
+        self._missing = Missing(services, self._problem)
+        self._folders = Folders()
+        self._scan: Comparison | None = None
         self._scan_seconds: float | None = None  # of the last one
-        self._folder_scan: Scanning | None = None
+        self._folder_scan: Comparison | None = None
         self._next_scan = 0.0
         self._last_scan_at: datetime | None = None
         self._next_health = 0.0
+        self._next_poll = 0.0
         self._problems: dict[str, str] = {}
+        self._warnings: dict[str, str] = {}
         self._teller = status.Teller(services.places.status)
-        self._finished: list[float] = []  # since when those in the batch lie finished that events led to, monotonic
-        self._ingested, self._ingest_seconds, self._lost_events = 0, 0.0, 0
+        self._lost_events = 0
         self._watch = Watch(self._root, self._hints)
         self._native = False
         self._catalog_id = ""
         self._stopping = False
-        self._crew = Crew(services, helpers(services))
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """End the loop soon; safe in a signal handler, since neither line takes a lock."""
@@ -98,59 +85,74 @@ class Ingester:
         with only_one(places.run / INGESTER, "another ingester is at work on this data folder"):
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self.stop)
-            self._catalog_id = bind_root(self._services)
-            self._begin_watching()
+            self.begin()
             self._crew.start()
             log.info("watching %s (%s)", self._root.folder, "native" if self._native else "by polling")
             try:
                 while not self._stopping:
-                    self._turn()
+                    self.turn()
             finally:
-                self._flush()
+                self._intake.flush()
                 self._watch.stop()
                 self._crew.stop()
+                self._intake.aside.close()
                 places.status.unlink(missing_ok=True)
+
+    def begin(self) -> None:
+        """Learn how the last ingester ended, bind the root, and begin to watch it."""
+        self._intake.begin()
+        self._catalog_id = bind_root(self._services)
+        self._begin_watching()
 
     # — the loop —
 
-    def _turn(self) -> None:
-        try:
-            self._read_hints()
-            self._look_at_due()
-            self._flush()
-            self._mark_gone(list(self._gone))
-            self._gone.clear()
-            self._advance_scans()
-            if self._pictures.turn():
-                self._crew.wake()
-            self._look_around()
-        except Exception:
-            # A fault in one turn (a full disk, a locked or vanished database) must not end the service. What was
-            # in hand is on disk, so the scan that follows finds it again.
-            log.exception("a turn failed; scanning again in a while")
-            self._batch.clear()
-            self._finished.clear()
-            self._recent.clear()
-            self._gone.clear()
+    def turn(self) -> None:
+        """Do some of everything. Nothing that fails ends the service, and no step's failure ends the others'."""
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("reading events", self._read_hints),
+            ("reading files", self._intake.read_due),
+            ("cataloguing files", self._intake.flush),
+            ("marking files that are gone", self._mark_gone),
+            ("comparing disk and catalog", self._advance_scans),
+            ("matching pictures", self._match_pictures),
+            ("looking around", self._look_around),
+        )
+        for what, step in steps:
+            try:
+                step()
+            except Exception as reason:
+                self._failed(what, step, reason)
+                return
+
+    def _failed(self, what: str, step: Callable[[], None], reason: Exception) -> None:
+        """What was in hand is on disk, so the scan that follows finds it again."""
+        told = trouble(reason)
+        if told is not None:  # a full disk, a locked or vanished database: nothing else can be done meanwhile
+            self._intake.clear()
+            self._missing.clear()
             self._scan = self._folder_scan = None
-            self._problems["ingest"] = "the catalog could not be written; trying again"
-            self._next_scan = self._clock.monotonic() + 5
-            time.sleep(TURN_SECONDS)
+            self._problem("ingest", f"{told} ({what}); trying again")
+        else:
+            log.exception("%s failed", what)
+            if step == self._advance_scans:  # it cannot go on from there
+                self._scan = self._folder_scan = None
+            self._problem("turn", f"{what} failed ({type(reason).__name__}: {reason}); scanning again in a while")
+        now = self._clock.monotonic()
+        self._tell(now)
+        self._next_scan = now + FAILED_RESCAN_SECONDS
+        time.sleep(TURN_SECONDS if told is not None else FAILED_SECONDS)
 
     def _read_hints(self) -> None:
         """Take what is queued; wait for the next hint only when there is nothing else to do."""
         wait = 0.0
-        if self._scan is None and self._folder_scan is None:
+        if not (self._scan or self._folder_scan or self._intake or self._missing):
             now = self._clock.monotonic()
-            events = [now + TURN_SECONDS, self._next_scan, *self._folders.values()]
-            if (next_at := self._pending.next_at()) is not None:
-                events.append(next_at)
-            if (next_at := self._pictures.next_at()) is not None:
-                events.append(next_at)
+            nexts = (self._folders.next_at(), self._intake.pending.next_at(), self._pictures.next_at())
+            events = [now + TURN_SECONDS, self._next_scan, *(at for at in nexts if at is not None)]
             wait = max(0.0, min(events) - now)
         try:
             hint = self._hints.get(timeout=wait) if wait else self._hints.get_nowait()
-            for _ in range(5 * BATCH):
+            for _ in range(HINTS):
                 self._take(hint)
                 hint = self._hints.get_nowait()
             self._take(hint)
@@ -165,197 +167,110 @@ class Ingester:
                     self._pictures.add(hint.key)
                 return
             folder, slash, _ = hint.key.rpartition("/")
-            if hint.kind == "file" and slash and len(self._pending) > CROWD:
+            if hint.kind == "file" and slash and len(self._intake.pending) > CROWD:
                 # A collection is moved in: its folder's comparison reads the newest first and lets live clips pass.
-                self._folders[folder + slash, 2] = now + AGAIN_SECONDS
+                self._folders.crowded(folder + slash, now)
             else:
-                self._pending.add(hint.key, now, closed=hint.kind == "closed")
+                self._intake.pending.add(hint.key, now, closed=hint.kind == "closed")
         elif hint.kind == "gone":
             if self._root.ignoring.key(hint.key) is None:
-                self._pending.remove(hint.key)
-                self._gone[hint.key] = None
+                self._intake.pending.remove(hint.key)
+                self._intake.gone[hint.key] = None
         elif hint.kind == "folder" and self._root.ignoring.prefix(hint.key.rstrip("/")) is None:
-            # Twice: a file may be written into a fresh folder after the first look and before it is watched.
-            self._folders.setdefault((hint.key, 1), now + TOGETHER_SECONDS)
-            self._folders[hint.key, 2] = now + AGAIN_SECONDS
+            self._folders.appeared(hint.key, now)
         elif hint.kind == "scan":
             self._lost_events += hint.key == LOST
             if hint.key:
                 log.warning("%s; scanning", hint.key)
             self._next_scan = now
 
-    def _look_at_due(self) -> None:
-        """Examine the files whose time has come, a batch at most, so that each is listed without delay."""
-        now = self._clock.monotonic()
-        while len(self._batch) < BATCH and (entry := self._pending.take(now)) is not None:
-            key, pending = entry
-            if self._was_read(key):
-                self._pending.remove(key)
-                continue
-            found = self._ingest.examine(key, seen=pending.seen, closed=pending.closed)
-            if isinstance(found, Waiting):
-                self._pending.wait(key, found, now)
-                continue
-            self._pending.remove(key)
-            if isinstance(found, NotClip):
-                self._recent.note(key, found.look.fingerprint, found.look.inode, now=now)
-            elif found is None:
-                self._gone[key] = None  # it may have been known, and may be back already: looked at again there
-            else:
-                self._batch.append(found)
-                self._finished.append(pending.quiet_since)
+    def _mark_gone(self) -> None:
+        """Decide about what events told of, and mark some of what was decided."""
+        told, self._intake.gone = list(self._intake.gone), {}
+        if told:
+            self._decide_gone(told)
+        if self._missing:
+            self._read_again(self._missing.mark_some())
 
-    def _was_read(self, key: str) -> bool:
-        """Whether a file is as it was when we last read it, a moment ago, so that this event tells nothing new."""
-
-        def look() -> tuple[Fingerprint, int] | None:
-            try:
-                found = self._root.look(key)
-            except OSError:
-                return None
-            return None if found is None else (found.fingerprint, found.inode)
-
-        return self._recent.has(key, look, now=self._clock.monotonic())
-
-    def _flush(self) -> None:
-        """Commit the batch."""
-        if not self._batch:
-            return
-        batch, self._batch = self._batch, []
-        changed, left = self._ingest.put(batch)
-        now = self._clock.monotonic()
-        for probed in batch:
-            self._recent.note(probed.key, probed.fingerprint, probed.inode, now=now)
-        self._recent.forget(left)
-        self._ingested += len(self._finished)
-        self._ingest_seconds += sum(now - since for since in self._finished)
-        self._finished.clear()
-        self._pictures.match(batch)
-        self._crew.wake()  # also for what was known: an upload is catalogued by the process that took it
-        if self._scan is None:
-            for probed in batch:
-                log.info(
-                    "%s is %s%s", printable(probed.key), probed.state, f": {probed.error}" if probed.error else ""
-                )
-        else:
-            log.debug("%d clips catalogued", changed)
-
-    def _mark_gone(self, told: list[str]) -> None:
-        """Mark clips missing whose files are gone, unless that would be too many, or the root is not ours."""
-        self._recent.forget(told)
-        keys = [key for key in told if self._is_gone(key)]
-        for key in set(told).difference(keys):  # back, and its row may be another one meanwhile: read again
-            self._pending.add(key, self._clock.monotonic(), closed=False)
-        if not (keys := [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]):
-            return
-        problem = marker_problem(self._root, self._catalog_id)
-        self._problem("marker", problem)
-        if problem:
-            return
-        share = self._settings.scan.max_missing_share
-        problem = too_many_missing(self._catalog, len(keys), share=share, now=self._clock.now())
-        if problem:
-            self._problem("missing", problem)
+    def _decide_gone(self, told: list[str]) -> None:
+        self._intake.recent.forget(told)
+        back, too_many = self._missing.decide(told, self._catalog_id)
+        self._read_again(back)
+        if too_many:
             self._next_scan = min(self._next_scan, self._clock.monotonic() + PROBLEM_RESCAN_SECONDS)
-            return
-        for start in range(0, len(keys), BATCH):
-            self._catalog.mark_missing(keys[start : start + BATCH], now=self._clock.now())
-        for key in keys[:20]:
-            log.info("%s is missing", printable(key))
-        if len(keys) > 20:
-            log.info("… and %d more are missing", len(keys) - 20)
 
-    def _is_gone(self, key: str) -> bool:
-        """Whether a file is surely not there: it may have come back since the event, or be unreadable."""
-        try:
-            return self._root.look(key) is None
-        except OSError:
-            return False
+    def _read_again(self, keys: list[str]) -> None:
+        """Files that are back, and whose rows may be others meanwhile."""
+        for key in keys:
+            self._intake.pending.add(key, self._clock.monotonic())
+
+    def _match_pictures(self) -> None:
+        if self._pictures.turn():
+            self._crew.wake()
 
     # — scans —
 
     def _advance_scans(self) -> None:
         """Give a folder's comparison, else the whole scan, a slice of time; begin what is due."""
         now = self._clock.monotonic()
-        if self._folder_scan is None:
-            prefix = min(
-                (prefix for (prefix, _), due in self._folders.items() if due <= now), key=len, default=None
-            )
-            if prefix is not None:
-                self._forget_folders(prefix, now + TOGETHER_SECONDS)
-                self._folder_scan = self._compare(now, prefix)
+        if self._folder_scan is None and (prefix := self._folders.take(now)) is not None:
+            self._folder_scan = self._compare(now, prefix)
         if self._folder_scan is not None:
-            if self._advance(self._folder_scan, now):
+            if self._advance(self._folder_scan):
                 scan, self._folder_scan = self._folder_scan, None
-                self._mark_gone(scan.gone)
+                self._decide_gone(scan.gone)
             return
         if self._scan is None:
             if now < self._next_scan:
                 return
             self._scan = self._compare(now)
-        if self._advance(self._scan, now):
+            self._intake.quiet = True
+        if self._advance(self._scan):
             scan, self._scan = self._scan, None
+            self._intake.quiet = False
             self._end_scan(scan)
 
-    def _compare(self, now: float, prefix: str = "") -> Scanning:
+    def _compare(self, now: float, prefix: str = "") -> Comparison:
         """Begin to compare a folder, or everything, with the catalog."""
-        findings = reconcile(self._root, self._catalog, self._passed_over, prefix)
+        findings = reconcile(self._root, self._services.catalog, self._passed_over, prefix)
         ordered = newest_first(findings, self._ingest.moment, self._services.places.run)
-        return Scanning(ordered, Progress(now))
+        return Comparison(ordered, Progress(now))
 
     def _passed_over(self, key: str, why: str) -> None:
-        """What a comparison tells of files that are no clips."""
+        """What a comparison tells of files that are no clips, and of folders that cannot be read."""
         if why == PICTURE:
             self._pictures.add(key)
+        elif why.startswith(UNREADABLE) and key.endswith("/"):
+            self._intake.unreadable.add(key)
         log.debug("ignoring %s: %s", printable(key), why)
 
-    def _forget_folders(self, prefix: str, until: float) -> None:
-        """A folder's comparison stands for those of all folders below it that are due then."""
-        due = [entry for entry, at in self._folders.items() if at <= until and entry[0].startswith(prefix)]
-        for entry in due:
-            del self._folders[entry]
-
-    def _advance(self, scan: Scanning, now: float) -> bool:
+    def _advance(self, scan: Comparison) -> bool:
         """Go on with a comparison for a slice of time; whether it is done."""
-        until = now + SLICE_SECONDS
-        progress = scan.progress
-        for finding in scan.findings:
-            if finding.difference is Difference.GONE:
-                scan.gone.append(finding.key)
-            elif finding.deferred or finding.difference is None:
-                progress.files += 1
-                progress.todo += finding.deferred
-            else:
-                progress.read_one(now)
-                self._read_found(finding, now)
-            reading = progress.done or finding.difference is Difference.GONE
-            if (reading or progress.files % 256 == 0) and self._clock.monotonic() > until:
-                self._flush()
-                if line := progress.line(now):
-                    log.info("%s", line)
-                return False
-        self._flush()
-        return True
+        done = scan.go_on(self._clock, self._begin_found, self._take_found)
+        self._intake.flush()
+        if not done and (line := scan.progress.line(self._clock.monotonic())):
+            log.info("%s", line)
+        return done
 
-    def _read_found(self, finding: Finding, now: float) -> None:
-        """Read a file that a comparison found, unless an event led to it meanwhile."""
+    def _begin_found(self, finding: Finding) -> Reading | None:
+        """Begin to read a file that a comparison found, unless an event led to it meanwhile."""
         new = finding.difference is Difference.NEW
-        if finding.key in self._pending or (new and self._was_read(finding.key)):
-            return
-        found = self._ingest.examine(finding.key)
-        if isinstance(found, Waiting):
-            self._pending.add(finding.key, now)
-        elif isinstance(found, NotClip):
-            self._recent.note(finding.key, found.look.fingerprint, found.look.inode, now=now)
-        elif found is not None:
-            self._batch.append(found)
-        if len(self._batch) >= BATCH:
-            self._flush()
+        if finding.key in self._intake.pending or (new and self._intake.was_read(finding.key)):
+            return None
+        return Reading(finding.key, self._ingest.examining(finding.key))
 
-    def _end_scan(self, scan: Scanning) -> None:
-        self._problems.pop("missing", None)
+    def _take_found(self, key: str, found: Found) -> bool:
+        if isinstance(found, Waiting):
+            self._intake.pending.add(key, self._clock.monotonic())
+        elif key not in self._intake.pending:  # an event came meanwhile: it is read again, and later
+            self._intake.took(key, found, self._clock.monotonic())
+        return len(self._intake.batch) >= BATCH
+
+    def _end_scan(self, scan: Comparison) -> None:
+        for code in ("missing", "turn"):
+            self._problems.pop(code, None)
         self._problem("ingest", None)  # what had to be written was written, or this scan would not have ended
-        self._mark_gone(scan.gone)
+        self._decide_gone(scan.gone)
         now = self._clock.monotonic()
         progress, seconds = scan.progress, scan.progress.seconds(now)
         self._scan_seconds = round(seconds, 3)
@@ -393,7 +308,7 @@ class Ingester:
             log.warning("%s: polling every %g s instead", why, self._settings.video.poll_seconds)
 
     def _look_around(self) -> None:
-        """Once a second: is the watch alive, the marker back, the status file fresh."""
+        """Once a second: is the watch alive, the marker back, the status file fresh, a closed file open again."""
         now = self._clock.monotonic()
         if now >= self._next_health:
             self._next_health = now + TURN_SECONDS
@@ -408,7 +323,27 @@ class Ingester:
             if ("marker" in self._problems) != (marker_problem(self._root, self._catalog_id) is not None):
                 self._problem("marker", marker_problem(self._root, self._catalog_id))
                 self._next_scan = now
+            self._poll_unwatched(now)
+            for name in self._intake.unreadable.readable(now):
+                if name.endswith("/"):
+                    self._folders.appeared(name, now)
+                else:
+                    self._intake.pending.add(name, now)
         self._tell(now)
+
+    def _poll_unwatched(self, now: float) -> None:
+        """Compare folders that the kernel does not watch for us with the catalog, as often as polling would."""
+        if not self._native or now < self._next_poll:
+            return
+        self._next_poll = now + self._settings.video.poll_seconds
+        folders, told = self._watch.unwatched()
+        for prefix in folders:
+            self._folders.soon(prefix, now)
+        if told is None:
+            self._warnings.pop("watches", None)
+        elif self._warnings.get("watches") != told:
+            log.warning("%s", told)
+            self._warnings["watches"] = told
 
     def _problem(self, code: str, problem: str | None) -> None:
         if problem is None:
@@ -422,13 +357,15 @@ class Ingester:
         current = status.Status(
             pid=os.getpid(),
             watching="native" if self._native else "poll",
-            settling=len(self._pending),
+            settling=len(self._intake.pending),
             scanning=self._scan is not None,
             last_scan_at=self._last_scan_at,
             scan_seconds=self._scan_seconds,
-            ingested=self._ingested,
-            ingest_seconds=round(self._ingest_seconds, 3),
+            ingested=self._intake.ingested,
+            ingest_seconds=round(self._intake.ingest_seconds, 3),
             lost_events=self._lost_events,
             problems=dict(self._problems),
+            warnings=dict(self._warnings),
+            aside=self._intake.aside.names(),
         )
         self._teller.tell(current, now)

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from watcher import disk
+from watcher.bind import bind
 from watcher.budget import Limits
 from watcher.catalog import Catalog, open_engine
 from watcher.clip import milliseconds
@@ -206,17 +207,11 @@ def open_services(settings: Settings, data: Path) -> Services:
         naming=naming,
         settle_seconds=settings.video.settle_seconds,
         trust_writers=settings.video.watch != "poll" and not on_network(places.video),
+        bind=lambda: bind(root, catalog, places.run),
     )
     return Services(settings, places, clock, root, catalog, ingest, Links(places.data))
 
 
 def bind_root(services: Services) -> str:
-    """Tie a new catalog to its video root by the marker; returns the catalog's id.
-
-    Only a catalog without clips may claim a root that has no marker: with clips, a root without one is a disk
-    that is not mounted. Raises StartError if the marker cannot be written.
-    """
-    catalog_id = services.catalog.claim_id(uuid.uuid4().hex)
-    if services.root.marker() is None and not any(services.catalog.state_counts().values()):
-        services.root.write_marker(catalog_id)
-    return catalog_id
+    """Tie a catalog to its video root where that is surely its own; the catalog's id. Raises StartError."""
+    return bind(services.root, services.catalog, services.places.run)

@@ -15,8 +15,9 @@ from tests.contract.test_catalog import probed
 from watcher.catalog import Catalog, migrate, open_engine
 from watcher.clip import Fingerprint
 from watcher.ignoring import Ignoring
+from watcher.look import Look
 from watcher.scan import Difference, reconcile, too_many_missing
-from watcher.storage import Look, VideoRoot
+from watcher.storage import VideoRoot
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -48,6 +48,20 @@ class IngesterQuestions:
                 found.update((row[0], Known(*row)) for row in connection.execute(some))
         return found
 
+    def some_present(self, count: int) -> list[tuple[str, int, int]]:
+        """Key, size and time (ns) of some clips whose files should be there: the eldest, and the newest."""
+        select = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns)
+        select = select.where(
+            clips.c.state.in_(["new", "ready", "broken"]), clips.c.mtime_ns != 0, clips.c.id > 0
+        ).limit(count)
+        found: dict[str, tuple[str, int, int]] = {}
+        with self.engine.connect() as connection:
+            for order in (clips.c.id.asc(), clips.c.id.desc()):
+                found.update(
+                    (row[0], (row[0], row[1], row[2])) for row in connection.execute(select.order_by(order))
+                )
+        return list(found.values())
+
     def namesakes(self, contents: Sequence[tuple[str, int]]) -> list[Namesake]:
         """Clips with the same content (digest) as some files: of the same inode, missing ones, some others."""
         select = sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.inode, clips.c.state)

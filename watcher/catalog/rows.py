@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.bounds import json_text, length_ms, optional, text
 from watcher.catalog.renditions import PICTURE, SPRITE, shows
 from watcher.catalog.schema import clips, counters, facts, labels
 from watcher.catalog.suns import LIGHT
@@ -235,12 +236,12 @@ def to_clip(row: Sequence[Any]) -> Clip:
 
 
 def to_values(probed: Probed, revision: int) -> dict[str, Any]:
-    """What a probed file puts into its row."""
+    """What a probed file puts into its row, whatever it says within what a row holds."""
     started = milliseconds(probed.started_at)
-    duration = None if probed.duration_seconds is None else round(probed.duration_seconds * 1000)
+    duration = length_ms(probed.duration_seconds)
     return {
         "key": probed.key,
-        "camera": probed.camera,
+        "camera": text(probed.camera),
         "state": probed.state.value,
         "listed": 1 if probed.state in LISTED_STATES else 0,
         "started_ms": started,
@@ -253,10 +254,10 @@ def to_values(probed: Probed, revision: int) -> dict[str, Any]:
         "mtime_ns": probed.fingerprint.mtime_ns,
         "inode": signed(probed.inode),
         "digest": probed.digest,
-        "media": probed.media,
+        "media": json_text(probed.media),
         "playable": probed.playable,
-        "playable_reason": probed.playable_reason,
-        "error": probed.error,
+        "playable_reason": optional(probed.playable_reason),
+        "error": optional(probed.error),
         "poster": None,
         "poster_error": None,
         "uncorrected": None,

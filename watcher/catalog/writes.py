@@ -16,8 +16,10 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.arriving import arrived_ms, came
+from watcher.catalog.bounds import json_text, length_ms, optional, text
 from watcher.catalog.corrections import correction, keep_corrections, take_word
 from watcher.catalog.engine import WRITE, same_file
+from watcher.catalog.faults import blamed
 from watcher.catalog.reading import Reader
 from watcher.catalog.renditions import SPRITE, shows
 from watcher.catalog.rows import (
@@ -88,8 +90,9 @@ class Writes:
 
         A known key keeps its id and takes the new content. An unknown one whose content moved takes over the
         clip it was, if that one still has the key it had when the batch was made (`moved_from`).
+        All of them or none: raises RowError where the database takes a row's values for impossible.
         """
-        with self.write() as connection:
+        with blamed(), self.write() as connection:
             revision = self._revisions(connection, len(batch))
             scanned = self._scanned = self._scanned or connection.execute(SCANNED).first() is not None
             keys = [probed.key for probed in batch]
@@ -233,20 +236,20 @@ class Writes:
         playable_reason: str | None,
     ) -> bool:
         """Note what a decoder found in a `new` clip, which becomes ready; False if its content changed."""
-        duration = None if duration_seconds is None else round(duration_seconds * 1000)
+        duration = length_ms(duration_seconds)
         values = {
             "state": "ready",
             "listed": 1,
-            "media": media,
+            "media": json_text(media),
             "duration_ms": duration,
             "playable": playable,
-            "playable_reason": playable_reason,
+            "playable_reason": optional(playable_reason),
         }
         return self._amend(clip_id, digest, values)
 
     def set_broken(self, clip_id: int, digest: str, error: str) -> bool:
         """Note why a clip cannot be used; False if its content changed meanwhile."""
-        values = {"state": "broken", "listed": 1, "error": error, "playable": "no", "render_due": 0}
+        values = {"state": "broken", "listed": 1, "error": text(error), "playable": "no", "render_due": 0}
         return self._amend(clip_id, digest, values)
 
     def write(self) -> Any:

@@ -34,6 +34,7 @@ _PROBLEMS = {  # the ingester's problems, as far as strangers may know; its log 
     "missing": "many clips are gone from disk at once; nothing was marked missing",
     "events": "native file events are not available; polling",
     "ingest": "the catalog cannot be written",
+    "turn": "a part of the ingester's work failed; its log says which",
 }
 _DAMAGED = (
     "it is damaged, or its file was removed or replaced: clips go on playing; guide/damaged.md has the way back"
@@ -82,6 +83,11 @@ def warnings() -> dict[str, str]:
     with contextlib.suppress(OSError):  # the check of the disk tells
         if few := permission.space(state().services.places.video).few_inodes:
             told["inodes"] = few
+    if (said := status.read(state().services.places.status)) is not None:
+        told |= said[0].warnings
+        if count := len(said[0].aside):
+            what = "1 file is" if count == 1 else f"{count} files are"
+            told["aside"] = f"{what} set aside; Status and the log tell which, and why"
     if found := _unwritable():
         told["folders"] = f"{len(found)} folders of clips cannot be written; `watcher doctor` names them"
         if _is_admin():

@@ -62,6 +62,18 @@ def overview() -> Response:
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=health.full_at(),
         kept=state().services.rules().limits.any,
+        aside=_aside(ingester[0].aside if ingester else []),
         problems=[(name, said) for name, said in checks.items() if said != "ok"]
         + [(name, said) for name, said in health.warnings().items() if name != "disk"],
     )
+
+
+def _aside(keys: list[str]) -> list[tuple[str, str]]:
+    """The files that are set aside, and why, as far as whoever asks sees their cameras."""
+    found = []
+    for key in keys[:SHOWN]:
+        clip = catalog().by_key(key)
+        camera = clip.camera if clip is not None else key.partition("/")[0]
+        if principal().sees(camera):
+            found.append((key, (clip.error if clip is not None else None) or "it cannot be catalogued"))
+    return found

@@ -49,6 +49,7 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.StartOverError: 410,
     errors.BrokenClipError: 422,
     errors.NotIsoMediaError: 415,
+    errors.RowError: 422,
     errors.UploadError: 400,
     errors.DigestError: 400,
     errors.UploadNotFoundError: 404,
