@@ -27,6 +27,16 @@ GROUND = [
     "template",
     "presets",
     "naming",
+    "walk",
+    "tables",
+    "runs",
+    "lengths",
+    "bits",
+    "sound_configs",
+    "parameter_sets",
+    "entries",
+    "signatures",
+    "tracks",
     "boxes",
     "codecs",
     "settle",
@@ -233,11 +243,10 @@ def test_modules_are_small(path: Path) -> None:
         "shapes.py": 350,  # a list of types
         "watch.py": 435,
         "settings.py": 360,
-        "boxes.py": 475,
         "config.py": 310,
         "client.py": 320,
         "cli.py": 320,
-        "samples.py": 320,
+        "samples.py": 330,
     }
     lines = len(path.read_text().splitlines())
     assert lines <= allowed.get(str(path.relative_to(PACKAGE)), 300)

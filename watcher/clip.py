@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 LENGTH_LIMIT_SECONDS = 7 * 86400  # a header that claims more is not believed for start and end
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,18 +70,22 @@ class VideoTrack(msgspec.Struct, frozen=True, omit_defaults=False):
     """The first picture track."""
 
     codec: str
-    width: int  # pixels, as coded
+    width: int  # pixels, as coded; 0 where the file does not say
     height: int
-    fps: float  # samples ÷ duration: cameras vary their rate
+    fps: float  # samples ÷ duration: cameras vary their rate; 0 where that cannot be
     rotation: int = 0  # degrees clockwise: 0, 90, 180 or 270
+    mirrored: bool | UnsetType = UNSET  # true: left and right are exchanged before it is turned
+    pixel_aspect: tuple[int, int] | UnsetType = UNSET  # width and height of a pixel where it is no square
+    skips_seconds: float | UnsetType = UNSET  # of its pictures, that are not shown at the beginning (edit list)
+    waits_seconds: float | UnsetType = UNSET  # before its first picture (edit list)
 
 
 class AudioTrack(msgspec.Struct, frozen=True):
     """The first sound track."""
 
     codec: str
-    channels: int
-    sample_rate: int  # Hz
+    channels: int  # 0 where the file does not say
+    sample_rate: int  # Hz; 0 where the file does not say
 
 
 class MediaInfo(msgspec.Struct, frozen=True):
@@ -92,6 +97,9 @@ class MediaInfo(msgspec.Struct, frozen=True):
     faststart: bool
     video: VideoTrack | None = None
     audio: AudioTrack | None = None
+    trailing_bytes: int | UnsetType = UNSET  # behind the film, such as reserved zeros or a maker's own data
+    edited: bool | UnsetType = UNSET  # true: its edit list is more than a beginning
+    remarks: list[str] | UnsetType = UNSET  # what it says that cannot be
 
 
 class Sprite(msgspec.Struct, frozen=True, array_like=True):

@@ -8,14 +8,16 @@ from datetime import datetime
 
 import msgspec
 
-from watcher.boxes import begins_like_a_movie, finished, reading
+from watcher.boxes import reading
 from watcher.clip import MediaInfo, Playable
 from watcher.errors import BrokenClipError, NotIsoMediaError
+from watcher.signatures import begins_like_a_movie
+from watcher.walk import finished
 
 # Containers that PyAV is asked about, in a worker: the boxes reader knows only ISO-BMFF.
 _OTHER_CONTAINERS = frozenset({"matroska", "avi", "mpegts", "flv"})
 _MP4_SUFFIXES = frozenset({"mp4", "m4v", "mov", "3gp"})
-_DEEP = {"avc1.6e", "avc1.7a", "avc1.f4"}  # H.264 in High 10, 4:2:2, 4:4:4
+_DEEP = {"6e", "7a", "f4"}  # H.264 in High 10, 4:2:2, 4:4:4: its profile in the string of the codec
 _SILENT_AUDIO = {  # picture plays, sound may not
     "ac3": "AC-3",
     "eac3": "E-AC-3",
@@ -28,12 +30,23 @@ _SILENT_AUDIO = {  # picture plays, sound may not
     "pcm_s16be": "PCM",
     "pcm_s24be": "PCM",
 }
+_HEARD_AUDIO = frozenset({"aac", "mp3", "opus", "flac", "vorbis"})
+_NAMES = {  # of sounds that few browsers decode, or none
+    "truehd": "Dolby TrueHD",
+    "alac": "Apple Lossless",
+    "ac4": "AC-4",
+    "dts": "DTS",
+    "mpegh": "MPEG-H",
+    "usac": "xHE-AAC",
+    "aac_ld": "AAC-LD",
+    "aac_eld": "AAC-ELD",
+}
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """What one look into a file told; with `error` the clip is broken."""
 
-    whole: bool  # the boxes are complete: an unfinished file is not
+    whole: bool  # nothing is missing and nothing is expected: an unfinished file is not
     error: str | None = None
     media: MediaInfo | None = None
     duration_seconds: float | None = None
@@ -60,7 +73,8 @@ def probing(fd: int, size: int, suffix: str) -> Generator[None, None, Probe]:
     except BrokenClipError as reason:
         return Probe(whole=False, error=str(reason), recognised=begins_like_a_movie(os.pread(fd, 8, 0)))
     return Probe(
-        whole=True,
+        # What ends in something that is no box may still be growing: a recorder reserves space in advance.
+        whole=not movie.trailing_bytes,
         media=movie.media_info(),
         duration_seconds=movie.duration_seconds,
         created_at=movie.created_at,
@@ -69,7 +83,7 @@ def probing(fd: int, size: int, suffix: str) -> Generator[None, None, Probe]:
 
 def plain(media: MediaInfo) -> tuple[bool, bool]:
     """Whether every browser plays the picture, and the sound, as they are, in an MP4."""
-    picture = media.video is None or (media.video.codec == "h264" and media.codecs[:7] not in _DEEP)
+    picture = media.video is None or (media.video.codec == "h264" and not _deep(media))
     return picture, media.audio is None or media.audio.codec in {"aac", "mp3"}
 
 
@@ -77,16 +91,39 @@ def playable(media: MediaInfo) -> tuple[Playable, str | None]:
     """Whether browsers show this, and what is to be said about it (`guide/playing.md` has the sources)."""
     if media.container not in {"mp4", "mov"}:
         return Playable.NO, f"browsers do not play {media.container} files"
-    sound = _SILENT_AUDIO.get(media.audio.codec) if media.audio else None
-    silent = f"sound ({sound}) is not played by every browser" if sound else None
+    verdict, reason = _picture(media)
+    heard = media.audio.codec if media.audio else "aac"
+    if heard in _HEARD_AUDIO or verdict is Playable.NO:
+        return verdict, reason
+    if heard in _SILENT_AUDIO:
+        silent = f"sound ({_SILENT_AUDIO[heard]}) is not played by every browser"
+        return (Playable.MAYBE, silent) if media.video is None else (verdict, reason or silent)
+    name = _NAMES.get(heard, heard)
+    if media.video is None:
+        return Playable.NO, f"few browsers decode its sound ({name}), or none"
+    silent = f"sound ({name}) is played by few browsers, or none; the picture plays without it"
+    return Playable.MAYBE, f"{reason}; {silent}" if reason else silent
+
+
+def _deep(media: MediaInfo) -> bool:
+    """Whether H.264 has more than 8 bits or full colour."""
+    return media.codecs[:3] == "avc" and media.codecs[5:7] in _DEEP
+
+
+def _picture(media: MediaInfo) -> tuple[Playable, str | None]:
+    """What is to be said of the picture alone."""
     video = media.video
     if video is None:
-        return (Playable.MAYBE, silent) if sound else (Playable.YES, "sound only")
+        return Playable.YES, "sound only"
+    if media.codecs.startswith("dv"):
+        return Playable.MAYBE, "Dolby Vision: only where the browser or its hardware decodes it"
     match video.codec:
         case "h264":
-            if media.codecs[:7] in _DEEP:
+            if _deep(media):
                 return Playable.MAYBE, "H.264 with more than 8 bits or full colour"
-            return Playable.YES, silent
+            if media.edited is True:
+                return Playable.MAYBE, "its edit list joins several parts, which not every browser follows"
+            return Playable.YES, None
         case "hevc":
             return Playable.MAYBE, "H.265: only where the browser or its hardware decodes it"
         case "av1":

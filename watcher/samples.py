@@ -1,25 +1,64 @@
 """Where each picture and each sound of an MP4 lies, and when it is due: its index, unrolled.
 
-Of a file whose index has them all, or of fragments (ISO/IEC 14496-12, 8.6 to 8.8). Reading is bounded as in
-`boxes.py`. Times are in seconds from the first picture that is shown, as the edit list has it; ticks are a track's.
+Of a file whose index has them all, or of fragments (ISO/IEC 14496-12, 8.6 to 8.8). Reading is bounded in steps,
+as any walk is, and in what is kept. Times are in seconds from the first picture that is shown, as the edit list has
+it; ticks are a track's.
 """
 
 from __future__ import annotations
 
-import os
 import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice, repeat
+from typing import overload
 
-from watcher.boxes import BOX_LIMIT, MOOF_LIMIT, MOOV_LIMIT, TRACK_LIMIT, children, runs
 from watcher.errors import BrokenClipError
+from watcher.runs import DURATION, FLAGS, SHIFT, SIZE, Defaults, Run, runs_of
+from watcher.tables import Parts, chunk_runs, chunks_of, edits_of, sizes_of
+from watcher.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished, make, u32
 
-SAMPLES_MOST = 2_000_000  # of a track: a day at 23 pictures a second, 160 MB while they are looked at
+BYTES_MOST = 44 << 20  # of what is kept of all samples: ten hours of picture and sound take 40 MB
+HEAD_LIMIT = 1 << 20  # bytes of what is passed on of a track's boxes
 _EMPTY_TABLES = (b"stts", b"stsc", b"stco")
+_DIFFERENCE = 0x10000  # sample flag (8.8.3.1): it needs others
 
-_u32 = struct.Struct(">I").unpack_from
-_u64 = struct.Struct(">Q").unpack_from
+
+class Same(Sequence[int]):
+    """So many times the same number."""
+
+    def __init__(self, value: int, count: int) -> None:
+        self._value, self._count = value, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Same: ...
+    def __getitem__(self, index: int | slice) -> int | Same:
+        if isinstance(index, slice):
+            return Same(self._value, len(range(self._count)[index]))
+        if not -self._count <= index < self._count:
+            raise IndexError(index)
+        return self._value
+
+    def __iter__(self) -> Iterator[int]:
+        return repeat(self._value, self._count)
+
+
+@dataclass(slots=True)
+class Columns:
+    """What fragments say of a track's samples, one number of each."""
+
+    decoded: array[int] = field(default_factory=lambda: array("Q"))
+    ticks: array[int] = field(default_factory=lambda: array("I"))
+    shift: array[int] = field(default_factory=lambda: array("i"))
+    offset: array[int] = field(default_factory=lambda: array("Q"))
+    size: array[int] = field(default_factory=lambda: array("I"))
+    keys: array[int] = field(default_factory=lambda: array("I"))
 
 
 @dataclass(slots=True)
@@ -33,13 +72,13 @@ class Track:
     codec: bytes = b""  # of its first sample entry
     entries: int = 0  # sample descriptions; more than one cannot be told apart here
     edit: int = 0  # ticks by which it is shown earlier than its samples say
-    defaults: tuple[int, int, int] = (0, 0, 0)  # of a fragment's sample: duration, size, flags
-    decoded: array[int] = field(default_factory=lambda: array("q"))  # tick
-    ticks: array[int] = field(default_factory=lambda: array("q"))  # how long
-    shift: array[int] = field(default_factory=lambda: array("q"))  # shown so many ticks later
-    offset: array[int] = field(default_factory=lambda: array("q"))
-    size: array[int] = field(default_factory=lambda: array("q"))
-    keys: list[int] = field(default_factory=list)  # numbers of the samples that need no other
+    decoded: Sequence[int] = ()  # tick
+    ticks: Sequence[int] = ()  # how long
+    shift: Sequence[int] = ()  # shown so many ticks later
+    offset: Sequence[int] = ()
+    size: Sequence[int] = ()
+    keys: Sequence[int] = ()  # numbers of the samples that need no other
+    columns: Columns | None = None  # where fragments add to it
 
     def shown(self, number: int) -> float:
         """When a sample is shown, in seconds."""
@@ -60,12 +99,14 @@ class Index:
 
     def __init__(self, fd: int, size: int) -> None:
         """Read the index of an open file of `size` bytes. Raises BrokenClipError."""
+        self._walk = Walk(fd, size)
+        self._left = BYTES_MOST
         self._timescale = 1
         self.header = b""  # its `mvhd`
         self.tracks: list[Track] = []
         try:
-            self._read(fd, size)
-        except (struct.error, LookupError, ValueError, OverflowError) as reason:
+            self._read()
+        except (struct.error, LookupError, ValueError, ArithmeticError) as reason:
             raise BrokenClipError(f"its index is damaged ({reason})") from reason
         self.tracks = [one for one in self.tracks if one.timescale and one.entries == 1 and len(one.decoded)]
 
@@ -73,245 +114,215 @@ class Index:
         """The first track of a kind: `vide` or `soun`."""
         return next((one for one in self.tracks if one.handler == handler), None)
 
-    def _read(self, fd: int, size: int) -> None:
-        offset = 0
-        for _ in range(BOX_LIMIT):
-            header = os.pread(fd, 16, offset)
-            if len(header) < 8:
-                break
-            length, kind = struct.unpack_from(">I4s", header)
-            body = 8
-            if length == 1:
-                length, body = _u64(header, 8)[0], 16
-            elif length == 0:
-                length = size - offset
-            if length < body:
-                raise ValueError(f"no box at byte {offset}")
-            if kind == b"moov" and not self.tracks:
-                if length > MOOV_LIMIT:
+    def _read(self) -> None:
+        walk, begin, indexed = self._walk, 0, False
+        defaults: dict[int, Defaults] = {}
+        wanted: dict[int, Track] = {}
+        for kind, start, end in Top(walk):
+            if kind == b"moov" and not indexed:
+                if end - start > MOOV_LIMIT:
                     raise ValueError("it is too long")
-                self._read_moov(os.pread(fd, length - body, offset + body))
+                indexed = True
+                defaults = self._read_moov(start, end)
+                wanted = {one.id: one for one in (self.track(b"vide"), self.track(b"soun")) if one is not None}
+                defaults = {number: defaults.get(number, (0, 0, 0)) for number in wanted}
             elif kind == b"moof":
-                data = os.pread(fd, min(length - body, MOOF_LIMIT), offset + body)
-                self._read_moof(data, offset)
-            offset += length
+                for run in runs_of(walk, start, end, begin, defaults):
+                    if run is not None:
+                        self._add(wanted[run.track], run)
+            begin = end
 
-    def _read_moov(self, data: bytes) -> None:
-        defaults: dict[int, tuple[int, int, int]] = {}
-        for kind, start, end in children(data, 0, len(data)):
+    def _take(self, count: int) -> None:
+        """Account for bytes that are kept."""
+        self._left -= count
+        if self._left < 0:
+            raise ValueError("too many samples")
+
+    def _read_moov(self, start: int, end: int) -> dict[int, Defaults]:
+        walk = self._walk
+        defaults: dict[int, Defaults] = {}
+        walk.at(start, min(8, end - start), min(end - start, 256 << 10))
+        traks: list[tuple[int, int]] = []
+        for kind, first, last in walk.children(start, end):
             if kind == b"mvhd":
-                self.header = box(kind, data[start:end])
-                self._timescale = _u32(data, start + (20 if data[start] == 1 else 12))[0] or 1
+                self.header = make(kind, walk.read(first, min(last, first + 120)))
+                at = walk.at(first, 24)
+                self._timescale = u32(walk.data, at + (20 if walk.data[at] == 1 else 12))[0] or 1
             elif kind == b"mvex":
-                for inner, first, _ in children(data, start, end):
-                    if inner == b"trex":
-                        defaults[_u32(data, first + 4)[0]] = struct.unpack_from(">III", data, first + 12)
-        for kind, start, end in children(data, 0, len(data)):
-            if kind == b"trak":
-                if len(self.tracks) >= TRACK_LIMIT:
+                for inner, begin, stop in walk.children(first, last):
+                    if inner == b"trex" and len(defaults) < TRACK_LIMIT:
+                        at = walk.at(begin, min(24, stop - begin))
+                        number, _, *told = struct.unpack_from(">5I", walk.data, at + 4)
+                        defaults[number] = (told[0], told[1], told[2])
+            elif kind == b"trak":
+                if len(traks) >= TRACK_LIMIT:
                     raise ValueError(f"more than {TRACK_LIMIT} tracks")
-                track = Track()
-                self._read_trak(data, start, end, track)
-                track.defaults = defaults.get(track.id, (0, 0, 0))
-                self.tracks.append(track)
+                traks.append((first, last))
+        for first, last in traks:  # whose edit lists count in the header's ticks
+            self._read_trak(first, last)
+        return defaults
 
-    def _read_trak(self, data: bytes, start: int, end: int, track: Track) -> None:
-        parts = {kind: (first, last) for kind, first, last in _inside(data, start, end)}
+    def _read_trak(self, start: int, end: int) -> None:
+        walk = self._walk
+        parts = finished(walk.parts(start, end))
         if not {b"tkhd", b"mdhd", b"hdlr", b"stsd"} <= set(parts):
             return
+        track = Track()
+        self.tracks.append(track)
+
+        def content(kind: bytes, most: int = HEAD_LIMIT) -> bytes:
+            first, last = parts[kind]
+            return walk.read(first, min(last, first + most))
 
         def whole(kind: bytes) -> bytes:
-            return box(kind, data[slice(*parts[kind])]) if kind in parts else b""
+            return make(kind, content(kind)) if kind in parts else b""
 
-        first = parts[b"tkhd"][0]
-        track.id = _u32(data, first + (20 if data[first] == 1 else 12))[0]
-        first = parts[b"mdhd"][0]
-        track.timescale = _u32(data, first + (20 if data[first] == 1 else 12))[0]
-        track.handler = data[parts[b"hdlr"][0] + 8 : parts[b"hdlr"][0] + 12]
-        first = parts[b"stsd"][0]
-        track.entries, track.codec = _u32(data, first + 4)[0], data[first + 12 : first + 16]
-        tables = b"".join(box(kind, bytes(8)) for kind in _EMPTY_TABLES) + box(b"stsz", bytes(12))
-        stbl = box(b"stbl", whole(b"stsd"), tables)
-        kind = b"vmhd" if track.handler == b"vide" else b"smhd"
-        minf = box(b"minf", whole(kind), whole(b"dinf"), stbl)
-        track.head = box(b"trak", whole(b"tkhd"), box(b"mdia", whole(b"mdhd"), whole(b"hdlr"), minf))
-        if b"elst" in parts and track.timescale:
-            track.edit = self._edit(data, *parts[b"elst"], track)
-        wanted = track.handler in {b"vide", b"soun"} and self.track(track.handler) is None
-        if wanted and b"stsz" in parts and b"stts" in parts:
-            _read_tables(data, parts, track)
+        tkhd, mdhd, stsd = content(b"tkhd"), content(b"mdhd"), content(b"stsd")
+        track.id = u32(tkhd, 20 if tkhd[0] == 1 else 12)[0]
+        track.timescale = u32(mdhd, 20 if mdhd[0] == 1 else 12)[0]
+        track.handler = content(b"hdlr", 12)[8:]
+        track.entries, track.codec = u32(stsd, 4)[0], stsd[12:16]
+        if track.handler not in {b"vide", b"soun"} or self.track(track.handler) is not track:
+            return
+        tables = b"".join(make(kind, bytes(8)) for kind in _EMPTY_TABLES) + make(b"stsz", bytes(12))
+        stbl = make(b"stbl", make(b"stsd", stsd), tables)
+        minf = make(b"minf", whole(b"vmhd" if track.handler == b"vide" else b"smhd"), whole(b"dinf"), stbl)
+        track.head = make(b"trak", make(b"tkhd", tkhd), make(b"mdia", make(b"mdhd", mdhd), whole(b"hdlr"), minf))
+        self._take(2 * len(track.head))
+        if track.timescale:
+            track.edit = self._edit(parts, track)
+        if b"stsz" in parts and b"stts" in parts:
+            self._read_tables(parts, track)
 
-    def _edit(self, data: bytes, first: int, last: int, track: Track) -> int:
+    def _edit(self, parts: Parts, track: Track) -> int:
         """How many ticks earlier the track is shown: what its first edits skip, less what they wait."""
-        wide = data[first] == 1
-        layout = ">Qqi" if wide else ">Iii"
         wait = 0
-        for at in range(first + 8, last - struct.calcsize(layout) + 1, struct.calcsize(layout)):
-            length, media, _ = struct.unpack_from(layout, data, at)
-            if media >= 0:
-                return int(media) - round(wait * track.timescale / self._timescale)
-            wait += length
+        for edit in edits_of(self._walk, parts):
+            if edit.media >= 0:
+                return edit.media - round(wait * track.timescale / self._timescale)
+            wait += edit.length
         return 0
 
-    def _read_moof(self, data: bytes, offset: int) -> None:
-        tracks = {one.id: one for one in (self.track(b"vide"), self.track(b"soun")) if one is not None}
-        for kind, start, end in children(data, 0, len(data)):
-            if kind == b"traf":
-                _read_traf(data, start, end, tracks, offset)
+    def _read_tables(self, parts: Parts, track: Track) -> None:
+        """The samples of a file whose index has them all (8.6 and 8.7)."""
+        walk = self._walk
+        sizes = sizes_of(walk, parts)
+        self._take((8 if sizes.uniform else 12) * sizes.number)
+        track.size = Same(sizes.uniform, sizes.number) if sizes.uniform else array("I", sizes.table)
+        offset = array("Q")
+        chunks, offsets = chunks_of(walk, parts)
+        for number, each in chunk_runs(walk, parts, chunks):
+            for at in islice(offsets, number):
+                first, last = len(offset), min(len(offset) + each, sizes.number)
+                if first == sizes.number:
+                    break
+                self._step()
+                for size in track.size[first:last]:
+                    offset.append(at)
+                    at += size  # noqa: PLW2901 - the next one lies behind it
+            if len(offset) == sizes.number:
+                break
+        track.offset = offset
+        whole = len(offset)
+        track.decoded, track.ticks = self._due_at(parts, whole)
+        whole = min(whole, len(track.decoded))
+        track.shift = self._shifts(parts, whole)
+        track.size, track.offset = track.size[:whole], track.offset[:whole]
+        track.keys = self._keys(parts, whole)
 
+    def _due_at(self, parts: Parts, most: int) -> tuple[Sequence[int], Sequence[int]]:
+        """When each of so many samples is decoded, and for how long it is shown."""
+        first, last = parts[b"stts"]
+        entries = self._walk.count(first, last, 8)
+        numbers = chain.from_iterable(self._walk.numbers(first + 8, entries * 2))
+        if entries == 1:
+            count, each = numbers
+            count = min(count, most)
+            return (range(0, count * each, each) if each else Same(0, count)), Same(each, count)
+        self._take(12 * most)
+        decoded, ticks, at = array("Q"), array("I"), 0
+        for count, each in zip(numbers, numbers, strict=False):
+            self._step()
+            for _ in range(min(count, most - len(decoded))):
+                decoded.append(at)
+                ticks.append(each)
+                at += each
+        return decoded, ticks
 
-def box(kind: bytes, *content: bytes) -> bytes:
-    """A box of ISO base media."""
-    body = b"".join(content)
-    return struct.pack(">I4s", len(body) + 8, kind) + body
+    def _shifts(self, parts: Parts, whole: int) -> Sequence[int]:
+        """How many ticks later than it is decoded each sample is shown."""
+        if b"ctts" not in parts:
+            return Same(0, whole)
+        first, last = parts[b"ctts"]
+        self._take(4 * whole)
+        shift = array("i")
+        entries = self._walk.count(first, last, 8)
+        numbers = chain.from_iterable(self._walk.numbers(first + 8, entries * 2))
+        for count, each in zip(numbers, numbers, strict=False):
+            self._step()
+            shift.extend([_signed(each)] * min(count, whole - len(shift)))
+        shift.extend([0] * (whole - len(shift)))
+        return shift
 
-
-def _inside(data: bytes, start: int, end: int, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
-    """The boxes of a `trak`, those within others too; the first of a kind counts."""
-    seen = set()
-    for kind, first, last in children(data, start, end):
-        if kind in {b"mdia", b"minf", b"stbl", b"edts"} and depth < 4:
-            yield from _inside(data, first, last, depth + 1)
-        elif kind not in seen and not (kind == b"hdlr" and depth != 1):  # QuickTime has another one in `minf`
-            seen.add(kind)
-            yield kind, first, last
-
-
-def _read_tables(data: bytes, parts: dict[bytes, tuple[int, int]], track: Track) -> None:
-    """The samples of a file whose index has them all (8.6 and 8.7)."""
-    first, last = parts[b"stsz"]
-    uniform, count = struct.unpack_from(">II", data, first + 4)
-    durations = runs(data, *parts[b"stts"], ">II")
-    if count > SAMPLES_MOST or sum(number for number, _ in durations) > SAMPLES_MOST:
-        raise ValueError("too many samples")
-    if not uniform and count > (last - first - 12) // 4:
-        raise ValueError("fewer sizes than samples")
-    track.size = array("q", [uniform] * count if uniform else struct.unpack_from(f">{count}I", data, first + 12))
-    decoded = 0
-    for number, ticks in durations:
-        for _ in range(number):
-            track.decoded.append(decoded)
-            track.ticks.append(ticks)
-            decoded += ticks
-    for number, shift in runs(data, *parts[b"ctts"], ">Ii") if b"ctts" in parts else ():
-        if len(track.shift) + number > SAMPLES_MOST:
-            raise ValueError("too many samples")
-        track.shift.extend([shift] * number)
-    track.offset = array("q", _offsets(data, parts, track.size))
-    whole = min(len(track.decoded), len(track.offset))
-    track.shift.extend([0] * (whole - len(track.shift)))
-    for some in (track.decoded, track.ticks, track.shift, track.offset, track.size):
-        del some[whole:]
-    if b"stss" in parts:
+    def _keys(self, parts: Parts, whole: int) -> Sequence[int]:
+        """The numbers of the samples that need no other; all of them where `stss` does not say."""
+        if b"stss" not in parts:
+            return range(whole)
         first, last = parts[b"stss"]
-        number = min(_u32(data, first + 4)[0], (last - first - 8) // 4)
-        track.keys = sorted(
-            {one - 1 for one in struct.unpack_from(f">{number}I", data, first + 8) if 0 < one <= whole}
-        )
-    else:
-        track.keys = list(range(whole))
+        entries = self._walk.count(first, last, 4)
+        keys = array("I")
+        for number in chain.from_iterable(self._walk.numbers(first + 8, entries)):
+            if not number:
+                continue
+            if number > whole:
+                break
+            if keys and number - 1 <= keys[-1]:
+                raise ValueError("its key frames are out of order")
+            keys.append(number - 1)
+        return keys
+
+    def _step(self) -> None:
+        self._walk.steps += 1
+        self._walk.due()
+
+    def _add(self, track: Track, run: Run) -> None:
+        """The samples of one run of a fragment (8.8.8)."""
+        self._take(32 * run.count)
+        self._walk.steps += run.count
+        self._walk.due()
+        if track.columns is None:
+            track.columns = Columns()
+            own = track.columns
+            for name in ("decoded", "ticks", "shift", "offset", "size", "keys"):
+                getattr(own, name).extend(getattr(track, name))
+                setattr(track, name, getattr(own, name))
+        into = track.columns
+        duration, size, flags = run.defaults
+        count, first = run.count, len(into.decoded)
+        lasting = run.column(DURATION) or array("I", [duration]) * count
+        sizes = run.column(SIZE) or array("I", [size]) * count
+        shifts = run.column(SHIFT)
+        at = run.decoded
+        if at is None:
+            at = into.decoded[-1] + into.ticks[-1] if first else 0
+        where = run.begin
+        for each, length in zip(lasting, sizes, strict=True):
+            into.decoded.append(at)
+            into.offset.append(where)
+            at += each
+            where += length
+        into.ticks.extend(lasting)
+        into.size.extend(sizes)
+        if shifts is None:
+            into.shift.extend(array("i", [0]) * count)
+        else:
+            into.shift.extend(map(_signed, shifts))
+        told = run.column(FLAGS) or array("I", [flags]) * count
+        if run.opening is not None and count and not run.told & FLAGS:
+            told[0] = run.opening
+        into.keys.extend(first + number for number, one in enumerate(told) if not one & _DIFFERENCE)
 
 
-def _offsets(data: bytes, parts: dict[bytes, tuple[int, int]], sizes: Sequence[int]) -> list[int]:
-    """Where each sample lies: chunks of samples (stsc), and where the chunks are (stco, co64)."""
-    wide = b"co64" in parts
-    first, last = parts[b"co64" if wide else b"stco"]
-    width = 8 if wide else 4
-    count = min(_u32(data, first + 4)[0], (last - first - 8) // width)
-    chunks = struct.unpack_from(f">{count}{'Q' if wide else 'I'}", data, first + 8)
-    first, last = parts[b"stsc"]
-    entries = min(_u32(data, first + 4)[0], (last - first - 8) // 12)
-    found: list[int] = []
-    for entry in range(entries):
-        begins, each = struct.unpack_from(">II", data, first + 8 + 12 * entry)
-        ends = _u32(data, first + 20 + 12 * entry)[0] if entry + 1 < entries else count + 1
-        if ends <= begins <= count:
-            raise ValueError("its chunks are out of order")
-        for chunk in range(begins - 1, min(ends - 1, count)):
-            at = chunks[chunk]
-            for _ in range(each):
-                if len(found) == len(sizes):
-                    return found
-                found.append(at)
-                at += sizes[len(found) - 1]
-    return found
-
-
-def _read_traf(data: bytes, start: int, end: int, tracks: dict[int, Track], offset: int) -> None:
-    """The samples of one track in one fragment (8.8.7 and 8.8.8)."""
-    track: Track | None = None
-    duration = size = flags = 0
-    base = where = offset
-    decoded = 0
-    for kind, first, last in children(data, start, end):
-        told = _u32(data, first)[0] & 0xFFFFFF
-        if kind == b"tfhd":
-            track = tracks.get(_u32(data, first + 4)[0])
-            if track is None:
-                return
-            decoded = track.decoded[-1] + track.ticks[-1] if track.decoded else 0
-            duration, size, flags = track.defaults
-            at = first + 8
-            if told & 0x1:
-                base, at = _u64(data, at)[0], at + 8
-                where = base
-            at += 4 if told & 0x2 else 0
-            if told & 0x8:
-                duration, at = _u32(data, at)[0], at + 4
-            if told & 0x10:
-                size, at = _u32(data, at)[0], at + 4
-            if told & 0x20:
-                flags = _u32(data, at)[0]
-        elif kind == b"tfdt":
-            decoded = _u64(data, first + 4)[0] if data[first] == 1 else _u32(data, first + 4)[0]
-        elif kind == b"trun" and track is not None:
-            where, decoded = _read_trun(data, first, last, track, (duration, size, flags), base, where, decoded)
-
-
-def _read_trun(
-    data: bytes,
-    first: int,
-    last: int,
-    track: Track,
-    defaults: tuple[int, int, int],
-    base: int,
-    where: int,
-    decoded: int,
-) -> tuple[int, int]:
-    """The samples of one run; where those of the next one lie unless it says so, and when it is decoded."""
-    told, count = _u32(data, first)[0], _u32(data, first + 4)[0]
-    signed = bool(told >> 24)
-    at = first + 8
-    if told & 0x1:
-        where, at = base + struct.unpack_from(">i", data, at)[0], at + 4
-    opening = None
-    if told & 0x4:
-        opening, at = _u32(data, at)[0], at + 4
-    stride = 4 * sum(bool(told & bit) for bit in (0x100, 0x200, 0x400, 0x800))
-    if count + len(track.decoded) > SAMPLES_MOST or (stride and count > (last - at) // stride):
-        raise ValueError("a fragment names more samples than it holds")
-    for number in range(count):
-        duration, size, flags = defaults
-        shift = 0
-        if told & 0x100:
-            duration, at = _u32(data, at)[0], at + 4
-        if told & 0x200:
-            size, at = _u32(data, at)[0], at + 4
-        if told & 0x400:
-            flags, at = _u32(data, at)[0], at + 4
-        elif number == 0 and opening is not None:
-            flags = opening
-        if told & 0x800:
-            shift, at = struct.unpack_from(">i" if signed else ">I", data, at)[0], at + 4
-        if not flags & 0x10000:
-            track.keys.append(len(track.decoded))
-        for some, value in (
-            (track.decoded, decoded),
-            (track.ticks, duration),
-            (track.shift, shift),
-            (track.offset, where),
-            (track.size, size),
-        ):
-            some.append(value)
-        decoded, where = decoded + duration, where + size
-    return where, decoded
+def _signed(number: int) -> int:
+    """A 32-bit number as a signed one: what no shift can be otherwise is taken for one that goes back."""
+    return number - (1 << 32) if number >> 31 else number

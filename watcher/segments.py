@@ -12,7 +12,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from watcher.errors import BrokenClipError
-from watcher.samples import Index, Track, box
+from watcher.samples import Index, Track
+from watcher.walk import make
 
 SEGMENT_BYTES_MOST = 64 << 20  # held in memory while it is sent
 SYNC, NOT_SYNC = 0x02000000, 0x01010000  # sample flags (8.8.3.1): a key frame, or one that needs others
@@ -48,9 +49,9 @@ class Segments:
     def beginning(self, *, sound: bool) -> bytes:
         """What a player needs before any segment: the index without samples."""
         tracks = self.chosen(sound=sound)
-        extends = [box(b"trex", struct.pack(">IIIIII", 0, one.id, 1, 0, 0, 0)) for one in tracks]
+        extends = [make(b"trex", struct.pack(">IIIIII", 0, one.id, 1, 0, 0, 0)) for one in tracks]
         heads = [one.head for one in tracks]
-        return box(b"ftyp", _FTYP) + box(b"moov", self._index.header, *heads, box(b"mvex", *extends))
+        return make(b"ftyp", _FTYP) + make(b"moov", self._index.header, *heads, make(b"mvex", *extends))
 
     def segment(self, fd: int, begin: float, end: float, *, sound: bool) -> bytes:
         """What begins with key frames in [begin, end): the sound meanwhile goes along.
@@ -99,7 +100,7 @@ def _sample_at(track: Track, at: float | None) -> int:
 
 def _moof(spans: Sequence[tuple[Track, int, int]], wait: float, at: int) -> bytes:
     """The index of a segment: all is shown `wait` seconds later, its bytes begin `at` so many behind its own."""
-    parts = [box(b"mfhd", struct.pack(">II", 0, 1))]
+    parts = [make(b"mfhd", struct.pack(">II", 0, 1))]
     for track, low, high in spans:
         keys = set(track.keys[bisect_left(track.keys, low) : bisect_left(track.keys, high)])
         begins = track.decoded[low] - track.edit + round(wait * track.timescale) if low < high else 0
@@ -114,15 +115,15 @@ def _moof(spans: Sequence[tuple[Track, int, int]], wait: float, at: int) -> byte
             for number in range(low, high)
         )
         parts.append(
-            box(
+            make(
                 b"traf",
-                box(b"tfhd", struct.pack(">II", 0x020000, track.id)),  # offsets count from the `moof`
-                box(b"tfdt", struct.pack(">IQ", 0x01000000, max(0, begins))),
-                box(b"trun", struct.pack(">IIi", 0x01000F01, high - low, at), rows),
+                make(b"tfhd", struct.pack(">II", 0x020000, track.id)),  # offsets count from the `moof`
+                make(b"tfdt", struct.pack(">IQ", 0x01000000, max(0, begins))),
+                make(b"trun", struct.pack(">IIi", 0x01000F01, high - low, at), rows),
             )
         )
         at += sum(track.size[low:high])
-    return box(b"moof", *parts)
+    return make(b"moof", *parts)
 
 
 def _samples(fd: int, track: Track, low: int, high: int) -> Iterator[bytes]:

@@ -254,8 +254,8 @@ class Push:
         try:
             who = writer(descriptor)
             try:
-                read_movie(descriptor, found.size_bytes)
-                whole = True
+                # What ends in reserved space may still be growing.
+                whole = not read_movie(descriptor, found.size_bytes).trailing_bytes
             except BrokenClipError:
                 whole = False
         finally:

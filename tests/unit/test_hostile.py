@@ -1,0 +1,208 @@
+"""Files that lie, and files with more in them than a film: honest answers, in bounded memory and time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import resource
+import struct
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import clips
+from watcher.errors import BrokenClipError
+from watcher.probe import Probe, probe
+from watcher.samples import Index
+from watcher.segments import Segments
+from watcher.walk import make
+
+STBL = (b"stbl", b"minf", b"mdia", b"trak", b"moov")
+
+
+def look(path: Path, data: bytes) -> Probe:
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        return probe(file.fileno(), len(data), "mp4")
+
+
+def grown(data: bytes, inside: tuple[bytes, ...], at: int, length: int, new: bytes) -> bytes:
+    """With `length` bytes at `at` replaced, and the boxes around it as long as they are then; the index is last."""
+    changed = bytearray(data[:at] + new + data[at + length :])
+    for kind in inside:
+        where = data.rfind(kind, 0, at) - 4
+        struct.pack_into(">I", changed, where, struct.unpack_from(">I", data, where)[0] + len(new) - length)
+    return bytes(changed)
+
+
+def table(data: bytes, kind: bytes, new: bytes) -> bytes:
+    at = data.index(kind) - 4
+    return grown(data, STBL, at, struct.unpack_from(">I", data, at)[0], new)
+
+
+@pytest.mark.parametrize("name", ["plain", "faststart", "fragmented", "sound"])
+@pytest.mark.parametrize(
+    "tail",
+    [bytes(32768), bytes(3), b"some text behind it", struct.pack(">I4sQ", 1 << 30, b"skip", 7), clips.noise(4096)],
+    ids=["zeros", "three", "text", "pointer", "noise"],
+)
+def test_what_is_behind_a_film_is_noted(samples: Path, tmp_path: Path, name: str, tail: bytes) -> None:
+    data = (samples / f"{name}.mp4").read_bytes()
+    plain, found = look(tmp_path / "a.mp4", data), look(tmp_path / "b.mp4", data + tail)
+    assert found.error is None
+    assert found.duration_seconds == plain.duration_seconds
+    assert found.media.trailing_bytes == len(tail)
+    assert not found.whole  # more may come: it has to be quiet
+
+
+@pytest.mark.parametrize("kind", [b"junk", b"PICT", b"frea", b"thum", b"abcd"])
+def test_other_boxes_may_come_first(samples: Path, tmp_path: Path, kind: bytes) -> None:
+    data = make(kind, bytes(100)) + (samples / "plain.mp4").read_bytes()
+    # Places in the index count from the file's beginning: only those of the last bytes are left behind.
+    assert look(tmp_path / "a.mp4", data).error is None
+
+
+def test_lengths_that_cannot_be_are_not_believed(samples: Path, tmp_path: Path) -> None:
+    data = bytearray((samples / "plain.mp4").read_bytes())
+    struct.pack_into(">I", data, data.index(b"mdhd") + 16, 1)  # one tick is a second
+    struct.pack_into(">II", data, data.index(b"stts") + 12, 0xFFFFFFFF, 0xFFFFFFFF)
+    found = look(tmp_path / "a.mp4", bytes(data))
+    assert found.error is None
+    assert found.duration_seconds == pytest.approx(2.0, abs=0.1)
+    assert found.media.remarks
+
+
+def test_an_empty_edit_counts(samples: Path, tmp_path: Path) -> None:
+    """A second in which nothing is shown, then the film."""
+    data = (samples / "plain.mp4").read_bytes()
+    at = data.index(b"elst") - 4
+    size = struct.unpack_from(">I", data, at)[0]
+    scale = struct.unpack_from(">I", data, data.index(b"mvhd") + 16)[0]
+    entries = struct.pack(">Iii", scale, -1, 1 << 16) + data[at + 16 : at + size]
+    new = make(b"elst", bytes(4), struct.pack(">I", 2), entries)
+    found = look(tmp_path / "a.mp4", grown(data, (b"edts", b"trak", b"moov"), at, size, new))
+    plain = look(tmp_path / "b.mp4", data)
+    assert found.duration_seconds == pytest.approx(plain.duration_seconds + 1.0, abs=0.01)
+    assert found.media.video.waits_seconds == pytest.approx(1.0)
+
+
+def bombs(data: bytes) -> Iterator[tuple[str, bytes]]:
+    runs = b"".join(struct.pack(">II", number + 1, 1000 + number) for number in range(1000)) * 7500
+    yield "stts", table(data, b"stts", make(b"stts", bytes(4), struct.pack(">I", len(runs) // 8), runs))
+    yield "stsz", table(data, b"stsz", make(b"stsz", bytes(8), struct.pack(">I", 15_000_000), bytes(60_000_000)))
+    chunks = struct.pack(">I", 15_000_000) + bytes(60_000_000)
+    yield "stco", table(data, b"stco", make(b"stco", bytes(4), chunks))
+    rising = b"".join(struct.pack(">III", number, 1, 1) for number in range(1, 200_001))
+    yield (
+        "stsc",
+        table(data, b"stsc", make(b"stsc", bytes(4), struct.pack(">I", 5_000_000), rising, bytes(57_000_000))),
+    )
+    yield "boxes", data + make(b"free") * 240_000
+    yield "index", data[: data.index(b"moov") - 4] + make(b"moov", make(b"free") * 7_000_000)
+    yield "fragments", data + make(b"moof", make(b"traf")) * 700_000
+
+
+READ = """
+import os, resource, sys
+from watcher.errors import BrokenClipError
+from watcher.probe import probe
+from watcher.samples import Index
+def held():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024
+before, began = held(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
+fd = os.open(sys.argv[1], os.O_RDONLY)
+told = probe(fd, os.fstat(fd).st_size, "mp4")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_utime - began, held() - before, told.error)
+try:
+    Index(fd, os.fstat(fd).st_size)
+except BrokenClipError:
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_utime - began, held() - before)
+"""
+
+
+@pytest.mark.slow
+def test_dear_indexes_are_cheap(samples: Path, tmp_path: Path) -> None:
+    """62 MB of anything: at most 64 MB more, and no more than some seconds on a machine that does other work."""
+    path = tmp_path / "bomb.mp4"
+    for name, data in bombs((samples / "plain.mp4").read_bytes()):
+        path.write_bytes(data)
+        limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # noqa: E731
+        command = [sys.executable, "-c", READ, str(path)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, preexec_fn=limit, cwd=Path(__file__).parents[2]
+        )
+        assert done.returncode == 0, (name, done.stderr[-2000:])
+        print(name, done.stdout)
+        first, second = done.stdout.splitlines()
+        assert float(first.split()[1]) < 64, (name, done.stdout)
+        assert float(second.split()[1]) < 64, (name, done.stdout)
+        assert float(first.split()[0]) < 6, (name, done.stdout)
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """Bits flipped, lengths changed, pieces moved, doubled or left out."""
+    changed = bytearray(data)
+    index = [at for kind in (b"moov", b"moof") if (at := data.find(kind)) >= 0]
+    for _ in range(chance.choice((1, 1, 2, 5))):
+        at = min(chance.choice(index) + chance.randrange(800), len(changed) - 9)
+        match chance.randrange(5):
+            case 0:
+                changed[at] ^= 1 << chance.randrange(8)
+            case 1:
+                struct.pack_into(">I", changed, at & ~3, chance.choice((0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF)))
+            case 2:
+                del changed[at : at + chance.randrange(40)]
+            case 3:
+                changed[at:at] = changed[at : at + chance.randrange(64)]
+            case 4:
+                there = min(chance.choice(index) + chance.randrange(800), len(changed) - 9)
+                changed[at : at + 8], changed[there : there + 8] = changed[there : there + 8], changed[at : at + 8]
+    return bytes(changed)
+
+
+def fuzz(folder: Path, samples: Path, count: int) -> None:
+    chance, path, ready, most = random.Random(18), folder / "fuzz.mp4", 0, 0
+    originals = [(samples / f"{name}.mp4").read_bytes() for name in ("plain", "faststart", "fragmented", "sound")]
+    began = time.process_time()
+    for number in range(count):
+        data = mutated(originals[number % 4], chance)
+        watched = number % 20 == 0
+        if watched:
+            tracemalloc.start()
+        told = look(path, data)
+        ready += told.error is None
+        assert told.duration_seconds is None or 0 <= told.duration_seconds <= 7 * 86400
+        assert told.media is None or told.media.codecs.isprintable()
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            with contextlib.suppress(BrokenClipError):
+                segments = Segments(Index(fd, len(data)))
+                cuts = segments.cuts(0.5)
+                segments.beginning(sound=True)
+                segments.segment(fd, cuts[0], cuts[1], sound=True)
+        finally:
+            os.close(fd)
+        if watched:
+            most = max(most, tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    print(
+        f"{count} mutations: {ready} read, {(time.process_time() - began) / count * 1e3:.2f} ms each, {most:,} bytes"
+    )
+    assert most < 64 << 20
+    assert 0 < ready < count
+
+
+def test_mutations(samples: Path, tmp_path: Path) -> None:
+    fuzz(tmp_path, samples, 400)
+
+
+@pytest.mark.slow
+def test_many_mutations(samples: Path, tmp_path: Path) -> None:
+    fuzz(tmp_path, samples, int(os.environ.get("WATCHER_TEST_MUTATIONS", "2000")))

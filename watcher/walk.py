@@ -1,0 +1,201 @@
+"""The one walk through the boxes of an MP4 (ISO/IEC 14496-12, 4.2), a window of the file at a time.
+
+Whatever a file holds, a walk takes at most `STEPS_MOST` steps of about half a microsecond, and keeps a window:
+`boxes.py` sums over an index that it never holds, `samples.py` unrolls one. Places are offsets in the file.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from array import array
+from collections.abc import Generator, Iterator
+from typing import TypeVar
+
+STEPS_MOST = 1_500_000  # a day in one-second fragments of picture and sound takes a million
+SLICE_STEPS = 5_000  # between two moments in which somebody else may go on: some milliseconds
+MOOV_LIMIT = 64 << 20  # bytes; a day at 30 pictures a second needs about 40 MB
+MOOF_LIMIT = 4 << 20
+DEPTH_LIMIT = 12
+TRACK_LIMIT = 64
+WINDOW = 64 << 10
+PIECE = 6 << 10  # numbers of a table that are held at once; a multiple of 2 and 3
+_NEAR = 4 << 10  # bytes read at a place where only a header is expected
+_CONTAINERS = frozenset({b"mdia", b"minf", b"stbl", b"edts"})
+
+Made = TypeVar("Made")
+
+u16 = struct.Struct(">H").unpack_from
+u32 = struct.Struct(">I").unpack_from
+u64 = struct.Struct(">Q").unpack_from
+i32 = struct.Struct(">i").unpack_from
+_header = struct.Struct(">I4s").unpack_from
+
+
+class Walk:
+    """The boxes of an open file of `size` bytes.
+
+    All of it raises ValueError or struct.error where the bytes are no boxes or are too many, and OSError.
+    """
+
+    def __init__(self, fd: int, size: int) -> None:
+        self.fd = fd
+        self.size = size
+        self.steps = 0
+        self.data = b""  # the window
+        self.base = 0  # where in the file it begins
+        self._due = SLICE_STEPS
+
+    def due(self) -> bool:
+        """Whether somebody else may go on now."""
+        if self.steps < self._due:
+            return False
+        if self.steps > STEPS_MOST:
+            raise ValueError(f"it takes more than {STEPS_MOST:,} steps to read")
+        self._due = self.steps + SLICE_STEPS
+        return True
+
+    def at(self, offset: int, need: int, window: int = WINDOW) -> int:
+        """The index in `data` of a place in the file, behind which there are so many bytes."""
+        at = offset - self.base
+        if at < 0 or at + need > len(self.data):
+            self.data, self.base, at = os.pread(self.fd, max(need, window), offset), offset, 0
+            if need > len(self.data):
+                raise ValueError("the file ends inside it")
+        return at
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes of a place, not kept as the window."""
+        at = start - self.base
+        if at >= 0 and end - self.base <= len(self.data):
+            return self.data[at : end - self.base]
+        found = os.pread(self.fd, end - start, start)
+        if len(found) < end - start:
+            raise ValueError("the file ends inside it")
+        return found
+
+    def box(self, start: int, end: int) -> tuple[bytes, int, int] | None:
+        """Type, start and end of the content of the box at a place; None where a list of them ends."""
+        self.steps += 1
+        at = start - self.base
+        if at < 0 or at + 16 > len(self.data):
+            at = self.at(start, min(16, end - start))
+        length, kind = _header(self.data, at)
+        body = start + 8
+        if length == 1:
+            length, body = u64(self.data, at + 8)[0], start + 16
+        elif length == 0:
+            length = end - start
+        stop: int = start + length
+        if body > stop or stop > end:
+            if kind == b"\0\0\0\0":  # QuickTime ends some lists with a 32-bit zero
+                return None
+            raise ValueError(f"a {kind!r} box leaves its parent")
+        return kind, body, stop
+
+    def children(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+        """Type, start and end of the content of each box between two places."""
+        while start + 8 <= end and (found := self.box(start, end)) is not None:
+            if self.steps > STEPS_MOST:
+                self.due()
+            yield found
+            start = found[2]
+
+    def parts(self, start: int, end: int) -> Generator[None, None, dict[bytes, tuple[int, int]]]:
+        """Where the content of each box of a `trak` is, those within others too; the first of a kind counts."""
+        found: dict[bytes, tuple[int, int]] = {}
+        ends = [end]  # of the boxes around
+        while ends:
+            inner = self.box(start, ends[-1]) if start + 8 <= ends[-1] else None
+            if inner is None:
+                start = ends.pop()
+                continue
+            if self.due():
+                yield
+            kind, body, stop = inner
+            if kind in _CONTAINERS:
+                if len(ends) > DEPTH_LIMIT:
+                    raise ValueError("boxes nested too deep")
+                ends.append(stop)
+                start = body
+                continue
+            if kind not in found and (kind != b"hdlr" or len(ends) == 2):  # QuickTime has another one in `minf`
+                found[kind] = (body, stop)
+            start = stop
+        return found
+
+    def numbers(self, start: int, count: int, code: str = "I") -> Iterator[array[int]]:
+        """A table of unsigned numbers (B, H, I, Q: as in `array`), in pieces."""
+        width = struct.calcsize(f">{code}")
+        while count > 0:
+            some = min(count, PIECE)
+            piece = array(code, self.read(start, start + some * width))
+            if sys.byteorder == "little":
+                piece.byteswap()
+            self.steps += some >> 3
+            yield piece
+            start += some * width
+            count -= some
+
+    def count(self, first: int, last: int, width: int) -> int:
+        """How many entries of so many bytes a table has that begins with their number."""
+        at = self.at(first, 8)
+        return int(min(u32(self.data, at + 4)[0], (last - first - 8) // width))
+
+
+class Top:
+    """The boxes of a file itself, and where they end.
+
+    What is behind the last one is no damage: cameras leave zeros, text and boxes of their own there.
+    """
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self.end = 0  # of the last whole box
+        self.rest: tuple[bytes, int] | None = None  # type and length of what begins there and is no whole box
+
+    def __iter__(self) -> Iterator[tuple[bytes, int, int]]:
+        """Type, start and end of the content of each whole box."""
+        walk = self._walk
+        while self.end < walk.size:
+            walk.steps += 1
+            if walk.steps > STEPS_MOST:
+                walk.due()
+            try:
+                at = walk.at(self.end, min(16, walk.size - self.end), _NEAR)
+                length, kind = _header(walk.data, at)
+                body = 8
+                if length == 1:
+                    length, body = u64(walk.data, at + 8)[0], 16
+            except (struct.error, ValueError):  # less than a header is left
+                self.rest = (b"", walk.size - self.end)
+                return
+            if length == 0:  # to the end of the file: a recorder's placeholder, or a real last mdat
+                length = walk.size - self.end
+            start = self.end
+            if not is_type(kind) or length < body or start + length > walk.size:
+                self.rest = (kind, length)
+                return
+            self.end += length
+            yield kind, start + body, self.end
+
+
+def is_type(kind: bytes) -> bool:
+    """Whether four bytes can be a box type: printable, or QuickTime's leading ©."""
+    return kind.isalnum() or all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
+
+
+def make(kind: bytes, *content: bytes) -> bytes:
+    """A box with this content."""
+    body = b"".join(content)
+    return struct.pack(">I4s", len(body) + 8, kind) + body
+
+
+def finished(steps: Generator[None, None, Made]) -> Made:
+    """What work in slices leads to, done at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
