@@ -76,10 +76,7 @@ def length_of(timings: Sequence[Timing], header_seconds: float) -> Length:
             found.remarks.append("its edit list leaves nothing to show and is not followed")
         return found
     claimed = shown.seconds or lead.seconds
-    if not claimed:
-        found = Length(0.0)
-    else:
-        found = Length(None, remarks=[_doubt(claimed, lead.samples)])
+    found = Length(0.0) if not claimed else Length(None, remarks=[_doubt(claimed, lead.samples)])
     for seconds in _elsewhere(timings, header_seconds):
         if _believed(seconds, lead.samples, header_seconds):
             found.seconds = found.media_seconds = seconds
