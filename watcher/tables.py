@@ -169,7 +169,10 @@ def shown_span(walk: Walk, parts: Parts, ticks: int) -> tuple[int, int]:
         return 0, ticks
     first = decoded = 0
     lasting, shifts = _ends(walk, parts[b"stts"], ">II"), _ends(walk, parts[b"ctts"], ">Ii")
+    back = any(shift < 0 for _, shift in shifts[0])
     for number, (each, shift) in enumerate(zip(_unrolled(lasting[0]), _unrolled(shifts[0]), strict=False)):
+        if number and decoded >= first and not back:  # nothing that comes later is shown before this
+            break
         first = min(first, decoded + shift) if number else shift
         decoded += each
     if lasting[2] < 2:
