@@ -65,10 +65,10 @@ def is_whole(path: Path) -> bool:
     """Whether a file is a film to its end."""
     with path.open("rb") as file:
         try:
-            read_movie(file.fileno(), path.stat().st_size)
+            # What has something behind it may have been broken off inside that.
+            return not read_movie(file.fileno(), path.stat().st_size).trailing_bytes
         except BrokenClipError:
             return False
-    return True
 
 
 def file_stragglers(spool: Path, uploads: Uploads, before: float) -> None:
