@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher import config
-from watcher.console import announce, begin_logging
+from watcher.console import announce, begin_logging, hear_nginx
 from watcher.errors import StartError, WatcherError
 
 if TYPE_CHECKING:  # each command imports only what it needs
@@ -154,6 +154,7 @@ def _ingest(args: argparse.Namespace) -> int:
 
     console = begin_logging(config.load().settings.log)
     services = _services(args.data)
+    hear_nginx(services.places.run, services.settings.log)
     address = os.environ.get("WATCHER_READY")
     if args.announce and address:
         threading.Thread(target=announce, args=(address, console), daemon=True).start()

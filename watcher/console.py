@@ -8,11 +8,13 @@ import logging
 import os
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
+from watcher import nginx_log
 from watcher.logs import LogFile, formatter
 from watcher.settings import Log
 
@@ -36,6 +38,19 @@ def begin_logging(how: Log) -> TextIO:
         handlers.append(file)
     logging.basicConfig(level=how.level.upper(), handlers=handlers)
     return console
+
+
+def hear_nginx(run: Path, how: Log) -> None:
+    """Write down what nginx says, into the file that `watcher up` names, or with what else is said."""
+    logger = logging.getLogger("watcher.nginx")
+    path = os.environ.get("WATCHER_NGINX_LOG", "stderr")
+    if path != "stderr":
+        file = LogFile(path)
+        file.setFormatter(formatter(how.format, "%(message)s"))
+        logger.addHandler(file)
+        logger.propagate = False
+    hearing = threading.Thread(target=nginx_log.receive, args=(run / "nginx.sock", logger), daemon=True)
+    hearing.start()
 
 
 def announce(address: str, console: TextIO) -> None:

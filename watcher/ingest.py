@@ -18,7 +18,6 @@ from typing import NamedTuple, Protocol, cast
 
 import msgspec
 
-from watcher.boxes import finished as at_once
 from watcher.catalog import Catalog, Probed, trouble
 from watcher.clip import Clip, Fingerprint
 from watcher.clock import Clock
@@ -32,6 +31,7 @@ from watcher.naming import Naming
 from watcher.probe import Probe, probing
 from watcher.settle import Writer, quiet_needed, writer
 from watcher.storage import VideoRoot, digest
+from watcher.walk import finished as at_once
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,14 @@ import contextlib
 import json
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
+
+from watcher import modes
 
 JSON = "json"
 
@@ -33,7 +37,7 @@ class JsonLines(logging.Formatter):
 
 
 class LogFile(logging.handlers.WatchedFileHandler):
-    """A file that may be moved away by who rotates it, and removed with its folder: that costs the log alone.
+    """A file for us alone. It may be moved away by who rotates it, or removed with its folder: that costs the log alone.
 
     What cannot be written is dropped, which is said once on standard error; each further line tries anew, and makes
     the folder if only that is missing.
@@ -42,6 +46,12 @@ class LogFile(logging.handlers.WatchedFileHandler):
     def __init__(self, path: str) -> None:
         super().__init__(path, encoding="utf-8", delay=True)
         self._lost = False
+
+    def _open(self) -> TextIOWrapper:
+        path = Path(self.baseFilename)
+        descriptor = modes.create(path)
+        modes.narrow(path)
+        return TextIOWrapper(os.fdopen(descriptor, "ab"), encoding=self.encoding)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, if that is possible."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import NoReturn
 
 import msgspec
 
-from watcher import config, nginx_files, privileges, tether
+from watcher import config, modes, nginx_files, privileges, tether
 from watcher.backup import move_in
 from watcher.catalog import migrate
 from watcher.errors import StartError
@@ -24,6 +25,9 @@ from watcher.keys import first_sign_in
 from watcher.mounts import on_network
 from watcher.settings import Settings
 from watcher.wiring import Places, Services, bind_root, open_services
+
+FILES = 1024  # that uWSGI may have open
+QUEUE_MOST = 1024  # requests that wait for uWSGI
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -61,6 +65,7 @@ def up(unit: Unit) -> NoReturn:
     nginx_files.write_settings(places, loaded.settings)
     address = f"{_bracketed(host)}:{port}"
     nginx_files.write_main(places, loaded.settings, nginx=nginx, listen=address, log=log)
+    cache, cache_lock = nginx_files.make_cache(places.run)
     environment = {
         **os.environ,
         "WATCHER_DATA": str(places.data),
@@ -70,6 +75,8 @@ def up(unit: Unit) -> NoReturn:
         "WATCHER_PYTHON": sys.executable,
         "WATCHER_NGINX": nginx,
         "WATCHER_NGINX_LOG": str(log / "nginx.log") if log else "stderr",
+        "WATCHER_CACHE": str(cache),
+        "WATCHER_QUEUE": str(min(QUEUE_MOST, nginx_files.backlog())),
         "WATCHER_CONSOLE": "0",
         "WATCHER_READY": _address(host, port, secure=bool(loaded.settings.tls.certificate)),
         # A file: what is in an environment, every process of the unit has, for as long as it lives.
@@ -83,26 +90,33 @@ def up(unit: Unit) -> NoReturn:
     if config_file := os.environ.get("WATCHER_CONFIG"):
         environment["WATCHER_CONFIG"] = str(Path(config_file).resolve())
     nginx_files.test(nginx, places, environment)
-    os.set_inheritable(lock, True)
+    for held in filter(None, (lock, cache_lock)):
+        os.set_inheritable(held, True)
+    # uWSGI makes a table as long as the soft limit; nginx, which it starts, goes up to the hard one.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, nginx_files.files_most()), nginx_files.files_most()))
     # uWSGI closes every descriptor of its daemons but the first three, and its own log takes two of those: the
     # terminal goes where standard input was, for the ingester to say there when the service is ready.
     os.dup2(1, 0)
     if log:
-        app_log = os.open(log / "app.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        app_log = modes.create(log / "app.log")
         os.dup2(app_log, 1)
         os.dup2(app_log, 2)
     os.chdir(places.run)
     ftp = loaded.settings.ftp.listen
     # -P: nothing is imported from the working folder, which is run/.
     # Shell variables, not values: paths may hold spaces and commas, which would end an option here.
+    umask = f"umask {0o777 & ~modes.allowed(log or places.run):03o}"  # what nginx writes is for us alone
+    nginx_command = '"$WATCHER_NGINX" -e "$WATCHER_NGINX_LOG" -p "$WATCHER_RUN" -c "$WATCHER_RUN/nginx.conf"'
     tied = 'exec "$WATCHER_PYTHON" -P -m watcher.tether "$WATCHER_RUN"'
     daemons = [
-        f'{tied} nginx "$WATCHER_NGINX" -e "$WATCHER_NGINX_LOG" -p "$WATCHER_RUN" -c "$WATCHER_RUN/nginx.conf"',
+        f"{umask}; {tied} nginx {nginx_command}",
         f'{tied} ingester "$WATCHER_PYTHON" -P -m watcher ingest --data "$WATCHER_DATA" --announce',
         *([f'{tied} ftp "$WATCHER_PYTHON" -P -m watcher ftp --data "$WATCHER_DATA"'] if ftp else []),
         *(f"{tied} extra{number} {command}" for number, command in enumerate(unit.daemons)),
     ]
     arguments = ["uwsgi", "--ini", str(config.ETC / "uwsgi.ini"), "--honour-stdin", "--daemons-honour-stdin"]
+    # Memory is not given back by itself; after a kill the next start does it.
+    arguments += ["--exec-as-user-atexit", 'rm -rf "$WATCHER_CACHE"']
     for daemon in daemons:
         arguments += ["--attach-daemon2", f"cmd={daemon},stopsignal=15,max_throttle=1"]
     os.execve(  # noqa: S606 - a list, no shell
@@ -178,9 +192,11 @@ def _log_folder(folder: Path | None) -> Path | None:
     if folder is None:
         return None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "ingest.log").open("a"):
-            pass
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("access", "app", "ingest", "nginx"):
+            os.close(modes.create(folder / f"{name}.log"))
+        for path in folder.glob("*.log*"):
+            modes.narrow(path)
     except OSError as reason:
         raise StartError(f"cannot write into {folder}: {reason.strerror}") from reason
     return folder.resolve()

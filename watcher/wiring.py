@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
-from watcher import disk
+from watcher import disk, modes
 from watcher.bind import bind
 from watcher.budget import Limits
 from watcher.catalog import Catalog, open_engine
@@ -86,6 +86,9 @@ class Places:
                 trial.unlink()
             except OSError as reason:
                 raise StartError(f"cannot write into {folder}: {reason.strerror}") from reason
+        # Not of clips, and so of their pictures: other programs' users read and write them.
+        for folder in (self.spool, self.run):
+            modes.narrow(folder)
 
 
 @dataclass(frozen=True)

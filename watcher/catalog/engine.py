@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool, QueuePool
 
+from watcher import modes
 from watcher.catalog.integrity import WAY_BACK, SameFile, is_damage, watch
 from watcher.errors import CatalogDamagedError, CatalogError
 
@@ -101,6 +103,7 @@ def migrate(engine: sa.Engine) -> None:
     The write lock is taken first and the version read under it, so the second process finds the work done.
     Raises CatalogError if the catalog cannot be opened or is of a newer watcher.
     """
+    _keep_private(engine)
     with (
         _opening(engine),
         engine.connect().execution_options(**{WRITE: True}) as connection,
@@ -113,6 +116,18 @@ def migrate(engine: sa.Engine) -> None:
         from watcher.catalog.migrations import upgrade  # noqa: PLC0415 - Alembic costs 15 MB, once
 
         upgrade(connection)
+
+
+def _keep_private(engine: sa.Engine) -> None:
+    """Keep others from a catalog in SQLite, which gives what it writes beside it the same mode."""
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database or database.startswith((":memory:", "file:")):
+        return
+    path = Path(database)
+    with contextlib.suppress(OSError):  # it is there, or cannot be made, which SQLite will say
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        modes.narrow(path.with_name(path.name + suffix))
 
 
 def revision_of(engine: sa.Engine) -> str | None:
