@@ -61,7 +61,9 @@ def test_every_error_code_is_explained() -> None:
     codes = {kind.code: status for kind, status in problems.STATUS.items()}
     codes |= {code: status for status, code in problems.HTTP_CODES.items()}
     nginx = re.findall(r'return (\d+) \'\{.*?"code":"(\w+)"', text("etc/nginx/server.conf"))
-    assert nginx
+    said = re.search(r"map \$status \$watcher_code \{(.*?)\}", text("etc/nginx/http.conf"), re.DOTALL)
+    assert said
+    nginx += re.findall(r"(\d+) (\w+);", said[1])
     codes |= {code: int(status) for status, code in nginx} | {errors.WatcherError.code: 500}
     table = {
         code: statuses

@@ -194,6 +194,13 @@ class Questions:
             )
         return [to_clip(row) for row in rows]
 
+    def last_change(self, since: int, cameras: Sequence[str]) -> int:
+        """The newest revision, after another one, of a clip of some cameras; 0 while there is none."""
+        values = {f"camera{n}": camera for n, camera in enumerate(cameras)}
+        with self.reading() as ask:
+            rows = ask(_last_change(len(cameras)), values | {"since": since})
+        return int(rows[0][0]) if rows else 0
+
     def catalog_id(self) -> str | None:
         """The id that ties the catalog to its video root; None before the first ingester has run."""
         with self.engine.connect() as connection:
@@ -232,6 +239,15 @@ def _changed(cameras: int | None) -> sa.Select[Any]:
     """The feed's statement for as many cameras."""
     since, limit = (sa.bindparam(name, type_=sa.BigInteger) for name in ("since", "limit"))
     select = CLIP.where(clips.c.revision > since).order_by(clips.c.revision).limit(limit)
-    if cameras is None:
-        return select
-    return select.where(clips.c.camera.in_([sa.bindparam(f"camera{n}", type_=sa.Text) for n in range(cameras)]))
+    return select if cameras is None else select.where(_of(cameras))
+
+
+@lru_cache(maxsize=100)
+def _last_change(cameras: int) -> sa.Select[Any]:
+    """The last change's statement for as many cameras."""
+    select = sa.select(clips.c.revision).where(clips.c.revision > sa.bindparam("since", type_=sa.BigInteger))
+    return select.where(_of(cameras)).order_by(clips.c.revision.desc()).limit(1)
+
+
+def _of(cameras: int) -> sa.ColumnElement[bool]:
+    return clips.c.camera.in_([sa.bindparam(f"camera{n}", type_=sa.Text) for n in range(cameras)])

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, request
 from zipstream import ZipStream
 
-from watcher.access import Role
+from watcher.access import ANYBODY, Role
 from watcher.clip import Clip, ClipState
-from watcher.errors import BadParameterError, ClipNotFoundError, TooManyError
-from watcher.web.auth import visible
+from watcher.errors import BadParameterError, ClipNotFoundError
+from watcher.web.auth import principal, visible
 from watcher.web.questions import bounded, texts
 from watcher.web.routes import route
 from watcher.web.state import catalog, state
+from watcher.web.turns import give, paced
 
 bp = Blueprint("archive", __name__)
 
 CLIPS_MOST = 500
 PIECE = 256 << 10  # bytes handed to uWSGI at a time
-# Each holds one of a process's threads for as long as the client takes.
-_turns = threading.BoundedSemaphore(2)
 
 
 @route(bp, "/clips.zip", role=Role.VIEW, takes=("id",), media_type="application/zip", problems=(404, 429))
@@ -35,14 +33,15 @@ def clips_zip() -> Response:
             archive.add_path(root.path(clip.key), clip.key)
     if archive.is_empty():
         raise ClipNotFoundError("none of these clips has a file")
-    if not _turns.acquire(blocking=False):
-        raise TooManyError("other downloads are being made; try again when one of them is done")
-    response = Response(_pieces(archive), mimetype="application/zip")
+    # Each holds one of a process's threads for as long as the client takes.
+    who = principal()
+    turn = state().turns.take(str(request.remote_addr) if who is ANYBODY else who.name)
+    response = Response(paced(_pieces(archive)), mimetype="application/zip")
     response.content_length = len(archive)
     response.headers["Content-Disposition"] = f'attachment; filename="{_name(found)}"'
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would keep up to a gigabyte of it on disk
-    response.call_on_close(_turns.release)
+    response.call_on_close(lambda: give(turn))
     return response
 
 

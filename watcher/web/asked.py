@@ -35,6 +35,10 @@ class Asked(NamedTuple):
         """What is asked."""
         return self.state.services.catalog
 
+    def head(self) -> int:
+        """The seq of the last change that whoever asks may know of. Raises CatalogError."""
+        return self.state.heads.head(self.catalog, self.who.cameras)
+
     def address(self, path: str) -> str:
         """Where a path of the application is for whoever asks."""
         return f"{self.state.base}{self.mount}{path}"

@@ -41,11 +41,10 @@ def changed(asked: Asked) -> Told:
     """A page of the feed. Raises StartOverError, BadParameterError."""
     args, catalog = asked.args, asked.catalog
     since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
-    head = catalog.head()  # before the clips: what comes in between is after it, and read next time
-    if since > head:
-        raise StartOverError(
-            f"since={since} is beyond the last change, {head}: this is another or a restored catalog"
-        )
+    # Before the clips: what comes in between is after it, and read next time.
+    last, head = catalog.head(), asked.head()
+    if since > last:
+        raise StartOverError(f"since={since} is beyond the last change: this is another or a restored catalog")
     # Whoever began when all that is forgotten by now had been retired already has never seen it.
     began = began if since else head
     if max(since, began) < catalog.forgotten():
@@ -60,14 +59,14 @@ def changed(asked: Asked) -> Told:
             following = f"{asked.address('/changes')}?{question}"
         bodies = zip(clips, asked.bodies(clips), strict=True)
         changes = [ChangeShape(clip.revision, body) for clip, body in bodies]
-        upto = clips[-1].revision if more else head
+        upto = clips[-1].revision if more else last
         silences = [
             CameraChangeShape(one.revision or 0, one.camera, one.silent, presenting.utc(one.since))
             for one in catalog.silences_after(since, upto, cameras=asked.who.cameras)
         ]
         return Made(ChangesShape(changes, silences, following, head))
 
-    return Told(head, asked.listed_tag(head), page)
+    return Told(last, asked.listed_tag(last), page)
 
 
 def _seq(args: MultiDict[str, str], name: str) -> int:
@@ -85,5 +84,5 @@ def head() -> Response:
 
 def last(asked: Asked) -> Told:
     """The head of the feed."""
-    seq = asked.catalog.head()
-    return Told(seq, asked.tag(str(seq)), lambda: Made(HeadShape(seq, asked.catalog.catalog_id())))
+    head, seq = asked.catalog.head(), asked.head()
+    return Told(head, asked.tag(str(seq)), lambda: Made(HeadShape(seq, asked.catalog.catalog_id())))

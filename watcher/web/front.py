@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 from flask import request
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 ROUTE = "watcher.route"  # in a request's environ: the endpoint that answers; not of what no route is for
+_ESCAPED = "%!$&'()*+,;=:@/?~-._"  # characters of a question that stand for themselves
 _NUMBER = "X-Request-Id"
 _OF_A_BODY = {"Content-Type", "Content-Length", "Link"}  # headers that a 304 has not
 
@@ -52,6 +54,9 @@ class Front:
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """Answer a request, and count it."""
         began = time.perf_counter()
+        if not (query := environ.get("QUERY_STRING", "")).isascii():
+            # Bytes that should have been written as escapes, which is what they are taken for.
+            environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=_ESCAPED)
         told: list[Any] = ["500", []]  # status and headers, as they were said
 
         def hear(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:

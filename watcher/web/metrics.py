@@ -48,6 +48,17 @@ def metrics() -> Response:
     tell("last_clip_timestamp_seconds", "When the camera's last clip ended.", last)
     silent = [(labels, int(camera.silent)) for camera, labels in of]
     tell("camera_silent", "Whether it should have left another clip since.", silent)
+    sent = [({"camera": camera}, n) for camera, n in catalog().sent_last().items() if principal().sees(camera)]
+    tell("uploaded_bytes_total", "Clips that were sent over HTTP, anew each day.", sent, "counter")
+    if principal().cameras is None:  # figures of the whole service would tell of what others do
+        _whole(tell, one)
+    response = Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _whole(tell: Callable[..., None], one: Callable[..., None]) -> None:
+    """Of the whole service."""
     one("changes_total", "Changes of the catalog so far.", catalog().head(), "counter")
     try:
         disk = shutil.disk_usage(state().services.places.video)
@@ -79,23 +90,16 @@ def metrics() -> Response:
         tell("problems", "What readyz says is wrong.", [({"check": code}, 1) for code in ingester.problems])
         if ingester.scan_seconds is not None:
             one("scan_seconds", "How long the last scan took.", ingester.scan_seconds)
-    sent = [({"camera": camera}, n) for camera, n in catalog().sent_last().items() if principal().sees(camera)]
-    tell("uploaded_bytes_total", "Clips that were sent over HTTP, anew each day.", sent, "counter")
     proxies = catalog().proxy_sums()
     one("proxies_waiting", "Proxies that are wanted and not made yet.", proxies.waiting)
     one("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
     tell("clips_by_state", "Clips, also those that lists do not show.", _states(), "gauge")
     _requests(tell)
     _connections(tell)
-    response = Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _states() -> list[Sample]:
-    """Counted at most once a minute, since that reads an index over all clips; nothing for who may not see all."""
-    if principal().cameras is not None:
-        return []
+    """Counted at most once a minute, since that reads an index over all clips."""
     now, counted = state().services.clock.monotonic(), state().counted
     if counted is None or now - counted[0] >= STATES_SECONDS:
         counted = state().counted = (now, catalog().state_counts())

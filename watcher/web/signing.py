@@ -68,10 +68,13 @@ def media() -> Response:
     """Whether whoever asks may read a clip or a poster: 204, 401 or 403; nginx remembers a 204 for a while."""
     path = wire.asked_path()
     try:
-        if shares.shows(path):
+        text = wire.is_text(path)  # no clip has another name, and no database takes one
+        if text and shares.shows(path):
             return Response(status=204)
         auth.require(Role.VIEW)
         if auth.principal().cameras is not None:
+            if not text:
+                return Response(status=403)
             poster = re.fullmatch(r"/watcher/renditions/(?:\d+|proxies)/(\d+)-.*", path)
             clip = catalog().clip(bounded(int(poster[1]))) if poster else catalog().by_key(path.removeprefix("/"))
             if clip is None:

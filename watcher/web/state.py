@@ -13,8 +13,10 @@ from flask import current_app
 from watcher.catalog import Catalog
 from watcher.refused import Refusals
 from watcher.uploads import Uploads
+from watcher.web.heads import Heads
 from watcher.web.known import Known
 from watcher.web.tally import Tally
+from watcher.web.turns import Turns
 from watcher.wiring import Services
 
 EXTENSION = "watcher"
@@ -39,6 +41,8 @@ class State:
         self.counted: tuple[float, dict[str, int]] | None = None
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
         self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
+        self.heads = Heads()
+        self.turns = Turns(services.places.run, "zip")
         self.tally: Tally | None = None  # of requests, once all routes are known
 
     @property

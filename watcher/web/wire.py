@@ -47,6 +47,15 @@ def asked_path() -> str:
     return told.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
+def is_text(path: str) -> bool:
+    """Whether all bytes of a path, as nginx asks about it, are text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def see_other(address: str) -> Response:
     """Send a browser on to another page, after a form or to one."""
     return Response(status=303, headers={"Location": address, "Cache-Control": "no-store"})

@@ -1,0 +1,63 @@
+"""Who may see some cameras learns nothing of what happens at others, and misses nothing of their own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tests.contract.test_catalog import probed
+from tests.contract.test_front import client_of, holder
+from watcher.catalog import Catalog
+from watcher.settings import Auth, CatalogTable, Settings
+from watcher.wiring import open_services
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def test_the_head_is_that_of_one_s_own_cameras(catalog: Catalog, engine: sa.Engine, tmp_path: Path) -> None:
+    """It stands still while others change, and moves with each change of one's own; the feed goes on from it."""
+    url = engine.url.render_as_string(hide_password=False)
+    made = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
+    catalog.put([probed(f"{camera}/{n}.mp4", n) for camera in ("gate", "porch") for n in range(3)], now=NOW)
+    bound, whole = client_of(made, holder(made, "bound", ["porch"])), client_of(made, holder(made, "whole"))
+    seen = bound.get("/changes/head").json["head"]
+    assert whole.get("/changes/head").json["head"] == catalog.head()
+    for round_ in range(3):
+        before = bound.get("/changes/head")
+        assert before.json["head"] == seen == bound.get(f"/changes?since={seen}").json["head"]
+        gate = whole.get("/clips/by-key/gate/1.mp4").json
+        catalog.put_label(gate["id"], f"fox{round_}", author="a", confidence=None, now=NOW)
+        after = bound.get("/changes/head", headers={"If-None-Match": before.headers["ETag"]})
+        assert after.status_code == 304
+        assert whole.get("/changes/head").json["head"] == catalog.head() > seen
+        porch = bound.get("/clips/by-key/porch/1.mp4").json
+        catalog.put_label(porch["id"], f"fox{round_}", author="a", confidence=None, now=NOW)
+        feed = bound.get(f"/changes?since={seen}").json
+        assert [change["clip"]["key"] for change in feed["changes"]] == ["porch/1.mp4"]
+        assert feed["head"] == bound.get("/changes/head").json["head"] == feed["changes"][-1]["seq"] > seen
+        seen = feed["head"]
+    another = client_of(made, {"HTTP_AUTHORIZATION": bound.environ_base["HTTP_AUTHORIZATION"]})
+    assert another.get("/changes/head").json["head"] == seen, "another process knows the same"
+    page = bound.get("/changes?since=0&limit=2").json
+    assert bound.get(page["next"]).json["changes"]
+    made.catalog.engine.dispose()
+
+
+def test_figures_of_the_whole_service_are_for_who_sees_it_whole(
+    catalog: Catalog, engine: sa.Engine, tmp_path: Path
+) -> None:
+    """A bound viewer gets those of the own cameras; a change elsewhere changes none of them."""
+    url = engine.url.render_as_string(hide_password=False)
+    made = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
+    made.places.make()
+    catalog.put([probed(f"{camera}/1.mp4", 1) for camera in ("gate", "porch")], now=NOW)
+    bound, whole = client_of(made, holder(made, "bound", ["porch"])), client_of(made, holder(made, "whole"))
+    before = bound.get("/metrics").text
+    assert 'watcher_clips{camera="porch"} 1' in before
+    catalog.put([probed(f"gate/{n}.mp4", n) for n in range(2, 9)], now=NOW)
+    whole.get("/clips")
+    assert bound.get("/metrics").text == before
+    assert "watcher_requests_total" in whole.get("/metrics").text
+    made.catalog.engine.dispose()

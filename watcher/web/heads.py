@@ -1,0 +1,38 @@
+"""The last change as each may know of it: of all cameras, or of those that exist for whoever asks."""
+
+from __future__ import annotations
+
+import threading
+
+from watcher.catalog import Catalog
+
+KEPT_MOST = 100  # sets of cameras
+
+
+class Heads:
+    """For each set of cameras that keys are bound to: up to where was looked, and the last change found."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, ...], tuple[int, int]] = {}
+
+    def head(self, catalog: Catalog, cameras: tuple[str, ...] | None) -> int:
+        """The seq of the last change of these cameras; what others have does not move it. None: of all cameras.
+
+        It costs a look at what changed since it was asked for last; the first time all changes after these cameras'
+        last one. It never lies before what the feed has forgotten, so that who has read up to it can go on.
+        """
+        upto = catalog.head()
+        if cameras is None:
+            return upto
+        looked, last = self._known.get(cameras, (0, 0))
+        if looked > upto:  # another catalog
+            looked, last = 0, 0
+        if looked < upto:
+            silences = catalog.silences_after(looked, upto, cameras=cameras)
+            last = max([last, catalog.last_change(looked, cameras), *(one.revision or 0 for one in silences)])
+            with self._lock:
+                if len(self._known) >= KEPT_MOST:
+                    self._known.clear()
+                self._known[cameras] = (upto, last)
+        return max(last, catalog.forgotten())
