@@ -115,7 +115,7 @@ def placed(walk: Walk, parts: Parts) -> Generator[None, None, tuple[int, int]]:
                     table = sizes.table
                     end = max(end, max([begin + sum(islice(table, each)) for begin in here], default=0))
                     walk.steps += some >> 1
-            walk.steps += some >> 3
+            walk.steps += some >> 5
             if walk.due():
                 yield
     return sizes.number - left, end

@@ -133,7 +133,7 @@ class Walk:
             piece = array(code, self.read(start, start + some * width))
             if sys.byteorder == "little":
                 piece.byteswap()
-            self.steps += some >> 3
+            self.steps += some >> 5
             yield piece
             start += some * width
             count -= some

@@ -18,7 +18,7 @@ import pytest
 
 from tests import clips
 from watcher.errors import BrokenClipError
-from watcher.probe import Probe, probe
+from watcher.probe import Probe, probe, probing
 from watcher.samples import Index
 from watcher.segments import Segments
 from watcher.walk import make
@@ -206,3 +206,38 @@ def test_mutations(samples: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_many_mutations(samples: Path, tmp_path: Path) -> None:
     fuzz(tmp_path, samples, int(os.environ.get("WATCHER_TEST_MUTATIONS", "2000")))
+
+
+def test_an_honest_day_is_read_in_slices(samples: Path, tmp_path: Path) -> None:
+    """Thirty pictures a second, each with a duration of its own, all of them in the file."""
+    number = 30 * 86400
+    data = (samples / "plain.mp4").read_bytes()
+    scale = struct.unpack_from(">I", data, data.index(b"mdhd") + 16)[0]
+    data = table(
+        data,
+        b"stts",
+        make(b"stts", bytes(4), struct.pack(">I", number), struct.pack(">II", 1, scale // 30) * number),
+    )
+    data = table(data, b"stsz", make(b"stsz", bytes(8), struct.pack(">I", number), struct.pack(">I", 1) * number))
+    data = table(data, b"stsc", make(b"stsc", bytes(4), struct.pack(">IIII", 1, 1, 15, 1)))
+    data = table(
+        data,
+        b"stco",
+        make(b"stco", bytes(4), struct.pack(">I", number // 15), struct.pack(">I", 100) * (number // 15)),
+    )
+    at = data.index(b"elst") - 4
+    data = grown(data, (b"edts", b"trak", b"moov"), at, struct.unpack_from(">I", data, at)[0], b"")
+    path = tmp_path / "day.mp4"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        steps, slices = probing(file.fileno(), len(data), "mp4"), 1
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found = end.value
+                break
+            slices += 1
+    assert found.error is None
+    assert found.duration_seconds == pytest.approx(number * (scale // 30) / scale, rel=0.001)
+    assert slices > 20
