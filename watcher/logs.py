@@ -37,7 +37,7 @@ class JsonLines(logging.Formatter):
 
 
 class LogFile(logging.handlers.WatchedFileHandler):
-    """A file for us alone. It may be moved away by who rotates it, or removed with its folder: that costs the log alone.
+    """A file for us alone. It may be moved by who rotates it, or removed with its folder: that costs the log alone.
 
     What cannot be written is dropped, which is said once on standard error; each further line tries anew, and makes
     the folder if only that is missing.

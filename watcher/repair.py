@@ -11,13 +11,13 @@ from typing import TextIO
 from tqdm import tqdm
 
 from watcher.aside import Aside
-from watcher.boxes import finished
 from watcher.catalog import Probed
 from watcher.clip import ClipState
 from watcher.ignoring import PICTURE, printable
 from watcher.ingest import NotClip, Waiting
 from watcher.progress import Progress
 from watcher.scan import Difference, Finding, marker_problem, newest_first, reconcile, too_many_missing
+from watcher.walk import finished
 from watcher.wiring import Services, bind_root
 
 BATCH = 500  # clips a transaction: nobody waits for the single one here
