@@ -185,14 +185,14 @@ def test_no_client_is_told_all_of_what_is_no_clip(start_unit: Callable[..., Runn
     unit = start_unit()
     session = requests.Session()
     plain, seen = (samples / "plain.mp4").read_bytes(), {True: 0, False: 0}
-    for number in range(24):
+    for number in range(8):
         data, key = clips.stamp(plain, 500 + number), f"tus/killed{number}.mp4"
         address = begin(unit, len(data), PIECE, data[:100], camera="tus", filename=key[4:]).headers["Location"]
         sender = threading.Thread(
             target=lambda data=data, address=address: quiet(lambda: send(unit, address, 100, data[100:]))
         )
         sender.start()
-        time.sleep(0.001 * number)
+        time.sleep(0.003 * number)
         for pid, command in unit.family().items():
             if "uwsgi" in command and pid != unit.process.pid:
                 with contextlib.suppress(ProcessLookupError):
