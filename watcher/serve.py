@@ -53,6 +53,7 @@ def up(unit: Unit) -> NoReturn:
     log = _log_folder(unit.log)
     lock = _lock(places)
     tether.end_all_leftovers(places.run)  # the unit's lock was free: what still works here is nobody's
+    services.spool().clear()
     nginx = nginx_files.find_nginx()
     _port_is_free(host, port)
     if loaded.settings.ftp.listen:
