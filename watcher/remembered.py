@@ -80,12 +80,12 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def advance(
-    old: Remembered | None, tick: Tick, *, rules: str, grace_ms: int, newest_ms: int | None = None
+    old: Remembered | None, tick: Tick, *, rules: str, grace_ms: int, ran_ms: int | None = None
 ) -> Remembered:
-    """What is remembered, as of now. `newest_ms` is of the newest clip: where nothing is, it begins there."""
+    """What is remembered, as of now. Where nothing is, it begins at `ran_ms`, when a watcher ran last."""
     wall, boot, boot_ms = tick
     if old is None:
-        began = wall if newest_ms is None else min(newest_ms, wall)
+        began = wall if ran_ms is None else min(ran_ms, wall)
         return Remembered(wall_ms=wall, boot=boot, boot_ms=boot_ms, rules=rules, swept_ms=began, changed_ms=began)
     gap = wall - old.wall_ms
     passed = max(0, boot_ms - old.boot_ms if boot == old.boot else min(gap, UNSEEN_MS))

@@ -140,8 +140,8 @@ class Services:
         """What was remembered, as of now."""
         rules, (boot, seconds) = self.rules(), self.clock.uptime()
         tick = Tick(milliseconds(self.clock.now()), boot, round(seconds * 1000))
-        newest = self.catalog.newest_counts_ms(tick.wall_ms) if old is None else None
-        return advance(old, tick, rules=rules.limits.text, grace_ms=rules.grace_ms, newest_ms=newest)
+        ran = self.catalog.last_catalogued_ms() if old is None else None
+        return advance(old, tick, rules=rules.limits.text, grace_ms=rules.grace_ms, ran_ms=ran)
 
     def full_at(self) -> datetime | None:
         """When the disk will be full at the rate of the last day; None where rules keep room, or it is far off."""

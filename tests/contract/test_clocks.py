@@ -236,6 +236,18 @@ def test_more_than_is_ordinary_waits_for_a_word(change: str) -> None:
         assert not remembered.waiting
 
 
+def test_a_rule_that_is_new_to_an_old_collection_waits_for_a_word() -> None:
+    """Before the first sweep nothing is known of time that passed: what an old collection has is more than is due."""
+    with world(max_age_days=7, grace_days=0) as one:
+        keys = [one.come("attic", one.clock.now() - 9 * DAY - number * HOUR) for number in range(25)]
+        one.clock.passed += HOUR
+        assert one.sweep() == {}
+        assert all(map(one.here, keys))
+        known = one.catalog.remembered()
+        assert known is not None
+        assert [waiting.clips for waiting in known.waiting] == [25]
+
+
 def test_a_word_is_not_for_ever() -> None:
     """It ends after a day, and with other rules."""
     with world(max_age_days=100) as one:

@@ -208,6 +208,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> World:
     monkeypatch.setattr(SystemClock, "now", lambda _: world.now)
     monkeypatch.setattr(SystemClock, "uptime", lambda _: ("boot", world.now.timestamp()))
     monkeypatch.setattr(VideoRoot, "free_bytes", lambda _: world.free())
+    monkeypatch.setattr(VideoRoot, "has_room", lambda _, wanted: world.free() >= wanted)
     listed = Bin.files
 
     def files(own: Bin) -> list[Binned]:

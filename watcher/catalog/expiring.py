@@ -158,10 +158,9 @@ class Expiring:
         with self.engine.connect() as connection:
             return {camera: int(size) for camera, size in connection.execute(sums)}
 
-    def newest_counts_ms(self, until_ms: int) -> int | None:
-        """The time that counts of the newest clip up to a moment; None without any."""
-        here = (clips.c.listed == 1) & (clips.c.spared == 0) & (clips.c.counts_ms <= until_ms)
-        newest = sa.select(clips.c.counts_ms).where(here).order_by(clips.c.counts_ms.desc()).limit(1)
+    def last_catalogued_ms(self) -> int | None:
+        """When the newest row was made, in milliseconds since 1970: a watcher ran then. None without any."""
+        newest = sa.select(clips.c.ingested_ms).order_by(clips.c.id.desc()).limit(1)
         with self.engine.connect() as connection:
             return connection.execute(newest).scalar()
 
