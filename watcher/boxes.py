@@ -47,7 +47,10 @@ class Movie:
 
     def track(self, handler: str) -> Track | None:
         """The first track of a kind: `vide` or `soun`."""
-        return next((track for track in self.tracks if track.handler == handler and track.entry is not None), None)
+        for track in self.tracks:
+            if track.handler == handler and track.entry is not None:
+                return track
+        return None
 
     @property
     def duration_seconds(self) -> float | None:
@@ -199,7 +202,7 @@ def _judge(movie: Movie, size: int) -> None:
 def _read_moov(
     walk: Walk, start: int, end: int, movie: Movie, defaults: dict[int, Defaults]
 ) -> Generator[None, None, None]:
-    walk.at(start, min(8, end - start), min(end - start, _MOOV_WINDOW))
+    walk.at(start, min(end - start, _MOOV_WINDOW))
     for kind, first, last in walk.children(start, end):
         if walk.due():
             yield

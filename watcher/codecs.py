@@ -1,6 +1,7 @@
 """Codec names and RFC 6381 strings, from the sample entry that an MP4 describes its samples with."""
 
 import struct
+from functools import lru_cache
 
 _u32 = struct.Struct(">I").unpack_from
 
@@ -79,6 +80,7 @@ def codec_of(kind: bytes, parts: dict[bytes, bytes]) -> tuple[str, str]:
     return entry.lower(), entry
 
 
+@lru_cache(256)
 def fourcc(kind: bytes) -> str:
     """Four bytes as a word: what is no letter, figure, dot or dash in them becomes _, spaces around go."""
     text = "".join(

@@ -141,7 +141,7 @@ class Index:
     def _read_moov(self, start: int, end: int) -> dict[int, Defaults]:
         walk = self._walk
         defaults: dict[int, Defaults] = {}
-        walk.at(start, min(8, end - start), min(end - start, 256 << 10))
+        walk.at(start, min(end - start, 256 << 10))
         traks: list[tuple[int, int]] = []
         for kind, first, last in walk.children(start, end):
             if kind == b"mvhd":
@@ -210,7 +210,8 @@ class Index:
         self._take((8 if sizes.uniform else 12) * sizes.number)
         track.size = Same(sizes.uniform, sizes.number) if sizes.uniform else array("I", sizes.table)
         offset = array("Q")
-        chunks, offsets = chunks_of(walk, parts)
+        chunks, begins = chunks_of(walk, parts)
+        offsets = iter(begins)
         for number, each in chunk_runs(walk, parts, chunks):
             for at in islice(offsets, number):
                 first, last = len(offset), min(len(offset) + each, sizes.number)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterator, Mapping
+from array import array
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import chain, islice, repeat
 from operator import add, mul
 from typing import NamedTuple
@@ -29,7 +30,7 @@ class Sizes(NamedTuple):
 
     number: int
     uniform: int  # 0: each has its own …
-    table: Iterator[int]  # … in here
+    table: Iterable[int]  # … in here
 
 
 def sizes_of(walk: Walk, parts: Parts) -> Sizes:
@@ -42,7 +43,7 @@ def sizes_of(walk: Walk, parts: Parts) -> Sizes:
             return Sizes(count, uniform, repeat(uniform))
         if count > (last - first - 12) // 4:
             raise ValueError("fewer sizes than samples")
-        return Sizes(count, 0, chain.from_iterable(walk.numbers(first + 12, count)))
+        return Sizes(count, 0, walk.table(first + 12, count))
     if b"stz2" in parts:
         first, last = parts[b"stz2"]
         at = walk.at(first, 12)
@@ -50,21 +51,20 @@ def sizes_of(walk: Walk, parts: Parts) -> Sizes:
         if bits not in {4, 8, 16} or count > (last - first - 12) * 8 // bits:
             raise ValueError("fewer sizes than samples")
         if bits > 4:
-            numbers = chain.from_iterable(walk.numbers(first + 12, count, "B" if bits == 8 else "H"))
-            return Sizes(count, 0, numbers)
-        bytes_ = chain.from_iterable(walk.numbers(first + 12, (count + 1) // 2, "B"))
+            return Sizes(count, 0, walk.table(first + 12, count, "B" if bits == 8 else "H"))
+        bytes_ = walk.table(first + 12, (count + 1) // 2, "B")
         return Sizes(count, 0, islice((half for byte in bytes_ for half in (byte >> 4, byte & 15)), count))
-    return Sizes(0, 0, iter(()))
+    return Sizes(0, 0, ())
 
 
-def chunks_of(walk: Walk, parts: Parts) -> tuple[int, Iterator[int]]:
+def chunks_of(walk: Walk, parts: Parts) -> tuple[int, Iterable[int]]:
     """How many chunks there are, and where each begins in the file (`stco`, `co64`)."""
     kind, code, width = (b"co64", "Q", 8) if b"co64" in parts else (b"stco", "I", 4)
     if kind not in parts:
-        return 0, iter(())
+        return 0, ()
     first, last = parts[kind]
     count = walk.count(first, last, width)
-    return count, chain.from_iterable(walk.numbers(first + 8, count, code))
+    return count, walk.table(first + 8, count, code)
 
 
 def chunk_runs(walk: Walk, parts: Parts, chunks: int) -> Iterator[tuple[int, int]]:
@@ -74,7 +74,7 @@ def chunk_runs(walk: Walk, parts: Parts, chunks: int) -> Iterator[tuple[int, int
     first, last = parts[b"stsc"]
     entries = walk.count(first, last, 12)
     begins, each = 0, 0
-    numbers = chain.from_iterable(walk.numbers(first + 8, entries * 3))
+    numbers = iter(walk.table(first + 8, entries * 3))
     for then, number, _ in zip(numbers, numbers, numbers, strict=False):
         walk.steps += 1
         if begins and then > chunks:
@@ -91,7 +91,10 @@ def chunk_runs(walk: Walk, parts: Parts, chunks: int) -> Iterator[tuple[int, int
 def placed(walk: Walk, parts: Parts) -> Generator[None, None, tuple[int, int]]:
     """How many samples have a place in the file, and where the one that reaches furthest ends."""
     sizes = sizes_of(walk, parts)
-    chunks, offsets = chunks_of(walk, parts)
+    chunks, begins = chunks_of(walk, parts)
+    if isinstance(begins, array) and (sizes.uniform or isinstance(sizes.table, array)):
+        return _placed_at_once(chunk_runs(walk, parts, chunks), begins, sizes)
+    sizes, offsets = sizes._replace(table=iter(sizes.table)), iter(begins)
     left, end = sizes.number, 0
     for number, each in chunk_runs(walk, parts, chunks):
         while number > 0 and left > 0:
@@ -118,6 +121,33 @@ def placed(walk: Walk, parts: Parts) -> Generator[None, None, tuple[int, int]]:
             walk.steps += some >> 5
             if walk.due():
                 yield
+    return sizes.number - left, end
+
+
+def _placed_at_once(runs: Iterator[tuple[int, int]], begins: array[int], sizes: Sizes) -> tuple[int, int]:
+    """The same of small tables, which are there as a whole."""
+    table = sizes.table if isinstance(sizes.table, array) else array("I")
+    left, end, chunk, sample = sizes.number, 0, 0, 0
+    for number, each in runs:
+        whole = min(number, left // each) if each else 0
+        if sizes.uniform and whole:
+            end = max(end, max(begins[chunk : chunk + whole]) + sizes.uniform * each)
+        elif each == 1 and whole:
+            furthest = max(map(add, begins[chunk : chunk + whole], table[sample : sample + whole]))
+            end = max(end, furthest)
+        else:
+            for begin in begins[chunk : chunk + whole]:
+                end = max(end, begin + sum(table[sample : sample + each]))
+                sample += each
+            sample -= whole * each
+        left -= whole * each
+        sample += whole * each
+        if whole < number and left and each:  # the last chunk is not full
+            end = max(end, begins[chunk + whole] + (left * sizes.uniform or sum(table[sample:])))
+            left = 0
+        if not left:
+            break
+        chunk += number
     return sizes.number - left, end
 
 

@@ -85,11 +85,14 @@ def _turned(data: bytes, start: int) -> tuple[int, bool]:
 
     Left and right are exchanged first, where they are. Skewed ones count as upright.
     """
+    if data[start : start + 20] == _UPRIGHT:
+        return 0, False
     a, b, _, c, d = struct.unpack_from(">5i", data, start)
     sign = tuple((n > 0) - (n < 0) for n in (a, b, c, d))
     return _TURNS.get(sign, (0, False))
 
 
+_UPRIGHT = struct.pack(">5i", 1 << 16, 0, 0, 0, 1 << 16)
 _TURNS = {
     (0, 1, -1, 0): (90, False),
     (-1, 0, 0, -1): (180, False),

@@ -10,7 +10,8 @@ import os
 import struct
 import sys
 from array import array
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
 from typing import TypeVar
 
 STEPS_MOST = 1_500_000  # a day in one-second fragments of picture and sound takes a million
@@ -22,9 +23,12 @@ TRACK_LIMIT = 64
 WINDOW = 64 << 10
 PIECE = 6 << 10  # numbers of a table that are held at once; a multiple of 2 and 3
 _NEAR = 4 << 10  # bytes read at a place where only a header is expected
+_WIDTHS = {"B": 1, "H": 2, "I": 4, "Q": 8}  # bytes of a number, as `array` and `struct` name its kind
 _CONTAINERS = frozenset({b"mdia", b"minf", b"stbl", b"edts"})
 
 Made = TypeVar("Made")
+
+_SWAPPED = sys.byteorder == "little"
 
 u16 = struct.Struct(">H").unpack_from
 u32 = struct.Struct(">I").unpack_from
@@ -106,14 +110,27 @@ class Walk:
         """Where the content of each box of a `trak` is, those within others too; the first of a kind counts."""
         found: dict[bytes, tuple[int, int]] = {}
         ends = [end]  # of the boxes around
+        data, base, near = self.data, self.base, self.base + len(self.data) - 16
         while ends:
-            inner = self.box(start, ends[-1]) if start + 8 <= ends[-1] else None
-            if inner is None:
+            end = ends[-1]
+            if start + 8 > end:
                 start = ends.pop()
                 continue
-            if self.due():
+            length = 0
+            if base <= start <= near:  # most are: what `box` does, without a call of it
+                self.steps += 1
+                length, kind = _header(data, start - base)
+                body = start + 8
+                stop = start + length
+            if length < 8 or stop > end:
+                inner = self.box(start, end)
+                data, base, near = self.data, self.base, self.base + len(self.data) - 16
+                if inner is None:
+                    start = ends.pop()
+                    continue
+                kind, body, stop = inner
+            if self.steps >= self._due and self.due():
                 yield
-            kind, body, stop = inner
             if kind in _CONTAINERS:
                 if len(ends) > DEPTH_LIMIT:
                     raise ValueError("boxes nested too deep")
@@ -125,18 +142,27 @@ class Walk:
             start = stop
         return found
 
+    def piece(self, start: int, count: int, code: str = "I") -> array[int]:
+        """Some unsigned numbers (B, H, I, Q: as in `array`)."""
+        piece = array(code, self.read(start, start + count * _WIDTHS[code]))
+        if _SWAPPED:
+            piece.byteswap()
+        self.steps += count >> 5
+        return piece
+
     def numbers(self, start: int, count: int, code: str = "I") -> Iterator[array[int]]:
-        """A table of unsigned numbers (B, H, I, Q: as in `array`), in pieces."""
-        width = struct.calcsize(f">{code}")
+        """A table of numbers in pieces of at most `PIECE`."""
         while count > 0:
             some = min(count, PIECE)
-            piece = array(code, self.read(start, start + some * width))
-            if sys.byteorder == "little":
-                piece.byteswap()
-            self.steps += some >> 5
-            yield piece
-            start += some * width
+            yield self.piece(start, some, code)
+            start += some * _WIDTHS[code]
             count -= some
+
+    def table(self, start: int, count: int, code: str = "I") -> Iterable[int]:
+        """A table of numbers: itself where it is a small one, else as they come."""
+        if count <= PIECE:
+            return self.piece(start, count, code)
+        return chain.from_iterable(self.numbers(start, count, code))
 
     def count(self, first: int, last: int, width: int) -> int:
         """How many entries of so many bytes a table has that begins with their number."""
