@@ -62,6 +62,8 @@ class RunningUnit:
         self.log = folder / "log"
         self.port = port or free_port()
         self.environment = {**os.environ, "WATCHER_CONFIG": str(folder / "watcher.toml"), "TZ": "Europe/Berlin"}
+        if os.geteuid() == 0:
+            self.environment["WATCHER_UNIT__USER"] = "root"  # told to, it does not warn of it
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "watcher.toml").touch()
         self.environment.update(settings or {})
