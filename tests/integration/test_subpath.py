@@ -136,9 +136,9 @@ def test_strangers_say_nothing(unit: RunningUnit, front: str, key: str) -> None:
     assert form.headers["Set-Cookie"].startswith("watcher_session=")
     assert "Secure" not in form.headers["Set-Cookie"]
     # Through the proxy the client's address is the one that the proxy saw.
-    requests.get(front + "watcher/livez?through", headers={"X-Forwarded-For": "203.0.113.7"}, timeout=10)
+    requests.get(front + "watcher/livez/through", headers={"X-Forwarded-For": "203.0.113.7"}, timeout=10)
     log = unit.log / "access.log"
-    line = wait_for(lambda: re.findall(r"^.*livez\?through.*$", log.read_text(), re.MULTILINE), what="its line")[0]
+    line = wait_for(lambda: re.findall(r"^.*livez/through.*$", log.read_text(), re.MULTILINE), what="its line")[0]
     assert line.startswith("127.0.0.1 [")
     assert "203.0.113." not in log.read_text()
     listed = unit.run("key", "list").stdout
