@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from math import gcd
 
 from watcher.codecs import codec_of, elementary_stream
@@ -15,6 +16,7 @@ from watcher.sound_configs import sound_of
 
 ENTRY_LIMIT = 64 << 10  # bytes that are looked at; an entry has some hundred
 BOXES_LIMIT = 100
+_KEPT_BYTES = 1024  # of an entry that is remembered: a camera writes the same one into each of its clips
 SIDE_LIMIT = 16_888  # pixels; the longest that any level of H.265 allows (A.4.1, level 6.2)
 RATE_LIMIT = 768_000  # samples a second; the quickest PCM there is
 CHANNELS_LIMIT = 128
@@ -85,6 +87,14 @@ class Entry:
         self.channels = next((one for one in (told[0], channels) if 0 < one <= CHANNELS_LIMIT), 0)
         self.sample_rate = int(next((one for one in (told[1], rate) if 0 < one <= RATE_LIMIT), 0))
         return parts
+
+
+def entry_of(kind: bytes, handler: str, data: bytes) -> Entry:
+    """The sample entry of these bytes. Raises struct.error where it is too short."""
+    return (_kept if len(data) <= _KEPT_BYTES else Entry)(kind, handler, data)
+
+
+_kept = lru_cache(maxsize=256)(Entry)
 
 
 def _inside(data: bytes, start: int) -> Iterator[tuple[bytes, bytes]]:

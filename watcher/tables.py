@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from itertools import chain, islice, repeat
-from operator import add, mul
+from itertools import chain, compress, islice, repeat
+from operator import add, mul, sub
 from typing import NamedTuple
 
 from watcher.walk import PIECE, Walk, u32
@@ -127,28 +127,20 @@ def placed(walk: Walk, parts: Parts) -> Generator[None, None, tuple[int, int]]:
 def _placed_at_once(runs: Iterator[tuple[int, int]], begins: array[int], sizes: Sizes) -> tuple[int, int]:
     """The same of small tables, which are there as a whole."""
     table = sizes.table if isinstance(sizes.table, array) else array("I")
-    left, end, chunk, sample = sizes.number, 0, 0, 0
+    stops = [0]  # behind which sample each chunk ends
     for number, each in runs:
-        whole = min(number, left // each) if each else 0
-        if sizes.uniform and whole:
-            end = max(end, max(begins[chunk : chunk + whole]) + sizes.uniform * each)
-        elif each == 1 and whole:
-            furthest = max(map(add, begins[chunk : chunk + whole], table[sample : sample + whole]))
-            end = max(end, furthest)
-        else:
-            for begin in begins[chunk : chunk + whole]:
-                end = max(end, begin + sum(table[sample : sample + each]))
-                sample += each
-            sample -= whole * each
-        left -= whole * each
-        sample += whole * each
-        if whole < number and left and each:  # the last chunk is not full
-            end = max(end, begins[chunk + whole] + (left * sizes.uniform or sum(table[sample:])))
-            left = 0
-        if not left:
+        at = stops[-1]
+        if at >= sizes.number:
             break
-        chunk += number
-    return sizes.number - left, end
+        stops.extend(range(at + each, at + each * number + 1, each) if each else [at] * number)
+    if stops[-1] > sizes.number:
+        stops = [min(stop, sizes.number) for stop in stops]
+    counts = list(map(sub, stops[1:], stops))
+    if sizes.uniform:
+        lengths: Iterator[int] = map(mul, counts, repeat(sizes.uniform))
+    else:
+        lengths = map(sum, map(table.__getitem__, map(slice, stops, stops[1:])))
+    return stops[-1], max(compress(map(add, begins, lengths), counts), default=0)
 
 
 def _bytes_of(walk: Walk, sizes: Sizes, count: int) -> Generator[None, None, int]:
@@ -171,6 +163,9 @@ def ticks_of(walk: Walk, parts: Parts, samples: int) -> Generator[None, None, tu
         return 0, 0
     first, last = parts[b"stts"]
     entries = walk.count(first, last, 8)
+    if entries == 1:
+        count, each = struct.unpack(">II", walk.read(first + 8, first + 16))
+        return min(count, samples) * each, min(count, samples)
     named = ticks = 0
     for piece in walk.numbers(first + 8, entries * 2):
         counts, lasting = piece[::2], piece[1::2]
@@ -198,34 +193,36 @@ def shown_span(walk: Walk, parts: Parts, ticks: int) -> tuple[int, int]:
     if b"ctts" not in parts or b"stts" not in parts:
         return 0, ticks
     first = decoded = 0
-    lasting, shifts = _ends(walk, parts[b"stts"], ">II"), _ends(walk, parts[b"ctts"], ">Ii")
-    back = any(shift < 0 for _, shift in shifts[0])
-    for number, (each, shift) in enumerate(zip(_unrolled(lasting[0]), _unrolled(shifts[0]), strict=False)):
+    lasting, shifts = _first_runs(walk, parts[b"stts"], ">II"), _first_runs(walk, parts[b"ctts"], ">Ii")
+    back = min(shift for _, shift in shifts) < 0 if shifts else False
+    for number, (each, shift) in enumerate(zip(_unrolled(lasting), _unrolled(shifts), strict=False)):
         if number and decoded >= first and not back:  # nothing that comes later is shown before this
             break
         first = min(first, decoded + shift) if number else shift
         decoded += each
-    if lasting[2] < 2:
+    if len(lasting) < 2:
         return first, first + ticks
-    stays = lasting[1][0][1]
+    lasting, shifts = _last_runs(walk, parts[b"stts"], ">II"), _last_runs(walk, parts[b"ctts"], ">Ii")
+    stays = lasting[0][1]
     end, decoded = 0, ticks
-    for each, shift in zip(_unrolled(lasting[1]), _unrolled(shifts[1]), strict=False):
+    for each, shift in zip(_unrolled(lasting), _unrolled(shifts), strict=False):
         decoded -= each
         end = max(end, decoded + shift + stays)
     return first, max(first, end)
 
 
-def _ends(
-    walk: Walk, where: tuple[int, int], layout: str
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
-    """The first runs of a table, its last ones in reverse, and how many there are."""
-    first, last = where
-    entries = walk.count(first, last, 8)
-    some = min(entries, REORDER_LIMIT) * 8
-    begin, end = first + 8, first + 8 + entries * 8
-    head = list(struct.iter_unpack(layout, walk.read(begin, begin + some)))
-    tail = list(struct.iter_unpack(layout, walk.read(end - some, end)))
-    return head, tail[::-1], entries
+def _first_runs(walk: Walk, where: tuple[int, int], layout: str) -> list[tuple[int, int]]:
+    """The first runs of a table."""
+    begin = where[0] + 8
+    some = min(walk.count(*where, 8), REORDER_LIMIT)
+    return list(struct.iter_unpack(layout, walk.read(begin, begin + some * 8)))
+
+
+def _last_runs(walk: Walk, where: tuple[int, int], layout: str) -> list[tuple[int, int]]:
+    """Its last ones, in reverse."""
+    entries = walk.count(*where, 8)
+    end = where[0] + 8 + entries * 8
+    return list(struct.iter_unpack(layout, walk.read(end - min(entries, REORDER_LIMIT) * 8, end)))[::-1]
 
 
 def _unrolled(runs: list[tuple[int, int]]) -> Iterator[int]:

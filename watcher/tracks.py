@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from watcher.codecs import fourcc
-from watcher.entries import ENTRY_LIMIT, SIDE_LIMIT, Entry
+from watcher.entries import ENTRY_LIMIT, SIDE_LIMIT, Entry, entry_of
 from watcher.lengths import Timing
 from watcher.runs import DURATION, SHIFT, Defaults, Run, runs_of
 from watcher.tables import REORDER_LIMIT, edits_of, placed, shown_span, ticks_of
@@ -51,7 +51,8 @@ def read_track(walk: Walk, start: int, end: int, track: Track) -> Generator[None
         at = walk.at(first, 84 + wide)
         track.id = u32(walk.data, at + (20 if wide else 12))[0]
         track.rotation, track.mirrored = _turned(walk.data, at + 40 + wide)
-        track.width, track.height = (u32(walk.data, at + wide + place)[0] >> 16 for place in (76, 80))
+        track.width = u32(walk.data, at + wide + 76)[0] >> 16
+        track.height = u32(walk.data, at + wide + 80)[0] >> 16
     if b"hdlr" in parts:
         at = walk.at(parts[b"hdlr"][0], 12)
         track.handler = fourcc(walk.data[at + 8 : at + 12])
@@ -71,7 +72,7 @@ def read_track(walk: Walk, start: int, end: int, track: Track) -> Generator[None
         entry = walk.box(first + 8, last) if first + 16 <= last else None
         if entry is not None:
             kind, begin, stop = entry
-            track.entry = Entry(kind, track.handler, walk.read(begin, min(stop, begin + ENTRY_LIMIT)))
+            track.entry = entry_of(kind, track.handler, walk.read(begin, min(stop, begin + ENTRY_LIMIT)))
     located, track.end = yield from placed(walk, parts)
     timing.ticks, named = yield from ticks_of(walk, parts, located)
     track.samples = timing.samples = min(located, named)
