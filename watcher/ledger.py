@@ -23,6 +23,7 @@ from watcher.shared_file import SharedFile
 
 FILE = "uploads.json"  # in the folder of what runs
 MAKING_SECONDS = 10.0  # within which a file is made that was promised
+BEGUN_SECONDS, LIVELY_SECONDS = 2.0, 5.0  # before a body has its file, and in which one that comes is written to
 BODY_SECONDS = 150.0  # nginx gives up after 120 s without a byte (client_body_timeout in upload.conf)
 
 
@@ -48,7 +49,8 @@ class Book:
     def __init__(self, spool: Path, entries: list[Entry], now: float) -> None:
         self._spool = spool
         self._here: dict[str, int] = {}  # how many bytes of entries with a path are here
-        self._bodies_here, fresh = _bodies(spool, now - BODY_SECONDS)
+        self._now = now
+        self._bodies_here, fresh, self._lively = _bodies(spool, now)
         self.entries = [entry for entry in entries if self._lives(entry, now)]
         old = [entry for entry in self.entries if entry.is_body and entry.at < now - BODY_SECONDS]
         for entry in sorted(old, key=lambda entry: entry.size)[: max(0, len(old) - fresh)]:
@@ -78,8 +80,16 @@ class Book:
         return max(0, bodies - self._bodies_here) + parts
 
     def count(self, owner: str, *, bodies: bool) -> int:
-        """How many bodies, or files of the spool, somebody has on the way."""
-        return sum(entry.owner == owner and entry.is_body is bodies for entry in self.entries)
+        """How many bodies, or files of the spool, somebody has on the way.
+
+        Of bodies no more than can be coming: a network that breaks off again and again must not use up the number
+        of its owner by requests that are dead, though their bytes stay promised.
+        """
+        mine = [entry for entry in self.entries if entry.owner == owner and entry.is_body is bodies]
+        if not bodies:
+            return len(mine)
+        begun = sum(entry.at > self._now - BEGUN_SECONDS for entry in mine)
+        return begun + min(len(mine) - begun, self._lively)
 
     def put(self, entry: Entry) -> None:
         """Note something, in place of what was noted under its id."""
@@ -115,14 +125,15 @@ class Ledger:
             held.value = book.entries
 
 
-def _bodies(spool: Path, since: float) -> tuple[int, int]:
-    """Bytes of the bodies that nginx writes, and how many they are; not those that a crash left behind."""
-    size = count = 0
+def _bodies(spool: Path, now: float) -> tuple[int, int, int]:
+    """Of the bodies that nginx writes: bytes, how many, how many just now; not those that a crash left."""
+    size = count = lively = 0
     with os.scandir(spool) as entries:
         for entry in entries:
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
                     look = entry.stat(follow_symlinks=False)
-                    if look.st_mtime > since:
+                    if look.st_mtime > now - BODY_SECONDS:
                         size, count = size + look.st_size, count + 1
-    return size, count
+                        lively += look.st_mtime > now - LIVELY_SECONDS
+    return size, count, lively
