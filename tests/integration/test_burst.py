@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -204,7 +205,8 @@ def test_nothing_is_lost_when_the_root_is_not_what_it_was(
     assert len(unit.clips(state=["ready", "missing"])) == 30
     assert len(unit.clips(state="missing")) <= 10
     scan = unit.run("scan")
-    assert scan.returncode == 1, scan.stdout
+    # Where 29 of 30 clips lie as they are catalogued, the folder is the right one, whoever removed its marker.
+    assert scan.returncode == (0 if how == "marker removed" else 1), scan.stdout
 
     if how == "root emptied":
         for path in away.glob("*.mp4"):
@@ -281,23 +283,18 @@ def test_a_removed_and_remade_root_is_watched_again(start_unit: Callable[..., Ru
 
 
 @pytest.mark.slow
-def test_a_full_or_locked_catalog_does_not_end_the_ingester(
-    start_unit: Callable[..., RunningUnit], samples: Path
-) -> None:
+def test_a_locked_catalog_does_not_end_the_ingester(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """While nothing can be written readyz says so; what came meanwhile is found afterwards."""
     unit = start_unit()
     shutil.copy(samples / "plain.mp4", unit.video / "before.mp4")
     unit.wait_clip("before.mp4")
     database = unit.data / "catalog.db"
-    with sqlite3.connect(database) as connection:  # a trigger stands in for a full disk: every write fails
-        connection.execute(
-            "CREATE TRIGGER full BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-        )
-    shutil.copy(samples / "faststart.mp4", unit.video / "during.mp4")
-    wait_for(lambda: "ingest" in unit.problems(), what="the problem")
-    pid = ingester(unit)
-    with sqlite3.connect(database) as connection:
-        connection.execute("DROP TRIGGER full")
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")  # for longer than a writer waits
+        shutil.copy(samples / "faststart.mp4", unit.video / "during.mp4")
+        wait_for(lambda: "ingest" in unit.problems(), seconds=90, what="the problem")
+        pid = ingester(unit)
+        connection.execute("ROLLBACK")
     unit.wait_clip("during.mp4", state="ready")
     wait_for(lambda: unit.problems() == {}, what="a service without problems")
     assert ingester(unit) == pid
