@@ -130,9 +130,8 @@ def _placed_at_once(runs: Iterator[tuple[int, int]], begins: array[int], sizes: 
     stops = [0]  # behind which sample each chunk ends
     for number, each in runs:
         at = stops[-1]
-        if at >= sizes.number:
-            break
-        stops.extend(range(at + each, at + each * number + 1, each) if each else [at] * number)
+        if at < sizes.number:  # what is behind them is asked only whether it is in order
+            stops.extend(range(at + each, at + each * number + 1, each) if each else [at] * number)
     if stops[-1] > sizes.number:
         stops = [min(stop, sizes.number) for stop in stops]
     counts = list(map(sub, stops[1:], stops))

@@ -58,3 +58,23 @@ def test_samples_are_placed_alike_at_once_and_in_pieces(
     with path.open("rb") as file:
         walked = Walk(file.fileno(), os.fstat(file.fileno()).st_size)
         assert finished(placed(walked, parts)) == counted(runs, number, begins, sizes)
+
+
+@pytest.mark.parametrize("piece", [6, walk.PIECE])
+def test_chunks_out_of_order_are_damage_also_behind_the_last_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    monkeypatch.setattr("watcher.walk.PIECE", piece)
+    monkeypatch.setattr("watcher.tables.PIECE", piece)
+    tables = {
+        b"stsz": struct.pack(">III2I", 0, 0, 2, 5, 5),
+        b"stsc": struct.pack(">II9I", 0, 3, 1, 2, 1, 3, 1, 1, 2, 1, 1),
+        b"stco": struct.pack(">II8I", 0, 8, *range(100, 900, 100)),
+    }
+    path, data, parts = tmp_path / "tables", b"", {}
+    for kind, content in tables.items():
+        parts[kind] = (len(data), len(data) + len(content))
+        data += content
+    path.write_bytes(data)
+    with path.open("rb") as file, pytest.raises(ValueError, match="out of order"):
+        finished(placed(Walk(file.fileno(), len(data)), parts))
