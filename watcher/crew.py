@@ -13,21 +13,25 @@ import msgspec
 
 from watcher.backlog import Backlog
 from watcher.catalog.renditions import SPRITE, TELLING, poster_name, sprite_name
+from watcher.catalog.retrying import NO_PICTURE
 from watcher.catalog.rows import Rendered, Unrendered
 from watcher.clip import MediaInfo, Sprite
-from watcher.errors import RenderError
 from watcher.helper import Helper
-from watcher.ignoring import printable
-from watcher.probe import playable
-from watcher.render import Answer, Worker, WorkerError
+from watcher.render import Answer, ClipError, Worker, WorkerError
+from watcher.verdicts import Verdicts
+from watcher.wall import described
 from watcher.wiring import Services
 
 log = logging.getLogger("watcher.ingester")
 
 IDLE_SECONDS = 5.0  # after which a worker gives its memory back
 STOP_SECONDS = 2.0  # for all threads together, to end
-RETRY_SECONDS = 3.0  # after a fault of our own
-AHEAD = 2  # jobs that a worker is given before the first is answered
+RETRY_SECONDS, REST_SECONDS = (
+    3.0,
+    300.0,
+)  # after a fault of our own: the first time, and at most; twice as long each time
+TROUBLED = 3  # faults of our own in a row, from which on they are told
+AHEAD, SPRITES_AHEAD = 4, 2  # jobs that a worker is given before the first is answered
 QUICK_SECONDS = (
     1.0  # a poster that took longer does not wait for its sprite, which takes up to twelve times as long
 )
@@ -52,6 +56,7 @@ class Crew:
         self._services = services
         self._catalog = services.catalog
         self._backlog = Backlog(services)
+        self._verdicts = Verdicts(services, self._backlog)
         self._noting = threading.Lock()  # guards the following two
         self._done: list[Rendered] = []  # noted some at a time
         self._noted_at = 0.0
@@ -60,6 +65,8 @@ class Crew:
             for number in range(services.settings.render.workers)
         ]
         self._workers: list[Worker] = []
+        self._faults: dict[str, tuple[int, str]] = {}  # by thread: our own faults in a row, and the last one
+        self._wall_told = False
         self._helpers = helpers
 
     def start(self) -> None:
@@ -68,6 +75,13 @@ class Crew:
             thread.start()
         for helper in self._helpers:
             helper.start()
+
+    def trouble(self) -> str | None:
+        """Why no pictures are made at present; None while they are."""
+        faults = list(self._faults.values())
+        if not faults or min(count for count, _ in faults) < TROUBLED:
+            return None
+        return faults[0][1]
 
     def wake(self) -> None:
         """There may be something to do, perhaps newer than what was asked for last."""
@@ -99,25 +113,36 @@ class Crew:
         handed: deque[Handed] = deque()  # in the worker's hands, in its order
         while not self._backlog.stopping:
             try:
-                while len(handed) < AHEAD and (job := self._backlog.take()) is not None:
+                while self._has_hands(handed) and (job := self._backlog.take()) is not None:
                     self._hand(worker, job, handed)
                 if handed:
                     self._finish(worker, handed)
+                    self._faults[threading.current_thread().name] = (0, "")
                 self._note(at_once=not handed)
                 if not handed and not self._backlog.wait(IDLE_SECONDS if worker.running else None):
                     worker.close()
             except Exception as reason:
                 worker.close()
-                self._backlog.give_back(one.job.id for one in handed)
-                handed.clear()
                 if self._backlog.stopping:
                     return
-                again = "%s: trying again in a while"
-                if isinstance(reason, WorkerError):
-                    log.error(again, reason)
+                count = self._faults.get(threading.current_thread().name, (0, ""))[0]
+                rest = min(REST_SECONDS, RETRY_SECONDS * 2**count)
+                if handed:  # whether it is to blame or not: others have their turn first
+                    self._backlog.put_off(handed[0].job.id, 2 * rest)
+                self._backlog.give_back(one.job.id for one in handed)
+                handed.clear()
+                self._faults[threading.current_thread().name] = (count + 1, str(reason))
+                again = "%s: trying again in %.0f s"
+                if isinstance(reason, (WorkerError, OSError)):
+                    log.error(again, reason, rest)
                 else:
-                    log.exception(again, "a poster could not be made or noted")
-                self._backlog.pause(RETRY_SECONDS)
+                    log.exception(again, "a poster could not be made or noted", rest)
+                self._backlog.pause(rest)
+
+    def _has_hands(self, handed: deque[Handed]) -> bool:
+        """Whether a worker may be given one more: sprites take long, and a newer clip's poster comes first."""
+        slow = any(one.job.due == SPRITE or one.rendered is not None for one in handed)
+        return len(handed) < (SPRITES_AHEAD if slow else AHEAD)
 
     def _note(self, *, at_once: bool) -> None:
         """Write what is done into the catalog, some of it together while there is more to do.
@@ -153,14 +178,15 @@ class Crew:
             handed.append(Handed(job, attempt, name, from_picture=True, at=now))
             worker.ask_poster(self._services.root.path(job.picture), self._services.places.renditions / name, 0)
             return
-        media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
+        media = _media(job)
         if media is not None and media.video is None:
-            self._catalog.set_no_poster(job.id, job.digest, "it has no picture")
+            self._catalog.set_no_poster(job.id, job.digest, NO_PICTURE)
             self._backlog.give_back([job.id])
             return
         name = poster_name(job.id, job.digest)
         handed.append(Handed(job, attempt, name, at=now))
-        worker.ask_poster(path, self._services.places.renditions / name, _rotation(job))
+        out = self._services.places.renditions / name
+        worker.ask_poster(path, out, _rotation(job), container=media.container if media else None)
 
     def _hand_sprite(self, worker: Worker, one: Handed, handed: deque[Handed]) -> None:
         handed.append(one)
@@ -168,7 +194,10 @@ class Crew:
         sprite = renditions / sprite_name(one.job.id, one.job.digest)
         # What the camera left as the clip's picture is its own choice.
         poster = renditions / _telling(one.job) if one.job.picture is None else None
-        worker.ask_sprite(self._services.root.path(one.job.key), sprite, _rotation(one.job), poster=poster)
+        path, media = self._services.root.path(one.job.key), _media(one.job)
+        worker.ask_sprite(
+            path, sprite, _rotation(one.job), container=media.container if media else None, poster=poster
+        )
 
     def _mark(self, picture: str) -> str:
         """What tells a camera's picture from another one of the same name; empty if it is not there."""
@@ -184,7 +213,7 @@ class Crew:
         """Wait for the worker's next answer and note what it says."""
         try:
             answer = worker.answer()
-        except RenderError as reason:
+        except ClipError as reason:
             if self._backlog.stopping:
                 return
             one = handed.popleft()
@@ -194,20 +223,20 @@ class Crew:
             if one.from_picture:  # no picture after all: the clip has its own, and is not to blame
                 self._hand(worker, one.job, handed, own=True)
                 return
-            if reason.fatal and one.attempt == 1:
-                # Once more, in a fresh process: the machine may have been out of memory.
-                self._hand(worker, one.job, handed, attempt=2, own=True)
-                return
-            self._failed(one.job, reason)
+            self._verdicts.failed(one.job, reason.answer)
             self._backlog.give_back([one.job.id])
             return
+        if worker.wall is not None and not self._wall_told:
+            self._wall_told = True
+            level = logging.WARNING if worker.wall.holes else logging.INFO
+            log.log(level, "decoders work %s", described(worker.wall.held, worker.wall.holes))
         one = handed[0]
         if one.job.due == SPRITE or one.rendered is not None:
             handed.popleft()
             self._sprite(one, answer)
             return
         if answer.media is not None:
-            self._probed(one.job, answer.media, answer.duration_seconds)
+            self._verdicts.probed(one.job, answer.media, answer.duration_seconds)
             handed.popleft()
             self._backlog.give_back([one.job.id])
             return
@@ -254,34 +283,6 @@ class Crew:
             with contextlib.suppress(OSError):
                 (self._services.places.renditions / name).unlink()
 
-    def _probed(self, job: Unrendered, media: MediaInfo, duration_seconds: float | None) -> None:
-        verdict, reason = playable(media)
-        self._catalog.set_probe(
-            job.id,
-            job.digest,
-            media=msgspec.json.encode(media).decode(),
-            duration_seconds=duration_seconds,
-            playable=verdict,
-            playable_reason=reason,
-        )
-        log.info("%s is ready", printable(job.key))
-        self.wake()
-
-    def _failed(self, job: Unrendered, reason: RenderError) -> None:
-        """A file that harms the decoder, or holds nothing it can show, is broken; one that moved is not."""
-        try:
-            there = self._services.root.look(job.key)
-        except OSError:
-            there = None
-        error = str(reason)
-        if there is None:
-            self._backlog.put_off(job.id)  # moved or gone while we looked
-            return
-        log.warning("%s: no poster: %s", printable(job.key), error)
-        self._catalog.set_no_poster(job.id, job.digest, error)
-        if reason.fatal or job.state == "new" or "Invalid data" in error or "could be decoded" in error:
-            self._catalog.set_broken(job.id, job.digest, error)
-
 
 def _telling(job: Unrendered) -> str:
     """What a poster is called that is the most telling frame."""
@@ -290,5 +291,9 @@ def _telling(job: Unrendered) -> str:
 
 def _rotation(job: Unrendered) -> int:
     """By how many degrees the clip's pictures are to be turned."""
-    media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
+    media = _media(job)
     return media.video.rotation if media and media.video else 0
+
+
+def _media(job: Unrendered) -> MediaInfo | None:
+    return None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)

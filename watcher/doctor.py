@@ -21,6 +21,7 @@ from watcher.lock import INGESTER, only_one
 from watcher.mounts import file_system, on_network
 from watcher.render import Worker, WorkerError
 from watcher.scan import marker_problem
+from watcher.wall import described
 from watcher.wiring import Places, Services
 
 GOOD, WARN, BAD = "ok", "warn", "BAD"
@@ -214,6 +215,10 @@ def _decoder(services: Services) -> Iterator[Finding]:
         worker.answer()
     except RenderError:
         yield Finding(GOOD, "posters and sprites can be made")
+        if worker.wall is not None:
+            told = f"decoders work {described(worker.wall.held, worker.wall.holes)}"
+            remedy = "let the kernel or the container allow seccomp or Landlock" if worker.wall.holes else ""
+            yield Finding(WARN if worker.wall.holes else GOOD, told, remedy)
     except WorkerError as reason:
         yield Finding(BAD, f"no posters: {reason}", "install watcher again with its dependencies (PyAV)")
     finally:

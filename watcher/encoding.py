@@ -1,23 +1,15 @@
-"""What the processes that write films have in common: their beginning, and tracks that are encoded anew.
+"""What the processes that write films have in common: their files, and tracks that are encoded anew.
 
 PyAV lives in the workers, which hand it in.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import resource
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
-
-from watcher.tether import die_with_parent
-
-MEMORY_LIMIT = 3 << 30  # bytes of address space; 4K H.265 in and 720p out need about 1 GiB of it
+from typing import IO, Any
 
 TOLD_SECONDS = 1.0  # between two words of progress
 SOUND_RATES = {16000, 22050, 24000, 32000, 44100, 48000}  # Hz, that every browser's AAC decoder takes
@@ -25,25 +17,37 @@ SOUND_FRAME = 1024  # samples that AAC takes at a time
 SOUND_BITS = 64000  # a second, each channel
 
 
-def begin_job() -> tuple[dict[str, Any], Callable[..., None]]:
-    """Become a worker that may do little harm: its job from standard input, and what it tells with.
+class _Again:
+    """A file that is being written, read beside that: an index that goes to the front needs it."""
 
-    It ends with its parent, has the lowest priority, and may write files of `most_bytes` of the job at most.
-    """
-    die_with_parent(signal.SIGKILL)
-    os.nice(19)
-    job = json.loads(sys.stdin.readline())
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (job["most_bytes"], job["most_bytes"]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # too large a file is an error like others
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a codec prints must not look like an answer
+    def __init__(self, file: IO[bytes]) -> None:
+        self._descriptor = file.fileno()
+        self._at = 0
 
-    def tell(**told: Any) -> None:
-        print(json.dumps(told), file=answers, flush=True)
+    def read(self, size: int) -> bytes:
+        """The next bytes."""
+        data = os.pread(self._descriptor, size, self._at)
+        self._at += len(data)
+        return data
 
-    return job, tell
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go on from elsewhere."""
+        end = os.fstat(self._descriptor).st_size if whence == os.SEEK_END else 0
+        self._at = offset + (self._at if whence == os.SEEK_CUR else end)
+        return self._at
+
+    def tell(self) -> int:
+        """Where the next bytes come from."""
+        return self._at
+
+    def close(self) -> None:
+        """The file is closed by whoever writes it."""
+
+
+def film(av: Any, file: IO[bytes], *, fast: bool) -> Any:
+    """An MP4 to be written into an empty file; `fast`: with its index in front, for which it is written twice."""
+    options = {"movflags": "+faststart"} if fast else {}
+    return av.open(file, "w", format="mp4", options=options, buffer_size=1 << 20, io_open=lambda *_: _Again(file))
 
 
 class Progress:

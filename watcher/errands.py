@@ -7,6 +7,7 @@ cuts off is done again later.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import select
 import sys
@@ -21,6 +22,8 @@ from watcher.helper import Helper, NotNowError
 from watcher.tether import spawn, was_told_to_end
 from watcher.wiring import Services
 
+log = logging.getLogger("watcher.ingester")
+
 LOOK_SECONDS = 1.0  # between two looks at what is wanted: other processes take the wishes
 SPENT_SECONDS = 60.0  # between two looks at what is too old
 STALL_SECONDS = 120.0  # after which a worker that says nothing is ended
@@ -33,6 +36,8 @@ class Said(msgspec.Struct, frozen=True):
     about: int | None = None  # which clip it takes up
     made: Any = None  # what became of it, when it is done
     error: str | None = None
+    fatal: bool = False  # it crashed
+    ours: bool = False  # what it made cannot be stored, whatever the clip
 
 
 class Errands(Helper):
@@ -123,8 +128,11 @@ class Errands(Helper):
                 if one.made is not None:
                     return one.made
                 self.must_have_room()  # also where a full disk is what went wrong
+                if one.ours:
+                    log.error("%s: trying again in a while", one.error)
+                    raise NotNowError
                 if one.error is not None:
-                    raise RenderError(one.error)
+                    raise RenderError(one.error, fatal=one.fatal)
                 self.about = one.about or self.about
                 if one.done is not None and heard is not None:
                     share = one.done

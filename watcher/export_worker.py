@@ -1,8 +1,8 @@
 """The process that makes the films of one camera for an export: its clips one after another, copied as they are.
 
-Reads one JSON job from standard input, and says on standard output which share of it is done, then what it has
-made or what is wrong. Pictures and sound are not encoded anew, but for sound that no MP4 can hold. Where a clip is
-coded otherwise than the one before, another file begins. `exports.py` watches this process and ends it.
+It says which share of its job is done, then what it has made or what is wrong. Pictures and sound are not encoded
+anew, but for sound that no MP4 can hold. Where a clip is coded otherwise than the one before, another file begins.
+`worker.py` has its wall and its limits, `exports.py` watches it and ends it.
 
 Times are fractions of seconds; `_ms` is the clock's, in milliseconds since 1970.
 """
@@ -12,70 +12,65 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from watcher import encoding
 from watcher.chapters import chapters
-from watcher.encoding import Progress, Sound, begin_job
+from watcher.demux import must_decode, opened
+from watcher.encoding import Progress, Sound
+from watcher.errors import RenderError
+from watcher.worker import FILM_MEMORY, Files, Kind, Tell, serve, told_of
 
 PIECE = 1 << 20  # bytes that are hashed at a time
 FAST_BYTES = 1 << 30  # of clips: larger files keep their index at the end, rather than being written twice
 SOUNDS = {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}  # that an MP4 can hold
 TAGS = {"hevc": "hvc1"}  # Apple's players want H.265 called so
+FILES = 100  # that an export of one camera has at most: one for each change of its coding
 SLACK_MS = 60_000  # by which a clip may be longer than the catalog says
 
 
-def main() -> None:
-    """Do the job."""
-    job, tell = begin_job()
-
-    import av  # noqa: PLC0415 - after the limits
-    import av.logging  # noqa: PLC0415
-
-    av.logging.set_level(av.logging.PANIC)
-    try:
-        tell(made=_make(av, job, tell))
-    except MemoryError:
-        tell(error="there is too little memory for it")
-    except (av.FFmpegError, ValueError, OSError, LookupError) as reason:
-        tell(error=str(getattr(reason, "strerror", None) or reason))
+def make(av: Any, job: dict[str, Any], files: Files, tell: Tell) -> dict[str, Any]:
+    """Write the films; what is in them, and which clips are not. A clip that cannot be read costs no other."""
+    return {"made": _make(av, job, files, tell)}
 
 
-def _make(av: Any, job: dict[str, Any], tell: Callable[..., None]) -> dict[str, Any]:
-    """Write the files; what is in them, and which clips are not. A clip that cannot be read costs no other."""
+def _make(av: Any, job: dict[str, Any], files: Files, tell: Tell) -> dict[str, Any]:
     # Each is read twice: to be copied, and for its hash.
     progress = Progress(2 * sum(clip["size_bytes"] for clip in job["clips"]), tell)
-    files: list[dict[str, Any]] = []
+    films: list[dict[str, Any]] = []
     left_out: list[dict[str, Any]] = []
     film: _Film | None = None
     seen_ms = job["from_ms"]  # until then everything is in a film, or not asked for
-    for clip in job["clips"]:
+    for clip, source_file in zip(job["clips"], files.sources, strict=True):
         tell(about=clip["id"])
         try:
-            with open(clip["path"], "rb") as file, av.open(file, metadata_errors="ignore") as source:  # noqa: PTH123
+            if isinstance(source_file, OSError):
+                raise source_file
+            with opened(av, source_file, clip.get("container")) as source:
                 coded = _coded(source)
                 if film is not None and film.coded != coded:
                     closing, film = film, None
-                    files.append(closing.close())
+                    films.append(closing.close())
                 if film is None:
-                    film = _Film(av, job, len(files) + 1, coded, source)
-                exact = job["cut"] == "exact" and not film.pieces and not files
+                    film = _Film(av, job, files.outs, len(films), coded, source)
+                exact = job["cut"] == "exact" and not film.pieces and not films
                 film.add(source, clip, max(seen_ms, clip["started_ms"]), exact=exact, progress=progress)
             progress.next(clip["size_bytes"])
-            film.pieces[-1]["sha256"] = _sha256(clip["path"], progress)
-        except (av.FFmpegError, ValueError, OSError) as reason:
+            film.pieces[-1]["sha256"] = _sha256(source_file, progress)
+        except (av.FFmpegError, ValueError, OSError, RenderError) as reason:
             if _full(reason):
                 raise
-            left_out.append({"clip_id": clip["id"], "key": clip["key"], "reason": _told(reason)})
+            left_out.append({"clip_id": clip["id"], "key": clip["key"], "reason": told_of(reason)})
         if film is not None and film.pieces:
             seen_ms = max(seen_ms, film.pieces[-1]["ended_ms"])
         progress.next(clip["size_bytes"])
     if film is not None:
-        files.append(film.close())
-    return {"files": [one for one in files if one["pieces"]], "left_out": left_out}
+        films.append(film.close())
+    return {"files": [one for one in films if one["pieces"]], "left_out": left_out}
 
 
 def _full(reason: Exception) -> bool:
@@ -83,17 +78,13 @@ def _full(reason: Exception) -> bool:
     return getattr(reason, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def _told(reason: Exception) -> str:
-    return str(getattr(reason, "strerror", None) or reason)
-
-
-def _sha256(path: str, progress: Progress | None = None) -> str:
+def _sha256(file: IO[bytes], progress: Progress | None = None) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:  # noqa: PTH123
-        while piece := file.read(PIECE):
-            digest.update(piece)
-            if progress is not None:
-                progress.at(file.tell())
+    file.seek(0)
+    while piece := file.read(PIECE):
+        digest.update(piece)
+        if progress is not None:
+            progress.at(file.tell())
     return digest.hexdigest()
 
 
@@ -101,6 +92,7 @@ def _coded(source: Any) -> tuple[Any, ...]:
     """What has to be the same of clips that are to be in one file: codecs, their headers, sizes and rates."""
     found: list[Any] = []
     for stream in _streams(source):
+        must_decode(stream)
         context = stream.codec_context
         found += [stream.type, context.name, bytes(context.extradata or b"")]
         found += [context.width, context.height] if stream.type == "video" else [stream.rate, stream.channels]
@@ -161,15 +153,19 @@ class _Encoded:
 class _Film:
     """A file, and the clips in it."""
 
-    def __init__(self, av: Any, job: dict[str, Any], number: int, coded: tuple[Any, ...], source: Any) -> None:
+    def __init__(
+        self, av: Any, job: dict[str, Any], outs: list[IO[bytes]], number: int, coded: tuple[Any, ...], source: Any
+    ) -> None:
+        if number >= len(outs):
+            raise ValueError("the clips before it are coded in too many ways for one export")
         self._av = av
         self._job = job
         self.coded = coded
         self.pieces: list[dict[str, Any]] = []
         self._end = Fraction(0)
-        self._path = Path(job["folder"]) / f"{job['stem']}{'' if number == 1 else f'-{number}'}.mp4"
+        self._name, self._file = _name(job, number), outs[number]
         fast = sum(clip["size_bytes"] for clip in job["clips"]) <= FAST_BYTES
-        self._out = av.open(str(self._path), "w", format="mp4", options={"movflags": "+faststart"} if fast else {})
+        self._out = encoding.film(av, self._file, fast=fast)
         self._tracks: dict[str, _Track | _Encoded] = {}
         for stream in _streams(source):
             plain = stream.type == "video" or stream.codec_context.name in SOUNDS
@@ -223,7 +219,7 @@ class _Film:
         except (self._av.FFmpegError, ValueError) as reason:
             if end <= 0 or _full(reason):
                 raise
-            damage = _told(reason)  # what came until then is in the film
+            damage = told_of(reason)  # what came until then is in the film
         if end <= 0:
             raise ValueError("nothing of it lies in that time")
         started_ms = clip["started_ms"] + round(cut * 1000)
@@ -246,7 +242,7 @@ class _Film:
         if not self.pieces:  # it may not even have begun
             with contextlib.suppress(self._av.FFmpegError, ValueError):
                 self._out.close()
-            self._path.unlink(missing_ok=True)
+            self._file.truncate(0)  # what has no bytes gets no name
             return {"pieces": []}
         for track in self._tracks.values():
             for ready in track.end():
@@ -254,9 +250,9 @@ class _Film:
         self._out.set_chapters(chapters(self.pieces, float(self._end)))
         self._out.close()
         return {
-            "name": self._path.name,
-            "size_bytes": self._path.stat().st_size,
-            "sha256": _sha256(str(self._path)),
+            "name": self._name,
+            "size_bytes": self._file.seek(0, os.SEEK_END),
+            "sha256": _sha256(self._file),
             "duration_seconds": round(float(self._end), 3),
             "pieces": self.pieces,
         }
@@ -282,5 +278,20 @@ class _Film:
         return found
 
 
+def _name(job: dict[str, Any], number: int) -> str:
+    return f"{job['stem']}{'' if number == 0 else f'-{number + 1}'}.mp4"
+
+
+def _reads(job: dict[str, Any]) -> list[str]:
+    return [clip["path"] for clip in job["clips"]]
+
+
+def _writes(job: dict[str, Any]) -> list[str]:
+    """As many as may be needed: behind the wall none can be added."""
+    return [f"{job['folder']}/{_name(job, number)}" for number in range(min(len(job["clips"]), FILES))]
+
+
+KINDS = {"make": Kind(make, _reads, _writes, FILM_MEMORY, lambda job: int(job["most_bytes"]))}
+
 if __name__ == "__main__":
-    main()
+    serve(KINDS)

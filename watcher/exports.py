@@ -180,6 +180,7 @@ class Exports(Errands):
                     "id": clip.id,
                     "key": clip.key,
                     "path": root.path(clip.key),
+                    "container": clip.media_info.container if clip.media_info else None,
                     "size_bytes": clip.size_bytes,
                     "started_ms": clip.started_ms,
                     "ended_ms": clip.ended_ms,

@@ -104,6 +104,7 @@ class Proxies(Errands):
         return {
             "path": self.services.root.path(wanted.key),
             "out": str(aside),
+            "container": None if media is None else media.container,
             "height": self._settings.height,
             "threads": self._settings.threads,
             "rotation": media.video.rotation if media is not None and media.video is not None else 0,

@@ -1,56 +1,54 @@
 """The process that makes one proxy: a copy of a clip that every browser plays, H.264 and AAC in an indexed MP4.
 
-Reads one JSON job from standard input, and says on standard output which share of the clip is done, then that
-it is whole or what is wrong. It may crash, hang or eat memory on a hostile file: `proxies.py` watches and ends it.
+It says which share of the clip is done, then that it is whole or what is wrong. It may crash, hang or eat memory on
+a hostile file: `worker.py` has its wall and its limits, `proxies.py` watches and ends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from watcher.encoding import Encoded, Progress, Sound, begin_job
+from watcher.demux import must_decode, opened
+from watcher.encoding import Encoded, Progress, Sound, film
+from watcher.upright import ROTATED, Turner, place, shown_size
+from watcher.worker import FILM_MEMORY, Files, Kind, Tell, serve
 
 QUALITY = {"preset": "veryfast", "crf": "26"}
 KEY_SECONDS = 2  # between two key frames: what a jump has to decode
 TICKS = Fraction(1, 90000)  # of the picture's clock, as in MPEG: cameras vary their rate
 
 
-def main() -> None:
-    """Do the job."""
-    job, tell = begin_job()
-
-    import av  # noqa: PLC0415 - after the limits
-    import av.logging  # noqa: PLC0415
-
-    av.logging.set_level(av.logging.PANIC)
+def make(av: Any, job: dict[str, Any], files: Files, tell: Tell) -> dict[str, Any]:
+    """Write the whole proxy."""
     try:
-        try:
-            _make(av, job, tell)
-        except (av.FFmpegError, ValueError):
-            if not job["copy_video"]:
-                raise
-            _make(av, {**job, "copy_video": False, "copy_audio": False}, tell)  # what cannot be copied is encoded
-        tell(made=True)
-    except MemoryError:
-        tell(error="its pictures need more memory than a camera's should")
-    except (av.FFmpegError, ValueError, OSError, LookupError) as reason:  # all that bad bytes lead to
-        tell(error=str(getattr(reason, "strerror", None) or reason))
+        _make(av, job, files, tell)
+    except (av.FFmpegError, ValueError):
+        if not job["copy_video"]:
+            raise
+        files.outs[0].seek(0)
+        files.outs[0].truncate()
+        _make(
+            av, {**job, "copy_video": False, "copy_audio": False}, files, tell
+        )  # what cannot be copied is encoded
+    return {"made": True}
 
 
-def _make(av: Any, job: dict[str, Any], tell: Callable[..., None]) -> None:
-    """Write the whole proxy. Raises ValueError, or what PyAV raises."""
+def _make(av: Any, job: dict[str, Any], files: Files, tell: Tell) -> None:
+    """Write it in one way. Raises RenderError, ValueError, or what PyAV raises."""
     with (
-        open(job["path"], "rb") as file,  # noqa: PTH123
-        av.open(file, metadata_errors="ignore") as source,
-        av.open(job["out"], "w", format="mp4", options={"movflags": "+faststart"}) as out,
+        opened(av, files.source, job.get("container")) as source,
+        film(av, files.outs[0], fast=True) as out,
     ):
         video = next(iter(source.streams.video), None)
         audio = next(iter(source.streams.audio), None)
         if video is None and audio is None:
             raise ValueError("no picture and no sound in it")
         begins = Fraction(source.start_time or 0, av.time_base)
+        for stream in (video, audio):
+            if stream is not None:
+                must_decode(stream)
         tracks: dict[int, Any] = {}
         if video is not None:
             picture = _Copied(video, out, begins) if job["copy_video"] else _Picture(av, video, out, begins, job)
@@ -97,22 +95,18 @@ class _Copied:
 
 
 class _Picture(Encoded):
-    """The picture as H.264, upright and not higher than was asked."""
+    """The picture as H.264, as players show it and not higher than was asked."""
 
     def __init__(self, av: Any, stream: Any, out: Any, begins: Fraction, job: dict[str, Any]) -> None:
         super().__init__(av, stream, begins)
-        self._rotation = job["rotation"]
+        self._job = job
         stream.codec_context.thread_count = job["threads"]
-        width, height = stream.codec_context.width, stream.codec_context.height
-        if not width or not height:
+        if not stream.codec_context.width or not stream.codec_context.height:
             raise ValueError("its pictures have no size")
-        if self._rotation in {90, 270}:
-            width, height = height, width
-        share = min(Fraction(job["height"], height), Fraction(1))
-        self._size = max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
         rate = stream.average_rate or stream.guessed_rate or 25
         rate = rate if 1 <= rate <= 120 else Fraction(25)
         self.encoder = out.add_stream("libx264", rate=rate)
+        self._size = self._shown(stream)
         self.encoder.width, self.encoder.height = self._size
         self.encoder.pix_fmt = "yuv420p"
         self.encoder.options = QUALITY
@@ -120,12 +114,17 @@ class _Picture(Encoded):
         context.time_base, context.gop_size, context.thread_count = TICKS, round(rate * KEY_SECONDS), job["threads"]
         self._step = round(1 / (rate * TICKS))
         self._reformat = av.video.reformatter.VideoReformatter()
-        self._turn: Any = None
+        self._turner = Turner(av)
+
+    def _shown(self, stream: Any) -> tuple[int, int]:
+        """The proxy's size, by the rotation that our reader found."""
+        width, height = shown_size(stream.codec_context, stream, ROTATED.get(self._job["rotation"], ROTATED[0]))
+        share = min(Fraction(self._job["height"], height), Fraction(1))
+        return max(2, round(width * share / 2) * 2), max(2, round(height * share / 2) * 2)
 
     def encode(self, frame: Any) -> Iterator[Any]:
         at = self.on(self.at(frame, TICKS), self._step)
-        if self._rotation:
-            frame = self._turned(frame)
+        frame = self._turner.turn(frame, place(frame, self._job["rotation"]))
         # JPEG's colours, and those of many cameras, are in the full range; H.264's are expected in the narrow one.
         ranges = self.av.video.reformatter.ColorRange
         full = frame.format.name.startswith("yuvj") or frame.color_range == ranges.JPEG
@@ -142,16 +141,12 @@ class _Picture(Encoded):
         self.count += 1
         yield from self.encoder.encode(shown)
 
-    def _turned(self, frame: Any) -> Any:
-        if self._turn is None:
-            steps = {90: ["clock"], 180: ["clock", "clock"], 270: ["cclock"]}[self._rotation]
-            graph = self._turn = self.av.filter.Graph()
-            turns = [graph.add("transpose", f"dir={step}") for step in steps]
-            source = graph.add_buffer(template=self.source)
-            graph.link_nodes(source, *turns, graph.add("buffersink")).configure()
-        self._turn.push(frame)
-        return self._turn.pull()
 
+def _writes(job: dict[str, Any]) -> list[str]:
+    return [job["out"]]
+
+
+KINDS = {"make": Kind(make, lambda job: [job["path"]], _writes, FILM_MEMORY, lambda job: int(job["most_bytes"]))}
 
 if __name__ == "__main__":
-    main()
+    serve(KINDS)

@@ -29,6 +29,18 @@ class WorkerError(Exception):
     """The worker itself failed, whatever the clip: nothing may be concluded about the clip."""
 
 
+class StoringError(WorkerError):
+    """What a worker has made of a clip cannot be stored; the worker itself is well."""
+
+
+class Wall(msgspec.Struct, frozen=True):
+    """What a process says when it can work: what its decoders' wall is made of, and its holes."""
+
+    ready: bool = True
+    held: tuple[str, ...] = ()
+    holes: tuple[str, ...] = ()
+
+
 class Answer(msgspec.Struct, frozen=True):
     """What the process says of a job: of a probe what a decoder found, of a sprite its tiles, or what is wrong."""
 
@@ -37,12 +49,23 @@ class Answer(msgspec.Struct, frozen=True):
     error: str | None = None
     fatal: bool = False
     ours: bool = False  # the error is not the clip's doing
+    closed: bool = False  # … but that its file cannot be opened,
+    killed: bool = False  # … or that somebody killed the decoder, or the machine is short of memory
+    undecodable: bool = False  # the error is that every picture in it was tried in vain
     frames: int = 0  # of a sprite, as the following
     columns: int = 0
     tile_width: int = 0
     tile_height: int = 0
     light: Light | None = None
     significant_ms: int | None = None  # from the clip's beginning, of the frame that tells most
+
+
+class ClipError(RenderError):
+    """A worker could not do what it was asked of a clip; `answer` has the kind of trouble."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.error or "", fatal=answer.fatal)
+        self.answer = answer
 
 
 class Worker:
@@ -58,28 +81,31 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._asked: deque[bytes] = deque()  # and not answered
         self._said = b""  # by the process, and not taken yet
+        self.wall: Wall | None = None  # of the last process that was started
 
-    def ask_poster(self, path: str, out: Path, rotation: int) -> None:
-        """Ask for a clip's first key frame as a WebP in `out`."""
+    def ask_poster(self, path: str, out: Path, rotation: int, *, container: str | None = None) -> None:
+        """Ask for a clip's first picture as a WebP in `out`. `container`: what our reader found, if it did."""
         if not out.parent.is_dir():
             out.parent.mkdir(parents=True, exist_ok=True)
-        self._ask({"do": "poster", "path": path, "out": str(out), "rotation": rotation})
+        self._ask(_picture_job("poster", path, out, rotation, container))
 
-    def ask_sprite(self, path: str, out: Path, rotation: int, *, poster: Path | None = None) -> None:
+    def ask_sprite(
+        self, path: str, out: Path, rotation: int, *, container: str | None = None, poster: Path | None = None
+    ) -> None:
         """Ask for some of a clip's key frames, side by side as a WebP in `out`.
 
         And for the one that tells most in `poster`: written only where `significant_ms` is answered.
         """
         out.parent.mkdir(parents=True, exist_ok=True)
         told = {} if poster is None else {"poster": str(poster)}
-        self._ask({"do": "sprite", "path": path, "out": str(out), "rotation": rotation, **told})
+        self._ask(_picture_job("sprite", path, out, rotation, container) | told)
 
     def ask_probe(self, path: str) -> None:
         """Ask what is in a file that is not ISO-BMFF."""
         self._ask({"do": "probe", "path": path})
 
     def answer(self) -> Answer:
-        """Wait for the answer to the oldest job. Raises RenderError about it, or WorkerError about all of them.
+        """Wait for the answer to the oldest job. Raises ClipError or StoringError, or WorkerError about all jobs.
 
         A job that kills the process takes no other with it: what was asked after it is asked again.
         """
@@ -88,21 +114,26 @@ class Worker:
         if line is None:
             self._end()
             self._asked.popleft()
-            raise RenderError(f"the decoder did not finish within {self._timeout:g} s", fatal=True)
+            raise ClipError(Answer(error=f"the decoder did not finish within {self._timeout:g} s", fatal=True))
         if not line:
             status = process.wait()
-            self._end()
-            if status >= 0 or was_told_to_end(process):  # by itself, or by somebody: never the clip's doing
-                self._asked.clear()
+            # By itself, or by somebody: never the clip's doing.
+            if status >= 0 or status == -signal.SIGKILL or was_told_to_end(process):
+                self.close()
                 raise WorkerError(f"the render worker ended with status {status}")
+            self._end()
             self._asked.popleft()
-            raise RenderError(f"the decoder crashed on it ({signal.Signals(-status).name})", fatal=True)
+            crash = f"the decoder crashed on it ({signal.Signals(-status).name})"
+            raise ClipError(Answer(error=crash, fatal=True))
         self._asked.popleft()
-        answer = msgspec.json.decode(line, type=Answer)
+        try:
+            answer = msgspec.json.decode(line, type=Answer)
+        except msgspec.MsgspecError:  # as none of ours would answer: something else speaks
+            answer = Answer(error="the decoder gave an answer that is none", fatal=True)
         if answer.error is not None and answer.ours:
-            raise WorkerError(answer.error)
+            raise StoringError(answer.error)
         if answer.error is not None:
-            raise RenderError(answer.error, fatal=answer.fatal)
+            raise ClipError(answer)
         return answer
 
     def kill(self) -> None:
@@ -161,9 +192,18 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         """Start the process and wait until it can work, so that what follows is the clip's doing, not ours."""
-        process = self._process = spawn(self._command)
-        if not self._line(process):
+        try:
+            process = self._process = spawn(self._command)
+        except OSError as reason:
+            raise WorkerError(f"the render worker does not start: {reason.strerror}") from reason
+        line = self._line(process)
+        if not line:
             self.close()
             raise WorkerError("the render worker does not start")
+        self.wall = msgspec.json.decode(line, type=Wall)
         self._write(process, b"".join(self._asked))
         return process
+
+
+def _picture_job(do: str, path: str, out: Path, rotation: int, container: str | None) -> dict[str, Any]:
+    return {"do": do, "path": path, "out": str(out), "rotation": rotation, "container": container}

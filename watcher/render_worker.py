@@ -1,92 +1,68 @@
-"""The process that lets a decoder near a file: posters, and a probe for what is not ISO-BMFF.
+"""The process that makes posters and sprites, and probes what is not ISO-BMFF; `worker.py` has its wall and limits.
 
-Says that it is ready, then reads one JSON job a line from standard input and answers each with one on standard
-output. It may crash, hang or
-eat memory on a hostile file: `render.py` limits it, kills it, and starts another.
+It may crash, hang or eat memory on a hostile file: `render.py` watches it, ends it, and starts another.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import json
-import os
-import resource
-import signal
-import sys
+import math
+import time
+from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from typing import IO, Any
 
+from watcher.demux import must_decode, opened
+from watcher.errors import RenderError
 from watcher.telling import TELLING_HEIGHT, TELLING_WIDTH, light_of, most_telling
-from watcher.tether import die_with_parent
+from watcher.upright import Turner, place, shown_size
+from watcher.worker import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
 
-MEMORY_LIMIT = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
 FILE_LIMIT = 8 << 20  # bytes that a picture may take
 POSTER_WIDTH = 320
 SPRITE_WIDTH, SPRITE_FRAMES, SPRITE_COLUMNS = 240, 12, 4
-PACKET_LIMIT = 3000  # packets read in search of the first key frame
+PACKET_LIMIT = 3000  # packets read in search of the first picture
+HIDDEN_LIMIT, HIDDEN_SECONDS = 900, 8.0  # packets, and time, for pictures that an edit list hides before that
+LONGEST_SECONDS = 10 * 365 * 86400.0  # what claims more tells nothing
+FASTEST = 1000.0  # pictures a second
 
 
-class _UnwritableError(Exception):
-    """A rendition cannot be stored, whatever the clip."""
+def poster(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
+    """Write the first picture that a player shows as a small WebP."""
+    tried = 0  # packets that a decoder was given
+    for edited in (True, False):  # an edit list may leave nothing that can be decoded
+        with opened(av, files.source, job.get("container"), edited=edited) as container:
+            stream = _picture(container)
+            frame, count = _first_frame(av, container, stream)
+            tried += count
+            if frame is not None:
+                small = _small(av, stream, frame, POSTER_WIDTH, job.get("rotation", 0))
+                _write(av, small, files.outs[0], "72")
+                return {}
+    # Without a packet the demuxer and our reader disagree: nothing is known of the pictures.
+    return {"error": "no picture in it could be decoded", "undecodable": tried > 0}
 
 
-def main() -> None:
-    """Answer jobs until standard input ends."""
-    die_with_parent(signal.SIGKILL)
-    os.nice(19)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a codec prints must not look like an answer
-
-    import av  # noqa: PLC0415 - after the limits
-    import av.logging  # noqa: PLC0415
-
-    av.logging.set_level(av.logging.PANIC)
-    print(json.dumps({"ready": True}), file=answers, flush=True)
-    for line in sys.stdin:
-        job = json.loads(line)
-        try:
-            answer = {"poster": _poster, "sprite": _sprite, "probe": _probe}[job["do"]](av, job)
-        except MemoryError:
-            answer = {"error": "its pictures need more memory than a camera's should", "fatal": True}
-        except _UnwritableError as reason:
-            answer = {"error": str(reason), "ours": True}
-        except (av.FFmpegError, ValueError, OSError, LookupError) as reason:  # all that bad bytes lead to
-            answer = {"error": str(getattr(reason, "strerror", None) or reason)}
-        print(json.dumps(answer), file=answers, flush=True)
+def _picture(container: Any) -> Any:
+    """The track of pictures. Raises RenderError where there is none that can be decoded."""
+    if not container.streams.video:
+        raise RenderError("it has no picture")
+    stream = container.streams.video[0]
+    must_decode(stream)
+    stream.codec_context.thread_count = 1
+    stream.codec_context.skip_frame = "NONKEY"
+    return stream
 
 
-def _poster(av: Any, job: dict[str, Any]) -> dict[str, Any]:
-    """Write the first key frame as a small WebP; by rename, so that half a picture is never served."""
-    with open(job["path"], "rb") as file, av.open(file, metadata_errors="ignore") as container:  # noqa: PTH123
-        if not container.streams.video:
-            return {"error": "it has no picture"}
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        stream.codec_context.skip_frame = "NONKEY"
-        frame = _first_frame(av, container, stream)
-        if frame is None:
-            return {"error": "no picture in it could be decoded"}
-        picture = _small(av, stream, frame, POSTER_WIDTH, job.get("rotation", 0))
-        _write(av, picture, Path(job["out"]), "72")
-    return {}
-
-
-def _sprite(av: Any, job: dict[str, Any]) -> dict[str, Any]:
+def sprite(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
     """Write key frames from all over the clip, side by side; fewer than two are no sprite.
 
     And where one of them tells more than the others, and a name for it is given, that one as the poster.
     """
     pictures: list[Any] = []
     at: list[int] = []  # milliseconds from the beginning
-    with open(job["path"], "rb") as file, av.open(file, metadata_errors="ignore") as container:  # noqa: PTH123
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        stream.codec_context.skip_frame = "NONKEY"
+    with opened(av, files.source, job.get("container")) as container:
+        stream = _picture(container)
         seen = None
         for number in range(SPRITE_FRAMES if container.duration else 0):
             moment = (container.start_time or 0) + container.duration * (2 * number + 1) // (2 * SPRITE_FRAMES)
@@ -101,7 +77,7 @@ def _sprite(av: Any, job: dict[str, Any]) -> dict[str, Any]:
         return {"frames": len(pictures)}
     tiles = [_scaled(av, picture, SPRITE_WIDTH) for picture in pictures]
     columns = min(SPRITE_COLUMNS, len(tiles))
-    _write(av, _side_by_side(av, tiles, columns), Path(job["out"]), "60")
+    _write(av, _side_by_side(av, tiles, columns), files.outs[0], "60")
     told: dict[str, Any] = {
         "frames": len(tiles),
         "columns": columns,
@@ -114,8 +90,8 @@ def _sprite(av: Any, job: dict[str, Any]) -> dict[str, Any]:
     best = most_telling(parts)
     if best is not None:
         told["significant_ms"] = at[best]
-        if job.get("poster"):
-            _write(av, pictures[best], Path(job["poster"]), "72")
+        if len(files.outs) > 1:
+            _write(av, pictures[best], files.outs[1], "72")
     return told
 
 
@@ -163,12 +139,12 @@ def _side_by_side(av: Any, tiles: list[Any], columns: int) -> Any:
 
 
 def _small(av: Any, stream: Any, frame: Any, most: int, rotation: int) -> Any:
-    """A frame upright and at most so wide, in WebP's colours."""
-    width, height = (frame.height, frame.width) if rotation in {90, 270} else (frame.width, frame.height)
+    """A frame as players show it and at most so wide, in WebP's colours."""
+    laid = place(frame, rotation)
+    width, height = shown_size(frame, stream, laid)
     out_width = min(most, width) // 2 * 2 or 2
     out_height = max(2, round(height * out_width / width / 2) * 2)
-    if rotation:
-        frame = _rotate(av, stream, frame, rotation)
+    frame = Turner(av).turn(frame, laid)
     # WebP's colours are BT.601 in the narrow range; a JPEG's, and many cameras', are in the full one.
     full = frame.format.name.startswith("yuvj") or frame.color_range == av.video.reformatter.ColorRange.JPEG
     return av.video.reformatter.VideoReformatter().reformat(
@@ -182,62 +158,45 @@ def _small(av: Any, stream: Any, frame: Any, most: int, rotation: int) -> Any:
     )
 
 
-def _write(av: Any, picture: Any, target: Path, quality: str) -> None:
-    """Encode a picture into a file; by rename, so that half of it is never served."""
+def _write(av: Any, picture: Any, out: IO[bytes], quality: str) -> None:
+    """Encode a picture into a file."""
     picture.pts = 0
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as out:
-            _encode(av, picture, out, quality)
-        temporary.replace(target)
-    except av.FFmpegError:  # which are OSErrors too
-        raise
-    except OSError as reason:
-        if reason.errno == errno.EFBIG:  # our limit: the clip's doing
-            raise
-        raise _UnwritableError(f"{target.parent}: {reason.strerror}") from reason
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def _first_frame(av: Any, container: Any, stream: Any) -> Any:
-    last_error: Exception | None = None
-    for count, packet in enumerate(container.demux(stream)):
-        try:
-            for frame in packet.decode():
-                return frame
-        except av.InvalidDataError as reason:  # a damaged first picture: the next key frame may do
-            last_error = reason
-        if count > PACKET_LIMIT:
-            break
-    if last_error is not None:
-        raise last_error
-    return None
-
-
-def _rotate(av: Any, stream: Any, frame: Any, rotation: int) -> Any:
-    graph = av.filter.Graph()
-    steps = {90: ["clock"], 180: ["clock", "clock"], 270: ["cclock"]}[rotation]
-    nodes = [graph.add_buffer(template=stream), *(graph.add("transpose", f"dir={step}") for step in steps)]
-    nodes.append(graph.add("buffersink"))
-    graph.link_nodes(*nodes).configure()
-    graph.push(frame)
-    return graph.pull()
-
-
-def _encode(av: Any, picture: Any, out: IO[bytes], quality: str) -> None:
     encoder = av.CodecContext.create("libwebp", "w")
     encoder.width, encoder.height, encoder.pix_fmt = picture.width, picture.height, "yuv420p"
     encoder.time_base = Fraction(1)
     encoder.options = {"quality": quality, "compression_level": "2"}
-    for packet in [*encoder.encode(picture), *encoder.encode(None)]:
-        out.write(bytes(packet))
+    data = b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
+    try:
+        while data:
+            data = data[out.write(data) :]
+    except OSError as reason:
+        if reason.errno == errno.EFBIG:  # our limit: the clip's doing
+            raise
+        raise UnwritableError(f"a picture cannot be written: {reason.strerror}") from reason
 
 
-def _probe(av: Any, job: dict[str, Any]) -> dict[str, Any]:
+def _first_frame(av: Any, container: Any, stream: Any) -> tuple[Any, int]:
+    """The first picture that is shown, or None, and how many packets were tried. A damaged one is passed over."""
+    tried = 0
+    hidden, until = 0, time.monotonic() + HIDDEN_SECONDS
+    for count, packet in enumerate(container.demux(stream)):
+        if packet.is_discard:  # an edit list hides it, but what is shown first is made of it
+            stream.codec_context.skip_frame = "DEFAULT"
+            hidden += 1
+        tried += packet.size > 0
+        try:
+            for frame in packet.decode():
+                return frame, tried
+        except av.InvalidDataError:  # the next key frame may do
+            continue
+        if count > PACKET_LIMIT or hidden > HIDDEN_LIMIT or (hidden and time.monotonic() > until):
+            break
+    return None, tried
+
+
+def probe(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
     """What a container that is not ISO-BMFF holds, in the words of `MediaInfo`."""
-    with open(job["path"], "rb") as file, av.open(file, metadata_errors="ignore") as container:  # noqa: PTH123
+    with opened(av, files.source, job.get("container")) as container:
         video = next(iter(container.streams.video), None)
         audio = next(iter(container.streams.audio), None)
         if video is None and audio is None:
@@ -245,27 +204,52 @@ def _probe(av: Any, job: dict[str, Any]) -> dict[str, Any]:
         names = {"matroska,webm": "matroska", "mov,mp4,m4a,3gp,3g2,mj2": "mp4"}
         media = {
             "container": names.get(container.format.name, container.format.name),
-            "codecs": ",".join(stream.codec_context.name for stream in (video, audio) if stream),
+            "codecs": ",".join(_codec(stream) for stream in (video, audio) if stream),
             "fragmented": False,
             "faststart": False,
             "video": video
             and {
-                "codec": video.codec_context.name,
-                "width": video.codec_context.width,
-                "height": video.codec_context.height,
-                "fps": float(video.average_rate or 0),
+                "codec": _codec(video),
+                "width": getattr(video.codec_context, "width", 0),
+                "height": getattr(video.codec_context, "height", 0),
+                "fps": _bounded(video.average_rate, FASTEST) or 0.0,
                 "rotation": 0,
             },
             "audio": audio
             and {
-                "codec": audio.codec_context.name,
-                "channels": audio.codec_context.channels,
-                "sample_rate": audio.codec_context.sample_rate,
+                "codec": _codec(audio),
+                "channels": getattr(audio.codec_context, "channels", 0),
+                "sample_rate": getattr(audio.codec_context, "sample_rate", 0) or 0,
             },
         }
-        seconds = container.duration / av.time_base if container.duration else None
-        return {"media": media, "duration_seconds": seconds}
+        seconds = (container.duration or 0) / av.time_base
+        return {"media": media, "duration_seconds": _bounded(seconds, LONGEST_SECONDS)}
 
+
+def _codec(stream: Any) -> str:
+    """A stream's codec, as FFmpeg calls it; some it does not know."""
+    return "unknown" if stream.codec_context is None else str(stream.codec_context.name)
+
+
+def _bounded(value: Any, most: float) -> float | None:
+    """A number that a file claims, if it can be one."""
+    number = float(value or 0)
+    return number if math.isfinite(number) and 0 < number <= most else None
+
+
+def _reads(job: dict[str, Any]) -> list[str]:
+    return [job["path"]]
+
+
+def _writes(job: dict[str, Any]) -> list[str]:
+    return [job[name] for name in ("out", "poster") if job.get(name)]
+
+
+def _kind(do: Callable[..., dict[str, Any]]) -> Kind:
+    return Kind(do, _reads, _writes, PICTURE_MEMORY, lambda _: FILE_LIMIT)
+
+
+KINDS = {"poster": _kind(poster), "sprite": _kind(sprite), "probe": _kind(probe)}
 
 if __name__ == "__main__":
-    main()
+    serve(KINDS)

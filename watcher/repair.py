@@ -20,6 +20,7 @@ from watcher.scan import Difference, Finding, marker_problem, newest_first, reco
 from watcher.walk import finished
 from watcher.wiring import Services, bind_root
 
+TROUBLES = 10  # clips without a picture, the newest, that are told
 BATCH = 500  # clips a transaction: nobody waits for the single one here
 
 
@@ -163,6 +164,11 @@ def _check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
         wrong += 1
         print(problem, file=out)
     states = catalog.state_counts()
+    troubles = catalog.troubles(TROUBLES)
+    if troubles.number or troubles.waiting:
+        print(f"{troubles.number:,} clips without a picture, {troubles.waiting:,} tried again later", file=out)
+    for one in troubles.newest:
+        print(f"no picture: {printable(one.key)}: {one.error}", file=out)
     told = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
     print(f"{files:,} files below {root.folder}; the catalog holds {told}", file=out)
     print("all invariants hold" if not wrong else f"{wrong:,} differences; `watcher scan` repairs them", file=out)

@@ -32,6 +32,7 @@ from watcher.scan import reconcile
 from watcher.settings import Render, Settings
 from watcher.template import Template
 from watcher.wiring import Services, bind_root, open_services
+from watcher.worker import Files
 
 CLIPS = 2000
 POSTERS = 1000
@@ -81,7 +82,8 @@ def open_with_pyav(path: str) -> int:
 
 def poster_only(job: tuple[str, str]) -> None:
     """The same picture that watcher makes, and nothing else."""
-    answer = render_worker._poster(av, {"do": "poster", "path": job[0], "out": job[1]})
+    with Path(job[0]).open("rb") as clip, Path(job[1]).open("wb", buffering=0) as out:
+        answer = render_worker.poster(av, {}, Files([clip], [out]), lambda **_: None)
     assert "error" not in answer
 
 

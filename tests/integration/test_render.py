@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
-from watcher import render
+from watcher import render, verdicts
 from watcher.catalog import migrate
 from watcher.crew import Crew
 from watcher.settings import Render, Settings
@@ -62,18 +62,20 @@ def crew(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iterator
 def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
     tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both clips are broken with a reason, after a second try, and the others get their posters."""
+    """Both have no picture, with a reason, after a second try, and stay ready; the others get their posters."""
+    monkeypatch.setattr(verdicts, "AGAIN_SECONDS", 0.1)
     monkeypatch.setattr(render, "WORKER", (sys.executable, "-c", HOSTILE))
     with crew(tmp_path, samples, "crashes.mp4", "hangs.mp4", "is-fine.mp4") as services:
 
         def state(name: str) -> tuple[str, str | None, bool]:
             clip = services.catalog.by_key(name)
-            return clip.state, clip.error, clip.poster is not None
+            told = {one.key: one.error for one in services.catalog.troubles(10).newest}
+            return clip.state, told.get(name), clip.poster is not None
 
         wait_for(lambda: state("is-fine.mp4") == ("ready", None, True), what="the third poster")
-        expected = ("broken", "the decoder crashed on it (SIGSEGV)", False)
+        expected = ("ready", "the decoder crashed on it (SIGSEGV)", False)
         wait_for(lambda: state("crashes.mp4") == expected, what="the first verdict")
-        expected = ("broken", "the decoder did not finish within 1 s", False)
+        expected = ("ready", "the decoder did not finish within 1 s", False)
         wait_for(lambda: state("hangs.mp4") == expected, what="the second verdict")
 
 
@@ -198,6 +200,37 @@ def test_a_recording_in_matroska_is_probed_by_the_decoder(unit: RunningUnit) -> 
     assert clip["duration_seconds"] == pytest.approx(1, abs=0.1)
     assert clip["started_at"] == "2026-03-05T11:00:00.000Z"
     wait_for(lambda: unit.clip("01-20260305120000.mkv")["poster_url"], what="its poster")
+
+
+def test_a_decoder_can_reach_nothing_but_its_descriptors() -> None:
+    """It tries, behind the wall, before the first job: no socket, no file, no process."""
+    worker = render.Worker(timeout_seconds=30)
+    try:
+        worker.ask_probe(os.devnull)
+        with pytest.raises(render.ClipError):
+            worker.answer()
+        assert worker.wall is not None
+        assert (worker.wall.holes, bool(worker.wall.held)) == ((), True)
+    finally:
+        worker.close()
+
+
+def test_an_unknown_codec_is_no_picture_and_costs_no_other_clip(tmp_path: Path, samples: Path) -> None:
+    """The clip stays ready, its reason is kept, and the next one gets its poster."""
+    with crew(tmp_path, samples, workers=1) as services:
+        whole = (samples / "plain.mp4").read_bytes()
+        for name, data in (("unknown.mp4", whole.replace(b"avc1", b"braw")), ("plain.mp4", whole)):
+            (services.places.video / name).write_bytes(clips.stamp(data, len(name)))
+            services.ingest.put([services.ingest.examine(name)])
+        at_work = Crew(services)
+        at_work.start()
+        try:
+            wait_for(lambda: services.catalog.by_key("plain.mp4").poster, what="the other's poster")
+            told = wait_for(lambda: services.catalog.troubles(10).newest, what="the reason")
+        finally:
+            at_work.stop()
+        assert [(one.key, one.error) for one in told] == [("unknown.mp4", "there is no decoder for it")]
+        assert services.catalog.by_key("unknown.mp4").state == "ready"
 
 
 @pytest.mark.slow

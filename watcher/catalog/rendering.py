@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.renditions import PICTURE, SPRITE, poster_files
+from watcher.catalog.retrying import forget_retries
 from watcher.catalog.rows import Rendered, rendered
 from watcher.catalog.schema import clips
 from watcher.clip import ClipState, Sprite
@@ -64,6 +65,7 @@ class Rendering:
                 )
             if values:
                 connection.execute(_SET_POSTER, values)
+                forget_retries(connection, [one["row"] for one in values])
         return unneeded
 
     def set_sprite(

@@ -71,6 +71,7 @@ clips = sa.Table(
     sa.Index("ix_clips_counts", "listed", "spared", "counts_ms", "id"),
     sa.Index("ix_clips_camera_counts", "camera", "listed", "spared", "counts_ms", "id"),
     sa.Index("ix_clips_spared", "arrived_ms", "id", sqlite_where=sa.text("spared = 1")),
+    sa.Index("ix_clips_poster_error", "started_ms", "id", sqlite_where=sa.text("poster_error IS NOT NULL")),
     sa.Index("ix_clips_picture", "picture", sqlite_where=sa.text("picture IS NOT NULL")),
     sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
 )
@@ -131,6 +132,18 @@ claims = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("until_ms", sa.BigInteger, nullable=False),
     sa.Index("ix_claims_owner", "owner"),
+)
+
+# Clips whose pictures could not be made and are tried again: how often they were, when they are next, and why.
+render_retries = sa.Table(
+    "render_retries",
+    metadata,
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),  # of the content that it is about
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("due_ms", sa.BigInteger, nullable=False),  # far away once it is due
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Index("ix_render_retries_due", "due_ms"),
 )
 
 # Which clips somebody is looking at to label them, until when.

@@ -14,6 +14,7 @@ from watcher.catalog.questions import Questions
 from watcher.catalog.remembering import Remembering
 from watcher.catalog.rendering import Rendering
 from watcher.catalog.retiring import Retiring
+from watcher.catalog.retrying import Retrying
 from watcher.catalog.reviewing import Reviewing
 from watcher.catalog.sending import Sending
 from watcher.catalog.sessions import Sessions
@@ -40,6 +41,7 @@ class Catalog(
     Rendering,
     Reviewing,
     Retiring,
+    Retrying,
     Sending,
     Sessions,
     Shares,
