@@ -22,6 +22,7 @@ from watcher.clip import Light, MediaInfo
 from watcher.errors import RenderError
 from watcher.tether import spawn, was_told_to_end
 
+START_SECONDS = 30.0  # for a process to be ready, whatever a clip may take: the machine may be busy
 WORKER = (sys.executable, "-P", "-m", "watcher.render_worker")
 
 
@@ -174,14 +175,14 @@ class Worker:
             process.stdin.write(jobs)
             process.stdin.flush()
 
-    def _line(self, process: subprocess.Popen[bytes]) -> bytes | None:
+    def _line(self, process: subprocess.Popen[bytes], seconds: float | None = None) -> bytes | None:
         """The next line that the worker says; empty at its end, None when it takes too long.
 
         Two answers may come in one piece: what is left of it is kept here, where `select` cannot overlook it.
         """
         assert process.stdout is not None  # noqa: S101 - for the type checker
         while b"\n" not in self._said:
-            if not select.select([process.stdout], [], [], self._timeout)[0]:
+            if not select.select([process.stdout], [], [], seconds or self._timeout)[0]:
                 return None
             piece = os.read(process.stdout.fileno(), 65536)
             if not piece:
@@ -196,7 +197,7 @@ class Worker:
             process = self._process = spawn(self._command)
         except OSError as reason:
             raise WorkerError(f"the render worker does not start: {reason.strerror}") from reason
-        line = self._line(process)
+        line = self._line(process, START_SECONDS)
         if not line:
             self.close()
             raise WorkerError("the render worker does not start")

@@ -109,11 +109,8 @@ def serve(kinds: dict[str, Kind]) -> None:
             jobs = jobs[_together(av, jobs, answers) :]
 
 
-def _say(to: int, told: dict[str, Any]) -> None:
-    _write(to, json.dumps(told).encode() + b"\n")
-
-
-def _write(to: int, data: bytes) -> None:
+def _say(to: int, told: dict[str, Any], mark: bytes = b"") -> None:
+    data = mark + json.dumps(told).encode() + b"\n"
     while data:
         data = data[os.write(to, data) :]
 
@@ -269,14 +266,10 @@ def _behind_the_wall(av: Any, jobs: list[_Job], answers: int, keeper: int) -> No
     wall.close_in()
     die_with_parent(signal.SIGKILL, parent=keeper)  # after the wall: some of its parts would forget it
     for job in jobs:
-        answer = job.error or _answer(av, job, lambda **told: _tell(answers, _PROGRESS, told))
-        _tell(answers, _LAST, answer)
+        answer = job.error or _answer(av, job, lambda **told: _say(answers, told, _PROGRESS))
+        _say(answers, answer, _LAST)
         if answer.get("memory"):
             return  # the next child has all of it again
-
-
-def _tell(to: int, mark: bytes, told: dict[str, Any]) -> None:
-    _write(to, mark + json.dumps(told).encode() + b"\n")
 
 
 def _answer(av: Any, job: _Job, tell: Tell) -> dict[str, Any]:
