@@ -136,6 +136,7 @@ DOORS = [
     "errands",
     "proxies",
     "exports",
+    "leftovers",
     "helpers",
     "crew",
     "watch",

@@ -21,20 +21,18 @@ from watcher.render import Answer, ClipError, Worker, WorkerError
 from watcher.verdicts import Verdicts
 from watcher.wall import described
 from watcher.wiring import Services
+from watcher.worker import TOGETHER
 
 log = logging.getLogger("watcher.ingester")
 
 IDLE_SECONDS = 5.0  # after which a worker gives its memory back
 STOP_SECONDS = 2.0  # for all threads together, to end
-RETRY_SECONDS, REST_SECONDS = (
-    3.0,
-    300.0,
-)  # after a fault of our own: the first time, and at most; twice as long each time
+RETRY_SECONDS, REST_SECONDS = 3.0, 300.0  # after a fault of our own: first, and at most; twice as long each time
 TROUBLED = 3  # faults of our own in a row, from which on they are told
-AHEAD, SPRITES_AHEAD = 4, 2  # jobs that a worker is given before the first is answered
-QUICK_SECONDS = (
-    1.0  # a poster that took longer does not wait for its sprite, which takes up to twelve times as long
-)
+# Jobs that a worker is given before the first is answered. So many posters share a decoder's process as take
+# AHEAD_SECONDS: making the process costs about 20 ms, and a newer clip's poster waits no longer than that.
+LEAST_AHEAD, AHEAD_SECONDS, SPRITES_AHEAD = 4, 0.25, 2
+QUICK_SECONDS = 1.0  # a poster that took longer does not wait for its sprite: that takes up to twelve times as long
 NOTE_SECONDS = 0.5  # for which finished posters may wait to be noted together, while there is more to do
 
 
@@ -66,6 +64,7 @@ class Crew:
         ]
         self._workers: list[Worker] = []
         self._faults: dict[str, tuple[int, str]] = {}  # by thread: our own faults in a row, and the last one
+        self._pace = AHEAD_SECONDS  # seconds that a worker has taken for one job of late
         self._wall_told = False
         self._helpers = helpers
 
@@ -142,7 +141,8 @@ class Crew:
     def _has_hands(self, handed: deque[Handed]) -> bool:
         """Whether a worker may be given one more: sprites take long, and a newer clip's poster comes first."""
         slow = any(one.job.due == SPRITE or one.rendered is not None for one in handed)
-        return len(handed) < (SPRITES_AHEAD if slow else AHEAD)
+        most = max(LEAST_AHEAD, min(TOGETHER, int(AHEAD_SECONDS / max(self._pace, 0.001))))
+        return len(handed) < (SPRITES_AHEAD if slow else most)
 
     def _note(self, *, at_once: bool) -> None:
         """Write what is done into the catalog, some of it together while there is more to do.
@@ -201,18 +201,19 @@ class Crew:
 
     def _mark(self, picture: str) -> str:
         """What tells a camera's picture from another one of the same name; empty if it is not there."""
-        try:
+        look = None
+        with contextlib.suppress(OSError):
             look = self._services.root.look(picture)
-        except OSError:
-            return ""
         if look is None:
             return ""
         return hashlib.blake2b(repr(look).encode(), digest_size=4).hexdigest()
 
     def _finish(self, worker: Worker, handed: deque[Handed]) -> None:
         """Wait for the worker's next answer and note what it says."""
+        began = self._services.clock.monotonic()
         try:
             answer = worker.answer()
+            self._pace += (self._services.clock.monotonic() - began - self._pace) / 4
         except ClipError as reason:
             if self._backlog.stopping:
                 return

@@ -8,6 +8,7 @@ from watcher.exports import Exports
 from watcher.filling import Filling
 from watcher.finishing import Finishing
 from watcher.helper import Helper
+from watcher.leftovers import Leftovers
 from watcher.proxies import Proxies
 from watcher.silence import Watchman
 from watcher.sunrise import Sunrise
@@ -18,6 +19,7 @@ def helpers(services: Services) -> list[Helper]:
     """Those that there is something to do for."""
     found: list[Helper] = [CatalogHealth(services), Finishing(services), Proxies(services), Exports(services)]
     found += [Daily(services), Watchman(services), Sunrise(services), Filling(services)]
+    found.append(Leftovers(services))
     if services.settings.webhooks.hooks:
         from watcher.webhooks import Webhook  # noqa: PLC0415 - only where somebody wants to be told
 

@@ -45,7 +45,7 @@ _MACHINES = {
         0xC000003E,
         _numbers(
             "0 1 8 17 18 202 11 12 28 25 3 5 7 13 14 15 19 20 23 24 26 27 32 33 35 39 60 63 74 75 77 96 97"
-            " 98 99 100 102 104 107 108 110 131 143 145 146 147 157 158 186 201 204 218 228 229 230 231 262"
+            " 98 99 100 102 104 107 108 110 131 143 145 146 147 157 158 186 201 204 218 219 228 229 230 231 262"
             " 270 271 273 274 285 292 295 296 309 318 324 334 436"
         ),
         {"mmap": 9, "mprotect": 10, "clone": 56, "fcntl": 72, "tgkill": 234, "prlimit": 302, "clone3": 435},
@@ -54,7 +54,7 @@ _MACHINES = {
     "aarch64": _Machine(
         0xC00000B7,
         _numbers(
-            "63 64 62 67 68 98 215 214 233 216 57 80 73 134 135 139 65 66 72 124 227 232 23 24 101 172 93"
+            "63 64 62 67 68 98 128 215 214 233 216 57 80 73 134 135 139 65 66 72 124 227 232 23 24 101 172 93"
             " 160 82 83 46 169 165 179 153 174 176 175 177 173 132 121 120 125 126 167 178 123 96 113 114 115"
             " 94 79 99 100 47 69 70 168 278 283 293 436"
         ),
@@ -112,7 +112,8 @@ def _without(machine: _Machine) -> bytes:
 
 
 def _filter(build: Callable[[_Machine], bytes]) -> bool:
-    machine = _MACHINES.get(platform.machine())
+    # The kernel of many Raspberry Pis is a 64-bit one beneath 32-bit programs, whose calls have other numbers.
+    machine = _MACHINES.get(platform.machine()) if struct.calcsize("P") == 8 else None
     if machine is None or _LIBC.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0:
         return False
     program = build(machine)

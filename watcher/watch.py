@@ -40,6 +40,7 @@ PROBLEM_RESCAN_SECONDS = 10.0  # at least, while something waits for a person â€
 PROBLEM_RESCAN_SHARE = 10  # â€¦ and so many times what a scan takes
 FAILED_RESCAN_SECONDS = 5.0  # after something failed
 FAILED_SECONDS = 0.2  # in which nothing is done then
+PICTURELESS = {"pictures": "no posters and sprites can be made at present; the ingester's log says why"}
 CROWD = 1000  # files waiting to be read, from which on a folder's files are left to its comparison
 
 
@@ -365,7 +366,7 @@ class Ingester:
             ingest_seconds=round(self._intake.ingest_seconds, 3),
             lost_events=self._lost_events,
             problems=dict(self._problems),
-            warnings=dict(self._warnings),
+            warnings=self._warnings | (PICTURELESS if self._crew.trouble() else {}),
             aside=self._intake.aside.names(),
         )
         self._teller.tell(current, now)

@@ -30,10 +30,11 @@ from watcher import wall
 from watcher.errors import RenderError
 from watcher.tether import die_with_parent
 
-TOGETHER = 8  # jobs that a child is given at most: what it costs to make one is shared by them
+TOGETHER = 32  # jobs that a child is given at most: what it costs to make one is shared by them
 PICTURE_MEMORY = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
 FILM_MEMORY = 3 << 30  # 4K H.265 in and 720p out need about 1 GiB of it
 TOLD_TO_END = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+SPARE_FILES = 48  # for pipes, libraries and a few pictures
 ANSWER_BYTES = 64 << 20  # at most; that of a film names every clip in it
 _LAST, _PROGRESS = b"=", b" "  # before a child's answer, and before a word of progress
 
@@ -149,10 +150,14 @@ def _trial() -> tuple[list[str], list[str]]:
 
 def _opened(kinds: dict[str, Kind], told: dict[str, Any]) -> _Job:
     kind = kinds[told.get("do", "make")]
-    sources = [_source(path) for path in kind.reads(told)]
+    paths, targets = kind.reads(told), [Path(path) for path in kind.writes(told)]
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if len(paths) + len(targets) + SPARE_FILES > limit:  # without some of its clips a film would lack them silently
+        why = f"it needs {len(paths)} open files; this system allows {limit}"
+        return _Job(told, kind, Files([], []), [], {"error": why})
+    sources = [_source(path) for path in paths]
     outs: list[IO[bytes]] = []
-    targets = [Path(path) for path in kind.writes(told)]
-    error = None
+    error: dict[str, Any] | None = None
     for target in targets:
         try:
             outs.append(_beside(target).open("xb+", buffering=0))

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -306,19 +307,52 @@ def large(unit: RunningUnit, key: str, at: datetime) -> dict[str, Any]:
     return put(unit, key, path, at)
 
 
+def decoders(unit: RunningUnit) -> list[int]:
+    """The processes behind the wall that look into an export's clips: the children of those that open them."""
+    family = {pid: command for pid, command in unit.family().items() if "export_worker" in command}
+    return [pid for pid in family if parent_of(pid) in family]
+
+
+def parent_of(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    return None
+
+
+def reads(pid: int, path: Path) -> bool:
+    """Whether a process has begun with a file: those of all clips are open from the start."""
+    with contextlib.suppress(OSError):
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            if os.readlink(one) == str(path):
+                position = Path(f"/proc/{pid}/fdinfo/{one.name}").read_text(encoding="ascii").split()[1]
+                return int(position) > 0
+    return False
+
+
 def working(unit: RunningUnit, key: str) -> int:
     """The process that makes an export; it was reading a clip, and goes no further."""
 
     def stopped() -> int | None:
-        for pid, command in unit.family().items():
-            with contextlib.suppress(OSError):
-                opened = [os.readlink(one) for one in Path(f"/proc/{pid}/fd").iterdir()]
-                if "export_worker" in command and str(unit.video / key) in opened:
+        for pid in decoders(unit):
+            if reads(pid, unit.video / key):
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGSTOP)
                     return pid
         return None
 
     return wait_for(stopped, what="a worker at work")
+
+
+def test_more_clips_than_can_be_open_is_told_and_lacks_none(tmp_path: Path) -> None:
+    """A film without those that could not be opened would be worse than none."""
+    job = {"folder": str(tmp_path), "stem": "film", "most_bytes": 1 << 20, "clips": []}
+    for number in range(100):
+        (tmp_path / f"{number}.mp4").touch()
+        job["clips"].append({"path": str(tmp_path / f"{number}.mp4")})
+    command = ["prlimit", "--nofile=64:64", sys.executable, "-P", "-m", "watcher.export_worker"]
+    told = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True, check=True).stdout
+    assert json.loads(told.splitlines()[-1])["error"] == "it needs 100 open files; this system allows 64"
+    assert not list(tmp_path.glob("*.tmp"))
 
 
 @pytest.mark.slow
@@ -406,10 +440,7 @@ def test_a_disk_that_fills_meanwhile_costs_no_clip(tmp_path: Path) -> None:
         shutil.move(noise, unit.data / "noise.mp4")
         noisy = put(unit, "gate/b.mp4", unit.data / "noise.mp4", NOON + timedelta(seconds=10))
         answer = ask(unit, ["gate"], NOON, NOON + timedelta(seconds=30))
-        worker = wait_for(
-            lambda: next((pid for pid, line in unit.family().items() if "export_worker" in line), None),
-            what="a worker",
-        )
+        worker = wait_for(lambda: next(iter(decoders(unit)), None), what="a worker")
         os.kill(worker, signal.SIGSTOP)
         with (unit.data / "filler").open("wb", buffering=0) as file:
             while shutil.disk_usage(unit.data).free > 32 << 20:

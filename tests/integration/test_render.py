@@ -19,7 +19,8 @@ from tests.running import RunningUnit, wait_for
 from watcher import render, verdicts
 from watcher.catalog import migrate
 from watcher.crew import Crew
-from watcher.settings import Render, Settings
+from watcher.leftovers import Leftovers
+from watcher.settings import Ingest, Render, Settings
 from watcher.wiring import Services, open_services
 
 # Stands in for a decoder that a file can harm: what it does is said by the clip's name.
@@ -231,6 +232,27 @@ def test_an_unknown_codec_is_no_picture_and_costs_no_other_clip(tmp_path: Path, 
             at_work.stop()
         assert [(one.key, one.error) for one in told] == [("unknown.mp4", "there is no decoder for it")]
         assert services.catalog.by_key("unknown.mp4").state == "ready"
+
+
+def test_what_a_killed_worker_left_goes_and_what_lives_stays(tmp_path: Path) -> None:
+    """By the process's number in the name; where other machines share the folder, by age."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for shared in (False, True):
+        settings = Settings(ingest=Ingest(shared=shared))
+        services = open_services(settings, tmp_path / str(shared))
+        folder = services.places.renditions / "0"
+        folder.mkdir(parents=True)
+        names = {
+            what: f"1-0123456789abcdef.{what}.webp.{process}.tmp"
+            for what, process in (("left", ended.pid), ("made", os.getpid()), ("old", os.getpid()))
+        }
+        for name in (*names.values(), "1-0123456789abcdef.webp", "notes.tmp"):
+            (folder / name).touch()
+        os.utime(folder / names["old"], (0, 0))
+        Leftovers(services).turn()
+        stays = {names["made"], "1-0123456789abcdef.webp", "notes.tmp"} | ({names["left"]} if shared else set())
+        assert {path.name for path in folder.iterdir()} == stays
 
 
 @pytest.mark.slow
