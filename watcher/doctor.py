@@ -16,10 +16,10 @@ from typing import NamedTuple, TextIO
 from watcher import catalog_health, nginx_files, permission
 from watcher.catalog import engine as engines
 from watcher.catalog.integrity import quick_check
-from watcher.errors import CatalogError, FolderError, ReadOnlyError, RenderError, StartError
+from watcher.errors import CatalogError, FolderError, ReadOnlyError, StartError
 from watcher.lock import INGESTER, only_one
 from watcher.mounts import file_system, on_network
-from watcher.render import Worker, WorkerError
+from watcher.render import ClipError, Worker, WorkerError
 from watcher.scan import marker_problem
 from watcher.wall import described
 from watcher.wiring import Places, Services
@@ -213,7 +213,7 @@ def _decoder(services: Services) -> Iterator[Finding]:
     try:
         worker.ask_probe(os.devnull)
         worker.answer()
-    except RenderError:
+    except ClipError:
         yield Finding(GOOD, "posters and sprites can be made")
         if worker.wall is not None:
             told = f"decoders work {described(worker.wall.held, worker.wall.holes)}"

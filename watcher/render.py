@@ -19,7 +19,6 @@ from typing import Any
 import msgspec
 
 from watcher.clip import Light, MediaInfo
-from watcher.errors import RenderError
 from watcher.tether import spawn, was_told_to_end
 
 START_SECONDS = 30.0  # for a process to be ready, whatever a clip may take: the machine may be busy
@@ -61,11 +60,11 @@ class Answer(msgspec.Struct, frozen=True):
     significant_ms: int | None = None  # from the clip's beginning, of the frame that tells most
 
 
-class ClipError(RenderError):
+class ClipError(Exception):
     """A worker could not do what it was asked of a clip; `answer` has the kind of trouble."""
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.error or "", fatal=answer.fatal)
+        super().__init__(answer.error or "")
         self.answer = answer
 
 
