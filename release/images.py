@@ -26,12 +26,13 @@ def wanted() -> dict[str, str]:
 
 def digest(image: str) -> str:
     """What the registry says that a tag holds now: the digest over all its platforms."""
-    command = ["docker", "buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", image]
+    command = ["docker", "buildx", "imagetools", "inspect", image]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = done.stdout.strip()
-    if done.returncode or not re.fullmatch(r"sha256:[0-9a-f]{64}", found):
-        sys.exit(f"{image} cannot be asked for: {done.stderr.strip() or found}")
-    return found
+    # Read from what it shows to people: of an image for one platform it shows that whatever `--format` says (0.13).
+    found = re.search(r"^Digest:\s+(sha256:[0-9a-f]{64})$", done.stdout, re.MULTILINE)
+    if done.returncode or found is None:
+        sys.exit(f"{image} cannot be asked for: {done.stderr.strip() or done.stdout.strip()}")
+    return found[1]
 
 
 def main() -> None:
