@@ -22,7 +22,7 @@ import requests
 
 from tests import clips
 from tests.mounting import mounted
-from tests.running import RunningUnit, running, wait_for
+from tests.running import RunningUnit, alive, running, wait_for
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LARGE = 2 << 30  # bytes of holes behind a clip: reading them twice takes longer than a test needs to interfere
@@ -343,6 +343,12 @@ def working(unit: RunningUnit, key: str) -> int:
     return wait_for(stopped, what="a worker at work")
 
 
+def kill(pid: int) -> None:
+    """Kill a process, and see it gone: while it ends it still has its files, and could be taken for the next one."""
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not alive(pid), what="its end")
+
+
 def test_more_clips_than_can_be_open_is_told_and_lacks_none(tmp_path: Path) -> None:
     """A film without those that could not be opened would be worse than none."""
     job = {"folder": str(tmp_path), "stem": "film", "most_bytes": 1 << 20, "clips": []}
@@ -405,7 +411,7 @@ def test_a_clip_that_harms_the_worker_costs_no_other(
     bad = large(unit, "gate/b.mp4", begin + timedelta(seconds=10))
     answer = ask(unit, ["gate"], begin, begin + timedelta(seconds=20))
     for _ in range(2):
-        os.kill(working(unit, bad["key"]), signal.SIGKILL)
+        kill(working(unit, bad["key"]))
     one = made(unit, answer)
     (film,) = fetched(unit, one, tmp_path)
     assert pictures(film) == pictures(unit.video / first["key"])
@@ -418,7 +424,7 @@ def test_a_worker_that_was_told_to_end_costs_no_clip(start_unit: Callable[..., R
     unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
     clip = large(unit, "gate/a.mp4", NOON)
     answer = ask(unit, ["gate"], NOON, NOON + timedelta(seconds=9))
-    os.kill(working(unit, clip["key"]), signal.SIGKILL)
+    kill(working(unit, clip["key"]))
     worker = working(unit, clip["key"])
     os.kill(worker, signal.SIGTERM)
     os.kill(worker, signal.SIGCONT)
