@@ -162,7 +162,9 @@ class Plan:
         lacking = limits.min_free_bytes - self._free_bytes - sum(self._freed.values())
         if limits.min_free_bytes and lacking > 0:
             step = max(STEP, self._brake.clips_of_all // STEP_PART)
-            yield from self._take(FREE, lacking, None, spared=None, most=step)
+            # Without the brake: what waited here would keep new clips from being taken at all.
+            for clip in self._until(lacking, None, spared=None, most=step):
+                yield self._going(clip, FREE, due=True)
 
     @property
     def _allowed(self) -> bool:
