@@ -4,7 +4,7 @@ Held clips never go, nor those that an export is to be made of. A rule by age co
 camera's bytes, over all bytes, and what the floor of free space still lacks; each counts what the rules before it
 free, so that nothing goes that need not. Every rule goes by the time that counts: the start, or the arrival where
 the start is doubted (`doubt.py`). The brake (`brake.py`) lets wait what is more than passing time and incoming
-bytes make due.
+bytes make due, but by the floor: a disk that stays full costs what comes now.
 """
 
 from __future__ import annotations
@@ -205,18 +205,16 @@ class Plan:
         if self._spared is None:
             self._spared = self._catalog.spared_bytes()
         self.overshoot_bytes = max(self.overshoot_bytes, min(over, of(self._spared)))
-        yield from self._take(rule, over - of(self._spared), camera, spared=False, most=None)
+        yield from self._take(rule, over - of(self._spared), camera, spared=False)
 
-    def _take(
-        self, rule: str, goal: int, camera: str | None, *, spared: bool | None, most: int | None
-    ) -> Iterator[Going]:
-        """The oldest, until they free so many bytes or are `most`: as much as came in; more if the brake may."""
+    def _take(self, rule: str, goal: int, camera: str | None, *, spared: bool | None) -> Iterator[Going]:
+        """The oldest, until they free so many bytes: as much as came in; more if the brake may."""
         if goal <= 0:
             return
         due = min(goal, self._brake.due_bytes(camera))
         more: dict[str, int] = {}
         taken = 0
-        for clip in self._until(goal, camera, spared=spared, most=most):
+        for clip in self._until(goal, camera, spared=spared):
             if taken >= due:
                 more[clip.camera] = more.get(clip.camera, 0) + 1
                 if not self._brake.may(clip.camera, more[clip.camera]):
@@ -231,15 +229,17 @@ class Plan:
                 self._waits[camera] = self._waits.get(camera, 0) + size
             goal = due
         taken = 0
-        for clip in self._until(goal, camera, spared=spared, most=most):
+        for clip in self._until(goal, camera, spared=spared):
             is_due = taken < due
             taken += clip.size_bytes
             if is_due:
                 self._brake.took_due(clip.camera, clip.size_bytes)
             yield self._going(clip, rule, due=is_due)
 
-    def _until(self, goal: int, camera: str | None, *, spared: bool | None, most: int | None) -> Iterator[Old]:
-        """The oldest that may go; where labelled clips are kept longer, those that have a label last."""
+    def _until(
+        self, goal: int, camera: str | None, *, spared: bool | None, most: int | None = None
+    ) -> Iterator[Old]:
+        """The oldest that may go, `most` of them; labelled clips last, where these are kept longer."""
         labels: Iterable[bool | None] = (None,) if self._limits.labeled_max_age is None else (False, True)
         streams = (self._catalog.oldest(camera=camera, labeled=labeled, spared=spared) for labeled in labels)
         taken = 0

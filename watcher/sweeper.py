@@ -225,7 +225,6 @@ class Sweeper(Helper):
         self._bin_patience = Patience()
         self._stuck = Stuck(services)
         self._clocks = clocks_of(services)
-        self._floor_waits = False  # for a person's word
 
     def turn(self) -> None:
         """Look at the free space, and at all rules when it is time."""
@@ -233,7 +232,7 @@ class Sweeper(Helper):
         self._empty_bin(self.services.root.free_bytes(), now, due=now >= self._due)
         free = self.services.root.free_bytes()
         may_remove = self._patience.may_remove(free, now)
-        lacks = may_remove and not self._floor_waits and free < self.services.rules().limits.min_free_bytes
+        lacks = may_remove and free < self.services.rules().limits.min_free_bytes
         if lacks or now >= self._due:
             self._due = now + PAUSE_SECONDS
             done = sweep(
@@ -243,8 +242,6 @@ class Sweeper(Helper):
                 stopped=self.stopped,
                 stuck=self._stuck,
             )
-            remembered = self.catalog.remembered()
-            self._floor_waits = remembered is not None and any(one.rule == FREE for one in remembered.waiting)
             self._patience.removed(done.get(FREE, (0, 0))[1], free_before=free, now=now)
 
     def _empty_bin(self, free: int, now: float, *, due: bool) -> None:
