@@ -17,6 +17,7 @@ from watcher.wiring import Services
 log = logging.getLogger("watcher.ingester")
 
 LOOK_SECONDS = 300.0  # at most, between two looks at which clips are to be tried again
+SHARED_LOOK_SECONDS = 30.0  # … where others claim too: what one of them left behind is free once its claims ran out
 AWAY_SECONDS = 5.0  # before a clip is tried again whose file was not there
 BATCH = 32  # clips asked of the catalog at once
 SHARED_BATCH = 4  # … where others ask too
@@ -161,5 +162,6 @@ class Backlog:
     def _next_retry(self, due_ms: int | None) -> float:
         """When to ask the catalog again for those that it puts off, monotonic: others put off some, too."""
         clock = self._services.clock
-        left = LOOK_SECONDS if due_ms is None else due_ms / 1000 - clock.now().timestamp()
-        return clock.monotonic() + min(LOOK_SECONDS, max(0.0, left))
+        most = SHARED_LOOK_SECONDS if self._owner else LOOK_SECONDS
+        left = most if due_ms is None else due_ms / 1000 - clock.now().timestamp()
+        return clock.monotonic() + min(most, max(0.0, left))

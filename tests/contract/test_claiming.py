@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
 
 from tests.contract.test_catalog import START, probed
+from tests.contract.test_clocks import FakeClock
+from watcher.backlog import CLAIM, SHARED_LOOK_SECONDS, Backlog
 from watcher.catalog import Catalog
 from watcher.catalog.renditions import Renditions
+from watcher.settings import CatalogTable, Ingest, Settings
+from watcher.wiring import open_services
 
 SOON = START + timedelta(minutes=2)
 
@@ -53,3 +61,19 @@ def test_what_was_claimed_comes_back(catalog: Catalog) -> None:
     catalog.release_claims("fourth")
     catalog.release_claims("third")
     assert ids(catalog, "mine", now=timedelta(minutes=3)) == mine
+
+
+def test_what_the_dead_had_in_hand_is_taken_soon(catalog: Catalog, engine: sa.Engine, tmp_path: Path) -> None:
+    """Nobody wakes the one that is left: it looks again by itself, as soon as the other's claims ran out."""
+    clock, url = FakeClock(), engine.url.render_as_string(hide_password=False)
+    settings = Settings(ingest=Ingest(shared=True), catalog=CatalogTable(url=url))
+    services = replace(open_services(settings, tmp_path), clock=clock)
+    services.places.make()
+    catalog.put([probed("a/1.mp4", 1)], now=clock.now())
+    dead, left = Backlog(services), Backlog(services)
+    assert dead.take() is not None
+    assert left.take() is None
+    clock.passed = CLAIM + timedelta(seconds=SHARED_LOOK_SECONDS)
+    left.wait(0.01)
+    assert left.take() is not None
+    services.catalog.engine.dispose()
