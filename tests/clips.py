@@ -10,7 +10,7 @@ from pathlib import Path
 
 import av
 
-from watcher.demo import SCENES, write_clip
+from watcher.ops.demo import SCENES, write_clip
 
 AT = datetime(2026, 11, 21, 7, 0, 0)  # noqa: DTZ001 - a camera's own clock
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from watcher.catalog.reading import Reader
+from watcher.catalog.reader import Reader
 
 # What reads a whole index on purpose: those that wait for pictures, and counts that are kept for a while.
 MEANT = (

@@ -14,8 +14,8 @@ from pathlib import Path
 import requests
 
 from tests.running import RunningUnit, free_port, wait_for
-from watcher.nginx_files import find_nginx
-from watcher.tether import die_with_parent
+from watcher.ops.nginx import find_nginx
+from watcher.ops.tether import die_with_parent
 
 ADDRESS = "127.0.0.2"
 _CONFIGURATION = """

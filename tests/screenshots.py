@@ -13,7 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser.conftest import ARGUMENTS
 from tests.running import running, wait_for
-from watcher.demo import SCENES, leave_clip
+from watcher.ops.demo import SCENES, leave_clip
 
 PICTURE = Path(__file__).parent.parent / "design" / "pictures" / "browse.png"
 FIRST = datetime(2026, 11, 16, 16, 12, 41).astimezone()

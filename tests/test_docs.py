@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from watcher import config, errors
 from watcher.cli import _parser, main
-from watcher.ignoring import IGNORED_NAMES
-from watcher.presets import Role, shipped
-from watcher.web import create_app, problems
-from watcher.web.health import CHECKS
-from watcher.wiring import open_services
+from watcher.model import errors
+from watcher.naming.ignore import IGNORED_NAMES
+from watcher.naming.presets import Role, shipped
+from watcher.services import open_services
+from watcher.settings.load import Settings, describe, load
+from watcher.web import create_app
+from watcher.web.api.health import CHECKS
+from watcher.web.http import problems
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("guide/**/*.md"), *ROOT.glob("design/**/*.md")])
@@ -28,14 +30,14 @@ def text(name: str) -> str:
 
 def test_every_setting_is_explained() -> None:
     """With its name; and no setting is explained that does not exist."""
-    names = {name for name, _, _ in config.describe(config.load({}))}
+    names = {name for name, _, _ in describe(load({}))}
     explained = set(re.findall(r"^\| `(\w+\.\w+)` \|", text("guide/settings.md"), re.MULTILINE))
     assert explained == names
 
 
 def test_every_route_is_explained(tmp_path: Path) -> None:
     """As nginx and the application have it together."""
-    app = create_app(open_services(config.Settings(), tmp_path))
+    app = create_app(open_services(Settings(), tmp_path))
     routes = {
         "/watcher" + re.sub(r"<(?:\w+:)?(?:clip_|export_)?(\w+)>", r"<\1>", rule.rule)
         for rule in app.url_map.iter_rules()
@@ -125,7 +127,7 @@ def test_the_tables_of_the_guide_are_accepted(page: Path, tmp_path: Path) -> Non
     tables = "\n".join(block for block in blocks if "[[naming." in block)
     path = tmp_path / "watcher.toml"
     path.write_text(re.sub(r"^    ", "", tables, flags=re.MULTILINE))
-    naming = config.load({"WATCHER_CONFIG": str(path)}).settings.naming
+    naming = load({"WATCHER_CONFIG": str(path)}).settings.naming
     found = len(naming.presets) + len(naming.folders) + len(naming.cameras)
     assert found == page.read_text().count("[[naming.") - page.read_text().count("`[[naming.")
 

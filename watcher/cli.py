@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from watcher import config
-from watcher.console import announce, begin_logging, hear_nginx
-from watcher.errors import StartError, WatcherError
+from watcher.model.errors import StartError, WatcherError
+from watcher.ops.console import announce, begin_logging, hear_nginx
+from watcher.settings.load import describe, load, settings_file
 
 if TYPE_CHECKING:  # each command imports only what it needs
-    from watcher.wiring import Services
+    from watcher.services import Services
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -124,13 +124,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(args: argparse.Namespace) -> None:
-    from watcher.serve import Unit, up  # noqa: PLC0415 - each command imports only what it needs
+    from watcher.ops.up import Unit, up  # noqa: PLC0415 - each command imports only what it needs
 
     up(Unit(args.data, args.listen, None if args.log == "-" else Path(args.log), user=args.user))
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from watcher import demo  # noqa: PLC0415
+    from watcher.ops import demo  # noqa: PLC0415
 
     if args.rows is not None:
         services = _services(args.data)
@@ -140,7 +140,7 @@ def _demo(args: argparse.Namespace) -> None:
     if args.cameras_only:
         demo.film(args.data / "video")
         return
-    from watcher.serve import Unit, up  # noqa: PLC0415
+    from watcher.ops.up import Unit, up  # noqa: PLC0415
 
     print(f"Sample cameras write into {args.data / 'video'}; Ctrl-C ends the demo and keeps the clips.", flush=True)
     cameras = '"$WATCHER_PYTHON" -P -m watcher demo --cameras-only --data "$WATCHER_DATA"'
@@ -149,10 +149,10 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _ingest(args: argparse.Namespace) -> int:
-    from watcher.joining import ingest  # noqa: PLC0415
-    from watcher.tether import end_orphans  # noqa: PLC0415
+    from watcher.ingester.standby import ingest  # noqa: PLC0415
+    from watcher.ops.tether import end_orphans  # noqa: PLC0415
 
-    console = begin_logging(config.load().settings.log)
+    console = begin_logging(load().settings.log)
     services = _services(args.data)
     hear_nginx(services.places.run, services.settings.log)
     address = os.environ.get("WATCHER_READY")
@@ -168,7 +168,7 @@ def _ingest(args: argparse.Namespace) -> int:
 
 
 def _bin(args: argparse.Namespace) -> int:
-    from watcher.retaining import have_back, show_bin  # noqa: PLC0415
+    from watcher.retention.commands import have_back, show_bin  # noqa: PLC0415
 
     services, out = _services(args.data, existing=True), sys.stdout
     return show_bin(services, out=out) if args.restore is None else have_back(services, args.restore, out=out)
@@ -192,7 +192,7 @@ def _ftp(args: argparse.Namespace) -> int:
 
 
 def _prepare(args: argparse.Namespace) -> int:
-    from watcher.serve import prepare  # noqa: PLC0415
+    from watcher.ops.up import prepare  # noqa: PLC0415
 
     link = prepare(args.data)
     print("folders, catalog and nginx's settings are ready")
@@ -202,7 +202,7 @@ def _prepare(args: argparse.Namespace) -> int:
 
 
 def _scan(args: argparse.Namespace) -> int:
-    from watcher.repair import scan  # noqa: PLC0415
+    from watcher.ops.check import scan  # noqa: PLC0415
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     services = _services(args.data, existing=True)
@@ -211,64 +211,64 @@ def _scan(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from watcher.repair import check  # noqa: PLC0415
+    from watcher.ops.check import check  # noqa: PLC0415
 
     return check(_services(args.data, existing=True), list_ignored=args.ignored, out=sys.stdout)
 
 
 def _names(args: argparse.Namespace) -> int:
-    from watcher.names import names  # noqa: PLC0415
+    from watcher.ops.names import names  # noqa: PLC0415
 
-    return names(config.load().settings, args.paths, video=args.data / "video", why=args.why, out=sys.stdout)
+    return names(load().settings, args.paths, video=args.data / "video", why=args.why, out=sys.stdout)
 
 
 def _key(args: argparse.Namespace) -> None:
-    from watcher import keys  # noqa: PLC0415
+    from watcher.ops import keys  # noqa: PLC0415
 
     keys.run(_services(args.data), args, out=sys.stdout)
 
 
 def _retention(args: argparse.Namespace) -> int:
-    from watcher.retaining import say_allowed, show  # noqa: PLC0415
+    from watcher.retention.commands import say_allowed, show  # noqa: PLC0415
 
     services = _services(args.data, existing=True)
     return (say_allowed if args.verb == "allow" else show)(services, out=sys.stdout)
 
 
 def _sweep(args: argparse.Namespace) -> int:
-    from watcher.retaining import run  # noqa: PLC0415
+    from watcher.retention.commands import run  # noqa: PLC0415
 
     return run(_services(args.data, existing=True), out=sys.stdout)
 
 
 def _backup(args: argparse.Namespace) -> int:
-    from watcher.backup import backup  # noqa: PLC0415
+    from watcher.ops.backup import backup  # noqa: PLC0415
 
     services = _services(args.data, existing=True)
-    return backup(services, args.file, settings_file=config.settings_file(os.environ), out=sys.stdout)
+    return backup(services, args.file, settings_file=settings_file(os.environ), out=sys.stdout)
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from watcher.backup import restore  # noqa: PLC0415
+    from watcher.ops.backup import restore  # noqa: PLC0415
 
     return restore(_services(args.data), args.file, out=sys.stdout)
 
 
 def _catalog(args: argparse.Namespace) -> int:
-    from watcher.backup import copy_to  # noqa: PLC0415
+    from watcher.ops.backup import copy_to  # noqa: PLC0415
 
     return copy_to(_services(args.data, existing=True), args.to, out=sys.stdout)
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from watcher.doctor import doctor  # noqa: PLC0415
-    from watcher.wiring import open_services  # noqa: PLC0415
+    from watcher.ops.doctor import doctor  # noqa: PLC0415
+    from watcher.services import open_services  # noqa: PLC0415
 
-    return doctor(open_services(config.load().settings, args.data), out=sys.stdout)
+    return doctor(open_services(load().settings, args.data), out=sys.stdout)
 
 
 def _webhooks(args: argparse.Namespace) -> int:
-    from watcher.webhooks import show  # noqa: PLC0415
+    from watcher.ingester.webhooks import show  # noqa: PLC0415
 
     return show(_services(args.data, existing=True), out=sys.stdout)
 
@@ -289,7 +289,7 @@ def _push(args: argparse.Namespace) -> int:
 
 
 def _config(_args: argparse.Namespace) -> int:
-    rows = config.describe(config.load())
+    rows = describe(load())
     wide = max(len(name) for name, _, _ in rows)
     for name, value, source in rows:
         shown = value if len(value) < 60 else value[:57] + "…"
@@ -300,9 +300,9 @@ def _config(_args: argparse.Namespace) -> int:
 def _services(data: Path, *, existing: bool = False) -> Services:
     """Services on a data folder, which is made unless it has to be there already."""
     from watcher.catalog import migrate  # noqa: PLC0415
-    from watcher.wiring import open_services  # noqa: PLC0415
+    from watcher.services import open_services  # noqa: PLC0415
 
-    services = open_services(config.load().settings, data)
+    services = open_services(load().settings, data)
     if existing and not services.places.video.is_dir():
         raise StartError(f"{services.places.video} is not there")
     services.places.make()

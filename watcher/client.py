@@ -21,7 +21,7 @@ from urllib.parse import quote, urljoin
 import msgspec
 import requests
 
-from watcher.shapes import (
+from watcher.model.schemas import (
     BucketShape,
     CameraShape,
     CamerasShape,

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from watcher import status
+from watcher.storage import status
 
 DATA = Path("/data")
 LOG = Path("/log")

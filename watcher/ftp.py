@@ -22,22 +22,16 @@ from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
 
-from watcher.access import Role, hashed
-from watcher.errors import (
-    DiskFullError,
-    QuotaError,
-    StartError,
-    TooManyUploadsError,
-    WatcherError,
-)
-from watcher.filing import SUFFIXES
-from watcher.ftp_spool import PICTURES, Counted, Stragglers, file, is_whole
-from watcher.ignoring import printable
-from watcher.ledger import Entry
-from watcher.refused import Refusals
-from watcher.settings import Settings
-from watcher.uploads import Uploads
-from watcher.wiring import Services
+from watcher.ingest.ftp_spool import PICTURES, Counted, Stragglers, file, is_whole
+from watcher.ingest.uploads import Uploads
+from watcher.model.access import Role, hashed
+from watcher.model.errors import DiskFullError, QuotaError, StartError, TooManyUploadsError, WatcherError
+from watcher.naming.ignore import printable
+from watcher.naming.upload_names import SUFFIXES
+from watcher.services import Services
+from watcher.settings.schema import Settings
+from watcher.storage.ledger import Entry
+from watcher.storage.refused import Refusals
 
 log = logging.getLogger(__name__)
 

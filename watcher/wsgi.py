@@ -9,12 +9,13 @@ import logging
 import os
 from pathlib import Path
 
-from watcher import config
-from watcher.logs import WithRequest, formatter
-from watcher.web import create_app, wire
-from watcher.wiring import open_services
+from watcher.ops.logs import WithRequest, formatter
+from watcher.services import open_services
+from watcher.settings.load import load
+from watcher.web import create_app
+from watcher.web.http import wire
 
-_services = open_services(config.load().settings, Path(os.environ.get("WATCHER_DATA", "data")))
+_services = open_services(load().settings, Path(os.environ.get("WATCHER_DATA", "data")))
 _handler = logging.StreamHandler()
 _handler.addFilter(WithRequest(wire.request_id))
 _handler.setFormatter(

@@ -20,19 +20,19 @@ import sqlalchemy as sa
 
 from tests import clips
 from tests.unit.test_naming import write
-from watcher import render_worker
-from watcher.boxes import read_movie
 from watcher.catalog import migrate
-from watcher.catalog.renditions import Renditions
+from watcher.catalog.rendition_names import Renditions
 from watcher.catalog.schema import clips as clips_table
-from watcher.demo import SCENES, write_clip
-from watcher.presets import Base, Role, shipped
-from watcher.repair import scan
-from watcher.scan import reconcile
-from watcher.settings import Render, Settings
-from watcher.template import Template
-from watcher.wiring import Services, bind_root, open_services
-from watcher.worker import Files
+from watcher.ingest.scan import reconcile
+from watcher.media.boxes import read_movie
+from watcher.naming.presets import Base, Role, shipped
+from watcher.naming.template import Template
+from watcher.ops.check import scan
+from watcher.ops.demo import SCENES, write_clip
+from watcher.renditions.workers import render
+from watcher.renditions.workers.forkserver import Files
+from watcher.services import Services, bind_root, open_services
+from watcher.settings.schema import Render, Settings
 
 CLIPS = 2000
 POSTERS = 1000
@@ -83,7 +83,7 @@ def open_with_pyav(path: str) -> int:
 def poster_only(job: tuple[str, str]) -> None:
     """The same picture that watcher makes, and nothing else."""
     with Path(job[0]).open("rb") as clip, Path(job[1]).open("wb", buffering=0) as out:
-        answer = render_worker.poster(av, {}, Files([clip], [out]), lambda **_: None)
+        answer = render.poster(av, {}, Files([clip], [out]), lambda **_: None)
     assert "error" not in answer
 
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from tests import clips
-from tests.running import RunningUnit, running, wait_for
+from tests.running import RENDER, RunningUnit, running, wait_for
 
 PARTS = ("nginx", "uWSGI, 2 × 4 threads", "ingester")
 WHOLE = "the whole unit"
@@ -40,9 +40,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
             for _ in range(20):
                 unit.get("/watcher/")
                 unit.get("/watcher/clips")
-            wait_for(
-                lambda unit=unit: not any("render_worker" in c for c in unit.family().values()), what="idle workers"
-            )
+            wait_for(lambda unit=unit: not any(RENDER in c for c in unit.family().values()), what="idle workers")
             time.sleep(1)
             parts = by_part(unit)
             for part, size in parts.items():

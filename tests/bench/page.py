@@ -11,9 +11,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS
 from tests.running import RunningUnit, running, wait_for
-from watcher import config, demo
-from watcher.demo import SCENES, leave_clip
-from watcher.wiring import open_services
+from watcher.ops import demo
+from watcher.ops.demo import SCENES, leave_clip
+from watcher.services import open_services
+from watcher.settings.load import load
 
 ROWS = 20_000
 CLIPS = 24
@@ -104,7 +105,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
 
 
 def _fill(unit: RunningUnit) -> None:
-    services = open_services(config.load({}).settings, unit.data)
+    services = open_services(load({}).settings, unit.data)
     demo.fill(services, ROWS)
     services.catalog.engine.dispose()
     for number in range(CLIPS):

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from tests import postgres
 from tests.bench.serving import plain_nginx, wrk
 from tests.running import RunningUnit, running
-from watcher import config, demo
-from watcher.wiring import Services, open_services
+from watcher.ops import demo
+from watcher.services import Services, open_services
+from watcher.settings.load import load
 
 FEW, MANY = 10_000, int(os.environ.get("WATCHER_BENCH_CLIPS", "1000000"))
 
@@ -83,7 +84,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
 
         def begin(name: str, rows: int, settings: dict[str, str]) -> Asked:
             unit = stack.enter_context(running(folder / name, settings=settings | {"WATCHER_RENDER__WORKERS": "0"}))
-            services = open_services(config.load(settings).settings, unit.data)
+            services = open_services(load(settings).settings, unit.data)
             demo.fill(services, rows)
             _settle(services, unit.data)
             services.catalog.engine.dispose()

@@ -17,9 +17,11 @@ import av
 from tests import clips
 from tests.bench.senders import p95_of_a_list
 from tests.running import running
-from watcher import config, demo, render_worker
-from watcher.wiring import open_services
-from watcher.worker import Files
+from watcher.ops import demo
+from watcher.renditions.workers import render
+from watcher.renditions.workers.forkserver import Files
+from watcher.services import open_services
+from watcher.settings.load import load
 
 SIZES = ("640x360", "1920x1080")
 LONG_SECONDS = 600
@@ -77,15 +79,15 @@ def _telling(folder: Path, size: str, rounds: int) -> list[float]:
             make(av, job, Files([clip], outs), lambda **_: None)
         return time.perf_counter() - began
 
-    choose, ratios = render_worker.most_telling, []
+    choose, ratios = render.most_telling, []
     for _ in range(rounds):
         times: dict[str, list[float]] = {"plain": [], "sprite": [], "telling": []}
         for _ in range(10):
-            times["plain"].append(seconds(render_worker.poster))
-            render_worker.most_telling = lambda _pictures: None
-            times["sprite"].append(seconds(render_worker.sprite))
-            render_worker.most_telling = choose
-            times["telling"].append(seconds(render_worker.sprite, poster=str(folder / "poster.webp")))
+            times["plain"].append(seconds(render.poster))
+            render.most_telling = lambda _pictures: None
+            times["sprite"].append(seconds(render.sprite))
+            render.most_telling = choose
+            times["telling"].append(seconds(render.sprite, poster=str(folder / "poster.webp")))
         plain, sprite, telling = (statistics.median(values) for values in times.values())
         ratios.append((plain + telling - sprite) / plain)
     return ratios
@@ -96,7 +98,7 @@ def _copied(folder: Path, rounds: int) -> list[float]:
     path = _film(folder / "long.mkv", "1280x720", LONG_SECONDS, "-b:v", "2M")
     job = {"path": str(path), "out": str(folder / "long.mp4"), "height": 720, "threads": 1, "rotation": 0}
     job |= {"copy_video": True, "copy_audio": True, "most_bytes": 1 << 40}
-    return [_against_copies(folder, [path], "watcher.proxy_worker", job) for _ in range(rounds)]
+    return [_against_copies(folder, [path], "watcher.renditions.workers.proxy", job) for _ in range(rounds)]
 
 
 def _joined(folder: Path, rounds: int) -> list[float]:
@@ -113,7 +115,7 @@ def _joined(folder: Path, rounds: int) -> list[float]:
     ]
     job = {"clips": told, "folder": str(folder), "stem": "film", "camera": "a", "cut": "key"}
     job |= {"from_ms": 0, "to_ms": 10**9, "most_bytes": 1 << 40}
-    return [_against_copies(folder, sources, "watcher.export_worker", job) for _ in range(rounds)]
+    return [_against_copies(folder, sources, "watcher.renditions.workers.export", job) for _ in range(rounds)]
 
 
 def _against_copies(folder: Path, sources: list[Path], module: str, job: dict[str, Any]) -> float:
@@ -134,7 +136,7 @@ def _swept(folder: Path, rounds: int) -> list[float]:
     ratios = []
     for number in range(min(rounds, 2)):
         with running(folder / f"swept{number}", settings={"WATCHER_RENDER__WORKERS": "0"}) as unit:
-            services = open_services(config.load({}).settings, unit.data)
+            services = open_services(load({}).settings, unit.data)
             demo.fill(services, SWEPT)
             services.catalog.engine.dispose()
             (unit.video / "now.mp4").write_bytes(clips.make(folder / "now.mp4").read_bytes())

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from tests import clips
-from tests.running import RunningUnit, free_port, running, wait_for
-from watcher.nginx_files import find_nginx
+from tests.running import RENDER, RunningUnit, free_port, running, wait_for
+from watcher.ops.nginx import find_nginx
 
 SECONDS = 2
 RANGES = """
@@ -59,7 +59,7 @@ def _run(folder: Path, unit: RunningUnit, rounds: int) -> list[tuple[str, list[f
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(clips.stamp(sample, number) + b"\x00\x4b\x00\x00free" + clips.noise(0x4B0000 - 8))
     wait_for(lambda: len(unit.clips()) == 20, what="20 clips")
-    wait_for(lambda: not any("render_worker" in c for c in unit.family().values()), what="idle workers")
+    wait_for(lambda: not any(RENDER in c for c in unit.family().values()), what="idle workers")
     plain = [plain_nginx(folder / name, unit, cache) for name, cache in (("cached", True), ("uncached", False))]
     results: dict[str, list[float]] = {"whole": [], "ranges": [], "list": []}
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests import clips
 from tests.running import RunningUnit, free_port, running, wait_for
-from watcher.nginx_files import find_nginx
+from watcher.ops.nginx import find_nginx
 
 SIZE = 64 << 20
 COUNT = 6

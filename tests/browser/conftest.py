@@ -22,7 +22,7 @@ from playwright.sync_api import (
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
-from watcher.demo import SCENES, leave_clip
+from watcher.ops.demo import SCENES, leave_clip
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 

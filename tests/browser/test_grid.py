@@ -13,8 +13,9 @@ from playwright.sync_api import Page, Playwright, expect
 
 from tests.browser.conftest import Watched, launched, look, until
 from tests.running import RunningUnit, running, wait_for
-from watcher import config, demo
-from watcher.wiring import open_services
+from watcher.ops import demo
+from watcher.services import open_services
+from watcher.settings.load import load
 
 pytestmark = pytest.mark.browser
 
@@ -167,7 +168,7 @@ def test_what_cannot_be_loaded_can_be_asked_for_again(watched: Watched, shelf: l
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUnit]:
     """A watcher with very many clips in its catalog, of which none has a file."""
     with running(tmp_path_factory.mktemp("many"), settings={"WATCHER_RENDER__WORKERS": "0"}) as unit:
-        services = open_services(config.load({}).settings, unit.data)
+        services = open_services(load({}).settings, unit.data)
         demo.fill(services, ROWS)
         services.catalog.engine.dispose()
         yield unit

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from tests.clips import AT
 from tests.running import RunningUnit, wait_for
-from watcher.demo import SCENES, picture
+from watcher.ops.demo import SCENES, picture
 
 pytestmark = pytest.mark.motion
 

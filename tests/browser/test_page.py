@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from tests import clips
 from tests.browser.conftest import Watched, look, playing, until
 from tests.running import RunningUnit, wait_for
-from watcher.demo import SCENES, leave_clip
+from watcher.ops.demo import SCENES, leave_clip
 
 pytestmark = pytest.mark.browser
 

@@ -17,18 +17,17 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from watcher.buckets import Bucket, bounds, spans, whole
 from watcher.catalog import Catalog, Probed, check_schema, migrate, open_engine
 from watcher.catalog.engine import HEAD, WRITE, revision
-from watcher.catalog.ingesting import ALIKE_LIMIT
+from watcher.catalog.files import ALIKE_LIMIT
 from watcher.catalog.listing import listing
 from watcher.catalog.migrations import upgrade
-from watcher.catalog.renditions import poster_name
+from watcher.catalog.planner import STATISTICS
+from watcher.catalog.rendition_names import poster_name
 from watcher.catalog.rows import Rendered
 from watcher.catalog.schema import clips, metadata
-from watcher.catalog.statistics import STATISTICS
-from watcher.catalog.words import words_in
-from watcher.clip import (
+from watcher.model.buckets import Bucket, bounds, spans, whole
+from watcher.model.clip import (
     ClipFilter,
     ClipState,
     Fingerprint,
@@ -40,8 +39,9 @@ from watcher.clip import (
     TimeSource,
     milliseconds,
 )
-from watcher.errors import CatalogError, ChangedError, ClipNotFoundError, HeldError
-from watcher.instant import Instant
+from watcher.model.errors import CatalogError, ChangedError, ClipNotFoundError, HeldError
+from watcher.model.search_words import words_in
+from watcher.naming.span import Instant
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 

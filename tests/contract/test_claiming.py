@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from tests.contract.test_catalog import START, probed
 from tests.contract.test_clocks import FakeClock
-from watcher.backlog import CLAIM, SHARED_LOOK_SECONDS, Backlog
 from watcher.catalog import Catalog
-from watcher.catalog.renditions import Renditions
-from watcher.settings import CatalogTable, Ingest, Settings
-from watcher.wiring import open_services
+from watcher.catalog.rendition_names import Renditions
+from watcher.renditions.backlog import CLAIM, SHARED_LOOK_SECONDS, Backlog
+from watcher.services import open_services
+from watcher.settings.schema import CatalogTable, Ingest, Settings
 
 SOON = START + timedelta(minutes=2)
 

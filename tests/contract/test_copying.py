@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from tests.contract.test_catalog import START, probed
-from watcher.access import Role
 from watcher.catalog import Catalog, migrate, open_engine
-from watcher.catalog import copying as the_module
-from watcher.catalog.copying import copy, step_on
+from watcher.catalog import copy as the_module
+from watcher.catalog.copy import copy, step_on
 from watcher.catalog.schema import metadata
-from watcher.clip import ClipFilter, Position
-from watcher.errors import CatalogError
+from watcher.model.access import Role
+from watcher.model.clip import ClipFilter, Position
+from watcher.model.errors import CatalogError
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -8,11 +8,11 @@ import pytest
 
 from tests.contract.test_catalog import START, probed
 from watcher.catalog import Catalog
-from watcher.catalog.exporting import Export, ExportFile
-from watcher.clip import ClipState, milliseconds
-from watcher.errors import ExportNotFoundError
-from watcher.remembered import Tick, advance
-from watcher.rules import Limits, Rules
+from watcher.catalog.exports import Export, ExportFile
+from watcher.model.clip import ClipState, milliseconds
+from watcher.model.errors import ExportNotFoundError
+from watcher.model.retention_state import Tick, advance
+from watcher.retention.rules import Limits, Rules
 
 MINUTE = timedelta(minutes=1)
 FILE = ExportFile("a", "a.mp4", 100, "0" * 64, 0, 1000, 1.0)

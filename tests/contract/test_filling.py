@@ -11,11 +11,11 @@ import pytest
 
 from tests.contract.test_catalog import probed
 from watcher.catalog import migrate
-from watcher.clip import Fingerprint
-from watcher.filling import Filling
-from watcher.settings import Retention, Settings
+from watcher.ingester.disk_space import Filling
+from watcher.model.clip import Fingerprint
+from watcher.services import Services, open_services
+from watcher.settings.schema import Retention, Settings
 from watcher.web import create_app
-from watcher.wiring import Services, open_services
 
 HOUR = timedelta(hours=1)
 

@@ -9,9 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.contract.test_front import services
-from watcher import keys
-from watcher.errors import ConfigError
-from watcher.settings import Auth, Settings, Site
+from watcher.model.errors import ConfigError
+from watcher.ops import keys
+from watcher.settings.schema import Auth, Settings, Site
 from watcher.web import create_app
 
 PROXY = {"WATCHER_PEER": "192.0.2.1", "REQUEST_SCHEME": "http"}
@@ -126,7 +126,7 @@ def test_the_public_address_may_have_a_path(client: Callable[..., FlaskClient]) 
 )
 def test_a_public_address_that_makes_no_sense_is_refused(url: str) -> None:
     """Before anything is started."""
-    from watcher import config
+    from watcher.settings.load import load
 
     with pytest.raises(ConfigError, match="public_url"):
-        config.load({"WATCHER_SITE__PUBLIC_URL": url})
+        load({"WATCHER_SITE__PUBLIC_URL": url})

@@ -15,11 +15,13 @@ from flask.testing import FlaskClient
 from tests import catalogs
 from tests.contract.test_catalog import probed
 from tests.running import free_port
-from watcher import keys
-from watcher.access import hashed
-from watcher.settings import Auth, CatalogTable, Settings, Site
-from watcher.web import create_app, front, hot, shelf, timeline, wire
-from watcher.wiring import Services, open_services
+from watcher.model.access import hashed
+from watcher.ops import keys
+from watcher.services import Services, open_services
+from watcher.settings.schema import Auth, CatalogTable, Settings, Site
+from watcher.web import create_app, fast_path, hot
+from watcher.web.api import timeline
+from watcher.web.http import cache, wire
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 QUESTIONS = (
@@ -119,7 +121,7 @@ def test_without_flask_as_with_it(
     sends = client.environ_base
     headers = {"If-None-Match": '"other"'}
     at_once = client_of(made, sends).get(question, headers=headers)
-    monkeypatch.setattr(front.Front, "_at_once", lambda *_told: None)
+    monkeypatch.setattr(fast_path.Front, "_at_once", lambda *_told: None)
     by_flask = client_of(made, sends).get(question, headers=headers)
     assert (at_once.status_code, at_once.data) == (200, by_flask.data)
     assert sorted(at_once.headers) == sorted(by_flask.headers)
@@ -138,7 +140,7 @@ def test_flask_is_not_asked(
     """A hot question is answered and counted without it; one changed clip later, and as 304, as well."""
     made, client = opened
     kept = client.application.wsgi_app
-    assert isinstance(kept, front.Front)
+    assert isinstance(kept, fast_path.Front)
     monkeypatch.setattr(kept, "_app", lambda *_told: pytest.fail("Flask was asked"))
     first = client.get(question)
     assert (first.status_code, bool(first.json)) == (200, True)
@@ -287,10 +289,10 @@ def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClie
     """What is kept is bounded with all that belongs to it."""
     _, client = opened
     kept = client.application.wsgi_app
-    assert isinstance(kept, front.Front)
+    assert isinstance(kept, fast_path.Front)
     for number in range(400):
         assert client.get(f"/clips?camera={'x' * 4000}{number}").json["clips"] == []
-    assert kept._shelf._bytes == sum(cost for _, cost in kept._shelf._kept.values()) <= shelf.BYTES_MOST
+    assert kept._shelf._bytes == sum(cost for _, cost in kept._shelf._kept.values()) <= cache.BYTES_MOST
     assert 10 < len(kept._shelf._kept) < 200
 
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from tests.contract.test_catalog import probed
 from tests.contract.test_front import client_of, holder
 from watcher.catalog import Catalog
-from watcher.settings import Auth, CatalogTable, Settings
-from watcher.wiring import open_services
+from watcher.services import open_services
+from watcher.settings.schema import Auth, CatalogTable, Settings
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import msgspec
 from tests.contract.test_catalog import START, probed
 from watcher.catalog import Catalog
 from watcher.catalog.rows import Rendered
-from watcher.clip import ClipFilter, Light, Sprite
+from watcher.model.clip import ClipFilter, Light, Sprite
 
 HOUR = timedelta(hours=1)
 

@@ -20,15 +20,16 @@ from msgspec.structs import replace
 from tests import catalogs
 from tests.contract.test_catalog import probed
 from tests.contract.test_signing import SETTINGS
-from watcher import keys, links
-from watcher.access import Role, hashed
 from watcher.catalog import Catalog
 from watcher.catalog.audit import By
-from watcher.catalog.exporting import ExportFile, Source
-from watcher.clip import Clip
-from watcher.errors import KeyNameError
+from watcher.catalog.exports import ExportFile, Source
+from watcher.model.access import Role, hashed
+from watcher.model.clip import Clip
+from watcher.model.errors import KeyNameError
+from watcher.ops import keys
+from watcher.services import Services, open_services
+from watcher.storage import links
 from watcher.web import create_app
-from watcher.wiring import Services, open_services
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BY = By("owner", NOW, "192.0.2.1")

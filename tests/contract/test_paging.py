@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.test_catalog import START, probed
 from watcher.catalog import Catalog
-from watcher.clip import ClipFilter, ClipState, Fingerprint, Position, milliseconds
+from watcher.model.clip import ClipFilter, ClipState, Fingerprint, Position, milliseconds
 
 SECONDS = float(os.environ.get("WATCHER_TEST_PAGING_SECONDS", "1"))
 STILL, BUSY = 120, 40  # clips that nobody touches, and those that come, go and change without a new start

@@ -8,9 +8,9 @@ import pytest
 
 from tests.contract.test_catalog import START, probed
 from watcher.catalog import Catalog
-from watcher.catalog.renditions import proxy_name
-from watcher.clip import ClipState, Playable
-from watcher.errors import ClipNotFoundError
+from watcher.catalog.rendition_names import proxy_name
+from watcher.model.clip import ClipState, Playable
+from watcher.model.errors import ClipNotFoundError
 
 DIGESTS = {n: str(n) * 32 for n in range(9)}
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tests.contract.test_catalog import START, probed
 from watcher.catalog import Catalog, migrate, open_engine
-from watcher.errors import CatalogError, ClipNotFoundError
+from watcher.model.errors import CatalogError, ClipNotFoundError
 
 
 def open_files(folder: Path) -> int:

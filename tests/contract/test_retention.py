@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import catalogs
-from watcher.catalog import Catalog, Probed, expiring, open_engine
-from watcher.clip import ClipState, Fingerprint, TimeSource, milliseconds
-from watcher.remembered import Remembered, Tick, advance
-from watcher.rules import AGE, BYTES, CAMERA_BYTES, FREE, CameraLimits, Limits, Rules
+from watcher.catalog import Catalog, Probed, expiry, open_engine
+from watcher.model.clip import ClipState, Fingerprint, TimeSource, milliseconds
+from watcher.model.retention_state import Remembered, Tick, advance
+from watcher.retention.rules import AGE, BYTES, CAMERA_BYTES, FREE, CameraLimits, Limits, Rules
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CAMERAS = ("gate", "porch")
@@ -144,7 +144,7 @@ def test_the_oldest_are_read_in_the_order_of_an_index(catalog: Catalog, monkeypa
     """However many clips there are, and whatever is asked of them: no sort, on the first page and on the next ones."""
     if catalog.engine.dialect.name != "sqlite":
         pytest.skip("the planner of PostgreSQL sorts a small table")
-    monkeypatch.setattr(expiring, "PAGE", 3)
+    monkeypatch.setattr(expiry, "PAGE", 3)
     fill(catalog, [(CAMERAS[n % 2], n, 1, False, False) for n in range(10)])
     asked: list[tuple[str, tuple]] = []
     sa.event.listen(catalog.engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))

@@ -10,10 +10,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.contract.test_front import services
-from watcher import keys
-from watcher.settings import Auth, Settings, Site
+from watcher.ops import keys
+from watcher.services import Services
+from watcher.settings.schema import Auth, Settings, Site
 from watcher.web import create_app
-from watcher.wiring import Services
 
 ALLOWED = "https://home.example"
 SETTINGS = Settings(auth=Auth(mode="keys"), site=Site(allowed_origins=(ALLOWED,)))
@@ -164,7 +164,7 @@ def test_wrong_links_lock_nobody_with_a_right_one_out(made: Services, client: Fl
 
 def test_failures_are_remembered_within_bounds() -> None:
     """However many addresses fail, and however often."""
-    from watcher.web.auth import ADDRESSES_MOST, Attempts
+    from watcher.web.http.auth import ADDRESSES_MOST, Attempts
 
     attempts = Attempts()
     for number in range(3 * ADDRESSES_MOST):

@@ -22,7 +22,7 @@ from watcher.catalog import Catalog, migrate
 from watcher.catalog.engine import HEAD, revision
 from watcher.catalog.migrations import VERSIONS
 from watcher.catalog.schema import clips, metadata
-from watcher.clip import ClipFilter
+from watcher.model.clip import ClipFilter
 
 OLD = Path(__file__).parent.parent / "fixtures" / "catalogs"
 FROZEN = OLD / "migrations.sha256"

@@ -21,7 +21,7 @@ import pytest
 
 from tests import postgres
 from tests.crash.senders import World
-from tests.running import RunningUnit, alive, free_port, running, wait_for
+from tests.running import EXPORT, PROXY, RENDER, RunningUnit, alive, free_port, running, wait_for
 
 pytestmark = pytest.mark.crash
 
@@ -33,8 +33,8 @@ PROCESSES = [
     "uwsgi worker",
     "watcher ingest",
     "watcher ftp",
-    "render_worker",
-    "proxy_worker|export_worker",
+    RENDER,
+    f"{PROXY}|{EXPORT}",
 ]
 VICTIMS = [*PROCESSES, *PROCESSES, "the parent", "the parent", "all", "push", "database"]
 

@@ -15,10 +15,10 @@ import requests
 
 from tests import clips
 from tests.running import RunningUnit, running, wait_for
-from watcher import config
-from watcher.access import Role
+from watcher.model.access import Role
+from watcher.services import open_services
+from watcher.settings.load import Settings
 from watcher.web import create_app
-from watcher.wiring import open_services
 
 KEYS = {"WATCHER_AUTH__MODE": "keys"}
 ROLES = ("view", "label", "upload", "admin")
@@ -81,7 +81,7 @@ def ask(unit: RunningUnit, method: str, path: str, **headers: str) -> http.clien
 
 def routes() -> list[tuple[str, str, Role | None, bool]]:
     """Every route: method, address with plausible values, role, and whether it is a page."""
-    app = create_app(open_services(config.Settings(), Path("/nonexistent")))
+    app = create_app(open_services(Settings(), Path("/nonexistent")))
     values = {
         "clip_id": "1",
         "export_id": "1",

@@ -13,15 +13,15 @@ import requests
 from tests import clips
 from tests.integration.test_retiring import leave
 from tests.running import RunningUnit, wait_for
-from watcher.bin import FOLDER
 from watcher.catalog import migrate
-from watcher.clip import ClipState
-from watcher.errors import ClipNotFoundError, NotInBinError, TakenError
-from watcher.repair import scan
-from watcher.settings import CameraRetention, Settings, Upload
-from watcher.settings import Retention as RetentionTable
-from watcher.sweeper import Sweeper, empty_bin
-from watcher.wiring import Services, bind_root, open_services
+from watcher.model.clip import ClipState
+from watcher.model.errors import ClipNotFoundError, NotInBinError, TakenError
+from watcher.ops.check import scan
+from watcher.retention.sweep import Sweeper, empty_bin
+from watcher.services import Services, bind_root, open_services
+from watcher.settings.schema import CameraRetention, Settings, Upload
+from watcher.settings.schema import Retention as RetentionTable
+from watcher.storage.bin import FOLDER
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from tests.contract.test_catalog import probed
 from tests.running import RunningUnit, wait_for
-from watcher import config
-from watcher.wiring import open_services
+from watcher.services import open_services
+from watcher.settings.load import load
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ def test_sixty_four_readers_while_a_thousand_arrive_each_second(
         settings["WATCHER_CATALOG__URL"] = url.replace("/postgres?", f"/{name}?")
     unit = start_unit(settings=settings)
     unit.wait_ready()
-    catalog = open_services(config.load(settings).settings, unit.data).catalog
+    catalog = open_services(load(settings).settings, unit.data).catalog
     (tmp_path / "lists.lua").write_text(LISTS)
     command = ["wrk", "-t1", "-c64", f"-d{SECONDS + 2}s", "--timeout", "10s", "-s", str(tmp_path / "lists.lua")]
     written = threading.Event()

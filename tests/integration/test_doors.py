@@ -21,7 +21,7 @@ import requests
 from tests import clips
 from tests.integration.test_tls import certificate, start_secured  # noqa: F401 - fixtures
 from tests.running import RunningUnit, free_port, wait_for
-from watcher import nginx_files
+from watcher.ops import nginx
 
 
 def say(unit: RunningUnit, text: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -114,7 +114,7 @@ def nginx_bytes(unit: RunningUnit) -> int:
 @pytest.mark.parametrize("count", [2500, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_half_sent_requests_stop_nobody(count: int, start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """Idle ones and half-sent ones beside two hundred who watch: each range and each list is answered."""
-    files = nginx_files.files_most()
+    files = nginx.files_most()
     count = min(count, (files - 2000) // 2 * 2)
     unit = start_unit()
     path = unit.video / "porch" / "1.mp4"
@@ -143,7 +143,7 @@ def test_half_sent_requests_stop_nobody(count: int, start_unit: Callable[..., Ru
 
 def test_a_half_sent_request_ends(unit: RunningUnit) -> None:
     """Headers that do not go on are waited for as long as nginx's files say, and not for ever."""
-    said = re.search(r"client_header_timeout (\d+)s", (nginx_files.config.ETC / "nginx" / "http.conf").read_text())
+    said = re.search(r"client_header_timeout (\d+)s", (nginx.config.ETC / "nginx" / "http.conf").read_text())
     assert int(said[1]) <= 30
 
 
@@ -325,7 +325,7 @@ def test_memory_is_given_back(start_unit: Callable[..., RunningUnit], tmp_path: 
     """At the end; after a kill by whoever starts next, of any data folder, and never a running one's."""
     unit, other = start_unit("one"), start_unit("two")
     mine, others = ((one.data / "run" / "nginx" / "cache").resolve() for one in (unit, other))
-    if not mine.is_relative_to(nginx_files.MEMORY):
+    if not mine.is_relative_to(nginx.MEMORY):
         pytest.skip("there is no room in memory here")
     unit.stop(signal.SIGKILL)
     assert mine.exists()

@@ -22,7 +22,7 @@ import requests
 
 from tests import clips
 from tests.mounting import mounted
-from tests.running import RunningUnit, alive, running, wait_for
+from tests.running import EXPORT, RunningUnit, alive, running, wait_for
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LARGE = 2 << 30  # bytes of holes behind a clip: reading them twice takes longer than a test needs to interfere
@@ -309,7 +309,7 @@ def large(unit: RunningUnit, key: str, at: datetime) -> dict[str, Any]:
 
 def decoders(unit: RunningUnit) -> list[int]:
     """The processes behind the wall that look into an export's clips: the children of those that open them."""
-    family = {pid: command for pid, command in unit.family().items() if "export_worker" in command}
+    family = {pid: command for pid, command in unit.family().items() if EXPORT in command}
     return [pid for pid in family if parent_of(pid) in family]
 
 
@@ -355,7 +355,7 @@ def test_more_clips_than_can_be_open_is_told_and_lacks_none(tmp_path: Path) -> N
     for number in range(100):
         (tmp_path / f"{number}.mp4").touch()
         job["clips"].append({"path": str(tmp_path / f"{number}.mp4")})
-    command = ["prlimit", "--nofile=64:64", sys.executable, "-P", "-m", "watcher.export_worker"]
+    command = ["prlimit", "--nofile=64:64", sys.executable, "-P", "-m", EXPORT]
     told = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True, check=True).stdout
     assert json.loads(told.splitlines()[-1])["error"] == "it needs 100 open files; this system allows 64"
     assert not list(tmp_path.glob("*.tmp"))

@@ -19,8 +19,8 @@ import pytest
 
 from tests import clips
 from tests.running import RunningUnit, free_port, running, wait_for
-from watcher import config
-from watcher.wiring import open_services
+from watcher.services import open_services
+from watcher.settings.load import load
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +95,9 @@ def test_nothing_is_overwritten_and_nothing_is_lost(unit: RunningUnit, camera: f
     assert unit.get("/porch/same-3.mp4").status_code == 404
     camera.storbinary("STOR cut.mp4", io.BytesIO(data_of(samples, 5)[:-800]))
     assert unit.clip("porch/cut.mp4") is None
-    from watcher.ftp_spool import file_stragglers
+    from watcher.ingest.ftp_spool import file_stragglers
 
-    services = open_services(config.load({}).settings, unit.data)
+    services = open_services(load({}).settings, unit.data)
     file_stragglers(unit.data / "spool", services.uploads(), time.time() - 600)
     assert unit.clip("porch/cut.mp4") is None
     file_stragglers(unit.data / "spool", services.uploads(), time.time() + 1)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from watcher import http_post
+from watcher.ingester import http_post
 
 Answer = Callable[[socket.socket], None]
 

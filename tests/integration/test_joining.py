@@ -16,11 +16,11 @@ import sqlalchemy as sa
 
 from tests import clips
 from tests.running import wait_for
-from watcher import config
 from watcher.catalog import migrate
 from watcher.catalog.schema import claims
-from watcher.clip import ClipFilter
-from watcher.wiring import Services, open_services
+from watcher.model.clip import ClipFilter
+from watcher.services import Services, open_services
+from watcher.settings.load import load
 
 SETTINGS = {"WATCHER_INGEST__SHARED": "true", "WATCHER_RENDER__WORKERS": "1"}
 
@@ -71,7 +71,7 @@ def test_the_work_is_shared_and_survives(tmp_path: Path, settings: dict[str, str
     """Both make pictures; the one that adopts is killed, the other adopts in its place, and a third one helps."""
     data = tmp_path / "data"
     data.mkdir()
-    services = open_services(config.load(settings).settings, data)
+    services = open_services(load(settings).settings, data)
     migrate(services.catalog.engine)
     try:
         share(services, data, tmp_path, settings, (samples / "plain.mp4").read_bytes())

@@ -17,7 +17,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
-from watcher import nginx_files
 
 ETC = Path(__file__).parents[2] / "etc"
 
@@ -66,7 +65,7 @@ def test_connections_of_nginx(nginx: str, start_unit: Callable[..., RunningUnit]
         assert 0 < had[0] < had[1]
         now = {one.labels["state"]: one.value for one in second.get("watcher_nginx_connections", [])}
     # Debian's is built so, the one of PyPI is not.
-    knows = nginx_files._figures(nginx_files.find_nginx()) and not nginx
+    knows = nginx._figures(nginx.find_nginx()) and not nginx
     assert bool(now) == bool(knows)
     if knows:
         assert now["active"] >= 2

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.mounting import mounted
-from watcher import config, nginx_files
-from watcher.wiring import open_services
+from watcher.ops import nginx
+from watcher.services import open_services
+from watcher.settings.load import load
 
 # Files that it looks up are not kept open on purpose (decision 004), and only what is no clip is looked up twice.
 PASSED_OVER = "try_files_is_evil_too"
@@ -21,11 +22,11 @@ PASSED_OVER = "try_files_is_evil_too"
 @pytest.mark.parametrize("mode", ["open", "keys"])
 def test_a_checker_finds_nothing(mode: str, tmp_path: Path) -> None:
     """gixy, on the files as `watcher up` fills them in."""
-    settings = config.load({"WATCHER_AUTH__MODE": mode}).settings
+    settings = load({"WATCHER_AUTH__MODE": mode}).settings
     places = open_services(settings, tmp_path).places
     places.make()
-    nginx_files.write_settings(places, settings)
-    nginx_files.write_main(places, settings, nginx=nginx_files.find_nginx(), listen="127.0.0.1:8080", log=tmp_path)
+    nginx.write_settings(places, settings)
+    nginx.write_main(places, settings, nginx=nginx.find_nginx(), listen="127.0.0.1:8080", log=tmp_path)
     gixy = Path(sys.executable).with_name("gixy")
     done = subprocess.run(
         [gixy, "--skips", PASSED_OVER, "nginx.conf"], cwd=places.run, capture_output=True, text=True, timeout=60
@@ -41,10 +42,10 @@ def test_shared_answers_are_in_memory_where_there_is_room(
     """nginx breaks off what it has no room for; the next start removes what the one before left."""
     memory, run = tmp_path / "memory", tmp_path / "run"
     run.mkdir()
-    monkeypatch.setattr(nginx_files, "MEMORY", memory)
+    monkeypatch.setattr(nginx, "MEMORY", memory)
     with mounted(memory, size) if size else contextlib.nullcontext():
         for _ in range(2):
-            folder, lock = nginx_files.make_cache(run)
+            folder, lock = nginx.make_cache(run)
             assert (lock is not None) == there
             assert folder.is_relative_to(memory) == there
             assert (run / "nginx" / "cache").is_symlink() == there

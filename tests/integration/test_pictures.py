@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
-from watcher import pictures
+from watcher.ingest import pictures
 
 RED = (220, 20, 20)
 

@@ -39,7 +39,7 @@ def become(place: Path, wanted: str, ports: str = "[]", then: str = "") -> subpr
 import os, socket, subprocess, sys
 from pathlib import Path
 sys.path.insert(0, {str(place)!r})
-from watcher.privileges import give_up_root
+from watcher.ops.privileges import give_up_root
 give_up_root({wanted!r}, Path({str(place / "data")!r}), None, {ports})
 {then}
 """

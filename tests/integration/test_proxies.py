@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from tests import clips
-from tests.running import RunningUnit, wait_for
+from tests.running import PROXY, RunningUnit, wait_for
 
 PLAINLY = {"h264", "aac"}
 # What cameras leave that some browser does not play: how it is made, and the codec of the picture in the copy.
@@ -181,7 +181,7 @@ def test_a_kill_in_the_middle_costs_nothing(start_unit: Callable[..., RunningUni
 
 
 def workers(unit: RunningUnit) -> list[int]:
-    return [pid for pid, command in unit.family().items() if "proxy_worker" in command]
+    return [pid for pid, command in unit.family().items() if PROXY in command]
 
 
 @pytest.mark.slow

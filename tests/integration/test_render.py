@@ -15,13 +15,14 @@ import pytest
 from PIL import Image
 
 from tests import clips
-from tests.running import RunningUnit, wait_for
-from watcher import render, verdicts
+from tests.running import RENDER, RunningUnit, wait_for
 from watcher.catalog import migrate
-from watcher.crew import Crew
-from watcher.leftovers import Leftovers
-from watcher.settings import Ingest, Render, Settings
-from watcher.wiring import Services, open_services
+from watcher.renditions import verdicts
+from watcher.renditions.leftovers import Leftovers
+from watcher.renditions.renderer import Crew
+from watcher.renditions.workers import process
+from watcher.services import Services, open_services
+from watcher.settings.schema import Ingest, Render, Settings
 
 # Stands in for a decoder that a file can harm: what it does is said by the clip's name.
 HOSTILE = """
@@ -65,7 +66,7 @@ def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
 ) -> None:
     """Both have no picture, with a reason, after a second try, and stay ready; the others get their posters."""
     monkeypatch.setattr(verdicts, "AGAIN_SECONDS", 0.1)
-    monkeypatch.setattr(render, "WORKER", (sys.executable, "-c", HOSTILE))
+    monkeypatch.setattr(process, "WORKER", (sys.executable, "-c", HOSTILE))
     with crew(tmp_path, samples, "crashes.mp4", "hangs.mp4", "is-fine.mp4") as services:
 
         def state(name: str) -> tuple[str, str | None, bool]:
@@ -85,7 +86,7 @@ def test_a_worker_that_fails_by_itself_blames_no_clip(
 ) -> None:
     """A broken installation of ours must not turn a collection into broken clips."""
     for command in ((sys.executable, "-c", HOSTILE), ("/bin/false",), ("/bin/cat",), ("/nonexistent",)):
-        monkeypatch.setattr(render, "WORKER", command)
+        monkeypatch.setattr(process, "WORKER", command)
         folder = tmp_path / command[0].strip("/").replace("/", "-")
         folder.mkdir()
         with crew(folder, samples, "raises.mp4") as services:
@@ -101,7 +102,7 @@ def test_two_answers_in_one_piece_are_two_answers() -> None:
     quick = (
         "import sys; print('{}', flush=True); [sys.stdin.readline() for _ in '12']; print('{}\\n{}', flush=True)"
     )
-    worker = render.Worker(timeout_seconds=10, command=[sys.executable, "-c", quick + "; sys.stdin.read()"])
+    worker = process.Worker(timeout_seconds=10, command=[sys.executable, "-c", quick + "; sys.stdin.read()"])
     try:
         worker.ask_probe("one")
         worker.ask_probe("two")
@@ -113,10 +114,10 @@ def test_two_answers_in_one_piece_are_two_answers() -> None:
 
 def test_a_picture_that_cannot_be_stored_blames_no_clip(tmp_path: Path, samples: Path) -> None:
     """That is said of the worker, which tries again later; the clip keeps its good name."""
-    worker = render.Worker(timeout_seconds=30)
+    worker = process.Worker(timeout_seconds=30)
     try:
         worker.ask_poster(str(samples / "plain.mp4"), Path("/proc/a.webp"), 0)
-        with pytest.raises(render.WorkerError, match="/proc"):
+        with pytest.raises(process.WorkerError, match="/proc"):
             worker.answer()
     finally:
         worker.close()
@@ -126,7 +127,7 @@ def test_a_signal_to_the_whole_group_is_no_crash(tmp_path: Path, samples: Path) 
     """uWSGI stops the ingester so, and a terminal at Ctrl-C: nothing may be concluded about the clip."""
     keeps_on = """if True:
         import pathlib, signal, sys
-        from watcher.render import Worker, WorkerError
+        from watcher.renditions.workers.process import Worker, WorkerError
         signal.signal(signal.SIGTERM, lambda *_: None)
         worker = Worker(timeout_seconds=30)
         for number in range(3):
@@ -154,7 +155,7 @@ def test_a_signal_to_the_whole_group_is_no_crash(tmp_path: Path, samples: Path) 
 def test_posters_stand_upright(tmp_path: Path, rotation: int) -> None:
     """A phone's matrix is obeyed: the dark sky of the picture stays above."""
     path = clips.make(tmp_path / "a.mp4")
-    worker = render.Worker(timeout_seconds=30)
+    worker = process.Worker(timeout_seconds=30)
     try:
         worker.ask_poster(str(path), tmp_path / "a.webp", rotation)
         worker.answer()
@@ -179,7 +180,7 @@ def test_posters_have_the_colours_of_the_recording(range_: str, tmp_path: Path) 
             stream.pix_fmt = "yuv420p" if range_ == "narrow" else "yuvj420p"
             frame = av.VideoFrame.from_image(red).reformat(format=stream.pix_fmt)
             out.mux([*stream.encode(frame), *stream.encode(None)])
-    worker = render.Worker(timeout_seconds=30)
+    worker = process.Worker(timeout_seconds=30)
     try:
         worker.ask_poster(str(path), tmp_path / "a.webp", 0)
         worker.answer()
@@ -205,10 +206,10 @@ def test_a_recording_in_matroska_is_probed_by_the_decoder(unit: RunningUnit) -> 
 
 def test_a_decoder_can_reach_nothing_but_its_descriptors() -> None:
     """It tries, behind the wall, before the first job: no socket, no file, no process."""
-    worker = render.Worker(timeout_seconds=30)
+    worker = process.Worker(timeout_seconds=30)
     try:
         worker.ask_probe(os.devnull)
-        with pytest.raises(render.ClipError):
+        with pytest.raises(process.ClipError):
             worker.answer()
         assert worker.wall is not None
         assert (worker.wall.holes, bool(worker.wall.held)) == ((), True)
@@ -261,4 +262,4 @@ def test_idle_workers_give_their_memory_back(start_unit: Callable[..., RunningUn
     unit = start_unit()
     (unit.video / "one.mp4").write_bytes((samples / "plain.mp4").read_bytes())
     wait_for(lambda: (unit.clip("one.mp4") or {}).get("poster_url"), what="the poster")
-    wait_for(lambda: not any("render_worker" in c for c in unit.family().values()), what="the workers' end")
+    wait_for(lambda: not any(RENDER in c for c in unit.family().values()), what="the workers' end")

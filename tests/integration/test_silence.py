@@ -16,12 +16,12 @@ from tests.contract.test_catalog import probed
 from tests.integration.test_webhooks import Listener
 from tests.integration.test_webhooks import hooks as hook_settings
 from tests.running import RunningUnit, wait_for
-from watcher import status
 from watcher.catalog import migrate
-from watcher.clip import ClipFilter
-from watcher.settings import CameraSilence, Settings, Silence
-from watcher.silence import Watchman
-from watcher.wiring import Services, open_services
+from watcher.ingester.silence import Watchman
+from watcher.model.clip import ClipFilter
+from watcher.services import Services, open_services
+from watcher.settings.schema import CameraSilence, Settings, Silence
+from watcher.storage import status
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

@@ -23,7 +23,7 @@ from tusclient.exceptions import TusUploadFailed
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
-from watcher.spool import Part, Spool
+from watcher.storage.spool import Part, Spool
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import RunningUnit, alive, free_port, wait_for
+from tests.running import RENDER, RunningUnit, alive, free_port, wait_for
 
 SECONDS_TO_END = 5
 SECONDS_TO_RETURN = 2
@@ -53,7 +53,7 @@ def kinds(unit: RunningUnit) -> dict[str, set[int]]:
         if "pyuwsgi" in command:  # its arguments name all the others
             kind = "uwsgi master" if pid == unit.process.pid else "uwsgi worker"
         else:
-            names = ("nginx: master", "nginx: worker", "render_worker", "watcher ingest")
+            names = ("nginx: master", "nginx: worker", RENDER, "watcher ingest")
             kind = next((name for name in names if name in command), command)
         found.setdefault(kind, set()).add(pid)
     return found
@@ -96,7 +96,7 @@ def test_a_killed_picture_maker_costs_no_poster(start_unit: Callable[..., Runnin
     """A render worker that is killed is started again, and the clip gets its poster."""
     unit = start_unit()
     (unit.video / "one.mp4").write_bytes((samples / "plain.mp4").read_bytes())
-    workers = wait_for(lambda: kinds(unit).get("render_worker"), what="a worker")
+    workers = wait_for(lambda: kinds(unit).get(RENDER), what="a worker")
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: (unit.clip("one.mp4") or {}).get("poster_url"), what="the poster")

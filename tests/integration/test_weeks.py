@@ -17,17 +17,17 @@ from typing import Any
 
 import pytest
 
-from watcher import config
-from watcher.bin import FOLDER, Bin, Binned
 from watcher.catalog import Catalog, migrate
-from watcher.catalog.exporting import Export
-from watcher.clip import Clip, ClipFilter, ClipState
-from watcher.clock import SystemClock
-from watcher.errors import HeldError
-from watcher.repair import scan
-from watcher.storage import VideoRoot
-from watcher.sweeper import empty_bin, sweep
-from watcher.wiring import Services, open_services
+from watcher.catalog.exports import Export
+from watcher.model.clip import Clip, ClipFilter, ClipState
+from watcher.model.clock import SystemClock
+from watcher.model.errors import HeldError
+from watcher.ops.check import scan
+from watcher.retention.sweep import empty_bin, sweep
+from watcher.services import Services, open_services
+from watcher.settings.load import load
+from watcher.storage.bin import FOLDER, Bin, Binned
+from watcher.storage.video_root import VideoRoot
 
 BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
 NARROW, WIDE = 6_000_000, 18_000_000  # bytes of the disk: always full, or with room for a bin
@@ -66,7 +66,7 @@ class World:
         self.folder = folder
         self.sample = sample
         self.room = room
-        self.settings = config.load(RULES | settings).settings
+        self.settings = load(RULES | settings).settings
         self.now = BEGIN
         self.fuse: int | None = None  # steps until the next kill
         self.kills = 0

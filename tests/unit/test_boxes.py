@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from tests import clips
-from watcher.boxes import Movie, read_movie
-from watcher.errors import BrokenClipError, NotIsoMediaError
-from watcher.probe import probe, probing
+from watcher.media.boxes import Movie, read_movie
+from watcher.media.probe import probe, probing
+from watcher.model.errors import BrokenClipError, NotIsoMediaError
 
 
 def read(path: Path) -> Movie:

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from watcher.buckets import QUARTER, Bucket, bounds, offsets, place, quarter_of, spans, whole
-from watcher.clip import EPOCH
+from watcher.model.buckets import QUARTER, Bucket, bounds, offsets, place, quarter_of, spans, whole
+from watcher.model.clip import EPOCH
 
 ZONES = ["UTC", "Europe/Berlin", "America/Chicago", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe"]
 ZONES += ["America/Sao_Paulo", "Africa/Casablanca", "Pacific/Apia"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from watcher.config import Settings, describe, load
-from watcher.errors import ConfigError
+from watcher.model.errors import ConfigError
+from watcher.settings.load import Settings, describe, load
 
 
 def loaded(tmp_path: Path, text: str = "", **variables: str) -> Settings:
@@ -68,7 +68,7 @@ def test_the_shipped_file_says_nothing_but_the_defaults() -> None:
     import re
     import tomllib
 
-    from watcher.config import ETC, describe
+    from watcher.settings.load import ETC, describe
 
     text = (ETC / "watcher.toml").read_text()
     tables = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))

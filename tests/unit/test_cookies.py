@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from watcher.errors import SignInError
-from watcher.web.cookies import session_cookie, session_secret
+from watcher.model.errors import SignInError
+from watcher.web.http.cookies import session_cookie, session_secret
 
 HTTPS = {"wsgi.url_scheme": "https", "SCRIPT_NAME": "/watcher"}
 HTTP = HTTPS | {"wsgi.url_scheme": "http"}

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from watcher.clip import Light
-from watcher.daylight import Place, changes, light_at, place_of
+from watcher.model.clip import Light
+from watcher.settings.place import Place, changes, light_at, place_of
 
 BERLIN = Place(52.52, 13.405)
 MINUTE = timedelta(minutes=1)

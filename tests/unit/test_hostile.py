@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from tests import clips
-from watcher.errors import BrokenClipError
-from watcher.probe import Probe, probe, probing
-from watcher.samples import Index
-from watcher.segments import Segments
-from watcher.walk import make
+from watcher.media.fragments import Segments
+from watcher.media.probe import Probe, probe, probing
+from watcher.media.samples import Index
+from watcher.media.walk import make
+from watcher.model.errors import BrokenClipError
 
 STBL = (b"stbl", b"minf", b"mdia", b"trak", b"moov")
 
@@ -110,9 +110,9 @@ def bombs(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 READ = """
 import os, resource, sys
-from watcher.errors import BrokenClipError
-from watcher.probe import probe
-from watcher.samples import Index
+from watcher.model.errors import BrokenClipError
+from watcher.media.probe import probe
+from watcher.media.samples import Index
 def held():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1024
 before, began = held(), resource.getrusage(resource.RUSAGE_SELF).ru_utime

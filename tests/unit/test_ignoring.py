@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from watcher.ignoring import PICTURE, Ignoring
-from watcher.naming import Naming
-from watcher.presets import Preset, Role
+from watcher.naming.ignore import PICTURE, Ignoring
+from watcher.naming.presets import Preset, Role
+from watcher.naming.reader import Naming
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,18 @@ import sqlalchemy as sa
 
 from tests import clips
 from tests.contract.test_catalog import probed
-from watcher import config, ingest, unreadable
 from watcher.catalog import Catalog
-from watcher.clip import Clip, ClipState
-from watcher.errors import RowError
-from watcher.look import TIME_MOST_NS, look_of
-from watcher.observe import Hint
-from watcher.probe import Probe
-from watcher.repair import check, scan
-from watcher.watch import Ingester
-from watcher.wiring import Services, open_services
+from watcher.ingest import ingest
+from watcher.ingester import unreadable
+from watcher.ingester.events import Hint
+from watcher.ingester.loop import Ingester
+from watcher.media.probe import Probe
+from watcher.model.clip import Clip, ClipState
+from watcher.model.errors import RowError
+from watcher.ops.check import check, scan
+from watcher.services import Services, open_services
+from watcher.settings.load import load
+from watcher.storage.look import TIME_MOST_NS, look_of
 
 YEARS = {  # of a file's time, in nanoseconds since 1970
     "1": -62135596800 * 10**9,
@@ -40,7 +42,7 @@ def services(catalog: Catalog, tmp_path: Path) -> Iterator[Services]:
     """A service on either engine."""
     url = catalog.engine.url.render_as_string(hide_password=False)
     environment = {"WATCHER_CATALOG__URL": url, "WATCHER_VIDEO__WATCH": "poll"}
-    made = open_services(config.load(environment).settings, tmp_path / "data")
+    made = open_services(load(environment).settings, tmp_path / "data")
     made.places.make()
     made.ingest.trust_writers = True  # polling is for the test to know each hint; the kernel may be asked
     yield made
@@ -175,7 +177,7 @@ def test_a_database_that_is_locked_is_no_row_s_fault(
     def fail(*_args: object, **_more: object) -> int:
         raise locked
 
-    monkeypatch.setattr("watcher.watch.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("watcher.ingester.loop.time.sleep", lambda _seconds: None)
     with monkeypatch.context() as patch:
         patch.setattr(services.catalog, "put", fail)
         until(ingester, lambda: "ingest" in ingester._problems)
@@ -261,7 +263,7 @@ def test_a_crowd_of_long_files_keeps_no_live_clip_waiting(
         return (yield from real(fd, size, suffix))
 
     monkeypatch.setattr(ingest, "probing", probing)
-    monkeypatch.setattr("watcher.intake.SLICE_SECONDS", 0.0)
+    monkeypatch.setattr("watcher.ingester.intake.SLICE_SECONDS", 0.0)
     data = (samples / "plain.mp4").read_bytes()
     data += b"" if len(data) % 2 else b"\0\0\0\x09free\0"
     for number in range(30):
@@ -285,7 +287,7 @@ def test_one_failing_step_ends_no_other(
     def fail() -> int:
         raise RuntimeError("no luck")
 
-    monkeypatch.setattr("watcher.watch.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("watcher.ingester.loop.time.sleep", lambda _seconds: None)
     monkeypatch.setattr(ingester._pictures, "turn", fail)
     leave(services, "a/1.mp4", samples, 1)
     until(ingester, lambda: services.catalog.by_key("a/1.mp4"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from watcher.ledger import BODY_SECONDS, FILE, Entry, Ledger
+from watcher.storage.ledger import BODY_SECONDS, FILE, Entry, Ledger
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_what_a_crash_leaves_of_it_is_made_anew(left: bytes, spool: Path) -> Non
 CHILD = """
 import sys, time
 from pathlib import Path
-from watcher.ledger import Entry, Ledger
+from watcher.storage.ledger import Entry, Ledger
 spool = Path(sys.argv[1])
 ledger = Ledger(spool, spool.parent, list)
 for number in range(100):

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from watcher.clip import TimeQuality
-from watcher.naming import UNSORTED, Naming
-from watcher.presets import Base, Camera, Folder, NamingError, Preset, Role, shipped
-from watcher.template import Template, TemplateError, Token
+from watcher.model.clip import TimeQuality
+from watcher.naming.presets import Base, Camera, Folder, NamingError, Preset, Role, shipped
+from watcher.naming.reader import UNSORTED, Naming
+from watcher.naming.template import Template, TemplateError, Token
 
 BERLIN, CHICAGO, KOLKATA = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Chicago"), ZoneInfo("Asia/Kolkata")
 ZONES = [ZoneInfo("Europe/London"), CHICAGO, KOLKATA]

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.mounting import mounted
-from watcher import marker
-from watcher.errors import DiskFullError, ReadOnlyError, RootAwayError, WatcherError
-from watcher.ignoring import Ignoring
-from watcher.permission import INODES_LEAST
-from watcher.storage import VideoRoot
+from watcher.model.errors import DiskFullError, ReadOnlyError, RootAwayError, WatcherError
+from watcher.naming.ignore import Ignoring
+from watcher.storage import marker
+from watcher.storage.permission import INODES_LEAST
+from watcher.storage.video_root import VideoRoot
 
 NOBODY, CAMERA = 65534, 4711
 

@@ -13,11 +13,11 @@ import pytest
 
 from tests.contract.test_catalog import probed
 from watcher.catalog import Catalog, migrate, open_engine
-from watcher.clip import Fingerprint
-from watcher.ignoring import Ignoring
-from watcher.look import Look
-from watcher.scan import Difference, reconcile, too_many_missing
-from watcher.storage import VideoRoot
+from watcher.ingest.scan import Difference, reconcile, too_many_missing
+from watcher.model.clip import Fingerprint
+from watcher.naming.ignore import Ignoring
+from watcher.storage.look import Look
+from watcher.storage.video_root import VideoRoot
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

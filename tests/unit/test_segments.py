@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests import clips
-from watcher.errors import BrokenClipError
-from watcher.samples import Index
-from watcher.segments import Segments
+from watcher.media.fragments import Segments
+from watcher.media.samples import Index
+from watcher.model.errors import BrokenClipError
 
 
 def tried(path: Path) -> bool:

@@ -12,21 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from watcher import in_hand, observe
-from watcher.aside import Aside
-from watcher.bind import bind
 from watcher.catalog import Catalog
-from watcher.clip import Fingerprint
-from watcher.ignoring import Ignoring
-from watcher.in_hand import Ended, InHand
-from watcher.logs import LogFile
-from watcher.observe import Watch
-from watcher.storage import VideoRoot
+from watcher.ingest import in_hand
+from watcher.ingest.bind import bind
+from watcher.ingest.in_hand import Ended, InHand
+from watcher.ingest.set_aside import Aside
+from watcher.ingester import events
+from watcher.ingester.events import Watch
+from watcher.model.clip import Fingerprint
+from watcher.naming.ignore import Ignoring
+from watcher.ops.logs import LogFile
+from watcher.storage.video_root import VideoRoot
 
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from watcher.in_hand import InHand
+from watcher.ingest.in_hand import InHand
 hand = InHand(Path(sys.argv[1]), "it")
 hand.open()
 hand.take("a/1.mp4", 17, 4)
@@ -106,7 +107,7 @@ def test_twice_is_enough_until_it_changes_or_after_an_upgrade(
         aside.close()
     assert "segmentation fault" in (aside.why("a/1.mp4", found) or "")
     assert aside.why("a/1.mp4", Fingerprint(18, 4)) is None
-    monkeypatch.setattr("watcher.aside.version", lambda _name: "99")
+    monkeypatch.setattr("watcher.ingest.set_aside.version", lambda _name: "99")
     newer = Aside(tmp_path, "it")
     assert newer.open() == ["a/1.mp4"]
     assert newer.why("a/1.mp4", found) is None
@@ -202,7 +203,7 @@ def test_a_linked_root_is_the_folder_itself(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "video").symlink_to(tmp_path / "disk")
     root = VideoRoot(tmp_path / "video", Ignoring())
-    hints: observe.queue.SimpleQueue[observe.Hint] = observe.queue.SimpleQueue()
+    hints: events.queue.SimpleQueue[events.Hint] = events.queue.SimpleQueue()
     watch = Watch(root, hints)
     assert watch.start() is None
     try:
@@ -231,7 +232,7 @@ def test_folders_beyond_the_limit_are_known_and_tried_again(
         return real(self, path, *more)
 
     monkeypatch.setattr(InotifyFD, "add_callback", add)
-    watch = Watch(root, observe.queue.SimpleQueue())
+    watch = Watch(root, events.queue.SimpleQueue())
     assert watch.start() is None
     try:
         folders, told = watch.unwatched()
@@ -251,7 +252,7 @@ def test_a_moved_in_folder_is_one_hint(tmp_path: Path) -> None:
     (tmp_path / "many").mkdir()
     for number in range(300):
         (tmp_path / "many" / f"{number}.mp4").touch()
-    hints: observe.queue.SimpleQueue[observe.Hint] = observe.queue.SimpleQueue()
+    hints: events.queue.SimpleQueue[events.Hint] = events.queue.SimpleQueue()
     watch = Watch(root, hints)
     assert watch.start() is None
     try:
@@ -262,5 +263,5 @@ def test_a_moved_in_folder_is_one_hint(tmp_path: Path) -> None:
             seen.append(hints.get(timeout=10))
     finally:
         watch.stop()
-    assert observe.Hint("folder", "many/") in seen
+    assert events.Hint("folder", "many/") in seen
     assert len(seen) < 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from watcher.settle import Writer, quiet_needed, writer
+from watcher.storage.settle import Writer, quiet_needed, writer
 
 
 def test_a_whole_file_without_a_writer_is_taken_at_once() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from watcher.ignoring import Ignoring
-from watcher.mounts import file_system
-from watcher.storage import Blind, VideoRoot, digest
+from watcher.naming.ignore import Ignoring
+from watcher.storage.mounts import file_system
+from watcher.storage.video_root import Blind, VideoRoot, digest
 
 
 def root(folder: Path) -> VideoRoot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from watcher.sweeper import MOST_PATIENCE_SECONDS, PAUSE_SECONDS, Patience
+from watcher.retention.sweep import MOST_PATIENCE_SECONDS, PAUSE_SECONDS, Patience
 
 GB = 1 << 30
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from watcher import walk
-from watcher.tables import placed
-from watcher.walk import Walk, finished
+from watcher.media import walk
+from watcher.media.tables import placed
+from watcher.media.walk import Walk, finished
 
 
 def counted(runs: list[tuple[int, int]], number: int, begins: list[int], sizes: list[int]) -> tuple[int, int]:
@@ -32,8 +32,8 @@ def counted(runs: list[tuple[int, int]], number: int, begins: list[int], sizes: 
 def test_samples_are_placed_alike_at_once_and_in_pieces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, seed: int
 ) -> None:
-    monkeypatch.setattr("watcher.walk.PIECE", piece)
-    monkeypatch.setattr("watcher.tables.PIECE", piece)
+    monkeypatch.setattr("watcher.media.walk.PIECE", piece)
+    monkeypatch.setattr("watcher.media.tables.PIECE", piece)
     chance = random.Random(seed)
     runs = [(chance.randint(1, 5), chance.choice((0, 1, 1, 2, 3, 9))) for _ in range(chance.randint(1, 6))]
     chunks = sum(count for count, _ in runs)
@@ -64,8 +64,8 @@ def test_samples_are_placed_alike_at_once_and_in_pieces(
 def test_chunks_out_of_order_are_damage_also_behind_the_last_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    monkeypatch.setattr("watcher.walk.PIECE", piece)
-    monkeypatch.setattr("watcher.tables.PIECE", piece)
+    monkeypatch.setattr("watcher.media.walk.PIECE", piece)
+    monkeypatch.setattr("watcher.media.tables.PIECE", piece)
     tables = {
         b"stsz": struct.pack(">III2I", 0, 0, 2, 5, 5),
         b"stsc": struct.pack(">II9I", 0, 3, 1, 2, 1, 3, 1, 1, 2, 1, 1),

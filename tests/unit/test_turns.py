@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from watcher.errors import TooManyError
-from watcher.web import turns
-from watcher.web.turns import Turns, give, paced
+from watcher.model.errors import TooManyError
+from watcher.web.http import turns
+from watcher.web.http.turns import Turns, give, paced
 
 
 def test_one_reader_leaves_turns_for_others(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_one_reader_leaves_turns_for_others(tmp_path: Path) -> None:
 def test_a_process_that_is_killed_gives_its_turns_back(tmp_path: Path) -> None:
     """However it ends."""
     text = (
-        "import sys, time, pathlib; from watcher.web.turns import Turns; t = Turns(pathlib.Path(sys.argv[1]), 'zip');"
+        "import sys, time, pathlib; from watcher.web.http.turns import Turns; t = Turns(pathlib.Path(sys.argv[1]), 'zip');"
         " kept = [t.take('a'), t.take('a'), t.take('b'), t.take('b')]; print('taken', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", text, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from watcher import errors, presenting
-from watcher.clip import Clip, ClipState, TimeQuality, TimeSource, milliseconds, moment
-from watcher.errors import BadParameterError
-from watcher.web import problems, wire
+from watcher.model import errors, serialize
+from watcher.model.clip import Clip, ClipState, TimeQuality, TimeSource, milliseconds, moment
+from watcher.model.errors import BadParameterError
+from watcher.web.http import problems, wire
 
 
 def clip_at(started_ms: int, offset_seconds: int | None) -> Clip:
@@ -61,7 +61,7 @@ def test_times_keep_their_milliseconds_for_ever() -> None:
         for ms in (0, 1, 499, 999):
             at = datetime(year, 3, 28, 23, 59, 59, tzinfo=UTC) + timedelta(milliseconds=ms)
             assert milliseconds(moment(milliseconds(at))) == milliseconds(at)
-            assert wire.moment(presenting.utc(at), "from") == at
+            assert wire.moment(serialize.utc(at), "from") == at
 
 
 @pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Asia/Kolkata", "Pacific/Apia", "Africa/Monrovia"])
@@ -77,11 +77,11 @@ def test_times_of_lists_are_those_of_the_calendar(name: str) -> None:
     ]
     starts = [milliseconds(datetime.fromisoformat(text).replace(tzinfo=UTC)) for text in changes]
     for at in [start + step for start in starts for step in (-86_400_000, -1, 0, 1, 999, 3_600_000, 86_399_999)]:
-        assert presenting.utc_of(at) == presenting.utc(moment(at))
+        assert serialize.utc_of(at) == serialize.utc(moment(at))
         here = moment(at).astimezone(zone)
-        assert presenting.local_time(clip_at(at, None), zone) == here.isoformat(timespec="milliseconds")
+        assert serialize.local_time(clip_at(at, None), zone) == here.isoformat(timespec="milliseconds")
         there = here.astimezone(timezone(timedelta(hours=-3, minutes=-30)))
-        assert presenting.local_time(clip_at(at, -12600), zone) == there.isoformat(timespec="milliseconds")
+        assert serialize.local_time(clip_at(at, -12600), zone) == there.isoformat(timespec="milliseconds")
 
 
 @pytest.mark.parametrize("text", ["2026-11-21", "2026-11-21T07:00:00", "", "x" * 5000, "2026-13-01T00:00:00Z", "²"])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from watcher.scan import Difference, Finding, newest_first
-from watcher.worklist import IN_MEMORY, Worklist
+from watcher.ingest.newest_first import IN_MEMORY, Worklist
+from watcher.ingest.scan import Difference, Finding, newest_first
 
 
 @pytest.mark.parametrize("count", [0, 1, IN_MEMORY - 1, IN_MEMORY, 2 * IN_MEMORY + 7])

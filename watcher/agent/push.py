@@ -24,13 +24,13 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from watcher.agent.journal import Entry, Journal
-from watcher.agent.sending import AwayError, DeniedError, LaterError, RefusedError, Sender, backoff
-from watcher.boxes import read_movie
-from watcher.errors import BrokenClipError, StartError
-from watcher.filing import SUFFIXES, camera_name
-from watcher.ignoring import Ignoring, printable
-from watcher.lock import only_one
-from watcher.settle import quiet_needed, writer
+from watcher.agent.tus_client import AwayError, DeniedError, LaterError, RefusedError, Sender, backoff
+from watcher.media.boxes import read_movie
+from watcher.model.errors import BrokenClipError, StartError
+from watcher.naming.ignore import Ignoring, printable
+from watcher.naming.upload_names import SUFFIXES, camera_name
+from watcher.storage.lock import only_one
+from watcher.storage.settle import quiet_needed, writer
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from watcher.catalog.schema import audit
-from watcher.clip import milliseconds, moment
+from watcher.model.clip import milliseconds, moment
 
 KEPT = timedelta(days=400)
 COMMAND_LINE = "command line"  # who works where the data is; a key of that name has an address beside it

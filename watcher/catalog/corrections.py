@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from watcher.catalog.rows import Probed
-from watcher.clip import TimeQuality, TimeSource, milliseconds
-from watcher.instant import Instant
+from watcher.model.clip import TimeQuality, TimeSource, milliseconds
+from watcher.naming.span import Instant
 
 _TIME = ("started_ms", "offset_seconds", "time_source", "time_quality")
 

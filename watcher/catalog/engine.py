@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from watcher import modes
 from watcher.catalog.integrity import WAY_BACK, SameFile, is_damage, watch
-from watcher.errors import CatalogDamagedError, CatalogError
+from watcher.model.errors import CatalogDamagedError, CatalogError
+from watcher.storage import modes
 
 HEAD = "0024"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from watcher.errors import CatalogError, RowError
+from watcher.model.errors import CatalogError, RowError
 
 # SQLSTATE's classes: data exception, integrity constraint, program limit exceeded (a value too long for its index).
 _STATES = ("22", "23", "54")

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from watcher.errors import CatalogDamagedError
+from watcher.model.errors import CatalogDamagedError
 
 LOOK_SECONDS = 5.0  # between two looks at the file's identity, where the catalog is in use
 WAY_BACK = "guide/damaged.md says what still works, and the way back"

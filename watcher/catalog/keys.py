@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from watcher.access import Principal, Role
 from watcher.catalog.audit import By, note
 from watcher.catalog.schema import counters, keys, sessions
-from watcher.clip import milliseconds, moment
-from watcher.errors import KeyNameError
+from watcher.model.access import Principal, Role
+from watcher.model.clip import milliseconds, moment
+from watcher.model.errors import KeyNameError
 
 USED_MS = 60_000  # how exactly `last_used_at` is kept
 

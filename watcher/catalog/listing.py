@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from watcher.catalog.daylight import LIGHT
 from watcher.catalog.rows import CLIP
 from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
-from watcher.catalog.suns import LIGHT
-from watcher.clip import LISTED_STATES, ClipFilter, ClipState, Position, milliseconds
+from watcher.model.clip import LISTED_STATES, ClipFilter, ClipState, Position, milliseconds
 
 SECOND_MOST = (1 << (63 - ID_BITS)) - 1  # of a row's number; in the year 2106
 

@@ -1,64 +1,127 @@
-"""What renditions are called, and what is due: no other content ever gets the name of one."""
+"""What becomes of renditions: posters and sprites are noted, pictures that cameras left are matched."""
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from collections.abc import Callable, Sequence
+from typing import Any
 
-PICTURE, SPRITE = 1, 2  # what `render_due` says
-PROXIES = "proxies"  # their folder below that of the renditions
-TELLING = "a1"  # in the name of a poster that is the most telling frame; another way of choosing, another letter
-POSTER_DIGITS = 16  # of the content id, in a poster's name
+import msgspec
+import sqlalchemy as sa
 
+from watcher.catalog.rendition_names import PICTURE, SPRITE, poster_files
+from watcher.catalog.retries import forget_retries
+from watcher.catalog.rows import Rendered, rendered
+from watcher.catalog.schema import clips
+from watcher.model.clip import ClipState, Sprite
 
-class Renditions(Enum):
-    """What is made at present: nothing while there is no room, posters only, or sprites too."""
-
-    NONE = auto()
-    POSTERS = auto()
-    ALL = auto()
-
-
-def shows(poster: str | None, digest: str) -> bool:
-    """Whether a poster, or a sprite, is of this content: its name says so."""
-    return poster is not None and f"-{digest[:POSTER_DIGITS]}." in poster
-
-
-def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
-    """A poster's path below the renditions folder: another content has another name, so it never changes.
-
-    `picture` tells apart what is made from pictures that the camera left, in a few letters and digits.
-
-    >>> poster_name(12034, "0123456789abcdef0123")
-    '12/12034-0123456789abcdef.webp'
-    >>> poster_name(12034, "0123456789abcdef0123", "5eed")
-    '12/12034-0123456789abcdef.5eed.webp'
-    """
-    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
+_SET_POSTER = (
+    sa.update(clips)
+    .where(clips.c.id == sa.bindparam("row"))
+    .values(
+        poster=sa.bindparam("poster"),
+        sprite=sa.func.coalesce(sa.bindparam("sprite", type_=sa.Text), clips.c.sprite),
+        light=sa.func.coalesce(sa.bindparam("light", type_=sa.Text), clips.c.light),
+        **rendered(sa.bindparam("revision")),
+        render_due=sa.bindparam("render_due"),
+        poster_error=None,
+    )
+)
 
 
-def poster_files(poster: str) -> list[str]:
-    """The files of a poster: with the most telling frame the plain one before it, which pages may still show.
+class Rendering:
+    """How renditions come into the catalog."""
 
-    >>> poster_files("0/1-0123.a1.webp"), poster_files("0/1-0123.webp")
-    (['0/1-0123.a1.webp', '0/1-0123.webp'], ['0/1-0123.webp'])
-    """
-    plain = poster.replace(f".{TELLING}.", ".")
-    return list(dict.fromkeys([poster, plain]))
+    write: Callable[[], Any]
+    _revisions: Callable[[sa.Connection, int], int]
+    _amend: Callable[[int, str, dict[str, Any]], bool]
+
+    def set_posters(self, done: Sequence[Rendered]) -> list[str]:
+        """Note posters of some clips. Returns the names of pictures that nobody needs any more.
+
+        Those are the ones of older contents, and the new ones of clips whose content changed meanwhile. A clip that
+        got a picture of its camera's meanwhile stays due.
+        """
+        unneeded = []
+        with self.write() as connection:
+            revision = self._revisions(connection, len(done))
+            columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture, clips.c.sprite)
+            columns = columns.where(clips.c.state != ClipState.RETIRED)
+            known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
+            values = []
+            for clip_id, digest, poster, picture, sprite, left in done:
+                revision += 1
+                old = known.get(clip_id)
+                if old is None or old.digest != digest:
+                    unneeded += [poster] if sprite is None else [poster, _name(sprite)]
+                    continue
+                if old.poster not in {None, poster}:
+                    unneeded += [name for name in poster_files(old.poster) if name not in poster_files(poster)]
+                if sprite is not None and old.sprite not in {None, sprite}:
+                    unneeded.append(_name(old.sprite))
+                due = PICTURE if old.picture != picture else left
+                values.append(
+                    {"row": clip_id, "poster": poster, "sprite": sprite, "revision": revision, "render_due": due}
+                    | {"light": None if sprite is None else _sprite(sprite).light}
+                )
+            if values:
+                connection.execute(_SET_POSTER, values)
+                forget_retries(connection, [one["row"] for one in values])
+        return unneeded
+
+    def set_sprite(
+        self, clip_id: int, digest: str, sprite: Sprite | None, *, poster: str | None = None
+    ) -> list[str]:
+        """Note a clip's sprite, None when there can be none, and a better poster that came with it.
+
+        Returns the names of files that are needed no more.
+        """
+        fresh = [name for name in (sprite and sprite.name, poster) if name]
+        with self.write() as connection:
+            revision = self._revisions(connection, 1) + 1
+            there = (clips.c.id == clip_id) & (clips.c.state != ClipState.RETIRED)
+            old = connection.execute(
+                sa.select(
+                    clips.c.digest, clips.c.sprite, clips.c.poster, clips.c.picture, clips.c.render_due
+                ).where(there)
+            ).first()
+            if old is None or old.digest != digest:
+                return fresh
+            values: dict[str, Any] = {
+                "sprite": sprite and msgspec.json.encode(sprite).decode(),
+                "render_due": 0 if old.render_due == SPRITE else old.render_due,
+                "light": sprite and sprite.light,
+            }
+            unneeded = [name for name in (old.sprite and _name(old.sprite),) if name and name not in fresh]
+            if poster is not None and old.picture is not None:  # the camera's own came meanwhile
+                unneeded.append(poster)
+            elif poster is not None:
+                values["poster"] = poster
+                before = poster_files(old.poster) if old.poster else []
+                unneeded += [name for name in before if name not in poster_files(poster)]
+            if (values["sprite"], values.get("poster", old.poster)) != (
+                old.sprite,
+                old.poster,
+            ):  # else nothing that anybody sees has changed
+                values |= rendered(revision)
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
+        return unneeded
+
+    def set_picture(self, clip_id: int, key: str) -> bool:
+        """Note that a camera left a picture of a clip, which becomes its poster; False if it has one already."""
+        fresh = (clips.c.id == clip_id) & clips.c.picture.is_(None)
+        with self.write() as connection:
+            values = {"picture": key, "render_due": 1, "poster_error": None}
+            return bool(connection.execute(sa.update(clips).where(fresh).values(values)).rowcount)
+
+    def set_no_poster(self, clip_id: int, digest: str, error: str) -> bool:
+        """Note why a clip has no poster; False if its content changed meanwhile."""
+        return self._amend(clip_id, digest, {"poster_error": error, "render_due": 0})
 
 
-def proxy_name(clip_id: int, digest: str) -> str:
-    """A proxy's path below the renditions folder.
-
-    >>> proxy_name(12034, "0123456789abcdef0123")
-    'proxies/12034-0123456789abcdef.mp4'
-    """
-    return f"{PROXIES}/{clip_id}-{digest[:POSTER_DIGITS]}.mp4"
+def _sprite(sprite: str) -> Sprite:
+    """A sprite as the catalog holds it."""
+    return msgspec.json.decode(sprite, type=Sprite)
 
 
-def sprite_name(clip_id: int, digest: str) -> str:
-    """A sprite's path below the renditions folder.
-
-    >>> sprite_name(12034, "0123456789abcdef0123")
-    '12/12034-0123456789abcdef.sprite.webp'
-    """
-    return poster_name(clip_id, digest, "sprite")
+def _name(sprite: str) -> str:
+    return _sprite(sprite).name

@@ -10,10 +10,10 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.bounds import json_text, length_ms, optional, text
-from watcher.catalog.renditions import PICTURE, SPRITE, shows
+from watcher.catalog.daylight import LIGHT
+from watcher.catalog.rendition_names import PICTURE, SPRITE, shows
 from watcher.catalog.schema import clips, counters, facts, labels
-from watcher.catalog.suns import LIGHT
-from watcher.clip import (
+from watcher.model.clip import (
     LENGTH_LIMIT_SECONDS,
     LISTED_STATES,
     Clip,
@@ -27,7 +27,7 @@ from watcher.clip import (
     TimeSource,
     milliseconds,
 )
-from watcher.instant import Instant
+from watcher.naming.span import Instant
 
 LENGTH_LIMIT_MS = LENGTH_LIMIT_SECONDS * 1000
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from watcher.catalog.audit import By, note
 from watcher.catalog.keys import Key, changed, live_key, to_key
 from watcher.catalog.schema import keys, sessions
-from watcher.clip import milliseconds, moment
+from watcher.model.clip import milliseconds, moment
 
 ID_DIGITS = 16  # of a session's hash, which name it and sign nobody in
 AGENT_MOST = 200  # characters

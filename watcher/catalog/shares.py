@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from watcher.catalog.audit import By, note
 from watcher.catalog.keys import USED_MS
 from watcher.catalog.schema import clips, shares
-from watcher.clip import Fingerprint, milliseconds, moment
-from watcher.errors import ClipNotFoundError
+from watcher.model.clip import Fingerprint, milliseconds, moment
+from watcher.model.errors import ClipNotFoundError
 
 _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from watcher.catalog.schema import quarters, silences
-from watcher.clip import milliseconds, moment
+from watcher.model.clip import milliseconds, moment
 
 
 class Silence(NamedTuple):

@@ -1,27 +1,27 @@
 """The catalog: its questions and its writes, behind one engine."""
 
-from watcher.catalog.arriving import Arriving
+from watcher.catalog.arrivals import Arriving
 from watcher.catalog.audit import Audit
-from watcher.catalog.claiming import Claiming
-from watcher.catalog.expiring import Expiring
-from watcher.catalog.exporting import Exporting
-from watcher.catalog.hooks import Hooks
-from watcher.catalog.ingesting import IngesterQuestions
+from watcher.catalog.claims import Claiming
+from watcher.catalog.daylight import Suns
+from watcher.catalog.expiry import Expiring
+from watcher.catalog.exports import Exporting
+from watcher.catalog.files import IngesterQuestions
 from watcher.catalog.keys import Keys
-from watcher.catalog.labelling import Labelling
-from watcher.catalog.proxying import Proxying
-from watcher.catalog.questions import Questions
-from watcher.catalog.remembering import Remembering
-from watcher.catalog.rendering import Rendering
-from watcher.catalog.retiring import Retiring
-from watcher.catalog.retrying import Retrying
-from watcher.catalog.reviewing import Reviewing
-from watcher.catalog.sending import Sending
+from watcher.catalog.labels import Labelling
+from watcher.catalog.proxies import Proxying
+from watcher.catalog.queries import Questions
+from watcher.catalog.quota import Sending
+from watcher.catalog.renditions import Rendering
+from watcher.catalog.retention_state import Remembering
+from watcher.catalog.retired import Retiring
+from watcher.catalog.retries import Retrying
+from watcher.catalog.reviews import Reviewing
 from watcher.catalog.sessions import Sessions
 from watcher.catalog.shares import Shares
 from watcher.catalog.silences import Silences
-from watcher.catalog.suns import Suns
-from watcher.catalog.timelines import Timelines
+from watcher.catalog.timeline import Timelines
+from watcher.catalog.webhooks import Hooks
 from watcher.catalog.writes import Writes
 
 

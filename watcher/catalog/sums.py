@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from watcher.buckets import Bucket
 from watcher.catalog.schema import cameras, day_offsets, days, quarters
+from watcher.model.buckets import Bucket
 
 QUARTER_MS = 15 * 60 * 1000
 OFFSETS = sa.select(day_offsets.c.offset_quarters)

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.arriving import arrived_ms, came
+from watcher.catalog.arrivals import arrived_ms, came
 from watcher.catalog.bounds import json_text, length_ms, optional, text
 from watcher.catalog.corrections import correction, keep_corrections, take_word
 from watcher.catalog.engine import WRITE, same_file
 from watcher.catalog.faults import blamed
-from watcher.catalog.reading import Reader
-from watcher.catalog.renditions import SPRITE, shows
+from watcher.catalog.reader import Reader
+from watcher.catalog.rendition_names import SPRITE, shows
 from watcher.catalog.rows import (
     CATALOG_ID,
     FULL,
@@ -39,15 +39,11 @@ from watcher.catalog.rows import (
 )
 from watcher.catalog.schema import clips, counters, facts
 from watcher.catalog.sums import Sums
-from watcher.catalog.words import words_of
-from watcher.clip import (
-    ClipState,
-    Playable,
-    milliseconds,
-)
-from watcher.doubt import counting
-from watcher.errors import ChangedError, ClipNotFoundError
-from watcher.instant import Instant
+from watcher.model.clip import ClipState, Playable, milliseconds
+from watcher.model.doubt import counting
+from watcher.model.errors import ChangedError, ClipNotFoundError
+from watcher.model.search_words import words_of
+from watcher.naming.span import Instant
 
 # What returns something is put into one statement for all rows, not run for each: SQLite's index of words writes
 # what it has at the end of each statement, so that a clip takes 14 µs and not 49.

@@ -2,37 +2,33 @@
 
 from flask import Flask
 
-from watcher.web import (
+from watcher.services import Services
+from watcher.web import fast_path
+from watcher.web.api import (
     archive,
-    browsing,
     changes,
     clips,
-    days,
     exports,
-    front,
     health,
     labels,
     metrics,
     neighbours,
     openapi,
-    overview,
     playlists,
-    problems,
     proxies,
     retention,
     reviews,
     sessions,
     shares,
-    signing,
     timeline,
     tus,
     uploads,
-    wire,
 )
-from watcher.web.routes import declared_of
-from watcher.web.state import EXTENSION, State
-from watcher.web.tally import Tally
-from watcher.wiring import Services
+from watcher.web.http import problems, wire
+from watcher.web.http.counters import Tally
+from watcher.web.http.routes import declared_of
+from watcher.web.http.state import EXTENSION, State
+from watcher.web.page import browse, day, sign_in, status
 
 
 def create_app(services: Services) -> Flask:
@@ -42,7 +38,7 @@ def create_app(services: Services) -> Flask:
     app.url_map.converters["key"] = wire.KeyConverter
     problems.register_errors(app)
     app.after_request(wire.harden)
-    app.before_request(front.note_route)
+    app.before_request(fast_path.note_route)
     app.before_request(wire.preflight)
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
@@ -58,16 +54,16 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(reviews.bp)
     app.register_blueprint(uploads.bp)
     app.register_blueprint(tus.bp)
-    app.register_blueprint(signing.bp)
+    app.register_blueprint(sign_in.bp)
     app.register_blueprint(sessions.bp)
     app.register_blueprint(shares.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(metrics.bp)
-    app.register_blueprint(browsing.bp)
-    app.register_blueprint(days.bp)
-    app.register_blueprint(overview.bp)
+    app.register_blueprint(browse.bp)
+    app.register_blueprint(day.bp)
+    app.register_blueprint(status.bp)
     app.register_blueprint(openapi.bp)
     rules = [(rule.endpoint, declared_of(app, rule.endpoint)) for rule in app.url_map.iter_rules()]
     state.tally = Tally(len(rules))
-    app.wsgi_app = front.Front(app.wsgi_app, state, rules, state.tally)  # type: ignore[assignment]
+    app.wsgi_app = fast_path.Front(app.wsgi_app, state, rules, state.tally)  # type: ignore[assignment]
     return app

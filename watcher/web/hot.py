@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from watcher.web import changes, clips, labels, neighbours, timeline
-from watcher.web.asked import Answer
+from watcher.web.api import changes, clips, labels, neighbours, timeline
+from watcher.web.http.request import Answer
 
 # By path: the endpoint that Flask answers it by, and the function behind that.
 _PLAIN: dict[str, tuple[str, Answer]] = {

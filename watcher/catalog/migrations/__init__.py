@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
 
-from watcher.errors import CatalogError
+from watcher.model.errors import CatalogError
 
 VERSIONS = Path(__file__).parent / "versions"
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from watcher.catalog.words import words_of
+from watcher.model.search_words import words_of
 
 revision = "0008"
 down_revision = "0007"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from watcher.catalog import statistics
+from watcher.catalog import planner
 
 revision = "0020"
 down_revision = "0019"
@@ -10,4 +10,4 @@ down_revision = "0019"
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        statistics.tell(op.get_bind())
+        planner.tell(op.get_bind())

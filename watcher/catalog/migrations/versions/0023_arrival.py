@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from watcher.catalog import statistics
+from watcher.catalog import planner
 
 revision = "0023"
 down_revision = "0022"
@@ -40,4 +40,4 @@ def upgrade() -> None:
     # Its first whole scan is long over, where there are clips.
     op.execute("INSERT INTO facts (name, value) SELECT 'scanned', '1' WHERE EXISTS (SELECT 1 FROM clips)")
     if op.get_bind().dialect.name == "sqlite":
-        statistics.tell(op.get_bind())
+        planner.tell(op.get_bind())

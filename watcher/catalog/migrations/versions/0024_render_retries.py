@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from watcher.catalog import statistics
+from watcher.catalog import planner
 
 revision = "0024"
 down_revision = "0023"
@@ -24,4 +24,4 @@ def upgrade() -> None:
         "ix_clips_poster_error", "clips", ["started_ms", "id"], sqlite_where=wrong, postgresql_where=wrong
     )
     if op.get_bind().dialect.name == "sqlite":
-        statistics.tell(op.get_bind())
+        planner.tell(op.get_bind())

@@ -1,0 +1,60 @@
+"""Which of several ingesters makes the pictures of which clips, so that each is decoded once.
+
+A claim holds for some time. Whoever is at work renews it; those of one that was killed come back by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from watcher.catalog.files import find_unrendered
+from watcher.catalog.rendition_names import Renditions
+from watcher.catalog.rows import Unrendered
+from watcher.catalog.schema import claims, clips
+from watcher.model.clip import milliseconds
+
+
+class Claiming:
+    """Who makes what."""
+
+    write: Callable[[], Any]
+    _revisions: Callable[[sa.Connection, int], int]
+
+    def claim_unrendered(
+        self,
+        owner: str,
+        limit: int,
+        *,
+        until: datetime,
+        now: datetime,
+        exclude: Sequence[int] = (),
+        what: Renditions = Renditions.ALL,
+    ) -> list[Unrendered]:
+        """What `unrendered` finds and nobody has claimed; it is this owner's until a moment."""
+        free = ~sa.exists().where(claims.c.clip_id == clips.c.id)
+        with self.write() as connection:
+            self._revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
+            connection.execute(sa.delete(claims).where(claims.c.until_ms <= milliseconds(now)))
+            found = find_unrendered(connection, limit, clips.c.id.not_in(exclude) & free, what)
+            if found:
+                rows = [{"clip_id": c.id, "owner": owner, "until_ms": milliseconds(until)} for c in found]
+                connection.execute(claims.insert(), rows)
+        return found
+
+    def renew_claims(self, owner: str, *, until: datetime) -> None:
+        """They hold for longer."""
+        with self.write() as connection:
+            this = sa.update(claims).where(claims.c.owner == owner)
+            connection.execute(this.values(until_ms=milliseconds(until)))
+
+    def release_claims(self, owner: str, clip_ids: Iterable[int] | None = None) -> None:
+        """Some of an owner's, or all, are free again."""
+        this = sa.delete(claims).where(claims.c.owner == owner)
+        if clip_ids is not None:
+            this = this.where(claims.c.clip_id.in_(list(clip_ids)))
+        with self.write() as connection:
+            connection.execute(this)

@@ -1,0 +1,239 @@
+"""The questions that people and programs ask, one method each; none counts or sorts what it does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from watcher.catalog.listing import listing
+from watcher.catalog.reader import Ask, Reader
+from watcher.catalog.rows import CATALOG_ID, CLIP, COUNTER, to_clip
+from watcher.catalog.schema import cameras, clips, silences
+from watcher.model.clip import CameraSummary, Clip, ClipFilter, ClipState, Page, Position, milliseconds, moment
+from watcher.model.errors import ClipNotFoundError
+
+PAGE = 500  # clips in memory, where all are wanted
+
+BY_ID = CLIP.where(clips.c.id == sa.bindparam("wanted"))
+BY_KEY = CLIP.where(clips.c.key == sa.bindparam("wanted"), clips.c.state != ClipState.RETIRED.value)
+
+
+class Questions:
+    """What doors ask; what the ingester asks is in `ingesting.py`, the writes are in `writes.py`."""
+
+    engine: sa.Engine
+    reading: Reader
+
+    def clip(self, clip_id: int) -> Clip:
+        """One clip. Raises ClipNotFoundError."""
+        with self.reading() as ask:
+            rows = ask(BY_ID, {"wanted": clip_id})
+        if not rows:
+            raise ClipNotFoundError(f"there is no clip {clip_id}")
+        return to_clip(rows[0])
+
+    def by_key(self, key: str) -> Clip | None:
+        """One clip by its key, or None."""
+        with self.reading() as ask:
+            rows = ask(BY_KEY, {"wanted": key})
+        return to_clip(rows[0]) if rows else None
+
+    def find(
+        self,
+        wanted: ClipFilter,
+        *,
+        limit: int,
+        newest_first: bool = True,
+        after: Position | None = None,
+        before: Position | None = None,
+    ) -> Page:
+        """A page of clips by start time: the first, or the one just after or just before a position.
+
+        Reads at most `limit` + 2 rows per camera and state asked for, wherever in the catalog the page lies.
+        """
+        backwards = before is not None
+        position = before if backwards else after
+        descending = newest_first != backwards
+        with self.reading() as ask:
+            rows = self._listed(ask, wanted, descending, position, limit + 1)
+            # What lies on the side that we came from.
+            behind = position is not None and bool(
+                self._listed(ask, wanted, not descending, position, 1, inclusive=True)
+            )
+        more = len(rows) > limit
+        found = [to_clip(row) for row in rows[:limit]]
+        if backwards:
+            return Page(found[::-1], more_after=behind, more_before=more)
+        return Page(found, more_after=more, more_before=behind)
+
+    def pages(self, wanted: ClipFilter) -> Iterator[list[Clip]]:
+        """All clips under a filter, oldest first, some hundred at a time: nothing is held open in between."""
+        after: Position | None = None
+        more = True
+        while more:
+            page = self.find(wanted, limit=PAGE, newest_first=False, after=after)
+            yield page.clips
+            more = page.more_after
+            if more:
+                after = Position(page.clips[-1].started_ms, page.clips[-1].id)
+
+    def around(self, wanted: ClipFilter, position: Position, *, limit: int, newest_first: bool = True) -> Page:
+        """A page of clips with a position in its middle: what lies there comes first in the second half."""
+        first, second = limit // 2, limit - limit // 2
+        with self.reading() as ask:
+            above = self._listed(ask, wanted, not newest_first, position, first + 1)
+            below = self._listed(ask, wanted, newest_first, position, second + 1, inclusive=True)
+        found = [to_clip(row) for row in [*above[:first][::-1], *below[:second]]]
+        return Page(found, more_after=len(below) > second, more_before=len(above) > first)
+
+    def neighbours(self, clip: Clip, wanted: ClipFilter) -> tuple[Clip | None, Clip | None]:
+        """The clips just before and just after one in time, among those that are wanted."""
+        here = Position(clip.started_ms, clip.id)
+        with self.reading() as ask:
+            found = [self._listed(ask, wanted, descending, here, 1) for descending in (True, False)]
+        before, after = (to_clip(rows[0]) if rows else None for rows in found)
+        return before, after
+
+    def camera_summaries(self) -> list[CameraSummary]:
+        """Every camera that has listed clips, in the order of their names."""
+
+        def edge(column: sa.Column[int], *, last: bool) -> sa.ScalarSelect[int]:
+            order = clips.c.started_ms.desc() if last else clips.c.started_ms
+            of_camera = (clips.c.camera == cameras.c.camera) & (clips.c.listed == 1)
+            return sa.select(column).where(of_camera).order_by(order).limit(1).scalar_subquery()
+
+        select = (
+            sa.select(
+                cameras,
+                edge(clips.c.started_ms, last=False),
+                edge(clips.c.started_ms, last=True),
+                edge(clips.c.ended_ms, last=True),
+                silences.c.silent,
+                silences.c.limit_ms,
+            )
+            .outerjoin(silences, silences.c.camera == cameras.c.camera)
+            .where(cameras.c.clips > 0)
+            .order_by(cameras.c.camera)
+        )
+        with self.engine.connect() as connection:
+            return [
+                CameraSummary(
+                    camera=camera,
+                    clips=count,
+                    size_bytes=size,
+                    duration_seconds=duration / 1000,
+                    first_started_at=None if first is None else moment(first),
+                    last_started_at=None if last is None else moment(last),
+                    silent_since=None if ended is None else moment(ended),
+                    silent=bool(silent),
+                    expected_by=None if ended is None or limit is None else moment(ended + limit),
+                )
+                for camera, count, size, duration, first, last, ended, silent, limit in connection.execute(select)
+            ]
+
+    def listed_count(self) -> int:
+        """How many clips lists show; from the kept sums."""
+        with self.engine.connect() as connection:
+            return int(
+                connection.execute(sa.select(sa.func.coalesce(sa.func.sum(cameras.c.clips), 0))).scalar_one()
+            )
+
+    def state_counts(self) -> dict[str, int]:
+        """How many clips are in each state; reads an index over all of them, so not for requests."""
+        select = sa.select(clips.c.state, sa.func.count()).group_by(clips.c.state)
+        with self.engine.connect() as connection:
+            return {str(row[0]): int(row[1]) for row in connection.execute(select)}
+
+    def missing_since(self, since: datetime) -> int:
+        """How many clips went missing after a moment."""
+        gone = (clips.c.state == "missing") & (clips.c.missing_ms > milliseconds(since))
+        with self.engine.connect() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).where(gone)).scalar_one())
+
+    def head(self) -> int:
+        """The revision of the last change. Raises CatalogError if the database does not answer."""
+        return self.counter("revision")
+
+    def counter(self, name: str) -> int:
+        """The value of a counter. Raises CatalogError if the database does not answer."""
+        with self.reading() as ask:
+            return int(ask(COUNTER, {"counter": name})[0][0])
+
+    def forgotten(self) -> int:
+        """The newest revision of a clip that was retired and then dropped; 0 while there is none."""
+        return self.counter("forgotten")
+
+    def changed(self, since: int, limit: int, *, cameras: Sequence[str] | None = None) -> list[Clip]:
+        """The first clips that changed after a revision, as they are now, in the order of their last change.
+
+        Revisions are committed in the order in which they are given (see `writes.py`): whoever has read up to one
+        has missed none before it.
+        """
+        values = {f"camera{n}": camera for n, camera in enumerate(cameras or ())}
+        with self.reading() as ask:
+            rows = ask(
+                _changed(None if cameras is None else len(cameras)), values | {"since": since, "limit": limit}
+            )
+        return [to_clip(row) for row in rows]
+
+    def last_change(self, since: int, cameras: Sequence[str]) -> int:
+        """The newest revision, after another one, of a clip of some cameras; 0 while there is none."""
+        values = {f"camera{n}": camera for n, camera in enumerate(cameras)}
+        with self.reading() as ask:
+            rows = ask(_last_change(len(cameras)), values | {"since": since})
+        return int(rows[0][0]) if rows else 0
+
+    def catalog_id(self) -> str | None:
+        """The id that ties the catalog to its video root; None before the first ingester has run."""
+        with self.engine.connect() as connection:
+            return connection.execute(CATALOG_ID).scalar()
+
+    # — inside —
+
+    def _listed(
+        self,
+        ask: Ask,
+        wanted: ClipFilter,
+        descending: bool,
+        position: Position | None,
+        limit: int,
+        *,
+        inclusive: bool = False,
+    ) -> list[Any]:
+        """The first `limit` clips in time order beyond a position."""
+        longest = 0
+        if wanted.from_at is not None:
+            longest = ask(COUNTER, {"counter": "longest_ms"})[0][0]
+        statement, values = listing(
+            wanted,
+            sqlite=self.engine.dialect.name == "sqlite",
+            descending=descending,
+            limit=limit,
+            position=position,
+            inclusive=inclusive,
+            longest_ms=longest,
+        )
+        return ask(statement, values)
+
+
+@lru_cache(maxsize=100)
+def _changed(cameras: int | None) -> sa.Select[Any]:
+    """The feed's statement for as many cameras."""
+    since, limit = (sa.bindparam(name, type_=sa.BigInteger) for name in ("since", "limit"))
+    select = CLIP.where(clips.c.revision > since).order_by(clips.c.revision).limit(limit)
+    return select if cameras is None else select.where(_of(cameras))
+
+
+@lru_cache(maxsize=100)
+def _last_change(cameras: int) -> sa.Select[Any]:
+    """The last change's statement for as many cameras."""
+    select = sa.select(clips.c.revision).where(clips.c.revision > sa.bindparam("since", type_=sa.BigInteger))
+    return select.where(_of(cameras)).order_by(clips.c.revision.desc()).limit(1)
+
+
+def _of(cameras: int) -> sa.ColumnElement[bool]:
+    return clips.c.camera.in_([sa.bindparam(f"camera{n}", type_=sa.Text) for n in range(cameras)])

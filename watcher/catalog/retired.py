@@ -1,0 +1,195 @@
+"""Clips that are given up: marked first, their files removed by whoever marked them, and forgotten much later.
+
+    ready ─▶ retired, its key still its file's ─▶ retired, its key behind a slash: nothing is left on disk ─▶ no row
+
+A retired clip stands in the feed of changes until it is forgotten, and its key is free for another one at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from watcher.catalog.arrivals import came_again
+from watcher.catalog.rendition_names import poster_files
+from watcher.catalog.rows import FULL, gone_key, shown_key, unchanged
+from watcher.catalog.rows import label_names as label_names_of
+from watcher.catalog.schema import clips, counters, label_names, labels, leases, proxies
+from watcher.catalog.sums import Sums
+from watcher.model.clip import ClipState, Fingerprint, Label, Sprite, milliseconds
+from watcher.model.errors import ChangedError, ClipNotFoundError, HeldError, TakenError
+from watcher.model.search_words import words_of
+
+BATCH = 500  # rows of one transaction
+
+
+class Retired(NamedTuple):
+    """A retired clip of which something is on disk, perhaps."""
+
+    id: int
+    key: str
+    fingerprint: Fingerprint
+    inode: int  # signed, as it is kept
+    digest: str
+    renditions: list[str]  # paths below the renditions folder
+
+
+class Retiring:
+    """How clips leave the catalog."""
+
+    engine: sa.Engine
+    _insert: Callable[[sa.Table], Any]
+    write: Callable[[], Any]
+    _revisions: Callable[[sa.Connection, int], int]
+    doubt_ms: int
+
+    def retire(self, clip_id: int, *, revision: int | None = None, now: datetime) -> Retired | None:
+        """Give a clip up; None if it was before, and nothing of it is left.
+
+        Raises ClipNotFoundError, HeldError, and ChangedError if the clip is not at the `revision` that is meant.
+        """
+        with self.write() as connection:
+            fresh = self._revisions(connection, 1) + 1
+            old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
+            if old is None:
+                raise ClipNotFoundError(f"there is no clip {clip_id}")
+            if old.state == ClipState.RETIRED:
+                return None if old.key.startswith("/") else _retired(old)
+            if revision is not None and not unchanged(old, revision):
+                raise ChangedError(f"the clip is at revision {old.revision}, not {revision}")
+            if old.held:
+                raise HeldError("the clip is held: let go of it first")
+            values = {
+                "state": ClipState.RETIRED.value,
+                "listed": 0,
+                "render_due": 0,
+                "missing_ms": milliseconds(now),
+                "words": None,
+                "revision": fresh,
+            }
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
+            names = sa.select(labels.c.name).where(labels.c.clip_id == clip_id)
+            less = sa.update(label_names).where(label_names.c.name.in_(names))
+            connection.execute(less.values(clips=label_names.c.clips - 1))
+            for table in (labels, leases, proxies):
+                connection.execute(sa.delete(table).where(table.c.clip_id == clip_id))
+            sums = Sums()
+            sums.take(old)
+            sums.write(connection, self._insert)
+        return _retired(old)
+
+    def swept(self, clip_id: int) -> None:
+        """Note that nothing of a retired clip is on disk any more: its key is free."""
+        with self.write() as connection:
+            still = (clips.c.id == clip_id) & (clips.c.state == ClipState.RETIRED) & ~clips.c.key.startswith("/")
+            key = connection.execute(sa.select(clips.c.key).where(still)).scalar()
+            if key is not None:
+                values = {"key": gone_key(clip_id, key), "poster": None, "sprite": None, "proxy": None}
+                connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
+
+    def revive(self, clip_id: int, *, now: datetime, wanted: bool = False) -> str:
+        """Let a retired clip be one that is missing, with its labels: ready when its file was seen there.
+
+        One that a person has `wanted` back is spared as if it came now. Returns the key. Raises ClipNotFoundError
+        unless it is retired, TakenError if another clip has the key.
+        """
+        with self.write() as connection:
+            fresh = self._revisions(connection, 1) + 1
+            old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
+            if old is None or old.state != ClipState.RETIRED:
+                raise ClipNotFoundError(f"there is no retired clip {clip_id}")
+            key = shown_key(old.key)
+            others = sa.select(clips.c.id).where(clips.c.key == key, clips.c.id != clip_id)
+            if connection.execute(others).first() is not None:
+                raise TakenError(f"another clip is called {key} now")
+            names = label_names_of(old)
+            values = {
+                **(came_again(old, milliseconds(now), self.doubt_ms) if wanted else {}),
+                "key": key,
+                "state": ClipState.MISSING.value,
+                "proxy": None,
+                "missing_ms": milliseconds(now),
+                "words": words_of(key, old.camera, names),
+                "revision": fresh,
+            }
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
+            if names:
+                said = msgspec.json.decode(old.labels, type=list[Label])
+                rows = [
+                    {
+                        "clip_id": clip_id,
+                        "name": one.name,
+                        "author": one.author,
+                        "confidence": one.confidence,
+                        "at_ms": one.at_ms,
+                        "started_ms": old.started_ms,
+                    }
+                    for one in said
+                ]
+                connection.execute(sa.insert(labels), rows)
+                count = self._insert(label_names)
+                more = {"clips": label_names.c.clips + 1}
+                count = count.on_conflict_do_update(index_elements=["name"], set_=more)
+                connection.execute(count, [{"name": name, "clips": 1} for name in names])
+        return key
+
+    def gone(
+        self, clip_ids: Sequence[int], states: Sequence[ClipState] = (ClipState.RETIRED, ClipState.MISSING)
+    ) -> dict[int, str]:
+        """The contents (digests) of those clips that are gone from disk."""
+        found: dict[int, str] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(clip_ids), BATCH):
+                some = clips.c.id.in_(clip_ids[start : start + BATCH]) & clips.c.state.in_(states)
+                found.update(
+                    (row.id, row.digest)
+                    for row in connection.execute(sa.select(clips.c.id, clips.c.digest).where(some))
+                )
+        return found
+
+    def whose(self, clip_ids: Sequence[int]) -> dict[int, tuple[str, bool]]:
+        """The cameras of some clips, and whether they have, or had, a label."""
+        found: dict[int, tuple[str, bool]] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(clip_ids), BATCH):
+                columns = (clips.c.id, clips.c.camera, clips.c.labels.is_not(None))
+                some = sa.select(*columns).where(clips.c.id.in_(clip_ids[start : start + BATCH]))
+                found.update((row[0], (row[1], bool(row[2]))) for row in connection.execute(some))
+        return found
+
+    def unswept(self) -> list[Retired]:
+        """Retired clips of which something may be left on disk: a crash came between."""
+        left = (clips.c.state == ClipState.RETIRED) & ~clips.c.key.startswith("/")
+        with self.engine.connect() as connection:
+            return [_retired(row) for row in connection.execute(FULL.where(left).limit(BATCH))]
+
+    def forget(self, before: datetime) -> int:
+        """Drop some rows of clips that were retired before a moment; how many.
+
+        Never the last row of the feed, so that whoever has read to its end stands behind all that is forgotten.
+        """
+        gone = (clips.c.state == ClipState.RETIRED) & (clips.c.missing_ms < milliseconds(before))
+        last = sa.select(sa.func.max(clips.c.revision)).scalar_subquery()
+        select = sa.select(clips.c.id, clips.c.revision).where(gone, clips.c.key.startswith("/"))
+        with self.write() as connection:
+            self._revisions(connection, 0)
+            rows = connection.execute(select.where(clips.c.revision < last).limit(BATCH)).fetchall()
+            if rows:
+                connection.execute(sa.delete(clips).where(clips.c.id.in_([row.id for row in rows])))
+                newest = max(row.revision for row in rows)
+                floor = sa.update(counters).where(counters.c.name == "forgotten", counters.c.value < newest)
+                connection.execute(floor.values(value=newest))
+        return len(rows)
+
+
+def _retired(row: Any) -> Retired:
+    renditions = [] if row.poster is None else poster_files(row.poster)
+    if row.sprite is not None:
+        renditions.append(msgspec.json.decode(row.sprite, type=Sprite).name)
+    if row.proxy is not None:
+        renditions.append(row.proxy)
+    return Retired(row.id, row.key, Fingerprint(row.size_bytes, row.mtime_ns), row.inode, row.digest, renditions)

@@ -1,0 +1,168 @@
+"""How much there is when, from the sums that are kept; and which days are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from watcher.catalog.reader import Ask, Reader
+from watcher.catalog.schema import cameras, day_offsets, days, quarters
+from watcher.catalog.sums import OFFSETS
+from watcher.model.buckets import Bucket, Span
+
+WHOLE = OFFSETS.where(day_offsets.c.whole == 1)
+
+
+class Sum(NamedTuple):
+    """What starts in a bucket."""
+
+    place: int  # see `buckets.place`
+    camera: str
+    clips: int
+    duration_ms: int
+
+
+class Timelines:
+    """Sums by time."""
+
+    engine: sa.Engine
+    reading: Reader
+    write: Callable[[], Any]
+    _insert: Callable[[sa.Table], Any]
+    _revisions: Callable[[sa.Connection, int], int]
+
+    def timeline(self, spans: Iterable[Span], bucket: Bucket, wanted: Sequence[str]) -> list[Sum]:
+        """Listed clips and their milliseconds by bucket and camera, in this order, in spans of constant offset.
+
+        Reads the kept sums, however many clips they stand for: those of whole days where these are asked for and
+        kept, and those of quarters at their edges.
+        """
+        rows: list[Any] = []
+        with self.reading() as ask:
+            whole = {row[0] for row in ask(WHOLE, {})} if bucket is Bucket.DAY else set()
+            for span in spans:
+                if span.offset in whole:
+                    rows += _by_day(ask, span, wanted)
+                else:
+                    rows += _by_quarter(ask, span, bucket, wanted)
+        return _merged(rows)
+
+    def keep_days(self, offsets: Collection[int], go_on: Callable[[], bool]) -> None:
+        """Keep the sums of days for these offsets, and for no others.
+
+        From the first transaction on every write keeps them too; what was there before is added up camera by
+        camera, so that nobody waits long, and is done again where `go_on` ends it, or a crash.
+        """
+        with self.engine.connect() as connection:
+            known: dict[int, int] = {row[0]: row[1] for row in connection.execute(sa.select(day_offsets))}
+            there = list(connection.execute(sa.select(cameras.c.camera)).scalars())
+        if known == dict.fromkeys(offsets, 1):
+            return
+        with self.write() as connection:
+            self._revisions(connection, 0)  # nobody else writes meanwhile
+            for table in (day_offsets, days):
+                connection.execute(sa.delete(table).where(table.c.offset_quarters.not_in(offsets)))
+            if fresh := [{"offset_quarters": one, "whole": 0} for one in offsets if one not in known]:
+                connection.execute(sa.insert(day_offsets), fresh)
+        for offset in (one for one in offsets if not known.get(one)):
+            for camera in there:
+                if not go_on():
+                    return
+                with self.write() as connection:
+                    self._revisions(connection, 0)
+                    _add_up(connection, offset, camera)
+            with self.write() as connection:
+                this = day_offsets.c.offset_quarters == offset
+                connection.execute(sa.update(day_offsets).where(this).values(whole=1))
+
+
+def _add_up(connection: sa.Connection, offset: int, camera: str) -> None:
+    connection.execute(sa.delete(days).where(days.c.offset_quarters == offset, days.c.camera == camera))
+    day = (quarters.c.quarter + sa.literal(offset, sa.BigInteger)) // sa.literal_column(str(Bucket.DAY.value))
+    select = (
+        sa.select(
+            sa.literal(offset, sa.BigInteger),
+            day.label("day"),
+            quarters.c.camera,
+            sa.func.sum(quarters.c.clips),
+            sa.func.sum(quarters.c.duration_ms),
+        )
+        .where(quarters.c.camera == camera)
+        .group_by(sa.text("2"), quarters.c.camera)
+    )
+    connection.execute(sa.insert(days).from_select([column.name for column in days.c], select))
+
+
+def _merged(rows: list[Any]) -> list[Sum]:
+    """Rows in order, those of one bucket and camera added up: a day may have two offsets, and edges of its own."""
+    found: list[Sum] = []
+    before: Any = (None, None)
+    for row in sorted(rows):
+        if row[0] == before[0] and row[1] == before[1]:
+            row = (row[0], row[1], row[2] + before[2], row[3] + before[3])  # noqa: PLW2901 - in its place
+            found.pop()
+        found.append(Sum(*row))
+        before = row
+    return found
+
+
+def _by_day(ask: Ask, span: Span, wanted: Sequence[str]) -> list[Any]:
+    first, end = -(-(span.first + span.offset) // Bucket.DAY), (span.end + span.offset) // Bucket.DAY
+    if first >= end:
+        return _by_quarter(ask, span, Bucket.DAY, wanted)
+    rows = ask(_days(len(wanted)), {"offset": span.offset, "first": first, "end": end} | _named(wanted))
+    for edge in (
+        span._replace(end=first * Bucket.DAY - span.offset),
+        span._replace(first=end * Bucket.DAY - span.offset),
+    ):
+        if edge.first < edge.end:
+            rows += _by_quarter(ask, edge, Bucket.DAY, wanted)
+    return rows
+
+
+def _by_quarter(ask: Ask, span: Span, bucket: Bucket, wanted: Sequence[str]) -> list[Any]:
+    values = {"offset": span.offset, "first": span.first, "end": span.end} | _named(wanted)
+    rows = ask(_quarters(bucket, len(wanted)), values)
+    return [(int(at), camera, int(clips), int(duration)) for at, camera, clips, duration in rows]
+
+
+def _named(wanted: Sequence[str]) -> dict[str, str]:
+    return {f"camera{number}": camera for number, camera in enumerate(wanted)}
+
+
+def _of(table: sa.Table, count: int) -> sa.ColumnElement[bool]:
+    """One of so many cameras; any, if none are named."""
+    return (
+        table.c.camera.in_([sa.bindparam(f"camera{n}", type_=sa.Text) for n in range(count)])
+        if count
+        else sa.true()
+    )
+
+
+_OFFSET, _FIRST, _END = (sa.bindparam(name, type_=sa.BigInteger) for name in ("offset", "first", "end"))
+
+
+@lru_cache(maxsize=100)
+def _days(count: int) -> sa.Select[Any]:
+    return sa.select(days.c.day, days.c.camera, days.c.clips, days.c.duration_ms).where(
+        days.c.offset_quarters == _OFFSET,
+        days.c.day >= _FIRST,
+        days.c.day < _END,
+        days.c.clips > 0,
+        _of(days, count),
+    )
+
+
+@lru_cache(maxsize=100)
+def _quarters(bucket: Bucket, count: int) -> sa.Select[Any]:
+    length: sa.ColumnElement[int] = sa.literal_column(str(bucket.value))
+    number = (quarters.c.quarter + _OFFSET) // length  # as `buckets.place`
+    place = (number if bucket is Bucket.DAY else number * length - _OFFSET).label("place")
+    return (
+        sa.select(place, quarters.c.camera, sa.func.sum(quarters.c.clips), sa.func.sum(quarters.c.duration_ms))
+        .where(quarters.c.quarter >= _FIRST, quarters.c.quarter < _END, quarters.c.clips > 0, _of(quarters, count))
+        .group_by(sa.text("1"), quarters.c.camera)
+    )

@@ -1,0 +1,166 @@
+"""The outbox of webhooks: what is to be told, and to whom it has not been told yet.
+
+A clip is put into the outbox in the transaction that moves the hook's place forward, and taken out when its
+delivery was answered: a crash in between delivers twice, and never not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import sqlalchemy as sa
+
+from watcher.catalog.schema import clips, counters, hooks, outbox, silences
+from watcher.model.clip import milliseconds, moment
+from watcher.model.serialize import utc_of
+
+
+class Delivery(NamedTuple):
+    """Something that a hook is to be told."""
+
+    revision: int
+    clip_id: int
+    attempts: int  # so far
+    event: str | None  # JSON of what is told, where it is not of a clip
+
+
+class _Happened(NamedTuple):
+    """Something that hooks are told of."""
+
+    revision: int
+    clip_id: int  # 0 for a camera
+    camera: str
+    event: str | None
+
+
+class Stuck(NamedTuple):
+    """What a hook has not been told."""
+
+    url: str
+    waiting: int
+    since: datetime | None
+    attempts: int  # of the most often tried one
+    told: str | None  # what went wrong last
+
+
+class Hooks:
+    """What webhooks need."""
+
+    engine: sa.Engine
+    _insert: Callable[[sa.Table], Any]
+    write: Callable[[], Any]
+
+    def fill_outbox(self, url: str, cameras: Sequence[str], limit: int, *, now: datetime) -> int:
+        """Put clips that became ready, and cameras that fell silent or were back, into a hook's outbox; how many.
+
+        A hook that is new begins with what becomes ready from now on.
+        """
+        place = sa.select(hooks.c.revision).where(hooks.c.url == url)
+        with self.engine.connect() as connection:  # most times there is nothing: look before taking the lock
+            since = connection.execute(place).scalar()
+            newest = [
+                connection.execute(sa.select(sa.func.max(column))).scalar() or 0
+                for column in (clips.c.ready_revision, silences.c.revision)
+            ]
+        if since is not None and max(newest) <= since:
+            return 0
+        with self.write() as connection:
+            if since is None:
+                head = connection.execute(
+                    sa.select(counters.c.value).where(counters.c.name == "revision")
+                ).scalar_one()
+                connection.execute(self._insert(hooks).values(url=url, revision=head).on_conflict_do_nothing())
+                return 0
+            found = _since(connection, since, limit)
+            if not found:
+                return 0
+            at = milliseconds(now)
+            rows = [
+                {
+                    "url": url,
+                    "revision": one.revision,
+                    "clip_id": one.clip_id,
+                    "event": one.event,
+                    "attempts": 0,
+                    "due_ms": at,
+                    "since_ms": at,
+                }
+                for one in found
+                if not cameras or one.camera in cameras
+            ]
+            if rows:
+                connection.execute(self._insert(outbox).on_conflict_do_nothing(), rows)
+            connection.execute(sa.update(hooks).where(hooks.c.url == url).values(revision=found[-1].revision))
+        return len(rows)
+
+    def due(self, url: str, limit: int, *, now: datetime) -> list[Delivery]:
+        """What is to be told now, in order; of each clip only what comes first."""
+        before = outbox.alias()
+        first = ~sa.exists().where(
+            before.c.url == outbox.c.url,
+            before.c.clip_id == outbox.c.clip_id,
+            before.c.revision < outbox.c.revision,
+        )
+        select = (
+            sa.select(outbox.c.revision, outbox.c.clip_id, outbox.c.attempts, outbox.c.event)
+            .where(outbox.c.url == url, outbox.c.due_ms <= milliseconds(now), first)
+            .order_by(outbox.c.revision)
+            .limit(limit)
+        )
+        with self.engine.connect() as connection:
+            return [Delivery(*row) for row in connection.execute(select)]
+
+    def delivered(self, url: str, revision: int) -> None:
+        """The hook was told."""
+        with self.write() as connection:
+            connection.execute(sa.delete(outbox).where(outbox.c.url == url, outbox.c.revision == revision))
+
+    def undelivered(self, url: str, revision: int, *, due: datetime, told: str) -> None:
+        """It could not be told; when it is tried again, and why."""
+        row = sa.update(outbox).where(outbox.c.url == url, outbox.c.revision == revision)
+        with self.write() as connection:
+            connection.execute(row.values(attempts=outbox.c.attempts + 1, due_ms=milliseconds(due), told=told))
+
+    def give_up(self, before: datetime) -> int:
+        """Drop what could not be told for very long; how much."""
+        with self.write() as connection:
+            old = sa.delete(outbox).where(outbox.c.since_ms < milliseconds(before))
+            return int(connection.execute(old).rowcount)
+
+    def stuck(self) -> list[Stuck]:
+        """How each hook stands."""
+        waiting = (
+            sa.select(
+                hooks.c.url,
+                sa.func.count(outbox.c.revision),
+                sa.func.min(outbox.c.since_ms),
+                sa.func.coalesce(sa.func.max(outbox.c.attempts), 0),
+                sa.func.max(outbox.c.told),
+            )
+            .outerjoin(outbox, outbox.c.url == hooks.c.url)
+            .group_by(hooks.c.url)
+            .order_by(hooks.c.url)
+        )
+        with self.engine.connect() as connection:
+            return [
+                Stuck(url, count, None if since is None else moment(since), attempts, told)
+                for url, count, since, attempts, told in connection.execute(waiting)
+            ]
+
+
+def _since(connection: sa.Connection, since: int, limit: int) -> list[_Happened]:
+    """What happened after a revision, the first of it."""
+    ready = sa.select(clips.c.ready_revision, clips.c.id, clips.c.camera).where(clips.c.ready_revision > since)
+    ready = ready.order_by(clips.c.ready_revision).limit(limit)
+    silent = sa.select(silences).where(silences.c.revision > since).order_by(silences.c.revision).limit(limit)
+    found = [_Happened(row[0], row[1], row[2], None) for row in connection.execute(ready)]
+    for row in connection.execute(silent):
+        event = {
+            "type": "camera.silent" if row.silent else "camera.back",
+            "data": {"camera": row.camera, "silent_since": utc_of(row.since_ms)},
+        }
+        found.append(_Happened(row.revision, 0, row.camera, msgspec.json.encode(event).decode()))
+    return sorted(found)[:limit]

@@ -1,0 +1,1 @@
+"""The one road by which a file becomes a clip. Imports services and what is below it."""

@@ -1,0 +1,110 @@
+"""What cameras send by FTP while it lies in the spool: counted as it comes, filed when nothing more does."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from watcher.ingest.budget import Budget
+from watcher.ingest.uploads import Uploads
+from watcher.media.boxes import read_movie
+from watcher.model.errors import BrokenClipError, WatcherError
+from watcher.naming.ignore import printable
+from watcher.naming.upload_names import SUFFIXES
+from watcher.services import Services
+from watcher.storage.ledger import Entry
+
+log = logging.getLogger("watcher.ftp")
+
+PICTURES = ("jpg", "jpeg")  # that a camera leaves beside its clips
+LEFT_SECONDS = 600.0  # without a byte, after which nobody sends it again
+UNNAMED_SECONDS = 3600.0  # after which nobody renames it
+LOOK_SECONDS = 30.0
+
+
+class Counted:
+    """A file that is written only as far as the budget goes."""
+
+    def __init__(self, file: Any, budget: Budget, entry: Entry) -> None:
+        self._file = file
+        self._budget = budget
+        self._entry = entry
+        self._most = entry.size
+
+    def write(self, data: bytes) -> None:
+        """Write some more. Raises WatcherError where that is too much."""
+        end = self._file.tell() + len(data)
+        if end > self._most:
+            self._most = self._budget.grow(self._entry.id, end)
+        self._file.write(data)
+
+    def close(self) -> None:
+        """Close it, and give back what was promised beyond it."""
+        if not self._file.closed:
+            self._file.close()
+            self._budget.settle(self._entry.id, Path(self._file.name).stat().st_size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def file(uploads: Uploads, home: Path, camera: str, path: Path) -> None:
+    """Move a file into its camera's folder. Raises WatcherError, OSError."""
+    name = path.relative_to(home).as_posix()
+    key = uploads.drop(path, camera, name, picture=path.suffix[1:].lower() in PICTURES)
+    path.unlink(missing_ok=True)
+    uploads.budget.release(path.relative_to(uploads.spool.folder).as_posix())
+    log.info("%s was sent by FTP", printable(key))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is a film to its end."""
+    with path.open("rb") as file:
+        try:
+            # What has something behind it may have been broken off inside that.
+            return not read_movie(file.fileno(), path.stat().st_size).trailing_bytes
+        except BrokenClipError:
+            return False
+
+
+def file_stragglers(spool: Path, uploads: Uploads, before: float) -> None:
+    """File what is not whole and was not touched since a moment (seconds since 1970): nobody sends it again.
+
+    What has no clip's name for an hour is removed.
+    """
+    for home in (spool / "ftp").glob("*"):
+        for path in home.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                quiet = before - path.stat().st_mtime if path.is_file() else 0
+                if quiet <= 0:
+                    continue
+                try:
+                    if path.suffix[1:].lower() in SUFFIXES + PICTURES:
+                        file(uploads, home, home.name, path)
+                    elif quiet > UNNAMED_SECONDS - LEFT_SECONDS:
+                        path.unlink()
+                        log.warning("FTP: %s is removed: nobody gave it a clip's name", printable(str(path)))
+                except (WatcherError, OSError) as reason:
+                    log.warning("FTP: %s: %s", printable(str(path)), reason)
+
+
+class Stragglers(threading.Thread):
+    """Looks after what nobody sends again."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(name="stragglers", daemon=True)
+        self._services = services
+
+    def run(self) -> None:
+        """Look again and again."""
+        uploads = self._services.uploads()
+        while True:
+            time.sleep(LOOK_SECONDS)
+            try:
+                file_stragglers(self._services.places.spool, uploads, time.time() - LEFT_SECONDS)
+            except Exception:
+                log.exception("FTP: what was left could not be filed")

@@ -1,0 +1,60 @@
+"""Which files that nobody knows are clips that left their key: renamed, moved, restored elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from watcher.catalog import Catalog, Probed
+from watcher.catalog.rows import Namesake, signed
+from watcher.model.clip import ClipState
+from watcher.storage.video_root import VideoRoot
+
+CANDIDATES_MOST = 16  # clips of one content that are looked for on disk
+
+
+def with_moves(batch: Sequence[Probed], root: VideoRoot, catalog: Catalog) -> tuple[list[Probed], list[str]]:
+    """The batch with `moved_from` where a new key holds the content of a clip that left its own; the keys left.
+
+    The same inode is the surest sign; then a missing clip of that content, the one of the same file name
+    first. Asked before the transaction, since it looks at the disk; `put` checks again by key.
+    """
+    known = catalog.known_keys([probed.key for probed in batch])
+    fresh = [probed for probed in batch if probed.key not in known]
+    if not fresh:
+        return list(batch), []
+    by_content: dict[str, list[Namesake]] = {}
+    for one in catalog.namesakes([(probed.digest, probed.inode) for probed in fresh]):
+        by_content.setdefault(one.digest, []).append(one)
+    taken: dict[int, str] = {}
+    result = []
+    for probed in batch:
+        best = None
+        if probed.key not in known and probed.digest in by_content:
+            best = _moved(probed, [one for one in by_content[probed.digest] if one.id not in taken], root)
+        if best is None:
+            result.append(probed)
+        else:
+            taken[best.id] = best.key
+            result.append(msgspec.structs.replace(probed, moved_from=best.id))
+    return result, list(taken.values())
+
+
+def _moved(probed: Probed, candidates: list[Namesake], root: VideoRoot) -> Namesake | None:
+    """The clip that a file was, if it is one that lies here no more."""
+    name = probed.key.rpartition("/")[2]
+    inode = signed(probed.inode)
+    candidates.sort(key=lambda one: (one.inode != inode, one.key.rpartition("/")[2] != name))
+    for one in candidates[:CANDIDATES_MOST]:
+        if (one.inode != inode or not inode) and probed.state is ClipState.BROKEN:
+            continue  # empty and zero-filled files are all alike: their content names nobody
+        if one.state == "missing":
+            return one
+        try:
+            there = root.look(one.key)
+        except OSError:
+            continue
+        if there is None or (one.inode == inode and there.inode != probed.inode):
+            return one
+    return None

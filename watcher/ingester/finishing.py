@@ -1,0 +1,47 @@
+"""Finishes resumable uploads of which every byte is here and no clip is.
+
+A full disk kept them from it, a catalog that was away, or a crash. Their clients were not told that all is here,
+and may have gone; what cannot be finished now stays, however long it takes. A request and this never finish one
+upload at once: both hold it.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from watcher.ingest.uploads import FOR_GOOD
+from watcher.ingester.periodic import Helper
+from watcher.model.errors import LockedError, UploadNotFoundError
+from watcher.services import Services
+
+log = logging.getLogger("watcher.uploads")
+
+LOOK_SECONDS = 5.0
+
+
+class Finishing(Helper):
+    """Looks for such uploads."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, "uploads", every_seconds=LOOK_SECONDS)
+        self._uploads = services.uploads()
+        self._told: dict[str, str] = {}  # why uploads wait, as far as that was said
+
+    def turn(self) -> None:
+        """Finish what can be finished; one that cannot keeps none of the others."""
+        waiting = self._uploads.spool.whole()
+        self._told = {upload: why for upload, why in self._told.items() if upload in waiting}
+        for upload in waiting:
+            if self.stopped.is_set():
+                return
+            try:
+                with self._uploads.spool.held(upload):
+                    self._uploads.finish(upload)
+            except (LockedError, UploadNotFoundError):
+                continue  # a request is at it, or was quicker
+            except FOR_GOOD as reason:
+                log.warning("the upload %s is refused: %s", upload, reason)
+            except Exception as reason:
+                if self._told.get(upload) != str(reason):
+                    log.warning("the upload %s is whole and waits: %s", upload, reason)
+                self._told[upload] = str(reason)

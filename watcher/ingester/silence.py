@@ -1,0 +1,74 @@
+"""Looks after cameras that should have left clips and did not: a thread of the ingester.
+
+A camera is silent when its last clip ended longer ago than it is usually quiet (see `rhythm.py`), or than the
+settings allow. Nobody is called silent before the ingester has scanned: what was left while it was away is none.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from watcher.catalog.silences import Silence
+from watcher.ingester.periodic import Helper
+from watcher.ingester.rhythm import LEARNT_DAYS, usual_quiet
+from watcher.model.buckets import quarter_of
+from watcher.model.clip import CameraSummary
+from watcher.services import Services
+from watcher.storage import status
+
+log = logging.getLogger("watcher.ingester")
+
+LOOK_SECONDS = 5.0
+LEARN_SECONDS = 3600.0  # between two looks at a camera's rhythm
+NOTED_SHARE = 0.1  # by how much a limit has to differ from the one that is noted
+
+
+class Watchman(Helper):
+    """Notes which cameras are silent."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, "silent cameras", every_seconds=LOOK_SECONDS)
+        self._settings = services.settings.silence
+        self._said = {one.camera: timedelta(hours=one.after_hours) for one in self._settings.cameras}
+        self._learnt: dict[str, tuple[float, timedelta | None]] = {}
+
+    def turn(self) -> None:
+        """Look at each camera once; not before what is there has been scanned."""
+        told = status.read(self.services.places.status)
+        if told is None or told[0].last_scan_at is None or told[0].scanning:
+            return
+        known, now = self.catalog.silences(), self.services.clock.now()
+        there = self.catalog.camera_summaries()
+        for one in there:
+            before = known.get(one.camera)
+            if one.silent_since is None or (limit := self._limit(one, before, now)) is None:
+                continue
+            silent = now - one.silent_since > limit
+            if before is None or before.silent != silent or abs(before.limit - limit) > NOTED_SHARE * before.limit:
+                # Of one that is back, since when it had been silent.
+                since = before.since if before is not None and before.silent else one.silent_since
+                self.catalog.set_silence(one.camera, silent=silent, since=since, limit=limit)
+            if silent and not (before and before.silent):
+                log.warning("%s is silent: its last clip ended at %s", one.camera, one.silent_since.isoformat())
+            elif before is not None and before.silent and not silent:
+                log.info("%s leaves clips again", one.camera)
+        watched = {one.camera for one in there} - set(self._settings.ignore)
+        if gone := sorted(set(known) - watched):  # they have no clips any more, or are not to be looked at
+            self.catalog.drop_silences(gone)
+
+    def _limit(self, one: CameraSummary, before: Silence | None, now: datetime) -> timedelta | None:
+        """For how long a camera may be quiet; None where nobody knows, or cares."""
+        if one.camera in self._settings.ignore:
+            return None
+        said = self._said.get(one.camera) or timedelta(hours=self._settings.after_hours)
+        if said:
+            return said
+        at, limit = self._learnt.get(one.camera, (0.0, None))
+        clock = self.services.clock.monotonic()
+        if one.camera not in self._learnt or clock - at > LEARN_SECONDS:
+            first = quarter_of(now - timedelta(days=LEARNT_DAYS))
+            limit = usual_quiet(self.catalog.active_quarters(one.camera, first))
+            self._learnt[one.camera] = (clock, limit)
+        # One that has been away for weeks has no rhythm any more, but it had one.
+        return limit or (None if before is None else before.limit)

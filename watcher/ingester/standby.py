@@ -1,0 +1,62 @@
+"""An ingester that shares a data folder with another one: it makes pictures, and waits to take its place."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import signal
+import threading
+from types import FrameType
+
+from watcher.ingester.loop import Ingester
+from watcher.model.errors import AlreadyRunningError
+from watcher.renditions.renderer import Crew
+from watcher.services import Services
+from watcher.storage.lock import INGESTER
+
+log = logging.getLogger("watcher.ingester")
+
+LOOK_SECONDS = 1.0
+
+
+def ingest(services: Services) -> None:
+    """Adopt clips, or help who does, until it is told to end.
+
+    Raises AlreadyRunningError where somebody does and the work is not shared.
+    """
+    while True:
+        try:
+            Ingester(services).run()
+            return
+        except AlreadyRunningError:
+            if not services.settings.ingest.shared:
+                raise
+        if not help_out(services):
+            return
+
+
+def help_out(services: Services) -> bool:
+    """Make pictures until nobody adopts clips any more; False if it is told to end."""
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    crew = Crew(services)
+    crew.start()
+    log.info("another ingester adopts clips; making pictures")
+    try:
+        with (services.places.run / INGESTER).open("a") as file:
+            while not stopped.wait(LOOK_SECONDS):
+                crew.wake()
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # several may look at once
+                except OSError:
+                    continue
+                log.info("nobody adopts clips any more: taking over")
+                return True
+    finally:
+        crew.stop()
+    return False

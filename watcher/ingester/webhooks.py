@@ -1,0 +1,145 @@
+"""Webhooks: whoever wants is told of each clip that is ready, signed, at least once, in order for each clip.
+
+And of each camera that falls silent, or is back. Each hook has a thread of its own, so that none waits for another.
+An address may hold a password or a token: logs and the command name a hook by its number and its host.
+
+Signed as Standard Webhooks have it (https://www.standardwebhooks.com): HMAC-SHA-256 over id, time and body.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, TextIO
+from urllib.parse import urlsplit
+
+import msgspec
+
+from watcher.catalog.webhooks import Delivery
+from watcher.ingester import http_post
+from watcher.ingester.periodic import Helper
+from watcher.model import serialize
+from watcher.model.errors import ClipNotFoundError
+from watcher.services import Services
+from watcher.settings.schema import Hook
+
+log = logging.getLogger("watcher.webhooks")
+
+LOOK_SECONDS = 0.5  # between two looks for clips that are ready
+BATCH = 100
+LONGEST = timedelta(hours=1)  # between two attempts
+GIVEN_UP = timedelta(days=7)
+
+
+class Webhook(Helper):
+    """Tells one of those who want to be told."""
+
+    def __init__(self, services: Services, hook: Hook) -> None:
+        self._name = name_of(services.settings.webhooks.hooks, hook)
+        super().__init__(services, f"webhook {self._name}", every_seconds=LOOK_SECONDS)
+        self._hook = hook
+        self._catalog_id = ""
+        self._give_up_at = self._pause_until = services.clock.now()
+
+    def turn(self) -> None:
+        """Tell what is due; what is under way when we are to end may be told once more."""
+        self._catalog_id = self._catalog_id or self.catalog.catalog_id() or ""
+        now, hook = self.services.clock.now(), self._hook
+        self.catalog.fill_outbox(hook.url, hook.cameras, BATCH, now=now)
+        if self._pause_until <= now:
+            for delivery in self.catalog.due(hook.url, BATCH, now=now):
+                if self.stopped.is_set() or not self._deliver(delivery):
+                    break
+        if now >= self._give_up_at:
+            self._give_up_at = now + LONGEST
+            if gone := self.catalog.give_up(now - GIVEN_UP):
+                log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
+
+    def _deliver(self, delivery: Delivery) -> bool:
+        """Tell it; False if the hook cannot be reached, so that the others need not be tried now."""
+        now, hook = self.services.clock.now(), self._hook
+        try:
+            body = self._body(delivery, now)
+        except ClipNotFoundError:
+            self.catalog.delivered(hook.url, delivery.revision)
+            return True
+        headers = signed(hook.secret, f"{self._catalog_id[:12]}-{delivery.revision}", int(now.timestamp()), body)
+        reached, told = True, None
+        try:
+            status, reason = http_post.post(hook.url, body, headers)
+            if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+                told = f"{status} {reason}"
+        except OSError as reason:
+            told, reached = type(reason).__name__, False
+        if told is None:
+            self.catalog.delivered(hook.url, delivery.revision)
+            return True
+        again = self.services.clock.now() + min(LONGEST, timedelta(seconds=2.0 ** min(delivery.attempts, 12)))
+        self.catalog.undelivered(hook.url, delivery.revision, due=again, told=told)
+        if not reached:
+            self._pause_until = again
+        what = f"clip {delivery.clip_id}" if delivery.event is None else "a camera"
+        log.warning("webhook %s: %s: %s; again at %s", self._name, what, told, serialize.utc(again))
+        return reached
+
+    def _body(self, delivery: Delivery, now: datetime) -> bytes:
+        """What is told: a clip as it is now, or what happened to a camera. Raises ClipNotFoundError."""
+        if delivery.event is not None:
+            event: dict[str, Any] = msgspec.json.decode(delivery.event)
+        else:
+            settings = self.services.settings
+            site = settings.site
+            mount = site.path + serialize.MOUNT
+            clip = self.catalog.clip(delivery.clip_id)
+            shape = serialize.clip_bodies([clip], base=site.origin, mount=mount, zone=settings.zone)[0]
+            event = {"type": "clip.ready", "data": shape}
+        return msgspec.json.encode({"type": event["type"], "timestamp": serialize.utc(now), "data": event["data"]})
+
+
+def signed(secret: str, message_id: str, at: int, body: bytes) -> dict[str, str]:
+    """The headers of a delivery; `at` is in seconds since 1970."""
+    headers = {"Content-Type": "application/json", "webhook-id": message_id, "webhook-timestamp": str(at)}
+    if secret:
+        mac = hmac.new(_key(secret), f"{message_id}.{at}.".encode() + body, hashlib.sha256).digest()
+        headers["webhook-signature"] = "v1," + base64.b64encode(mac).decode()
+    return headers
+
+
+def _key(secret: str) -> bytes:
+    if secret.startswith("whsec_"):
+        try:
+            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except binascii.Error:
+            pass
+    return secret.encode()
+
+
+def name_of(hooks: Sequence[Hook], hook: Hook) -> str:
+    """What a hook is called where everybody may read it: its number in the settings, and its host."""
+    address = urlsplit(hook.url)
+    return f"{hooks.index(hook) + 1} ({address.scheme}://{address.netloc.rpartition('@')[2]})"
+
+
+def show(services: Services, *, out: TextIO) -> int:
+    """How each hook stands; 1 if something is stuck."""
+    known = {stuck.url: stuck for stuck in services.catalog.stuck()}
+    hooks = services.settings.webhooks.hooks
+    waiting = 0
+    for hook in hooks:
+        stuck = known.get(hook.url)
+        if stuck is None or not stuck.waiting:
+            print(f"{name_of(hooks, hook)}: nothing waits", file=out)
+            continue
+        waiting += stuck.waiting
+        since = "" if stuck.since is None else f" since {serialize.utc(stuck.since)}"
+        why = f"; tried {stuck.attempts} times: {stuck.told}" if stuck.told else ""
+        print(f"{name_of(hooks, hook)}: {stuck.waiting} wait{since}{why}", file=out)
+    if not hooks:
+        print("no webhook is set; guide/webhooks.md shows how", file=out)
+    return 1 if waiting else 0

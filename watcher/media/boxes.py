@@ -1,0 +1,243 @@
+"""The MP4 reader: whole or not, length, tracks, codec strings, faststart, fragments; in pure, bounded Python.
+
+The header of an ISO base media file (ISO/IEC 14496-12) holds every answer that a list needs, so no decoder
+is let near a file just to list it. Whatever the bytes are, reading takes at most `walk.STEPS_MOST` steps and keeps
+some hundred kilobytes: tables are summed in pieces, and no loop runs on a number from the file alone.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from watcher.media.codecs import fourcc
+from watcher.media.entries import RATE_LIMIT
+from watcher.media.lengths import Length, length_of
+from watcher.media.runs import Defaults
+from watcher.media.signatures import begins_like_a_movie, picture, sniff
+from watcher.media.tracks import UNSET_LENGTHS, Track, read_fragment, read_track
+from watcher.media.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished, u32, u64
+from watcher.model.clip import AudioTrack, MediaInfo, VideoTrack
+from watcher.model.errors import BrokenClipError, NotIsoMediaError
+
+__all__ = ["Movie", "begins_like_a_movie", "read_movie", "reading"]
+
+FPS_LIMIT = 1000.0  # pictures a second that are believed; slow motion of phones has 960
+TRACKS_LIMIT = 256  # in fragments: those that are spoken of, whatever they hold
+QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
+_MOOV_WINDOW = 256 << 10  # most indexes are read at once
+
+
+@dataclass(slots=True)
+class Movie:
+    """What the boxes of one file say."""
+
+    brand: str = ""
+    tracks: list[Track] = field(default_factory=list)
+    fragmented: bool = False
+    faststart: bool = False
+    created_at: datetime | None = None  # from `mvhd`; None where it is unset
+    timescale: int = 0  # ticks a second of edit lists
+    seconds: float = 0.0  # from `mvhd`; 0.0 where it is unset
+    trailing_bytes: int = 0  # behind the last box and the last sample
+    length: Length = field(default_factory=Length)
+
+    def track(self, handler: str) -> Track | None:
+        """The first track of a kind: `vide` or `soun`."""
+        for track in self.tracks:
+            if track.handler == handler and track.entry is not None:
+                return track
+        return None
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """Of the picture, else of the sound, as the edit list has it; None where nothing can be believed."""
+        return self.length.seconds
+
+    def media_info(self) -> MediaInfo:
+        """The same as the catalog's words."""
+        video, audio = self.track("vide"), self.track("soun")
+        shown = heard = None
+        if video is not None and video.entry is not None:
+            seconds = self.length.media_seconds
+            fps = round(video.samples / seconds, 3) if seconds else 0.0
+            # What is optional is handed over only where it is there: MediaInfo omits the rest.
+            more = {
+                "pixel_aspect": video.entry.pixel_aspect,
+                "mirrored": video.mirrored,
+                "skips_seconds": self.length.skips,
+                "waits_seconds": self.length.waits,
+            }
+            shown = VideoTrack(
+                video.entry.codec,
+                *video.dimensions(),
+                fps if fps <= FPS_LIMIT else 0.0,
+                video.rotation,
+                **{name: value for name, value in more.items() if value},  # type: ignore[arg-type]
+            )
+        if audio is not None and audio.entry is not None:
+            # A rate that the entry cannot hold is the track's own count of ticks (12.2.3.2).
+            rate = audio.entry.sample_rate or audio.timing.timescale
+            heard = AudioTrack(audio.entry.codec, audio.entry.channels, rate if rate <= RATE_LIMIT else 0)
+        told = {"trailing_bytes": self.trailing_bytes, "edited": self.length.edited, "remarks": self.length.remarks}
+        return MediaInfo(
+            container="mov" if self.brand == "qt" else "mp4",
+            codecs=",".join(track.entry.codec_string for track in (video, audio) if track and track.entry),
+            fragmented=self.fragmented,
+            faststart=self.faststart,
+            video=shown,
+            audio=heard,
+            **{name: value for name, value in told.items() if value},  # type: ignore[arg-type]
+        )
+
+
+def read_movie(fd: int, size: int) -> Movie:
+    """Read the boxes of an open file of `size` bytes.
+
+    Raises NotIsoMediaError where the bytes are something else, and BrokenClipError, with a reason for people,
+    where the file is empty, cut off, encrypted, or holds nothing to play; OSError from the disk passes through.
+    A movie with `trailing_bytes` is whole, but may be one that is still being written.
+    """
+    return finished(reading(fd, size))
+
+
+def reading(fd: int, size: int) -> Generator[None, None, Movie]:
+    """`read_movie` in slices of some milliseconds."""
+    if size <= 0:
+        raise BrokenClipError("empty file (0 bytes)")
+    walk, movie = Walk(fd, size), Movie()
+    try:
+        sniff(walk)
+        yield from _read(walk, movie)
+    except (struct.error, LookupError, ValueError, ArithmeticError) as reason:
+        raise BrokenClipError(f"its index is damaged ({reason})") from reason
+    _judge(movie, size)
+    movie.length = length_of([track.timing for track in _played(movie)], movie.seconds)
+    return movie
+
+
+def _played(movie: Movie) -> list[Track]:
+    """The picture, then the sound."""
+    return [track for track in (movie.track("vide"), movie.track("soun")) if track is not None]
+
+
+def _read(walk: Walk, movie: Movie) -> Generator[None, None, None]:
+    top = Top(walk)
+    indexed = seen_mdat = False
+    early = array("Q")  # fragments before the index: where each begins, and its content, and that ends
+    defaults: dict[int, Defaults] = {}
+    tracks: dict[int, Track] = {}
+    begin = 0
+    for kind, start, end in top:
+        if walk.due():
+            yield
+        if kind == b"moof":
+            movie.fragmented = True
+            if indexed:
+                yield from read_fragment(walk, start, end, begin, tracks, defaults)
+            else:
+                early.extend((begin, start, end))
+        elif kind == b"mdat":
+            seen_mdat = True
+        elif kind == b"ftyp" and not movie.brand:
+            movie.brand = fourcc(walk.read(start, min(end, start + 4)))
+        elif kind == b"moov" and not indexed:
+            if end - start > MOOV_LIMIT:
+                raise BrokenClipError(f"its index is {end - start:,} bytes long, which no camera writes")
+            indexed, movie.faststart = True, not seen_mdat
+            yield from _read_moov(walk, start, end, movie, defaults)
+            tracks = {track.id: track for track in movie.tracks}
+        begin = end
+    _judge_end(top, movie, walk.size, indexed=indexed)
+    for number in range(0, len(early), 3):
+        yield from read_fragment(walk, early[number + 1], early[number + 2], early[number], tracks, defaults)
+    furthest = max((track.end for track in movie.tracks), default=0)
+    movie.trailing_bytes = max(0, walk.size - max(top.end, furthest))
+
+
+def _judge_end(top: Top, movie: Movie, size: int, *, indexed: bool) -> None:
+    """Say what is missing where the boxes end in one that is not whole."""
+    kind, length = top.rest or (b"", 0)
+    if not indexed and (name := picture(movie.brand)) is not None:
+        raise NotIsoMediaError(name)
+    if kind == b"mdat":
+        raise BrokenClipError(f"cut off: {size:,} of at least {top.end + length:,} bytes are there")
+    if kind == b"moof":
+        raise BrokenClipError("cut off inside a moof box: its last fragment is not complete")
+    if indexed:
+        return
+    if movie.fragmented:
+        raise NotIsoMediaError("a fragment of one, without its beginning")
+    if kind == b"moov":
+        raise BrokenClipError("cut off inside its index (moov)")
+    if top.rest and kind == b"\0\0\0\0":
+        raise BrokenClipError(f"cut off: from byte {top.end:,} on there are only reserved zeros")
+    if top.rest and length > size - top.end and kind:
+        raise BrokenClipError(f"cut off inside a {fourcc(kind)} box")
+    if top.rest and kind:
+        raise BrokenClipError(f"damaged: no box begins at byte {top.end:,} (type {kind!r}, length {length})")
+    raise BrokenClipError("cut off: the index (moov) was never written")
+
+
+def _judge(movie: Movie, size: int) -> None:
+    """Refuse what reads well but cannot be played."""
+    if any(track.entry is not None and track.entry.encrypted for track in movie.tracks):
+        raise BrokenClipError("encrypted: it cannot be played without its key")
+    if not movie.tracks:
+        raise BrokenClipError("its index is damaged (no track in it)")
+    if not _played(movie):
+        if (name := picture(movie.brand)) is not None:
+            raise NotIsoMediaError(name)
+        raise BrokenClipError("no picture and no sound in it")
+    if not any(track.samples for track in movie.tracks):
+        raise BrokenClipError("no pictures in it: the recording stopped before the first one was written")
+    furthest = max(track.end for track in movie.tracks)
+    if furthest > size:
+        raise BrokenClipError(f"cut off: {size:,} of at least {furthest:,} bytes are there")
+
+
+def _read_moov(
+    walk: Walk, start: int, end: int, movie: Movie, defaults: dict[int, Defaults]
+) -> Generator[None, None, None]:
+    walk.at(start, min(end - start, _MOOV_WINDOW))
+    for kind, first, last in walk.children(start, end):
+        if walk.due():
+            yield
+        if kind == b"mvhd":
+            at = walk.at(first, 32 if last - first >= 32 else 20)
+            wide = walk.data[at] == 1
+            movie.created_at = _created((u64 if wide else u32)(walk.data, at + 4)[0])
+            movie.timescale = u32(walk.data, at + (20 if wide else 12))[0]
+            length = (u64 if wide else u32)(walk.data, at + (24 if wide else 16))[0]
+            if movie.timescale and length not in UNSET_LENGTHS:
+                movie.seconds = length / movie.timescale
+        elif kind == b"trak":
+            if len(movie.tracks) >= TRACK_LIMIT:
+                raise ValueError(f"more than {TRACK_LIMIT} tracks")
+            track = Track()
+            movie.tracks.append(track)
+            yield from read_track(walk, first, last, track)
+        elif kind == b"mvex":
+            movie.fragmented = True
+            for inner, begin, stop in walk.children(first, last):
+                if walk.due():
+                    yield
+                if inner == b"trex" and len(defaults) < TRACKS_LIMIT:
+                    at = walk.at(begin, min(24, stop - begin))
+                    number, _, *told = struct.unpack_from(">5I", walk.data, at + 4)
+                    defaults[number] = (told[0], told[1], told[2])
+        elif kind == b"cmov":
+            raise BrokenClipError("its index is compressed (cmov), as old QuickTime did: it is not read here")
+        elif kind == b"rmra":
+            raise BrokenClipError("a reference movie: its pictures and its sound lie in other files")
+    for track in movie.tracks:
+        defaults.setdefault(track.id, (0, 0, 0))
+        track.timing.movie_timescale = movie.timescale
+
+
+def _created(seconds: int) -> datetime | None:
+    """The `mvhd` creation time: seconds since 1904 in UTC; cameras often leave it 0."""
+    return QUICKTIME_EPOCH + timedelta(seconds=seconds) if 0 < seconds < 1 << 33 else None

@@ -1,0 +1,137 @@
+"""One track of an MP4: what its boxes say, and what fragments add to it."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+from watcher.media.codecs import fourcc
+from watcher.media.entries import ENTRY_LIMIT, SIDE_LIMIT, Entry, entry_of
+from watcher.media.lengths import Timing
+from watcher.media.runs import DURATION, SHIFT, Defaults, Run, runs_of
+from watcher.media.tables import REORDER_LIMIT, edits_of, placed, shown_span, ticks_of
+from watcher.media.walk import Walk, u32, u64
+
+UNSET_LENGTHS = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
+
+
+@dataclass(slots=True)
+class Track:
+    """One `trak` while it is being read."""
+
+    id: int = 0
+    handler: str = ""
+    timing: Timing = field(default_factory=Timing)
+    samples: int = 0
+    width: int = 0
+    height: int = 0
+    rotation: int = 0
+    mirrored: bool = False
+    entry: Entry | None = None
+    end: int = 0  # of the sample that lies furthest in the file, bytes from its beginning
+
+    def dimensions(self) -> tuple[int, int]:
+        """Pixels as coded, or as they are shown where only that is said."""
+        if self.entry is not None and self.entry.width:
+            return self.entry.width, self.entry.height
+        known = 0 < self.width <= SIDE_LIMIT and 0 < self.height <= SIDE_LIMIT
+        return (self.width, self.height) if known else (0, 0)
+
+
+def read_track(walk: Walk, start: int, end: int, track: Track) -> Generator[None, None, None]:
+    """Take what a `trak` says, in slices. Raises ValueError, struct.error."""
+    parts = yield from walk.parts(start, end)
+    timing = track.timing
+    if b"tkhd" in parts:
+        first = parts[b"tkhd"][0]
+        at = walk.at(first, 84)
+        wide = 12 if walk.data[at] == 1 else 0
+        at = walk.at(first, 84 + wide)
+        track.id = u32(walk.data, at + (20 if wide else 12))[0]
+        track.rotation, track.mirrored = _turned(walk.data, at + 40 + wide)
+        track.width = u32(walk.data, at + wide + 76)[0] >> 16
+        track.height = u32(walk.data, at + wide + 80)[0] >> 16
+    if b"hdlr" in parts:
+        at = walk.at(parts[b"hdlr"][0], 12)
+        track.handler = fourcc(walk.data[at + 8 : at + 12])
+    if track.handler not in {"vide", "soun"}:
+        return
+    if b"mdhd" in parts:
+        first = parts[b"mdhd"][0]
+        at = walk.at(first, 20)
+        if walk.data[at] == 1:
+            at = walk.at(first, 32)
+            timing.timescale, timing.header = u32(walk.data, at + 20)[0], u64(walk.data, at + 24)[0]
+        else:
+            timing.timescale, timing.header = u32(walk.data, at + 12)[0], u32(walk.data, at + 16)[0]
+        timing.header = 0 if timing.header in UNSET_LENGTHS else timing.header
+    if b"stsd" in parts:
+        first, last = parts[b"stsd"]
+        entry = walk.box(first + 8, last) if first + 16 <= last else None
+        if entry is not None:
+            kind, begin, stop = entry
+            track.entry = entry_of(kind, track.handler, walk.read(begin, min(stop, begin + ENTRY_LIMIT)))
+    located, track.end = yield from placed(walk, parts)
+    timing.ticks, named = yield from ticks_of(walk, parts, located)
+    track.samples = timing.samples = min(located, named)
+    timing.first, span = shown_span(walk, parts, timing.ticks)
+    timing.ticks = span - timing.first
+    timing.edits = edits_of(walk, parts)
+
+
+def _turned(data: bytes, start: int) -> tuple[int, bool]:
+    """How a track's matrix (a, b, u, c, d, …) turns it, in degrees clockwise, and whether it is mirrored before.
+
+    Left and right are exchanged first, where they are. Skewed ones count as upright.
+    """
+    if data[start : start + 20] == _UPRIGHT:
+        return 0, False
+    a, b, _, c, d = struct.unpack_from(">5i", data, start)
+    sign = tuple((n > 0) - (n < 0) for n in (a, b, c, d))
+    return _TURNS.get(sign, (0, False))
+
+
+_UPRIGHT = struct.pack(">5i", 1 << 16, 0, 0, 0, 1 << 16)
+_TURNS = {
+    (0, 1, -1, 0): (90, False),
+    (-1, 0, 0, -1): (180, False),
+    (0, -1, 1, 0): (270, False),
+    (-1, 0, 0, 1): (0, True),
+    (0, -1, -1, 0): (90, True),
+    (1, 0, 0, -1): (180, True),
+    (0, 1, 1, 0): (270, True),
+}
+
+
+def read_fragment(
+    walk: Walk, start: int, end: int, offset: int, tracks: dict[int, Track], defaults: dict[int, Defaults]
+) -> Generator[None, None, None]:
+    """Add what a `moof` that begins at `offset` says to its tracks, in slices. Raises ValueError, struct.error."""
+    for run in runs_of(walk, start, end, offset, defaults):
+        if run is None:
+            yield
+            continue
+        track = tracks.get(run.track)
+        if track is None:
+            continue
+        timing = track.timing
+        lasting = run.column(DURATION)
+        if not track.samples and (shifts := run.column(SHIFT)) is not None:
+            timing.first = _first_shown(run, shifts, lasting)
+        timing.ticks += run.count * run.defaults[0] if lasting is None else sum(lasting)
+        timing.samples += run.count
+        track.samples = timing.samples
+        if run.size:
+            track.end = max(track.end, run.begin + run.size)
+
+
+def _first_shown(run: Run, shifts: array[int], lasting: array[int] | None) -> int:
+    """The tick at which the first picture of a run is shown."""
+    found: list[int] = []
+    decoded = 0
+    for number, shift in enumerate(shifts[:REORDER_LIMIT]):
+        found.append(decoded + (shift - (1 << 32) if run.signed and shift >> 31 else shift))
+        decoded += run.defaults[0] if lasting is None else lasting[number]
+    return min(found, default=0)

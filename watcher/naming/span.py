@@ -1,0 +1,126 @@
+"""From what a camera's clock showed to an instant: zones, the hour that comes twice, the hour that is skipped."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import NamedTuple
+
+from watcher.model.clip import TimeQuality
+from watcher.naming.presets import Base
+from watcher.naming.template import Fields
+
+NEAR = timedelta(hours=1)  # a file's time must be so near to a reading to speak for it
+
+
+class Instant(NamedTuple):
+    """A moment, the clock it was read from, and how sure we are."""
+
+    at: datetime  # UTC
+    offset_seconds: int  # of the local clock, east of UTC
+    quality: TimeQuality
+
+
+def at_zone(at: datetime, zone: tzinfo, quality: TimeQuality = TimeQuality.SURE) -> Instant:
+    """A known moment, with the offset that a zone has at it."""
+    return Instant(at, round((at.astimezone(zone).utcoffset() or timedelta()).total_seconds()), quality)
+
+
+def at_offset(naive: datetime, text: str) -> Instant:
+    """A local time with its offset: `Z`, `+0100`, `-05:00` or `-05_00`. Raises ValueError beyond 24 hours."""
+    seconds = 0
+    if text.upper() != "Z":
+        digits = text[1:].replace(":", "").replace("_", "")
+        seconds = (int(digits[:2]) * 60 + int(digits[2:])) * 60 * (-1 if text[0] == "-" else 1)
+    at = naive.replace(tzinfo=timezone(timedelta(seconds=seconds))).astimezone(UTC)
+    return Instant(at, seconds, TimeQuality.SURE)
+
+
+def at_local(
+    naive: datetime,
+    zone: tzinfo,
+    *,
+    dst: bool | None = None,
+    abbreviation: str | None = None,
+    near: datetime | None = None,
+) -> Instant:
+    """A local time in a zone.
+
+    When clocks go back an hour comes twice, when they go forward one never comes: such a time has two readings
+    (PEP 495). A DST flag or a zone abbreviation in the name decides; else the reading that `near`, the start as
+    the file's own time has it, is close to; else the first, and the quality says that it was guessed.
+    """
+    first, second = (_read(naive, zone, fold) for fold in (0, 1))
+    if first.at == second.at:
+        return first
+    for local, reading in ((naive.replace(tzinfo=zone, fold=fold), r) for fold, r in ((0, first), (1, second))):
+        if dst is not None and bool(local.dst()) == dst:
+            return reading
+        if abbreviation and (local.tzname() or "").upper() == abbreviation.upper():
+            return reading
+    if near is not None:
+        best = min(first, second, key=lambda reading: abs(reading.at - near))
+        if abs(best.at - near) <= NEAR:
+            return best._replace(quality=TimeQuality.RESOLVED)
+    return first._replace(quality=TimeQuality.GUESSED)
+
+
+def _read(naive: datetime, zone: tzinfo, fold: int) -> Instant:
+    local = naive.replace(tzinfo=zone, fold=fold)
+    at = local.astimezone(UTC)
+    return at_zone(at, zone)
+
+
+def span(
+    fields: Fields, base: Base, zone: tzinfo, near: datetime, length: timedelta
+) -> tuple[Instant, datetime | None]:
+    """Start and end, from what a name says. Raises ValueError where the digits are no time.
+
+    `near` is about when the clip started as the file's own time has it, `length` how long it is.
+    """
+    dst = bool(fields.words["dst"]) if "dst" in fields.words else None
+    if not ({"H", "I", "s"} & fields.start.keys()):  # only the end has an hour: the start is so much earlier
+        end = _moment(fields.end, base, zone, near + length, dst=dst)
+        return end._replace(at=end.at - length), end.at
+    start = _moment(fields.start, base, zone, near, dst=dst)
+    if "duration" in fields.words:
+        return start, start.at + timedelta(seconds=int(fields.words["duration"]))
+    if not fields.end:
+        return start, None
+    if "s" in fields.end:
+        return start, datetime.fromtimestamp(int(fields.end["s"]), UTC)
+    day = {name: fields.start[name] for name in ("Y", "y", "m", "d") if name in fields.start}
+    end = _moment(day | fields.end, base, zone, start.at, dst=None)
+    end_at = end.at if end.at >= start.at else end.at + timedelta(days=1)  # past midnight
+    return start, end_at
+
+
+def _moment(fields: dict[str, str], base: Base, zone: tzinfo, near: datetime, *, dst: bool | None) -> Instant:
+    if base is Base.EPOCH and "s" in fields:
+        at = datetime.fromtimestamp(int(fields["s"]), UTC)
+        if {"Y", "m", "d", "H", "M"} <= fields.keys():  # the local time beside it tells the offset
+            shift = round((_naive(fields) - at.replace(tzinfo=None)).total_seconds() / 900) * 900
+            if abs(shift) <= 14 * 3600:
+                return Instant(at, shift, TimeQuality.SURE)
+        return at_zone(at, zone)
+    naive = _naive(fields)
+    if base is Base.UTC:
+        return at_zone(naive.replace(tzinfo=UTC), zone)
+    if base is Base.OFFSET and "z" in fields:
+        return at_offset(naive, fields["z"])
+    return at_local(naive, zone, dst=dst, abbreviation=fields.get("Z"), near=near)
+
+
+def _naive(fields: dict[str, str]) -> datetime:
+    year = int(fields["Y"]) if "Y" in fields else 2000 + int(fields["y"])
+    hour = int(fields["H"] if "H" in fields else fields["I"])
+    if "I" in fields:
+        if not 1 <= hour <= 12:
+            raise ValueError(f"hour {hour} of 12")
+        hour = hour % 12 + (12 if re.match("p", fields["p"], re.IGNORECASE) else 0)
+    fraction = int(fields["f"].ljust(6, "0")[:6]) if "f" in fields else 0
+    second = int(fields.get("S", 0))
+    second = 59 if second == 60 else second  # a leap second, or a recorder that counts to 60
+    return datetime(  # noqa: DTZ001 - the zone follows
+        year, int(fields["m"]), int(fields["d"]), hour, int(fields.get("M", 0)), second, fraction
+    )

@@ -1,0 +1,175 @@
+"""`watcher scan` and `watcher check`: the catalog against the disk, by hand."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TextIO
+
+from tqdm import tqdm
+
+from watcher.catalog import Probed
+from watcher.ingest.ingest import NotClip, Waiting
+from watcher.ingest.progress import Progress
+from watcher.ingest.scan import Difference, Finding, marker_problem, newest_first, reconcile, too_many_missing
+from watcher.ingest.set_aside import Aside
+from watcher.media.walk import finished
+from watcher.model.clip import ClipState
+from watcher.naming.ignore import PICTURE, printable
+from watcher.services import Services, bind_root
+
+TROUBLES = 10  # clips without a picture, the newest, that are told
+BATCH = 500  # clips a transaction: nobody waits for the single one here
+
+
+def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: TextIO, again: bool = False) -> int:
+    """Compare once and repair; 1 if something needs a person's decision.
+
+    `again` reads unchanged files too, for what the settings say of names and zones may have changed since.
+
+    Runs beside the ingester: the same file ingested twice is the same as once. Ended half-way it goes on where it
+    was, since what it has catalogued by then is known. What goes wrong with one file is told in a sentence.
+    """
+    with closing(Aside(services.places.run, "scan")) as aside:
+        aside.open()
+        services.ingest.guard = aside
+        return _scan(services, accept_missing=accept_missing, accept_root=accept_root, out=out, again=again)
+
+
+def _scan(services: Services, *, accept_missing: bool, accept_root: bool, out: TextIO, again: bool) -> int:
+    catalog, root, ingest = services.catalog, services.root, services.ingest
+    catalog_id = bind_root(services)
+    if accept_root:
+        root.write_marker(catalog_id)
+    problem = marker_problem(root, catalog_id)
+    batch: list[Probed] = []
+    gone: list[str] = []
+    refused: set[str] = set()
+    files = settling = catalogued = 0
+    pictures = services.pictures()
+
+    def put() -> int:
+        done = ingest.put(batch)
+        batch.clear()
+        refused.update(done.refused)
+        for key, why in done.aside.items():
+            print(f"{printable(key)} {why}", file=out)
+        return done.changed
+
+    def passed_over(key: str, why: str) -> None:
+        if why == PICTURE:
+            pictures.add(key)
+
+    findings = newest_first(reconcile(root, catalog, passed_over), ingest.moment, services.places.run, again=again)
+    for finding in _shown(findings, out, again=again):
+        if finding.difference is Difference.GONE:
+            gone.append(finding.key)
+            continue
+        if finding.deferred or (finding.difference is None and not again):
+            files += 1
+            continue
+        found = finished(ingest.examining(finding.key, again=again))
+        if isinstance(found, Waiting):
+            settling += 1
+        elif isinstance(found, NotClip):
+            files -= 1
+        elif found is not None:
+            batch.append(found)
+        if len(batch) >= BATCH:
+            catalogued += put()
+    catalogued += put()
+    while pictures.next_at() == 0:  # what may still be written is left to the ingester
+        pictures.turn()
+    # A clip that moved was found under its new name above; what is still under its old one is gone.
+    gone = [row.key for row in catalog.known_keys(gone).values()] if gone else []
+    if problem is None and not accept_missing:
+        share = services.settings.scan.max_missing_share
+        problem = too_many_missing(catalog, len(gone), share=share, now=services.clock.now())
+    missing = 0
+    if problem is None:
+        for start in range(0, len(gone), BATCH):
+            missing += catalog.mark_missing(gone[start : start + BATCH], now=services.clock.now())
+    services.retention().sweep()
+    print(f"{files:,} files: {catalogued:,} catalogued, {settling:,} still settling, {missing:,} missing", file=out)
+    if problem:
+        print(problem, file=out)
+    if refused:
+        print(f"{len(refused):,} files cannot be catalogued; they stay where they are", file=out)
+    return 1 if problem or refused else 0
+
+
+def _shown(findings: Iterator[Finding], out: TextIO, *, again: bool) -> Iterator[Finding]:
+    """The findings, with a progress bar on a terminal and a line now and then elsewhere."""
+    progress = Progress(time.monotonic())
+    # disable=None: on no terminal there is no bar
+    with tqdm(file=out, unit=" files", unit_scale=True, dynamic_ncols=True, leave=False, disable=None) as bar:
+        bar.set_description("looking")
+        for finding in findings:
+            yield finding
+            if finding.difference is Difference.GONE:
+                continue
+            if finding.deferred or (finding.difference is None and not again):
+                progress.files += 1
+                progress.todo += finding.deferred
+            else:
+                if not progress.done:
+                    bar.reset(total=progress.todo)
+                    bar.set_description("reading, newest first")
+                progress.read_one(time.monotonic())
+            bar.update()
+            if bar.disable and (line := progress.line(time.monotonic())):
+                print(line, file=out, flush=True)
+
+
+def check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
+    """Tell whether the invariants of `design/storage.md` hold; 0 if they all do. Changes nothing."""
+    with closing(Aside(services.places.run, "check")) as aside:
+        aside.open()
+        services.ingest.guard = aside
+        return _check(services, list_ignored=list_ignored, out=out)
+
+
+def _check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
+    catalog, root = services.catalog, services.root
+    ignored: list[tuple[str, str]] = []
+    differences: Counter[Difference] = Counter()
+    files = 0
+    wrong = 0
+    for finding in reconcile(root, catalog, lambda key, why: ignored.append((key, why))):
+        if finding.difference is not Difference.GONE:
+            files += 1
+        if finding.difference is None:
+            continue
+        new = finding.difference in {Difference.NEW, Difference.CHANGED}
+        found = services.ingest.examine(finding.key) if new else None
+        if isinstance(found, NotClip):
+            files -= 1
+            ignored.append((finding.key, found.why))
+            continue
+        settling = isinstance(found, Waiting)
+        what = "still being written" if settling else finding.difference.value
+        wrong += not settling
+        differences[finding.difference] += 1
+        if differences[finding.difference] <= 50:
+            print(f"{what}: {printable(finding.key)}", file=out)
+    for key, why in ignored:
+        if list_ignored or "watcher" in why:
+            print(f"ignored, {why}: {printable(key)}", file=out)
+    for why, count in sorted(Counter(why for _, why in ignored).items()):
+        print(f"{count:,} ignored: {why}", file=out)
+    problem = marker_problem(root, catalog.catalog_id() or "")
+    if problem:
+        wrong += 1
+        print(problem, file=out)
+    states = catalog.state_counts()
+    troubles = catalog.troubles(TROUBLES)
+    if troubles.number or troubles.waiting:
+        print(f"{troubles.number:,} clips without a picture, {troubles.waiting:,} tried again later", file=out)
+    for one in troubles.newest:
+        print(f"no picture: {printable(one.key)}: {one.error}", file=out)
+    told = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
+    print(f"{files:,} files below {root.folder}; the catalog holds {told}", file=out)
+    print("all invariants hold" if not wrong else f"{wrong:,} differences; `watcher scan` repairs them", file=out)
+    return 1 if wrong else 0

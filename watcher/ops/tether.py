@@ -1,0 +1,119 @@
+"""Ties a process to its parent, so that `kill -9` of the parent leaves no orphans (Linux).
+
+    python -m watcher.ops.tether RUN_DIR NAME PROGRAM ARGUMENT…
+
+becomes PROGRAM, which gets SIGTERM when its parent, whose number is in WATCHER_UNIT, dies. Before that it ends what
+a killed earlier PROGRAM of the same name left behind: nginx workers outlive their master's `kill -9` and would keep
+its port. uWSGI starts each attached daemon in a session of its own, so they are found by that session, and by their
+working folder.
+
+Where the parent is killed as well, nobody starts PROGRAM again: then the ingester ends what is left when it goes,
+and, if it was killed too, the next `watcher up` does before it looks at the port.
+"""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+LOCK_SECONDS = 4.0  # a killed unit's last process frees the lock within this
+
+
+def die_with_parent(number: int, *, parent: int | None = None) -> None:
+    """Have the kernel send this signal when the thread that started us ends; nothing where that is unknown.
+
+    `parent` is the process that started us, where we know it: then we end too if it has ended by now.
+    """
+    if sys.platform != "linux":
+        return
+    parent = parent or os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:  # it died before the call
+        os.kill(os.getpid(), number)
+
+
+def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a worker that reads jobs from its standard input and answers on its standard output."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # One malloc arena and no BLAS-like pools: the address space limit should measure pictures.
+        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+    )
+
+
+def was_told_to_end(process: subprocess.Popen[bytes]) -> bool:
+    """Whether an ended process was stopped from outside, as uWSGI, a terminal and a shutdown stop whole groups."""
+    return process.wait() in {-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+
+
+def end_leftovers(session_file: Path) -> None:
+    """Kill what is left of the session that is noted in a file and works in that file's folder."""
+    try:
+        session = int(session_file.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    if session == os.getsid(0):
+        return
+    for process in Path("/proc").glob("[0-9]*"):
+        pid = int(process.name)
+        try:
+            if pid != os.getpid() and os.getsid(pid) == session and (process / "cwd").samefile(session_file.parent):
+                os.kill(pid, signal.SIGKILL)
+        except OSError:
+            continue
+
+
+def end_all_leftovers(run: Path) -> None:
+    """The same for every program of a unit that is no more; whoever asks holds the unit's lock."""
+    for session_file in run.glob("*.session"):
+        end_leftovers(session_file)
+
+
+def end_orphans(run: Path) -> None:
+    """End what is left of a killed unit, unless the next one is there, which has done so."""
+    with contextlib.suppress(TimeoutError):
+        lock = take_lock(run)
+        end_all_leftovers(run)
+        os.close(lock)
+
+
+def take_lock(run: Path) -> int:
+    """The lock of a unit, as a descriptor that its processes inherit. Raises TimeoutError where another lives."""
+    descriptor = os.open(run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except OSError:
+            if time.monotonic() > until:
+                os.close(descriptor)
+                raise TimeoutError from None
+            time.sleep(0.1)
+
+
+def main() -> None:
+    """Become the program."""
+    run, name, *command = sys.argv[1:]
+    die_with_parent(signal.SIGTERM)
+    if os.getppid() != int(os.environ["WATCHER_UNIT"]):
+        return  # the unit was killed before we could be tied to it
+    session_file = Path(run) / f"{name}.session"
+    end_leftovers(session_file)
+    if os.getsid(0) == os.getpid():  # else the session is somebody's terminal
+        session_file.write_text(str(os.getpid()), encoding="ascii")
+    os.execvp(command[0], command)  # noqa: S606 - a list, no shell
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""Makes exports, one at a time: films of a time, joined from clips, and a manifest that says what they hold.
+
+The steps of one: 1. a folder of its own, made anew, 2. the films, 3. the manifest, 4. its row says so. A crash
+before 4 makes it again. One that is given up or too old goes the other way round: its row, then its folder; what a
+crash leaves in between goes at the next start. Clips are only ever read.
+"""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from watcher.catalog.exports import Export, ExportFile
+from watcher.ingester.periodic import NotNowError
+from watcher.model import serialize
+from watcher.model.clip import ClipFilter, ClipState, moment
+from watcher.model.errors import RenderError
+from watcher.renditions.jobs import Errands
+from watcher.services import Services
+
+log = logging.getLogger("watcher.ingester")
+
+FOLDER = "exports"  # below that of the renditions
+MANIFEST = "manifest.json"
+GAP_MS = 1000  # cameras tell their time in seconds: less is no gap
+HEADERS_BYTES = 64 << 20  # that films may have beside what their clips have
+
+
+class _GivenUpError(NotNowError):
+    """Nobody wants it any more."""
+
+
+class Exports(Errands):
+    """Makes what is wanted."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, "exports")
+        self._settings = services.settings.export
+        self._folder = services.places.renditions / FOLDER
+
+    def begin(self) -> None:
+        """Remove what a crash has left, and forget what is not there."""
+        self._folder.mkdir(exist_ok=True)
+        for one in self.catalog.exports():
+            if one.done_ms is not None and one.error is None and not (self._folder_of(one) / MANIFEST).is_file():
+                self.catalog.drop_export(one.id)
+
+    def drop_spent(self) -> None:
+        """Forget those that are too old, and remove the folders that no row names."""
+        before = self.services.clock.now() - timedelta(days=self._settings.keep_days)
+        known = self.catalog.exports()
+        for one in known:
+            if one.done_ms is not None and moment(one.done_ms) < before:
+                self.catalog.drop_export(one.id)
+                self._remove_folder(one)
+        names = {str(one.id) for one in known}
+        for path in self._folder.iterdir():
+            if path.name not in names:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def make(self) -> None:
+        """Make what is wanted, one after the other; one that fails by a fault of ours does not stop the others."""
+        failed = False
+        for one in self.catalog.exports_to_make():
+            made = False
+            try:
+                self._make(one)
+                made = True
+            except _GivenUpError:
+                pass
+            except NotNowError:
+                raise
+            except Exception:
+                log.exception("export %d: trying again in a while", one.id)
+                failed = True
+            finally:
+                if not made:
+                    self._remove_folder(one)  # half of it is of no use, and takes room
+        if failed:
+            raise NotNowError
+
+    def _remove_folder(self, one: Export) -> None:
+        shutil.rmtree(self._folder_of(one), ignore_errors=True)
+
+    def _folder_of(self, one: Export) -> Path:
+        return self._folder / str(one.id)
+
+    def _make(self, one: Export) -> None:
+        folder, now = self._folder_of(one), self.services.clock.now
+        self.must_have_room()
+        self._heard(one, 0.0)
+        self._remove_folder(one)
+        folder.mkdir()
+        try:
+            parts = [self._film(one, number, camera) for number, camera in enumerate(one.cameras)]
+            if not any(part["files"] for part in parts):
+                raise RenderError(
+                    next((out["reason"] for part in parts for out in part["left_out"]), "no clips are left")
+                )
+            size = self._write_manifest(one, folder, parts)
+        except RenderError as reason:
+            self.must_have_room()  # or the disk is what went wrong
+            log.warning("export %d: %s", one.id, reason)
+            self._remove_folder(one)
+            self.catalog.set_no_export(one.id, str(reason), now=now())
+            return
+        files = [_file(part["camera"], file) for part in parts for file in part["files"]]
+        if not self.catalog.set_export(one.id, files, size, now=now()):
+            raise _GivenUpError
+        log.info("export %d: %d files of %s bytes", one.id, len(files), f"{size:,}")
+
+    def _film(self, one: Export, number: int, camera: str) -> dict[str, Any]:
+        """Have the films of one camera made."""
+        clips, left_out = self._sources(one, camera)
+        if not clips:
+            return {"camera": camera, "files": [], "left_out": left_out}
+        plain, begins = _plain(camera), serialize.utc_of(max(one.from_ms, clips[0]["started_ms"]))
+        again = f"-{number}" if plain in map(_plain, one.cameras[:number]) else ""
+        job = {
+            "clips": clips,
+            "folder": str(self._folder_of(one)),
+            "stem": f"{plain}-{begins[:19].replace('-', '').replace(':', '')}Z{again}",
+            "camera": camera,
+            "from_ms": one.from_ms,
+            "to_ms": one.to_ms,
+            "cut": one.cut,
+            "most_bytes": 2 * sum(clip["size_bytes"] for clip in clips) + HEADERS_BYTES,
+        }
+        heard = partial(self._heard_of, one, number)
+        made, harmful = self._joined(job, heard)
+        return {"camera": camera, "files": made["files"], "left_out": left_out + harmful + made["left_out"]}
+
+    def _joined(self, job: dict[str, Any], heard: Callable[[float], None]) -> tuple[Any, list[dict[str, Any]]]:
+        """Have a worker do a job; what it made, and the clips that crashed it twice, which are left out."""
+        harmful: list[dict[str, Any]] = []
+        blamed: int | None = None
+        while job["clips"]:
+            try:
+                return self.work("watcher.renditions.workers.export", job, heard), harmful
+            except RenderError as reason:
+                at = next((clip for clip in job["clips"] if clip["id"] == self.about), None)
+                if not reason.fatal or at is None:
+                    raise
+                for path in Path(job["folder"]).glob(f"{glob.escape(job['stem'])}*"):
+                    path.unlink()
+                if blamed == at["id"]:
+                    job["clips"].remove(at)
+                    harmful.append({"clip_id": at["id"], "key": at["key"], "reason": str(reason)})
+                blamed = at["id"]
+        return {"files": [], "left_out": []}, harmful
+
+    def _sources(self, one: Export, camera: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What a worker is told of a camera's clips; and those that are left out."""
+        root, zone = self.services.root, self.services.settings.zone
+        clips: list[dict[str, Any]] = []
+        left_out: list[dict[str, Any]] = []
+        wanted = ClipFilter(
+            cameras=(camera,), states=(ClipState.READY,), from_at=moment(one.from_ms), to_at=moment(one.to_ms)
+        )
+        for clip in chain.from_iterable(self.catalog.pages(wanted)):
+            if root.look(clip.key) is None:
+                left_out.append({"clip_id": clip.id, "key": clip.key, "reason": "its file is not there"})
+                continue
+            offset = clip.offset_seconds
+            if offset is None:
+                offset = round((clip.started_at.astimezone(zone).utcoffset() or timedelta()).total_seconds())
+            clips.append(
+                {
+                    "id": clip.id,
+                    "key": clip.key,
+                    "path": root.path(clip.key),
+                    "container": clip.media_info.container if clip.media_info else None,
+                    "size_bytes": clip.size_bytes,
+                    "started_ms": clip.started_ms,
+                    "ended_ms": clip.ended_ms,
+                    "utc_offset": offset,
+                }
+            )
+        return clips, left_out
+
+    def _heard_of(self, one: Export, number: int, share: float) -> None:
+        """So much of one camera's films is done."""
+        self._heard(one, (number + share) / len(one.cameras))
+
+    def _heard(self, one: Export, share: float) -> None:
+        if not self.catalog.set_export_share(one.id, share):
+            raise _GivenUpError
+
+    def _write_manifest(self, one: Export, folder: Path, parts: list[dict[str, Any]]) -> int:
+        """Write down what the films hold, and make sure that all is on disk; the bytes of the films."""
+        manifest = {
+            "export": one.id,
+            "from": serialize.utc_of(one.from_ms),
+            "to": serialize.utc_of(one.to_ms),
+            "cut": one.cut,
+            "made_at": serialize.utc(self.services.clock.now()),
+            "cameras": [
+                {
+                    "camera": part["camera"],
+                    "files": [
+                        {**file, "pieces": [_piece(piece) for piece in file["pieces"]]} for file in part["files"]
+                    ],
+                    "gaps": _gaps(one, [piece for file in part["files"] for piece in file["pieces"]]),
+                    "left_out": part["left_out"],
+                }
+                for part in parts
+            ],
+        }
+        path = folder / MANIFEST
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+        for written in folder.iterdir():
+            with written.open("rb") as file:
+                os.fsync(file.fileno())
+        return sum(file["size_bytes"] for part in parts for file in part["files"])
+
+
+def _plain(camera: str) -> str:
+    """A camera's name as part of a file's: letters and digits of any script.
+
+    >>> _plain("Front door / 2"), _plain("../..")
+    ('Front-door-2', 'camera')
+    """
+    return re.sub(r"[^\w]+", "-", camera).strip("-")[:60] or "camera"
+
+
+def _file(camera: str, made: dict[str, Any]) -> ExportFile:
+    return ExportFile(
+        camera,
+        made["name"],
+        made["size_bytes"],
+        made["sha256"],
+        made["pieces"][0]["started_ms"],
+        made["pieces"][-1]["ended_ms"],
+        made["duration_seconds"],
+    )
+
+
+def _piece(made: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "clip_id": made["clip_id"],
+        "key": made["key"],
+        "size_bytes": made["size_bytes"],
+        "sha256": made["sha256"],
+        "started_at": serialize.utc_of(made["started_ms"]),
+        "ended_at": serialize.utc_of(made["ended_ms"]),
+        "offset_seconds": made["offset_seconds"],
+        "damage": made["damage"],
+    }
+
+
+def _gaps(one: Export, pieces: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The times in which there is nothing of a camera."""
+    found, until = [], one.from_ms
+    for piece in pieces:
+        if piece["started_ms"] - until > GAP_MS:
+            found.append((until, piece["started_ms"]))
+        until = max(until, piece["ended_ms"])
+    if one.to_ms - until > GAP_MS:
+        found.append((until, one.to_ms))
+    return [{"from": serialize.utc_of(first), "to": serialize.utc_of(last)} for first, last in found]

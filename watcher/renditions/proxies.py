@@ -1,0 +1,114 @@
+"""Makes proxies, one at a time: copies that every browser plays, of clips that some cannot.
+
+The steps of one: 1. the file is written aside, 2. it gets its name, 3. the rows say so. A crash after 1 or 2 makes
+it again under the same name. Those that are spent go the other way round: 1. the rows forget them, 2. the files go;
+what a crash leaves in between goes at the next start. A clip itself is only ever read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from watcher.catalog.proxies import Wanted
+from watcher.catalog.rendition_names import PROXIES, proxy_name
+from watcher.media.probe import plain
+from watcher.model.clip import MediaInfo
+from watcher.model.errors import RenderError
+from watcher.naming.ignore import printable
+from watcher.renditions.jobs import Errands
+from watcher.services import Services
+
+log = logging.getLogger("watcher.ingester")
+
+
+class Proxies(Errands):
+    """Makes what is wanted."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, "proxies")
+        self._settings = services.settings.proxy
+        self._folder = services.places.renditions / PROXIES
+
+    def begin(self) -> None:
+        """Remove what a crash has left, and forget what is not there."""
+        self._folder.mkdir(exist_ok=True)
+        known = self.catalog.proxy_names()
+        for path in self._folder.iterdir():
+            if path.is_file() and f"{PROXIES}/{path.name}" not in known:
+                path.unlink()
+        there = {f"{PROXIES}/{path.name}" for path in self._folder.iterdir()}
+        self.catalog.drop_proxies(self.catalog.proxies_without(there))
+
+    def drop_spent(self) -> None:
+        """Forget those that are too old or too many, and remove their files."""
+        before = self.services.clock.now() - timedelta(days=self._settings.max_age_days)
+        for name in self.catalog.drop_proxies(self.catalog.spent_proxies(before, self._settings.max_bytes)):
+            with contextlib.suppress(FileNotFoundError):
+                (self._folder.parent / name).unlink()
+
+    def make(self) -> None:
+        """Make what is wanted, one after the other."""
+        while self._settings.make == "ahead" and self._want_ahead():
+            pass
+        while not self.stopped.is_set() and (wanted := self._next()) is not None:
+            self._make(wanted)
+
+    def _next(self) -> Wanted | None:
+        return None if self._settings.make == "off" else self.catalog.next_proxy()
+
+    def _want_ahead(self) -> bool:
+        now = self.services.clock.now()
+        since = now - timedelta(days=self._settings.max_age_days)
+        return not self.stopped.is_set() and self.catalog.want_proxies_ahead(started_after=since, now=now)
+
+    def _make(self, wanted: Wanted) -> None:
+        self.must_have_room()
+        target = self._folder.parent / proxy_name(wanted.clip_id, wanted.digest)
+        aside = target.with_suffix(".tmp")
+        began = self.services.clock.monotonic()
+        try:
+            if self.services.root.look(wanted.key) is None:
+                raise RenderError("its file is not there")
+            self.work(
+                "watcher.renditions.workers.proxy",
+                self._job(wanted, aside),
+                lambda share: self.catalog.set_proxy_share(wanted.clip_id, share),
+            )
+            with aside.open("rb") as file:
+                os.fsync(file.fileno())
+            size = aside.stat().st_size
+            aside.replace(target)
+        except RenderError as reason:
+            self.must_have_room()  # or the disk is what went wrong
+            log.warning("%s: no proxy: %s", printable(wanted.key), reason)
+            self.catalog.set_no_proxy(wanted.clip_id, wanted.digest, str(reason), now=self.services.clock.now())
+            return
+        finally:
+            aside.unlink(missing_ok=True)
+        if not self.catalog.set_proxy(wanted.clip_id, wanted.digest, size, now=self.services.clock.now()):
+            target.unlink(missing_ok=True)
+            return
+        self.look_for_spent()
+        log.info("%s: a proxy was made in %.1f s", printable(wanted.key), self.services.clock.monotonic() - began)
+
+    def _job(self, wanted: Wanted, aside: Path) -> dict[str, Any]:
+        media = None if wanted.media is None else msgspec.json.decode(wanted.media, type=MediaInfo)
+        picture, sound = (False, False) if media is None else plain(media)
+        return {
+            "path": self.services.root.path(wanted.key),
+            "out": str(aside),
+            "container": None if media is None else media.container,
+            "height": self._settings.height,
+            "threads": self._settings.threads,
+            "rotation": media.video.rotation if media is not None and media.video is not None else 0,
+            "copy_video": picture,
+            "copy_audio": sound,
+            "most_bytes": self._settings.max_bytes,
+        }

@@ -1,0 +1,1 @@
+"""The processes that let decoders near files; the only home of PyAV."""

@@ -1,0 +1,1 @@
+"""Which clips go, and how. Imports services and what is below it."""

@@ -1,0 +1,120 @@
+"""`watcher retention`, `watcher sweep` and `watcher bin`: what is to go, by hand."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+import msgspec
+
+from watcher.ingest.scan import marker_problem
+from watcher.model.clip import moment
+from watcher.model.doubt import Doubt
+from watcher.model.errors import ClipNotFoundError, WatcherError
+from watcher.model.retention_state import ALLOWED_MS, Remembered
+from watcher.naming.ignore import printable
+from watcher.retention.rules import Going
+from watcher.retention.sweep import empty_bin, said, sweep
+from watcher.services import Services
+
+WHY = {
+    Doubt.GUESSED: "its start is a guess",
+    Doubt.EARLY: "its start is before 2005",
+    Doubt.AHEAD: "its start is later than it came",
+    Doubt.LAG: "its camera's clock is behind",
+}
+
+
+def show(services: Services, *, out: TextIO) -> int:
+    """`watcher retention plan`: what would go now, by which rule and which time; what waits."""
+    rules = services.rules()
+    if not rules.limits.any:
+        print("no rule of retention is set: nothing goes", file=out)
+        return 0
+    plan = rules.plan(services.remembered(), services.root.free_bytes())
+    count = total = 0
+    for one in plan:
+        count, total = count + 1, total + one.clip.size_bytes
+        print(
+            f"{one.rule:<13} {one.clip.started_at:%Y-%m-%d %H:%M:%S}Z  {printable(one.clip.key)}{_why(one)}",
+            file=out,
+        )
+    print(f"{count:,} clips of {total:,} bytes would go now", file=out)
+    for waiting in plan.waiting:
+        print(f"{said(waiting)}; `watcher retention allow` lets them go", file=out)
+    if plan.overshoot_bytes:
+        told = f"clips that were very old when they came exceed max_bytes by {plan.overshoot_bytes:,} bytes"
+        print(f"{told}: they are spared for {services.settings.retention.grace_days:g} days", file=out)
+    return 0
+
+
+def _why(one: Going) -> str:
+    """Which time counted, where that is not the start."""
+    doubt = one.clip.doubt
+    return "" if doubt is None else f"  (came {moment(one.clip.arrived_ms):%Y-%m-%d %H:%M:%S}Z; {WHY[doubt]})"
+
+
+def allow(services: Services) -> Remembered:
+    """Let what waits go: for a day, while the rules and the clock stay as they are."""
+
+    def change(old: Remembered | None) -> Remembered:
+        now = services.advance(old)
+        return msgspec.structs.replace(now, allowed_until_ms=now.wall_ms + ALLOWED_MS)
+
+    return services.catalog.change_remembered(change) or services.remembered()
+
+
+def say_allowed(services: Services, *, out: TextIO) -> int:
+    """`watcher retention allow`; 1 if nothing waits."""
+    plan = services.rules().plan(services.remembered(), services.root.free_bytes())
+    for _ in plan:
+        pass
+    if not plan.waiting:
+        print("nothing waits", file=out)
+        return 1
+    until = moment(allow(services).allowed_until_ms)
+    for waiting in plan.waiting:
+        print(said(waiting), file=out)
+    print(
+        f"what waits may go until {until:%Y-%m-%d %H:%M:%S}Z: the ingester, or `watcher sweep`, removes it",
+        file=out,
+    )
+    return 0
+
+
+def run(services: Services, *, out: TextIO) -> int:
+    """`watcher sweep`: carry the rules out once; 1 if the root is not this catalog's."""
+    problem = marker_problem(services.root, services.catalog.catalog_id() or "")
+    if problem is not None:
+        print(problem, file=out)
+        return 1
+    empty_bin(services, lacking_bytes=services.retention().bin_lacks())
+    done = sweep(services)
+    for rule, (clips, size) in done.items():
+        print(f"{rule}: {clips:,} clips of {size:,} bytes removed", file=out)
+    if not done:
+        print("nothing had to go", file=out)
+    return 0
+
+
+def show_bin(services: Services, *, out: TextIO) -> int:
+    """`watcher bin`: what can be had back."""
+    binned = services.retention().binned()
+    for one in binned:
+        try:
+            key = printable(services.catalog.clip(one.clip_id).key)
+        except ClipNotFoundError:
+            key = "(forgotten)"
+        print(f"{one.clip_id:>8}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.size_bytes:>13,}  {key}", file=out)
+    print(f"{len(binned):,} files of {sum(one.size_bytes for one in binned):,} bytes are in the bin", file=out)
+    return 0
+
+
+def have_back(services: Services, clip_id: int, *, out: TextIO) -> int:
+    """`watcher bin --restore`: 1 if it cannot be had back."""
+    try:
+        key = services.retention().restore(clip_id)
+    except (WatcherError, OSError) as reason:
+        print(reason, file=out)
+        return 1
+    print(f"{printable(key)} is back; the ingester, or `watcher scan`, takes it in", file=out)
+    return 0

@@ -1,0 +1,1 @@
+"""The addresses for programs, one noun in each file. Imports `http`, ingest, retention, renditions."""

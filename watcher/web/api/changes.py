@@ -1,0 +1,88 @@
+"""What changed: a feed to follow, and its head, which costs next to nothing to ask for."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+from werkzeug.datastructures import MultiDict
+
+from watcher.model import serialize
+from watcher.model.access import Role
+from watcher.model.errors import BadParameterError, StartOverError
+from watcher.model.schemas import CameraChangeShape, ChangeShape, ChangesShape, HeadShape
+from watcher.web.http import wire
+from watcher.web.http.auth import asked
+from watcher.web.http.query import limit, single
+from watcher.web.http.request import Asked, Made, Told
+from watcher.web.http.responses import told
+from watcher.web.http.routes import route
+
+bp = Blueprint("changes", __name__)
+
+
+@route(
+    bp,
+    "/changes",
+    role=Role.VIEW,
+    takes=("since", "limit", "began"),
+    answers=ChangesShape,
+    problems=(410,),
+)
+def index() -> Response:
+    """Every clip that changed after `since`, as it is now, in the order of the changes.
+
+    A clip stands in it once, at its last change: who has read to the end has what the catalog has, however long ago
+    they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
+    `cameras` has those that fell silent or were back meanwhile.
+    """
+    return told(changed(asked()))
+
+
+def changed(asked: Asked) -> Told:
+    """A page of the feed. Raises StartOverError, BadParameterError."""
+    args, catalog = asked.args, asked.catalog
+    since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
+    # Before the clips: what comes in between is after it, and read next time.
+    last, head = catalog.head(), asked.head()
+    if since > last:
+        raise StartOverError(f"since={since} is beyond the last change: this is another or a restored catalog")
+    # Whoever began when all that is forgotten by now had been retired already has never seen it.
+    began = began if since else head
+    if max(since, began) < catalog.forgotten():
+        raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
+
+    def page() -> Made:
+        clips = catalog.changed(since, count + 1, cameras=asked.who.cameras)
+        more, clips = len(clips) > count, clips[:count]
+        following = None
+        if more:
+            question = f"since={clips[-1].revision}&limit={count}&began={began}"
+            following = f"{asked.address('/changes')}?{question}"
+        bodies = zip(clips, asked.bodies(clips), strict=True)
+        changes = [ChangeShape(clip.revision, body) for clip, body in bodies]
+        upto = clips[-1].revision if more else last
+        silences = [
+            CameraChangeShape(one.revision or 0, one.camera, one.silent, serialize.utc(one.since))
+            for one in catalog.silences_after(since, upto, cameras=asked.who.cameras)
+        ]
+        return Made(ChangesShape(changes, silences, following, head))
+
+    return Told(last, asked.listed_tag(last), page)
+
+
+def _seq(args: MultiDict[str, str], name: str) -> int:
+    text = single(args, name, "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= wire.NUMBER_MOST):
+        raise BadParameterError(name, f"{name}={text!r} must be a whole number: the seq of a change")
+    return int(text)
+
+
+@route(bp, "/changes/head", role=Role.VIEW, answers=HeadShape)
+def head() -> Response:
+    """The seq of the last change; the catalog's id tells a new catalog from the one that was followed."""
+    return told(last(asked()))
+
+
+def last(asked: Asked) -> Told:
+    """The head of the feed."""
+    head, seq = asked.catalog.head(), asked.head()
+    return Told(head, asked.tag(str(seq)), lambda: Made(HeadShape(seq, asked.catalog.catalog_id())))

@@ -1,0 +1,211 @@
+"""Clips and cameras as JSON."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import msgspec
+from flask import Blueprint, Response, request
+
+from watcher.model import serialize
+from watcher.model.access import Role
+from watcher.model.clip import Clip, Page
+from watcher.model.errors import BadParameterError, ClipNotFoundError, ForbiddenError
+from watcher.model.schemas import CameraShape, CamerasShape, ClipShape, PageShape, Time
+from watcher.naming.span import Instant, at_zone
+from watcher.web.http import wire
+from watcher.web.http.auth import asked, audit, principal, visible
+from watcher.web.http.query import FILTERS, bounded, limit, place, single, yes_or_no
+from watcher.web.http.request import Asked, Made, Told, clip_tag
+from watcher.web.http.responses import clip_response, expected_revision, told
+from watcher.web.http.routes import route
+from watcher.web.http.state import catalog, state
+
+bp = Blueprint("clips", __name__)
+
+CAMERA_MOST, NOTE_MOST = 100, 2000  # characters
+_CURSORS = frozenset({"before", "after", "around"})
+_PAGING = ("sort", "limit", "before", "after", "around")
+
+
+@route(bp, "/clips", role=Role.VIEW, takes=FILTERS + _PAGING, answers=PageShape)
+def index() -> Response:
+    """Clips in the order of their start, a page at a time."""
+    return told(listed(asked()))
+
+
+def listed(asked: Asked) -> Told:
+    """A page of clips. Raises BadParameterError."""
+    args, catalog = asked.args, asked.catalog
+    if len(_CURSORS & set(args)) > 1:
+        raise BadParameterError("before", "give one of before, after and around")
+    sort = single(args, "sort", "-started_at")
+    if sort not in {"started_at", "-started_at"}:
+        raise BadParameterError("sort", f"sort={sort!r} must be started_at or -started_at")
+    wanted, count, newest_first = asked.filter(), limit(args), sort == "-started_at"
+    around = place(single(args, "around", ""), "around") if "around" in args else None
+    after = wire.position(single(args, "after", ""), "after") if "after" in args else None
+    before = wire.position(single(args, "before", ""), "before") if "before" in args else None
+
+    def page() -> Made:
+        if around is not None:
+            found = catalog.around(wanted, around, limit=count, newest_first=newest_first)
+        else:
+            found = catalog.find(wanted, limit=count, newest_first=newest_first, after=after, before=before)
+        return _page(asked, found)
+
+    head = catalog.head()
+    return Told(head, asked.listed_tag(head), page)
+
+
+def _page(asked: Asked, page: Page) -> Made:
+    following = previous = None
+    if page.more_after and page.clips:
+        following = _same_at(asked, after=wire.cursor(page.clips[-1]))
+    if page.more_before and page.clips:
+        previous = _same_at(asked, before=wire.cursor(page.clips[0]))
+    links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
+    return Made(PageShape(asked.bodies(page.clips), following, previous), ", ".join(links))
+
+
+def _same_at(asked: Asked, **cursor: str) -> str:
+    """The same question at another cursor."""
+    kept = [(name, value) for name, value in asked.args.items(multi=True) if name not in _CURSORS]
+    return f"{asked.address('/clips')}?{urlencode([*kept, *cursor.items()])}"
+
+
+@route(bp, "/clips/<int:clip_id>", role=Role.VIEW, answers=ClipShape, problems=(404,))
+def show(clip_id: int) -> Response:
+    """One clip, by its id."""
+    return told(one(asked(), clip_id))
+
+
+def one(asked: Asked, clip_id: int) -> Told:
+    """One clip, which costs no more to look up than whether anything has changed. Raises ClipNotFoundError."""
+    return _told(asked, asked.visible(asked.catalog.clip(bounded(clip_id))))
+
+
+def _told(asked: Asked, clip: Clip) -> Told:
+    return Told(None, clip_tag(asked, clip.id, clip.revision), lambda: Made(asked.bodies([clip])[0]))
+
+
+class Correction(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person says of a clip; null takes an earlier word back."""
+
+    held: bool | msgspec.UnsetType = msgspec.UNSET
+    note: str | msgspec.UnsetType | None = msgspec.UNSET
+    camera: str | msgspec.UnsetType | None = msgspec.UNSET
+    started_at: Time | msgspec.UnsetType | None = msgspec.UNSET
+
+
+@route(
+    bp,
+    "/clips/<int:clip_id>",
+    "PATCH",
+    role=Role.LABEL,
+    body=Correction,
+    answers=ClipShape,
+    problems=(404, 412),
+)
+def correct(clip_id: int) -> Response:
+    """Correct a clip's camera or start, hold it, note something about it; its file stays as it is."""
+    body = wire.body(Correction)
+    camera = body.camera
+    if isinstance(camera, str) and not (camera.strip() and camera.isprintable() and len(camera) <= CAMERA_MOST):
+        raise BadParameterError("camera", f"a camera's name has 1 to {CAMERA_MOST} characters, all of them visible")
+    if isinstance(body.note, str) and (len(body.note) > NOTE_MOST or "\0" in body.note):
+        raise BadParameterError("note", f"a note has at most {NOTE_MOST:,} characters, and no NUL")
+    clip = visible(catalog().clip(bounded(clip_id)))
+    if not principal().may(Role.ADMIN) and (camera, body.started_at) != (msgspec.UNSET, msgspec.UNSET):
+        raise ForbiddenError("only an admin corrects camera and start; labellers hold clips and note something")
+    start: Instant | msgspec.UnsetType | None = msgspec.UNSET
+    if body.started_at is None:
+        start = None
+    elif body.started_at is not msgspec.UNSET:
+        start = at_zone(wire.plausible_moment(body.started_at, "started_at"), state().zone)
+    catalog().correct(
+        clip.id,
+        camera=camera,
+        start=start,
+        held=body.held,
+        note=body.note or None if body.note is not msgspec.UNSET else msgspec.UNSET,
+        revision=expected_revision(clip),
+    )
+    audit("correct", clip.key)
+    return clip_response(catalog().clip(clip.id))
+
+
+@route(bp, "/clips/<int:clip_id>", "DELETE", role=Role.ADMIN, takes=("bin",), status=204, problems=(404, 409, 412))
+def retire(clip_id: int) -> Response:
+    """Give a clip up: its file is removed, into the bin where there is one; for good with `bin=false`.
+
+    409 while it is held.
+    """
+    clip, past_bin = catalog().clip(bounded(clip_id)), yes_or_no(request.args, "bin") is False
+    state().services.retention().retire(clip.id, revision=expected_revision(clip), past_bin=past_bin)
+    audit("retire for good" if past_bin else "retire", clip.key)
+    return Response(status=204)
+
+
+@route(
+    bp,
+    "/clips/<int:clip_id>/restore",
+    "POST",
+    role=Role.ADMIN,
+    answers=ClipShape,
+    status=202,
+    problems=(404, 409),
+)
+def restore(clip_id: int) -> Response:
+    """Have a retired clip back from the bin: `missing` at first, and `ready` as soon as its file was seen."""
+    clip = catalog().clip(bounded(clip_id))
+    state().services.retention().restore(clip.id)
+    audit("restore", clip.key)
+    response = clip_response(catalog().clip(clip.id))
+    response.status_code = 202
+    return response
+
+
+@route(bp, "/clips/by-key/<key:key>", role=Role.VIEW, answers=ClipShape, problems=(404,))
+def show_by_key(key: str) -> Response:
+    """One clip, by its key."""
+    return told(of_key(asked(), key))
+
+
+def of_key(asked: Asked, key: str) -> Told:
+    """The clip of a key. Raises ClipNotFoundError."""
+    clip = None if "\0" in key else asked.catalog.by_key(key)
+    if clip is None or not asked.who.sees(clip.camera):
+        raise ClipNotFoundError(f"there is no clip with the key {key!r}")
+    return _told(asked, clip)
+
+
+@route(bp, "/cameras", role=Role.VIEW, answers=CamerasShape)
+def cameras() -> Response:
+    """Every camera with what there is of it."""
+    return told(summaries(asked()))
+
+
+def summaries(asked: Asked) -> Told:
+    """Every camera that exists for whoever asks."""
+    head = asked.catalog.head()
+    return Told(head, asked.listed_tag(head), lambda: _cameras(asked))
+
+
+def _cameras(asked: Asked) -> Made:
+    found = [
+        CameraShape(
+            camera=camera.camera,
+            clips=camera.clips,
+            size_bytes=camera.size_bytes,
+            duration_seconds=camera.duration_seconds,
+            first_started_at=serialize.utc_or_none(camera.first_started_at),
+            last_started_at=serialize.utc_or_none(camera.last_started_at),
+            silent_since=serialize.utc_or_none(camera.silent_since),
+            silent=camera.silent,
+            expected_by=serialize.utc_or_none(camera.expected_by),
+        )
+        for camera in asked.catalog.camera_summaries()
+        if asked.who.sees(camera.camera)
+    ]
+    return Made(CamerasShape(found))

@@ -1,0 +1,178 @@
+"""Is the process alive; is the service fit for work. Open to everybody, so it names no folder and no clip."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime
+
+import sqlalchemy as sa
+from flask import Blueprint, Response
+from msgspec import UNSET
+
+from watcher.catalog import check_schema
+from watcher.ingester import catalog_health
+from watcher.model.access import Role
+from watcher.model.errors import (
+    CatalogDamagedError,
+    CatalogError,
+    DiskFullError,
+    ReadOnlyError,
+    RootAwayError,
+    WatcherError,
+)
+from watcher.model.schemas import StatusShape
+from watcher.retention import forecast
+from watcher.storage import permission, status
+from watcher.web.http import wire
+from watcher.web.http.auth import principal
+from watcher.web.http.routes import route
+from watcher.web.http.state import catalog, state
+
+bp = Blueprint("health", __name__)
+
+LEAST_FREE_BYTES = 64 << 20
+_PROBLEMS = {  # the ingester's problems, as far as strangers may know; its log has the whole sentence
+    "marker": "the video root is not the one of this catalog, or its disk is not mounted",
+    "missing": "many clips are gone from disk at once; nothing was marked missing",
+    "events": "native file events are not available; polling",
+    "ingest": "the catalog cannot be written",
+    "turn": "a part of the ingester's work failed; its log says which",
+}
+_DAMAGED = (
+    "it is damaged, or its file was removed or replaced: clips go on playing; guide/damaged.md has the way back"
+)
+FOLDERS_MOST = 3  # that are named at once
+FORESIGHT_SECONDS = 300.0
+FOLDERS_SECONDS = 5.0  # before the folders are looked at again
+CHECKS = ("catalog", "disk", "ingester", *_PROBLEMS)
+
+
+@route(bp, "/livez", role=None, answers=StatusShape)
+def livez() -> Response:
+    """Whether this process answers."""
+    return wire.json_response(StatusShape("alive"), Cache_Control="no-store")
+
+
+@route(bp, "/readyz", role=None, answers=StatusShape, problems=(503,))
+def readyz() -> Response:
+    """Whether database, disk and ingester are fine."""
+    found = checks()
+    ready = all(answer == "ok" for answer in found.values())
+    body = StatusShape("ready" if ready else "not ready", found, warnings() or UNSET)
+    return wire.json_response(body, 200 if ready else 503, Cache_Control="no-store")
+
+
+def checks() -> dict[str, str]:
+    """What was looked at: "ok", or what is wrong with it."""
+    checks = {"catalog": _catalog(), "disk": _disk(), "ingester": "ok"}
+    found = status.read(state().services.places.status)
+    if found is None:
+        checks["ingester"] = "it is not running"
+    else:
+        ingester, age = found
+        if age > status.STALE_SECONDS:
+            checks["ingester"] = "it has not been heard of lately"
+        for code in ingester.problems:
+            checks[code] = _PROBLEMS.get(code, "see the ingester's log")
+    return checks
+
+
+def warnings() -> dict[str, str]:
+    """What will be wrong before long, though nothing is yet."""
+    told, now, at = {}, state().services.clock.now(), full_at()
+    if at is not None and at - now <= forecast.WARNING:
+        told["disk"] = f"it will be full on {at.astimezone(state().zone).date()}, at the rate of the last day"
+    with contextlib.suppress(OSError):  # the check of the disk tells
+        if few := permission.space(state().services.places.video).few_inodes:
+            told["inodes"] = few
+    if (said := status.read(state().services.places.status)) is not None:
+        told |= said[0].warnings
+        if count := len(said[0].aside):
+            what = "1 file is" if count == 1 else f"{count} files are"
+            told["aside"] = f"{what} set aside; Status and the log tell which, and why"
+    if found := _unwritable():
+        told["folders"] = f"{len(found)} folders of clips cannot be written; `watcher doctor` names them"
+        if _is_admin():
+            told["folders"] = "; ".join(found[:FOLDERS_MOST]) + ("; and more" if len(found) > FOLDERS_MOST else "")
+    if waits := retention():
+        told["retention"] = waits
+    return told
+
+
+def retention() -> str | None:
+    """What retention waits with, or cannot keep to, as of its last sweep; of no camera, since anybody may ask."""
+    if not state().services.rules().limits.any:
+        return None
+    try:
+        remembered = catalog().remembered()
+    except (CatalogError, sa.exc.DBAPIError):
+        return None  # the check of the catalog tells
+    if remembered is None:
+        return None
+    told = []
+    if remembered.waiting:
+        clips = sum(one.clips for one in remembered.waiting)
+        told.append(f"{clips:,} clips wait: more would go than is ordinary in a day; see `watcher retention plan`")
+    if remembered.overshoot_bytes:
+        size = f"{remembered.overshoot_bytes:,}"
+        told.append(f"max_bytes is exceeded by {size} bytes of clips that were very old when they came")
+    return "; ".join(told) or None
+
+
+def _unwritable() -> list[str]:
+    """Why folders of clips cannot be written; looked up now and then."""
+    now, known = state().services.clock.monotonic(), state().unwritable
+    if known is None or now - known[0] >= FOLDERS_SECONDS:
+        found = [str(reason) for reason in permission.unwritable(state().services.places.video)]
+        known = state().unwritable = (now, found)
+    return known[1]
+
+
+def _is_admin() -> bool:
+    """Whether whoever asks may know the names of folders."""
+    try:
+        return principal().may(Role.ADMIN)
+    except WatcherError:
+        return False
+
+
+def full_at() -> datetime | None:
+    """When the disk will be full; looked up once in some minutes, since it reads a day of clips."""
+    now, known = state().services.clock.monotonic(), state().full_at
+    if known is None or now - known[0] >= FORESIGHT_SECONDS:
+        try:
+            known = state().full_at = (now, state().services.full_at())
+        except (CatalogError, sa.exc.DBAPIError):
+            return None  # the check of the catalog tells
+    return known[1]
+
+
+def _catalog() -> str:
+    try:
+        catalog().check_file()
+        check_schema(catalog().engine)
+    except CatalogDamagedError:
+        return _DAMAGED
+    except CatalogError:
+        return "it cannot be read, or is of another version"
+    return "ok" if catalog_health.noted(state().services.places) is None else _DAMAGED
+
+
+def _disk() -> str:
+    try:
+        state().services.root.check_writable(keep_bytes=LEAST_FREE_BYTES)
+    except DiskFullError:
+        try:
+            roomy = permission.space(state().services.places.video).has_inodes
+        except OSError:
+            roomy = True
+        return "it is full" if roomy else "it is full: it has no room for more files (inodes)"
+    except RootAwayError:
+        return "ok"  # the check of the marker tells, by the ingester, which looks once a second
+    except ReadOnlyError:
+        return "it is mounted read-only"
+    except (OSError, WatcherError):
+        return "the video root cannot be written"
+    except sa.exc.DBAPIError:
+        return "ok"  # the check of the catalog tells
+    return "ok"

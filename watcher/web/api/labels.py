@@ -1,0 +1,119 @@
+"""Labels over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from flask import Blueprint, Response, request, stream_with_context
+
+from watcher.model.access import ANYBODY, Role
+from watcher.model.errors import BadParameterError
+from watcher.model.schemas import ClipShape, LabelCount, LabelsShape
+from watcher.web.http import wire
+from watcher.web.http.auth import asked, principal, scoped, visible
+from watcher.web.http.query import FILTERS, bounded, read_filter
+from watcher.web.http.request import Asked, Made, Told
+from watcher.web.http.responses import clip_response, told
+from watcher.web.http.routes import route
+from watcher.web.http.state import catalog, state
+
+bp = Blueprint("labels", __name__)
+
+NAME_MOST = 60  # characters
+
+
+class Said(msgspec.Struct, forbid_unknown_fields=True):
+    """What goes with a label; an empty body says nothing more."""
+
+    confidence: float | None = None
+    author: str = ""  # believed only where nobody has to say who they are
+
+
+@route(bp, "/labels", role=Role.VIEW, answers=LabelsShape)
+def index() -> Response:
+    """Every label in use, with how many clips have it."""
+    return told(counted(asked()))
+
+
+def counted(asked: Asked) -> Told:
+    """Every label that clips have which exist for whoever asks."""
+
+    def counts() -> Made:
+        return Made(LabelsShape([LabelCount(*one) for one in asked.catalog.label_counts(asked.who.cameras)]))
+
+    head = asked.catalog.head()
+    return Told(head, asked.listed_tag(head), counts)
+
+
+@route(
+    bp,
+    "/labels/export",
+    role=Role.VIEW,
+    takes=tuple(name for name in FILTERS if name != "unlabeled"),
+    answers=ClipShape,
+    media_type="application/jsonl",
+)
+def export() -> Response:
+    """All labelled clips under a filter, oldest first, as JSON Lines: what a model is trained on."""
+    wanted = msgspec.structs.replace(scoped(read_filter(request.args)), labeled=True)
+
+    bodies = asked().bodies  # who asks is known now, and no longer while it is sent
+
+    def lines() -> Iterator[bytes]:
+        for clips in catalog().pages(wanted):
+            yield b"".join(msgspec.json.encode(body) + b"\n" for body in bodies(clips))
+
+    response = Response(stream_with_context(lines()), content_type="application/jsonl")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Disposition"] = 'attachment; filename="labels.jsonl"'
+    return response
+
+
+@route(
+    bp,
+    "/clips/<int:clip_id>/labels/<name>",
+    "PUT",
+    role=Role.LABEL,
+    body=Said,
+    body_optional=True,
+    answers=ClipShape,
+    or_status=(201,),
+    problems=(404,),
+)
+def put(clip_id: int, name: str) -> Response:
+    """Say that a clip shows something; 201 if it was not said before. The last word counts."""
+    _check(name, "name", NAME_MOST)
+    said = wire.body(Said, optional=True)
+    if said.confidence is not None and not 0 <= said.confidence <= 1:
+        raise BadParameterError("confidence", "confidence must be between 0 and 1")
+    who = principal()
+    author = f"key:{who.name}" if who is not ANYBODY else said.author or who.name
+    _check(author, "author", NAME_MOST)
+    visible(catalog().clip(bounded(clip_id)))
+    now = state().services.clock.now()
+    fresh = catalog().put_label(clip_id, name, author=author, confidence=said.confidence, now=now)
+    response = clip_response(catalog().clip(clip_id))
+    response.status_code = 201 if fresh else 200
+    return response
+
+
+@route(
+    bp,
+    "/clips/<int:clip_id>/labels/<name>",
+    "DELETE",
+    role=Role.LABEL,
+    answers=ClipShape,
+    problems=(404,),
+)
+def remove(clip_id: int, name: str) -> Response:
+    """Take a label off; answers with the clip, also where it had none of that name."""
+    _check(name, "name", NAME_MOST)
+    visible(catalog().clip(bounded(clip_id)))
+    catalog().remove_label(clip_id, name)
+    return clip_response(catalog().clip(clip_id))
+
+
+def _check(text: str, parameter: str, most: int) -> None:
+    if not (text == text.strip() and text.isprintable() and 1 <= len(text) <= most):
+        raise BadParameterError(parameter, f"{parameter} must have 1 to {most} characters, all of them visible")

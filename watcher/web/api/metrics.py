@@ -1,0 +1,163 @@
+"""What Prometheus scrapes: taken from the kept sums and the ingester's status, so any worker can answer."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+
+from flask import Blueprint, Response, current_app, request
+
+from watcher.model.access import Role
+from watcher.model.clip import ClipState
+from watcher.storage import status
+from watcher.storage.permission import space
+from watcher.web.http.auth import principal
+from watcher.web.http.counters import Answered, workers
+from watcher.web.http.routes import route
+from watcher.web.http.state import catalog, state
+
+bp = Blueprint("metrics", __name__)
+
+STATES_SECONDS = 60.0
+
+Sample = tuple[dict[str, str], float]
+
+
+@route(bp, "/metrics", role=Role.VIEW, media_type="text/plain; version=0.0.4")
+def metrics() -> Response:
+    """Clips by camera, disk, ingester, in the text format of Prometheus."""
+    lines: list[str] = []
+
+    def tell(name: str, told: str, samples: Iterable[Sample], kind: str = "gauge") -> None:
+        lines.extend((f"# HELP watcher_{name} {told}", f"# TYPE watcher_{name} {kind}"))
+        lines.extend(f"watcher_{name}{_labels(labels)} {value!r}" for labels, value in samples)
+
+    def one(name: str, told: str, value: float, kind: str = "gauge") -> None:
+        tell(name, told, [({}, value)], kind)
+
+    tell("build_info", "The version that runs.", [({"version": version("watcher")}, 1)])
+    cameras = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    of = [(camera, {"camera": camera.camera}) for camera in cameras]
+    tell("clips", "Clips that lists show.", [(labels, camera.clips) for camera, labels in of])
+    tell("clips_bytes", "Their size.", [(labels, camera.size_bytes) for camera, labels in of])
+    tell("clips_seconds", "Their length.", [(labels, camera.duration_seconds) for camera, labels in of])
+    last = [(labels, camera.silent_since.timestamp()) for camera, labels in of if camera.silent_since]
+    tell("last_clip_timestamp_seconds", "When the camera's last clip ended.", last)
+    silent = [(labels, int(camera.silent)) for camera, labels in of]
+    tell("camera_silent", "Whether it should have left another clip since.", silent)
+    sent = [({"camera": camera}, n) for camera, n in catalog().sent_last().items() if principal().sees(camera)]
+    tell("uploaded_bytes_total", "Clips that were sent over HTTP, anew each day.", sent, "counter")
+    if principal().cameras is None:  # figures of the whole service would tell of what others do
+        _whole(tell, one)
+    response = Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _whole(tell: Callable[..., None], one: Callable[..., None]) -> None:
+    """Of the whole service."""
+    one("changes_total", "Changes of the catalog so far.", catalog().head(), "counter")
+    try:
+        disk = shutil.disk_usage(state().services.places.video)
+        one("disk_size_bytes", "Size of the disk with the clips.", disk.total)
+        one("disk_free_bytes", "What is free on it.", disk.free)
+        if (inodes := space(state().services.places.video)).inodes is not None:
+            one("disk_inodes", "How many files it has room for.", inodes.inodes_total)
+            one("disk_free_inodes", "How many of these are free.", inodes.inodes)
+    except OSError:
+        pass  # readyz tells; a figure would be a lie
+    found = status.read(state().services.places.status)
+    alive = found is not None and found[1] <= status.STALE_SECONDS
+    one("ingester_up", "Whether the ingester was heard of lately.", int(alive))
+    if found is not None:
+        ingester = found[0]
+        one("settling_files", "Files that are still being written.", ingester.settling)
+        one("scanning", "Whether a scan is under way.", int(ingester.scanning))
+        one("ingested_files_total", "Files that events led to.", ingester.ingested, "counter")
+        told = "Time that these lay finished before they were listed, all together."
+        one("ingest_seconds_total", told, ingester.ingest_seconds, "counter")
+        one(
+            "lost_events_total",
+            "How often the kernel dropped events; a scan follows.",
+            ingester.lost_events,
+            "counter",
+        )
+        if ingester.last_scan_at is not None:
+            one("last_scan_timestamp_seconds", "When the last scan ended.", ingester.last_scan_at.timestamp())
+        tell("problems", "What readyz says is wrong.", [({"check": code}, 1) for code in ingester.problems])
+        if ingester.scan_seconds is not None:
+            one("scan_seconds", "How long the last scan took.", ingester.scan_seconds)
+    proxies = catalog().proxy_sums()
+    one("proxies_waiting", "Proxies that are wanted and not made yet.", proxies.waiting)
+    one("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
+    tell("clips_by_state", "Clips, also those that lists do not show.", _states(), "gauge")
+    _requests(tell)
+    _connections(tell)
+
+
+def _states() -> list[Sample]:
+    """Counted at most once a minute, since that reads an index over all clips."""
+    now, counted = state().services.clock.monotonic(), state().counted
+    if counted is None or now - counted[0] >= STATES_SECONDS:
+        counted = state().counted = (now, catalog().state_counts())
+    counts = counted[1]
+    return [({"state": name}, counts.get(name, 0)) for name in ClipState]
+
+
+def _requests(tell: Callable[..., None]) -> None:
+    """What the application answered since it was started, and what uWSGI says of its processes.
+
+    Of the one that was asked, by name: behind one nginx there may be several, and their figures must not look like
+    one counter that goes up and down.
+    """
+    node = socket.gethostname()
+    rules = list(current_app.url_map.iter_rules())
+    tally = state().tally
+    answered = [] if tally is None else list(tally.sums())
+
+    def labels(one: Answered) -> dict[str, str]:
+        rule = rules[one.route]
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}), "OPTIONS")
+        return {"node": node, "route": f"/watcher{path}", "method": method, "status": f"{one.status_class}xx"}
+
+    requests = [(labels(one), one.requests) for one in answered]
+    tell("requests_total", "Requests that the application has answered.", requests, "counter")
+    seconds = [(labels(one), one.seconds) for one in answered]
+    tell("request_seconds_total", "Time that it took for them.", seconds, "counter")
+    known = [({"node": node, "worker": str(one["id"])}, one) for one in workers()]
+    tell(
+        "worker_busy",
+        "Whether a worker of uWSGI is at work.",
+        [(w, int(one["status"] != "idle")) for w, one in known],
+    )
+    starts = [(worker, one["respawn_count"]) for worker, one in known]
+    tell("worker_starts_total", "How often it was started.", starts, "counter")
+    faults = [(worker, one["exceptions"]) for worker, one in known]
+    tell("worker_exceptions_total", "Faults of the application in it.", faults, "counter")
+
+
+def _connections(tell: Callable[..., None]) -> None:
+    """What nginx says of itself; by state only where it was built with `stub_status`."""
+    number, figures = request.environ.get("WATCHER_CONNECTION", ""), request.environ.get("WATCHER_FIGURES", "")
+    if number.isdigit():
+        tell("nginx_connections_total", "Connections that nginx has had.", [({}, int(number))], "counter")
+    states = zip(("active", "reading", "writing", "waiting"), figures.split(), strict=False)
+    tell("nginx_connections", "Those that it has now.", [({"state": name}, int(value)) for name, value in states])
+
+
+def _labels(labels: dict[str, str]) -> str:
+    told = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{told}}}" if told else ""
+
+
+def _escaped(value: str) -> str:
+    r"""A label's value as the text format wants it.
+
+    >>> print(_escaped('front "door"'))
+    front \"door\"
+    """
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,120 @@
+"""Links that work without a key: made, listed, ended; and whether one shows what it was made for."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+import sqlalchemy as sa
+from flask import Blueprint, Response, request
+from msgspec import Meta
+
+from watcher.model import serialize
+from watcher.model.access import Role, new_secret
+from watcher.model.errors import BadParameterError, ExportNotFoundError, ShareNotFoundError
+from watcher.model.schemas import Links, SharedShape, ShareShape, SharesShape
+from watcher.storage.links import Told
+from watcher.web.api import exports
+from watcher.web.http import auth, wire
+from watcher.web.http.query import bounded
+from watcher.web.http.routes import route
+from watcher.web.http.state import catalog, state
+
+bp = Blueprint("shares", __name__)
+
+SHARE_MOST = 30 * 86400  # seconds
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """For how long a link is to work."""
+
+    expires_in_seconds: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": SHARE_MOST})]
+
+
+@route(
+    bp,
+    "/clips/<int:clip_id>/share",
+    "POST",
+    role=Role.VIEW,
+    body=Wanted,
+    answers=ShareShape,
+    problems=(404,),
+)
+def share(clip_id: int) -> Response:
+    """Make a link to one clip that works without a key until it expires, or the clip has another content."""
+    wanted = wire.body(Wanted)
+    if not 1 <= wanted.expires_in_seconds <= SHARE_MOST:
+        raise BadParameterError("expires_in_seconds", f"expires_in_seconds must be from 1 to {SHARE_MOST:,}")
+    clip = auth.visible(catalog().clip(bounded(clip_id)))
+    expires = int(state().services.clock.now().timestamp()) + wanted.expires_in_seconds
+    until, share_id = datetime.fromtimestamp(expires, UTC), new_secret()[:16]
+    # 1. the link is signed, 2. it is noted: one that is not noted shows nothing.
+    question = state().services.links.question("/" + clip.key, expires, share=share_id)
+    catalog().add_share(share_id, clip.id, until=until, by=auth.by())
+    auth.audit("share", clip.key)
+    address = f"{state().base}{wire.clip_path(clip)}?{question}"
+    return wire.json_response(ShareShape(address, serialize.utc(until), share_id), Cache_Control="no-store")
+
+
+@route(bp, "/shares", role=Role.VIEW, answers=SharesShape)
+def index() -> Response:
+    """The links that go on: one's own, and an admin sees all."""
+    found = catalog().shares(now=state().services.clock.now(), author=_mine())
+    bodies = [
+        SharedShape(
+            id=one.id,
+            clip_id=one.clip_id,
+            key=one.key,
+            camera=one.camera,
+            author=one.author,
+            created_at=serialize.utc(one.created_at),
+            expires_at=serialize.utc(one.until),
+            last_view_at=serialize.utc_or_none(one.last_view_at),
+            links=Links(f"{state().base}{request.script_root}/shares/{one.id}"),
+        )
+        for one in found
+        if auth.principal().sees(one.camera)
+    ]
+    return wire.json_response(SharesShape(bodies), Cache_Control="no-store")
+
+
+@route(bp, "/shares/<share_id>", "DELETE", role=Role.VIEW, status=204, problems=(404,))
+def end(share_id: str) -> Response:
+    """End a link, of media within five seconds; only an admin ends those of others."""
+    if not catalog().end_shares(author=_mine(), share_id=share_id, by=auth.by()):
+        raise ShareNotFoundError(f"there is no link {share_id!r}")
+    auth.audit("share ended", share_id)
+    return Response(status=204)
+
+
+def _mine() -> str | None:
+    """Whose links one sees and ends; None: everybody's."""
+    who = auth.principal()
+    return None if who.may(Role.ADMIN) else who.name
+
+
+def shows(path: str) -> bool:
+    """Whether the question that nginx passes on holds a link, which is for what lies at a path now."""
+    told = Told.of(request.environ.get("WATCHER_LINK", ""))
+    if told is None:
+        return False
+    now, links = state().services.clock.now(), state().services.links
+    if not told.share:
+        try:
+            return links.holds(told, path, now=now, content=exports.content(path) if told.kid else "")
+        except ExportNotFoundError:
+            return False
+    if not links.holds(told, path, now=now):
+        return False
+    found = catalog().share(told.share, now=now)
+    if found is None or "/" + found.key != path:
+        return False
+    # A file that was written over a moment ago is not known for another one yet.
+    look = state().services.root.look(found.key)
+    if look is None or look.fingerprint != found.fingerprint:
+        return False
+    with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking
+        catalog().viewed_share(found, now=now)
+    return True

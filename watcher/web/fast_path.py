@@ -1,0 +1,144 @@
+"""Before Flask: hot questions are answered at once, or again while that holds.
+
+Of an answer that is kept nearly all cost would be Flask's; here it costs one look at the catalog's last change.
+Of a page of clips Flask's part is a quarter, of one clip it is most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+from flask import request
+from werkzeug.http import parse_etags
+
+from watcher.model.access import Principal
+from watcher.web import hot
+from watcher.web.http import wire
+from watcher.web.http.cache import Kept, Shelf
+from watcher.web.http.counters import Tally
+from watcher.web.http.forwarded import Forwarded
+from watcher.web.http.request import Answer, Asked
+from watcher.web.http.routes import Declared
+from watcher.web.http.state import State
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+ROUTE = "watcher.route"  # in a request's environ: the endpoint that answers; not of what no route is for
+_ESCAPED = "%!$&'()*+,;=:@/?~-._"  # characters of a question that stand for themselves
+_NUMBER = "X-Request-Id"
+_OF_A_BODY = {"Content-Type", "Content-Length", "Link"}  # headers that a 304 has not
+
+
+class Front:
+    """A WSGI application before another one, which answers all that is not hot, and says all that is refused.
+
+    `rules` are that one's: the endpoint of each, and what is declared of it.
+    """
+
+    def __init__(
+        self, app: WSGIApplication, state: State, rules: Sequence[tuple[str, Declared]], tally: Tally
+    ) -> None:
+        self._app = app
+        self._declared = dict(rules)
+        self._routes = {endpoint: number for number, (endpoint, _) in enumerate(rules)}
+        self._tally = tally
+        self._state = state
+        self._varies = wire.varies(state.services.settings)
+        self._shelf = Shelf()
+        self._forwarded = Forwarded(state.services.settings.site)
+
+    def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        """Answer a request, and count it."""
+        began = time.perf_counter()
+        if not (query := environ.get("QUERY_STRING", "")).isascii():
+            # Bytes that should have been written as escapes, which is what they are taken for.
+            environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=_ESCAPED)
+        told: list[Any] = ["500", []]  # status and headers, as they were said
+
+        def hear(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            told[:] = [status, headers]
+            return start(status, headers, *more)
+
+        self._forwarded.put(environ)
+        try:
+            return self._answer(environ, hear)
+        finally:
+            if (route := self._routes.get(environ.get(ROUTE, ""))) is not None:
+                self._tally.add(route, int(told[0][:3]), time.perf_counter() - began)
+
+    def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "GET" or "HTTP_ORIGIN" in environ:  # which Flask lets in or not
+            return self._app(environ, start)
+        if (found := hot.find(environ["PATH_INFO"])) is None:
+            return self._app(environ, start)
+        try:
+            who = self._state.known.who(environ)
+            # From the first look on, since whoever waits for their turn to read had better not begin to work.
+            with self._state.services.catalog.reading():
+                answer = self._at_once(environ, who, *found)
+        except Exception:  # Flask will meet it too, and says and logs it as any other
+            answer = None
+        return self._app(environ, start) if answer is None else _give(answer, environ, start)
+
+    def _at_once(self, environ: dict[str, Any], who: Principal, endpoint: str, answer: Answer) -> Kept | None:
+        """A hot question's answer, kept or made; None where Flask has to say it. Raises what is refused."""
+        scheme, mount = environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", "").rstrip("/")
+        path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+        # Names of cameras cannot end their line, and nothing behind it can be taken for one.
+        place = f"{who.cameras}\n{scheme} {mount} {path}?{query}"
+        services, declared = self._state.services, self._declared[endpoint]
+        if declared.role is not None and not who.may(declared.role):
+            return None
+        kept = self._shelf.get(place)
+        if kept is not None and kept.head == services.catalog.head():
+            return kept
+        args = wire.parameters(query)
+        if "%00" in query or not (path + query).isascii() or not args.keys() <= set(declared.takes):
+            return None
+        told = answer(Asked(self._state, who, args, mount, f"{path}?{query}"))
+        headers = [("Cache-Control", "no-cache"), *wire.hardened(services.settings, secure=scheme == "https")]
+        if self._varies:
+            headers.append(("Vary", ", ".join(self._varies)))
+        headers.append(("ETag", f'W/"{told.tag}"'))
+        if _has(environ, told.tag):
+            return Kept(told.head, told.tag, headers, None, endpoint)
+        if told.by_tag:
+            place = f"{scheme} {mount} {told.tag}"
+            if (kept := self._shelf.get(place)) is not None:
+                return kept
+        made = told.make()
+        body = msgspec.json.encode(made.body)
+        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        if made.link:
+            headers.append(("Link", made.link))
+        kept = Kept(told.head, told.tag, headers, body, endpoint)
+        if told.head is not None:
+            self._shelf.put(place, kept, len(body))
+        return kept
+
+
+def _has(environ: dict[str, Any], tag: str) -> bool:
+    """Whether whoever asks has the answer of a tag."""
+    told = environ.get("HTTP_IF_NONE_MATCH")
+    return told is not None and parse_etags(told).contains_weak(tag)
+
+
+def _give(kept: Kept, environ: dict[str, Any], start: StartResponse) -> list[bytes]:
+    environ[ROUTE] = kept.route
+    number = [(_NUMBER, environ["WATCHER_REQUEST_ID"])] if environ.get("WATCHER_REQUEST_ID") else []
+    if kept.body is None or _has(environ, kept.tag):
+        start("304 NOT MODIFIED", [one for one in kept.headers if one[0] not in _OF_A_BODY] + number)
+        return []
+    start("200 OK", kept.headers + number)
+    return [kept.body]
+
+
+def note_route() -> None:
+    """Which route a request is for, also when it will be refused."""
+    if request.endpoint is not None:
+        request.environ[ROUTE] = request.endpoint

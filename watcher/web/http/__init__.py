@@ -1,0 +1,1 @@
+"""What every route needs: requests, answers, keys, caches, problems. Imports services and what is below it."""

@@ -1,0 +1,183 @@
+"""Who asks: by key (Bearer, or Basic with the key as password), by session, or anybody where the service is open.
+
+Media is nginx's, which asks `/internal/media` and remembers the answer for some seconds, of links that were shared
+too. What a key may do is told by its role; cameras that it is not for do not exist for it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+import time
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from flask import Response, g, request
+
+from watcher.catalog.audit import By
+from watcher.catalog.keys import Key
+from watcher.catalog.sessions import ID_DIGITS
+from watcher.model.access import Principal, Role, hashed, new_secret
+from watcher.model.clip import Clip, ClipFilter
+from watcher.model.errors import CrossSiteError, ForbiddenError
+from watcher.naming.ignore import printable
+from watcher.web.http import wire
+from watcher.web.http.cookies import session_cookie, session_secret
+from watcher.web.http.request import Asked
+from watcher.web.http.state import catalog, state
+
+log = logging.getLogger("watcher.audit")
+
+SESSION = timedelta(days=30)
+SAFE = {"GET", "HEAD", "OPTIONS"}
+ATTEMPTS_MOST, ATTEMPTS_SECONDS = 10, 60.0  # of one address that fail to sign in
+ADDRESSES_MOST = 500
+
+
+class Attempts:
+    """Sign-ins that failed, by address, so that somebody who guesses is told to wait, and the log is spared.
+
+    Only who fails is. Keys and links have 256 random bits, so that nobody guesses one, and whoever brings a right
+    one must get in, however many fail at the same address. Of one process.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._failed: dict[
+            str, tuple[float, int]
+        ] = {}  # when a minute began (monotonic), and how many failed in it
+
+    def __len__(self) -> int:
+        return len(self._failed)
+
+    def failed(self, address: str) -> float:
+        """Note that one has failed; for how many seconds whoever did is to wait, 0 for not at all."""
+        place, now = _network(address), time.monotonic()
+        with self._lock:
+            since, count = self._failed.pop(place, (now, 0))
+            if now - since >= ATTEMPTS_SECONDS:
+                since, count = now, 0
+            self._failed[place] = since, count + 1
+            while len(self._failed) > ADDRESSES_MOST:  # who failed longest ago is forgotten
+                self._failed.pop(next(iter(self._failed)))
+        return since + ATTEMPTS_SECONDS - now if count >= ATTEMPTS_MOST else 0.0
+
+
+def _network(address: str) -> str:
+    """What one household has: an IPv4 address, or the first half of an IPv6 one."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4:
+        return address
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+
+
+attempts = Attempts()
+
+
+def principal() -> Principal:
+    """Who asks. Raises SignInError where somebody has to say who they are and does not."""
+    if "principal" not in g:
+        g.principal = state().known.who(request.environ)
+    found: Principal = g.principal
+    return found
+
+
+def asked() -> Asked:
+    """The question that Flask has in hand. Raises SignInError."""
+    return Asked(state(), principal(), request.args, request.script_root, request.full_path)
+
+
+def require(role: Role | None) -> None:
+    """Let only those pass who may. Raises SignInError, ForbiddenError, CrossSiteError."""
+    _refuse_other_sites()
+    if role is not None and not principal().may(role):
+        raise ForbiddenError(f"the key {principal().name!r} has the role {principal().role}; this needs {role}")
+
+
+def allow_upload(camera: str) -> None:
+    """Whether whoever asks may send clips of this camera. Raises what `require` does."""
+    require(Role.UPLOAD)
+    if not principal().sees(camera):
+        raise ForbiddenError(f"the key {principal().name!r} is not for the camera {camera!r}")
+
+
+def scoped(wanted: ClipFilter) -> ClipFilter:
+    """The part of a question that is about cameras that exist for whoever asks."""
+    return asked().scoped(wanted)
+
+
+def visible(clip: Clip) -> Clip:
+    """The clip, if its camera exists for whoever asks. Raises ClipNotFoundError."""
+    return asked().visible(clip)
+
+
+def session_id() -> str | None:
+    """The id of the session that asks; None of a key."""
+    secret = session_secret(request.environ, state().base)
+    return hashed(secret)[:ID_DIGITS] if secret and "Authorization" not in request.headers else None
+
+
+def by() -> By:
+    """Who does something now, for the audit."""
+    return By(principal().name, state().services.clock.now(), request.remote_addr)
+
+
+def audit(action: str, about: str) -> None:
+    """Note who did what; into the application's log."""
+    log.info("%s by %s from %s: %s", action, principal().name, request.remote_addr, printable(about))
+
+
+def open_session(key: Key, to: str) -> Response:
+    """Sign a browser in as a key, and send it on."""
+    secret, now = new_secret(), state().services.clock.now()
+    mine = By(key.principal.name, now, request.remote_addr)
+    agent = printable(request.headers.get("User-Agent", ""))
+    catalog().used_key(key, now=now, address=request.remote_addr)
+    catalog().open_session(hashed(secret), key.id, until=now + SESSION, agent=agent, by=mine)
+    response = wire.see_other(to)
+    cookie = session_cookie(request.environ, state().base)
+    response.set_cookie(
+        cookie.name,
+        secret,
+        max_age=SESSION,
+        path=cookie.path,
+        secure=cookie.secure,
+        httponly=True,
+        samesite="Lax",
+    )
+    log.info("sign-in by %s from %s", key.principal.name, request.remote_addr)
+    return response
+
+
+def _refuse_other_sites() -> None:
+    """Refuse to change anything for a page of another site, whose visitor's browser is asked to (CSRF).
+
+    A browser says where a request comes from, and adds what it keeps: a session, but Basic credentials as well. Who
+    is no browser says nothing of the kind. A page of an origin that is named may, with a key of its own.
+    """
+    # Of an upload nginx asks with GET, before it takes the body.
+    if request.environ.get("WATCHER_METHOD", request.method) in SAFE:
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    settings = state().services.settings
+    if origin in settings.site.allowed_origins and (
+        "Authorization" in request.headers or settings.auth.mode == "open"
+    ):
+        return
+    if origin == "null":  # of a page that hides where it comes from; ours does not
+        foreign = True
+    elif site is not None:  # no page can make that up
+        foreign = site not in {"same-origin", "none"}
+    else:
+        foreign = origin is not None and urlsplit(origin).netloc.lower() not in _hosts()
+    if foreign:
+        raise CrossSiteError("a page of another site may not change anything here")
+
+
+def _hosts() -> set[str]:
+    """What a browser may call this service: what it asked for, and what the settings say."""
+    return {request.host.lower(), urlsplit(state().base).netloc.lower()} - {""}

@@ -1,0 +1,101 @@
+"""A question as what answers it sees it, whoever carries it: Flask, or the front before Flask."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from werkzeug.datastructures import MultiDict
+
+from watcher.catalog import Catalog
+from watcher.model import serialize
+from watcher.model.access import Principal
+from watcher.model.clip import Clip, ClipFilter
+from watcher.model.errors import ClipNotFoundError
+from watcher.model.schemas import ClipShape
+from watcher.web.http.query import read_filter
+from watcher.web.http.state import State
+
+NOWHERE = ("",)  # no camera is called so
+
+
+class Asked(NamedTuple):
+    """Who asks what."""
+
+    state: State
+    who: Principal
+    args: MultiDict[str, str]  # the question's parameters
+    mount: str  # where the application is on its host, such as /watcher
+    question: str  # path below that, and query
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is asked."""
+        return self.state.services.catalog
+
+    def head(self) -> int:
+        """The seq of the last change that whoever asks may know of. Raises CatalogError."""
+        return self.state.heads.head(self.catalog, self.who.cameras)
+
+    def address(self, path: str) -> str:
+        """Where a path of the application is for whoever asks."""
+        return f"{self.state.base}{self.mount}{path}"
+
+    def tag(self, of: str) -> str:
+        """An entity tag for an answer that is made of this; another one where settings, version or scope differ."""
+        scope = self.who.cameras
+        text = f"{self.state.mark} {of}" if scope is None else f"{self.state.mark} {scope} {of}"
+        return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
+
+    def listed_tag(self, head: int) -> str:
+        """The tag of an answer to this question by the catalog as it was at a change."""
+        return self.tag(f"{head} {self.question}")
+
+    def filter(self) -> ClipFilter:
+        """Which clips are asked for. Raises BadParameterError."""
+        return self.scoped(read_filter(self.args))
+
+    def scoped(self, wanted: ClipFilter) -> ClipFilter:
+        """The part of a question that is about cameras that exist for whoever asks."""
+        mine = self.who.cameras
+        if mine is None:
+            return wanted
+        cameras = tuple(camera for camera in wanted.cameras or mine if camera in mine)
+        return msgspec.structs.replace(wanted, cameras=cameras or NOWHERE)
+
+    def visible(self, clip: Clip) -> Clip:
+        """The clip, if its camera exists for whoever asks. Raises ClipNotFoundError."""
+        if not self.who.sees(clip.camera):
+            raise ClipNotFoundError(f"there is no clip {clip.id}")
+        return clip
+
+    def bodies(self, clips: Sequence[Clip]) -> list[ClipShape]:
+        """Clips as the contract shows them."""
+        at = self.state
+        return serialize.clip_bodies(clips, base=at.base, mount=self.mount, zone=at.zone)
+
+
+def clip_tag(asked: Asked, clip_id: int, revision: int) -> str:
+    """The tag of a clip at a revision, which stands at its end."""
+    return f"{asked.tag(f'clip {clip_id} {revision}')}-{revision}"
+
+
+class Told(NamedTuple):
+    """What an answer holds for, and how to make it."""
+
+    head: int | None  # the catalog's last change, asked for before anything else was; None: not to be kept
+    tag: str
+    make: Callable[[], Made]
+    by_tag: bool = False  # other questions have this answer too, and this one others later: kept by the tag alone
+
+
+class Made(NamedTuple):
+    """An answer."""
+
+    body: Any  # of `shapes`
+    link: str = ""  # RFC 8288
+
+
+Answer = Callable[[Asked], Told]

@@ -1,0 +1,47 @@
+"""Answers under a tag, which are not sent to whoever has them."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from watcher.model import errors
+from watcher.model.clip import Clip
+from watcher.web.http import wire
+from watcher.web.http.auth import asked
+from watcher.web.http.request import Told, clip_tag
+
+
+def told(found: Told) -> Response:
+    """What was asked, as Flask answers it: 304 where the client has it."""
+    if request.if_none_match.contains_weak(found.tag):
+        return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), found.tag)
+    made = found.make()
+    response = _tagged(wire.json_response(made.body), found.tag)
+    if made.link:
+        response.headers["Link"] = made.link
+    return response
+
+
+def _tagged(response: Response, tag: str) -> Response:
+    """An answer with its tag; weak, since nginx compresses it for some clients and not for others."""
+    response.set_etag(tag, weak=True)
+    return response
+
+
+def clip_response(clip: Clip) -> Response:
+    """A clip as it is after a change."""
+    return _tagged(wire.json_response(asked().bodies([clip])[0]), clip_tag(asked(), clip.id, clip.revision))
+
+
+def expected_revision(clip: Clip) -> int | None:
+    """The revision that a change is about, if the client says so. Raises ChangedError for a foreign tag.
+
+    Whether it is too old is the catalog's to say. Tags are compared weakly: nginx makes them so when it compresses.
+    """
+    if not request.if_match or request.if_match.star_tag:
+        return None
+    for told in request.if_match.as_set(include_weak=True):
+        revision = told.rpartition("-")[2]
+        if revision.isascii() and revision.isdigit() and told == clip_tag(asked(), clip.id, int(revision)):
+            return int(revision)
+    raise errors.ChangedError(f"the clip is at revision {clip.revision}; read it again")

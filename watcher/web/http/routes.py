@@ -1,0 +1,74 @@
+"""Routes and what is declared of each: who may, which parameters it takes, what it answers.
+
+What is declared is what is enforced, and what the OpenAPI document tells.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, cast
+
+import msgspec
+from flask import Blueprint, Flask, Response, request
+
+from watcher.model.access import Role
+from watcher.model.errors import BadParameterError
+from watcher.web.http import auth
+
+View = Callable[..., Response]
+
+
+class Declared(msgspec.Struct, frozen=True, kw_only=True):
+    """What is declared of a route."""
+
+    method: str
+    role: Role | None  # None: open to everybody
+    takes: tuple[str, ...] = ()  # query parameters, explained in `parameters.py`
+    body: type | None = None
+    body_optional: bool = False
+    answers: type | None = None
+    status: int = 200
+    or_status: tuple[int, ...] = ()  # of other answers that are no refusals
+    media_type: str = "application/json"
+    problems: tuple[int, ...] = ()  # statuses of refusals, beside those that every route has
+    sends: tuple[str, ...] = ()  # media types of a body that nginx spools
+    page: bool = False  # HTML, which is not part of the API
+    hidden: bool = False  # of a protocol of its own, which others describe
+    internal: bool = False  # asked by nginx, and by nobody else
+
+
+def route(
+    bp: Blueprint, rule: str, method: str = "GET", *, role: Role | None, **more: Any
+) -> Callable[[View], View]:
+    """Register a view under an address, with what is declared of it."""
+    declared = Declared(method=method, role=role, **more)
+
+    def register(view: View) -> View:
+        @functools.wraps(view)
+        def checked(**values: Any) -> Response:
+            if not declared.internal:  # those answer for themselves, in the few words that nginx understands
+                auth.require(role)
+            if not (declared.page or declared.internal):
+                only(declared.takes)
+            return view(**values)
+
+        checked.declared = declared  # type: ignore[attr-defined]
+        # Clients of uploads write addresses with and without a slash at the end, and cannot follow with a body.
+        strict = not (declared.sends or declared.hidden)
+        return bp.route(rule, methods=[method], strict_slashes=strict)(checked)
+
+    return register
+
+
+def declared_of(app: Flask, endpoint: str) -> Declared:
+    """What is declared of an endpoint; a view without it is a fault of ours."""
+    return cast("Declared", getattr(app.view_functions[endpoint], "declared"))  # noqa: B009 - mypy
+
+
+def only(known: tuple[str, ...]) -> None:
+    """Refuse parameters that nobody would look at: a misspelt filter must not answer with everything."""
+    for name in request.args:
+        if name not in known:
+            told = f"known: {', '.join(sorted(known))}" if known else "there are none"
+            raise BadParameterError(name, f"there is no parameter {name!r} here; {told}")

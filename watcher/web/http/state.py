@@ -1,0 +1,71 @@
+"""What views reach for: the services, and the few values derived from them once."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, tzinfo
+from importlib.metadata import version
+from pathlib import Path
+from typing import cast
+
+from flask import current_app
+
+from watcher.catalog import Catalog
+from watcher.ingest.uploads import Uploads
+from watcher.services import Services
+from watcher.storage.refused import Refusals
+from watcher.web.http.authenticate import Known
+from watcher.web.http.counters import Tally
+from watcher.web.http.heads import Heads
+from watcher.web.http.turns import Turns
+
+EXTENSION = "watcher"
+STATIC = Path(__file__).parent.parent / "static"
+
+
+class State:
+    """The services as the web door uses them."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.zone: tzinfo = services.settings.zone
+        self.zone_name = str(self.zone)
+        self.base = services.settings.site.origin  # put before addresses; "" keeps them relative
+        self.known = Known(services)
+        self.uploads: Uploads = services.uploads()
+        self.refusals = Refusals(services.places.run)
+        self.assets = _assets_hash()
+        self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"
+        self._catalog_id: str | None = None
+        # How many clips are in each state, and when that was counted (monotonic).
+        self.counted: tuple[float, dict[str, int]] | None = None
+        self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
+        self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
+        self.heads = Heads()
+        self.turns = Turns(services.places.run, "zip")
+        self.tally: Tally | None = None  # of requests, once all routes are known
+
+    @property
+    def mark(self) -> str:
+        """What every answer depends on besides the catalog's last change: which catalog it is, and the settings."""
+        if self._catalog_id is None:  # until the first ingester has given it one
+            self._catalog_id = self.services.catalog.catalog_id()
+        return f"{self._catalog_id} {self._settings_mark}"
+
+
+def _assets_hash() -> str:
+    """A hash over all assets; their addresses carry it, so browsers may keep them for ever."""
+    hasher = hashlib.sha256()
+    for path in sorted(STATIC.iterdir()):
+        hasher.update(path.name.encode() + b"\0" + path.read_bytes())
+    return hasher.hexdigest()[:12]
+
+
+def state() -> State:
+    """The application's state."""
+    return cast("State", current_app.extensions[EXTENSION])
+
+
+def catalog() -> Catalog:
+    """The application's catalog."""
+    return state().services.catalog

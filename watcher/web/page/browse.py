@@ -1,0 +1,152 @@
+"""Browse, the grid of clips, and Watch, one clip with its player."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from watcher.model import serialize
+from watcher.model.access import Role
+from watcher.model.clip import Clip, ClipFilter, ClipState, Page
+from watcher.naming.reader import UNSORTED
+from watcher.web.api.neighbours import neighbours_of
+from watcher.web.http import wire
+from watcher.web.http.auth import asked, principal, scoped, visible
+from watcher.web.http.query import bounded, place, read_filter
+from watcher.web.http.routes import route
+from watcher.web.http.state import catalog, state
+from watcher.web.page import cards, counting
+from watcher.web.page.layout import FILTERS, address, html, page_blueprint, question_of, tail, watch_url, zone
+
+bp = page_blueprint("browsing")
+
+PAGE = 48  # a multiple of 2, 3, 4 and 6 columns
+
+
+@route(bp, "/", role=Role.VIEW, page=True)
+def browse() -> Response:
+    """The newest clips, or those around a moment, under a filter."""
+    args = request.args
+    question = question_of(args)
+    wanted = scoped(read_filter(question))
+    page = _page(args, wanted)
+    clips = page.clips
+    summaries = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    counts = counting.by_day(wanted, clips)
+    groups: list[tuple[str, date, list[dict[str, Any]]]] = []  # days; of busy ones the hours
+    for clip in clips:
+        local = clip.started_at.astimezone(zone())
+        day = local.date()
+        key = f"{local:%Y-%m-%dT%H}" if counts.get(day, 0) > counting.BUSY else f"{day}"
+        if not groups or groups[-1][0] != key:
+            groups.append((key, day, []))
+        groups[-1][2].append(cards.card(clip, watch_url(clip, args), zone()))
+    following = previous = None
+    if clips and page.more_after:
+        following = wire.cursor(clips[-1])
+    if clips and page.more_before:
+        previous = wire.cursor(clips[0])
+    chips = [(name, value) for name, value in args.items(multi=True) if name in FILTERS and value]
+    today = state().services.clock.now().astimezone(state().zone).date()
+    return html(
+        "browse.html",
+        groups=groups,
+        counts=counts,
+        count=counting.total(wanted, summaries),
+        cameras=[one.camera for one in summaries],
+        labels=[name for name, _ in catalog().label_counts(principal().cameras)],
+        chosen={name: args.getlist(name) for name in FILTERS},
+        chips=[(_chip(name, value), address(args, without=(name, value))) for name, value in chips],
+        spans=[
+            ("Today", address(args, only_days=(today, today))),
+            ("Yesterday", address(args, only_days=(today - timedelta(days=1), today - timedelta(days=1)))),
+            ("7 days", address(args, only_days=(today - timedelta(days=6), today))),
+        ],
+        today=today,
+        review=tail([("camera", camera) for camera in wanted.cameras]) if "camera" in args else "",
+        newest=previous is None and not {"after", "before", "at"} & set(args),
+        older=address(args, after=following) if following else None,
+        newer=address(args, before=previous) if previous else None,
+        question=urlencode([*question.items(multi=True), ("limit", PAGE)]),
+        following=following,
+        previous=previous,
+        nearest=[] if clips or not chips else _nearest(wanted, args),
+        folder=state().services.places.video,
+        host=request.host_url.rstrip("/"),
+        keys=state().services.settings.auth.mode == "keys",
+    )
+
+
+def _page(args: MultiDict[str, str], wanted: ClipFilter) -> Page:
+    if "at" in args:
+        return catalog().around(wanted, place(args["at"], "at"), limit=PAGE)
+    after = wire.position(args["after"], "after") if "after" in args else None
+    before = wire.position(args["before"], "before") if "before" in args and after is None else None
+    return catalog().find(wanted, limit=PAGE, after=after, before=before)
+
+
+def _nearest(wanted: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, str, Clip]]:
+    """Where a filter finds nothing: the clips of the same cameras just before and just after its days."""
+    at = wanted.to_at or wanted.from_at
+    if at is None:
+        return []
+    found = []
+    around = catalog().around(ClipFilter(cameras=wanted.cameras), place(serialize.utc(at), "at"), limit=2)
+    for clip in around.clips:
+        day = clip.started_at.astimezone(state().zone).date()
+        found.append(("before" if clip.started_at < at else "after", address(args, only_days=(day, day)), clip))
+    return found
+
+
+@route(bp, "/watch/<int:clip_id>", role=Role.VIEW, page=True)
+def watch(clip_id: int) -> Response:
+    """One clip with its player; the filter decides which clips are next to it."""
+    args = request.args
+    wanted = scoped(read_filter(question_of(args)))
+    clip = visible(catalog().clip(bounded(clip_id)))
+    around = neighbours_of(asked(), clip, wanted)
+    gone = clip.state in {ClipState.MISSING, ClipState.RETIRED}
+    response = html(
+        "watch.html",
+        clip=clip,
+        card=cards.card(clip, watch_url(clip, args), zone()),
+        media=clip.media_info,
+        sprite=None if clip.sprite is None else f"{request.script_root}/renditions/{clip.sprite.name}",
+        copies=state().services.settings.proxy.make != "off" and clip.state is ClipState.READY,
+        proxy=None if clip.proxy is None else f"{request.script_root}/renditions/{clip.proxy}",
+        older=watch_url(around.previous, args) if around.previous else None,
+        newer=watch_url(around.following, args) if around.following else None,
+        others=[cards.card(other, watch_url(other, args), zone()) for other in around.others],
+        back=address(args, at=serialize.utc(clip.started_at))
+        if "Referer" not in request.headers
+        else address(args),
+        day=url_for("days.day", day=clip.started_at.astimezone(state().zone).date().isoformat()),
+        labels=[name for name, _ in sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])],
+        gone=gone,
+        unsorted=clip.camera == UNSORTED and "/" not in clip.key,  # a folder may be called so
+        binned=clip.state is ClipState.RETIRED and state().services.retention().in_bin(clip.id),
+    )
+    response.status_code = 410 if clip.state is ClipState.RETIRED else 200
+    return response
+
+
+@route(bp, "/review", role=Role.LABEL, page=True)
+def review() -> Response:
+    """Clips without labels, one after another, for somebody who labels them."""
+    cameras = MultiDict([("camera", one) for one in request.args.getlist("camera") if one])
+    return html(
+        "review.html",
+        cameras=cameras.getlist("camera"),
+        browse=address(cameras),
+        as_list=address(cameras, unlabeled="true"),
+    )
+
+
+def _chip(name: str, value: str) -> str:
+    """A part of the filter in words."""
+    words = {"from": f"from {value}", "to": f"to {value}", "held": "held", "unlabeled": "without label"}
+    return words.get(name, f"“{value}”" if name == "q" else value)

@@ -1,0 +1,145 @@
+"""The web page: HTML that works without scripts, which the modules in static/ then make quicker to use.
+
+What all pages share; the pages themselves are in `browsing.py`, `days.py` and `overview.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Blueprint, Response, g, make_response, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from watcher.model import serialize
+from watcher.model.access import ANYBODY, Role
+from watcher.model.clip import Clip
+from watcher.model.errors import BadParameterError, WatcherError
+from watcher.web.http import problems
+from watcher.web.http.forwarded import FRAMED
+from watcher.web.http.state import state
+from watcher.web.page import cards
+
+FILTERS = ("camera", "label", "q", "light", "held", "unlabeled", "from", "to")  # that the page has
+ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
+_SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
+_WATCH = (*_SHARED, "card.js", "sprite.js")
+_MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
+    "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
+    "watch.html": _WATCH,
+    "day.html": _SHARED,
+    "status.html": _SHARED,
+    "review.html": (*_WATCH, "watch.js"),
+}
+_OF_A_VIEW = {"before", "after", "at", "t", "span"}  # not of the filter
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+_CSP_FRAMED = _CSP.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+
+
+def page_blueprint(name: str) -> Blueprint:
+    """A blueprint of pages, whose errors are pages too."""
+    made = Blueprint(name, __name__)
+    made.register_error_handler(WatcherError, _problem)
+    made.add_app_template_filter(cards.size, "size")
+    made.add_app_template_filter(cards.codec_name, "codec_name")
+    made.add_app_template_filter(cards.clips_of, "clips")
+    return made
+
+
+def _problem(error: WatcherError) -> Response:
+    """An error on a page, with a way out; as JSON for programs."""
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
+        return problems.problem_of(error)
+    if (sign_in := problems.sign_in_page(error)) is not None:
+        return sign_in
+    response = html("problem.html", title=error.title, detail=str(error))
+    response.status_code = problems.STATUS[type(error)]
+    return response
+
+
+def html(template: str, **values: Any) -> Response:
+    """A page of ours, with the headers that every page has."""
+
+    def asset(name: str) -> str:
+        return f"{request.script_root}/static/{state().assets}/{name}"
+
+    who = g.get("principal")  # not asked for here: the page to sign in is for those who are nobody yet
+    text = render_template(
+        template,
+        asset=asset,
+        preload=_MODULES.get(template, ()),
+        zone=str(zone()),
+        site_zone=state().zone_name,
+        signed_in=who.name if who is not None and who is not ANYBODY else None,
+        bin_days=state().services.settings.retention.bin_days,
+        may={role.value for role in Role if who is not None and who.may(role)},
+        **values,
+    )
+    response = make_response(text)
+    response.headers["Content-Security-Policy"] = _CSP_FRAMED if FRAMED in request.environ else _CSP
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def zone() -> tzinfo:
+    """The zone that times are shown in: the site's, or the one that this browser asked for."""
+    wanted = request.cookies.get(ZONE_COOKIE, "")
+    try:
+        return ZoneInfo(wanted) if wanted else state().zone
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return state().zone
+
+
+def question_of(args: MultiDict[str, str]) -> MultiDict[str, str]:
+    """The API's question for the filter in a page's address: days are the site's, both inclusive."""
+    question: MultiDict[str, str] = MultiDict()
+    for name, value in args.items(multi=True):
+        if name not in FILTERS or not value:
+            continue
+        question.add(name, _edge(value, name) if name in {"from", "to"} else value)
+    return question
+
+
+def _edge(text: str, parameter: str) -> str:
+    if "T" in text:
+        return text
+    try:
+        day = date.fromisoformat(text) + timedelta(days=1 if parameter == "to" else 0)
+        return serialize.utc(datetime.combine(day, time(), state().zone).astimezone(UTC))
+    except (ValueError, OverflowError):
+        raise BadParameterError(parameter, f"{text!r} is not a day, such as 2026-11-21.") from None
+
+
+def address(
+    args: MultiDict[str, str],
+    *,
+    without: tuple[str, str] | None = None,
+    only_days: tuple[date, date] | None = None,
+    **changes: str,
+) -> str:
+    """The browse page under the same filter, or one changed; parameters that we do not know are kept."""
+    kept = [(name, value) for name, value in args.items(multi=True) if name not in _OF_A_VIEW and value]
+    if without in kept:
+        kept.remove(without)
+    if only_days is not None:
+        kept = [(name, value) for name, value in kept if name not in {"from", "to"}]
+        kept += [("from", only_days[0].isoformat()), ("to", only_days[1].isoformat())]
+    return url_for("browsing.browse") + tail([*kept, *changes.items()])
+
+
+def tail(question: list[tuple[str, str]]) -> str:
+    """A question as the end of an address; nothing for an empty one."""
+    return f"?{urlencode(question)}" if question else ""
+
+
+def watch_url(clip: Clip, args: MultiDict[str, str]) -> str:
+    """The page of one clip under the filter of this one."""
+    return url_for("browsing.watch", clip_id=clip.id) + address(args).removeprefix(url_for("browsing.browse"))

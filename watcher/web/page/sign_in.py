@@ -1,0 +1,125 @@
+"""Signing in and out, and what nginx asks about media."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, request, url_for
+
+from watcher.catalog.audit import By
+from watcher.model.access import Role, hashed
+from watcher.model.errors import SignInError, WatcherError
+from watcher.web.api import shares
+from watcher.web.http import auth, problems, wire
+from watcher.web.http.cookies import session_cookie, session_secret
+from watcher.web.http.query import bounded
+from watcher.web.http.routes import route
+from watcher.web.http.state import catalog, state
+from watcher.web.page.layout import html
+
+bp = Blueprint("signing", __name__)
+
+_NO_LINK = "That link has been used, or is too old."
+
+
+@route(bp, "/sign-in", role=None, page=True)
+def form() -> Response:
+    """The form for a key, or, with a link that `watcher up` printed, a button that uses it.
+
+    Looking at a link does not use it: previews of messengers and mail programs look at each.
+    """
+    link = request.args.get("link", "")
+    if not link:
+        return _form(None, 200)
+    if catalog().link_key(hashed(link), now=state().services.clock.now()) is None:
+        return _refused(_NO_LINK)
+    return _form(None, 200, link=link)
+
+
+@route(bp, "/sign-in", "POST", role=None, page=True)
+def sign_in() -> Response:
+    """Open a session for a key, or for who has a link, which is used up then."""
+    now = state().services.clock.now()
+    if link := request.form.get("link", ""):
+        key = catalog().use_link(hashed(link), now=now)
+    else:
+        key = catalog().key_of(hashed(request.form.get("key", "").strip()), now=now)
+    if key is None or not key.principal.may(Role.VIEW):
+        return _refused(_NO_LINK if link else "That is no key that may see clips.")
+    return auth.open_session(key, _next())
+
+
+@route(bp, "/sign-out", "POST", role=None, page=True)
+def sign_out() -> Response:
+    """End the session."""
+    with contextlib.suppress(SignInError):  # several sessions: none of them is believed, and the cookie goes
+        if secret := session_secret(request.environ, state().base):
+            catalog().close_session(hashed(secret), by=_whoever())
+    response = wire.see_other(url_for("signing.form"))
+    cookie = session_cookie(request.environ, state().base)
+    response.delete_cookie(cookie.name, path=cookie.path, secure=cookie.secure, httponly=True, samesite="Lax")
+    return response
+
+
+@route(bp, "/internal/media", role=None, internal=True)
+def media() -> Response:
+    """Whether whoever asks may read a clip or a poster: 204, 401 or 403; nginx remembers a 204 for a while."""
+    path = wire.asked_path()
+    try:
+        text = wire.is_text(path)  # no clip has another name, and no database takes one
+        if text and shares.shows(path):
+            return Response(status=204)
+        auth.require(Role.VIEW)
+        if auth.principal().cameras is not None:
+            if not text:
+                return Response(status=403)
+            poster = re.fullmatch(r"/watcher/renditions/(?:\d+|proxies)/(\d+)-.*", path)
+            clip = catalog().clip(bounded(int(poster[1]))) if poster else catalog().by_key(path.removeprefix("/"))
+            if clip is None:
+                return Response(status=403)
+            auth.visible(clip)
+    except SignInError:
+        return problems.challenge(Response(status=401))
+    except WatcherError as error:
+        return Response(status=503 if problems.STATUS[type(error)] == 503 else 403)
+    return Response(status=204)
+
+
+def _refused(told: str) -> Response:
+    """The form again; who fails too often is told to wait, and is let in all the same with a right key."""
+    wait = auth.attempts.failed(request.remote_addr or "")
+    if not wait:
+        return _form(told, 401)
+    response = _form(f"{told} Too many have failed from your address; wait a minute.", 429)
+    response.headers["Retry-After"] = str(math.ceil(wait))
+    return response
+
+
+def _form(told: str | None, status: int, *, link: str = "") -> Response:
+    response = html("sign_in.html", told=told, next=_next(), link=link)
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    # Its address may hold a link, which must not stand in a log of ours either. "no-referrer" would take the origin
+    # from the form as well, by which we know it for ours.
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
+
+
+def _whoever() -> By | None:
+    """Who signs out; None where the session is over already."""
+    try:
+        return auth.by()
+    except SignInError:
+        return None
+
+
+def _next() -> str:
+    """Where to go after signing in: an address of ours, whatever the question says."""
+    home = url_for("browsing.browse")
+    wanted = request.values.get("next", home)
+    parts = urlsplit(wanted)
+    ours = not parts.scheme and not parts.netloc and wanted.startswith(home) and "\\" not in wanted
+    return wanted if ours and wanted.isprintable() else home
