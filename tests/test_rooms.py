@@ -17,10 +17,10 @@ ROOMS = {  # each room, and those that it may import; the order is that of the f
     "naming": {"model"},
     "settings": {"model", "naming"},
     "storage": {"model", "naming"},
-    "catalog": {"model", "storage"},
+    "catalog": {"model"},
     "services": BELOW,
     "ingest": {"services", *BELOW},
-    "retention": {"services", *BELOW},
+    "retention": {"ingest", "services", *BELOW},  # what stays after all is read again
     "renditions/workers": {"model", "media", "storage"},
     "renditions": {"renditions/workers", "services", *BELOW},
     "agent": {"model", "media", "naming", "storage"},
@@ -54,14 +54,6 @@ HOMES = {
     "zipstream": {"web/api"},
     "requests": {"agent", "client"},
 }
-
-# Arrows that point up as yet; each goes with the split that makes it needless.
-WRONG = {
-    "catalog/corrections", "catalog/rows", "catalog/writes", "model/doubt", "ops/doctor", "renditions/exports",
-    "renditions/jobs", "renditions/leftovers", "renditions/renderer", "renditions/workers/forkserver",
-    "renditions/workers/process", "retention/commands", "retention/retire", "retention/sweep", "services",
-    "web/api/health", "web/api/openapi", "web/http/problems",
-}  # fmt: skip
 
 
 def modules() -> list[Path]:
@@ -100,7 +92,7 @@ def test_rooms_import_what_is_below(path: Path) -> None:
         for name in imports(path)
         if name.startswith("watcher.")
     }
-    assert (others - {me} <= ROOMS[me]) == (label(path) not in WRONG), others - {me} - ROOMS[me]
+    assert others - {me} <= ROOMS[me]
 
 
 def test_no_room_is_above_one_that_imports_it() -> None:
@@ -139,5 +131,6 @@ def test_modules_are_small(path: Path) -> None:
         "client": 320,
         "cli": 320,
         "media/samples": 330,
+        "ingest/ingest": 305,
     }
     assert len(path.read_text().splitlines()) <= allowed.get(label(path), 300)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from watcher.model.errors import StartError, WatcherError
 from watcher.ops.console import announce, begin_logging, hear_nginx
 from watcher.settings.load import describe, load, settings_file
+from watcher.storage import modes
 
 if TYPE_CHECKING:  # each command imports only what it needs
     from watcher.services import Services
@@ -306,5 +307,5 @@ def _services(data: Path, *, existing: bool = False) -> Services:
     if existing and not services.places.video.is_dir():
         raise StartError(f"{services.places.video} is not there")
     services.places.make()
-    migrate(services.catalog.engine)
+    migrate(services.catalog.engine, narrow=modes.narrow)
     return services

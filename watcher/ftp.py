@@ -225,7 +225,7 @@ def serve(services: Services) -> None:
         handler.dtp_handler = type("Data", (_Taking, TLS_DTPHandler), {})
         handler.certfile, handler.keyfile = settings.tls.certificate, settings.tls.key
         handler.tls_control_required = handler.tls_data_required = settings.ftp.require_tls
-    handler.uploads = services.uploads()
+    handler.uploads = Uploads.of(services)
     handler.authorizer = Keys(services)
     handler.abstracted_fs = _Files
     handler.banner = "watcher"

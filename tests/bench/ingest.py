@@ -23,6 +23,7 @@ from tests.unit.test_naming import write
 from watcher.catalog import migrate
 from watcher.catalog.rendition_names import Renditions
 from watcher.catalog.schema import clips as clips_table
+from watcher.ingest.bind import bind_root
 from watcher.ingest.scan import reconcile
 from watcher.media.boxes import read_movie
 from watcher.naming.presets import Base, Role, shipped
@@ -31,7 +32,7 @@ from watcher.ops.check import scan
 from watcher.ops.demo import SCENES, write_clip
 from watcher.renditions.workers import render
 from watcher.renditions.workers.forkserver import Files
-from watcher.services import Services, bind_root, open_services
+from watcher.services import Services, open_services
 from watcher.settings.schema import Render, Settings
 
 CLIPS = 2000
@@ -126,7 +127,7 @@ def _with_posters(folder: Path) -> float:
     data = folder / "data"
     shutil.rmtree(data, ignore_errors=True)
     with catalogued(data) as services:
-        # The pool of the ceiling was warm; so is the crew, with some clips of its own.
+        # The pool of the ceiling was warm; so is the renderer, with some clips of its own.
         for number in range(WARM):
             clips.make(data / "video" / f"{number}.mp4")
         command = [sys.executable, "-m", "watcher", "ingest", "--data", str(data)]

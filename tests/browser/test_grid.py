@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 CARDS = "[...document.querySelectorAll('#days .card')]"
 IDS = f"{CARDS}.map(card => Number(card.dataset.id))"
 TIMES = f"{CARDS}.map(card => Date.parse(card.dataset.at))"
-# Filling a catalog takes longer than the test; `make scale` takes a million.
+# DiskSpace a catalog takes longer than the test; `make scale` takes a million.
 ROWS = int(os.environ.get("WATCHER_TEST_ROWS", "300000"))
 
 

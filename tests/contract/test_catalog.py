@@ -40,8 +40,8 @@ from watcher.model.clip import (
     milliseconds,
 )
 from watcher.model.errors import CatalogError, ChangedError, ClipNotFoundError, HeldError
+from watcher.model.instant import Instant
 from watcher.model.search_words import words_in
-from watcher.naming.span import Instant
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 

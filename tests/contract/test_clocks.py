@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from tests import catalogs
 from tests.contract.test_catalog import probed
 from watcher.catalog import Catalog, Probed
+from watcher.ingest.bind import bind_root
 from watcher.model.clip import ClipState, Fingerprint, TimeQuality, milliseconds, moment
 from watcher.model.retention_state import Tick, advance
 from watcher.retention.commands import allow
 from watcher.retention.sweep import clocks_of, sweep
-from watcher.services import Services, bind_root, open_services
+from watcher.services import Services, open_services
 from watcher.settings.schema import CameraRetention, Retention, Settings
 
 BEGAN = datetime(2026, 11, 28, 12, tzinfo=UTC)

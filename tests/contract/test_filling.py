@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.test_catalog import probed
 from watcher.catalog import migrate
-from watcher.ingester.disk_space import Filling
+from watcher.ingester.disk_space import DiskSpace
 from watcher.model.clip import Fingerprint
 from watcher.services import Services, open_services
 from watcher.settings.schema import Retention, Settings
@@ -43,7 +43,7 @@ def warned(services: Services, caplog: pytest.LogCaptureFixture) -> str | None:
     told = client.get("/readyz").json.get("warnings", {}).get("disk")
     page = client.get("/status", headers={"Accept": "text/html"}).text
     with caplog.at_level(logging.WARNING):
-        helper = Filling(services)
+        helper = DiskSpace(services)
         helper.turn()
         helper.turn()  # said once a day
     said = [one.getMessage() for one in caplog.records if "will be full" in one.getMessage()]

@@ -14,11 +14,14 @@ from tests import clips
 from tests.integration.test_retiring import leave
 from tests.running import RunningUnit, wait_for
 from watcher.catalog import migrate
+from watcher.ingest.bind import bind_root
+from watcher.ingester.periodic import Periodic
 from watcher.model.clip import ClipState
 from watcher.model.errors import ClipNotFoundError, NotInBinError, TakenError
 from watcher.ops.check import scan
+from watcher.retention.retire import Retention
 from watcher.retention.sweep import Sweeper, empty_bin
-from watcher.services import Services, bind_root, open_services
+from watcher.services import Services, open_services
 from watcher.settings.schema import CameraRetention, Settings, Upload
 from watcher.settings.schema import Retention as RetentionTable
 from watcher.storage.bin import FOLDER
@@ -161,11 +164,11 @@ def binning(folder: Path, samples: Path, *, count: int, **settings: object) -> t
 def test_a_crash_between_the_row_and_the_file(tmp_path: Path, samples: Path) -> None:
     """The row said that it is to come back, and the file was still in the bin: the next look brings it."""
     services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
-    services.retention().retire(clip_id)
+    Retention.of(services).retire(clip_id)
     services.catalog.revive(clip_id, now=services.clock.now())
     empty_bin(services, lacking_bytes=0)
     assert (services.places.video / "a/0.mp4").exists()
-    assert services.retention().binned() == []
+    assert Retention.of(services).binned() == []
     with pytest.raises(ClipNotFoundError):
         services.catalog.revive(clip_id, now=services.clock.now())
 
@@ -173,40 +176,40 @@ def test_a_crash_between_the_row_and_the_file(tmp_path: Path, samples: Path) -> 
 def test_a_file_of_another_catalog_is_not_taken_for_a_clips(tmp_path: Path, samples: Path) -> None:
     """The bin is older than the catalog: the same id, and another content."""
     services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
-    services.retention().retire(clip_id)
-    (binned,) = services.retention().binned()
+    Retention.of(services).retire(clip_id)
+    (binned,) = Retention.of(services).binned()
     folder = services.places.video / FOLDER
     (folder / binned.name).rename(folder / f"{clip_id}-{'f' * 16}")
-    assert not services.retention().in_bin(clip_id)
+    assert not Retention.of(services).in_bin(clip_id)
     with pytest.raises(NotInBinError):
-        services.retention().restore(clip_id)
+        Retention.of(services).restore(clip_id)
     services.catalog.revive(clip_id, now=services.clock.now())
     empty_bin(services, lacking_bytes=0)
     assert not (services.places.video / "a/0.mp4").exists()
-    assert len(services.retention().binned()) == 1
+    assert len(Retention.of(services).binned()) == 1
 
 
 def test_what_has_the_name_keeps_it(tmp_path: Path, samples: Path) -> None:
     """Also what is no clip; the clip stays retired, and is had back when the name is free."""
     services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
-    services.retention().retire(clip_id)
+    Retention.of(services).retire(clip_id)
     path = services.places.video / "a/0.mp4"
     path.mkdir()
     with pytest.raises(TakenError):
-        services.retention().restore(clip_id)
+        Retention.of(services).restore(clip_id)
     assert services.catalog.clip(clip_id).state is ClipState.RETIRED
     path.rmdir()
-    assert services.retention().restore(clip_id) == "a/0.mp4"
+    assert Retention.of(services).restore(clip_id) == "a/0.mp4"
     assert path.is_file()
 
 
 def test_what_is_too_old_goes(tmp_path: Path, samples: Path) -> None:
     """And only that."""
     services, ids = binning(tmp_path, samples, count=2, bin_days=1e-9)
-    services.retention().retire(ids[0])
-    assert [one.clip_id for one in services.retention().binned()] == [ids[0]]
+    Retention.of(services).retire(ids[0])
+    assert [one.clip_id for one in Retention.of(services).binned()] == [ids[0]]
     empty_bin(services, lacking_bytes=0)
-    assert services.retention().binned() == []
+    assert Retention.of(services).binned() == []
     assert services.catalog.clip(ids[1]).state is ClipState.READY
 
 
@@ -214,30 +217,30 @@ def test_no_longer_than_its_own_age(tmp_path: Path, samples: Path) -> None:
     """A rule that lets a camera's clips become a second old lets none of them lie in the bin for a week."""
     own = CameraRetention("a", max_age_days=1e-9)
     services, ids = binning(tmp_path, samples, count=1, bin_days=7, cameras=(own,))
-    services.retention().retire(ids[0])
+    Retention.of(services).retire(ids[0])
     empty_bin(services, lacking_bytes=0)
-    assert services.retention().binned() == []
+    assert Retention.of(services).binned() == []
     kept, ids = binning(tmp_path / "b", samples, count=1, bin_days=7, max_age_days=1)
-    kept.retention().retire(ids[0])
+    Retention.of(kept).retire(ids[0])
     empty_bin(kept, lacking_bytes=0)
-    assert len(kept.retention().binned()) == 1
+    assert len(Retention.of(kept).binned()) == 1
 
 
 def test_it_makes_room(tmp_path: Path, samples: Path) -> None:
     """The eldest go first, and no more than is needed; with too little room nothing goes into it."""
     services, ids = binning(tmp_path, samples, count=4, bin_days=1)
     for clip_id in ids[:3]:
-        services.retention().retire(clip_id)
-    size = services.retention().binned()[0].size_bytes
+        Retention.of(services).retire(clip_id)
+    size = Retention.of(services).binned()[0].size_bytes
     assert empty_bin(services, lacking_bytes=size + 1) == 2 * size
-    assert [one.clip_id for one in services.retention().binned()] == [ids[2]]
+    assert [one.clip_id for one in Retention.of(services).binned()] == [ids[2]]
 
     cramped, _ = binning(tmp_path, samples, count=0, bin_days=1, floor=1 << 49)
-    cramped.retention().retire(ids[3])
-    assert [one.clip_id for one in cramped.retention().binned()] == [ids[2]]
-    sweeper = Sweeper(cramped)
+    Retention.of(cramped).retire(ids[3])
+    assert [one.clip_id for one in Retention.of(cramped).binned()] == [ids[2]]
+    sweeper = Periodic(Sweeper(cramped))
     sweeper.start()
-    wait_for(lambda: cramped.retention().binned() == [], what="an empty bin")
+    wait_for(lambda: Retention.of(cramped).binned() == [], what="an empty bin")
     sweeper.stop()
 
 
@@ -245,16 +248,16 @@ def test_it_counts_for_the_bytes_of_all(tmp_path: Path, samples: Path) -> None:
     """`max_bytes` is of the clips and the bin together."""
     size = (samples / "plain.mp4").stat().st_size + 16
     services, ids = binning(tmp_path, samples, count=3, bin_days=1, max_bytes=2 * size)
-    services.retention().retire(ids[0])
-    services.retention().retire(ids[1])
+    Retention.of(services).retire(ids[0])
+    Retention.of(services).retire(ids[1])
     empty_bin(services, lacking_bytes=0)
-    assert [one.clip_id for one in services.retention().binned()] == [ids[1]]
+    assert [one.clip_id for one in Retention.of(services).binned()] == [ids[1]]
 
 
 def test_nothing_goes_from_a_foreign_root(tmp_path: Path, samples: Path) -> None:
     """Another folder, or a disk that is not mounted: the bin is left as it is."""
     services, ids = binning(tmp_path, samples, count=1, bin_days=1e-9)
-    services.retention().retire(ids[0])
+    Retention.of(services).retire(ids[0])
     (services.places.video / ".watcher").unlink()
     assert empty_bin(services, lacking_bytes=1 << 40) == 0
-    assert len(services.retention().binned()) == 1
+    assert len(Retention.of(services).binned()) == 1

@@ -19,6 +19,7 @@ import pytest
 
 from tests import clips
 from tests.running import RunningUnit, free_port, running, wait_for
+from watcher.ingest.uploads import Uploads
 from watcher.services import open_services
 from watcher.settings.load import load
 
@@ -98,9 +99,9 @@ def test_nothing_is_overwritten_and_nothing_is_lost(unit: RunningUnit, camera: f
     from watcher.ingest.ftp_spool import file_stragglers
 
     services = open_services(load({}).settings, unit.data)
-    file_stragglers(unit.data / "spool", services.uploads(), time.time() - 600)
+    file_stragglers(unit.data / "spool", Uploads.of(services), time.time() - 600)
     assert unit.clip("porch/cut.mp4") is None
-    file_stragglers(unit.data / "spool", services.uploads(), time.time() + 1)
+    file_stragglers(unit.data / "spool", Uploads.of(services), time.time() + 1)
     services.catalog.engine.dispose()
     unit.wait_clip("porch/cut.mp4", state="broken")
 

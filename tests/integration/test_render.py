@@ -17,12 +17,14 @@ from PIL import Image
 from tests import clips
 from tests.running import RENDER, RunningUnit, wait_for
 from watcher.catalog import migrate
+from watcher.ingest.ingest import Ingest
 from watcher.renditions import verdicts
 from watcher.renditions.leftovers import Leftovers
-from watcher.renditions.renderer import Crew
+from watcher.renditions.renderer import Renderer
 from watcher.renditions.workers import process
 from watcher.services import Services, open_services
-from watcher.settings.schema import Ingest, Render, Settings
+from watcher.settings import schema
+from watcher.settings.schema import Render, Settings
 
 # Stands in for a decoder that a file can harm: what it does is said by the clip's name.
 HOSTILE = """
@@ -41,8 +43,8 @@ for line in sys.stdin:
 
 
 @contextmanager
-def crew(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iterator[Services]:
-    """The crew at work on some clips."""
+def renderer(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iterator[Services]:
+    """The renderer at work on some clips."""
     settings = Settings(render=Render(workers=workers, timeout_seconds=1.0))
     services = open_services(settings, folder)
     services.places.make()
@@ -50,9 +52,9 @@ def crew(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iterator
     for number, name in enumerate(names):
         path = services.places.video / name
         path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
-        found = services.ingest.examine(name)
-        services.ingest.put([found])
-    at_work = Crew(services)
+        found = Ingest.of(services).examine(name)
+        Ingest.of(services).put([found])
+    at_work = Renderer(services)
     at_work.start()
     try:
         yield services
@@ -67,7 +69,7 @@ def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
     """Both have no picture, with a reason, after a second try, and stay ready; the others get their posters."""
     monkeypatch.setattr(verdicts, "AGAIN_SECONDS", 0.1)
     monkeypatch.setattr(process, "WORKER", (sys.executable, "-c", HOSTILE))
-    with crew(tmp_path, samples, "crashes.mp4", "hangs.mp4", "is-fine.mp4") as services:
+    with renderer(tmp_path, samples, "crashes.mp4", "hangs.mp4", "is-fine.mp4") as services:
 
         def state(name: str) -> tuple[str, str | None, bool]:
             clip = services.catalog.by_key(name)
@@ -89,7 +91,7 @@ def test_a_worker_that_fails_by_itself_blames_no_clip(
         monkeypatch.setattr(process, "WORKER", command)
         folder = tmp_path / command[0].strip("/").replace("/", "-")
         folder.mkdir()
-        with crew(folder, samples, "raises.mp4") as services:
+        with renderer(folder, samples, "raises.mp4") as services:
             tried = services.places.run / "tried"
             assert not tried.exists()
             wait_for(lambda services=services: services.catalog.unrendered(1), what="the clip")
@@ -219,12 +221,12 @@ def test_a_decoder_can_reach_nothing_but_its_descriptors() -> None:
 
 def test_an_unknown_codec_is_no_picture_and_costs_no_other_clip(tmp_path: Path, samples: Path) -> None:
     """The clip stays ready, its reason is kept, and the next one gets its poster."""
-    with crew(tmp_path, samples, workers=1) as services:
+    with renderer(tmp_path, samples, workers=1) as services:
         whole = (samples / "plain.mp4").read_bytes()
         for name, data in (("unknown.mp4", whole.replace(b"avc1", b"braw")), ("plain.mp4", whole)):
             (services.places.video / name).write_bytes(clips.stamp(data, len(name)))
-            services.ingest.put([services.ingest.examine(name)])
-        at_work = Crew(services)
+            Ingest.of(services).put([Ingest.of(services).examine(name)])
+        at_work = Renderer(services)
         at_work.start()
         try:
             wait_for(lambda: services.catalog.by_key("plain.mp4").poster, what="the other's poster")
@@ -240,7 +242,7 @@ def test_what_a_killed_worker_left_goes_and_what_lives_stays(tmp_path: Path) -> 
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     for shared in (False, True):
-        settings = Settings(ingest=Ingest(shared=shared))
+        settings = Settings(ingest=schema.Ingest(shared=shared))
         services = open_services(settings, tmp_path / str(shared))
         folder = services.places.renditions / "0"
         folder.mkdir(parents=True)

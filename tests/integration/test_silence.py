@@ -17,7 +17,7 @@ from tests.integration.test_webhooks import Listener
 from tests.integration.test_webhooks import hooks as hook_settings
 from tests.running import RunningUnit, wait_for
 from watcher.catalog import migrate
-from watcher.ingester.silence import Watchman
+from watcher.ingester.silence import SilenceWatch
 from watcher.model.clip import ClipFilter
 from watcher.services import Services, open_services
 from watcher.settings.schema import CameraSilence, Settings, Silence
@@ -48,7 +48,7 @@ def leave(services: Services, camera: str, hours_ago: list[float]) -> None:
 
 
 def silent(services: Services) -> dict[str, bool]:
-    Watchman(services).turn()
+    SilenceWatch(services).turn()
     return {one.camera: one.silent for one in services.catalog.camera_summaries()}
 
 

@@ -23,6 +23,9 @@ from watcher.model.clip import Clip, ClipFilter, ClipState
 from watcher.model.clock import SystemClock
 from watcher.model.errors import HeldError
 from watcher.ops.check import scan
+from watcher.retention.retire import Retention
+from watcher.retention.rules import Rules
+from watcher.retention.state import remembered
 from watcher.retention.sweep import empty_bin, sweep
 from watcher.services import Services, open_services
 from watcher.settings.load import load
@@ -132,7 +135,7 @@ class World:
         """Hold, label, delete, have back, ask for a film: what people do."""
         catalog, there = self.services.catalog, self.clips()
         what = self.chance.choice(["hold", "let go", "let go", "label", "delete", "film", "given up"])
-        if self.services.retention().binned() and self.chance.random() < 0.4:
+        if Retention.of(self.services).binned() and self.chance.random() < 0.4:
             what = "restore"
         if what in {"hold", "let go", "label", "delete"} and there:
             clip = self.chance.choice(there)
@@ -140,15 +143,15 @@ class World:
                 catalog.put_label(clip.id, "fox", author="a", confidence=None, now=self.now)
             elif what == "delete":
                 try:
-                    self.services.retention().retire(clip.id)
+                    Retention.of(self.services).retire(clip.id)
                 except HeldError:
                     assert clip.held
             else:
                 catalog.correct(clip.id, held=what == "hold")
         elif what == "restore":
-            for one in self.chance.sample(found := self.services.retention().binned(), min(1, len(found))):
+            for one in self.chance.sample(found := Retention.of(self.services).binned(), min(1, len(found))):
                 self.wanted_back.add(one.clip_id)
-                self.services.retention().restore(one.clip_id)
+                Retention.of(self.services).restore(one.clip_id)
             self.scan()
         elif what == "film" and there and len(catalog.exports_to_make()) < 2:
             first = self.chance.choice(there)
@@ -163,10 +166,10 @@ class World:
         """What goes is what the plan said; nothing held, nothing that an export needs; and it is enough."""
         before = {clip.id: clip for clip in self.clips()}
         exports = self.services.catalog.exports_to_make()
-        lacking = self.services.retention().bin_lacks()
+        lacking = Retention.of(self.services).bin_lacks()
         killed = self.kills
         self.whatever_happens(lambda: empty_bin(self.services, lacking_bytes=lacking))
-        plan = self.services.rules().plan(self.services.remembered(), self.services.root.free_bytes())
+        plan = Rules.of(self.services).plan(remembered(self.services), self.services.root.free_bytes())
         planned = [one.clip.id for one in plan]
         self.whatever_happens(lambda: sweep(self.services))
         gone = set(before) - {clip.id for clip in self.clips()}
@@ -176,7 +179,7 @@ class World:
         # A file that was to go and is a clip once more would be one that nobody asked for.
         assert not {before[one].key for one in gone} & {clip.key for clip in self.clips()}
         self.fuse = None
-        empty_bin(self.services, lacking_bytes=self.services.retention().bin_lacks())
+        empty_bin(self.services, lacking_bytes=Retention.of(self.services).bin_lacks())
         sweep(self.services)  # what a kill cut off goes on
         gone = set(before) - {clip.id for clip in self.clips()}
         assert not [before[one].key for one in gone if before[one].held]
@@ -189,7 +192,7 @@ class World:
         files = {path.relative_to(root).as_posix() for path in root.rglob("*.mp4") if FOLDER not in path.parts}
         assert files == {clip.key for clip in self.clips()}
         assert not self.services.catalog.unswept()
-        for one in self.services.retention().binned():
+        for one in Retention.of(self.services).binned():
             assert self.services.catalog.clip(one.clip_id).state is ClipState.RETIRED
         # What was had back is there, or is not had back; it may have gone by a rule since.
         for clip_id in self.wanted_back:

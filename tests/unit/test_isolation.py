@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
@@ -14,6 +16,7 @@ from tests import clips
 from tests.contract.test_catalog import probed
 from watcher.catalog import Catalog
 from watcher.ingest import ingest
+from watcher.ingest.ingest import Ingest
 from watcher.ingester import unreadable
 from watcher.ingester.events import Hint
 from watcher.ingester.loop import Ingester
@@ -44,7 +47,6 @@ def services(catalog: Catalog, tmp_path: Path) -> Iterator[Services]:
     environment = {"WATCHER_CATALOG__URL": url, "WATCHER_VIDEO__WATCH": "poll"}
     made = open_services(load(environment).settings, tmp_path / "data")
     made.places.make()
-    made.ingest.trust_writers = True  # polling is for the test to know each hint; the kernel may be asked
     yield made
     made.catalog.engine.dispose()
 
@@ -53,6 +55,7 @@ def services(catalog: Catalog, tmp_path: Path) -> Iterator[Services]:
 def ingester(services: Services) -> Iterator[Ingester]:
     """One whose turns the test takes."""
     made = Ingester(services)
+    made._ingest.trust_writers = True  # polling is for the test to know each hint; the kernel may be asked
     made.begin()
     yield made
     made._intake.aside.close()
@@ -95,7 +98,7 @@ def test_a_file_of_any_year_and_size_has_a_row(catalog: Catalog, services: Servi
     """Its look fits every column, is the same at each look, and a start can be read from it."""
     look = look_of("a/1.mp4", Stat((1 << 63) - 1, YEARS[year]))  # type: ignore[arg-type]
     assert look == look_of("a/1.mp4", Stat((1 << 63) - 1, YEARS[year]))  # type: ignore[arg-type]
-    described = ingest.described(look, "d", Probe(whole=True, duration_seconds=1e300), services.ingest.naming)
+    described = ingest.described(look, "d", Probe(whole=True, duration_seconds=1e300), Ingest.of(services).naming)
     assert catalog.put([described, probed("a/2.mp4", 1)], now=services.clock.now()) == 2
     [row] = [row for row in catalog.known() if row[0] == "a/1.mp4"]
     assert (row[1], row[2]) == (look.size_bytes, look.mtime_ns)
@@ -145,7 +148,7 @@ def test_the_culprit_of_a_batch_is_named_and_its_neighbours_are_listed(
     """Two of a hundred: they are broken, the others ready; nothing is said of the catalog."""
     refuse(monkeypatch, "a/17.mp4", "a/71.mp4")
     batch = [probed(f"a/{n}.mp4", n, digest=f"{n}", inode=n) for n in range(100)]
-    put = services.ingest.put(batch)
+    put = Ingest.of(services).put(batch)
     assert put.changed == 100
     assert set(put.aside) == {"a/17.mp4", "a/71.mp4"}
     assert put.refused == set()
@@ -222,10 +225,10 @@ def test_a_name_that_no_calendar_holds_costs_nobody(services: Services, samples:
     for number, name in enumerate(("00010101_000000", "99991231_235959", "20261121_070000")):
         leave(services, f"cam/{name}.mp4", samples, number)
     for path in sorted((services.root.folder / "cam").iterdir()):
-        found = services.ingest.examine(f"cam/{path.name}", finished=True)
+        found = Ingest.of(services).examine(f"cam/{path.name}", finished=True)
         assert isinstance(found, ingest.Probed)
-        assert services.ingest.put([found]).aside == {}
-        services.ingest.moment(f"cam/{path.name}", path.stat().st_mtime_ns)
+        assert Ingest.of(services).put([found]).aside == {}
+        Ingest.of(services).moment(f"cam/{path.name}", path.stat().st_mtime_ns)
 
 
 def test_scan_and_check_end_in_sentences(
@@ -235,6 +238,8 @@ def test_scan_and_check_end_in_sentences(
     refuse(monkeypatch, "a/1.mp4", states=("ready", "broken"))
     for number in (1, 2, 3):
         leave(services, f"a/{number}.mp4", samples, number)
+    video = msgspec.structs.replace(services.settings.video, watch="auto")  # the kernel may be asked about writers
+    services = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, video=video))
     with (tmp_path / "told").open("w+") as out:
         assert scan(services, accept_missing=False, accept_root=False, out=out) == 1
         assert check(services, list_ignored=False, out=out) == 1

@@ -8,7 +8,7 @@ import msgspec
 
 from watcher.catalog.rows import Probed
 from watcher.model.clip import TimeQuality, TimeSource, milliseconds
-from watcher.naming.span import Instant
+from watcher.model.instant import Instant
 
 _TIME = ("started_ms", "offset_seconds", "time_source", "time_quality")
 

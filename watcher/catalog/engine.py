@@ -6,7 +6,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,7 +17,6 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from watcher.catalog.integrity import WAY_BACK, SameFile, is_damage, watch
 from watcher.model.errors import CatalogDamagedError, CatalogError
-from watcher.storage import modes
 
 HEAD = "0024"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
@@ -97,13 +96,13 @@ def revision(connection: sa.Connection) -> str | None:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def migrate(engine: sa.Engine) -> None:
+def migrate(engine: sa.Engine, *, narrow: Callable[[Path], None] = lambda _path: None) -> None:
     """Bring the catalog to this watcher's schema; safe when several processes start at once.
 
     The write lock is taken first and the version read under it, so the second process finds the work done.
     Raises CatalogError if the catalog cannot be opened or is of a newer watcher.
     """
-    _keep_private(engine)
+    _keep_private(engine, narrow)
     with (
         _opening(engine),
         engine.connect().execution_options(**{WRITE: True}) as connection,
@@ -118,8 +117,11 @@ def migrate(engine: sa.Engine) -> None:
         upgrade(connection)
 
 
-def _keep_private(engine: sa.Engine) -> None:
-    """Keep others from a catalog in SQLite, which gives what it writes beside it the same mode."""
+def _keep_private(engine: sa.Engine, narrow: Callable[[Path], None]) -> None:
+    """Keep others from a catalog in SQLite, which gives what it writes beside it the same mode.
+
+    `narrow` takes an older, laxer file from all who have no part in it.
+    """
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database.startswith((":memory:", "file:")):
         return
@@ -127,7 +129,7 @@ def _keep_private(engine: sa.Engine) -> None:
     with contextlib.suppress(OSError):  # it is there, or cannot be made, which SQLite will say
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     for suffix in ("", "-wal", "-shm", "-journal"):
-        modes.narrow(path.with_name(path.name + suffix))
+        narrow(path.with_name(path.name + suffix))
 
 
 def revision_of(engine: sa.Engine) -> str | None:

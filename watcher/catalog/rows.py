@@ -27,7 +27,7 @@ from watcher.model.clip import (
     TimeSource,
     milliseconds,
 )
-from watcher.naming.span import Instant
+from watcher.model.instant import Instant
 
 LENGTH_LIMIT_MS = LENGTH_LIMIT_SECONDS * 1000
 

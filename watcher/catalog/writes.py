@@ -42,8 +42,8 @@ from watcher.catalog.sums import Sums
 from watcher.model.clip import ClipState, Playable, milliseconds
 from watcher.model.doubt import counting
 from watcher.model.errors import ChangedError, ClipNotFoundError
+from watcher.model.instant import Instant
 from watcher.model.search_words import words_of
-from watcher.naming.span import Instant
 
 # What returns something is put into one statement for all rows, not run for each: SQLite's index of words writes
 # what it has at the end of each statement, so that a clip takes 14 µs and not 49.

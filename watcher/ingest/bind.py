@@ -13,6 +13,7 @@ from pathlib import Path
 
 from watcher.catalog import Catalog
 from watcher.model.clip import Fingerprint
+from watcher.services import Services
 from watcher.storage.video_root import VideoRoot
 
 log = logging.getLogger("watcher.ingester")
@@ -52,3 +53,8 @@ def lies_there(root: VideoRoot, catalog: Catalog) -> bool:
             continue
         there += look is not None and look.fingerprint == Fingerprint(size_bytes, mtime_ns)
     return there > 0 and there >= SHARE * len(sample)
+
+
+def bind_root(services: Services) -> str:
+    """Tie a catalog to its video root where that is surely its own; the catalog's id. Raises StartError."""
+    return bind(services.root, services.catalog, services.places.run)

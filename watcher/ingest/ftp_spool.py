@@ -101,7 +101,7 @@ class Stragglers(threading.Thread):
 
     def run(self) -> None:
         """Look again and again."""
-        uploads = self._services.uploads()
+        uploads = Uploads.of(self._services)
         while True:
             time.sleep(LOOK_SECONDS)
             try:

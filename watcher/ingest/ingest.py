@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol, cast
 import msgspec
 
 from watcher.catalog import Catalog, Probed, trouble
+from watcher.ingest.bind import bind
 from watcher.ingest.describe import described, read_name, set_aside, time_of
 from watcher.ingest.moves import with_moves
 from watcher.media.probe import Probe, probing
@@ -26,10 +27,12 @@ from watcher.media.walk import finished as at_once
 from watcher.model.clip import Clip, Fingerprint
 from watcher.model.clock import Clock
 from watcher.model.errors import BrokenClipError, RowError
+from watcher.model.instant import Instant
 from watcher.naming.ignore import printable
 from watcher.naming.reader import Naming
-from watcher.naming.span import Instant
+from watcher.services import Services
 from watcher.storage.look import Look, bounded, look_of
+from watcher.storage.mounts import on_network
 from watcher.storage.settle import Writer, quiet_needed, writer
 from watcher.storage.video_root import VideoRoot, digest
 
@@ -102,6 +105,20 @@ class Ingest:
         self._bind: Callable[[], object] | None = bind
         self._clock = clock
         self.naming = naming
+
+    @classmethod
+    def of(cls, services: Services) -> Ingest:
+        """The service's own."""
+        settings, places = services.settings, services.places
+        return cls(
+            root=services.root,
+            catalog=services.catalog,
+            clock=services.clock,
+            naming=settings.name_reader(),
+            settle_seconds=settings.video.settle_seconds,
+            trust_writers=settings.video.watch != "poll" and not on_network(places.video),
+            bind=lambda: bind(services.root, services.catalog, places.run),
+        )
 
     def examine(
         self,

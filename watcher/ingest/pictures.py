@@ -1,6 +1,6 @@
 """Pictures that cameras leave beside their clips: each becomes the poster of the clip that it shows.
 
-    event, scan ─▶ add ─▶ look (whole?) ─▶ a clip of it? ─▶ its row says so ─▶ the crew makes the poster from it
+    event, scan ─▶ add ─▶ look (whole?) ─▶ a clip of it? ─▶ its row says so ─▶ the renderer makes the poster from it
                                               └ not yet: kept in mind until its clip comes
 
 Most cameras send the picture when something begins and the clip when it has ended. What is kept in mind is lost
@@ -22,6 +22,7 @@ from watcher.ingest.ingest import Ingest
 from watcher.model.clock import Clock
 from watcher.naming.ignore import unusable
 from watcher.naming.presets import stem_of
+from watcher.services import Services
 from watcher.storage.look import Look
 from watcher.storage.settle import Writer
 from watcher.storage.video_root import VideoRoot
@@ -101,6 +102,12 @@ class Pictures:
         self._unsettled: dict[str, Unsettled] = {}
         self._unmatched = Unmatched()
         self.old_too = True  # until all that lay there at start has been seen once
+
+    @classmethod
+    def of(cls, services: Services) -> Pictures:
+        """The service's own."""
+        ingest = Ingest.of(services)
+        return cls(root=services.root, catalog=services.catalog, ingest=ingest, clock=services.clock)
 
     def add(self, key: str) -> None:
         """Something was told of a picture."""

@@ -100,22 +100,6 @@ def newest_first(
             yield Finding(key, Difference[name] if name else None)
 
 
-def marker_problem(root: VideoRoot, catalog_id: str) -> str | None:
-    """What is wrong with the video root's marker, in a sentence for people; None if it is this catalog's."""
-    found = root.marker()
-    if found == catalog_id:
-        return None
-    if found is None:
-        return (
-            f"the video root {root.folder} has no marker: is its disk mounted? No clip is marked missing until the "
-            "marker is back; if this is the right folder, run: watcher scan --accept-root"
-        )
-    return (
-        f"the video root {root.folder} belongs to another catalog ({found}): no clip is marked missing; "
-        "if this is the right folder, run: watcher scan --accept-root"
-    )
-
-
 def too_many_missing(catalog: Catalog, count: int, *, share: float, now: datetime) -> str | None:
     """Why so many clips must not be marked missing at once, in a sentence for people; None if they may.
 

@@ -32,9 +32,10 @@ from watcher.model.errors import (
     TakenError,
     TooLargeError,
 )
+from watcher.model.instant import Instant, at_zone
 from watcher.naming.ignore import printable
-from watcher.naming.span import Instant, at_zone
 from watcher.naming.upload_names import camera_name, key_for, name_for
+from watcher.services import Services
 from watcher.storage.permission import check_folder
 from watcher.storage.spool import Spool, digest
 from watcher.storage.video_root import VideoRoot
@@ -51,6 +52,16 @@ class Received(NamedTuple):
 
     clip: Clip
     fresh: bool
+
+
+def open_spool(services: Services) -> Spool:
+    """Uploads in flight."""
+    upload = services.settings.upload
+    return Spool(
+        services.places.spool,
+        expire_seconds=upload.expire_hours * 3600,
+        longest_seconds=upload.longest_hours * 3600,
+    )
 
 
 class Uploads:
@@ -76,6 +87,28 @@ class Uploads:
         self._clock = clock
         self._zone = zone
         self.budget = Budget(root=root, catalog=catalog, spool=spool, run=run, limits=limits, today=self._today)
+
+    @classmethod
+    def of(cls, services: Services) -> Uploads:
+        """The service's own."""
+        upload = services.settings.upload
+        return cls(
+            root=services.root,
+            catalog=services.catalog,
+            ingest=Ingest.of(services),
+            spool=open_spool(services),
+            run=services.places.run,
+            clock=services.clock,
+            zone=services.settings.zone,
+            limits=Limits(
+                clip_bytes=upload.max_bytes,
+                day_bytes=upload.max_bytes_per_day,
+                free_bytes=upload.min_free_bytes,
+                chunked_bytes=upload.chunked_bytes,
+                bodies=upload.max_parallel,
+                parts=upload.max_unfinished,
+            ),
+        )
 
     def check(self, camera: str, name: str, size: int | None) -> None:
         """Whether an upload of so many bytes (None: not known yet) may begin; an empty name is chosen later.

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
-from watcher.ingester.periodic import Helper
 from watcher.model.buckets import offsets, quarter_of
-from watcher.naming.reader import EARLIEST
+from watcher.model.clip import EARLIEST
 from watcher.services import Services
 
 LOOK_SECONDS = 3600.0
 AHEAD = timedelta(days=800)
 
 
-class Daily(Helper):
+class DaySums:
     """Looks whether the site's zone is another one, or has other rules."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, "sums by day", every_seconds=LOOK_SECONDS)
+        self.services = services
+        self.catalog = services.catalog
+        self.name, self.every_seconds, self.stopped = "sums by day", LOOK_SECONDS, threading.Event()
 
     def turn(self) -> None:
         """Keep what is not kept yet."""

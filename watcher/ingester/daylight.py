@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import timedelta
 
-from watcher.ingester.periodic import Helper
 from watcher.services import Services
 from watcher.settings.place import changes, place_of
 
@@ -15,11 +15,13 @@ LOOK_SECONDS = 3600.0
 BEFORE, AHEAD, LEFT = timedelta(days=366), timedelta(days=800), timedelta(days=400)
 
 
-class Sunrise(Helper):
+class DaylightSums:
     """Notes when it is day, around all clips that there are and for a while to come."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, "day and night", every_seconds=LOOK_SECONDS)
+        self.services = services
+        self.catalog = services.catalog
+        self.name, self.every_seconds, self.stopped = "day and night", LOOK_SECONDS, threading.Event()
 
     def turn(self) -> None:
         """Note what is not known yet; nothing where nobody has said where the site is."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import datetime, timedelta
 
-from watcher.ingester.periodic import Helper
 from watcher.retention import forecast
 from watcher.services import Services
 from watcher.storage import permission
@@ -16,17 +16,18 @@ LOOK_SECONDS = 3600.0
 AGAIN = timedelta(days=1)
 
 
-class Filling(Helper):
+class DiskSpace:
     """Looks at what came in the last day, at what is free, and at folders that are somebody else's."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, "the disk's filling", every_seconds=LOOK_SECONDS)
+        self.services = services
+        self.name, self.every_seconds, self.stopped = "the disk's filling", LOOK_SECONDS, threading.Event()
         self._said: dict[str, datetime] = {}  # what, and when
 
     def turn(self) -> None:
         """Say each thing once a day."""
         now, video = self.services.clock.now(), self.services.places.video
-        at = self.services.full_at()
+        at = forecast.disk_full_at(self.services)
         if at is not None and at - now <= forecast.WARNING:
             day = at.astimezone(self.services.settings.zone).date()
             self._say(

@@ -8,9 +8,9 @@ upload at once: both hold it.
 from __future__ import annotations
 
 import logging
+import threading
 
-from watcher.ingest.uploads import FOR_GOOD
-from watcher.ingester.periodic import Helper
+from watcher.ingest.uploads import FOR_GOOD, Uploads
 from watcher.model.errors import LockedError, UploadNotFoundError
 from watcher.services import Services
 
@@ -19,12 +19,13 @@ log = logging.getLogger("watcher.uploads")
 LOOK_SECONDS = 5.0
 
 
-class Finishing(Helper):
+class Finishing:
     """Looks for such uploads."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, "uploads", every_seconds=LOOK_SECONDS)
-        self._uploads = services.uploads()
+        self.services = services
+        self.name, self.every_seconds, self.stopped = "uploads", LOOK_SECONDS, threading.Event()
+        self._uploads = Uploads.of(services)
         self._told: dict[str, str] = {}  # why uploads wait, as far as that was said
 
     def turn(self) -> None:

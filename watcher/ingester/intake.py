@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from watcher.catalog import Probed
-from watcher.ingest.ingest import FAILED, UNREADABLE, Found, NotClip, Waiting
+from watcher.ingest.ingest import FAILED, UNREADABLE, Found, Ingest, NotClip, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.set_aside import Aside
 from watcher.ingester.pending import Pending, PendingFiles
@@ -25,9 +25,9 @@ BATCH = 100  # clips a transaction
 class Intake:
     """The files that wait, the one that is read, and those that are to be written; used from one thread."""
 
-    def __init__(self, services: Services, pictures: Pictures, wake: Callable[[], None]) -> None:
+    def __init__(self, services: Services, ingest: Ingest, pictures: Pictures, wake: Callable[[], None]) -> None:
         """`wake` tells whoever makes posters that there may be clips without one."""
-        self._ingest = services.ingest
+        self._ingest = ingest
         self._root = services.root
         self._clock = services.clock
         self._pictures = pictures

@@ -17,17 +17,22 @@ from datetime import datetime
 from types import FrameType
 
 from watcher.catalog import trouble
-from watcher.ingest.ingest import UNREADABLE, Found, Waiting
+from watcher.ingest.bind import bind_root
+from watcher.ingest.ingest import UNREADABLE, Found, Ingest, Waiting
+from watcher.ingest.pictures import Pictures
 from watcher.ingest.progress import Progress
-from watcher.ingest.scan import Difference, Finding, marker_problem, newest_first, reconcile
+from watcher.ingest.scan import Difference, Finding, newest_first, reconcile
+from watcher.ingest.uploads import open_spool
 from watcher.ingester.events import LOST, Hint, Watch
 from watcher.ingester.intake import BATCH, Intake
 from watcher.ingester.missing import Missing
+from watcher.ingester.periodic import Periodic
 from watcher.ingester.scanner import Comparison, Folders, Reading
-from watcher.ingester.tasks import helpers
+from watcher.ingester.tasks import tasks
 from watcher.naming.ignore import PICTURE, printable
-from watcher.renditions.renderer import Crew
-from watcher.services import Services, bind_root
+from watcher.renditions.renderer import Renderer
+from watcher.retention.retire import Retention
+from watcher.services import Services
 from watcher.storage import status
 from watcher.storage.lock import INGESTER, only_one
 from watcher.storage.mounts import on_network
@@ -51,12 +56,13 @@ class Ingester:
         self._services = services
         self._settings = services.settings
         self._clock = services.clock
-        self._ingest = services.ingest
+        self._ingest = Ingest.of(services)
         self._root = services.root
         self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
-        self._crew = Crew(services, helpers(services))
-        self._pictures = services.pictures()
-        self._intake = Intake(services, self._pictures, self._crew.wake)
+        self._renderer = Renderer(services)
+        self._tasks = [Periodic(task) for task in tasks(services)]
+        self._pictures = Pictures.of(services)
+        self._intake = Intake(services, self._ingest, self._pictures, self._renderer.wake)
         self._missing = Missing(services, self._problem)
         self._folders = Folders()
         self._scan: Comparison | None = None
@@ -87,7 +93,9 @@ class Ingester:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self.stop)
             self.begin()
-            self._crew.start()
+            self._renderer.start()
+            for task in self._tasks:
+                task.start()
             log.info("watching %s (%s)", self._root.folder, "native" if self._native else "by polling")
             try:
                 while not self._stopping:
@@ -95,7 +103,9 @@ class Ingester:
             finally:
                 self._intake.flush()
                 self._watch.stop()
-                self._crew.stop()
+                self._renderer.stop()
+                for task in self._tasks:
+                    task.stop()
                 self._intake.aside.close()
                 places.status.unlink(missing_ok=True)
 
@@ -207,7 +217,7 @@ class Ingester:
 
     def _match_pictures(self) -> None:
         if self._pictures.turn():
-            self._crew.wake()
+            self._renderer.wake()
 
     # — scans —
 
@@ -285,8 +295,8 @@ class Ingester:
         if self._pictures.scanned(changed=progress.done > 0):
             pause = 1.0
         self._next_scan = now + max(pause, seconds)  # never more than half the time
-        self._services.retention().sweep()
-        self._services.spool().sweep()
+        Retention.of(self._services).sweep()
+        open_spool(self._services).sweep()
 
     # — the world —
 
@@ -321,8 +331,8 @@ class Ingester:
                     self._next_scan = now
                 else:
                     self._problem("marker", f"the video root {self._root.folder} is gone")
-            if ("marker" in self._problems) != (marker_problem(self._root, self._catalog_id) is not None):
-                self._problem("marker", marker_problem(self._root, self._catalog_id))
+            if ("marker" in self._problems) != (self._root.marker_problem(self._catalog_id) is not None):
+                self._problem("marker", self._root.marker_problem(self._catalog_id))
                 self._next_scan = now
             self._poll_unwatched(now)
             for name in self._intake.unreadable.readable(now):
@@ -366,7 +376,7 @@ class Ingester:
             ingest_seconds=round(self._intake.ingest_seconds, 3),
             lost_events=self._lost_events,
             problems=dict(self._problems),
-            warnings=self._warnings | (PICTURELESS if self._crew.trouble() else {}),
+            warnings=self._warnings | (PICTURELESS if self._renderer.trouble() else {}),
             aside=self._intake.aside.names(),
         )
         self._teller.tell(current, now)

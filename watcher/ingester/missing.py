@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from watcher.ingest.scan import marker_problem, too_many_missing
+from watcher.ingest.scan import too_many_missing
 from watcher.naming.ignore import printable
 from watcher.services import Services
 
@@ -45,7 +45,7 @@ class Missing:
         keys = [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]
         if not keys:
             return back, False
-        problem = marker_problem(self._root, catalog_id)
+        problem = self._root.marker_problem(catalog_id)
         self._problem("marker", problem)
         if problem:
             return back, False

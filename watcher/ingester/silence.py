@@ -7,10 +7,10 @@ settings allow. Nobody is called silent before the ingester has scanned: what wa
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import datetime, timedelta
 
 from watcher.catalog.silences import Silence
-from watcher.ingester.periodic import Helper
 from watcher.ingester.rhythm import LEARNT_DAYS, usual_quiet
 from watcher.model.buckets import quarter_of
 from watcher.model.clip import CameraSummary
@@ -24,11 +24,13 @@ LEARN_SECONDS = 3600.0  # between two looks at a camera's rhythm
 NOTED_SHARE = 0.1  # by how much a limit has to differ from the one that is noted
 
 
-class Watchman(Helper):
+class SilenceWatch:
     """Notes which cameras are silent."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, "silent cameras", every_seconds=LOOK_SECONDS)
+        self.services = services
+        self.catalog = services.catalog
+        self.name, self.every_seconds, self.stopped = "silent cameras", LOOK_SECONDS, threading.Event()
         self._settings = services.settings.silence
         self._said = {one.camera: timedelta(hours=one.after_hours) for one in self._settings.cameras}
         self._learnt: dict[str, tuple[float, timedelta | None]] = {}

@@ -10,7 +10,7 @@ from types import FrameType
 
 from watcher.ingester.loop import Ingester
 from watcher.model.errors import AlreadyRunningError
-from watcher.renditions.renderer import Crew
+from watcher.renditions.renderer import Renderer
 from watcher.services import Services
 from watcher.storage.lock import INGESTER
 
@@ -44,13 +44,13 @@ def help_out(services: Services) -> bool:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    crew = Crew(services)
-    crew.start()
+    renderer = Renderer(services)
+    renderer.start()
     log.info("another ingester adopts clips; making pictures")
     try:
         with (services.places.run / INGESTER).open("a") as file:
             while not stopped.wait(LOOK_SECONDS):
-                crew.wake()
+                renderer.wake()
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # several may look at once
                 except OSError:
@@ -58,5 +58,5 @@ def help_out(services: Services) -> bool:
                 log.info("nobody adopts clips any more: taking over")
                 return True
     finally:
-        crew.stop()
+        renderer.stop()
     return False

@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import hmac
 import logging
+import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -23,7 +24,6 @@ import msgspec
 
 from watcher.catalog.webhooks import Delivery
 from watcher.ingester import http_post
-from watcher.ingester.periodic import Helper
 from watcher.model import serialize
 from watcher.model.errors import ClipNotFoundError
 from watcher.services import Services
@@ -37,12 +37,14 @@ LONGEST = timedelta(hours=1)  # between two attempts
 GIVEN_UP = timedelta(days=7)
 
 
-class Webhook(Helper):
+class Webhook:
     """Tells one of those who want to be told."""
 
     def __init__(self, services: Services, hook: Hook) -> None:
         self._name = name_of(services.settings.webhooks.hooks, hook)
-        super().__init__(services, f"webhook {self._name}", every_seconds=LOOK_SECONDS)
+        self.services = services
+        self.catalog = services.catalog
+        self.name, self.every_seconds, self.stopped = f"webhook {self._name}", LOOK_SECONDS, threading.Event()
         self._hook = hook
         self._catalog_id = ""
         self._give_up_at = self._pause_until = services.clock.now()

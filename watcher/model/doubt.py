@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from watcher.model.clip import TimeQuality, milliseconds
-from watcher.naming.reader import EARLIEST
+from watcher.model.clip import EARLIEST, TimeQuality, milliseconds
 
 DAY_MS = 86_400_000
 EARLIEST_MS = milliseconds(EARLIEST)

@@ -288,3 +288,7 @@ class RenderError(WatcherError):
     def __init__(self, detail: str, *, fatal: bool = False) -> None:
         super().__init__(detail)
         self.fatal = fatal
+
+
+class NotNowError(Exception):
+    """It cannot be done now and is no fault: we are to end, or the disk is nearly full, or nobody wants it."""

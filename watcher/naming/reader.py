@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from watcher.model.clip import EARLIEST
+from watcher.model.instant import Instant
 from watcher.naming.presets import (
     Base,
     Camera,
@@ -27,11 +29,10 @@ from watcher.naming.presets import (
     stem_of,
     takes,
 )
-from watcher.naming.span import Instant, span
+from watcher.naming.span import span
 from watcher.naming.template import Fields, Template, TemplateError, as_shape
 
 UNSORTED = "unsorted"  # the camera of a file that lies directly in the video root and is named for none
-EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)  # before this a camera's clock was simply not set
 CLOCK_AHEAD = timedelta(days=2)
 MEMO_LIMIT = 4096  # shapes of names whose candidates are remembered
 

@@ -20,10 +20,9 @@ from typing import TextIO
 
 from watcher.catalog import Catalog, migrate, open_engine
 from watcher.catalog.copy import copy, is_empty, one_file, step_on
-from watcher.ingest.scan import marker_problem
 from watcher.model.errors import CatalogError, StartError
 from watcher.services import Services
-from watcher.storage import links
+from watcher.storage import links, modes
 from watcher.storage.lock import INGESTER, only_one
 
 CATALOG, SETTINGS = "catalog.db", "watcher.toml"
@@ -89,7 +88,7 @@ def restore(services: Services, file: Path, *, out: TextIO) -> int:
         raise StartError(f"{file} cannot be restored: {reason.strerror or reason}") from reason
     if SETTINGS in found:
         print(f"The settings of then are in the archive: tar xf {file} {SETTINGS}", file=out)
-    problem = marker_problem(services.root, services.catalog.catalog_id() or "")
+    problem = services.root.marker_problem(services.catalog.catalog_id() or "")
     print(problem or "The catalog is restored; the next start compares it with the clips.", file=out)
     return 0
 
@@ -101,7 +100,7 @@ def copy_to(services: Services, url: str, *, out: TextIO) -> int:
         if target.url == services.catalog.engine.url:
             raise StartError("that is this catalog itself")
         with only_one(services.places.run / INGESTER, _RUNNING):
-            migrate(target)
+            migrate(target, narrow=modes.narrow)
             copy(services.catalog.engine, target, _teller(out))
     finally:
         target.dispose()

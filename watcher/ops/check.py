@@ -11,14 +11,17 @@ from typing import TextIO
 from tqdm import tqdm
 
 from watcher.catalog import Probed
-from watcher.ingest.ingest import NotClip, Waiting
+from watcher.ingest.bind import bind_root
+from watcher.ingest.ingest import Ingest, NotClip, Waiting
+from watcher.ingest.pictures import Pictures
 from watcher.ingest.progress import Progress
-from watcher.ingest.scan import Difference, Finding, marker_problem, newest_first, reconcile, too_many_missing
+from watcher.ingest.scan import Difference, Finding, newest_first, reconcile, too_many_missing
 from watcher.ingest.set_aside import Aside
 from watcher.media.walk import finished
 from watcher.model.clip import ClipState
 from watcher.naming.ignore import PICTURE, printable
-from watcher.services import Services, bind_root
+from watcher.retention.retire import Retention
+from watcher.services import Services
 
 TROUBLES = 10  # clips without a picture, the newest, that are told
 BATCH = 500  # clips a transaction: nobody waits for the single one here
@@ -34,21 +37,24 @@ def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: Te
     """
     with closing(Aside(services.places.run, "scan")) as aside:
         aside.open()
-        services.ingest.guard = aside
-        return _scan(services, accept_missing=accept_missing, accept_root=accept_root, out=out, again=again)
+        ingest = Ingest.of(services)
+        ingest.guard = aside
+        return _scan(services, ingest, accept_missing=accept_missing, accept_root=accept_root, out=out, again=again)
 
 
-def _scan(services: Services, *, accept_missing: bool, accept_root: bool, out: TextIO, again: bool) -> int:
-    catalog, root, ingest = services.catalog, services.root, services.ingest
+def _scan(
+    services: Services, ingest: Ingest, *, accept_missing: bool, accept_root: bool, out: TextIO, again: bool
+) -> int:
+    catalog, root = services.catalog, services.root
     catalog_id = bind_root(services)
     if accept_root:
         root.write_marker(catalog_id)
-    problem = marker_problem(root, catalog_id)
+    problem = root.marker_problem(catalog_id)
     batch: list[Probed] = []
     gone: list[str] = []
     refused: set[str] = set()
     files = settling = catalogued = 0
-    pictures = services.pictures()
+    pictures = Pictures.of(services)
 
     def put() -> int:
         done = ingest.put(batch)
@@ -91,7 +97,7 @@ def _scan(services: Services, *, accept_missing: bool, accept_root: bool, out: T
     if problem is None:
         for start in range(0, len(gone), BATCH):
             missing += catalog.mark_missing(gone[start : start + BATCH], now=services.clock.now())
-    services.retention().sweep()
+    Retention.of(services).sweep()
     print(f"{files:,} files: {catalogued:,} catalogued, {settling:,} still settling, {missing:,} missing", file=out)
     if problem:
         print(problem, file=out)
@@ -127,11 +133,12 @@ def check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
     """Tell whether the invariants of `design/storage.md` hold; 0 if they all do. Changes nothing."""
     with closing(Aside(services.places.run, "check")) as aside:
         aside.open()
-        services.ingest.guard = aside
-        return _check(services, list_ignored=list_ignored, out=out)
+        ingest = Ingest.of(services)
+        ingest.guard = aside
+        return _check(services, ingest, list_ignored=list_ignored, out=out)
 
 
-def _check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
+def _check(services: Services, ingest: Ingest, *, list_ignored: bool, out: TextIO) -> int:
     catalog, root = services.catalog, services.root
     ignored: list[tuple[str, str]] = []
     differences: Counter[Difference] = Counter()
@@ -143,7 +150,7 @@ def _check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
         if finding.difference is None:
             continue
         new = finding.difference in {Difference.NEW, Difference.CHANGED}
-        found = services.ingest.examine(finding.key) if new else None
+        found = ingest.examine(finding.key) if new else None
         if isinstance(found, NotClip):
             files -= 1
             ignored.append((finding.key, found.why))
@@ -159,7 +166,7 @@ def _check(services: Services, *, list_ignored: bool, out: TextIO) -> int:
             print(f"ignored, {why}: {printable(key)}", file=out)
     for why, count in sorted(Counter(why for _, why in ignored).items()):
         print(f"{count:,} ignored: {why}", file=out)
-    problem = marker_problem(root, catalog.catalog_id() or "")
+    problem = root.marker_problem(catalog.catalog_id() or "")
     if problem:
         wrong += 1
         print(problem, file=out)

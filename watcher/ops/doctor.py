@@ -15,16 +15,15 @@ from typing import NamedTuple, TextIO
 
 from watcher.catalog import engine as engines
 from watcher.catalog.integrity import quick_check
-from watcher.ingest.scan import marker_problem
-from watcher.ingester import catalog_health
 from watcher.model.errors import CatalogError, FolderError, ReadOnlyError, StartError
 from watcher.ops import nginx
 from watcher.renditions.workers.process import ClipError, Worker, WorkerError
 from watcher.renditions.workers.sandbox import described
-from watcher.services import Places, Services
-from watcher.storage import permission
+from watcher.services import Services
+from watcher.storage import damage, permission
 from watcher.storage.lock import INGESTER, only_one
 from watcher.storage.mounts import file_system, on_network
+from watcher.storage.places import Places
 
 GOOD, WARN, BAD = "ok", "warn", "BAD"
 FILES_LEAST = 1024  # descriptors that uWSGI takes
@@ -149,7 +148,7 @@ def _catalog(services: Services) -> Iterator[Finding]:
                 f"{path} is on a network, where SQLite's locks are known to fail",
                 "put catalog.db on a local disk",
             )
-        if (damaged := quick_check(path) or catalog_health.noted(services.places)) is not None:
+        if (damaged := quick_check(path) or damage.noted(services.places)) is not None:
             yield Finding(BAD, damaged, "end watcher, and follow guide/damaged.md")
             return
     try:
@@ -168,7 +167,7 @@ def _catalog(services: Services) -> Iterator[Finding]:
     else:
         yield Finding(GOOD, f"the catalog at {shown}: {services.catalog.listed_count():,} clips")
         if services.places.video.is_dir() and (
-            problem := marker_problem(services.root, services.catalog.catalog_id() or "")
+            problem := services.root.marker_problem(services.catalog.catalog_id() or "")
         ):
             yield Finding(BAD, problem)
 

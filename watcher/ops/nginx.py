@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from watcher.model.errors import StartError
 from watcher.ops import certificate
-from watcher.services import Places
 from watcher.settings.load import ETC
 from watcher.settings.schema import Settings, Tls
+from watcher.storage.places import Places
 
 NGINX_LEAST = (1, 22)
 STATIC = Path(__file__).parent.parent / "web" / "static"

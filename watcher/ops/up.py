@@ -18,15 +18,18 @@ from typing import NoReturn
 import msgspec
 
 from watcher.catalog import migrate
+from watcher.ingest.bind import bind_root
+from watcher.ingest.uploads import open_spool
 from watcher.model.errors import StartError
 from watcher.ops import nginx, privileges, tether
 from watcher.ops.backup import move_in
 from watcher.ops.keys import first_sign_in
-from watcher.services import Places, Services, bind_root, open_services
+from watcher.services import Services, open_services
 from watcher.settings.load import ETC, load
 from watcher.settings.schema import Settings
 from watcher.storage import modes
 from watcher.storage.mounts import on_network
+from watcher.storage.places import Places
 
 FILES = 1024  # that uWSGI may have open
 QUEUE_MOST = 1024  # requests that wait for uWSGI
@@ -55,7 +58,7 @@ def up(unit: Unit) -> NoReturn:
     log = _log_folder(unit.log)
     lock = _lock(places)
     tether.end_all_leftovers(places.run)  # the unit's lock was free: what still works here is nobody's
-    services.spool().clear()
+    open_spool(services).clear()
     program = nginx.find_nginx()
     _port_is_free(host, port)
     if loaded.settings.ftp.listen:
@@ -232,7 +235,7 @@ def _prepare_catalog(services: Services) -> None:
             "fail; set [catalog] url to a local path or to PostgreSQL",
             file=sys.stderr,
         )
-    migrate(engine)
+    migrate(engine, narrow=modes.narrow)
     move_in(services, out=sys.stdout)
     bind_root(services)  # before anybody can send a clip
     engine.dispose()

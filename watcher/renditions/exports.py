@@ -22,11 +22,10 @@ from typing import Any
 import msgspec
 
 from watcher.catalog.exports import Export, ExportFile
-from watcher.ingester.periodic import NotNowError
 from watcher.model import serialize
 from watcher.model.clip import ClipFilter, ClipState, moment
-from watcher.model.errors import RenderError
-from watcher.renditions.jobs import Errands
+from watcher.model.errors import NotNowError, RenderError
+from watcher.renditions.jobs import Jobs
 from watcher.services import Services
 
 log = logging.getLogger("watcher.ingester")
@@ -41,7 +40,7 @@ class _GivenUpError(NotNowError):
     """Nobody wants it any more."""
 
 
-class Exports(Errands):
+class Exports(Jobs):
     """Makes what is wanted."""
 
     def __init__(self, services: Services) -> None:

@@ -11,15 +11,15 @@ import logging
 import os
 import select
 import sys
+import threading
 from collections.abc import Callable
 from subprocess import Popen
 from typing import Any
 
 import msgspec
 
-from watcher.ingester.periodic import Helper, NotNowError
-from watcher.model.errors import RenderError
-from watcher.ops.tether import spawn, was_told_to_end
+from watcher.model.errors import NotNowError, RenderError
+from watcher.renditions.workers.spawn import spawn, was_told_to_end
 from watcher.services import Services
 
 log = logging.getLogger("watcher.ingester")
@@ -40,11 +40,13 @@ class Said(msgspec.Struct, frozen=True):
     ours: bool = False  # what it made cannot be stored, whatever the clip
 
 
-class Errands(Helper):
+class Jobs:
     """Does what is wanted, at the lowest priority."""
 
     def __init__(self, services: Services, name: str) -> None:
-        super().__init__(services, name, every_seconds=LOOK_SECONDS)
+        self.services = services
+        self.catalog = services.catalog
+        self.name, self.every_seconds, self.stopped = name, LOOK_SECONDS, threading.Event()
         self.about: int | None = None  # which clip a worker was at
         self._begun = False
         self._spent_at: float | None = None

@@ -10,11 +10,11 @@ import contextlib
 import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from watcher.ingester.periodic import Helper
 from watcher.services import Services
 
 log = logging.getLogger("watcher.ingester")
@@ -25,11 +25,12 @@ PAUSE_SECONDS = 0.01  # after each folder: nobody waits for the disk because of 
 _ASIDE = re.compile(r"\.webp\.(\d{1,9})\.tmp\Z")
 
 
-class Leftovers(Helper):
+class Leftovers:
     """Looks at the start, and once a day."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, "leftovers", every_seconds=DAY_SECONDS)
+        self.services = services
+        self.name, self.every_seconds, self.stopped = "leftovers", DAY_SECONDS, threading.Event()
         self._shared = services.settings.ingest.shared
 
     def turn(self) -> None:

@@ -22,13 +22,13 @@ from watcher.media.probe import plain
 from watcher.model.clip import MediaInfo
 from watcher.model.errors import RenderError
 from watcher.naming.ignore import printable
-from watcher.renditions.jobs import Errands
+from watcher.renditions.jobs import Jobs
 from watcher.services import Services
 
 log = logging.getLogger("watcher.ingester")
 
 
-class Proxies(Errands):
+class Proxies(Jobs):
     """Makes what is wanted."""
 
     def __init__(self, services: Services) -> None:

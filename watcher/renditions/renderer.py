@@ -1,4 +1,4 @@
-"""The crew: threads that hand clips without a poster to worker processes, newest first."""
+"""The renderer: threads that hand clips without a poster to worker processes, newest first."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import hashlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from watcher.catalog.rendition_names import SPRITE, TELLING, poster_name, sprite_name
 from watcher.catalog.retries import NO_PICTURE
 from watcher.catalog.rows import Rendered, Unrendered
-from watcher.ingester.periodic import Helper
 from watcher.model.clip import MediaInfo, Sprite
 from watcher.renditions.backlog import Backlog
 from watcher.renditions.verdicts import Verdicts
@@ -47,10 +46,10 @@ class Handed(msgspec.Struct, frozen=True):
     rendered: Rendered | None = None  # the poster is made, and this is about the sprite
 
 
-class Crew:
-    """Makes what is due, with at most so many workers as the settings say; and the helpers are of it."""
+class Renderer:
+    """Makes what is due, with at most so many workers as the settings say."""
 
-    def __init__(self, services: Services, helpers: Sequence[Helper] = ()) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
         self._catalog = services.catalog
         self._backlog = Backlog(services)
@@ -66,14 +65,11 @@ class Crew:
         self._faults: dict[str, tuple[int, str]] = {}  # by thread: our own faults in a row, and the last one
         self._pace = AHEAD_SECONDS  # seconds that a worker has taken for one job of late
         self._wall_told = False
-        self._helpers = helpers
 
     def start(self) -> None:
         """Begin."""
         for thread in self._threads:
             thread.start()
-        for helper in self._helpers:
-            helper.start()
 
     def trouble(self) -> str | None:
         """Why no pictures are made at present; None while they are."""
@@ -97,8 +93,6 @@ class Crew:
                     worker.kill()
                 thread.join(0.05)
         self._backlog.close()
-        for helper in self._helpers:
-            helper.stop()
 
     def _run(self) -> None:
         worker = Worker(timeout_seconds=self._services.settings.render.timeout_seconds)

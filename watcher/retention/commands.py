@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TextIO
 
-import msgspec
-
-from watcher.ingest.scan import marker_problem
 from watcher.model.clip import moment
 from watcher.model.doubt import Doubt
 from watcher.model.errors import ClipNotFoundError, WatcherError
-from watcher.model.retention_state import ALLOWED_MS, Remembered
 from watcher.naming.ignore import printable
-from watcher.retention.rules import Going
+from watcher.retention.retire import Retention
+from watcher.retention.rules import Going, Rules
+from watcher.retention.state import allow, remembered
 from watcher.retention.sweep import empty_bin, said, sweep
 from watcher.services import Services
 
@@ -26,11 +24,11 @@ WHY = {
 
 def show(services: Services, *, out: TextIO) -> int:
     """`watcher retention plan`: what would go now, by which rule and which time; what waits."""
-    rules = services.rules()
+    rules = Rules.of(services)
     if not rules.limits.any:
         print("no rule of retention is set: nothing goes", file=out)
         return 0
-    plan = rules.plan(services.remembered(), services.root.free_bytes())
+    plan = rules.plan(remembered(services), services.root.free_bytes())
     count = total = 0
     for one in plan:
         count, total = count + 1, total + one.clip.size_bytes
@@ -53,19 +51,9 @@ def _why(one: Going) -> str:
     return "" if doubt is None else f"  (came {moment(one.clip.arrived_ms):%Y-%m-%d %H:%M:%S}Z; {WHY[doubt]})"
 
 
-def allow(services: Services) -> Remembered:
-    """Let what waits go: for a day, while the rules and the clock stay as they are."""
-
-    def change(old: Remembered | None) -> Remembered:
-        now = services.advance(old)
-        return msgspec.structs.replace(now, allowed_until_ms=now.wall_ms + ALLOWED_MS)
-
-    return services.catalog.change_remembered(change) or services.remembered()
-
-
 def say_allowed(services: Services, *, out: TextIO) -> int:
     """`watcher retention allow`; 1 if nothing waits."""
-    plan = services.rules().plan(services.remembered(), services.root.free_bytes())
+    plan = Rules.of(services).plan(remembered(services), services.root.free_bytes())
     for _ in plan:
         pass
     if not plan.waiting:
@@ -83,11 +71,11 @@ def say_allowed(services: Services, *, out: TextIO) -> int:
 
 def run(services: Services, *, out: TextIO) -> int:
     """`watcher sweep`: carry the rules out once; 1 if the root is not this catalog's."""
-    problem = marker_problem(services.root, services.catalog.catalog_id() or "")
+    problem = services.root.marker_problem(services.catalog.catalog_id() or "")
     if problem is not None:
         print(problem, file=out)
         return 1
-    empty_bin(services, lacking_bytes=services.retention().bin_lacks())
+    empty_bin(services, lacking_bytes=Retention.of(services).bin_lacks())
     done = sweep(services)
     for rule, (clips, size) in done.items():
         print(f"{rule}: {clips:,} clips of {size:,} bytes removed", file=out)
@@ -98,7 +86,7 @@ def run(services: Services, *, out: TextIO) -> int:
 
 def show_bin(services: Services, *, out: TextIO) -> int:
     """`watcher bin`: what can be had back."""
-    binned = services.retention().binned()
+    binned = Retention.of(services).binned()
     for one in binned:
         try:
             key = printable(services.catalog.clip(one.clip_id).key)
@@ -112,7 +100,7 @@ def show_bin(services: Services, *, out: TextIO) -> int:
 def have_back(services: Services, clip_id: int, *, out: TextIO) -> int:
     """`watcher bin --restore`: 1 if it cannot be had back."""
     try:
-        key = services.retention().restore(clip_id)
+        key = Retention.of(services).restore(clip_id)
     except (WatcherError, OSError) as reason:
         print(reason, file=out)
         return 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from watcher.services import Services
+
 FORESEEN = timedelta(days=60)  # a date further away would be a guess
 WARNING = timedelta(days=14)  # in time for somebody to buy another disk
 
@@ -20,3 +22,20 @@ def full_at(free_bytes: int, arrived_bytes: int, now: datetime) -> datetime | No
     if arrived_bytes <= 0 or free_bytes >= arrived_bytes * FORESEEN.days:
         return None
     return now + timedelta(days=free_bytes / arrived_bytes)
+
+
+def disk_full_at(services: Services) -> datetime | None:
+    """When the disk will be full at the rate of the last day; None where rules keep room, or it is far off."""
+    told = services.settings.retention
+    now, day = services.clock.now(), timedelta(days=1)
+    if told.min_free_bytes or told.max_bytes:
+        return None
+    try:
+        free = services.root.free_bytes()
+    except OSError:  # the check of the disk tells
+        return None
+    more = services.catalog.arrived_bytes(now - day)
+    if told.max_age_days:  # what goes in the next day makes room for as much
+        eldest = now - timedelta(days=told.max_age_days)
+        more -= services.catalog.arrived_bytes(eldest, eldest + day)
+    return full_at(free, more, now)

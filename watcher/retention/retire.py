@@ -22,12 +22,15 @@ from watcher.model.clip import ClipState
 from watcher.model.clock import Clock
 from watcher.model.errors import ClipNotFoundError, NotInBinError, RootAwayError, TakenError, WatcherError
 from watcher.naming.ignore import printable
+from watcher.retention.rules import limits_of
+from watcher.services import Services
 from watcher.storage import permission
 from watcher.storage.bin import Bin, Binned, name_of
 from watcher.storage.video_root import VideoRoot
 
 log = logging.getLogger("watcher.retention")
 
+BIN_FLOOR = 2  # times the larger floor of free space, below which the bin is emptied
 REMEMBERED = timedelta(days=30)  # for which the feed of changes tells that a clip was retired
 
 
@@ -59,6 +62,22 @@ class Retention:
         self._ingest = ingest
         self._renditions = renditions
         self._clock = clock
+
+    @classmethod
+    def of(cls, services: Services) -> Retention:
+        """The service's own."""
+        told = services.settings.retention
+        return cls(
+            root=services.root,
+            catalog=services.catalog,
+            ingest=Ingest.of(services),
+            renditions=services.places.renditions,
+            clock=services.clock,
+            bin_days=told.bin_days,
+            age=limits_of(told).age,
+            # Above both floors, so that neither uploads nor clips make way for what was given up.
+            bin_floor_bytes=BIN_FLOOR * max(told.min_free_bytes, services.settings.upload.min_free_bytes),
+        )
 
     def retire(self, clip_id: int, *, revision: int | None = None, past_bin: bool = False) -> None:
         """Give a clip up and remove its file; `past_bin` for good, also what is in the bin already.

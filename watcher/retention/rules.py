@@ -20,6 +20,8 @@ from watcher.catalog import Catalog
 from watcher.catalog.expiry import Aged, Old
 from watcher.model.retention_state import Remembered, Waiting
 from watcher.retention.brake import Brake
+from watcher.services import Services
+from watcher.settings.schema import Retention as RetentionTable
 
 AGE, CAMERA_BYTES, BYTES, FREE = "age", "camera_bytes", "bytes", "free"
 STEP, STEP_PART = 100, 100  # clips that go at once for the floor: so many, or this part of all
@@ -78,6 +80,17 @@ class _Question(NamedTuple):
     aged: Aged
 
 
+def limits_of(told: RetentionTable) -> Limits:
+    """The limits that the settings tell."""
+
+    def days(number: float) -> timedelta | None:
+        return timedelta(days=number) if number else None
+
+    cameras = tuple(CameraLimits(one.camera, days(one.max_age_days), one.max_bytes) for one in told.cameras)
+    ages = (days(told.max_age_days), days(told.labeled_max_age_days))
+    return Limits(*ages, told.max_bytes, told.min_free_bytes, cameras)
+
+
 class Rules:
     """The rules in force, on this catalog."""
 
@@ -100,6 +113,13 @@ class Rules:
         self.grace_ms = _ms(grace)
         self._catalog = catalog
         self.stays = stays
+
+    @classmethod
+    def of(cls, services: Services, stays: Callable[[str], bool] | None = None) -> Rules:
+        """The service's own; `stays` tells of a key whether its file cannot be removed."""
+        told = services.settings.retention
+        grace = timedelta(days=told.grace_days)
+        return cls(limits_of(told), services.catalog, stays, grace=grace, max_share=told.max_share)
 
     def plan(self, remembered: Remembered, free_bytes: int) -> Plan:
         """What is to go now, in order; `free_bytes` is what the disk has free."""

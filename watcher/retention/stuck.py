@@ -6,6 +6,7 @@ import logging
 
 from watcher.model.errors import RootAwayError, WatcherError
 from watcher.naming.ignore import printable
+from watcher.retention.retire import Retention
 from watcher.services import Services
 
 log = logging.getLogger("watcher.retention")
@@ -20,7 +21,7 @@ class Stuck:
     """
 
     def __init__(self, services: Services) -> None:
-        self._retention = services.retention()
+        self._retention = Retention.of(services)
         self._clock = services.clock
         self._told: dict[str, float] = {}  # reason → when, monotonic
         self._failed: dict[str, float] = {}  # keys of which only the removal itself told that they stay

@@ -17,13 +17,13 @@ from datetime import timedelta
 import msgspec
 
 from watcher.catalog.retention_state import Went
-from watcher.ingest.scan import marker_problem
-from watcher.ingester.periodic import Helper
 from watcher.model.errors import ClipNotFoundError, HeldError, WatcherError
 from watcher.model.retention_state import Remembered, Waiting
 from watcher.naming.ignore import printable
 from watcher.retention.clocks import Clocks
-from watcher.retention.rules import AGE, FREE, Going, Plan
+from watcher.retention.retire import Retention
+from watcher.retention.rules import AGE, FREE, Going, Plan, Rules
+from watcher.retention.state import advance
 from watcher.retention.stuck import Stuck
 from watcher.services import Services
 
@@ -41,12 +41,12 @@ Done = dict[str, tuple[int, int]]  # by rule: clips, and their bytes
 def begin(services: Services, clocks: Clocks) -> Remembered:
     """Look at the clocks, and say which time has passed. What is worth it is remembered."""
     old = services.catalog.remembered()
-    now = services.advance(old)
+    now = advance(services, old)
     lags = clocks.look(services.clock.now(), now)
     if old is not None and not _worth_noting(old, now) and lags.keys() == old.lags.keys():
         return now
     noted = services.catalog.change_remembered(
-        lambda old: msgspec.structs.replace(services.advance(old), lags=lags)
+        lambda old: msgspec.structs.replace(advance(services, old), lags=lags)
     )
     return noted or now
 
@@ -71,7 +71,7 @@ def sweep(
     """
     remembered = begin(services, clocks or clocks_of(services))
     stuck = stuck or Stuck(services)
-    plan = services.rules(stuck.stays).plan(remembered, services.root.free_bytes())
+    plan = Rules.of(services, stuck.stays).plan(remembered, services.root.free_bytes())
     done: Done = {}
     if _carry_out(services, plan, remembered, done, but=but, stopped=stopped, stuck=stuck):
         _end(services, plan, remembered, but=but)
@@ -94,7 +94,7 @@ def _carry_out(
     stuck: Stuck,
 ) -> bool:
     """Whether all of the plan was."""
-    retention, root, floor = services.retention(), services.root, services.rules().limits.min_free_bytes
+    retention, root, floor = Retention.of(services), services.root, Rules.of(services).limits.min_free_bytes
     catalog_id = services.catalog.catalog_id() or ""
     went: list[Going] = []
 
@@ -109,7 +109,7 @@ def _carry_out(
                 return False
             if number % TURN == 0:
                 note()
-                if (problem := marker_problem(root, catalog_id)) is not None:
+                if (problem := root.marker_problem(catalog_id)) is not None:
                     log.error("nothing is removed: %s", problem)
                     return False
             # What the file system says counts more than our sums.
@@ -172,9 +172,9 @@ def empty_bin(services: Services, *, lacking_bytes: int) -> int:
 
     Raises OSError.
     """
-    if marker_problem(services.root, services.catalog.catalog_id() or "") is not None:
+    if services.root.marker_problem(services.catalog.catalog_id() or "") is not None:
         return 0
-    retention, over = services.retention(), 0
+    retention, over = Retention.of(services), 0
     if most := services.settings.retention.max_bytes:  # what is in the bin counts as well
         used = sum(one.size_bytes for one in services.catalog.camera_summaries())
         over = used + sum(one.size_bytes for one in retention.binned()) - most
@@ -215,11 +215,12 @@ class Patience:
         return True
 
 
-class Sweeper(Helper):
+class Sweeper:
     """Sweeps twice a minute, and at once where the floor of free space is undercut."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(services, "retention", every_seconds=LOOK_SECONDS)
+        self.services = services
+        self.name, self.every_seconds, self.stopped = "retention", LOOK_SECONDS, threading.Event()
         self._due = 0.0
         self._patience = Patience()
         self._bin_patience = Patience()
@@ -232,7 +233,7 @@ class Sweeper(Helper):
         self._empty_bin(self.services.root.free_bytes(), now, due=now >= self._due)
         free = self.services.root.free_bytes()
         may_remove = self._patience.may_remove(free, now)
-        lacks = may_remove and free < self.services.rules().limits.min_free_bytes
+        lacks = may_remove and free < Rules.of(self.services).limits.min_free_bytes
         if lacks or now >= self._due:
             self._due = now + PAUSE_SECONDS
             done = sweep(
@@ -246,7 +247,7 @@ class Sweeper(Helper):
 
     def _empty_bin(self, free: int, now: float, *, due: bool) -> None:
         """Make room out of the bin before a clip has to go for it."""
-        lacking = self.services.retention().bin_lacks() if self._bin_patience.may_remove(free, now) else 0
+        lacking = Retention.of(self.services).bin_lacks() if self._bin_patience.may_remove(free, now) else 0
         if due or lacking:
             try:
                 removed = empty_bin(self.services, lacking_bytes=lacking)

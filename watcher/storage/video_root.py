@@ -256,6 +256,21 @@ class VideoRoot:
         """The id of the catalog that this root belongs to; None without a marker (an unmounted disk, say)."""
         return marker.read(self._base)
 
+    def marker_problem(self, catalog_id: str) -> str | None:
+        """What is wrong with the marker, in a sentence for people; None if it is this catalog's."""
+        found = self.marker()
+        if found == catalog_id:
+            return None
+        if found is None:
+            return (
+                f"the video root {self.folder} has no marker: is its disk mounted? No clip is marked missing until "
+                "the marker is back; if this is the right folder, run: watcher scan --accept-root"
+            )
+        return (
+            f"the video root {self.folder} belongs to another catalog ({found}): no clip is marked missing; "
+            "if this is the right folder, run: watcher scan --accept-root"
+        )
+
     def write_marker(self, catalog_id: str) -> None:
         """Make this the root of that catalog. Raises StartError."""
         marker.write(self.folder, catalog_id)

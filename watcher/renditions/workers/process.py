@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from watcher.model.clip import Light, MediaInfo
-from watcher.ops.tether import spawn, was_told_to_end
+from watcher.renditions.workers.spawn import spawn, was_told_to_end
 
 START_SECONDS = 30.0  # for a process to be ready, whatever a clip may take: the machine may be busy
 WORKER = (sys.executable, "-P", "-m", "watcher.renditions.workers.render")

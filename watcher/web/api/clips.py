@@ -11,8 +11,9 @@ from watcher.model import serialize
 from watcher.model.access import Role
 from watcher.model.clip import Clip, Page
 from watcher.model.errors import BadParameterError, ClipNotFoundError, ForbiddenError
+from watcher.model.instant import Instant, at_zone
 from watcher.model.schemas import CameraShape, CamerasShape, ClipShape, PageShape, Time
-from watcher.naming.span import Instant, at_zone
+from watcher.retention.retire import Retention
 from watcher.web.http import wire
 from watcher.web.http.auth import asked, audit, principal, visible
 from watcher.web.http.query import FILTERS, bounded, limit, place, single, yes_or_no
@@ -142,7 +143,7 @@ def retire(clip_id: int) -> Response:
     409 while it is held.
     """
     clip, past_bin = catalog().clip(bounded(clip_id)), yes_or_no(request.args, "bin") is False
-    state().services.retention().retire(clip.id, revision=expected_revision(clip), past_bin=past_bin)
+    Retention.of(state().services).retire(clip.id, revision=expected_revision(clip), past_bin=past_bin)
     audit("retire for good" if past_bin else "retire", clip.key)
     return Response(status=204)
 
@@ -159,7 +160,7 @@ def retire(clip_id: int) -> Response:
 def restore(clip_id: int) -> Response:
     """Have a retired clip back from the bin: `missing` at first, and `ready` as soon as its file was seen."""
     clip = catalog().clip(bounded(clip_id))
-    state().services.retention().restore(clip.id)
+    Retention.of(state().services).restore(clip.id)
     audit("restore", clip.key)
     response = clip_response(catalog().clip(clip.id))
     response.status_code = 202

@@ -10,7 +10,6 @@ from flask import Blueprint, Response
 from msgspec import UNSET
 
 from watcher.catalog import check_schema
-from watcher.ingester import catalog_health
 from watcher.model.access import Role
 from watcher.model.errors import (
     CatalogDamagedError,
@@ -22,7 +21,8 @@ from watcher.model.errors import (
 )
 from watcher.model.schemas import StatusShape
 from watcher.retention import forecast
-from watcher.storage import permission, status
+from watcher.retention.rules import Rules
+from watcher.storage import damage, permission, status
 from watcher.web.http import wire
 from watcher.web.http.auth import principal
 from watcher.web.http.routes import route
@@ -101,7 +101,7 @@ def warnings() -> dict[str, str]:
 
 def retention() -> str | None:
     """What retention waits with, or cannot keep to, as of its last sweep; of no camera, since anybody may ask."""
-    if not state().services.rules().limits.any:
+    if not Rules.of(state().services).limits.any:
         return None
     try:
         remembered = catalog().remembered()
@@ -141,7 +141,7 @@ def full_at() -> datetime | None:
     now, known = state().services.clock.monotonic(), state().full_at
     if known is None or now - known[0] >= FORESIGHT_SECONDS:
         try:
-            known = state().full_at = (now, state().services.full_at())
+            known = state().full_at = (now, forecast.disk_full_at(state().services))
         except (CatalogError, sa.exc.DBAPIError):
             return None  # the check of the catalog tells
     return known[1]
@@ -155,7 +155,7 @@ def _catalog() -> str:
         return _DAMAGED
     except CatalogError:
         return "it cannot be read, or is of another version"
-    return "ok" if catalog_health.noted(state().services.places) is None else _DAMAGED
+    return "ok" if damage.noted(state().services.places) is None else _DAMAGED
 
 
 def _disk() -> str:

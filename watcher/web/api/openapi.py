@@ -1,4 +1,4 @@
-"""The OpenAPI document, made of what the routes declare, and a page to read it."""
+"""The OpenAPI document, made of what the routes declare."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from watcher.model.schemas import ProblemShape
 from watcher.web.http import problems, wire
 from watcher.web.http.parameters import PARAMETERS, Parameter
 from watcher.web.http.routes import Declared, route
-from watcher.web.page.layout import html
 
 bp = Blueprint("openapi", __name__)
 
@@ -42,26 +41,6 @@ def document() -> Response:
     """The API described, as OpenAPI 3.1."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     return wire.json_response({**description(app), "servers": [{"url": url_for("browsing.browse").rstrip("/")}]})
-
-
-@route(bp, "/docs", role=Role.VIEW, page=True)
-def read() -> Response:
-    """The description of the API, to read."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    told = description(app)
-    operations = [
-        {"path": path, "method": method.upper(), **operation}
-        for path, methods in told["paths"].items()
-        for method, operation in methods.items()
-    ]
-    return html(
-        "docs.html", operations=operations, schemas=told["components"]["schemas"], version=told["info"]["version"]
-    )
-
-
-@bp.app_template_filter("reference")
-def _reference(schema: dict[str, Any] | None) -> str:
-    return str((schema or {}).get("$ref", "")).rpartition("/")[2]
 
 
 @lru_cache(maxsize=1)

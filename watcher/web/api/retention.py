@@ -11,7 +11,8 @@ from watcher.model.access import Role
 from watcher.model.clip import moment
 from watcher.model.retention_state import Remembered
 from watcher.model.schemas import GoingShape, Links, PlanShape, WaitingShape
-from watcher.retention.rules import Going
+from watcher.retention.rules import Going, Rules
+from watcher.retention.state import remembered
 from watcher.web.http import wire
 from watcher.web.http.auth import audit
 from watcher.web.http.query import limit
@@ -26,13 +27,13 @@ bp = Blueprint("retention", __name__)
 @route(bp, "/retention/plan", role=Role.ADMIN, takes=("limit",), answers=PlanShape)
 def plan() -> Response:
     """What would go now, in the order in which it would; by which rule, and which time counted; what waits."""
-    return _plan(state().services.remembered())
+    return _plan(remembered(state().services))
 
 
 @route(bp, "/retention/allow", "POST", role=Role.ADMIN, takes=("limit",), answers=PlanShape)
 def allow() -> Response:
     """Let what waits go: for a day, while the rules and the clock stay as they are. Answers with the plan."""
-    from watcher.retention.commands import allow as let_go  # noqa: PLC0415 - hardly ever asked for
+    from watcher.retention.state import allow as let_go  # noqa: PLC0415 - hardly ever asked for
 
     remembered = let_go(state().services)
     audit("allow", "retention")
@@ -41,7 +42,7 @@ def allow() -> Response:
 
 def _plan(remembered: Remembered) -> Response:
     services, count = state().services, limit(request.args)
-    free, rules = services.root.free_bytes(), services.rules()
+    free, rules = services.root.free_bytes(), Rules.of(services)
     plan = rules.plan(remembered, free)
     going = iter(plan)
     some = [_shown(one) for one in itertools.islice(going, count)]

@@ -16,8 +16,8 @@ from flask import Blueprint, Response, request, url_for
 from watcher.ingest.uploads import Received
 from watcher.model.access import ANYBODY, Role
 from watcher.model.errors import BadParameterError, NotIsoMediaError, WatcherError
+from watcher.model.instant import Instant, at_zone
 from watcher.model.schemas import ClipShape
-from watcher.naming.span import Instant, at_zone
 from watcher.storage.ledger import Entry
 from watcher.web.api.multipart import Stretch, boundary_of, parts
 from watcher.web.http import auth, problems, wire

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from watcher.ingester import catalog_health
 from watcher.model import errors
+from watcher.storage import damage
 from watcher.web.http import wire
 from watcher.web.http.state import state
 
@@ -125,7 +125,7 @@ def register_errors(app: Flask) -> None:
     @app.errorhandler(errors.CatalogDamagedError)
     def _damaged(error: errors.CatalogDamagedError) -> Response:
         log.error("%s", error)
-        catalog_health.note(state().services.places, str(error))
+        damage.note(state().services.places, str(error))
         return problem_of(error)
 
     @app.errorhandler(HTTPException)

@@ -32,7 +32,7 @@ class State:
         self.zone_name = str(self.zone)
         self.base = services.settings.site.origin  # put before addresses; "" keeps them relative
         self.known = Known(services)
-        self.uploads: Uploads = services.uploads()
+        self.uploads: Uploads = Uploads.of(services)
         self.refusals = Refusals(services.places.run)
         self.assets = _assets_hash()
         self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"

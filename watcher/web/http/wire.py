@@ -14,8 +14,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.routing import BaseConverter
 
 from watcher.model import errors, serialize
-from watcher.model.clip import EPOCH, Clip, Position
-from watcher.naming.reader import EARLIEST
+from watcher.model.clip import EARLIEST, EPOCH, Clip, Position
 from watcher.settings.schema import Settings
 from watcher.web.http.state import state
 

@@ -13,6 +13,7 @@ from watcher.model import serialize
 from watcher.model.access import Role
 from watcher.model.clip import Clip, ClipFilter, ClipState, Page
 from watcher.naming.reader import UNSORTED
+from watcher.retention.retire import Retention
 from watcher.web.api.neighbours import neighbours_of
 from watcher.web.http import wire
 from watcher.web.http.auth import asked, principal, scoped, visible
@@ -128,7 +129,7 @@ def watch(clip_id: int) -> Response:
         labels=[name for name, _ in sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])],
         gone=gone,
         unsorted=clip.camera == UNSORTED and "/" not in clip.key,  # a folder may be called so
-        binned=clip.state is ClipState.RETIRED and state().services.retention().in_bin(clip.id),
+        binned=clip.state is ClipState.RETIRED and Retention.of(state().services).in_bin(clip.id),
     )
     response.status_code = 410 if clip.state is ClipState.RETIRED else 200
     return response

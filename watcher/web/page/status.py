@@ -12,6 +12,7 @@ from watcher.model import buckets
 from watcher.model.access import Role
 from watcher.model.buckets import Bucket
 from watcher.model.clip import ClipFilter, ClipState
+from watcher.retention.rules import Rules
 from watcher.storage import status
 from watcher.web.api import exports as films
 from watcher.web.api import health
@@ -62,7 +63,7 @@ def overview() -> Response:
         disk=disk,
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=health.full_at(),
-        kept=state().services.rules().limits.any,
+        kept=Rules.of(state().services).limits.any,
         aside=_aside(ingester[0].aside if ingester else []),
         problems=[(name, said) for name, said in checks.items() if said != "ok"]
         + [(name, said) for name, said in health.warnings().items() if name != "disk"],
