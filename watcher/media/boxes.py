@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from watcher.media.codecs import fourcc
 from watcher.media.entries import RATE_LIMIT
@@ -29,6 +30,7 @@ FPS_LIMIT = 1000.0  # pictures a second that are believed; slow motion of phones
 TRACKS_LIMIT = 256  # in fragments: those that are spoken of, whatever they hold
 QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _MOOV_WINDOW = 256 << 10  # most indexes are read at once
+_end_of = attrgetter("end")
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class Movie:
     created_at: datetime | None = None  # from `mvhd`; None where it is unset
     timescale: int = 0  # ticks a second of edit lists
     seconds: float = 0.0  # from `mvhd`; 0.0 where it is unset
+    end: int = 0  # of the sample that lies furthest in the file, bytes from its beginning
     trailing_bytes: int = 0  # behind the last box and the last sample
     length: Length = field(default_factory=Length)
 
@@ -114,14 +117,10 @@ def reading(fd: int, size: int) -> Generator[None, None, Movie]:
         yield from _read(walk, movie)
     except (struct.error, LookupError, ValueError, ArithmeticError) as reason:
         raise BrokenClipError(f"its index is damaged ({reason})") from reason
-    _judge(movie, size)
-    movie.length = length_of([track.timing for track in _played(movie)], movie.seconds)
+    played = [track for track in (movie.track("vide"), movie.track("soun")) if track is not None]
+    _judge(movie, size, played)
+    movie.length = length_of([track.timing for track in played], movie.seconds)
     return movie
-
-
-def _played(movie: Movie) -> list[Track]:
-    """The picture, then the sound."""
-    return [track for track in (movie.track("vide"), movie.track("soun")) if track is not None]
 
 
 def _read(walk: Walk, movie: Movie) -> Generator[None, None, None]:
@@ -154,8 +153,8 @@ def _read(walk: Walk, movie: Movie) -> Generator[None, None, None]:
     _judge_end(top, movie, walk.size, indexed=indexed)
     for number in range(0, len(early), 3):
         yield from read_fragment(walk, early[number + 1], early[number + 2], early[number], tracks, defaults)
-    furthest = max((track.end for track in movie.tracks), default=0)
-    movie.trailing_bytes = max(0, walk.size - max(top.end, furthest))
+    movie.end = max(map(_end_of, movie.tracks), default=0)
+    movie.trailing_bytes = max(0, walk.size - max(top.end, movie.end))
 
 
 def _judge_end(top: Top, movie: Movie, size: int, *, indexed: bool) -> None:
@@ -182,21 +181,23 @@ def _judge_end(top: Top, movie: Movie, size: int, *, indexed: bool) -> None:
     raise BrokenClipError("cut off: the index (moov) was never written")
 
 
-def _judge(movie: Movie, size: int) -> None:
+def _judge(movie: Movie, size: int, played: list[Track]) -> None:
     """Refuse what reads well but cannot be played."""
-    if any(track.entry is not None and track.entry.encrypted for track in movie.tracks):
-        raise BrokenClipError("encrypted: it cannot be played without its key")
+    samples = 0
+    for track in movie.tracks:
+        if track.entry is not None and track.entry.encrypted:
+            raise BrokenClipError("encrypted: it cannot be played without its key")
+        samples += track.samples
     if not movie.tracks:
         raise BrokenClipError("its index is damaged (no track in it)")
-    if not _played(movie):
+    if not played:
         if (name := picture(movie.brand)) is not None:
             raise NotIsoMediaError(name)
         raise BrokenClipError("no picture and no sound in it")
-    if not any(track.samples for track in movie.tracks):
+    if not samples:
         raise BrokenClipError("no pictures in it: the recording stopped before the first one was written")
-    furthest = max(track.end for track in movie.tracks)
-    if furthest > size:
-        raise BrokenClipError(f"cut off: {size:,} of at least {furthest:,} bytes are there")
+    if movie.end > size:
+        raise BrokenClipError(f"cut off: {size:,} of at least {movie.end:,} bytes are there")
 
 
 def _read_moov(

@@ -17,7 +17,6 @@ from watcher.model.clip import LENGTH_LIMIT_SECONDS
 SAMPLE_SECONDS = 10.0  # that a sample may last on the average
 WITNESSED_SECONDS = 600.0  # … where the header agrees
 WITNESS_SHARE = 0.1  # by which the header may differ
-LEAST_SECONDS = 0.001  # that are told of an edit list
 
 
 @dataclass(slots=True)
@@ -62,20 +61,22 @@ class _Shown(NamedTuple):
 def length_of(timings: Sequence[Timing], header_seconds: float) -> Length:
     """Of a film with these tracks, the one that counts first, and with this length in its header."""
     lead = timings[0]
-    shown = _shown(lead)
+    whole, shown = lead.seconds, _shown(lead)
     if _believed(shown.seconds, lead.samples, header_seconds):
-        samples = _believed(lead.seconds, lead.samples, header_seconds)
-        media = lead.seconds if samples else shown.seconds
-        skips, waits = (
-            one if one >= LEAST_SECONDS else 0.0 for one in (round(shown.skips, 3), round(shown.waits, 3))
+        as_stored = shown.seconds == whole or _believed(whole, lead.samples, header_seconds)
+        found = Length(
+            shown.seconds,
+            whole if as_stored else shown.seconds,
+            round(shown.skips, 3),
+            round(shown.waits, 3),
+            shown.edited,
         )
-        found = Length(shown.seconds, media, skips, waits, shown.edited)
-        if not samples:
-            found.remarks.append(_doubt(lead.seconds, lead.samples))
-        if lead.edits and lead.seconds and shown.seconds == lead.seconds and _shows_nothing(lead):
+        if not as_stored:
+            found.remarks.append(_doubt(whole, lead.samples))
+        if lead.edits and whole and shown.seconds == whole and _shows_nothing(lead):
             found.remarks.append("its edit list leaves nothing to show and is not followed")
         return found
-    claimed = shown.seconds or lead.seconds
+    claimed = shown.seconds or whole
     found = Length(0.0) if not claimed else Length(None, remarks=[_doubt(claimed, lead.samples)])
     for seconds in _elsewhere(timings, header_seconds):
         if _believed(seconds, lead.samples, header_seconds):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from itertools import chain, compress, islice, repeat
-from operator import add, mul, sub
+from itertools import accumulate, chain, islice, repeat
+from operator import add, itemgetter, mul, sub
 from typing import NamedTuple
 
 from watcher.media.walk import PIECE, Walk, u32
 
 REORDER_LIMIT = 32  # pictures; H.264 and H.265 reorder among 16 at most
 EDITS_LIMIT = 1000  # entries of an edit list; nobody edits on a camera
+
+_EDIT, _WIDE_EDIT = struct.Struct(">Iii"), struct.Struct(">Qqi")
 
 Parts = Mapping[bytes, tuple[int, int]]  # where the content of each box of a track is
 
@@ -91,9 +93,11 @@ def chunk_runs(walk: Walk, parts: Parts, chunks: int) -> Iterator[tuple[int, int
 def placed(walk: Walk, parts: Parts) -> Generator[None, None, tuple[int, int]]:
     """How many samples have a place in the file, and where the one that reaches furthest ends."""
     sizes = sizes_of(walk, parts)
+    if not sizes.number:  # as in a file of fragments
+        return 0, 0
     chunks, begins = chunks_of(walk, parts)
-    if isinstance(begins, array) and (sizes.uniform or isinstance(sizes.table, array)):
-        return _placed_at_once(chunk_runs(walk, parts, chunks), begins, sizes)
+    if isinstance(begins, array) and b"stsc" in parts and (at_once := _placed_at_once(walk, parts, begins, sizes)):
+        return at_once
     sizes, offsets = sizes._replace(table=iter(sizes.table)), iter(begins)
     left, end = sizes.number, 0
     for number, each in chunk_runs(walk, parts, chunks):
@@ -124,22 +128,36 @@ def placed(walk: Walk, parts: Parts) -> Generator[None, None, tuple[int, int]]:
     return sizes.number - left, end
 
 
-def _placed_at_once(runs: Iterator[tuple[int, int]], begins: array[int], sizes: Sizes) -> tuple[int, int]:
-    """The same of small tables, which are there as a whole."""
-    table = sizes.table if isinstance(sizes.table, array) else array("I")
-    stops = [0]  # behind which sample each chunk ends
-    for number, each in runs:
-        at = stops[-1]
-        if at < sizes.number:  # what is behind them is asked only whether it is in order
-            stops.extend(range(at + each, at + each * number + 1, each) if each else [at] * number)
-    if stops[-1] > sizes.number:
-        stops = [min(stop, sizes.number) for stop in stops]
-    counts = list(map(sub, stops[1:], stops))
-    if sizes.uniform:
-        lengths: Iterator[int] = map(mul, counts, repeat(sizes.uniform))
+def _placed_at_once(walk: Walk, parts: Parts, begins: array[int], sizes: Sizes) -> tuple[int, int] | None:
+    """The same of small tables that are as they should be, without a step for each chunk; None of others."""
+    first, last = parts[b"stsc"]
+    entries, chunks, table = walk.count(first, last, 12), len(begins), sizes.table
+    if not 0 < entries <= min(chunks, PIECE // 3) or not (sizes.uniform or isinstance(table, array)):
+        return None
+    runs = walk.piece(first + 8, entries * 3)
+    counts: Iterable[int]  # of samples in each chunk
+    if entries == 1:
+        each = runs[1]
+        if runs[0] != 1 or not 0 < each * chunks <= sizes.number:
+            return None
+        number, counts = each * chunks, repeat(each, chunks)
     else:
-        lengths = map(sum, map(table.__getitem__, map(slice, stops, stops[1:])))
-    return stops[-1], max(compress(map(add, begins, lengths), counts), default=0)
+        firsts, many = runs[::3], runs[1::3]
+        spans = [*map(sub, firsts[1:], firsts), chunks + 1 - firsts[-1]]
+        number = sum(map(mul, many, spans))
+        if firsts[0] != 1 or min(spans) < 1 or min(many) < 1 or number > sizes.number:
+            return None
+        each, counts = max(many), chain.from_iterable(map(repeat, many, spans))
+    walk.steps += entries + (chunks + number >> 5)
+    if sizes.uniform:
+        return number, max(map(add, begins, map(mul, counts, repeat(sizes.uniform))))
+    if each == 1:
+        return number, max(map(add, begins, table))
+    if chunks == 1:
+        return number, begins[0] + sum(islice(table, number))
+    sums = list(accumulate(table, initial=0))  # of the bytes before each sample …
+    sums = itemgetter(*accumulate(counts, initial=0))(sums)  # … and before each chunk
+    return number, max(map(add, begins, map(sub, sums[1:], sums)))
 
 
 def _bytes_of(walk: Walk, sizes: Sizes, count: int) -> Generator[None, None, int]:
@@ -191,18 +209,12 @@ def shown_span(walk: Walk, parts: Parts, ticks: int) -> tuple[int, int]:
     """
     if b"ctts" not in parts or b"stts" not in parts:
         return 0, ticks
-    first = decoded = 0
-    lasting, shifts = _first_runs(walk, parts[b"stts"], ">II"), _first_runs(walk, parts[b"ctts"], ">Ii")
-    back = min(shift for _, shift in shifts) < 0 if shifts else False
-    for number, (each, shift) in enumerate(zip(_unrolled(lasting), _unrolled(shifts), strict=False)):
-        if number and decoded >= first and not back:  # nothing that comes later is shown before this
-            break
-        first = min(first, decoded + shift) if number else shift
-        decoded += each
-    if len(lasting) < 2:
+    lasting, shifts = _first_runs(walk, parts[b"stts"], "II"), _first_runs(walk, parts[b"ctts"], "Ii")
+    first = first_shown(_unrolled(lasting), _unrolled(shifts), back=min(shifts[1::2], default=0) < 0)
+    if len(lasting) < 4:
         return first, first + ticks
-    lasting, shifts = _last_runs(walk, parts[b"stts"], ">II"), _last_runs(walk, parts[b"ctts"], ">Ii")
-    stays = lasting[0][1]
+    lasting, shifts = _last_runs(walk, parts[b"stts"], "II"), _last_runs(walk, parts[b"ctts"], "Ii")
+    stays = lasting[1]
     end, decoded = 0, ticks
     for each, shift in zip(_unrolled(lasting), _unrolled(shifts), strict=False):
         decoded -= each
@@ -210,23 +222,35 @@ def shown_span(walk: Walk, parts: Parts, ticks: int) -> tuple[int, int]:
     return first, max(first, end)
 
 
-def _first_runs(walk: Walk, where: tuple[int, int], layout: str) -> list[tuple[int, int]]:
-    """The first runs of a table."""
-    begin = where[0] + 8
-    some = min(walk.count(*where, 8), REORDER_LIMIT)
-    return list(struct.iter_unpack(layout, walk.read(begin, begin + some * 8)))
+def first_shown(lasting: Iterable[int], shifts: Iterable[int], *, back: bool) -> int:
+    """The tick at which the first picture is shown; `back`: some are shown before they are decoded."""
+    first = decoded = 0
+    for number, (each, shift) in enumerate(zip(lasting, shifts, strict=False)):
+        if number and decoded >= first and not back:  # nothing that comes later is shown before this
+            break
+        if not number or decoded + shift < first:
+            first = decoded + shift
+        decoded += each
+    return first
 
 
-def _last_runs(walk: Walk, where: tuple[int, int], layout: str) -> list[tuple[int, int]]:
+def _first_runs(walk: Walk, where: tuple[int, int], layout: str) -> tuple[int, ...]:
+    """The first runs of a table, each a count and a value."""
+    some, begin = min(walk.count(*where, 8), REORDER_LIMIT), where[0] + 8
+    return struct.unpack(">" + layout * some, walk.read(begin, begin + some * 8))
+
+
+def _last_runs(walk: Walk, where: tuple[int, int], layout: str) -> tuple[int, ...]:
     """Its last ones, in reverse."""
     entries = walk.count(*where, 8)
-    end = where[0] + 8 + entries * 8
-    return list(struct.iter_unpack(layout, walk.read(end - min(entries, REORDER_LIMIT) * 8, end)))[::-1]
+    some, end = min(entries, REORDER_LIMIT), where[0] + 8 + entries * 8
+    runs = struct.unpack(">" + layout * some, walk.read(end - some * 8, end))
+    return tuple(chain.from_iterable(zip(runs[-2::-2], runs[::-2], strict=True)))
 
 
-def _unrolled(runs: list[tuple[int, int]]) -> Iterator[int]:
+def _unrolled(runs: tuple[int, ...]) -> Iterator[int]:
     """The values of the first samples, one by one."""
-    return islice(chain.from_iterable(repeat(value, count) for count, value in runs), REORDER_LIMIT)
+    return islice(chain.from_iterable(map(repeat, runs[1::2], runs[::2])), REORDER_LIMIT)
 
 
 def edits_of(walk: Walk, parts: Parts) -> list[Edit]:
@@ -235,9 +259,8 @@ def edits_of(walk: Walk, parts: Parts) -> list[Edit]:
         return []
     first, last = parts[b"elst"]
     at = walk.at(first, 8)
-    layout = ">Qqi" if walk.data[at] == 1 else ">Iii"
-    entries = walk.count(first, last, struct.calcsize(layout))
+    entry = _WIDE_EDIT if walk.data[at] == 1 else _EDIT
+    entries = walk.count(first, last, entry.size)
     if entries > EDITS_LIMIT:
         return []
-    found = walk.read(first + 8, first + 8 + entries * struct.calcsize(layout))
-    return [Edit(*entry) for entry in struct.iter_unpack(layout, found)]
+    return list(map(Edit._make, entry.iter_unpack(walk.read(first + 8, first + 8 + entries * entry.size))))

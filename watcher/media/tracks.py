@@ -6,12 +6,13 @@ import struct
 from array import array
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from itertools import repeat
 
 from watcher.media.codecs import fourcc
 from watcher.media.entries import ENTRY_LIMIT, SIDE_LIMIT, Entry, entry_of
 from watcher.media.lengths import Timing
 from watcher.media.runs import DURATION, SHIFT, Defaults, Run, runs_of
-from watcher.media.tables import REORDER_LIMIT, edits_of, placed, shown_span, ticks_of
+from watcher.media.tables import REORDER_LIMIT, edits_of, first_shown, placed, shown_span, ticks_of
 from watcher.media.walk import Walk, u32, u64
 
 UNSET_LENGTHS = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
@@ -129,9 +130,7 @@ def read_fragment(
 
 def _first_shown(run: Run, shifts: array[int], lasting: array[int] | None) -> int:
     """The tick at which the first picture of a run is shown."""
-    found: list[int] = []
-    decoded = 0
-    for number, shift in enumerate(shifts[:REORDER_LIMIT]):
-        found.append(decoded + (shift - (1 << 32) if run.signed and shift >> 31 else shift))
-        decoded += run.defaults[0] if lasting is None else lasting[number]
-    return min(found, default=0)
+    near = shifts[:REORDER_LIMIT]
+    if run.signed:
+        near = array("i", near.tobytes())
+    return first_shown(repeat(run.defaults[0]) if lasting is None else lasting, near, back=run.signed)

@@ -109,37 +109,45 @@ class Walk:
     def parts(self, start: int, end: int) -> Generator[None, None, dict[bytes, tuple[int, int]]]:
         """Where the content of each box of a `trak` is, those within others too; the first of a kind counts."""
         found: dict[bytes, tuple[int, int]] = {}
-        ends = [end]  # of the boxes around
+        ends: list[int] = []  # of the boxes around this one
         data, base, near = self.data, self.base, self.base + len(self.data) - 16
-        while ends:
-            end = ends[-1]
+        steps, due = self.steps, self._due
+        while True:
             if start + 8 > end:
-                start = ends.pop()
+                if not ends:
+                    break
+                start, end = end, ends.pop()
                 continue
             length = 0
             if base <= start <= near:  # most are: what `box` does, without a call of it
-                self.steps += 1
+                steps += 1
                 length, kind = _header(data, start - base)
                 body = start + 8
                 stop = start + length
             if length < 8 or stop > end:
+                self.steps = steps
                 inner = self.box(start, end)
+                steps = self.steps
                 data, base, near = self.data, self.base, self.base + len(self.data) - 16
                 if inner is None:
-                    start = ends.pop()
+                    start = end
                     continue
                 kind, body, stop = inner
-            if self.steps >= self._due and self.due():
-                yield
+            if steps >= due:
+                self.steps = steps
+                if self.due():
+                    yield
+                due = self._due
             if kind in _CONTAINERS:
-                if len(ends) > DEPTH_LIMIT:
+                if len(ends) >= DEPTH_LIMIT:
                     raise ValueError("boxes nested too deep")
-                ends.append(stop)
-                start = body
+                ends.append(end)
+                start, end = body, stop
                 continue
-            if kind not in found and (kind != b"hdlr" or len(ends) == 2):  # QuickTime has another one in `minf`
+            if kind not in found and (kind != b"hdlr" or len(ends) == 1):  # QuickTime has another one in `minf`
                 found[kind] = (body, stop)
             start = stop
+        self.steps = steps
         return found
 
     def piece(self, start: int, count: int, code: str = "I") -> array[int]:
@@ -183,28 +191,31 @@ class Top:
 
     def __iter__(self) -> Iterator[tuple[bytes, int, int]]:
         """Type, start and end of the content of each whole box."""
-        walk = self._walk
-        while self.end < walk.size:
+        walk, size, end = self._walk, self._walk.size, 0
+        while end < size:
             walk.steps += 1
             if walk.steps > STEPS_MOST:
                 walk.due()
+            start = end
+            at = start - walk.base
             try:
-                at = walk.at(self.end, min(16, walk.size - self.end), _NEAR)
+                if at < 0 or at + 16 > len(walk.data):
+                    left = size - start
+                    at = walk.at(start, min(16, left), left if left <= WINDOW else _NEAR)
                 length, kind = _header(walk.data, at)
                 body = 8
                 if length == 1:
                     length, body = u64(walk.data, at + 8)[0], 16
             except (struct.error, ValueError):  # less than a header is left
-                self.rest = (b"", walk.size - self.end)
+                self.rest = (b"", size - start)
                 return
             if length == 0:  # to the end of the file: a recorder's placeholder, or a real last mdat
-                length = walk.size - self.end
-            start = self.end
-            if not is_type(kind) or length < body or start + length > walk.size:
+                length = size - start
+            if length < body or start + length > size or not is_type(kind):
                 self.rest = (kind, length)
                 return
-            self.end += length
-            yield kind, start + body, self.end
+            self.end = end = start + length
+            yield kind, start + body, end
 
 
 def is_type(kind: bytes) -> bool:
