@@ -92,3 +92,37 @@ def boxes(data: bytes) -> list[tuple[bytes, int, int]]:
 def noise(size: int) -> bytes:
     """Bytes that are nothing."""
     return random.Random(size).randbytes(size)
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """Bits flipped, lengths changed, pieces moved, doubled or left out."""
+    changed = bytearray(data)
+    index = [at for kind in (b"moov", b"moof") if (at := data.find(kind)) >= 0]
+    for _ in range(chance.choice((1, 1, 2, 5))):
+        at = min(chance.choice(index) + chance.randrange(800), len(changed) - 9)
+        match chance.randrange(5):
+            case 0:
+                changed[at] ^= 1 << chance.randrange(8)
+            case 1:
+                struct.pack_into(">I", changed, at & ~3, chance.choice((0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF)))
+            case 2:
+                del changed[at : at + chance.randrange(40)]
+            case 3:
+                changed[at:at] = changed[at : at + chance.randrange(64)]
+            case 4:
+                there = min(chance.choice(index) + chance.randrange(800), len(changed) - 9)
+                changed[at : at + 8], changed[there : there + 8] = changed[there : there + 8], changed[at : at + 8]
+    return bytes(changed)
+
+
+def damaged(data: bytes, chance: random.Random) -> bytes:
+    """The same, or the end cut off, or bits flipped anywhere."""
+    match chance.randrange(6):
+        case 0:
+            return data[: chance.randrange(1, len(data))]
+        case 1:
+            changed = bytearray(data)
+            for _ in range(chance.choice((1, 3, 30))):
+                changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
+            return bytes(changed)
+    return mutated(data, chance)

@@ -146,33 +146,12 @@ def test_dear_indexes_are_cheap(samples: Path, tmp_path: Path) -> None:
         assert float(first.split()[0]) < 6, (name, done.stdout)
 
 
-def mutated(data: bytes, chance: random.Random) -> bytes:
-    """Bits flipped, lengths changed, pieces moved, doubled or left out."""
-    changed = bytearray(data)
-    index = [at for kind in (b"moov", b"moof") if (at := data.find(kind)) >= 0]
-    for _ in range(chance.choice((1, 1, 2, 5))):
-        at = min(chance.choice(index) + chance.randrange(800), len(changed) - 9)
-        match chance.randrange(5):
-            case 0:
-                changed[at] ^= 1 << chance.randrange(8)
-            case 1:
-                struct.pack_into(">I", changed, at & ~3, chance.choice((0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF)))
-            case 2:
-                del changed[at : at + chance.randrange(40)]
-            case 3:
-                changed[at:at] = changed[at : at + chance.randrange(64)]
-            case 4:
-                there = min(chance.choice(index) + chance.randrange(800), len(changed) - 9)
-                changed[at : at + 8], changed[there : there + 8] = changed[there : there + 8], changed[at : at + 8]
-    return bytes(changed)
-
-
 def fuzz(folder: Path, samples: Path, count: int) -> None:
     chance, path, ready, most = random.Random(18), folder / "fuzz.mp4", 0, 0
     originals = [(samples / f"{name}.mp4").read_bytes() for name in ("plain", "faststart", "fragmented", "sound")]
     began = time.process_time()
     for number in range(count):
-        data = mutated(originals[number % 4], chance)
+        data = clips.mutated(originals[number % 4], chance)
         watched = number % 20 == 0
         if watched:
             tracemalloc.start()
