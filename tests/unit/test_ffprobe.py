@@ -13,9 +13,7 @@ import pytest
 
 from watcher.media.probe import Probe, probe
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("ffprobe") is None, reason="ffprobe is not installed (Debian: ffmpeg)"
-)
+pytestmark = pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed (Debian: ffmpeg)")
 
 PICTURE = "-f lavfi -i testsrc2=size=160x96:rate=15:duration=2"
 SOUND = "-f lavfi -i sine=frequency=440:duration=2"
@@ -97,7 +95,9 @@ def theirs(path: Path) -> dict[str, dict[str, Any]]:
             if packet["stream_index"] == stream["index"] and "D" not in packet["flags"]
         ]
         begin = 0.0 if b"elst" in data else min(float(one["pts_time"]) for one in packets)
-        stream["shown"] = max(float(one["pts_time"]) + float(one.get("duration_time", 0)) for one in packets) - begin
+        stream["shown"] = (
+            max(float(one["pts_time"]) + float(one.get("duration_time", 0)) for one in packets) - begin
+        )
         found.setdefault(stream["codec_type"], stream)
     return found
 

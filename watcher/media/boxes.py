@@ -30,6 +30,7 @@ FPS_LIMIT = 1000.0  # pictures a second that are believed; slow motion of phones
 TRACKS_LIMIT = 256  # in fragments: those that are spoken of, whatever they hold
 QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _MOOV_WINDOW = 256 << 10  # most indexes are read at once
+_WANTED = frozenset({b"mvhd", b"trak", b"mvex", b"cmov", b"rmra"})  # of an index
 _end_of = attrgetter("end")
 
 
@@ -204,7 +205,7 @@ def _read_moov(
     walk: Walk, start: int, end: int, movie: Movie, defaults: dict[int, Defaults]
 ) -> Generator[None, None, None]:
     walk.at(start, min(end - start, _MOOV_WINDOW))
-    for kind, first, last in walk.children(start, end):
+    for kind, first, last in walk.children(start, end, _WANTED):
         if walk.due():
             yield
         if kind == b"mvhd":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,11 @@ from watcher.media.walk import MOOF_LIMIT, Walk, i32, u32, u64
 
 BARE_LIMIT = 1 << 20  # samples of a run that says nothing of each: a header may not claim what takes no bytes
 DURATION, SIZE, FLAGS, SHIFT = 0x100, 0x200, 0x400, 0x800  # what a run says of each sample (8.8.8.1)
+
+_NOTHING = array("I")
+_opening = struct.Struct(">II").unpack_from
+_TRAF = frozenset({b"traf"})
+_TOLD = frozenset({b"tfhd", b"tfdt", b"trun"})
 
 Defaults = tuple[int, int, int]  # of a track's samples: duration, size, flags
 
@@ -46,15 +52,15 @@ def runs_of(
     """
     if end - start > MOOF_LIMIT:
         raise ValueError(f"the index of a fragment is {end - start:,} bytes long, which no camera writes")
-    walk.steps += 2  # what it costs to begin
+    walk.steps += 1  # what it costs to begin
     behind = offset  # the data of the run before, as those lie that say nothing else
-    for kind, first, last in walk.children(start, end):
+    for kind, first, last in walk.children(start, end, _TRAF):
         if walk.due():
             yield None
         if kind != b"traf":
             continue
         track, known, base, decoded = 0, None, behind, None
-        for inner, begin, stop in walk.children(first, last):
+        for inner, begin, stop in walk.children(first, last, _TOLD):
             if walk.due():
                 yield None
             if inner == b"tfhd":
@@ -90,19 +96,23 @@ def runs_of(
 def _run(walk: Walk, first: int, last: int, track: int, defaults: Defaults, base: int, behind: int) -> Run:
     """A `trun`, which begins so far from its fragment's `base` as it says, else `behind` the run before."""
     at = walk.at(first, min(16, last - first))
-    data, told, count = walk.data, u32(walk.data, at)[0], u32(walk.data, at + 4)[0]
+    walk.steps += 1  # what it costs to begin
+    data = walk.data
+    told, count = _opening(data, at)
     begin, opening, size = behind, None, 8
     if told & 0x1:
         begin, size = base + i32(data, at + size)[0], size + 4
     if told & 0x4:
         opening, size = u32(data, at + size)[0], size + 4
-    width = (told >> 8 & 0xF).bit_count()
+    signed, width = bool(told >> 24), (told >> 8 & 0xF).bit_count()
     if count > ((last - first - size) // (4 * width) if width else BARE_LIMIT):
         raise ValueError("a fragment names more samples than it holds")
+    if not width:
+        return Run(track, count, told, _NOTHING, defaults, opening, signed, None, begin, count * defaults[1])
     table = array("I")
     for piece in walk.numbers(first + size, count * width):
         table += piece
-    run = Run(track, count, told, table, defaults, opening, bool(told >> 24), None, begin)
+    run = Run(track, count, told, table, defaults, opening, signed, None, begin)
     sizes = run.column(SIZE)
     run.size = count * defaults[1] if sizes is None else sum(sizes)
     return run

@@ -118,14 +118,14 @@ def read_fragment(
         if track is None:
             continue
         timing = track.timing
-        lasting = run.column(DURATION)
+        lasting = run.column(DURATION) if run.told & DURATION else None
         if not track.samples and (shifts := run.column(SHIFT)) is not None:
             timing.first = _first_shown(run, shifts, lasting)
         timing.ticks += run.count * run.defaults[0] if lasting is None else sum(lasting)
         timing.samples += run.count
         track.samples = timing.samples
-        if run.size:
-            track.end = max(track.end, run.begin + run.size)
+        if run.size and run.begin + run.size > track.end:
+            track.end = run.begin + run.size
 
 
 def _first_shown(run: Run, shifts: array[int], lasting: array[int] | None) -> int:

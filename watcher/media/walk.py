@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable, Iterator
 from itertools import chain
 from typing import TypeVar
 
-STEPS_MOST = 1_500_000  # a day in one-second fragments of picture and sound takes a million
+STEPS_MOST = 1_500_000  # a day in one-second fragments of picture and sound takes 17 a fragment
 SLICE_STEPS = 5_000  # between two moments in which somebody else may go on: some milliseconds
 MOOV_LIMIT = 64 << 20  # bytes; a day at 30 pictures a second needs about 40 MB
 MOOF_LIMIT = 4 << 20
@@ -98,13 +98,31 @@ class Walk:
             raise ValueError(f"a {kind!r} box leaves its parent")
         return kind, body, stop
 
-    def children(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Type, start and end of the content of each box between two places."""
-        while start + 8 <= end and (found := self.box(start, end)) is not None:
+    def children(
+        self, start: int, end: int, wanted: frozenset[bytes] | None = None
+    ) -> Iterator[tuple[bytes, int, int]]:
+        """Type, start and end of the content of each box between two places, or of each one of the wanted types.
+
+        One of another type comes now and then, so that the caller can look whether it is `due`.
+        """
+        while start + 8 <= end:
+            at, data = start - self.base, self.data
+            length = 0
+            if 0 <= at <= len(data) - 16:  # most are: what `box` does, without a call of it
+                self.steps += 1
+                length, kind = _header(data, at)
+                body = start + 8
+                stop = start + length
+            if length < 8 or stop > end:
+                found = self.box(start, end)
+                if found is None:
+                    return
+                kind, body, stop = found
             if self.steps > STEPS_MOST:
                 self.due()
-            yield found
-            start = found[2]
+            if wanted is None or kind in wanted or self.steps >= self._due:
+                yield kind, body, stop
+            start = stop
 
     def parts(self, start: int, end: int) -> Generator[None, None, dict[bytes, tuple[int, int]]]:
         """Where the content of each box of a `trak` is, those within others too; the first of a kind counts."""
