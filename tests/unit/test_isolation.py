@@ -67,7 +67,7 @@ def until(ingester: Ingester, question: Callable[[], object], turns: int = 300) 
         if question():
             return number
         ingester.turn()
-    raise AssertionError(f"not within {turns} turns; problems: {ingester._problems}")
+    raise AssertionError(f"not within {turns} turns; problems: {ingester._problems.copy()}")
 
 
 def leave(services: Services, key: str, samples: Path, number: int) -> Path:
@@ -164,10 +164,10 @@ def test_what_the_catalog_takes_in_no_form_is_remembered(
     refuse(monkeypatch, "a/1.mp4", states=("ready", "broken"))
     for number in (1, 2):
         leave(services, f"a/{number}.mp4", samples, number)
-    until(ingester, lambda: services.catalog.by_key("a/2.mp4") and ingester._last_scan_at)
+    until(ingester, lambda: services.catalog.by_key("a/2.mp4") and ingester._scanner.last_at)
     assert ingester._intake.aside.names() == ["a/1.mp4"]
     assert services.catalog.by_key("a/1.mp4") is None
-    assert ingester._problems == {}
+    assert not ingester._problems
 
 
 def test_a_database_that_is_locked_is_no_row_s_fault(
@@ -186,7 +186,7 @@ def test_a_database_that_is_locked_is_no_row_s_fault(
         until(ingester, lambda: "ingest" in ingester._problems)
         assert "database is locked" in ingester._problems["ingest"]
         assert "cataloguing" in ingester._problems["ingest"] or "comparing" in ingester._problems["ingest"]
-    ingester._next_scan = 0
+    ingester._scanner.next_at = 0
     until(ingester, lambda: services.catalog.by_key("a/1.mp4") and not ingester._problems)
     assert clip_of(services, "a/1.mp4").state is ClipState.READY
     assert ingester._intake.aside.names() == []
@@ -216,8 +216,8 @@ def test_a_reader_that_fails_costs_one_file(
     broken = clip_of(services, "a/bad.mp4")
     assert broken.state is ClipState.BROKEN
     assert "be read: " in (broken.error or "")
-    until(ingester, lambda: ingester._last_scan_at)
-    assert ingester._problems == {}
+    until(ingester, lambda: ingester._scanner.last_at)
+    assert not ingester._problems
 
 
 def test_a_name_that_no_calendar_holds_costs_nobody(services: Services, samples: Path) -> None:
@@ -257,7 +257,7 @@ def test_a_crowd_of_long_files_keeps_no_live_clip_waiting(
     services: Services, ingester: Ingester, monkeypatch: pytest.MonkeyPatch, samples: Path
 ) -> None:
     """Thirty files whose index takes many slices: a clip that comes meanwhile is listed within a few turns."""
-    until(ingester, lambda: ingester._last_scan_at)
+    until(ingester, lambda: ingester._scanner.last_at)
     real = ingest.probing
 
     def probing(fd: int, size: int, suffix: str) -> Generator[None, None, Probe]:
@@ -314,10 +314,10 @@ def test_a_file_that_becomes_readable_is_read_without_a_scan(
 
     monkeypatch.setattr(services.root, "open", opening)
     monkeypatch.setattr(unreadable, "RETRY_SECONDS", 0.0)
-    until(ingester, lambda: services.catalog.by_key("a/1.mp4") and ingester._last_scan_at)
+    until(ingester, lambda: services.catalog.by_key("a/1.mp4") and ingester._scanner.last_at)
     assert clip_of(services, "a/1.mp4").error == "cannot be read: Permission denied"
     closed = False
-    ingester._next_scan = ingester._clock.monotonic() + 3600
+    ingester._scanner.next_at = ingester._clock.monotonic() + 3600
     until(ingester, lambda: clip_of(services, "a/1.mp4").state is ClipState.READY)
 
 

@@ -9,9 +9,9 @@ from watcher.catalog import Probed
 from watcher.ingest.ingest import FAILED, UNREADABLE, Found, Ingest, NotClip, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.set_aside import Aside
+from watcher.ingester.comparison import SLICE_SECONDS, Reading
 from watcher.ingester.pending import Pending, PendingFiles
 from watcher.ingester.recent import Recent
-from watcher.ingester.scanner import SLICE_SECONDS, Reading
 from watcher.ingester.unreadable import Unreadable
 from watcher.model.clip import Fingerprint
 from watcher.naming.ignore import printable

@@ -1,111 +1,148 @@
-"""Comparisons of the disk with the catalog, advanced in slices so that live clips do not wait for them."""
+"""When disk and catalog are compared, folders that appeared before the whole, and what comes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import logging
+from collections.abc import Callable
+from datetime import datetime
 
-from watcher.ingest.ingest import Found
+from watcher.ingest.ingest import UNREADABLE, Found, Ingest, Waiting
+from watcher.ingest.pictures import Pictures
 from watcher.ingest.progress import Progress
-from watcher.ingest.scan import Difference, Finding
-from watcher.model.clock import Clock
+from watcher.ingest.scan import Difference, Finding, newest_first, reconcile
+from watcher.ingest.uploads import open_spool
+from watcher.ingester.comparison import Comparison, Folders, Reading
+from watcher.ingester.health import Problems
+from watcher.ingester.intake import BATCH, Intake
+from watcher.naming.ignore import PICTURE, printable
+from watcher.retention.retire import Retention
+from watcher.services import Services
 
-SLICE_SECONDS = 0.03  # for which a comparison, or one long file, may keep live clips waiting
-LOOK_EACH = 64  # files that are only looked at, between two looks at the clock
+log = logging.getLogger("watcher.ingester")
 
-
-class Reading(NamedTuple):
-    """A file whose index is long, while it is read in slices."""
-
-    key: str
-    steps: Generator[None, None, Found]
-
-    def go_on(self, clock: Clock, until: float) -> tuple[Found] | None:
-        """Read for a while; what came of it, None as long as it is not done."""
-        while True:
-            try:
-                next(self.steps)
-            except StopIteration as done:
-                return (done.value,)
-            if clock.monotonic() >= until:
-                return None
+PROBLEM_RESCAN_SECONDS = 10.0  # at least, while something waits for a person …
+PROBLEM_RESCAN_SHARE = 10  # … and so many times what a scan takes
 
 
-@dataclass(slots=True)
-class Comparison:
-    """One that is under way."""
+class Scanner:
+    """Compares, a slice of time at a time; used from one thread."""
 
-    findings: Iterator[Finding]
-    progress: Progress
-    gone: list[str] = field(default_factory=list)
-    reading: Reading | None = None
-
-    def go_on(
+    def __init__(
         self,
-        clock: Clock,
-        begin: Callable[[Finding], Reading | None],
-        take: Callable[[str, Found], bool],
-    ) -> bool:
-        """Compare for a slice of time; whether it is done.
+        services: Services,
+        ingest: Ingest,
+        intake: Intake,
+        pictures: Pictures,
+        problems: Problems,
+        decide_gone: Callable[[list[str]], None],
+    ) -> None:
+        """`decide_gone` is told the keys of clips without a file."""
+        self._services = services
+        self._clock = services.clock
+        self._ingest = ingest
+        self._intake = intake
+        self._pictures = pictures
+        self._problems = problems
+        self._decide_gone = decide_gone
+        self._whole: Comparison | None = None
+        self._folder: Comparison | None = None
+        self.folders = Folders()
+        self.interval_seconds = services.settings.scan.interval_seconds  # between two comparisons of everything
+        self.next_at = 0.0  # monotonic, of everything
+        self.last_at: datetime | None = None
+        self.last_seconds: float | None = None  # that it took
 
-        `begin` begins to read a file, None where it need not be read; `take` takes what came of it, and says
-        whether that has to be written before more is read.
-        """
-        until = clock.monotonic() + SLICE_SECONDS
-        while True:
-            if self.reading is None:
-                if (finding := next(self.findings, None)) is None:
-                    return True
-                if finding.difference is Difference.GONE:
-                    self.gone.append(finding.key)
-                elif finding.deferred or finding.difference is None:
-                    self.progress.files += 1
-                    self.progress.todo += finding.deferred
-                    if self.progress.files % LOOK_EACH:
-                        continue
-                else:
-                    self.progress.read_one(clock.monotonic())
-                    self.reading = begin(finding)
-            if self.reading is not None and (done := self.reading.go_on(clock, until)) is not None:
-                key, self.reading = self.reading.key, None
-                if take(key, done[0]):
-                    return False
-            if clock.monotonic() >= until:
-                return False
+    @property
+    def busy(self) -> bool:
+        """Whether a comparison is under way."""
+        return self._whole is not None or self._folder is not None
 
+    @property
+    def scanning(self) -> bool:
+        """Whether everything is being compared."""
+        return self._whole is not None
 
-class Folders:
-    """Folders that appeared, and when each is to be compared with the catalog; times are monotonic, in seconds."""
+    def clear(self) -> None:
+        """Give up what is under way: it cannot go on from there."""
+        self._whole = self._folder = None
 
-    TOGETHER_SECONDS = 0.05  # for which one waits for those below it, to be compared in one
-    AGAIN_SECONDS = 1.0  # before it is compared a second time
+    def soon(self, seconds: float) -> None:
+        """Compare everything within so long."""
+        self.next_at = min(self.next_at, self._clock.monotonic() + seconds)
 
-    def __init__(self) -> None:
-        self._due: dict[tuple[str, int], float] = {}  # prefix, how often → when
+    def advance(self) -> None:
+        """Give a folder's comparison, else that of everything, a slice of time; begin what is due."""
+        now = self._clock.monotonic()
+        if self._folder is None and (prefix := self.folders.take(now)) is not None:
+            self._folder = self._compare(now, prefix)
+        if self._folder is not None:
+            if self._go_on(self._folder):
+                done, self._folder = self._folder, None
+                self._decide_gone(done.gone)
+            return
+        if self._whole is None:
+            if now < self.next_at:
+                return
+            self._whole = self._compare(now)
+            self._intake.quiet = True
+        if self._go_on(self._whole):
+            done, self._whole = self._whole, None
+            self._intake.quiet = False
+            self._end(done)
 
-    def appeared(self, prefix: str, now: float) -> None:
-        """Compare it twice: a file may be written into it after the first look and before it is watched."""
-        self._due.setdefault((prefix, 1), now + self.TOGETHER_SECONDS)
-        self._due[prefix, 2] = now + self.AGAIN_SECONDS
+    def _compare(self, now: float, prefix: str = "") -> Comparison:
+        """Begin to compare a folder, or everything, with the catalog."""
+        findings = reconcile(self._services.root, self._services.catalog, self._passed_over, prefix)
+        ordered = newest_first(findings, self._ingest.moment, self._services.places.run)
+        return Comparison(ordered, Progress(now))
 
-    def crowded(self, prefix: str, now: float) -> None:
-        """So many files come into it that it is left to a comparison."""
-        self._due[prefix, 2] = now + self.AGAIN_SECONDS
+    def _passed_over(self, key: str, why: str) -> None:
+        """What a comparison tells of files that are no clips, and of folders that cannot be read."""
+        if why == PICTURE:
+            self._pictures.add(key)
+        elif why.startswith(UNREADABLE) and key.endswith("/"):
+            self._intake.unreadable.add(key)
+        log.debug("ignoring %s: %s", printable(key), why)
 
-    def soon(self, prefix: str, now: float) -> None:
-        """Compare it once."""
-        self._due.setdefault((prefix, 1), now)
+    def _go_on(self, comparison: Comparison) -> bool:
+        """Compare for a slice of time; whether it is done."""
+        done = comparison.go_on(self._clock, self._begin_reading, self._take)
+        self._intake.flush()
+        if not done and (line := comparison.progress.line(self._clock.monotonic())):
+            log.info("%s", line)
+        return done
 
-    def next_at(self) -> float | None:
-        """When there is something to do."""
-        return min(self._due.values(), default=None)
+    def _begin_reading(self, finding: Finding) -> Reading | None:
+        """Begin to read a file that a comparison found, unless an event led to it meanwhile."""
+        new = finding.difference is Difference.NEW
+        if finding.key in self._intake.pending or (new and self._intake.was_read(finding.key)):
+            return None
+        return Reading(finding.key, self._ingest.examining(finding.key))
 
-    def take(self, now: float) -> str | None:
-        """The folder that is due; its comparison stands for those of all folders below it that are due then."""
-        prefix = min((prefix for (prefix, _), due in self._due.items() if due <= now), key=len, default=None)
-        if prefix is not None:
-            until = now + self.TOGETHER_SECONDS
-            for entry in [entry for entry, at in self._due.items() if at <= until and entry[0].startswith(prefix)]:
-                del self._due[entry]
-        return prefix
+    def _take(self, key: str, found: Found) -> bool:
+        if isinstance(found, Waiting):
+            self._intake.pending.add(key, self._clock.monotonic())
+        elif key not in self._intake.pending:  # an event came meanwhile: it is read again, and later
+            self._intake.took(key, found, self._clock.monotonic())
+        return len(self._intake.batch) >= BATCH
+
+    def _end(self, comparison: Comparison) -> None:
+        for code in ("missing", "turn"):
+            self._problems.forget(code)
+        self._problems.set("ingest", None)  # what had to be written was written, or this would not have ended
+        self._decide_gone(comparison.gone)
+        now = self._clock.monotonic()
+        progress, seconds = comparison.progress, comparison.progress.seconds(now)
+        self.last_seconds = round(seconds, 3)
+        if progress.done or comparison.gone or self.last_at is None:
+            line = "scanned %d files in %.1f s: %d to catalog, %d gone"
+            log.info(line, progress.files, seconds, progress.done, len(comparison.gone))
+        self.last_at = self._clock.now()
+        pause = self.interval_seconds
+        if self._problems:
+            pause = min(pause, max(PROBLEM_RESCAN_SECONDS, PROBLEM_RESCAN_SHARE * seconds))
+        if self._pictures.scanned(changed=progress.done > 0):
+            pause = 1.0
+        self.next_at = now + max(pause, seconds)  # never more than half the time
+        Retention.of(self._services).sweep()
+        open_spool(self._services).sweep()
