@@ -179,17 +179,7 @@ def _order(shape: Shape) -> list[Any]:
 
 
 def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    order = _order(shape)
-    if shape.position:
-        here: Any = order[0] if len(order) == 1 else sa.tuple_(*order)
-        there: Any = _number("place")
-        if len(order) > 1:
-            there = sa.tuple_(_number("place_ms"), _number("place_id"))
-        if shape.inclusive:
-            conditions.append(here <= there if shape.descending else here >= there)
-        else:
-            conditions.append(here < there if shape.descending else here > there)
+    conditions = [_beyond(shape)] if shape.position else []
     if shape.words:
         conditions.append(_has_words(shape))
     if shape.labeled is not None:
@@ -208,7 +198,29 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
         conditions.append(clips.c.duration_ms >= _number("least"))
     if shape.most:
         conditions.append(clips.c.duration_ms <= _number("most"))
-    started = clips.c.started_ms if _by_words(shape) else order[0]
+    return conditions + _in_time(shape)
+
+
+def _beyond(shape: Shape) -> sa.ColumnElement[bool]:
+    """Rows on the far side of the position that a page begins at."""
+    order = _order(shape)
+    here: Any = order[0] if len(order) == 1 else sa.tuple_(*order)
+    there: Any = _number("place")
+    if len(order) > 1:
+        there = sa.tuple_(_number("place_ms"), _number("place_id"))
+    beyond: sa.ColumnElement[bool]
+    if shape.inclusive:
+        beyond = here <= there if shape.descending else here >= there
+    else:
+        beyond = here < there if shape.descending else here > there
+    return beyond
+
+
+def _in_time(shape: Shape) -> list[sa.ColumnElement[bool]]:
+    """What overlaps the time asked for; with words also by the numbers of their rows, which their index has."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    first = _order(shape)[0]
+    started = clips.c.started_ms if _by_words(shape) else first
     if shape.to_at:
         conditions.append(started < _number("to"))
     if shape.from_at:
@@ -216,9 +228,9 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
         conditions.append(sa.or_(clips.c.ended_ms > _number("from"), started >= _number("from")))
     if _by_words(shape):
         if shape.to_at:
-            conditions.append(order[0] < _number("to_row"))
+            conditions.append(first < _number("to_row"))
         if shape.from_at:
-            conditions.append(order[0] >= _number("earliest_row"))
+            conditions.append(first >= _number("earliest_row"))
     return conditions
 
 

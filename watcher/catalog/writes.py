@@ -15,25 +15,22 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.arrivals import arrived_ms, came
+from watcher.catalog.arrivals import arrived_ms
 from watcher.catalog.bounds import json_text, length_ms, optional, text
-from watcher.catalog.corrections import correction, keep_corrections, take_word
+from watcher.catalog.corrections import correction
 from watcher.catalog.engine import WRITE, same_file
 from watcher.catalog.faults import blamed
+from watcher.catalog.put import INSERT, Before, complete, lengthen, overwrite
 from watcher.catalog.reader import Reader
-from watcher.catalog.rendition_names import SPRITE, shows
 from watcher.catalog.rows import (
     CATALOG_ID,
     FULL,
     LENGTH_LIMIT_MS,
     REDATE_LABELS,
     SCANNED,
-    UPDATE,
     Probed,
-    gone_key,
     label_names,
     same,
-    signed,
     to_values,
     unchanged,
 )
@@ -45,9 +42,6 @@ from watcher.model.errors import ChangedError, ClipNotFoundError
 from watcher.model.instant import Instant
 from watcher.model.search_words import words_of
 
-# What returns something is put into one statement for all rows, not run for each: SQLite's index of words writes
-# what it has at the end of each statement, so that a clip takes 14 µs and not 49.
-_INSERT = sa.insert(clips).returning(clips.c.id)
 _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
 
 
@@ -91,66 +85,31 @@ class Writes:
         with blamed(), self.write() as connection:
             revision = self._revisions(connection, len(batch))
             scanned = self._scanned = self._scanned or connection.execute(SCANNED).first() is not None
-            keys = [probed.key for probed in batch]
-            ids = [probed.moved_from for probed in batch if probed.moved_from is not None]
-            live = clips.c.state != ClipState.RETIRED
-            # The second condition costs a full scan if it stands beside the first one: two queries.
-            before = {row.key: row for row in connection.execute(FULL.where(clips.c.key.in_(keys)))}
-            movers = (
-                {row.id: row for row in connection.execute(FULL.where(clips.c.id.in_(ids), live))} if ids else {}
-            )
-            sums = Sums()
+            before, sums = Before(connection, batch), Sums()
             fresh: list[dict[str, Any]] = []
             longest = changed = 0
             for probed in batch:
                 revision += 1
                 values = to_values(probed, revision)
                 longest = max(longest, values["ended_ms"] - values["started_ms"])
-                old = before.get(probed.key)
-                if old is not None and old.state == ClipState.RETIRED:
-                    if (old.digest, old.inode) == (probed.digest, signed(probed.inode)):
-                        continue  # its file is about to go
-                    freed = {"key": gone_key(old.id, old.key)}  # another file has taken the name already
-                    connection.execute(sa.update(clips).where(clips.c.id == old.id).values(freed))
-                    old = None
-                if old is None and probed.moved_from is not None:
-                    old = movers.pop(probed.moved_from, None)
-                take_word(probed, values)
-                if old is not None:
-                    keep_corrections(old, values)
-                values |= came(old, values, arrived_ms(probed, now, scanned=scanned), self.doubt_ms)
-                values["ready_revision"] = _ready_revision(old, values)
-                values["words"] = words_of(probed.key, values["camera"], label_names(old))
+                if before.goes(probed):
+                    continue
+                old = before.take(probed)
+                arrived = arrived_ms(probed, now, scanned=scanned)
+                complete(values, probed, old, arrived=arrived, doubt_ms=self.doubt_ms)
                 if old is None:
                     fresh.append(values | {"ingested_ms": milliseconds(now)})
                 elif old.key == probed.key and old.state == probed.state and same(old, values):
                     continue
                 else:
-                    if old.digest == probed.digest and old.state != "broken" and probed.state == ClipState.NEW:
-                        # Known content that a decoder once looked at: moving or touching it does not ask again.
-                        for name in ("media", "playable", "playable_reason", "duration_ms", "ended_ms"):
-                            values[name] = getattr(old, name)
-                        if old.media is not None:
-                            values["state"], values["listed"] = "ready", 1
-                            values["ready_revision"] = old.ready_revision
-                    values["poster"] = old.poster  # an older content's is not shown; it is removed when replaced
-                    if old.digest == probed.digest:
-                        values["poster_error"] = old.poster_error
-                        done = shows(old.poster, old.digest) or old.poster_error is not None
-                        if values["render_due"] and done:
-                            values["render_due"] = old.render_due or (0 if old.sprite else SPRITE)
-                    connection.execute(UPDATE, values | {"row": old.id})
-                    if old.labels is not None and old.started_ms != values["started_ms"]:
-                        connection.execute(REDATE_LABELS, {"row": old.id, "at": values["started_ms"]})
+                    overwrite(connection, old, values)
                     sums.take(old)
                 changed += 1
                 sums.give(values)
             if fresh:
-                connection.execute(_INSERT, fresh)
+                connection.execute(INSERT, fresh)
             sums.write(connection, self._insert)
-            if longest:
-                stretch = sa.update(counters).where(counters.c.name == "longest_ms", counters.c.value < longest)
-                connection.execute(stretch.values(value=longest))
+            lengthen(connection, longest)
         return changed
 
     def mark_scanned(self) -> None:
@@ -282,12 +241,3 @@ class Writes:
             sums.give({**old._mapping, **values})
             sums.write(connection, self._insert)
             return True
-
-
-def _ready_revision(old: Any, values: dict[str, Any]) -> int | None:
-    """At which revision the content became ready: now, before, or not yet."""
-    if old is not None and old.digest == values["digest"] and old.ready_revision is not None:
-        return int(old.ready_revision)
-    # What an older watcher had catalogued was ready before anybody could be told.
-    known = old is not None and old.digest == values["digest"] and old.state in {"ready", "missing"}
-    return int(values["revision"]) if values["state"] == "ready" and not known else None

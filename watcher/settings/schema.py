@@ -6,10 +6,12 @@ import os
 import zoneinfo
 from datetime import tzinfo
 from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Meta
 
 from watcher.naming.ignore import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
 from watcher.naming.presets import Camera, Folder, Preset
@@ -46,12 +48,12 @@ class Video(msgspec.Struct, frozen=True):
     """The folder that cameras write into."""
 
     # Quiet that a file needs before it is listed, where its close cannot be seen.
-    settle_seconds: float = 2.0
+    settle_seconds: Annotated[float, Meta(ge=0.05, le=3600)] = 2.0
     # "native" (inotify), "poll" (scan again and again), or "auto": native if a test file is noticed and the
     # folder is not on a network file system.
-    watch: str = "auto"
+    watch: Literal["auto", "native", "poll"] = "auto"
     # Pause between two scans where events do not arrive.
-    poll_seconds: float = 5.0
+    poll_seconds: Annotated[float, Meta(ge=0.1, le=86400)] = 5.0
     # Files with these are clips, broken ones if their bytes are something else; of others the bytes decide.
     suffixes: tuple[str, ...] = CLIP_SUFFIXES
     # Names of files and folders that are passed over; * stands for anything.
@@ -82,9 +84,9 @@ class Scan(msgspec.Struct, frozen=True):
     """The comparison of the catalog with the disk."""
 
     # Pause between two scans while events arrive.
-    interval_seconds: float = 3600.0
+    interval_seconds: Annotated[float, Meta(ge=1, le=30 * 86400)] = 3600.0
     # A scan that would mark a larger share of all clips missing at once stops and asks.
-    max_missing_share: float = 0.2
+    max_missing_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
 
 
 class Ingest(msgspec.Struct, frozen=True):
@@ -99,9 +101,9 @@ class Render(msgspec.Struct, frozen=True):
     """Posters and sprites."""
 
     # Processes that make pictures, at the lowest priority; 0 makes none.
-    workers: int = 2
+    workers: Annotated[int, Meta(ge=0, le=64)] = 2
     # A decoder that takes longer on one clip is ended.
-    timeout_seconds: float = 30.0
+    timeout_seconds: Annotated[float, Meta(ge=1, le=3600)] = 30.0
     # A few frames of each clip in one picture, to skim it by; made when all posters are, of some 40 kB each.
     sprites: bool = True
 
@@ -110,11 +112,11 @@ class Proxy(msgspec.Struct, frozen=True):
     """Copies that every browser plays, of clips that some cannot."""
 
     # "asked": of clips that somebody wants to watch; "ahead": of each new one that needs it, too; or "off".
-    make: str = "asked"
+    make: Literal["off", "asked", "ahead"] = "asked"
     # Pixels; of larger pictures, where they have to be encoded anew.
-    height: int = 720
+    height: Annotated[int, Meta(ge=96, le=4320)] = 720
     # Processors that making one keeps busy, at the lowest priority; one is made at a time.
-    threads: int = 1
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
     # Of all of them together: those made longest ago go.
     max_bytes: int = 10 << 30
     # Older ones go, and are made again when they are asked for.
@@ -128,30 +130,30 @@ class Export(msgspec.Struct, frozen=True):
     """Films of a time, joined from clips."""
 
     # For so long they can be fetched.
-    keep_days: float = 7.0
+    keep_days: Annotated[float, Meta(gt=0, le=EXPORT_DAYS_MOST)] = 7.0
     # Of all of them together: more is not taken on.
-    max_bytes: int = 50 << 30
+    max_bytes: Annotated[int, Meta(ge=1)] = 50 << 30
 
 
 class Upload(msgspec.Struct, frozen=True):
     """What cameras send over HTTP."""
 
     # A clip that is larger is refused, before a byte of it is taken where its length is known.
-    max_bytes: int = 4 << 30
+    max_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 50)] = 4 << 30
     # What one camera may send in a day, by the site's clock; 0 is without limit.
-    max_bytes_per_day: int = 0
+    max_bytes_per_day: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
     # Nothing is taken that would leave less than this free on the disk.
-    min_free_bytes: int = 512 << 20
+    min_free_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] = 512 << 20
     # After so long without a byte, what has come of an upload is removed.
-    expire_hours: float = 24.0
+    expire_hours: Annotated[float, Meta(ge=0.001, le=24 * 365)] = 24.0
     # After so long it is removed although bytes still come.
-    longest_hours: float = 168.0
+    longest_hours: Annotated[float, Meta(ge=0.001, le=24 * 365)] = 168.0
     # Promised to a body that tells no length (chunked), which may not be larger.
-    chunked_bytes: int = 256 << 20
+    chunked_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 50)] = 256 << 20
     # Requests of one key, or of one address where nobody has a key, that send at once.
-    max_parallel: int = 32
+    max_parallel: Annotated[int, Meta(ge=1, le=10_000)] = 32
     # Uploads of one key that are begun and not finished, by tus or FTP.
-    max_unfinished: int = 100
+    max_unfinished: Annotated[int, Meta(ge=1, le=10_000)] = 100
 
 
 class UnitTable(msgspec.Struct, frozen=True):
@@ -170,7 +172,7 @@ class Tls(msgspec.Struct, frozen=True):
     # Where plain HTTP is answered with a redirect, such as "0.0.0.0:80"; "" for nowhere.
     redirect_from: str = ""
     # For how long browsers are to insist on HTTPS; 0 does not ask them to.
-    hsts_seconds: int = 0
+    hsts_seconds: Annotated[int, Meta(ge=0, le=10 * 365 * 86400)] = 0
 
 
 class Ftp(msgspec.Struct, frozen=True):
@@ -221,25 +223,25 @@ class Retention(msgspec.Struct, frozen=True):
     """How long and how much is kept; nothing goes until something is set, and held clips never."""
 
     # Older clips go; 0 keeps them for ever.
-    max_age_days: float = 0
+    max_age_days: Annotated[float, Meta(ge=0, le=36500)] = 0
     # Clips that have a label may become so old; 0: as others.
-    labeled_max_age_days: float = 0
+    labeled_max_age_days: Annotated[float, Meta(ge=0, le=36500)] = 0
     # Of all clips together: the oldest go; 0 is without limit.
-    max_bytes: int = 0
+    max_bytes: Annotated[int, Meta(ge=0, le=1 << 60)] = 0
     # The oldest go while less than this is free on the disk; more than upload.min_free_bytes. 0 is off.
-    min_free_bytes: int = 0
+    min_free_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
     # Files of clips that go can be had back for so long, but no longer than their own age and while there is room;
     # 0: they are gone at once.
-    bin_days: float = 7
+    bin_days: Annotated[float, Meta(ge=0, le=BIN_DAYS_MOST)] = 7
     # By age nothing goes before it has been here for so long, or for its own age if that is less, whatever clocks
     # say.
-    grace_days: float = 7
+    grace_days: Annotated[float, Meta(ge=0, le=3650)] = 7
     # What is older than this when it comes is spared by max_bytes for grace_days; a camera whose live clips are
     # all so late has a clock that is behind: its clips count from when they came.
-    doubt_days: float = 30
+    doubt_days: Annotated[float, Meta(ge=2, le=36500)] = 30
     # Beyond what passing time and incoming bytes make due: a larger share of a camera's clips, if more than 20,
     # does not go in a day before `watcher retention allow`.
-    max_share: float = 0.2
+    max_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
     # One table for each camera that has limits of its own.
     cameras: tuple[CameraRetention, ...] = ()
 
@@ -248,14 +250,14 @@ class CameraSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how long one camera may be quiet."""
 
     camera: str
-    after_hours: float
+    after_hours: Annotated[float, Meta(gt=0)]
 
 
 class Silence(msgspec.Struct, frozen=True):
     """When a camera that leaves no clips is called silent."""
 
     # Hours without a clip; 0: half more than it is usually quiet, as four weeks tell.
-    after_hours: float = 0.0
+    after_hours: Annotated[float, Meta(ge=0)] = 0.0
     # One table for each camera that has a limit of its own.
     cameras: tuple[CameraSilence, ...] = ()
     # Cameras that may be quiet for ever.
@@ -266,16 +268,16 @@ class Log(msgspec.Struct, frozen=True):
     """What is said, and how it looks."""
 
     # "text", "json": a JSON object a line, or "combined": requests as Apache logs them, all else as text.
-    format: str = "text"
+    format: Literal["text", "json", "combined"] = "text"
     # "debug", "info", "warning" or "error".
-    level: str = "info"
+    level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class Auth(msgspec.Struct, frozen=True):
     """Who may."""
 
     # "open": everybody who can reach the address; "keys": who has a key, or has signed in with one.
-    mode: str = "open"
+    mode: Literal["open", "keys"] = "open"
     # Written out as true, "open" may listen beyond loopback.
     allow_open_network: bool = False
 

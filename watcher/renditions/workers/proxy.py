@@ -46,18 +46,16 @@ def _make(av: Any, job: dict[str, Any], files: Files, tell: Tell) -> None:
         if video is None and audio is None:
             raise ValueError("no picture and no sound in it")
         begins = Fraction(source.start_time or 0, av.time_base)
-        for stream in (video, audio):
-            if stream is not None:
-                must_decode(stream)
+        streams = [stream for stream in (video, audio) if stream is not None]
+        for stream in streams:
+            must_decode(stream)
         tracks: dict[int, Any] = {}
         if video is not None:
-            picture = _Copied(video, out, begins) if job["copy_video"] else _Picture(av, video, out, begins, job)
-            tracks[video.index] = picture
+            tracks[video.index] = _picture(av, video, out, begins, job)
         if audio is not None:
-            copied = job["copy_audio"] and job["copy_video"]
-            tracks[audio.index] = _Copied(audio, out, begins) if copied else Sound(av, audio, out, begins)
+            tracks[audio.index] = _sound(av, audio, out, begins, job)
         progress = Progress((source.duration or 0) / av.time_base, tell)
-        for packet in source.demux([stream for stream in (video, audio) if stream is not None]):
+        for packet in source.demux(streams):
             for ready in tracks[packet.stream.index].take(packet):
                 out.mux(ready)
             if packet.pts is not None:
@@ -67,6 +65,15 @@ def _make(av: Any, job: dict[str, Any], files: Files, tell: Tell) -> None:
                 out.mux(ready)
         if video is not None and not tracks[video.index].count:
             raise ValueError("no picture in it could be decoded")
+
+
+def _picture(av: Any, stream: Any, out: Any, begins: Fraction, job: dict[str, Any]) -> Any:
+    return _Copied(stream, out, begins) if job["copy_video"] else _Picture(av, stream, out, begins, job)
+
+
+def _sound(av: Any, stream: Any, out: Any, begins: Fraction, job: dict[str, Any]) -> Any:
+    copied = job["copy_audio"] and job["copy_video"]
+    return _Copied(stream, out, begins) if copied else Sound(av, stream, out, begins)
 
 
 class _Copied:

@@ -38,35 +38,20 @@ def browse() -> Response:
     clips = page.clips
     summaries = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
     counts = counting.by_day(wanted, clips)
-    groups: list[tuple[str, date, list[dict[str, Any]]]] = []  # days; of busy ones the hours
-    for clip in clips:
-        local = clip.started_at.astimezone(zone())
-        day = local.date()
-        key = f"{local:%Y-%m-%dT%H}" if counts.get(day, 0) > counting.BUSY else f"{day}"
-        if not groups or groups[-1][0] != key:
-            groups.append((key, day, []))
-        groups[-1][2].append(cards.card(clip, watch_url(clip, args), zone()))
-    following = previous = None
-    if clips and page.more_after:
-        following = wire.cursor(clips[-1])
-    if clips and page.more_before:
-        previous = wire.cursor(clips[0])
+    following = wire.cursor(clips[-1]) if clips and page.more_after else None
+    previous = wire.cursor(clips[0]) if clips and page.more_before else None
     chips = [(name, value) for name, value in args.items(multi=True) if name in FILTERS and value]
     today = state().services.clock.now().astimezone(state().zone).date()
     return html(
         "browse.html",
-        groups=groups,
+        groups=_groups(clips, counts, args),
         counts=counts,
         count=counting.total(wanted, summaries),
         cameras=[one.camera for one in summaries],
         labels=[name for name, _ in catalog().label_counts(principal().cameras)],
         chosen={name: args.getlist(name) for name in FILTERS},
         chips=[(_chip(name, value), address(args, without=(name, value))) for name, value in chips],
-        spans=[
-            ("Today", address(args, only_days=(today, today))),
-            ("Yesterday", address(args, only_days=(today - timedelta(days=1), today - timedelta(days=1)))),
-            ("7 days", address(args, only_days=(today - timedelta(days=6), today))),
-        ],
+        spans=_spans(today, args),
         today=today,
         review=tail([("camera", camera) for camera in wanted.cameras]) if "camera" in args else "",
         newest=previous is None and not {"after", "before", "at"} & set(args),
@@ -80,6 +65,28 @@ def browse() -> Response:
         host=request.host_url.rstrip("/"),
         keys=state().services.settings.auth.mode == "keys",
     )
+
+
+def _groups(
+    clips: list[Clip], counts: dict[date, int], args: MultiDict[str, str]
+) -> list[tuple[str, date, list[dict[str, Any]]]]:
+    """The cards of clips by day, and of busy days by hour."""
+    groups: list[tuple[str, date, list[dict[str, Any]]]] = []
+    for clip in clips:
+        local = clip.started_at.astimezone(zone())
+        day = local.date()
+        key = f"{local:%Y-%m-%dT%H}" if counts.get(day, 0) > counting.BUSY else f"{day}"
+        if not groups or groups[-1][0] != key:
+            groups.append((key, day, []))
+        groups[-1][2].append(cards.card(clip, watch_url(clip, args), zone()))
+    return groups
+
+
+def _spans(today: date, args: MultiDict[str, str]) -> list[tuple[str, str]]:
+    """The times that are one click away, and their addresses."""
+    yesterday, week = today - timedelta(days=1), today - timedelta(days=6)
+    days = {"Today": (today, today), "Yesterday": (yesterday, yesterday), "7 days": (week, today)}
+    return [(name, address(args, only_days=span)) for name, span in days.items()]
 
 
 def _page(args: MultiDict[str, str], wanted: ClipFilter) -> Page:
