@@ -88,15 +88,9 @@ def _scan(
     catalogued += put()
     while pictures.next_at() == 0:  # what may still be written is left to the ingester
         pictures.turn()
-    # A clip that moved was found under its new name above; what is still under its old one is gone.
-    gone = [row.key for row in catalog.known_keys(gone).values()] if gone else []
-    if problem is None and not accept_missing:
-        share = services.settings.scan.max_missing_share
-        problem = too_many_missing(catalog, len(gone), share=share, now=services.clock.now())
     missing = 0
     if problem is None:
-        for start in range(0, len(gone), BATCH):
-            missing += catalog.mark_missing(gone[start : start + BATCH], now=services.clock.now())
+        missing, problem = _mark_missing(services, gone, accept=accept_missing)
     Retention.of(services).sweep()
     print(f"{files:,} files: {catalogued:,} catalogued, {settling:,} still settling, {missing:,} missing", file=out)
     if problem:
@@ -104,6 +98,20 @@ def _scan(
     if refused:
         print(f"{len(refused):,} files cannot be catalogued; they stay where they are", file=out)
     return 1 if problem or refused else 0
+
+
+def _mark_missing(services: Services, gone: list[str], *, accept: bool) -> tuple[int, str | None]:
+    """Note that files are gone, some at a time; how many clips had them, or what a person has to decide first."""
+    catalog, clock = services.catalog, services.clock
+    # A clip that moved was found under its new name by now; what is still under its old one is gone.
+    keys = [row.key for row in catalog.known_keys(gone).values()] if gone else []
+    if not accept:
+        share = services.settings.scan.max_missing_share
+        problem = too_many_missing(catalog, len(keys), share=share, now=clock.now())
+        if problem is not None:
+            return 0, problem
+    batches = (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
+    return sum(catalog.mark_missing(batch, now=clock.now()) for batch in batches), None
 
 
 def _shown(findings: Iterator[Finding], out: TextIO, *, again: bool) -> Iterator[Finding]:
@@ -161,22 +169,32 @@ def _check(services: Services, ingest: Ingest, *, list_ignored: bool, out: TextI
         differences[finding.difference] += 1
         if differences[finding.difference] <= 50:
             print(f"{what}: {printable(finding.key)}", file=out)
-    for key, why in ignored:
-        if list_ignored or "watcher" in why:
-            print(f"ignored, {why}: {printable(key)}", file=out)
-    for why, count in sorted(Counter(why for _, why in ignored).items()):
-        print(f"{count:,} ignored: {why}", file=out)
+    _tell_ignored(ignored, out, each=list_ignored)
     problem = root.marker_problem(catalog.catalog_id() or "")
     if problem:
         wrong += 1
         print(problem, file=out)
+    _tell_pictures(services, out)
     states = catalog.state_counts()
-    troubles = catalog.troubles(TROUBLES)
-    if troubles.number or troubles.waiting:
-        print(f"{troubles.number:,} clips without a picture, {troubles.waiting:,} tried again later", file=out)
-    for one in troubles.newest:
-        print(f"no picture: {printable(one.key)}: {one.error}", file=out)
-    told = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
-    print(f"{files:,} files below {root.folder}; the catalog holds {told}", file=out)
+    clips = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
+    print(f"{files:,} files below {root.folder}; the catalog holds {clips}", file=out)
     print("all invariants hold" if not wrong else f"{wrong:,} differences; `watcher scan` repairs them", file=out)
     return 1 if wrong else 0
+
+
+def _tell_ignored(ignored: list[tuple[str, str]], out: TextIO, *, each: bool) -> None:
+    """How many files are passed over and why, with their names where they are asked for or may be a mistake."""
+    for key, why in ignored:
+        if each or "watcher" in why:
+            print(f"ignored, {why}: {printable(key)}", file=out)
+    for why, count in sorted(Counter(why for _, why in ignored).items()):
+        print(f"{count:,} ignored: {why}", file=out)
+
+
+def _tell_pictures(services: Services, out: TextIO) -> None:
+    """Which clips have no picture."""
+    troubles = services.catalog.troubles(TROUBLES)
+    if troubles.number or troubles.waiting:
+        print(f"{troubles.number:,} clips without a picture, {troubles.waiting:,} tried again later", file=out)
+    for trouble in troubles.newest:
+        print(f"no picture: {printable(trouble.key)}: {trouble.error}", file=out)

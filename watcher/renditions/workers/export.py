@@ -21,6 +21,7 @@ from typing import IO, Any
 from watcher.model.errors import RenderError
 from watcher.renditions.workers import encoding
 from watcher.renditions.workers.chapters import chapters
+from watcher.renditions.workers.cuts import key_frame, packets_between, streams_of
 from watcher.renditions.workers.demux import must_decode, opened
 from watcher.renditions.workers.encoding import Progress, Sound
 from watcher.renditions.workers.forkserver import FILM_MEMORY, Files, Kind, Tell, serve, told_of
@@ -91,7 +92,7 @@ def _sha256(file: IO[bytes], progress: Progress | None = None) -> str:
 def _coded(source: Any) -> tuple[Any, ...]:
     """What has to be the same of clips that are to be in one file: codecs, their headers, sizes and rates."""
     found: list[Any] = []
-    for stream in _streams(source):
+    for stream in streams_of(source):
         must_decode(stream)
         context = stream.codec_context
         found += [stream.type, context.name, bytes(context.extradata or b"")]
@@ -99,11 +100,6 @@ def _coded(source: Any) -> tuple[Any, ...]:
     if not found:
         raise ValueError("no picture and no sound in it")
     return tuple(found)
-
-
-def _streams(source: Any) -> list[Any]:
-    """The picture and the sound of a clip, as far as it has them."""
-    return [*source.streams.video[:1], *source.streams.audio[:1]]
 
 
 class _Track:
@@ -167,7 +163,7 @@ class _Film:
         fast = sum(clip["size_bytes"] for clip in job["clips"]) <= FAST_BYTES
         self._out = encoding.film(av, self._file, fast=fast)
         self._tracks: dict[str, _Track | _Encoded] = {}
-        for stream in _streams(source):
+        for stream in streams_of(source):
             plain = stream.type == "video" or stream.codec_context.name in SOUNDS
             track = _Track(self._out, stream) if plain else _Encoded(av, self._out, stream)
             self._tracks[stream.type] = track
@@ -183,34 +179,16 @@ class _Film:
         most_ms = min(self._job["to_ms"], clip["ended_ms"] + SLACK_MS)
         until = Fraction(most_ms - clip["started_ms"], 1000)
         origin = Fraction(source.start_time or 0, self._av.time_base)
-        begin = self._key_frame(source, origin, wanted) if wanted > 0 else Fraction(0)
+        begin = key_frame(source, origin, wanted) if wanted > 0 else Fraction(0)
         cut = wanted if exact and wanted > 0 else begin
         if not self.pieces:
             self._begin(clip["started_ms"] + round(cut * 1000))
         shift = self._end - cut - origin
         end = Fraction(0)
-        late: list[Any] = []  # pictures after the end, which earlier ones that follow may need
-        going, damage = False, None
+        damage = None
         try:
-            for packet in source.demux(_streams(source)):
-                if packet.dts is None:
-                    continue
-                if packet.pts is None:
-                    packet.pts = packet.dts
-                at = packet.pts * packet.time_base - origin
-                if packet.stream.type == "video":
-                    going = going or at >= begin
-                    if not going or (at < begin and begin > 0):
-                        continue
-                    if at >= until:
-                        if packet.dts * packet.time_base - origin < until:
-                            late.append(packet)
-                        continue
-                    ready, late = [*late, packet], []
-                elif begin <= at < until or begin == 0 > at:
-                    ready = [packet]
-                else:
-                    continue
+            for at, ready in packets_between(source, origin, begin, until):
+                packet = ready[-1]
                 progress.at(packet.pos or 0)
                 end = max(end, at + (packet.duration or 0) * packet.time_base - cut)
                 for one in ready:
@@ -261,21 +239,6 @@ class _Film:
         self._out.metadata["title"] = self._job["camera"]
         self._out.metadata["creation_time"] = datetime.fromtimestamp(started_ms / 1000, UTC).isoformat()
         self._out.start_encoding()
-
-    def _key_frame(self, source: Any, origin: Fraction, wanted: Fraction) -> Fraction:
-        """When the last picture at or before a moment is shown that needs no other one."""
-        streams = _streams(source)
-        if streams[0].type != "video":
-            return wanted
-        found = Fraction(0)
-        for packet in source.demux(streams[0]):
-            if packet.is_keyframe and packet.pts is not None:
-                at = packet.pts * packet.time_base - origin
-                if at > wanted:
-                    break
-                found = max(found, at)
-        source.seek(source.start_time or 0)
-        return found
 
 
 def _name(job: dict[str, Any], number: int) -> str:

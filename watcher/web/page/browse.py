@@ -40,7 +40,7 @@ def browse() -> Response:
     counts = counting.by_day(wanted, clips)
     following = wire.cursor(clips[-1]) if clips and page.more_after else None
     previous = wire.cursor(clips[0]) if clips and page.more_before else None
-    chips = [(name, value) for name, value in args.items(multi=True) if name in FILTERS and value]
+    chips = _chips(args)
     today = state().services.clock.now().astimezone(state().zone).date()
     return html(
         "browse.html",
@@ -50,7 +50,7 @@ def browse() -> Response:
         cameras=[one.camera for one in summaries],
         labels=[name for name, _ in catalog().label_counts(principal().cameras)],
         chosen={name: args.getlist(name) for name in FILTERS},
-        chips=[(_chip(name, value), address(args, without=(name, value))) for name, value in chips],
+        chips=chips,
         spans=_spans(today, args),
         today=today,
         review=tail([("camera", camera) for camera in wanted.cameras]) if "camera" in args else "",
@@ -152,6 +152,12 @@ def review() -> Response:
         browse=address(cameras),
         as_list=address(cameras, unlabeled="true"),
     )
+
+
+def _chips(args: MultiDict[str, str]) -> list[tuple[str, str]]:
+    """The parts of the filter in words, each with the address without it."""
+    parts = [(name, value) for name, value in args.items(multi=True) if name in FILTERS and value]
+    return [(_chip(name, value), address(args, without=(name, value))) for name, value in parts]
 
 
 def _chip(name: str, value: str) -> str:
