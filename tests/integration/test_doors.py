@@ -22,6 +22,7 @@ from tests import clips
 from tests.integration.test_tls import certificate, start_secured  # noqa: F401 - fixtures
 from tests.running import RunningUnit, free_port, wait_for
 from watcher.ops import nginx
+from watcher.settings.load import ETC
 
 
 def say(unit: RunningUnit, text: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -143,7 +144,7 @@ def test_half_sent_requests_stop_nobody(count: int, start_unit: Callable[..., Ru
 
 def test_a_half_sent_request_ends(unit: RunningUnit) -> None:
     """Headers that do not go on are waited for as long as nginx's files say, and not for ever."""
-    said = re.search(r"client_header_timeout (\d+)s", (nginx.config.ETC / "nginx" / "http.conf").read_text())
+    said = re.search(r"client_header_timeout (\d+)s", (ETC / "nginx" / "http.conf").read_text())
     assert int(said[1]) <= 30
 
 
