@@ -145,7 +145,7 @@ def test_back_comes_back_to_where_one_was(watched: Watched, shelf: list[dict]) -
     page.goto(watched.unit.url("/watcher/?at=2026-11-20T07:20:00Z"))
     until(page, f"{CARDS}.length > 0 && scrollY > 0")
     first = page.evaluate(
-        f"{CARDS}.find(card => card.getBoundingClientRect().bottom > 100).querySelector('time').dateTime"
+        f"{CARDS}.find(card => card.getBoundingClientRect().bottom > 160).querySelector('time').dateTime"
     )
     assert first[:16] <= "2026-11-20T07:24"
 
@@ -239,7 +239,7 @@ def test_very_many_clips(watched: Watched, many: RunningUnit) -> None:
         page.mouse.down()
         page.mouse.up()
         day, clips_of = re.fullmatch(r"(.*), ([\d,]+ clips?)", told).groups()  # type: ignore[union-attr]
-        first = f"{CARDS}.find(card => card.getBoundingClientRect().bottom > 80)"
+        first = f"{CARDS}.find(card => card.getBoundingClientRect().bottom > 160)"
         # A day of so many is divided by hours; the jump leads to its last one.
         title = f"{first}?.closest('.day').querySelector('h2').textContent"
         until(page, f"/^{day}, 23:00 {clips_of} that day$/.test({title})")

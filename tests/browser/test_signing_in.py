@@ -50,6 +50,7 @@ def test_signing_in_watching_and_signing_out(browser: Browser, unit: RunningUnit
     page.go_back()
     page.get_by_role("button", name="1 new clip").click(timeout=8000)
     expect(page.locator(".card")).to_have_count(2)
+    page.locator("#menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert watched.faults == []
@@ -73,6 +74,6 @@ def test_the_link_of_the_first_start(browser: Browser, tmp_path: Path) -> None:
         watched = Watched(context, unit)
         watched.page.goto(link)
         watched.page.get_by_role("button", name="Sign in").click()
-        expect(watched.page.get_by_role("button", name="Sign out")).to_be_visible()
+        expect(watched.page.locator("#menu")).to_be_visible()
         assert "link=" not in watched.page.url
         context.close()

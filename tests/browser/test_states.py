@@ -59,7 +59,7 @@ def test_a_file_that_is_gone(watched: Watched, unit: RunningUnit) -> None:
     watched.faults.clear()  # the 404
 
 
-def test_a_deleted_clip_is_had_back(browser: Browser, start_unit: Callable[..., RunningUnit]) -> None:
+def test_a_deleted_clip_is_restored(browser: Browser, start_unit: Callable[..., RunningUnit]) -> None:
     """The question says that there is a bin, the clip's own page has the button, and it plays again."""
     unit = start_unit(settings={"WATCHER_RETENTION__BIN_DAYS": "7", "WATCHER_UPLOAD__MIN_FREE_BYTES": "1"})
     clips.make(unit.video / "states/back.mp4", number=6, seconds=2)
@@ -67,6 +67,7 @@ def test_a_deleted_clip_is_had_back(browser: Browser, start_unit: Callable[..., 
     context = browser.new_context()
     watched = Watched(context, unit)
     page = watched.open(f"/watcher/watch/{clip['id']}")
+    page.locator("#actions summary").click()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("The bin keeps it for 7 days")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -75,7 +76,7 @@ def test_a_deleted_clip_is_had_back(browser: Browser, start_unit: Callable[..., 
     watched.open(f"/watcher/watch/{clip['id']}")
     expect(page.locator(".notice")).to_contain_text("It is in the bin")
     look(page, "binned")
-    page.get_by_role("button", name="Have it back").click()
+    page.get_by_role("button", name="Restore").click()
     expect(page.locator("#player")).to_be_attached(timeout=15000)
     page.evaluate("document.querySelector('video').play()")
     page.wait_for_function("() => document.querySelector('video').videoWidth > 0")
@@ -144,5 +145,6 @@ def test_a_file_in_no_folder(watched: Watched, unit: RunningUnit) -> None:
     clips.make(unit.video / "unsorted/20261125_090000.mp4", number=15, seconds=2)
     other = unit.wait_clip("unsorted/20261125_090000.mp4", state="ready")
     page = watched.open(f"/watcher/watch/{other['id']}")
+    page.locator("summary", has_text="Details").click()
     expect(page.locator(".facts")).to_contain_text("the file’s name")
     expect(page.locator(".facts")).not_to_contain_text("none is told")

@@ -117,6 +117,13 @@ def test_addresses_lead_to_moments(watched: Watched, row: list[dict]) -> None:
     expect(page.locator(".card")).to_have_count(4)
 
 
+def delete(page: Page) -> None:
+    """By the menu of what is done seldom, and a yes."""
+    page.locator("#actions summary").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+
 def test_the_clock_over_the_picture_and_other_cameras(watched: Watched, row: list[dict]) -> None:
     """Wall-clock time of what is seen; what the other camera saw at the same moment; the camera's day as a strip."""
     clip = of(row, "gate")[0]
@@ -147,22 +154,21 @@ def test_the_clock_over_a_poster(watched: Watched, row: list[dict]) -> None:
     expect(page.locator("#clock")).to_have_text(f"{started:%H:%M:%S}.0")
 
 
-def test_labels_hold_share_and_delete(watched: Watched, unit: RunningUnit, row: list[dict]) -> None:
-    """From the page; the API knows at once. A held clip is not deleted, and the page says so."""
+def test_labels_keep_share_and_delete(watched: Watched, unit: RunningUnit, row: list[dict]) -> None:
+    """From the page; the API knows at once. A kept clip is not deleted, and the page says so."""
     made = clips.make(unit.video / "porch/2026-11-24_080000.mp4", number=11, seconds=2)
     clip = unit.wait_clip(f"porch/{made.name}", state="ready")
     page = open_clip(watched, clip)
     page.get_by_label("Add a label").fill("fox <b>")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.locator("#labels li")).to_contain_text("fox <b>")
-    page.get_by_role("button", name="Hold").click()
-    expect(page.get_by_role("button", name="Let go")).to_be_visible()
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.get_by_role("button", name="Kept", exact=True)).to_be_visible()
     known = unit.clip(clip["key"])
     assert known is not None
     assert ([label["name"] for label in known["labels"]], known["held"]) == (["fox <b>"], True)
-    page.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(page.locator(".about .trouble")).to_contain_text("held")
+    delete(page)
+    expect(page.locator(".about .trouble")).to_contain_text("This clip is kept")
     assert made.exists()
     page.get_by_role("button", name="Share").click()
     link = page.get_by_role("dialog").get_by_role("textbox").input_value()
@@ -170,10 +176,9 @@ def test_labels_hold_share_and_delete(watched: Watched, unit: RunningUnit, row: 
     page.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Take the label fox <b> off").click()
     expect(page.locator("#labels li")).to_have_text("none yet")
-    page.get_by_role("button", name="Let go").click()
-    expect(page.get_by_role("button", name="Hold")).to_be_visible()
-    page.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Kept", exact=True).click()
+    expect(page.get_by_role("button", name="Keep", exact=True)).to_be_visible()
+    delete(page)
     page.wait_for_url("**/watcher/?*")
     wait_for(lambda: not made.exists(), what="the end of the file")
     gone = watched.open(f"/watcher/watch/{clip['id']}")
@@ -183,7 +188,7 @@ def test_labels_hold_share_and_delete(watched: Watched, unit: RunningUnit, row: 
 
 
 def test_several_at_once(watched: Watched, unit: RunningUnit, row: list[dict]) -> None:
-    """Selected by click and by key; labelled, held, let go, and downloaded as one zip of the very files."""
+    """Selected by click and by key; labelled, kept, no longer kept, and downloaded as one zip of the very files."""
     page = watched.open("/watcher/?camera=gate")
     page.get_by_role("button", name="Select").click()
     page.locator(".card").nth(0).click()
@@ -201,14 +206,14 @@ def test_several_at_once(watched: Watched, unit: RunningUnit, row: list[dict]) -
     page.get_by_role("dialog").get_by_role("combobox").fill("many")
     page.get_by_role("dialog").get_by_role("button", name="Add").click()
     expect(page.locator(".card .labels")).to_have_text(["many"] * 3)
-    bar.get_by_role("button", name="Hold").click()
+    bar.get_by_role("button", name="Keep", exact=True).click()
     expect(page.locator(".card .held")).to_have_count(3)
     page.goto(unit.url("/watcher/?label=many&held=true"))
     expect(page.locator(".card")).to_have_count(3)
     page.locator(".card a").first.focus()
     for key in ("x", "ArrowRight", "x", "ArrowRight", "x"):
         page.keyboard.press(key)
-    bar.get_by_role("button", name="Let go").click()
+    bar.get_by_role("button", name="Don’t keep").click()
     expect(page.locator(".card .held")).to_have_count(0)
     page.keyboard.press("Escape")
     expect(bar).to_be_hidden()
@@ -236,13 +241,14 @@ def test_a_film_of_the_minutes_around_a_clip(watched: Watched, row: list[dict]) 
     """Asked for beside the clip, offered there when it is made, and on the status page."""
     clip = of(row, "gate")[-1]
     page = open_clip(watched, clip)
-    page.get_by_role("button", name="Make a film").click()
+    page.locator("#actions summary").click()
+    page.get_by_role("button", name="Make a video").click()
     minutes = page.get_by_role("spinbutton", name="minutes before and after")
     expect(minutes).to_have_value("5")
     minutes.fill("1")
     look(page, "film-asked")
-    page.get_by_role("dialog").get_by_role("button", name="Make a film").click()
-    link = page.get_by_role("link", name="Download the film (0:10)")
+    page.get_by_role("dialog").get_by_role("button", name="Make a video").click()
+    link = page.get_by_role("link", name="Download the video (0:10)")
     expect(link).to_be_visible()
     look(page, "film-made")
     with page.expect_download() as download:
@@ -263,8 +269,8 @@ def test_clips_by_day_and_night(watched: Watched, row: list[dict]) -> None:
     """A part of the filter, like cameras and labels."""
     assert {clip["light"] for clip in row} == {"day"}  # what is drawn has colours
     page = watched.open("/watcher/")
-    page.locator("summary", has_text="Light").click()
-    page.get_by_role("checkbox", name="day").check()
+    page.locator(".filter summary", has_text="More").click()
+    page.get_by_role("checkbox", name="day", exact=True).check()
     look(page, "light-filter")
     page.locator("details[open]").get_by_role("button", name="Show").click()
     page.wait_for_url("**/watcher/?light=day")

@@ -162,5 +162,5 @@ def _chips(args: MultiDict[str, str]) -> list[tuple[str, str]]:
 
 def _chip(name: str, value: str) -> str:
     """A part of the filter in words."""
-    words = {"from": f"from {value}", "to": f"to {value}", "held": "held", "unlabeled": "without label"}
+    words = {"from": f"from {value}", "to": f"to {value}", "held": "kept", "unlabeled": "without label"}
     return words.get(name, f"“{value}”" if name == "q" else value)

@@ -28,7 +28,7 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "local": local,
         "at": serialize.utc(clip.started_at),
         # What is heard besides what is seen.
-        "spoken": ", ".join([*spoken, *([said] if said else []), *(["held"] if clip.held else [])]),
+        "spoken": ", ".join([*spoken, *([said] if said else []), *(["kept"] if clip.held else [])]),
         "length": length(seconds),
         "labels": labels,
         "held": clip.held,

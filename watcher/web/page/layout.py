@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, Response, g, make_response, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from watcher.model import serialize
@@ -24,8 +25,15 @@ from watcher.web.page import cards
 
 FILTERS = ("camera", "label", "q", "light", "held", "unlabeled", "from", "to")  # that the page has
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
+_STYLES = ("tokens.css", "forms.css", "layout.css", "card.css")  # of every screen
+_OWN_STYLES = {
+    "watch.html": "player.css",
+    "browse.html": "player.css",
+    "review.html": "player.css",
+    "day.html": "timeline.css",
+}
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
-_WATCH = (*_SHARED, "card.js", "sprite.js")
+_WATCH = (*_SHARED, "about.js", "card.js", "player.js", "sprite.js")
 _MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
     "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
     "watch.html": _WATCH,
@@ -69,10 +77,16 @@ def html(template: str, **values: Any) -> Response:
     def asset(name: str) -> str:
         return f"{request.script_root}/static/{state().assets}/{name}"
 
+    def icon(name: str) -> Markup:
+        """A picture of the sprite; its words are the button's."""
+        return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)
+
     who = g.get("principal")  # not asked for here: the page to sign in is for those who are nobody yet
     text = render_template(
         template,
         asset=asset,
+        icon=icon,
+        styles=(*_STYLES, *([_OWN_STYLES[template]] if template in _OWN_STYLES else [])),
         preload=_MODULES.get(template, ()),
         zone=str(zone()),
         site_zone=state().zone_name,

@@ -12,6 +12,7 @@ export class Refusal extends Error {
   constructor(status, problem) {
     super(problem?.detail ?? problem?.title ?? `The server answered ${status}.`);
     this.status = status;
+    this.code = problem?.code;
   }
 }
 

@@ -46,7 +46,8 @@ function open() {
   screen = { main, grid, selection, rail, arrived: new Map(), coming: new Set(), address: here() };
   screen.live = new Live(changedClips, () => (undisturbed() ? visit(location.href, { replace: true }) : offer(texts.manyNewClips)));
   const filtering = document.getElementById("filtering");
-  filtering.onclick = () => filtering.setAttribute("aria-expanded", String(document.getElementById("filter").classList.toggle("shown")));
+  filtering.onclick = () => sheet(!document.getElementById("filter").classList.contains("shown"));
+  Object.assign(document.getElementById("moment"), { hidden: false, onclick: () => anywhere[1][2]() });
   document.getElementById("arrivals").onclick = () => showArrived();
   document.getElementById("smaller").onclick = () => resize(-1);
   document.getElementById("larger").onclick = () => resize(1);
@@ -71,11 +72,36 @@ async function visit(address, { replace = false, anchor = null } = {}) {
   else history.pushState(null, "", address);
   close();
   document.title = shown.title;
-  document.body.replaceChildren(...shown.body.childNodes);
-  shell(anywhere);
+  swap(shown);
   open();
   if (!anchor) return scrollTo(0, 0);
   await restore(anchor);
+}
+
+/** Take over what another address shows: the clips and what is chosen. What one is at, a menu or a field, stays. */
+function swap(shown) {
+  for (const id of ["main", "chosen"]) document.getElementById(id).replaceWith(document.adoptNode(shown.getElementById(id)));
+  const form = document.getElementById("filter"), fresh = shown.getElementById("filter");
+  const values = (one) => [...one.querySelectorAll("[type=checkbox]")].map((box) => box.value + box.dataset.quick).join("\n");
+  if (values(form) !== values(fresh)) form.replaceChildren(...fresh.childNodes); // another camera or label came meanwhile
+  else {
+    const boxes = fresh.querySelectorAll("input"), heads = fresh.querySelectorAll("summary");
+    form.querySelectorAll("input").forEach((box, index) => Object.assign(box, { checked: boxes[index].checked, value: boxes[index].value }));
+    form.querySelectorAll("summary").forEach((head, index) => head.replaceChildren(...heads[index].childNodes));
+    form.querySelectorAll(".quick a").forEach((link, index) => { link.href = fresh.querySelectorAll(".quick a")[index].href; });
+  }
+  const search = document.querySelector(".search"), word = search.querySelector("[type=search]"), wanted = shown.querySelector(".search");
+  search.querySelectorAll("[type=hidden]").forEach((one) => one.remove());
+  search.prepend(...wanted.querySelectorAll("[type=hidden]"));
+  if (word !== document.activeElement) word.value = wanted.querySelector("[type=search]").value;
+  document.getElementById("announced").textContent = document.getElementById("count")?.textContent ?? document.querySelector(".empty h2")?.textContent ?? "";
+  if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
+}
+
+/** The filter as a sheet, on a phone. */
+function sheet(shown) {
+  document.getElementById("filter").classList.toggle("shown", shown);
+  document.getElementById("filtering").setAttribute("aria-expanded", String(shown));
 }
 
 async function jump(moment) {
@@ -257,19 +283,34 @@ function filterForm() {
     visit(changed(form.action, {}) + filterOf(`?${question}`));
   };
   let touched = false;
-  for (const one of [form, search]) one.addEventListener("submit", (event) => { event.preventDefault(); go(one); });
-  form.addEventListener("change", ({ target }) => {
-    if (target.type === "date" || target.name === "held") go(form);
-    else touched = true;
-  });
+  const apply = () => {
+    touched = false;
+    sheet(false);
+    go(form);
+  };
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    apply();
+    const choice = form.querySelector("details[open]");
+    if (!choice) return;
+    choice.open = false;
+    choice.querySelector("summary").focus();
+  };
+  search.onsubmit = (event) => { event.preventDefault(); go(search); };
+  form.onchange = ({ target }) => {
+    if (target.dataset.quick !== undefined) {
+      for (const box of form.querySelectorAll("[name=label]")) if (box.value === target.dataset.quick) box.checked = target.checked;
+      if (!form.classList.contains("shown")) go(form);
+    } else if (target.name === "held" && !form.classList.contains("shown")) go(form);
+    else touched = true; // a day while it is typed is another day with each digit: it counts when one leaves it
+  };
+  form.onfocusout = ({ target }) => { if (touched && target.type === "date" && !form.classList.contains("shown")) apply(); };
   for (const choice of form.querySelectorAll("details")) {
-    choice.addEventListener("toggle", () => { if (!choice.open && touched) go(form); });
+    choice.ontoggle = () => { if (!choice.open && touched && !form.classList.contains("shown")) apply(); };
   }
 }
 
-document.addEventListener("pointerdown", ({ target }) => {
-  for (const choice of document.querySelectorAll("details.choice[open]")) if (!choice.contains(target)) choice.open = false;
-});
+document.addEventListener("pointerdown", ({ target }) => { if (!target.closest("#filter, #filtering")) sheet(false); });
 
 function resize(step) {
   const now = Math.max(0, SIZES.indexOf(localStorage.getItem(SIZE) ?? "medium"));
@@ -346,7 +387,7 @@ keys(texts.browse, [
   }],
   [["-"], "smaller pictures", () => resize(-1)],
   [["+", "="], "larger pictures", () => resize(1)],
-  [["Escape"], "let go of the selection", () => (screen.selection.on ? screen.selection.selecting(false) : false)],
+  [["Escape"], "select nothing", () => (screen.selection.on ? screen.selection.selecting(false) : false)],
 ]);
 
 history.scrollRestoration = "manual";

@@ -1,7 +1,7 @@
 // A card of the grid, from a clip's JSON; `templates/card.html` says the same.
 
 import { filterOf, zone } from "./api.js";
-import { element } from "./elements.js";
+import { element, icon } from "./elements.js";
 import { length, dayTitle, wall } from "./times.js";
 
 const CODECS = { h264: "H.264", hevc: "H.265", mjpeg: "MJPEG", mpeg4: "MPEG-4", aac: "AAC", av1: "AV1" };
@@ -48,15 +48,16 @@ export function fill(card, clip) {
     picture.append(element("span", badge === "broken" ? "badge broken" : "badge", { ...HIDDEN, ...codec }, badge));
     warn(picture);
   }
-  if (clip.held) picture.append(element("span", "held", HIDDEN, "held"));
+  if (clip.held) picture.append(element("span", "held", HIDDEN, icon("star")));
   if (clip.duration_seconds !== null) picture.append(element("span", "length", HIDDEN, length(clip.duration_seconds)));
   card.querySelector(".camera").textContent = clip.camera;
-  Object.assign(card.querySelector("time"), { dateTime: clip.started_at, textContent: time });
+  card.querySelector("time").dateTime = clip.started_at;
+  card.querySelector("time").replaceChildren(time.slice(0, 5), element("span", "seconds", {}, time.slice(5)));
   card.querySelectorAll(".labels, .why").forEach((old) => old.remove());
-  if (labels.length) card.querySelector(".words").append(element("span", "labels", {}, labels.join(", ")));
+  if (labels.length) card.querySelector(".words").append(element("span", "labels", {}, ...labels.flatMap((name) => [element("span", "tag", { "data-label": name }, name), " "])));
   if (clip.error) card.querySelector(".words").append(element("span", "why", {}, clip.error));
   // What is heard besides what is seen.
-  card.querySelector(".words > .hidden").textContent = [dayTitle(day).replace(/ \d+$/, ""), ...seconds, ...(badge ? [badge] : []), ...(clip.held ? ["held"] : [])].join(", ");
+  card.querySelector(".words > .hidden").textContent = [dayTitle(day).replace(/ \d+$/, ""), ...seconds, ...(badge ? [badge] : []), ...(clip.held ? ["kept"] : [])].join(", ");
 }
 
 export function makeCard(clip) {

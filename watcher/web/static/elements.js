@@ -12,28 +12,26 @@ export function element(name, className, properties = {}, ...children) {
   return made;
 }
 
-const ICONS = {
-  play: "M4 2.5v11l9.5-5.5z",
-  pause: "M4 2.5h3v11H4zM9 2.5h3v11H9z",
-  sound: "M2 6v4h2.5L8 13V3L4.5 6zM10 5.5c1.5 1 1.5 4 0 5M11.5 3.5c3 2 3 7 0 9",
-  silence: "M2 6v4h2.5L8 13V3L4.5 6zM10.5 6l4 4M14.5 6l-4 4",
-  frame: "M1.5 4.5h3l1-1.5h5l1 1.5h3v8.5h-13zM8 6.2a2.4 2.4 0 1 0 .01 0z",
-  zoom: "M7 2.5a4.5 4.5 0 1 0 .01 0zM10.2 10.2l4 4M5 7h4M7 5v4",
-  inset: "M1.5 3h13v10h-13zM8 8h5v3.5H8z",
-  full: "M2 6V2h4M10 2h4v4M14 10v4h-4M6 14H2v-4",
-};
+const SPRITE = new URL("icons.svg", import.meta.url).href;
 
-/** A small picture for a button; its words go into `aria-label` and `title`. */
+/** A picture of the sprite for a button; its words go into `aria-label` and `title`. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [key, value] of Object.entries({ viewBox: "0 0 16 16", class: `icon ${name}`, "aria-hidden": "true" })) svg.setAttribute(key, value);
-  const path = document.createElementNS(svg.namespaceURI, "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
+  svg.setAttribute("class", "i");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(svg.namespaceURI, "use");
+  use.setAttribute("href", `${SPRITE}#${name}`);
+  svg.append(use);
   return svg;
 }
 
-export const iconButton = (name, words, onclick, properties = {}) => button(icon(name), onclick, { "aria-label": words, title: words, ...properties });
+const KEYS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", Space: "Space" };
+
+/** What a button's tooltip says: its words, and its first key. */
+export const hint = (words, keys) => (keys ? `${words} (${keys.split(" ").map((key) => KEYS[key] ?? key)[0]})` : words);
+
+export const iconButton = (name, words, onclick, properties = {}) =>
+  button(icon(name), onclick, { "aria-label": words, title: hint(words, properties["aria-keyshortcuts"]), ...properties });
 
 export const button = (text, onclick, properties = {}) => element("button", "", { type: "button", onclick, ...properties }, text);
 

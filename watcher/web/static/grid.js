@@ -222,9 +222,9 @@ export class Grid {
     }
   }
 
-  /** The first card that is seen below the bar. */
+  /** The first card that is seen below what stays at the top. */
   first() {
-    const top = document.querySelector(".bar").getBoundingClientRect().bottom;
+    const top = Math.max(0, ...[...document.querySelectorAll(".bar, .above")].map((one) => one.getBoundingClientRect().bottom));
     return this.cards.find((card) => card.getBoundingClientRect().bottom > top);
   }
 

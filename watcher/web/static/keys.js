@@ -25,7 +25,21 @@ function tables() {
 const lettersOff = () => localStorage.getItem(OFF) === "yes";
 const typing = (target) => target.closest?.("input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]");
 
+/** Menus close by a click elsewhere, and by Esc, which gives the focus back to what opened them. */
+const opened = () => [...document.querySelectorAll("details:is(.menu, .choice)[open]")];
+document.addEventListener("pointerdown", ({ target }) => { for (const one of opened()) if (!one.contains(target)) one.open = false; });
+document.addEventListener("toggle", ({ target }) => {
+  if (target.open && target.matches?.(".menu, .choice")) for (const one of opened()) if (one !== target) one.open = false;
+}, true);
+
 function pressed(event) {
+  const menu = event.key === "Escape" && opened().find((one) => one.contains(event.target));
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+    event.preventDefault();
+    return;
+  }
   if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented || typing(event.target)) return;
   const letter = event.key.length === 1 && event.key !== " ";
   if (letter && lettersOff() && event.key !== "?") return;

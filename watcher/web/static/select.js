@@ -1,4 +1,4 @@
-// Several clips at once: labelled, held, deleted, or downloaded as one zip.
+// Several clips at once: labelled, kept, deleted, or downloaded as one zip.
 
 import { may, mount, send } from "./api.js";
 import { askFor, button, confirmed, element } from "./elements.js";
@@ -68,8 +68,8 @@ export class Selection {
       element("output", "", {}, texts.selected(ids.length)),
       ...(may("label") ? [
         button(texts.label, () => this.label()),
-        button(texts.hold, () => this.each((id) => send("PATCH", `${mount}/clips/${id}`, { held: true }))),
-        button(texts.release, () => this.each((id) => send("PATCH", `${mount}/clips/${id}`, { held: false }))),
+        button(texts.keep, () => this.each((id) => send("PATCH", `${mount}/clips/${id}`, { held: true }))),
+        button(texts.unkeep, () => this.each((id) => send("PATCH", `${mount}/clips/${id}`, { held: false }))),
       ] : []),
       element("a", "button", { href: zip, download: "" }, texts.download),
       ...(may("admin") ? [button(texts.remove, () => this.remove(), { className: "danger" })] : []),

@@ -22,10 +22,13 @@ export async function loaded(text) {
     loading -= 1;
   }
   const shown = document.createElement("span");
+  const rows = Math.ceil(sprite.frames / sprite.columns);
   shown.className = "sprite";
   shown.setAttribute("aria-hidden", "true");
   shown.style.backgroundImage = `url("${sprite.url}")`;
-  const rows = Math.ceil(sprite.frames / sprite.columns);
+  // Each frame has the clip's own shape, which is seldom the card's: never stretched.
+  const ratio = image.naturalWidth * rows / (image.naturalHeight * sprite.columns), wide = 16 / 9;
+  for (const [name, value] of [["--ratio", ratio], ["--w", `${Math.min(100, 100 * ratio / wide)}%`], ["--h", `${Math.min(100, 100 * wide / ratio)}%`]]) shown.style.setProperty(name, value);
   shown.style.backgroundSize = `${sprite.columns * 100}% ${rows * 100}%`;
   return {
     shown,

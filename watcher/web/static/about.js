@@ -1,0 +1,161 @@
+// What can be said of a clip, and done with it: labels, keep, share, a video around it, delete.
+
+import { Refusal, get, may, mount as api, send, zone } from "./api.js";
+import { button, confirmed, dialog, element, icon } from "./elements.js";
+import { texts } from "./texts.js";
+import { length, wall } from "./times.js";
+
+const WAIT = 1000; // ms between two looks whether something is made
+const DIGITS = 9; // labels that have a key in a review
+
+/** Let the part beside the picture work; returns the keys that put labels on. */
+export function about(root, { back, review, copyLink }) {
+  const address = `${api}/clips/${root.dataset.id}`, part = root.querySelector("#labels");
+  const trouble = element("p", "trouble", { role: "alert", hidden: true });
+  const known = part.dataset.known.split("\n").filter(Boolean);
+  let names = [...part.querySelectorAll("li[data-label]")].map((one) => one.dataset.label);
+  let held = root.dataset.held === "yes";
+  const attempt = async (act) => {
+    trouble.hidden = true;
+    try {
+      return await act();
+    } catch (reason) {
+      if (!(reason instanceof Refusal) && reason.name !== "TypeError") throw reason;
+      trouble.textContent = reason.code === "held" ? texts.isKept : reason.message;
+      trouble.hidden = false;
+      return undefined;
+    }
+  };
+  const shown = (clip) => {
+    if (!clip) return;
+    names = clip.labels.map((label) => label.name);
+    for (const one of numbered) one.setAttribute("aria-pressed", String(names.includes(one.value)));
+    part.querySelector("ul").replaceChildren(...(names.length ? names.map(chip) : [element("li", "none", {}, "none yet")]));
+  };
+  const put = (name, on) => attempt(async () => {
+    shown(await send(on ? "PUT" : "DELETE", `${address}/labels/${encodeURIComponent(name)}`));
+    return true;
+  });
+  const numbered = !review ? [] : known.slice(0, DIGITS).map((name, index) => button(element("kbd", "", {}, index + 1), () => put(name, !names.includes(name)),
+    { value: name, "aria-pressed": String(names.includes(name)), "aria-keyshortcuts": index + 1 }));
+  for (const one of numbered) one.append(` ${one.value}`);
+  const chip = (name) => element("li", "", { "data-label": name }, name, " ",
+    button("✕", () => put(name, false), { "aria-label": texts.without(name) }));
+  const actions = root.querySelector("#actions"), menu = actions.querySelector(".menu"), more = menu.querySelector("div");
+  const star = (kept) => [icon("star"), kept ? texts.kept : texts.keep];
+  if (may("label")) {
+    part.querySelectorAll("li[data-label]").forEach((one) => one.replaceWith(chip(one.dataset.label)));
+    const input = element("input", "", { required: true, maxLength: 100, placeholder: texts.addLabel, "aria-label": texts.addLabel, autocomplete: "off" });
+    const list = element("datalist", "", { id: "known-labels" }, ...known.map((value) => element("option", "", { value })));
+    input.setAttribute("list", list.id);
+    const add = async (event) => {
+      event.preventDefault();
+      const name = input.value.trim();
+      if (name && await put(name, true)) input.value = "";
+    };
+    if (numbered.length) part.append(element("div", "numbered", {}, ...numbered));
+    part.append(element("form", "row", { onsubmit: add }, input, list, element("button", "", {}, texts.add)));
+    const hold = button("", () => attempt(async () => {
+      held = (await send("PATCH", address, { held: !held })).held;
+      hold.replaceChildren(...star(held));
+      hold.setAttribute("aria-pressed", String(held));
+    }), { className: "holding", "aria-keyshortcuts": "h", "aria-pressed": String(held), title: `${texts.keptLong} (h)` });
+    hold.append(...star(held));
+    actions.prepend(hold);
+  }
+  if (root.querySelector("#player")) {
+    const share = button(icon("share"), () => attempt(async () => {
+      const { url } = await send("POST", `${address}/share`, { expires_in_seconds: 86400 });
+      const link = new URL(url, location.origin).href;
+      showLink(texts.shared, link);
+      await navigator.clipboard?.writeText(link).catch(() => {});
+    }));
+    share.append(texts.share);
+    actions.querySelector("a").before(share);
+    const line = element("p", "film", { role: "status", hidden: true });
+    const video = button(icon("video"), () => askFilm((minutes) => attempt(async () => {
+      line.hidden = false;
+      await film(root, minutes, line);
+    })));
+    video.append(texts.film);
+    const copy = button(icon("link"), () => copyLink(copy), { id: "copy", "aria-keyshortcuts": "c" });
+    copy.append(element("span", "", {}, texts.copyLink), element("kbd", "", {}, "c"));
+    more.prepend(copy, video);
+    actions.after(line);
+  }
+  more.addEventListener("click", () => { menu.open = false; });
+  const binned = root.querySelector("#binned");
+  if (may("admin") && binned) {
+    binned.append(button(texts.restore, () => attempt(async () => {
+      let clip = await send("POST", `${address}/restore`);
+      while (clip.state === "missing") { // until the ingester has seen its file
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        clip = await get(address);
+      }
+      location.reload();
+    })));
+  }
+  if (may("admin") && root.querySelector("#player")) {
+    const remove = button(icon("bin"), async () => {
+      if (!await confirmed(texts.askRemove(1, document.documentElement.dataset.bin), texts.remove, texts.cancel)) return;
+      if (await attempt(async () => { await send("DELETE", address); return true; })) back();
+    }, { className: "danger" });
+    remove.append(texts.remove);
+    more.append(remove);
+  }
+  part.append(trouble);
+  strip(root).catch(() => {}); // a help to find one's way, no more
+  return numbered.length ? [[numbered.map((_, index) => String(index + 1)), "a label on, or off", (event) => numbered[Number(event.key) - 1].click()]] : [];
+}
+
+/** A link to take along: also where nothing may be copied by itself. */
+export function showLink(title, link) {
+  const shown = element("input", "", { readOnly: true, value: link, "aria-label": title });
+  dialog(title, element("form", "row", { method: "dialog" }, shown, element("button", "primary", {}, texts.close)));
+  shown.select();
+}
+
+/** Asks how much before and after the clip is to be in a film. */
+function askFilm(done) {
+  const input = element("input", "", { type: "number", min: 0, max: 720, value: 5, required: true, "aria-label": texts.minutes });
+  const form = element("form", "row", { onsubmit: (event) => { event.preventDefault(); asked.close(); done(Number(input.value)); } },
+    input, texts.minutes, element("button", "primary", {}, texts.film));
+  const asked = dialog(texts.askFilm, form);
+  input.select();
+}
+
+/** One film of the clips around this one: asked for, waited for, offered in a line of the page. */
+async function film(root, minutes, line) {
+  const around = minutes * 60000, start = Date.parse(root.dataset.at), end = Date.parse(root.dataset.until);
+  const time = (at) => new Date(at).toISOString();
+  let said = await send("POST", `${api}/exports`, { cameras: [root.dataset.camera], from: time(start - around), to: time(end + around), cut: "key" });
+  while (root.isConnected && ["waiting", "working"].includes(said.state)) {
+    line.replaceChildren(texts.filmWaits(said.progress));
+    await new Promise((resolve) => setTimeout(resolve, WAIT));
+    said = await get(`${api}/exports/${said.id}`);
+  }
+  line.replaceChildren(...(said.error ? [texts.filmFailed(said.error)] : said.files.flatMap((file) =>
+    [element("a", "button", { href: file.url, download: "" }, texts.fetchFilm(length(file.duration_seconds))), " "])));
+}
+
+/** The camera's day below the picture: where clips are, and which is this one. */
+async function strip(root) {
+  const at = Date.parse(root.dataset.at), camera = root.dataset.camera, { day } = wall(at, zone());
+  const question = new URLSearchParams([["bucket", "quarter"], ["camera", camera], ["tz", zone()],
+    ["from", new Date(at - 86400000).toISOString()], ["to", new Date(at + 86400000).toISOString()]]);
+  const { buckets } = await get(`${api}/timeline?${question}`);
+  const today = buckets.filter((bucket) => wall(bucket.start, zone()).day === day);
+  const place = (moment) => { const [h, m, s] = wall(moment, zone()).time.split(":").map(Number); return (h * 3600 + m * 60 + s) / 864; };
+  const most = Math.max(...today.map((bucket) => bucket.clips));
+  const bar = element("a", "strip", { href: root.querySelector(".menu a[href*='/day/']").href, "aria-label": `${camera}, ${day}: ${texts.timeline}` });
+  for (const bucket of today) {
+    const mark = element("i");
+    mark.style.left = `${place(bucket.start)}%`;
+    mark.style.opacity = 0.35 + 0.65 * bucket.clips / most;
+    bar.append(mark);
+  }
+  const here = element("b");
+  here.style.left = `${place(at)}%`;
+  bar.append(here);
+  root.querySelector(".stage").append(bar);
+}

@@ -1,0 +1,334 @@
+// The player: a clip's video, with controls over the picture. Speed, volume and zoom outlive the clip.
+
+import { changed, get, mount as api, send, zone } from "./api.js";
+import { learn, shows } from "./card.js";
+import { button, element, hint, icon, iconButton } from "./elements.js";
+import { loaded } from "./sprite.js";
+import { texts } from "./texts.js";
+import { length, wall } from "./times.js";
+
+const VOLUME = "watcher-volume", ON = "watcher-on-and-on", SPEED = "watcher-speed", ZOOMED = "watcher-zoomed";
+const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
+const ADDRESS = 500; // ms: the address follows the position at most so often
+const COPY = 1000; // ms between two looks whether a copy is made
+const SLOW = 4000; // ms without a picture, after which a copy is offered of a clip whose index is not at its beginning
+const SEEN = 0.3; // seconds of a clip after which sound without a picture is taken for a missing decoder
+const IDLE = 2600; // ms without a movement, after which the controls go
+
+export function play(root, video, { began, next, place }) {
+  const notice = root.querySelector("#notice"), clock = root.querySelector("#clock"), screen = root.querySelector("#screen");
+  const started = Date.parse(root.dataset.at), fps = Number(video.dataset.fps) || 25;
+  const loop = { from: null, to: null };
+  let posterAt = Number(video.dataset.posterAt) || 0; // seconds into the clip: what its poster shows until it plays
+  let wanted = (place && Number(new URLSearchParams(location.search).get("t"))) || 0, telling = null, closed = false;
+  const tell = (text) => {
+    if ([...notice.querySelectorAll("p")].some((line) => line.textContent === text)) return;
+    notice.append(element("p", "told", {}, text));
+    notice.hidden = false;
+    notice.classList.remove("calm");
+  };
+
+  video.controls = false;
+  const toggle = iconButton("play", texts.play, () => flip(), { "aria-keyshortcuts": "Space k" });
+  const seek = element("input", "seek", { type: "range", min: 0, max: 1, step: 0.001, value: 0, "aria-label": texts.position });
+  const bubble = element("span", "bubble", { hidden: true });
+  const time = element("span", "time");
+  const kept = Number(sessionStorage.getItem(SPEED)) || 1;
+  const speed = element("select", "", { "aria-label": texts.speed, title: `${texts.speed} (< >)`, onchange: () => pace(Number(speed.value)) },
+    ...SPEEDS.map((rate) => element("option", "", { value: rate, selected: rate === kept }, `${rate}×`)));
+  const sound = iconButton("sound", texts.mute, () => hush(!video.muted), { "aria-keyshortcuts": "m" });
+  const volume = element("input", "volume", { type: "range", min: 0, max: 1, step: 0.05, "aria-label": texts.volume, oninput: () => { video.volume = Number(volume.value); hush(false); } });
+  const loops = iconButton("loop", texts.loop, () => mark(loop.from === null ? "from" : loop.to === null ? "to" : null), { "aria-keyshortcuts": "a b", className: "rare" });
+  const onward = element("input", "", { type: "checkbox", onchange: () => localStorage.setItem(ON, onward.checked ? "yes" : "no") });
+  const controls = root.querySelector("#controls");
+  controls.hidden = false;
+  controls.replaceChildren(
+    element("span", "track", {}, seek, bubble),
+    element("span", "row", {}, toggle,
+      iconButton("back", texts.back5, () => by(-5), { "aria-keyshortcuts": "ArrowLeft" }), iconButton("on", texts.on5, () => by(5), { "aria-keyshortcuts": "ArrowRight" }),
+      time, ...(place ? [element("label", "tick", { id: "on-and-on" }, onward, texts.onward)] : []), speed, sound, volume, loops,
+      iconButton("frame", texts.frame, () => saveFrame(), { "aria-keyshortcuts": "s", className: "rare" }),
+      iconButton("zoom", texts.zoom, () => zoomed(), { "aria-keyshortcuts": "z", className: "rare" }),
+      ...(document.pictureInPictureEnabled ? [iconButton("inset", texts.inset, () => inset(), { "aria-keyshortcuts": "i", className: "rare" })] : []),
+      iconButton("full", texts.full, () => full(), { "aria-keyshortcuts": "f" })),
+  );
+
+  // Where the element does not know how long it is, the catalog does.
+  const seekable = () => (Number.isFinite(video.duration) && video.duration > 0 ? video.duration : Number(video.dataset.seconds) || 0);
+  const to = (seconds) => { video.currentTime = Math.min(seekable(), Math.max(0, seconds)); show(); };
+  const by = (seconds) => to(video.currentTime + seconds);
+  const flip = () => (video.paused ? start() : video.pause());
+  const flips = () => {
+    toggle.replaceChildren(icon(video.paused ? "play" : "pause"));
+    toggle.ariaLabel = video.paused ? texts.play : texts.pause;
+    toggle.title = hint(toggle.ariaLabel, "Space");
+    awake();
+  };
+  const hush = (muted) => {
+    video.muted = muted;
+    sound.replaceChildren(icon(muted ? "silence" : "sound"));
+    sound.ariaLabel = muted ? texts.unmute : texts.mute;
+    sound.title = hint(sound.ariaLabel, "m");
+    sound.hidden = volume.hidden = !video.dataset.sound;
+    volume.value = muted ? 0 : video.volume;
+    localStorage.setItem(VOLUME, JSON.stringify([muted, video.volume]));
+  };
+  const louder = (step) => { video.volume = Math.min(1, Math.max(0, video.volume + step)); hush(false); };
+  const faster = (step) => {
+    const index = Math.min(SPEEDS.length - 1, Math.max(0, SPEEDS.indexOf(Number(speed.value)) + step));
+    speed.value = SPEEDS[index];
+    pace(SPEEDS[index]);
+  };
+  const pace = (rate) => {
+    video.defaultPlaybackRate = video.playbackRate = rate; // the default is what another source begins with
+    sessionStorage.setItem(SPEED, rate);
+  };
+  const mark = (which) => {
+    if (which === null) Object.assign(loop, { from: null, to: null });
+    else loop[which] = video.currentTime;
+    const words = loop.from === null ? texts.loop : loop.to === null ? texts.loopTo : `${length(loop.from)}–${length(loop.to)} ✕`;
+    loops.replaceChildren(icon("loop"), ...(loop.from === null ? [] : [words]));
+    loops.ariaLabel = words;
+    loops.title = hint(words, "a b");
+    loops.setAttribute("aria-pressed", String(loop.from !== null));
+  };
+  const inset = () => (document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture()).catch(() => {});
+  const full = () => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else if (document.documentElement.requestFullscreen) document.documentElement.requestFullscreen().catch(() => {}); // not the picture's: the next one shall have it too
+    else video.webkitEnterFullscreen?.(); // an iPhone knows only the video's own
+  };
+  const zoomed = () => {
+    screen.classList.toggle("zoomed");
+    sessionStorage.setItem(ZOOMED, screen.classList.contains("zoomed") ? "yes" : "");
+    if (!screen.classList.contains("zoomed")) video.style.transformOrigin = "";
+  };
+  // What lies over the picture goes when nobody moves, and is back with a movement, a touch, a key.
+  let idle = 0;
+  const awake = () => {
+    clearTimeout(idle);
+    screen.classList.remove("idle");
+    if (!video.paused) idle = setTimeout(() => { if (!controls.matches(":hover")) screen.classList.add("idle"); }, IDLE);
+  };
+  for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) root.addEventListener(name, awake);
+  screen.addEventListener("pointermove", (event) => {
+    if (!screen.classList.contains("zoomed")) return;
+    const box = screen.getBoundingClientRect();
+    video.style.transformOrigin = `${100 * (event.clientX - box.left) / box.width}% ${100 * (event.clientY - box.top) / box.height}%`;
+  });
+  const saveFrame = () => {
+    if (!video.videoWidth) return;
+    const canvas = element("canvas", "", { width: video.videoWidth, height: video.videoHeight });
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    canvas.toBlob((blob) => {
+      const shown = wall(started + video.currentTime * 1000, zone()), url = URL.createObjectURL(blob);
+      element("a", "", { href: url, download: `${root.dataset.camera} ${shown.day} ${shown.time.replaceAll(":", ".")}.jpg` }).click();
+      setTimeout(() => URL.revokeObjectURL(url), 1000);
+    }, "image/jpeg", 0.92);
+  };
+
+  const start = () => video.play().catch(async (reason) => {
+    if (reason.name !== "NotAllowedError" || closed) return; // what cannot be played is told by its own event
+    hush(true);
+    await video.play().catch(() => screen.classList.add("waits"));
+  });
+  const show = () => {
+    const at = video.currentTime, pictured = at || posterAt;
+    const timeOf = (seconds) => wall(started + seconds * 1000, zone()).time;
+    const share = seekable() ? Math.min(1, at / seekable()) : 0, got = video.buffered;
+    if (!dragging) seek.value = share;
+    seek.style.setProperty("--at", share);
+    seek.style.setProperty("--got", got.length && seekable() ? got.end(got.length - 1) / seekable() : 0);
+    seek.setAttribute("aria-valuetext", `${length(at)}, ${timeOf(at)}`);
+    time.textContent = `${length(at)} / ${length(seekable())}`;
+    clock.hidden = false;
+    clock.textContent = `${timeOf(pictured)}.${Math.floor((pictured % 1) * 10)}`;
+    if (loop.from !== null && loop.to > loop.from && at >= loop.to) video.currentTime = loop.from;
+    if (video.dataset.picture === "yes" && video.videoWidth === 0 && at > SEEN) silent();
+    telling ??= setTimeout(() => {
+      telling = null;
+      const now = video.currentTime;
+      if (!closed && place) history.replaceState(history.state, "", changed(location.href, { t: now > 0.5 ? Math.floor(now * 10) / 10 : null }));
+    }, ADDRESS);
+  };
+  // Without a decoder the sound plays, time runs on, and no error is reported: only the width tells.
+  const silent = () => {
+    tell(texts.noDecoder(video.dataset.codec));
+    seen(false);
+    offerCopy();
+  };
+  // A copy that every browser plays: shown where there is one, offered where it can be made.
+  let offered = false;
+  const showCopy = (address) => {
+    const goes = !video.paused || began;
+    wanted ||= video.currentTime;
+    delete video.dataset.asked; // what is seen now teaches nothing about the clip's own codec
+    delete video.dataset.slow;
+    clearTimeout(patience);
+    video.dataset.codec = "H.264";
+    video.dataset.sound &&= "AAC";
+    notice.replaceChildren();
+    tell(texts.copyShown);
+    notice.classList.add("calm");
+    video.src = address;
+    if (goes) start();
+  };
+  const offerCopy = () => {
+    if (offered || !root.dataset.copy) return;
+    offered = true;
+    if (root.dataset.proxy) { showCopy(root.dataset.proxy); return; }
+    const address = `${api}/clips/${root.dataset.id}/proxy`;
+    const follow = async (said) => {
+      while (!closed && said.state === "waiting") {
+        line.replaceChildren(texts.copyWaits(said.before, said.progress));
+        await new Promise((resolve) => setTimeout(resolve, COPY));
+        if (!closed) said = await get(address);
+      }
+      if (closed) return;
+      if (said.state === "ready") showCopy(said.url);
+      else line.replaceChildren(texts.copyFailed(said.error));
+    };
+    const ask = button(texts.makeCopy, () => {
+      send("POST", address).then(follow).catch((reason) => { if (!closed) line.replaceChildren(reason.message); });
+    });
+    const line = element("p", "copy", {}, ask);
+    notice.append(line);
+    notice.hidden = false;
+  };
+  // Where the link is slow, an index at the end, or none, costs what a copy has at its beginning.
+  let patience = null;
+  const hope = () => {
+    clearTimeout(patience);
+    if (!video.dataset.slow) return;
+    patience = setTimeout(() => {
+      if (closed || offered) return;
+      tell(texts.slowStart);
+      offerCopy();
+    }, SLOW);
+  };
+  const seen = (yes) => { if (video.dataset.asked) learn(video.dataset.asked, yes); };
+  let dragging = false;
+  seek.addEventListener("input", () => { dragging = true; to(seek.value * seekable()); });
+  seek.addEventListener("change", () => { dragging = false; });
+  seek.addEventListener("keydown", (event) => { if (/^(Arrow|Home|End|Page)/.test(event.key)) event.preventDefault(); }); // the screen's keys move it
+  skimBar(root, seek, bubble, seekable);
+
+  const on = (name, handler) => video.addEventListener(name, handler);
+  on("loadedmetadata", () => {
+    if (video.dataset.picture === "yes" && video.videoWidth === 0) silent();
+    if (video.seekable.length && video.seekable.end(0) === 0 && video.duration > 0) tell(texts.noRange);
+    if (wanted) to(Math.min(wanted, Math.max(0, seekable() - 0.1)));
+    wanted = 0;
+    show();
+  });
+  on("playing", () => {
+    screen.classList.remove("waits");
+    if (video.videoWidth > 0) seen(true);
+    const bytes = video.webkitAudioDecodedByteCount;
+    if (video.dataset.sound && bytes === 0) setTimeout(() => {
+      if (!closed && !video.paused && video.currentTime > 1 && video.webkitAudioDecodedByteCount === 0) {
+        tell(texts.noSound(video.dataset.sound));
+        offerCopy();
+      }
+    }, 1500);
+  });
+  for (const name of ["timeupdate", "seeked", "durationchange", "progress"]) on(name, show);
+  on("seeking", hope);
+  for (const name of ["loadeddata", "seeked", "error"]) on(name, () => clearTimeout(patience));
+  for (const name of ["play", "pause"]) on(name, flips);
+  for (const name of ["play", "seeking"]) on(name, () => { posterAt = 0; }); // it is covered
+  on("click", flip);
+  on("dblclick", full);
+  on("ended", () => { if (onward.checked && place) next(); }); // in a review a person says when
+  on("error", async () => {
+    if (closed) return;
+    if (video.error?.code === 3) return tell(texts.damaged(length(video.currentTime)));
+    // The element's error is the same for a missing, a forbidden and a damaged clip: ask which.
+    const answer = await fetch(video.src, { method: "HEAD" }).catch(() => null);
+    if (closed) return;
+    if (answer === null) tell(texts.noAnswer);
+    else if (answer.status === 404) tell(texts.gone);
+    else if (!answer.ok) tell(texts.refused(answer.status));
+    else {
+      tell(texts.cannotPlay(video.dataset.codec));
+      seen(false);
+      offerCopy();
+    }
+  });
+  onward.checked = localStorage.getItem(ON) === "yes";
+  const [muted, loud] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
+  video.volume = loud;
+  hush(muted);
+  pace(kept);
+  if (sessionStorage.getItem(ZOOMED)) zoomed();
+  swipe(screen, next, () => { if (place) root.querySelector(".beside a[rel=prev]")?.click(); });
+  if (root.dataset.proxy && video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
+  else if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
+  if (video.readyState < 2) hope();
+  if (video.error) video.dispatchEvent(new Event("error"));
+  show();
+  if (began) start();
+
+  return {
+    close() {
+      closed = true;
+      clearTimeout(idle);
+      video.pause();
+      video.removeAttribute("src"); // the browser keeps loading what nobody sees
+      video.load();
+    },
+    keys: [
+      [[" ", "k"], "play, pause", flip],
+      [["ArrowLeft"], "5 seconds back", () => by(-5)],
+      [["ArrowRight"], "5 seconds on", () => by(5)],
+      [["j"], "10 seconds back", () => by(-10)],
+      [["l"], "10 seconds on", () => by(10)],
+      [[","], "a picture back", () => { video.pause(); by(-1 / fps); }],
+      [["."], "a picture on", () => { video.pause(); by(1 / fps); }],
+      [["<"], "slower", () => faster(-1)],
+      [[">"], "faster", () => faster(1)],
+      [["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "a tenth of it", (event) => to(seekable() * Number(event.key) / 10)],
+      [["Home"], "its beginning", () => to(0)],
+      [["End"], "its end", () => to(seekable())],
+      [["ArrowUp"], "louder", () => louder(0.1)],
+      [["ArrowDown"], "quieter", () => louder(-0.1)],
+      [["m"], "mute", () => hush(!video.muted)],
+      [["f"], "full screen", full],
+      [["i"], "picture in picture", inset],
+      [["a"], "loop from here", () => mark("from")],
+      [["b"], "loop to here", () => mark(loop.from === null ? null : "to")],
+      [["s"], "save this picture", saveFrame],
+      [["z"], "zoom", zoomed],
+    ],
+  };
+}
+
+/** What the seek bar shows above the pointer: the time there, and its picture. */
+function skimBar(root, seek, bubble, seekable) {
+  let sprite = null, asked = false;
+  seek.addEventListener("pointermove", async (event) => {
+    const box = seek.getBoundingClientRect(), share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    bubble.hidden = false;
+    bubble.style.left = `${share * 100}%`;
+    const words = length(share * seekable());
+    if (!asked && root.dataset.sprite) {
+      asked = true;
+      sprite = await loaded(root.dataset.sprite);
+    }
+    sprite?.at(share);
+    bubble.replaceChildren(...(sprite ? [sprite.shown] : []), words);
+  });
+  seek.addEventListener("pointerleave", () => { bubble.hidden = true; });
+}
+
+/** A swipe over the picture is the next clip, or the one before. */
+function swipe(screen, next, previous) {
+  let from = null;
+  screen.addEventListener("touchstart", (event) => { from = event.touches.length === 1 ? event.touches[0] : null; }, { passive: true });
+  screen.addEventListener("touchend", (event) => {
+    const end = event.changedTouches[0];
+    if (!from || Math.abs(end.clientX - from.clientX) < 60 || Math.abs(end.clientY - from.clientY) > 40) return;
+    if (end.clientX < from.clientX) next();
+    else previous();
+  });
+}
