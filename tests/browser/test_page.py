@@ -148,7 +148,7 @@ def test_filters_by_form(watched: Watched, shelf: list[dict]) -> None:
     page.wait_for_url("**/?camera=gate&to=2026-11-20")
     page.go_back()
     page.wait_for_url("**/?camera=gate&from=2026-11-20&to=2026-11-20")
-    expect(page.locator("input[name=from]")).to_have_value("2026-11-20")
+    expect(page.locator("#filter input[name=from]")).to_have_value("2026-11-20")
     page.goto(watched.unit.url("/watcher/?q=yard"))
     expect(page.locator(".card")).to_have_count(len([c for c in shelf if c["camera"] == "yard"]))
     page = watched.open("/watcher/?camera=nobody&from=2026-01-01")
