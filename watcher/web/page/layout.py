@@ -79,7 +79,9 @@ def html(template: str, **values: Any) -> Response:
 
     def icon(name: str) -> Markup:
         """A picture of the sprite; its words are the button's."""
-        return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(asset("icons.svg"), name)
+        return Markup('<svg class="i" aria-hidden="true"><use href="{}#{}"/></svg>').format(
+            asset("icons.svg"), name
+        )
 
     who = g.get("principal")  # not asked for here: the page to sign in is for those who are nobody yet
     text = render_template(
