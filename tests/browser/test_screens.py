@@ -102,6 +102,8 @@ def test_four_last_tuesday_at_the_gate_in_three_actions(watched: Watched, shelf:
 def test_status(watched: Watched, shelf: list[dict]) -> None:
     """Each camera's last clip, what is broken and why, the disk."""
     page = watched.open("/watcher/status")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3 cameras are silent")  # none left a clip today
+    expect(page.locator("main")).not_to_contain_text("Everything works")
     expect(page.get_by_role("row", name="gate")).to_contain_text("09:30")
     broken = next(clip for clip in shelf if clip["state"] == "broken")
     expect(page.get_by_role("link", name=broken["key"])).to_be_visible()

@@ -23,6 +23,7 @@ from watcher.web.page.layout import html, page_blueprint, watch_url, zone
 
 bp = page_blueprint("overview")
 
+_QUIET = timedelta(days=1)  # after which a camera counts as silent, whatever its rhythm
 SHOWN = 20  # broken and missing clips
 
 
@@ -47,9 +48,13 @@ def overview() -> Response:
     except OSError:
         disk = None
     checks = health.checks()
+    cameras = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
     return html(
         "status.html",
-        cameras=[one for one in catalog().camera_summaries() if principal().sees(one.camera)],
+        cameras=cameras,
+        silent=len(
+            [one for one in cameras if one.silent or (one.silent_since and now - one.silent_since > _QUIET)]
+        ),
         today=today,
         now=now,
         here=zone(),
