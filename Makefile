@@ -51,7 +51,7 @@ check: $(VENV)/.dev  ## format, lint, types, fast tests: the inner loop
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q tests/unit tests/test_floors.py tests/test_docs.py
+	$(BIN)/pytest -q tests/unit tests/test_rooms.py tests/test_docs.py
 
 format: $(VENV)/.dev ## let ruff write
 	$(BIN)/ruff format .

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
+from watcher.ops import nginx
 
 ETC = Path(__file__).parents[2] / "etc"
 
@@ -53,10 +54,10 @@ def test_requests_are_counted_over_all_processes(unit: RunningUnit) -> None:
     assert sum(one.value for one in found["watcher_worker_busy"]) >= 1, "the one that answers this"
 
 
-@pytest.mark.parametrize("nginx", ["", "packaged"])
-def test_connections_of_nginx(nginx: str, start_unit: Callable[..., RunningUnit]) -> None:
+@pytest.mark.parametrize("program", ["", "packaged"])
+def test_connections_of_nginx(program: str, start_unit: Callable[..., RunningUnit]) -> None:
     """How many it has had; and, where it was built to know, how many it has now, one of them ours."""
-    unit = start_unit(settings={"WATCHER_NGINX": nginx} if nginx else {})
+    unit = start_unit(settings={"WATCHER_NGINX": program} if program else {})
     with requests.Session() as session:
         session.get(unit.url("/watcher/livez"), timeout=10)
         first = figures(unit)
@@ -65,7 +66,7 @@ def test_connections_of_nginx(nginx: str, start_unit: Callable[..., RunningUnit]
         assert 0 < had[0] < had[1]
         now = {one.labels["state"]: one.value for one in second.get("watcher_nginx_connections", [])}
     # Debian's is built so, the one of PyPI is not.
-    knows = nginx._figures(nginx.find_nginx()) and not nginx
+    knows = nginx._figures(nginx.find_nginx()) and not program
     assert bool(now) == bool(knows)
     if knows:
         assert now["active"] >= 2

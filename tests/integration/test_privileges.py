@@ -26,9 +26,10 @@ def place() -> Iterator[Path]:
     """A folder that every user can reach, with what is tried in it."""
     folder = Path(tempfile.mkdtemp(prefix="watcher-root-"))
     folder.chmod(0o755)
-    (folder / "watcher").mkdir()
-    for name in ("__init__.py", "errors.py", "privileges.py"):
-        shutil.copy(Path(watcher.__file__).with_name(name), folder / "watcher" / name)
+    for name in ("__init__.py", "model/__init__.py", "model/errors.py", "ops/__init__.py", "ops/privileges.py"):
+        copy = folder / "watcher" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(watcher.__file__).parent / name, copy)
     yield folder
     shutil.rmtree(folder)
 
