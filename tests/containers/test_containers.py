@@ -141,7 +141,7 @@ def test_compose(checkout: Path, clip: bytes) -> None:
         assert unit.get("/watcher/readyz").status_code == 200
         assert unit.get("/", allow_redirects=False).headers["Location"] == "/watcher/"
         assert "watcher" in unit.get("/watcher/").text
-        style = re.search(r'href="([^"]+style\.css)"', unit.get("/watcher/").text)[1]
+        style = re.search(r'href="([^"]+tokens\.css)"', unit.get("/watcher/").text)[1]
         assert unit.get(style).status_code == 200
         dropped = checkout / "data" / "video" / "porch" / "2026-11-21"
         dropped.mkdir(parents=True)
