@@ -28,6 +28,18 @@ def text(name: str) -> str:
     return (ROOT / name).read_text()
 
 
+CODE = [path for room in ("watcher", "tests", "examples", "release") for path in (ROOT / room).rglob("*.py")]
+
+
+def test_modules_that_are_named_exist() -> None:
+    """In documents and in comments; the log of changes and the migrations tell of their own time."""
+    modules = {path.relative_to(ROOT).as_posix() for path in CODE}
+    tells = {ROOT / "CHANGELOG.md", *(ROOT / "watcher").glob("catalog/migrations/versions/*.py")}
+    for path in {*DOCUMENTS, *(path for path in CODE if path.is_relative_to(ROOT / "watcher"))} - tells:
+        for name in re.findall(r"`([\w/]+\.py)`", path.read_text()):
+            assert any(f"/{module}".endswith(f"/{name}") for module in modules), (path, name)
+
+
 def test_every_setting_is_explained() -> None:
     """With its name; and no setting is explained that does not exist."""
     names = {name for name, _, _ in describe(load({}))}

@@ -43,9 +43,9 @@ def warned(services: Services, caplog: pytest.LogCaptureFixture) -> str | None:
     told = client.get("/readyz").json.get("warnings", {}).get("disk")
     page = client.get("/status", headers={"Accept": "text/html"}).text
     with caplog.at_level(logging.WARNING):
-        helper = DiskSpace(services)
-        helper.turn()
-        helper.turn()  # said once a day
+        task = DiskSpace(services)
+        task.turn()
+        task.turn()  # said once a day
     said = [one.getMessage() for one in caplog.records if "will be full" in one.getMessage()]
     services.catalog.engine.dispose()
     assert len(said) == (told is not None)

@@ -23,7 +23,7 @@ BY_KEY = CLIP.where(clips.c.key == sa.bindparam("wanted"), clips.c.state != Clip
 
 
 class Questions:
-    """What doors ask; what the ingester asks is in `ingesting.py`, the writes are in `writes.py`."""
+    """What doors ask; what the ingester asks is in `files.py`, the writes are in `writes.py`."""
 
     engine: sa.Engine
     reading: Reader

@@ -46,7 +46,7 @@ clips = sa.Table(
     sa.Column("note", sa.Text),  # a person's words about it
     sa.Column("labels", sa.Text),  # its rows of `labels` as JSON, for lists; null without any
     sa.Column("ready_revision", sa.BigInteger),  # at which this content became ready
-    sa.Column("words", sa.Text),  # that it is found by (see `words.py`)
+    sa.Column("words", sa.Text),  # that it is found by (see `model/search_words.py`)
     sa.Column("sprite", sa.Text),  # Sprite as JSON
     sa.Column("rendered_from", sa.BigInteger),  # revision since which only renditions came, …
     sa.Column("rendered_at", sa.BigInteger),  # … if `revision` is this one

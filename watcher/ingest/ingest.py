@@ -69,7 +69,7 @@ Found = Probed | Waiting | NotClip | None  # what came of looking into a file; N
 
 
 class Guard(Protocol):
-    """Who is told which file is in hand, and knows which ones are not to be read (see `aside.py`)."""
+    """Who is told which file is in hand, and knows which ones are not to be read (see `set_aside.py`)."""
 
     def take(self, key: str, size_bytes: int, mtime_ns: int) -> None:
         """Note that a file is read from now on."""

@@ -1,8 +1,8 @@
 """Reconcile the catalog with the disk: events are hints, the scan is the truth.
 
 Two ordered streams are merged, the walk of the disk and the catalog by key, so memory does not grow with the
-number of files. What differs comes out as findings; `watch.py` and `watcher scan` act on them, `watcher check`
-only tells them.
+number of files. What differs comes out as findings; `ingester/scanner.py` and `watcher scan` act on them,
+`watcher check` only tells them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, each with a stable code; `web/wire.py` says which HTTP status each one is."""
+"""Everything that can go wrong, each with a stable code; `web/http/wire.py` says which HTTP status each one is."""
 
 
 class WatcherError(Exception):

@@ -2,7 +2,7 @@
 
 It says which share of its job is done, then what it has made or what is wrong. Pictures and sound are not encoded
 anew, but for sound that no MP4 can hold. Where a clip is coded otherwise than the one before, another file begins.
-`worker.py` has its wall and its limits, `exports.py` watches it and ends it.
+`forkserver.py` has its wall and its limits, `exports.py` watches it and ends it.
 
 Times are fractions of seconds; `_ms` is the clock's, in milliseconds since 1970.
 """

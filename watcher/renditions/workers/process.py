@@ -1,6 +1,6 @@
 """Posters, made by PyAV in worker processes with limits of time and memory; a crash costs one clip its picture.
 
-`render.py` is the other side of the pipe, and the only module that imports a decoder.
+`render.py` is the other side of the pipe.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The process that makes one proxy: a copy of a clip that every browser plays, H.264 and AAC in an indexed MP4.
 
 It says which share of the clip is done, then that it is whole or what is wrong. It may crash, hang or eat memory on
-a hostile file: `worker.py` has its wall and its limits, `proxies.py` watches and ends it.
+a hostile file: `forkserver.py` has its wall and its limits, `proxies.py` watches and ends it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The web page: HTML that works without scripts, which the modules in static/ then make quicker to use.
 
-What all pages share; the pages themselves are in `browsing.py`, `days.py` and `overview.py`.
+What all pages share; the pages themselves are in `browse.py`, `day.py` and `status.py`.
 """
 
 from __future__ import annotations
