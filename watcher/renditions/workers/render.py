@@ -1,7 +1,7 @@
 """The process that makes posters and sprites, and probes what is not ISO-BMFF.
 
-It may crash, hang or eat memory on a hostile file: `forkserver.py` has its wall and limits, `process.py` watches it,
-ends it, and starts another.
+It may crash, hang or eat memory on a hostile file: `forkserver.py` has its wall and limits, `process.py` watches
+it, ends it, and starts another.
 """
 
 from __future__ import annotations
