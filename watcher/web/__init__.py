@@ -26,7 +26,7 @@ from watcher.web.api import (
 )
 from watcher.web.http import problems, wire
 from watcher.web.http.counters import Tally
-from watcher.web.http.routes import declared_of
+from watcher.web.http.routes import declared_of, questions_of
 from watcher.web.http.state import EXTENSION, State
 from watcher.web.page import browse, day, docs, sign_in, status
 
@@ -66,5 +66,5 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(docs.bp)
     rules = [(rule.endpoint, declared_of(app, rule.endpoint)) for rule in app.url_map.iter_rules()]
     state.tally = Tally(len(rules))
-    app.wsgi_app = fast_path.Front(app.wsgi_app, state, rules, state.tally)  # type: ignore[assignment]
+    app.wsgi_app = fast_path.Front(app.wsgi_app, state, rules, questions_of(app), state.tally)  # type: ignore[assignment]
     return app

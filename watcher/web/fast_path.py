@@ -6,8 +6,10 @@ Of a page of clips Flask's part is a quarter, of one clip it is most.
 
 from __future__ import annotations
 
+import functools
+import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,13 +18,12 @@ from flask import request
 from werkzeug.http import parse_etags
 
 from watcher.model.access import Principal
-from watcher.web import hot
 from watcher.web.http import wire
 from watcher.web.http.cache import Kept, Shelf
 from watcher.web.http.counters import Tally
 from watcher.web.http.forwarded import Forwarded
-from watcher.web.http.request import Answer, Asked
-from watcher.web.http.routes import Declared
+from watcher.web.http.request import ApiRequest
+from watcher.web.http.routes import Declared, Question
 from watcher.web.http.state import State
 
 if TYPE_CHECKING:
@@ -34,6 +35,39 @@ _NUMBER = "X-Request-Id"
 _OF_A_BODY = {"Content-Type", "Content-Length", "Link"}  # headers that a 304 has not
 
 
+_VALUES: dict[str, tuple[str, Callable[[str], Any]]] = {  # by converter: what is plain, and how it is read
+    "int": (r"(\d{1,18})", int),
+    "key": (r"([\w.~-]+(?:/[\w.~-]+)*)", str),
+}
+
+
+class Matcher:
+    """Finds the question of a path; of ids and keys only plain ones, whatever else Flask would take for them."""
+
+    def __init__(self, questions: Iterable[tuple[str, str, Question]]) -> None:
+        self._plain: dict[str, tuple[str, Question]] = {}
+        self._patterns: list[tuple[re.Pattern[str], str, Callable[[str], Any], str, Question]] = []
+        for endpoint, rule, answer in questions:
+            before, marker, rest = rule.partition("<")
+            if not marker:
+                self._plain[rule] = endpoint, answer
+                continue
+            value, after = rest.split(">")
+            kind, name = value.split(":")
+            pattern, read = _VALUES[kind]
+            whole = re.compile(f"{re.escape(before)}{pattern}{re.escape(after)}", re.ASCII)
+            self._patterns.append((whole, name, read, endpoint, answer))
+
+    def find(self, path: str) -> tuple[str, Question] | None:
+        """The endpoint of a path and what answers it; None for what only Flask knows."""
+        if (plain := self._plain.get(path)) is not None:
+            return plain
+        for pattern, name, read, endpoint, answer in self._patterns:
+            if match := pattern.fullmatch(path):
+                return endpoint, functools.partial(answer, **{name: read(match[1])})
+        return None
+
+
 class Front:
     """A WSGI application before another one, which answers all that is not hot, and says all that is refused.
 
@@ -41,9 +75,15 @@ class Front:
     """
 
     def __init__(
-        self, app: WSGIApplication, state: State, rules: Sequence[tuple[str, Declared]], tally: Tally
+        self,
+        app: WSGIApplication,
+        state: State,
+        rules: Sequence[tuple[str, Declared]],
+        questions: Iterable[tuple[str, str, Question]],
+        tally: Tally,
     ) -> None:
         self._app = app
+        self.matcher = Matcher(questions)
         self._declared = dict(rules)
         self._routes = {endpoint: number for number, (endpoint, _) in enumerate(rules)}
         self._tally = tally
@@ -53,7 +93,7 @@ class Front:
         self._forwarded = Forwarded(state.services.settings.site)
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
-        """Answer a request, and count it."""
+        """Question a request, and count it."""
         began = time.perf_counter()
         if not (query := environ.get("QUERY_STRING", "")).isascii():
             # Bytes that should have been written as escapes, which is what they are taken for.
@@ -74,7 +114,7 @@ class Front:
     def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "GET" or "HTTP_ORIGIN" in environ:  # which Flask lets in or not
             return self._app(environ, start)
-        if (found := hot.find(environ["PATH_INFO"])) is None:
+        if (found := self.matcher.find(environ["PATH_INFO"])) is None:
             return self._app(environ, start)
         try:
             who = self._state.known.who(environ)
@@ -85,7 +125,7 @@ class Front:
             answer = None
         return self._app(environ, start) if answer is None else _give(answer, environ, start)
 
-    def _at_once(self, environ: dict[str, Any], who: Principal, endpoint: str, answer: Answer) -> Kept | None:
+    def _at_once(self, environ: dict[str, Any], who: Principal, endpoint: str, answer: Question) -> Kept | None:
         """A hot question's answer, kept or made; None where Flask has to say it. Raises what is refused."""
         scheme, mount = environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", "").rstrip("/")
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
@@ -100,7 +140,7 @@ class Front:
         args = wire.parameters(query)
         if "%00" in query or not (path + query).isascii() or not args.keys() <= set(declared.takes):
             return None
-        told = answer(Asked(self._state, who, args, mount, f"{path}?{query}"))
+        told = answer(ApiRequest(self._state, who, args, mount, f"{path}?{query}"))
         headers = [("Cache-Control", "no-cache"), *wire.hardened(services.settings, secure=scheme == "https")]
         if self._varies:
             headers.append(("Vary", ", ".join(self._varies)))

@@ -2,43 +2,34 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint
 from werkzeug.datastructures import MultiDict
 
 from watcher.model import serialize
-from watcher.model.access import Role
 from watcher.model.errors import BadParameterError, StartOverError
 from watcher.model.schemas import CameraChangeShape, ChangeShape, ChangesShape, HeadShape
 from watcher.web.http import wire
-from watcher.web.http.auth import asked
 from watcher.web.http.query import limit, single
-from watcher.web.http.request import Asked, Made, Told
-from watcher.web.http.responses import told
-from watcher.web.http.routes import route
+from watcher.web.http.request import Answer, ApiRequest, Body
+from watcher.web.http.routes import question
 
 bp = Blueprint("changes", __name__)
 
 
-@route(
+@question(
     bp,
     "/changes",
-    role=Role.VIEW,
     takes=("since", "limit", "began"),
     answers=ChangesShape,
     problems=(410,),
 )
-def index() -> Response:
+def index(asked: ApiRequest) -> Answer:
     """Every clip that changed after `since`, as it is now, in the order of the changes.
 
     A clip stands in it once, at its last change: who has read to the end has what the catalog has, however long ago
     they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
     `cameras` has those that fell silent or were back meanwhile.
     """
-    return told(changed(asked()))
-
-
-def changed(asked: Asked) -> Told:
-    """A page of the feed. Raises StartOverError, BadParameterError."""
     args, catalog = asked.args, asked.catalog
     since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
     # Before the clips: what comes in between is after it, and read next time.
@@ -50,7 +41,7 @@ def changed(asked: Asked) -> Told:
     if max(since, began) < catalog.forgotten():
         raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
 
-    def page() -> Made:
+    def page() -> Body:
         clips = catalog.changed(since, count + 1, cameras=asked.who.cameras)
         more, clips = len(clips) > count, clips[:count]
         following = None
@@ -64,9 +55,9 @@ def changed(asked: Asked) -> Told:
             CameraChangeShape(one.revision or 0, one.camera, one.silent, serialize.utc(one.since))
             for one in catalog.silences_after(since, upto, cameras=asked.who.cameras)
         ]
-        return Made(ChangesShape(changes, silences, following, head))
+        return Body(ChangesShape(changes, silences, following, head))
 
-    return Told(last, asked.listed_tag(last), page)
+    return Answer(last, asked.listed_tag(last), page)
 
 
 def _seq(args: MultiDict[str, str], name: str) -> int:
@@ -76,13 +67,8 @@ def _seq(args: MultiDict[str, str], name: str) -> int:
     return int(text)
 
 
-@route(bp, "/changes/head", role=Role.VIEW, answers=HeadShape)
-def head() -> Response:
+@question(bp, "/changes/head", answers=HeadShape)
+def head(asked: ApiRequest) -> Answer:
     """The seq of the last change; the catalog's id tells a new catalog from the one that was followed."""
-    return told(last(asked()))
-
-
-def last(asked: Asked) -> Told:
-    """The head of the feed."""
     head, seq = asked.catalog.head(), asked.head()
-    return Told(head, asked.tag(str(seq)), lambda: Made(HeadShape(seq, asked.catalog.catalog_id())))
+    return Answer(head, asked.tag(str(seq)), lambda: Body(HeadShape(seq, asked.catalog.catalog_id())))

@@ -15,11 +15,11 @@ from watcher.model.instant import Instant, at_zone
 from watcher.model.schemas import CameraShape, CamerasShape, ClipShape, PageShape, Time
 from watcher.retention.retire import Retention
 from watcher.web.http import wire
-from watcher.web.http.auth import asked, audit, principal, visible
+from watcher.web.http.auth import audit, principal, visible
 from watcher.web.http.query import FILTERS, bounded, limit, place, single, yes_or_no
-from watcher.web.http.request import Asked, Made, Told, clip_tag
-from watcher.web.http.responses import clip_response, expected_revision, told
-from watcher.web.http.routes import route
+from watcher.web.http.request import Answer, ApiRequest, Body, clip_tag
+from watcher.web.http.responses import clip_response, expected_revision
+from watcher.web.http.routes import question, route
 from watcher.web.http.state import catalog, state
 
 bp = Blueprint("clips", __name__)
@@ -29,14 +29,9 @@ _CURSORS = frozenset({"before", "after", "around"})
 _PAGING = ("sort", "limit", "before", "after", "around")
 
 
-@route(bp, "/clips", role=Role.VIEW, takes=FILTERS + _PAGING, answers=PageShape)
-def index() -> Response:
+@question(bp, "/clips", takes=FILTERS + _PAGING, answers=PageShape)
+def index(asked: ApiRequest) -> Answer:
     """Clips in the order of their start, a page at a time."""
-    return told(listed(asked()))
-
-
-def listed(asked: Asked) -> Told:
-    """A page of clips. Raises BadParameterError."""
     args, catalog = asked.args, asked.catalog
     if len(_CURSORS & set(args)) > 1:
         raise BadParameterError("before", "give one of before, after and around")
@@ -48,7 +43,7 @@ def listed(asked: Asked) -> Told:
     after = wire.position(single(args, "after", ""), "after") if "after" in args else None
     before = wire.position(single(args, "before", ""), "before") if "before" in args else None
 
-    def page() -> Made:
+    def page() -> Body:
         if around is not None:
             found = catalog.around(wanted, around, limit=count, newest_first=newest_first)
         else:
@@ -56,38 +51,33 @@ def listed(asked: Asked) -> Told:
         return _page(asked, found)
 
     head = catalog.head()
-    return Told(head, asked.listed_tag(head), page)
+    return Answer(head, asked.listed_tag(head), page)
 
 
-def _page(asked: Asked, page: Page) -> Made:
+def _page(asked: ApiRequest, page: Page) -> Body:
     following = previous = None
     if page.more_after and page.clips:
         following = _same_at(asked, after=wire.cursor(page.clips[-1]))
     if page.more_before and page.clips:
         previous = _same_at(asked, before=wire.cursor(page.clips[0]))
     links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
-    return Made(PageShape(asked.bodies(page.clips), following, previous), ", ".join(links))
+    return Body(PageShape(asked.bodies(page.clips), following, previous), ", ".join(links))
 
 
-def _same_at(asked: Asked, **cursor: str) -> str:
+def _same_at(asked: ApiRequest, **cursor: str) -> str:
     """The same question at another cursor."""
     kept = [(name, value) for name, value in asked.args.items(multi=True) if name not in _CURSORS]
     return f"{asked.address('/clips')}?{urlencode([*kept, *cursor.items()])}"
 
 
-@route(bp, "/clips/<int:clip_id>", role=Role.VIEW, answers=ClipShape, problems=(404,))
-def show(clip_id: int) -> Response:
+@question(bp, "/clips/<int:clip_id>", answers=ClipShape, problems=(404,))
+def show(asked: ApiRequest, clip_id: int) -> Answer:
     """One clip, by its id."""
-    return told(one(asked(), clip_id))
-
-
-def one(asked: Asked, clip_id: int) -> Told:
-    """One clip, which costs no more to look up than whether anything has changed. Raises ClipNotFoundError."""
     return _told(asked, asked.visible(asked.catalog.clip(bounded(clip_id))))
 
 
-def _told(asked: Asked, clip: Clip) -> Told:
-    return Told(None, clip_tag(asked, clip.id, clip.revision), lambda: Made(asked.bodies([clip])[0]))
+def _told(asked: ApiRequest, clip: Clip) -> Answer:
+    return Answer(None, clip_tag(asked, clip.id, clip.revision), lambda: Body(asked.bodies([clip])[0]))
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True):
@@ -167,33 +157,23 @@ def restore(clip_id: int) -> Response:
     return response
 
 
-@route(bp, "/clips/by-key/<key:key>", role=Role.VIEW, answers=ClipShape, problems=(404,))
-def show_by_key(key: str) -> Response:
+@question(bp, "/clips/by-key/<key:key>", answers=ClipShape, problems=(404,))
+def show_by_key(asked: ApiRequest, key: str) -> Answer:
     """One clip, by its key."""
-    return told(of_key(asked(), key))
-
-
-def of_key(asked: Asked, key: str) -> Told:
-    """The clip of a key. Raises ClipNotFoundError."""
     clip = None if "\0" in key else asked.catalog.by_key(key)
     if clip is None or not asked.who.sees(clip.camera):
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")
     return _told(asked, clip)
 
 
-@route(bp, "/cameras", role=Role.VIEW, answers=CamerasShape)
-def cameras() -> Response:
+@question(bp, "/cameras", answers=CamerasShape)
+def cameras(asked: ApiRequest) -> Answer:
     """Every camera with what there is of it."""
-    return told(summaries(asked()))
-
-
-def summaries(asked: Asked) -> Told:
-    """Every camera that exists for whoever asks."""
     head = asked.catalog.head()
-    return Told(head, asked.listed_tag(head), lambda: _cameras(asked))
+    return Answer(head, asked.listed_tag(head), lambda: _cameras(asked))
 
 
-def _cameras(asked: Asked) -> Made:
+def _cameras(asked: ApiRequest) -> Body:
     found = [
         CameraShape(
             camera=camera.camera,
@@ -209,4 +189,4 @@ def _cameras(asked: Asked) -> Made:
         for camera in asked.catalog.camera_summaries()
         if asked.who.sees(camera.camera)
     ]
-    return Made(CamerasShape(found))
+    return Body(CamerasShape(found))

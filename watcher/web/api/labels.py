@@ -13,9 +13,9 @@ from watcher.model.schemas import ClipShape, LabelCount, LabelsShape
 from watcher.web.http import wire
 from watcher.web.http.auth import asked, principal, scoped, visible
 from watcher.web.http.query import FILTERS, bounded, read_filter
-from watcher.web.http.request import Asked, Made, Told
-from watcher.web.http.responses import clip_response, told
-from watcher.web.http.routes import route
+from watcher.web.http.request import Answer, ApiRequest, Body
+from watcher.web.http.responses import clip_response
+from watcher.web.http.routes import question, route
 from watcher.web.http.state import catalog, state
 
 bp = Blueprint("labels", __name__)
@@ -30,20 +30,15 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
     author: str = ""  # believed only where nobody has to say who they are
 
 
-@route(bp, "/labels", role=Role.VIEW, answers=LabelsShape)
-def index() -> Response:
+@question(bp, "/labels", answers=LabelsShape)
+def index(asked: ApiRequest) -> Answer:
     """Every label in use, with how many clips have it."""
-    return told(counted(asked()))
 
-
-def counted(asked: Asked) -> Told:
-    """Every label that clips have which exist for whoever asks."""
-
-    def counts() -> Made:
-        return Made(LabelsShape([LabelCount(*one) for one in asked.catalog.label_counts(asked.who.cameras)]))
+    def counts() -> Body:
+        return Body(LabelsShape([LabelCount(*one) for one in asked.catalog.label_counts(asked.who.cameras)]))
 
     head = asked.catalog.head()
-    return Told(head, asked.listed_tag(head), counts)
+    return Answer(head, asked.listed_tag(head), counts)
 
 
 @route(

@@ -5,44 +5,35 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
-from watcher.model.access import Role
 from watcher.model.clip import Clip, ClipFilter
 from watcher.model.schemas import NeighboursShape
-from watcher.web.http.auth import asked
 from watcher.web.http.query import FILTERS, bounded
-from watcher.web.http.request import Asked, Made, Told
-from watcher.web.http.responses import told
-from watcher.web.http.routes import route
+from watcher.web.http.request import Answer, ApiRequest, Body
+from watcher.web.http.routes import question
 
 bp = Blueprint("neighbours", __name__)
 
 _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 
 
-@route(
+@question(
     bp,
     "/clips/<int:clip_id>/neighbours",
-    role=Role.VIEW,
     takes=FILTERS,
     answers=NeighboursShape,
     problems=(404,),
 )
-def index(clip_id: int) -> Response:
+def index(asked: ApiRequest, clip_id: int) -> Answer:
     """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
-    return told(beside(asked(), clip_id))
-
-
-def beside(asked: Asked, clip_id: int) -> Told:
-    """What is before, after and beside a clip. Raises ClipNotFoundError, BadParameterError."""
     wanted = asked.filter()
     head = asked.catalog.head()
     clip = asked.visible(asked.catalog.clip(bounded(clip_id)))
 
-    def found() -> Made:
+    def found() -> Body:
         near, bodies = neighbours_of(asked, clip, wanted), asked.bodies
-        return Made(
+        return Body(
             NeighboursShape(
                 previous=bodies([near.previous])[0] if near.previous else None,
                 next=bodies([near.following])[0] if near.following else None,
@@ -50,7 +41,7 @@ def beside(asked: Asked, clip_id: int) -> Told:
             )
         )
 
-    return Told(head, asked.listed_tag(head), found)
+    return Answer(head, asked.listed_tag(head), found)
 
 
 class Neighbours(NamedTuple):
@@ -61,7 +52,7 @@ class Neighbours(NamedTuple):
     others: list[Clip]  # the first of each other camera that recorded meanwhile
 
 
-def neighbours_of(asked: Asked, clip: Clip, wanted: ClipFilter) -> Neighbours:
+def neighbours_of(asked: ApiRequest, clip: Clip, wanted: ClipFilter) -> Neighbours:
     """The clips before and after one among those that are wanted, and what other cameras saw meanwhile."""
     previous, following = asked.catalog.neighbours(clip, wanted)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))

@@ -7,21 +7,18 @@ from datetime import timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from watcher.catalog import Catalog
 from watcher.model import buckets, serialize
-from watcher.model.access import Role
 from watcher.model.buckets import Bucket
 from watcher.model.clip import EPOCH, ClipFilter
 from watcher.model.errors import BadParameterError
 from watcher.model.schemas import BucketShape, TimelineShape
 from watcher.web.http import wire
-from watcher.web.http.auth import asked
 from watcher.web.http.query import single, texts
-from watcher.web.http.request import Asked, Made, Told
-from watcher.web.http.responses import told
-from watcher.web.http.routes import route
+from watcher.web.http.request import Answer, ApiRequest, Body
+from watcher.web.http.routes import question
 
 bp = Blueprint("timeline", __name__)
 
@@ -30,20 +27,14 @@ _MOST = 5000  # buckets
 _LATEST = timedelta(days=365 * 200)  # from 1970: what a zone's rules can be asked for
 
 
-@route(
+@question(
     bp,
     "/timeline",
-    role=Role.VIEW,
     takes=("from", "to", "bucket", "camera", "tz"),
     answers=TimelineShape,
 )
-def index() -> Response:
+def index(asked: ApiRequest) -> Answer:
     """Clips and their seconds by bucket and camera; a clip counts where it starts, empty buckets are left out."""
-    return told(summed(asked()))
-
-
-def summed(asked: Asked) -> Told:
-    """Sums by bucket and camera. Raises BadParameterError."""
     args, state = asked.args, asked.state
     bucket = _bucket(single(args, "bucket", "day"))
     zone = _zone(single(args, "tz", state.zone_name))
@@ -62,10 +53,10 @@ def summed(asked: Asked) -> Told:
     # By what is summed up, not by what was asked: without `to` that moves with the clock, and any moment of a day
     # or an hour asks for all of it.
     tag = asked.tag(f"timeline {head} {bucket} {zone} {first} {end} {cameras}")
-    return Told(head, tag, lambda: _body(asked.catalog, bucket, zone, first, end, cameras), by_tag=True)
+    return Answer(head, tag, lambda: _body(asked.catalog, bucket, zone, first, end, cameras), by_tag=True)
 
 
-def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> Made:
+def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> Body:
     found = catalog.timeline(buckets.spans(first, end, zone), bucket, cameras)
     body = TimelineShape(
         bucket=bucket.name.lower(),
@@ -77,7 +68,7 @@ def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int
             for place, camera, clips, duration in found
         ],
     )
-    return Made(body)
+    return Body(body)
 
 
 @lru_cache(maxsize=5000)  # years are asked for again and again

@@ -24,7 +24,7 @@ from watcher.model.errors import CrossSiteError, ForbiddenError
 from watcher.naming.ignore import printable
 from watcher.web.http import wire
 from watcher.web.http.cookies import session_cookie, session_secret
-from watcher.web.http.request import Asked
+from watcher.web.http.request import ApiRequest
 from watcher.web.http.state import catalog, state
 
 log = logging.getLogger("watcher.audit")
@@ -86,9 +86,9 @@ def principal() -> Principal:
     return found
 
 
-def asked() -> Asked:
+def asked() -> ApiRequest:
     """The question that Flask has in hand. Raises SignInError."""
-    return Asked(state(), principal(), request.args, request.script_root, request.full_path)
+    return ApiRequest(state(), principal(), request.args, request.script_root, request.full_path)
 
 
 def require(role: Role | None) -> None:

@@ -21,7 +21,7 @@ from watcher.web.http.state import State
 NOWHERE = ("",)  # no camera is called so
 
 
-class Asked(NamedTuple):
+class ApiRequest(NamedTuple):
     """Who asks what."""
 
     state: State
@@ -77,25 +77,22 @@ class Asked(NamedTuple):
         return serialize.clip_bodies(clips, base=at.base, mount=self.mount, zone=at.zone)
 
 
-def clip_tag(asked: Asked, clip_id: int, revision: int) -> str:
+def clip_tag(asked: ApiRequest, clip_id: int, revision: int) -> str:
     """The tag of a clip at a revision, which stands at its end."""
     return f"{asked.tag(f'clip {clip_id} {revision}')}-{revision}"
 
 
-class Told(NamedTuple):
+class Answer(NamedTuple):
     """What an answer holds for, and how to make it."""
 
     head: int | None  # the catalog's last change, asked for before anything else was; None: not to be kept
     tag: str
-    make: Callable[[], Made]
+    make: Callable[[], Body]
     by_tag: bool = False  # other questions have this answer too, and this one others later: kept by the tag alone
 
 
-class Made(NamedTuple):
+class Body(NamedTuple):
     """An answer."""
 
     body: Any  # of `shapes`
     link: str = ""  # RFC 8288
-
-
-Answer = Callable[[Asked], Told]

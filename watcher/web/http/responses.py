@@ -8,10 +8,10 @@ from watcher.model import errors
 from watcher.model.clip import Clip
 from watcher.web.http import wire
 from watcher.web.http.auth import asked
-from watcher.web.http.request import Told, clip_tag
+from watcher.web.http.request import Answer, clip_tag
 
 
-def told(found: Told) -> Response:
+def respond(found: Answer) -> Response:
     """What was asked, as Flask answers it: 304 where the client has it."""
     if request.if_none_match.contains_weak(found.tag):
         return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), found.tag)

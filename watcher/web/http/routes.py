@@ -15,8 +15,11 @@ from flask import Blueprint, Flask, Response, request
 from watcher.model.access import Role
 from watcher.model.errors import BadParameterError
 from watcher.web.http import auth
+from watcher.web.http.request import Answer
+from watcher.web.http.responses import respond
 
 View = Callable[..., Response]
+Question = Callable[..., Answer]  # of an ApiRequest, and of the values in the address
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,34 @@ def route(
         return bp.route(rule, methods=[method], strict_slashes=strict)(checked)
 
     return register
+
+
+def question(
+    bp: Blueprint,
+    rule: str,
+    *,
+    takes: tuple[str, ...] = (),
+    answers: type,
+    problems: tuple[int, ...] = (),
+) -> Callable[[Question], Question]:
+    """Register a GET whose answer holds until the catalog changes, for Flask and for the fast path before it."""
+
+    def register(answer: Question) -> Question:
+        @functools.wraps(answer)
+        def view(**values: Any) -> Response:
+            return respond(answer(auth.asked(), **values))
+
+        view.question = rule, answer  # type: ignore[attr-defined]
+        route(bp, rule, role=Role.VIEW, takes=takes, answers=answers, problems=problems)(view)
+        return answer
+
+    return register
+
+
+def questions_of(app: Flask) -> list[tuple[str, str, Question]]:
+    """Every question: its endpoint, its address, and what answers it."""
+    found = ((endpoint, getattr(view, "question", None)) for endpoint, view in app.view_functions.items())
+    return [(endpoint, *asked) for endpoint, asked in found if asked is not None]
 
 
 def declared_of(app: Flask, endpoint: str) -> Declared:
