@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from watcher.model.errors import ConfigError
@@ -57,10 +59,10 @@ def test_a_secret_in_a_file(tmp_path: Path) -> None:
         ),
         ("[proxy]\nheight = 8\n", {}, "proxy.height .*: must be between 96 and 4320"),
         ("[export]\nkeep_days = 0\n", {}, "must be more than 0, and at most 365"),
-        ("[export]\nmax_bytes = 0\n", {}, "export.max_bytes .*: must be at least 1"),
+        ("[export]\nmax_bytes = 0\n", {}, "export.max_bytes .*: must be between 1 and"),
         ("[scan]\nmax_missing_share = nan\n", {}, "scan.max_missing_share .*: must be between 0 and 1"),
-        ("[silence]\nafter_hours = nan\n", {}, "silence.after_hours .*: must be at least 0"),
-        ("[proxy]\nmax_age_days = nan\n", {}, "proxy.max_age_days .*: must be a number"),
+        ("[silence]\nafter_hours = nan\n", {}, "silence.after_hours .*: must be between 0 and 87600"),
+        ("[proxy]\nmax_age_days = nan\n", {}, "proxy.max_age_days .*: must be between 0 and 36500"),
         ("[[silence.cameras]]\ncamera = 'a'\nafter_hours = 0\n", {}, "silence.cameras"),
         ("[video\n", {}, "watcher.toml"),
         ("video = 3\n", {}, "must be a table"),
@@ -76,6 +78,39 @@ def test_refusals(tmp_path: Path, text: str, variables: dict[str, str], words: s
         loaded(tmp_path, text, **variables)
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "-1e9", "1e308"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[[retention.cameras]]\ncamera = 'a'\nmax_age_days",  # a negative age would let all of its clips go
+        "[[silence.cameras]]\ncamera = 'a'\nafter_hours",
+        "[[naming.folders]]\npath = 'a'\nclock_ahead_seconds",
+        "[[naming.cameras]]\nname = 'a'\nclock_ahead_seconds",
+    ],
+)
+def test_tables_of_their_own_are_in_range_too(tmp_path: Path, table: str, value: str) -> None:
+    """What holds for one camera or folder is refused as what holds for all would be."""
+    with pytest.raises(ConfigError):
+        loaded(tmp_path, f"{table} = {value}\n")
+
+
+def test_every_number_has_its_bounds() -> None:
+    """A number without one is a length that no calendar holds, or a limit that lets everything go."""
+    from typing import get_args, get_type_hints
+
+    def without(table: type) -> Iterator[str]:
+        for name, hint in get_type_hints(table, include_extras=True).items():
+            for part in (hint, *get_args(hint)):
+                if isinstance(part, type) and issubclass(part, msgspec.Struct):
+                    yield from without(part)
+            bounds = [meta for meta in getattr(hint, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
+            low = bounds and (bounds[0].ge is not None or bounds[0].gt is not None)
+            if {hint, *get_args(hint)[:1]} & {int, float} and not (low and bounds[0].le is not None):
+                yield f"{table.__name__}.{name}"
+
+    assert list(without(Settings)) == []
+
+
 def test_the_shipped_file_says_nothing_but_the_defaults() -> None:
     """Every line of it that is uncommented has the default's value, so that reading it tells the truth."""
     import re
@@ -86,8 +121,6 @@ def test_the_shipped_file_says_nothing_but_the_defaults() -> None:
     text = (ETC / "watcher.toml").read_text()
     tables = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", text, flags=re.MULTILINE))
     defaults = {name: value for name, value, _ in describe(load({}))}
-    import msgspec
-
     named = {f"{table}.{key}" for table, entries in tables.items() for key in entries}
     assert named == set(defaults)
     for table, entries in tables.items():

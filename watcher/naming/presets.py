@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import resources
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -34,6 +35,10 @@ class Role(enum.StrEnum):
     IGNORE = "ignore"
 
 
+AHEAD_MOST = 20 * 365 * 86400  # seconds: no clock that runs is further off
+Ahead = Annotated[float, msgspec.Meta(ge=-AHEAD_MOST, le=AHEAD_MOST)]
+
+
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One way of naming files."""
 
@@ -42,7 +47,9 @@ class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     base: Base = Base.LOCAL
     role: Role = Role.CLIP
     suffixes: tuple[str, ...] = ()  # only files with one of these; empty: any
-    first_channel: int = 1  # the channel that does not show in the camera's name
+    first_channel: Annotated[int, msgspec.Meta(ge=0, le=9999)] = (
+        1  # the channel that does not show in the camera's name
+    )
     automatic: bool = True  # false: only where a folder or a camera is bound to it
     example: str = ""  # a key that it reads; checked
 
@@ -60,7 +67,7 @@ class Folder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     camera: str = ""  # a name, in which {camera} stands for what was read
     timezone: str = ""  # IANA zone
     base: Base | None = None  # in place of the preset's
-    clock_ahead_seconds: float = 0.0  # the camera's clock is so far ahead (behind if negative); taken off
+    clock_ahead_seconds: Ahead = 0.0  # the camera's clock is so far ahead (behind if negative); taken off
 
 
 class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -70,7 +77,7 @@ class Camera(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     preset: str = ""
     timezone: str = ""
     base: Base | None = None
-    clock_ahead_seconds: float = 0.0
+    clock_ahead_seconds: Ahead = 0.0
 
 
 class NamingError(ValueError):

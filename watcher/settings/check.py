@@ -51,8 +51,17 @@ def _no_numbers(settings: Settings) -> Iterator[Problem]:
     """TOML has nan, which is in every range: it is neither less nor more than a bound."""
     for table, values in msgspec.structs.asdict(settings).items():
         for key, value in msgspec.structs.asdict(values).items():
-            if isinstance(value, float) and math.isnan(value):
-                yield f"{table}.{key}", possible(f"{table}.{key}") or "must be a number"
+            if _has_nan(value):
+                yield f"{table}.{key}", possible(f"{table}.{key}") or "nan is no number"
+
+
+def _has_nan(value: object) -> bool:
+    """Whether there is one in a value, or in what stands in a table of its own."""
+    if isinstance(value, float):
+        return math.isnan(value)
+    if isinstance(value, msgspec.Struct):
+        return any(_has_nan(part) for part in msgspec.structs.asdict(value).values())
+    return isinstance(value, tuple) and any(_has_nan(part) for part in value)
 
 
 def _of_site(site: Site) -> Iterator[Problem]:

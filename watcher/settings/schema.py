@@ -118,9 +118,9 @@ class Proxy(msgspec.Struct, frozen=True):
     # Processors that making one keeps busy, at the lowest priority; one is made at a time.
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     # Of all of them together: those made longest ago go.
-    max_bytes: int = 10 << 30
+    max_bytes: Annotated[int, Meta(ge=0, le=1 << 60)] = 10 << 30
     # Older ones go, and are made again when they are asked for.
-    max_age_days: float = 7.0
+    max_age_days: Annotated[float, Meta(ge=0, le=36500)] = 7.0
 
 
 EXPORT_DAYS_MOST = 365
@@ -132,7 +132,7 @@ class Export(msgspec.Struct, frozen=True):
     # For so long they can be fetched.
     keep_days: Annotated[float, Meta(gt=0, le=EXPORT_DAYS_MOST)] = 7.0
     # Of all of them together: more is not taken on.
-    max_bytes: Annotated[int, Meta(ge=1)] = 50 << 30
+    max_bytes: Annotated[int, Meta(ge=1, le=1 << 60)] = 50 << 30
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -214,9 +214,9 @@ class CameraRetention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     camera: str
     # In place of what holds for all; 0: what holds for all.
-    max_age_days: float = 0
+    max_age_days: Annotated[float, Meta(ge=0, le=36500)] = 0
     # Of this camera's clips together; 0 is without limit.
-    max_bytes: int = 0
+    max_bytes: Annotated[int, Meta(ge=0, le=1 << 60)] = 0
 
 
 class Retention(msgspec.Struct, frozen=True):
@@ -250,14 +250,14 @@ class CameraSilence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """For how long one camera may be quiet."""
 
     camera: str
-    after_hours: Annotated[float, Meta(gt=0)]
+    after_hours: Annotated[float, Meta(gt=0, le=87600)]
 
 
 class Silence(msgspec.Struct, frozen=True):
     """When a camera that leaves no clips is called silent."""
 
     # Hours without a clip; 0: half more than it is usually quiet, as four weeks tell.
-    after_hours: Annotated[float, Meta(ge=0)] = 0.0
+    after_hours: Annotated[float, Meta(ge=0, le=87600)] = 0.0
     # One table for each camera that has a limit of its own.
     cameras: tuple[CameraSilence, ...] = ()
     # Cameras that may be quiet for ever.
