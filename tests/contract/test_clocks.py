@@ -20,7 +20,7 @@ from watcher.catalog import Catalog, Probed
 from watcher.ingest.bind import bind_root
 from watcher.model.clip import ClipState, Fingerprint, TimeQuality, milliseconds, moment
 from watcher.model.retention_state import Tick, advance
-from watcher.retention.commands import allow
+from watcher.retention.state import allow
 from watcher.retention.sweep import clocks_of, sweep
 from watcher.services import Services, open_services
 from watcher.settings.schema import CameraRetention, Retention, Settings

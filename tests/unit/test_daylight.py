@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from watcher.ingester.daylight import changes, light_at
 from watcher.model.clip import Light
-from watcher.settings.place import Place, changes, light_at, place_of
+from watcher.settings.place import Place, place_of
 
 BERLIN = Place(52.52, 13.405)
 MINUTE = timedelta(minutes=1)

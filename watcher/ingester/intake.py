@@ -10,8 +10,7 @@ from watcher.ingest.ingest import FAILED, UNREADABLE, Found, Ingest, NotClip, Wa
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.set_aside import Aside
 from watcher.ingester.comparison import SLICE_SECONDS, Reading
-from watcher.ingester.pending import Pending, PendingFiles
-from watcher.ingester.recent import Recent
+from watcher.ingester.pending import Pending, PendingFiles, Recent
 from watcher.ingester.unreadable import Unreadable
 from watcher.model.clip import Fingerprint
 from watcher.naming.ignore import printable

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from watcher.ingest.ingest import Waiting
+from watcher.model.clip import Fingerprint
 from watcher.storage.look import Look
 
 FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
+RECENT_MOST = 10_000  # files; the eldest are forgotten, which costs no more than reading them again
+RECENT_SECONDS = 10.0  # after which an event is believed to be about something new
 
 
 @dataclass(slots=True)
@@ -86,3 +90,33 @@ class PendingFiles:
             due = min(max(due, pending.quiet_since + found.quiet_seconds), now + LAST_RECHECK)
         pending.recheck = min(pending.recheck * 2, LAST_RECHECK)
         heapq.heappush(self._due, (due, key))
+
+
+class Recent:
+    """Files that were just read, and how they looked: a folder that is moved in tells of each more than once."""
+
+    def __init__(self, *, limit: int = RECENT_MOST, seconds: float = RECENT_SECONDS) -> None:
+        self._limit = limit
+        self._seconds = seconds
+        self._files: dict[str, tuple[Fingerprint, int, float]] = {}
+
+    def note(self, key: str, fingerprint: Fingerprint, inode: int, *, now: float) -> None:
+        """Remember a file as it was read; `now` is monotonic, in seconds."""
+        self._files.pop(key, None)
+        self._files[key] = (fingerprint, inode, now)
+        if len(self._files) > self._limit:
+            del self._files[next(iter(self._files))]
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """The catalog no longer says of these files what was read."""
+        for key in keys:
+            self._files.pop(key, None)
+
+    def clear(self) -> None:
+        """Nothing that was read counts any more."""
+        self._files.clear()
+
+    def has(self, key: str, look: Callable[[], tuple[Fingerprint, int] | None], *, now: float) -> bool:
+        """Whether a file was just read and looks as it did then; it is looked at only if it was read."""
+        seen = self._files.get(key)
+        return seen is not None and now - seen[2] < self._seconds and look() == seen[:2]

@@ -25,7 +25,7 @@ def begin_logging(how: Log) -> TextIO:
     """Log to the file that `watcher up` names, and to the terminal; returns the terminal."""
     shown = formatter(how.format, "%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     console: TextIO = sys.stdout
-    if number := os.environ.get("WATCHER_CONSOLE"):  # see serve.up
+    if number := os.environ.get("WATCHER_CONSOLE"):  # see ops/up.py
         with contextlib.suppress(OSError):
             if fcntl.fcntl(int(number), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY:
                 console = os.fdopen(os.dup(int(number)), "w", encoding="utf-8", buffering=1)
