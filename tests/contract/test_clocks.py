@@ -20,10 +20,12 @@ from watcher.catalog import Catalog, Probed
 from watcher.ingest.bind import bind_root
 from watcher.model.clip import ClipState, Fingerprint, TimeQuality, milliseconds, moment
 from watcher.model.retention_state import Tick, advance
+from watcher.retention.retire import Retention
 from watcher.retention.state import allow
 from watcher.retention.sweep import clocks_of, sweep
 from watcher.services import Services, open_services
-from watcher.settings.schema import CameraRetention, Retention, Settings
+from watcher.settings import schema
+from watcher.settings.schema import CameraRetention, Settings
 
 BEGAN = datetime(2026, 11, 28, 12, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -73,7 +75,7 @@ class World:
 
     def sweep(self) -> dict[str, tuple[int, int]]:
         """Carry the rules out, and note what went."""
-        done = sweep(self.services, clocks=self.clocks)
+        done = sweep(self.services, Retention.of(self.services), clocks=self.clocks)
         if done:
             here = {clip.key for clip in self.catalog.oldest()}
             for key in self.came.keys() - here - self.gone.keys():
@@ -101,7 +103,7 @@ def world(**retention: Any) -> Iterator[World]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "catalog.db").write_bytes(catalogs.empty())
         clock = FakeClock()
-        services = open_services(Settings(retention=Retention(**retention)), Path(folder))
+        services = open_services(Settings(retention=schema.Retention(**retention)), Path(folder))
         services.places.make()
         bind_root(services)
         services.catalog.mark_scanned()
@@ -111,7 +113,7 @@ def world(**retention: Any) -> Iterator[World]:
 
 def reset(one: World, **retention: Any) -> None:
     """Other settings, as after a restart."""
-    one.services = dataclasses.replace(one.services, settings=Settings(retention=Retention(**retention)))
+    one.services = dataclasses.replace(one.services, settings=Settings(retention=schema.Retention(**retention)))
 
 
 step = st.one_of(

@@ -166,7 +166,7 @@ def test_a_crash_between_the_row_and_the_file(tmp_path: Path, samples: Path) -> 
     services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
     Retention.of(services).retire(clip_id)
     services.catalog.revive(clip_id, now=services.clock.now())
-    empty_bin(services, lacking_bytes=0)
+    empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert (services.places.video / "a/0.mp4").exists()
     assert Retention.of(services).binned() == []
     with pytest.raises(ClipNotFoundError):
@@ -184,7 +184,7 @@ def test_a_file_of_another_catalog_is_not_taken_for_a_clips(tmp_path: Path, samp
     with pytest.raises(NotInBinError):
         Retention.of(services).restore(clip_id)
     services.catalog.revive(clip_id, now=services.clock.now())
-    empty_bin(services, lacking_bytes=0)
+    empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert not (services.places.video / "a/0.mp4").exists()
     assert len(Retention.of(services).binned()) == 1
 
@@ -208,7 +208,7 @@ def test_what_is_too_old_goes(tmp_path: Path, samples: Path) -> None:
     services, ids = binning(tmp_path, samples, count=2, bin_days=1e-9)
     Retention.of(services).retire(ids[0])
     assert [one.clip_id for one in Retention.of(services).binned()] == [ids[0]]
-    empty_bin(services, lacking_bytes=0)
+    empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert Retention.of(services).binned() == []
     assert services.catalog.clip(ids[1]).state is ClipState.READY
 
@@ -218,11 +218,11 @@ def test_no_longer_than_its_own_age(tmp_path: Path, samples: Path) -> None:
     own = CameraRetention("a", max_age_days=1e-9)
     services, ids = binning(tmp_path, samples, count=1, bin_days=7, cameras=(own,))
     Retention.of(services).retire(ids[0])
-    empty_bin(services, lacking_bytes=0)
+    empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert Retention.of(services).binned() == []
     kept, ids = binning(tmp_path / "b", samples, count=1, bin_days=7, max_age_days=1)
     Retention.of(kept).retire(ids[0])
-    empty_bin(kept, lacking_bytes=0)
+    empty_bin(kept, Retention.of(kept), lacking_bytes=0)
     assert len(Retention.of(kept).binned()) == 1
 
 
@@ -232,13 +232,13 @@ def test_it_makes_room(tmp_path: Path, samples: Path) -> None:
     for clip_id in ids[:3]:
         Retention.of(services).retire(clip_id)
     size = Retention.of(services).binned()[0].size_bytes
-    assert empty_bin(services, lacking_bytes=size + 1) == 2 * size
+    assert empty_bin(services, Retention.of(services), lacking_bytes=size + 1) == 2 * size
     assert [one.clip_id for one in Retention.of(services).binned()] == [ids[2]]
 
     cramped, _ = binning(tmp_path, samples, count=0, bin_days=1, floor=1 << 49)
     Retention.of(cramped).retire(ids[3])
     assert [one.clip_id for one in Retention.of(cramped).binned()] == [ids[2]]
-    sweeper = Periodic(Sweeper(cramped))
+    sweeper = Periodic(Sweeper(cramped, Retention.of(cramped)))
     sweeper.start()
     wait_for(lambda: Retention.of(cramped).binned() == [], what="an empty bin")
     sweeper.stop()
@@ -250,7 +250,7 @@ def test_it_counts_for_the_bytes_of_all(tmp_path: Path, samples: Path) -> None:
     services, ids = binning(tmp_path, samples, count=3, bin_days=1, max_bytes=2 * size)
     Retention.of(services).retire(ids[0])
     Retention.of(services).retire(ids[1])
-    empty_bin(services, lacking_bytes=0)
+    empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert [one.clip_id for one in Retention.of(services).binned()] == [ids[1]]
 
 
@@ -259,5 +259,5 @@ def test_nothing_goes_from_a_foreign_root(tmp_path: Path, samples: Path) -> None
     services, ids = binning(tmp_path, samples, count=1, bin_days=1e-9)
     Retention.of(services).retire(ids[0])
     (services.places.video / ".watcher").unlink()
-    assert empty_bin(services, lacking_bytes=1 << 40) == 0
+    assert empty_bin(services, Retention.of(services), lacking_bytes=1 << 40) == 0
     assert len(Retention.of(services).binned()) == 1

@@ -168,10 +168,10 @@ class World:
         exports = self.services.catalog.exports_to_make()
         lacking = Retention.of(self.services).bin_lacks()
         killed = self.kills
-        self.whatever_happens(lambda: empty_bin(self.services, lacking_bytes=lacking))
+        self.whatever_happens(lambda: empty_bin(self.services, Retention.of(self.services), lacking_bytes=lacking))
         plan = Rules.of(self.services).plan(remembered(self.services), self.services.root.free_bytes())
         planned = [one.clip.id for one in plan]
-        self.whatever_happens(lambda: sweep(self.services))
+        self.whatever_happens(lambda: sweep(self.services, Retention.of(self.services)))
         gone = set(before) - {clip.id for clip in self.clips()}
         if self.kills == killed:
             assert gone == set(planned)
@@ -179,8 +179,8 @@ class World:
         # A file that was to go and is a clip once more would be one that nobody asked for.
         assert not {before[one].key for one in gone} & {clip.key for clip in self.clips()}
         self.fuse = None
-        empty_bin(self.services, lacking_bytes=Retention.of(self.services).bin_lacks())
-        sweep(self.services)  # what a kill cut off goes on
+        empty_bin(self.services, Retention.of(self.services), lacking_bytes=Retention.of(self.services).bin_lacks())
+        sweep(self.services, Retention.of(self.services))  # what a kill cut off goes on
         gone = set(before) - {clip.id for clip in self.clips()}
         assert not [before[one].key for one in gone if before[one].held]
         assert not [before[one].key for one in gone if _needed(before[one], exports)]

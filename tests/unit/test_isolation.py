@@ -250,6 +250,21 @@ def test_scan_and_check_end_in_sentences(
     assert clip_of(services, "a/2.mp4").state is clip_of(services, "a/3.mp4").state is ClipState.READY
 
 
+def test_whatever_reads_here_notes_what_it_has_in_hand(
+    ingester: Ingester, services: Services, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One Ingest in the process: an upload that is finished here, or a clip that stays, harms it once at most."""
+    monkeypatch.setattr(Ingest, "of", lambda *_services: pytest.fail("another one, which notes nothing"))
+    leave(services, "a/1.mp4", samples, 1)
+    until(ingester, lambda: services.catalog.by_key("a/1.mp4") and ingester._scanner.last_at)
+    for task in ingester._tasks:
+        task._task.turn()
+    uploads = next(task._task._uploads for task in ingester._tasks if task._task.name == "uploads")
+    for part in (uploads, ingester._pictures, ingester._intake, ingester._scanner):
+        assert part._ingest is ingester._ingest
+    assert ingester._ingest.guard is ingester._intake.aside
+
+
 # — turns —
 
 

@@ -104,9 +104,8 @@ class Pictures:
         self.old_too = True  # until all that lay there at start has been seen once
 
     @classmethod
-    def of(cls, services: Services) -> Pictures:
+    def of(cls, services: Services, ingest: Ingest) -> Pictures:
         """The service's own."""
-        ingest = Ingest.of(services)
         return cls(root=services.root, catalog=services.catalog, ingest=ingest, clock=services.clock)
 
     def add(self, key: str) -> None:

@@ -89,13 +89,13 @@ class Uploads:
         self.budget = Budget(root=root, catalog=catalog, spool=spool, run=run, limits=limits, today=self._today)
 
     @classmethod
-    def of(cls, services: Services) -> Uploads:
-        """The service's own."""
+    def of(cls, services: Services, ingest: Ingest | None = None) -> Uploads:
+        """The service's own; of a process that notes what it has in hand, by its `ingest`."""
         upload = services.settings.upload
         return cls(
             root=services.root,
             catalog=services.catalog,
-            ingest=Ingest.of(services),
+            ingest=ingest or Ingest.of(services),
             spool=open_spool(services),
             run=services.places.run,
             clock=services.clock,

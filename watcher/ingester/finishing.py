@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from watcher.ingest.ingest import Ingest
 from watcher.ingest.uploads import FOR_GOOD, Uploads
 from watcher.model.errors import LockedError, UploadNotFoundError
 from watcher.services import Services
@@ -22,10 +23,10 @@ LOOK_SECONDS = 5.0
 class Finishing:
     """Looks for such uploads."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, ingest: Ingest) -> None:
         self.services = services
         self.name, self.every_seconds, self.stopped = "uploads", LOOK_SECONDS, threading.Event()
-        self._uploads = Uploads.of(services)
+        self._uploads = Uploads.of(services, ingest)
         self._told: dict[str, str] = {}  # why uploads wait, as far as that was said
 
     def turn(self) -> None:

@@ -48,9 +48,11 @@ class Ingester:
         self._root = services.root
         self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
         self._renderer = Renderer(services)
-        self._tasks = [Periodic(task) for task in tasks(services)]
+        # The only one of this process: whatever reads a file here notes what it has in hand, and passes over what
+        # is set aside.
         self._ingest = Ingest.of(services)
-        self._pictures = Pictures.of(services)
+        self._tasks = [Periodic(task) for task in tasks(services, self._ingest)]
+        self._pictures = Pictures.of(services, self._ingest)
         self._problems = Problems()
         self._intake = Intake(services, self._ingest, self._pictures, self._renderer.wake)
         self._missing = Missing(services, self._problems.set)

@@ -144,5 +144,5 @@ class Scanner:
         if self._pictures.scanned(changed=progress.done > 0):
             pause = 1.0
         self.next_at = now + max(pause, seconds)  # never more than half the time
-        Retention.of(self._services).sweep()
+        Retention.of(self._services, self._ingest).sweep()
         open_spool(self._services).sweep()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from watcher.ingest.ingest import Ingest
 from watcher.ingester.catalog_health import CatalogHealth
 from watcher.ingester.day_sums import DaySums
 from watcher.ingester.daylight import DaylightSums
@@ -17,17 +18,18 @@ from watcher.retention.rules import Rules
 from watcher.services import Services
 
 
-def tasks(services: Services) -> list[Task]:
-    """Those that there is something to do for."""
-    found: list[Task] = [CatalogHealth(services), Finishing(services), Proxies(services), Exports(services)]
+def tasks(services: Services, ingest: Ingest) -> list[Task]:
+    """Those that there is something to do for; `ingest` is that of the ingester."""
+    retention = Retention.of(services, ingest)
+    found: list[Task] = [CatalogHealth(services), Finishing(services, ingest), Proxies(services), Exports(services)]
     found += [DaySums(services), SilenceWatch(services), DaylightSums(services), DiskSpace(services)]
     found.append(Leftovers(services))
     if services.settings.webhooks.hooks:
         from watcher.ingester.webhooks import Webhook  # noqa: PLC0415 - only where somebody wants to be told
 
         found += [Webhook(services, hook) for hook in services.settings.webhooks.hooks]
-    if Rules.of(services).limits.any or services.settings.retention.bin_days or Retention.of(services).binned():
+    if Rules.of(services).limits.any or services.settings.retention.bin_days or retention.binned():
         from watcher.retention.sweep import Sweeper  # noqa: PLC0415 - only where something is to go
 
-        found.append(Sweeper(services))
+        found.append(Sweeper(services, retention))
     return found

@@ -54,7 +54,7 @@ def _scan(
     gone: list[str] = []
     refused: set[str] = set()
     files = settling = catalogued = 0
-    pictures = Pictures.of(services)
+    pictures = Pictures.of(services, ingest)
 
     def put() -> int:
         done = ingest.put(batch)
@@ -91,7 +91,7 @@ def _scan(
     missing = 0
     if problem is None:
         missing, problem = _mark_missing(services, gone, accept=accept_missing)
-    Retention.of(services).sweep()
+    Retention.of(services, ingest).sweep()
     print(f"{files:,} files: {catalogued:,} catalogued, {settling:,} still settling, {missing:,} missing", file=out)
     if problem:
         print(problem, file=out)

@@ -75,8 +75,9 @@ def run(services: Services, *, out: TextIO) -> int:
     if problem is not None:
         print(problem, file=out)
         return 1
-    empty_bin(services, lacking_bytes=Retention.of(services).bin_lacks())
-    done = sweep(services)
+    retention = Retention.of(services)
+    empty_bin(services, retention, lacking_bytes=retention.bin_lacks())
+    done = sweep(services, retention)
     for rule, (clips, size) in done.items():
         print(f"{rule}: {clips:,} clips of {size:,} bytes removed", file=out)
     if not done:

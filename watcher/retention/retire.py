@@ -64,13 +64,13 @@ class Retention:
         self._clock = clock
 
     @classmethod
-    def of(cls, services: Services) -> Retention:
-        """The service's own."""
+    def of(cls, services: Services, ingest: Ingest | None = None) -> Retention:
+        """The service's own; of a process that notes what it has in hand, by its `ingest`."""
         told = services.settings.retention
         return cls(
             root=services.root,
             catalog=services.catalog,
-            ingest=Ingest.of(services),
+            ingest=ingest or Ingest.of(services),
             renditions=services.places.renditions,
             clock=services.clock,
             bin_days=told.bin_days,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from watcher.model.clock import Clock
 from watcher.model.errors import RootAwayError, WatcherError
 from watcher.naming.ignore import printable
 from watcher.retention.retire import Retention
-from watcher.services import Services
 
 log = logging.getLogger("watcher.retention")
 
@@ -20,9 +20,9 @@ class Stuck:
     Why is told once a day, not each time.
     """
 
-    def __init__(self, services: Services) -> None:
-        self._retention = Retention.of(services)
-        self._clock = services.clock
+    def __init__(self, retention: Retention, clock: Clock) -> None:
+        self._retention = retention
+        self._clock = clock
         self._told: dict[str, float] = {}  # reason → when, monotonic
         self._failed: dict[str, float] = {}  # keys of which only the removal itself told that they stay
 

@@ -59,6 +59,7 @@ def _worth_noting(old: Remembered, now: Remembered) -> bool:
 
 def sweep(
     services: Services,
+    retention: Retention,
     *,
     clocks: Clocks | None = None,
     but: str = "",
@@ -70,10 +71,10 @@ def sweep(
     Raises OSError if the disk cannot be asked.
     """
     remembered = begin(services, clocks or clocks_of(services))
-    stuck = stuck or Stuck(services)
+    stuck = stuck or Stuck(retention, services.clock)
     plan = Rules.of(services, stuck.stays).plan(remembered, services.root.free_bytes())
     done: Done = {}
-    if _carry_out(services, plan, remembered, done, but=but, stopped=stopped, stuck=stuck):
+    if _carry_out(services, retention, plan, remembered, done, but=but, stopped=stopped, stuck=stuck):
         _end(services, plan, remembered, but=but)
     return done
 
@@ -85,6 +86,7 @@ def clocks_of(services: Services) -> Clocks:
 
 def _carry_out(
     services: Services,
+    retention: Retention,
     plan: Plan,
     remembered: Remembered,
     done: Done,
@@ -94,7 +96,7 @@ def _carry_out(
     stuck: Stuck,
 ) -> bool:
     """Whether all of the plan was."""
-    retention, root, floor = Retention.of(services), services.root, Rules.of(services).limits.min_free_bytes
+    root, floor = services.root, Rules.of(services).limits.min_free_bytes
     catalog_id = services.catalog.catalog_id() or ""
     went: list[Going] = []
 
@@ -167,14 +169,14 @@ def said(one: Waiting) -> str:
     return f"{one.clips:,} clips{whose} wait: by the rule of {one.rule} more would go than is ordinary in a day"
 
 
-def empty_bin(services: Services, *, lacking_bytes: int) -> int:
+def empty_bin(services: Services, retention: Retention, *, lacking_bytes: int) -> int:
     """Remove for good what has been in the bin for long enough, and what there is no room for; how many bytes.
 
     Raises OSError.
     """
     if services.root.marker_problem(services.catalog.catalog_id() or "") is not None:
         return 0
-    retention, over = Retention.of(services), 0
+    over = 0
     if most := services.settings.retention.max_bytes:  # what is in the bin counts as well
         used = sum(one.size_bytes for one in services.catalog.camera_summaries())
         over = used + sum(one.size_bytes for one in retention.binned()) - most
@@ -218,13 +220,14 @@ class Patience:
 class Sweeper:
     """Sweeps twice a minute, and at once where the floor of free space is undercut."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, retention: Retention) -> None:
         self.services = services
         self.name, self.every_seconds, self.stopped = "retention", LOOK_SECONDS, threading.Event()
         self._due = 0.0
         self._patience = Patience()
         self._bin_patience = Patience()
-        self._stuck = Stuck(services)
+        self._retention = retention
+        self._stuck = Stuck(retention, services.clock)
         self._clocks = clocks_of(services)
 
     def turn(self) -> None:
@@ -238,6 +241,7 @@ class Sweeper:
             self._due = now + PAUSE_SECONDS
             done = sweep(
                 self.services,
+                self._retention,
                 clocks=self._clocks,
                 but="" if may_remove else FREE,
                 stopped=self.stopped,
@@ -247,10 +251,10 @@ class Sweeper:
 
     def _empty_bin(self, free: int, now: float, *, due: bool) -> None:
         """Make room out of the bin before a clip has to go for it."""
-        lacking = Retention.of(self.services).bin_lacks() if self._bin_patience.may_remove(free, now) else 0
+        lacking = self._retention.bin_lacks() if self._bin_patience.may_remove(free, now) else 0
         if due or lacking:
             try:
-                removed = empty_bin(self.services, lacking_bytes=lacking)
+                removed = empty_bin(self.services, self._retention, lacking_bytes=lacking)
             except WatcherError as reason:  # clips go by their rules all the same, where they can
                 self._stuck.tell(f"the bin cannot be emptied: {reason}")
                 return
