@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher.model.errors import StartError, WatcherError
-from watcher.ops.console import announce, begin_logging, hear_nginx
-from watcher.settings.load import describe, load, settings_file
 from watcher.storage import modes
 
 if TYPE_CHECKING:  # each command imports only what it needs
@@ -151,7 +149,9 @@ def _demo(args: argparse.Namespace) -> None:
 
 def _ingest(args: argparse.Namespace) -> int:
     from watcher.ingester.standby import ingest  # noqa: PLC0415
+    from watcher.ops.console import announce, begin_logging, hear_nginx  # noqa: PLC0415
     from watcher.ops.tether import end_orphans  # noqa: PLC0415
+    from watcher.settings.load import load  # noqa: PLC0415
 
     console = begin_logging(load().settings.log)
     services = _services(args.data)
@@ -182,6 +182,8 @@ def _migrate(args: argparse.Namespace) -> int:
 
 
 def _ftp(args: argparse.Namespace) -> int:
+    from watcher.ops.console import begin_logging  # noqa: PLC0415
+
     services = _services(args.data)
     if not services.settings.ftp.listen:
         raise StartError("ftp.listen is not set: say where to listen, such as 0.0.0.0:2121")
@@ -219,6 +221,7 @@ def _check(args: argparse.Namespace) -> int:
 
 def _names(args: argparse.Namespace) -> int:
     from watcher.ops.names import names  # noqa: PLC0415
+    from watcher.settings.load import load  # noqa: PLC0415
 
     return names(load().settings, args.paths, video=args.data / "video", why=args.why, out=sys.stdout)
 
@@ -244,6 +247,7 @@ def _sweep(args: argparse.Namespace) -> int:
 
 def _backup(args: argparse.Namespace) -> int:
     from watcher.ops.backup import backup  # noqa: PLC0415
+    from watcher.settings.load import settings_file  # noqa: PLC0415
 
     services = _services(args.data, existing=True)
     return backup(services, args.file, settings_file=settings_file(os.environ), out=sys.stdout)
@@ -264,6 +268,7 @@ def _catalog(args: argparse.Namespace) -> int:
 def _doctor(args: argparse.Namespace) -> int:
     from watcher.ops.doctor import doctor  # noqa: PLC0415
     from watcher.services import open_services  # noqa: PLC0415
+    from watcher.settings.load import load  # noqa: PLC0415
 
     return doctor(open_services(load().settings, args.data), out=sys.stdout)
 
@@ -290,6 +295,8 @@ def _push(args: argparse.Namespace) -> int:
 
 
 def _config(_args: argparse.Namespace) -> int:
+    from watcher.settings.load import describe, load  # noqa: PLC0415
+
     rows = describe(load())
     wide = max(len(name) for name, _, _ in rows)
     for name, value, source in rows:
@@ -302,6 +309,7 @@ def _services(data: Path, *, existing: bool = False) -> Services:
     """Services on a data folder, which is made unless it has to be there already."""
     from watcher.catalog import migrate  # noqa: PLC0415
     from watcher.services import open_services  # noqa: PLC0415
+    from watcher.settings.load import load  # noqa: PLC0415
 
     services = open_services(load().settings, data)
     if existing and not services.places.video.is_dir():

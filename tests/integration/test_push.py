@@ -54,6 +54,24 @@ def pushing(words: list[str], **environment: str) -> Iterator[subprocess.Popen]:
         process.communicate()
 
 
+# Whatever is neither Python's own nor requests with its helpers is not installed.
+BARE = """
+import runpy, sys
+class Bare:
+    def find_spec(self, name, path=None, target=None):
+        known = {"watcher", "requests", "urllib3", "idna", "certifi", "charset_normalizer", *sys.stdlib_module_names}
+        if name.partition(".")[0] not in known:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Bare())
+runpy.run_module("watcher", run_name="__main__", alter_sys=True)
+"""
+
+
+def bare(words: list[str]) -> list[str]:
+    """The same command where only Python and requests are installed."""
+    return [sys.executable, "-c", BARE, *words[3:]]
+
+
 def once(words: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, timeout=60)
 
@@ -303,3 +321,24 @@ def test_two_on_one_folder(unit: RunningUnit, folder: Path) -> None:
     assert second.returncode == 1
     assert "another push" in second.stderr
     assert once(command(folder / "none", unit)).returncode == 1
+
+
+def test_a_camera_needs_nothing_but_requests(unit: RunningUnit, folder: Path, samples: Path) -> None:
+    """No compiled library, no file events, no bar: on a computer for which nobody builds wheels."""
+    server = subprocess.run(bare([sys.executable, "-m", "watcher", "config"]), capture_output=True, text=True)
+    assert "ModuleNotFoundError: msgspec" in server.stderr  # the wall stands
+    sent = write(folder, "bare/a.mp4", samples, 7001)
+    ended = once(bare(command(folder, unit, "--once")))
+    assert ended.returncode == 0, ended.stderr
+    assert (unit.data / "video/bare/a.mp4").read_bytes() == sent
+
+
+def test_without_file_events_it_looks_by_itself(unit: RunningUnit, folder: Path, samples: Path) -> None:
+    """And says so."""
+    with pushing(bare(command(folder, unit))) as push:
+        assert push.stderr is not None
+        assert "watchdog is not installed" in push.stderr.readline()
+        sent = write(folder, "blind/a.mp4", samples, 7002)
+        target = unit.data / "video/blind/a.mp4"
+        wait_for(target.exists, what="the clip")
+        assert target.read_bytes() == sent

@@ -1,4 +1,5 @@
 """The camera's side: sends clips to a watcher elsewhere.
 
-It needs msgspec, requests, watchdog and tqdm, and nothing of the server.
+It needs Python and requests, no compiled library and nothing of the server; watchdog and tqdm are used where they
+are installed.
 """

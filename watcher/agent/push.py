@@ -11,19 +11,15 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
-from tqdm import tqdm
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
-from watchdog.observers import Observer
+from typing import NamedTuple
 
 from watcher.agent.journal import Entry, Journal
+from watcher.agent.notices import progress_bar, watching
 from watcher.agent.tus_client import AwayError, DeniedError, LaterError, RefusedError, Sender, backoff
 from watcher.media.boxes import read_movie
 from watcher.model.errors import BrokenClipError, StartError
@@ -35,11 +31,13 @@ from watcher.storage.settle import quiet_needed, writer
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 60.0  # between two looks at the whole folder, whatever events say
+BLIND_SECONDS = 10.0  # the same, without events
 ATTEMPTS_ONCE = 5  # before a single run gives up
 SETTLING_SECONDS = 1.0  # between two looks while something is being written
 
 
-class Pushing(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Pushing:
     """What `watcher push` was asked for."""
 
     folder: Path
@@ -60,7 +58,7 @@ def push(wanted: Pushing, key_file: Path | None) -> int:
         key = key_file.read_text(encoding="ascii").strip() if key_file else os.environ.get("WATCHER_KEY")
     except (OSError, UnicodeDecodeError) as reason:
         raise StartError(f"the key in {key_file} cannot be read: {reason}") from reason
-    return Push(msgspec.structs.replace(wanted, key=key)).run()
+    return Push(replace(wanted, key=key)).run()
 
 
 class Found(NamedTuple):
@@ -82,6 +80,7 @@ class Push:
         self._wake = threading.Event()
         self._stopping = False
         self._settling = False
+        self._look_seconds = LOOK_SECONDS
 
     def run(self) -> int:
         """Send until `stop`, or with `once` until all is sent; 1 if something was refused. Raises StartError."""
@@ -125,7 +124,7 @@ class Push:
                 continue
             if self._wanted.once and not self._settling:
                 return 1 if refused else 0
-            self._wake.wait(SETTLING_SECONDS if self._settling else LOOK_SECONDS)
+            self._wake.wait(SETTLING_SECONDS if self._settling else self._look_seconds)
         return 0
 
     def _turn(self, journal: Journal) -> int:
@@ -178,7 +177,7 @@ class Push:
             journal.note(found.name, Entry(*look, "sending", address, None))
 
         try:
-            with self._bar(found) as told:
+            with progress_bar(found.name, found.size_bytes) as told:
                 path = self._wanted.folder / found.name
                 self._sender.send(
                     path, camera, name, address=entry.address if entry else None, begun=begun, told=told
@@ -267,34 +266,13 @@ class Push:
         return settled
 
     @contextlib.contextmanager
-    def _bar(self, found: Found) -> Iterator[Any]:
-        """A progress bar on a terminal; nothing elsewhere."""
-        total = found.size_bytes
-        with tqdm(total=total, unit="B", unit_scale=True, desc=found.name, disable=not sys.stderr.isatty()) as bar:
-            yield bar.update
-
-    @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:
-        """Events wake the loop; without them it looks around by itself."""
+        """Events wake the loop; without them it looks around by itself, and more often."""
         if self._wanted.once:
             yield
             return
-        wake = self._wake
-
-        class Handler(FileSystemEventHandler):
-            def on_any_event(self, event: FileSystemEvent) -> None:
-                if event.event_type in {"closed", "created", "moved"}:
-                    wake.set()
-
-        observer = Observer()
-        try:
-            observer.schedule(Handler(), str(self._wanted.folder), recursive=True)
-            observer.start()
-        except OSError as reason:
-            log.warning("no file events (%s): looking every %.0f s", reason.strerror, LOOK_SECONDS)
-        try:
+        with watching(self._wanted.folder, self._wake.set) as why_not:
+            if why_not is not None:
+                self._look_seconds = BLIND_SECONDS
+                log.warning("no file events (%s): looking every %.0f s", why_not, BLIND_SECONDS)
             yield
-        finally:
-            if observer.is_alive():
-                observer.stop()
-                observer.join(2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from watcher.model.clip import LENGTH_LIMIT_SECONDS
+from watcher.model.limits import LENGTH_LIMIT_SECONDS
 
 TEXT_MOST = 1000  # characters of a sentence
 MEDIA_MOST = 16 << 10  # characters of MediaInfo as JSON; that of a real clip has some 300

@@ -14,7 +14,6 @@ from watcher.catalog.daylight import LIGHT
 from watcher.catalog.rendition_names import PICTURE, SPRITE, shows
 from watcher.catalog.schema import clips, counters, facts, labels
 from watcher.model.clip import (
-    LENGTH_LIMIT_SECONDS,
     LISTED_STATES,
     Clip,
     ClipState,
@@ -28,6 +27,7 @@ from watcher.model.clip import (
     milliseconds,
 )
 from watcher.model.instant import Instant
+from watcher.model.limits import LENGTH_LIMIT_SECONDS
 
 LENGTH_LIMIT_MS = LENGTH_LIMIT_SECONDS * 1000
 

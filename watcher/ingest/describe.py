@@ -9,8 +9,9 @@ import msgspec
 
 from watcher.catalog import Probed
 from watcher.media.probe import Probe, playable
-from watcher.model.clip import LENGTH_LIMIT_SECONDS, ClipState, Fingerprint, TimeQuality, TimeSource
+from watcher.model.clip import ClipState, Fingerprint, TimeQuality, TimeSource
 from watcher.model.instant import at_zone
+from watcher.model.limits import LENGTH_LIMIT_SECONDS
 from watcher.naming.ignore import printable
 from watcher.naming.reader import UNSORTED, Naming, Reading, plausible
 from watcher.storage.look import Look

@@ -15,18 +15,15 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
 from watcher.media.codecs import fourcc
-from watcher.media.entries import RATE_LIMIT
 from watcher.media.lengths import Length, length_of
 from watcher.media.runs import Defaults
 from watcher.media.signatures import begins_like_a_movie, picture, sniff
 from watcher.media.tracks import UNSET_LENGTHS, Track, read_fragment, read_track
 from watcher.media.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished, u32, u64
-from watcher.model.clip import AudioTrack, MediaInfo, VideoTrack
 from watcher.model.errors import BrokenClipError, NotIsoMediaError
 
 __all__ = ["Movie", "begins_like_a_movie", "read_movie", "reading"]
 
-FPS_LIMIT = 1000.0  # pictures a second that are believed; slow motion of phones has 960
 TRACKS_LIMIT = 256  # in fragments: those that are spoken of, whatever they hold
 QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _MOOV_WINDOW = 256 << 10  # most indexes are read at once
@@ -60,42 +57,6 @@ class Movie:
     def duration_seconds(self) -> float | None:
         """Of the picture, else of the sound, as the edit list has it; None where nothing can be believed."""
         return self.length.seconds
-
-    def media_info(self) -> MediaInfo:
-        """The same as the catalog's words."""
-        video, audio = self.track("vide"), self.track("soun")
-        shown = heard = None
-        if video is not None and video.entry is not None:
-            seconds = self.length.media_seconds
-            fps = round(video.samples / seconds, 3) if seconds else 0.0
-            # What is optional is handed over only where it is there: MediaInfo omits the rest.
-            more = {
-                "pixel_aspect": video.entry.pixel_aspect,
-                "mirrored": video.mirrored,
-                "skips_seconds": self.length.skips,
-                "waits_seconds": self.length.waits,
-            }
-            shown = VideoTrack(
-                video.entry.codec,
-                *video.dimensions(),
-                fps if fps <= FPS_LIMIT else 0.0,
-                video.rotation,
-                **{name: value for name, value in more.items() if value},  # type: ignore[arg-type]
-            )
-        if audio is not None and audio.entry is not None:
-            # A rate that the entry cannot hold is the track's own count of ticks (12.2.3.2).
-            rate = audio.entry.sample_rate or audio.timing.timescale
-            heard = AudioTrack(audio.entry.codec, audio.entry.channels, rate if rate <= RATE_LIMIT else 0)
-        told = {"trailing_bytes": self.trailing_bytes, "edited": self.length.edited, "remarks": self.length.remarks}
-        return MediaInfo(
-            container="mov" if self.brand == "qt" else "mp4",
-            codecs=",".join(track.entry.codec_string for track in (video, audio) if track and track.entry),
-            fragmented=self.fragmented,
-            faststart=self.faststart,
-            video=shown,
-            audio=heard,
-            **{name: value for name, value in told.items() if value},  # type: ignore[arg-type]
-        )
 
 
 def read_movie(fd: int, size: int) -> Movie:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from watcher.media.tables import Edit
-from watcher.model.clip import LENGTH_LIMIT_SECONDS
+from watcher.model.limits import LENGTH_LIMIT_SECONDS
 
 SAMPLE_SECONDS = 10.0  # that a sample may last on the average
 WITNESSED_SECONDS = 600.0  # … where the header agrees

@@ -8,12 +8,14 @@ from datetime import datetime
 
 import msgspec
 
-from watcher.media.boxes import reading
+from watcher.media.boxes import Movie, reading
+from watcher.media.entries import RATE_LIMIT
 from watcher.media.signatures import begins_like_a_movie
 from watcher.media.walk import finished
-from watcher.model.clip import MediaInfo, Playable
+from watcher.model.clip import AudioTrack, MediaInfo, Playable, VideoTrack
 from watcher.model.errors import BrokenClipError, NotIsoMediaError
 
+FPS_LIMIT = 1000.0  # pictures a second that are believed; slow motion of phones has 960
 # Containers that PyAV is asked about, in a worker: the boxes reader knows only ISO-BMFF.
 _OTHER_CONTAINERS = frozenset({"matroska", "avi", "mpegts", "flv"})
 _MP4_SUFFIXES = frozenset({"mp4", "m4v", "mov", "3gp"})
@@ -75,9 +77,46 @@ def probing(fd: int, size: int, suffix: str) -> Generator[None, None, Probe]:
     return Probe(
         # What ends in something that is no box may still be growing: a recorder reserves space in advance.
         whole=not movie.trailing_bytes,
-        media=movie.media_info(),
+        media=media_info(movie),
         duration_seconds=movie.duration_seconds,
         created_at=movie.created_at,
+    )
+
+
+def media_info(movie: Movie) -> MediaInfo:
+    """What the boxes of a movie say, in the catalog's words."""
+    video, audio = movie.track("vide"), movie.track("soun")
+    shown = heard = None
+    if video is not None and video.entry is not None:
+        seconds = movie.length.media_seconds
+        fps = round(video.samples / seconds, 3) if seconds else 0.0
+        # What is optional is handed over only where it is there: MediaInfo omits the rest.
+        more = {
+            "pixel_aspect": video.entry.pixel_aspect,
+            "mirrored": video.mirrored,
+            "skips_seconds": movie.length.skips,
+            "waits_seconds": movie.length.waits,
+        }
+        shown = VideoTrack(
+            video.entry.codec,
+            *video.dimensions(),
+            fps if fps <= FPS_LIMIT else 0.0,
+            video.rotation,
+            **{name: value for name, value in more.items() if value},  # type: ignore[arg-type]
+        )
+    if audio is not None and audio.entry is not None:
+        # A rate that the entry cannot hold is the track's own count of ticks (12.2.3.2).
+        rate = audio.entry.sample_rate or audio.timing.timescale
+        heard = AudioTrack(audio.entry.codec, audio.entry.channels, rate if rate <= RATE_LIMIT else 0)
+    told = {"trailing_bytes": movie.trailing_bytes, "edited": movie.length.edited, "remarks": movie.length.remarks}
+    return MediaInfo(
+        container="mov" if movie.brand == "qt" else "mp4",
+        codecs=",".join(track.entry.codec_string for track in (video, audio) if track and track.entry),
+        fragmented=movie.fragmented,
+        faststart=movie.faststart,
+        video=shown,
+        audio=heard,
+        **{name: value for name, value in told.items() if value},  # type: ignore[arg-type]
     )
 
 

@@ -8,7 +8,6 @@ from enum import StrEnum
 import msgspec
 from msgspec import UNSET, UnsetType
 
-LENGTH_LIMIT_SECONDS = 7 * 86400  # a header that claims more is not believed for start and end
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)  # before this a camera's clock was simply not set
 
