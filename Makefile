@@ -10,7 +10,7 @@ KILLS  ?= 25
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser scale motion crash soak containers check format bench screenshots sbom audit images requirements npm
+.PHONY: help demo run setup test slow browser scale motion crash soak security containers check format bench screenshots sbom audit images requirements npm
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -40,6 +40,10 @@ motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
 
 crash: $(VENV)/.dev    ## SIGKILL at random, KILLS=25 times on each engine: nothing acknowledged is lost
 	KILLS=$(KILLS) $(BIN)/pytest -s -m crash tests/crash
+
+security: $(VENV)/.dev ## bandit over watcher/, gixy over nginx's files, schemathesis against a running unit
+	$(BIN)/bandit -q -c pyproject.toml -r watcher
+	$(BIN)/pytest tests/integration/test_nginx_files.py tests/integration/test_openapi.py
 
 soak: $(VENV)/.dev     ## an hour of a clip a second and twenty readers: memory levels off (MINUTES=60)
 	$(BIN)/python -m tests.soak $(MINUTES)

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
         os.environ["WATCHER_SOCKET"] = _own(os.environ["WATCHER_SOCKET"])
     if os.geteuid() == 0:
         _become(int(os.environ.get("WATCHER_UID", USER)), int(os.environ.get("WATCHER_GID", USER)))
-    os.execvp(arguments[0], arguments)  # noqa: S606 - a list, no shell
+    os.execvp(arguments[0], arguments)  # nosec B606  # noqa: S606 - a list, no shell
 
 
 def _socket() -> str:
@@ -82,7 +82,7 @@ def _become(user: int, group: int) -> None:
     for descriptor in (1, 2):  # nginx opens them again by name, and they are root's
         with contextlib.suppress(OSError):
             os.fchown(descriptor, user, group)
-    os.environ["HOME"] = "/tmp"  # noqa: S108 - nothing is kept there
+    os.environ["HOME"] = "/tmp"  # nosec B108  # noqa: S108 - nothing is kept there
     os.setgroups([])
     os.setgid(group)
     os.setuid(user)

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -142,10 +143,25 @@ def test_half_sent_requests_stop_nobody(count: int, start_unit: Callable[..., Ru
         assert grown < 8192
 
 
-def test_a_half_sent_request_ends(unit: RunningUnit) -> None:
+def test_a_half_sent_request_ends(start_unit: Callable[..., RunningUnit]) -> None:
     """Headers that do not go on are waited for as long as nginx's files say, and not for ever."""
-    said = re.search(r"client_header_timeout (\d+)s", (ETC / "nginx" / "http.conf").read_text())
+    shipped = ETC / "nginx"
+    said = re.search(r"client_header_timeout (\d+)s", (shipped / "http.conf").read_text())
     assert int(said[1]) <= 30
+    unit = start_unit()
+    link = unit.data / "run" / "watcher"
+    link.unlink()
+    shutil.copytree(shipped, link)
+    shorter = (link / "http.conf").read_text().replace(said[0], "client_header_timeout 1s")
+    (link / "http.conf").write_text(shorter)
+    old = {pid for pid, command in unit.family().items() if command.startswith("nginx: worker")}
+    os.kill(unit.pid_of("nginx: master"), signal.SIGHUP)
+    wait_for(lambda: not old & set(unit.family()), what="workers that read the files anew")
+    for text in (b"GET /watcher/livez HTTP/1.1\r\nHost: x\r\nX-Half: ", b"GET /watcher/li", b"\r\n"):
+        with socket.create_connection(("127.0.0.1", unit.port), 30) as half:
+            half.sendall(text)
+            with contextlib.suppress(ConnectionResetError):
+                assert half.recv(100) == b"", "no answer, and an end"
 
 
 def test_one_address_takes_its_share_and_not_more(start_unit: Callable[..., RunningUnit]) -> None:

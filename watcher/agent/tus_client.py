@@ -190,7 +190,7 @@ class Sender:
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after so many failures: twice as long each time, and never the same for all cameras."""
-    return min(BACKOFF_MOST, 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+    return min(BACKOFF_MOST, 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.0)  # nosec B311  # noqa: S311 - jitter
 
 
 def _offset_of(answer: requests.Response, otherwise: int | None = None) -> int:

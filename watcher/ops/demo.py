@@ -169,7 +169,7 @@ def _around(x: float, y: float, radius: float) -> list[float]:
 
 def fill(services: Services, rows: int) -> None:
     """Put so many clips of twelve cameras over a year into a catalog; no file is made."""
-    chance = random.Random(rows)  # noqa: S311 - the same catalog each time
+    chance = random.Random(rows)  # nosec B311  # noqa: S311 - the same catalog each time
     media = MediaInfo(
         "mp4",
         "avc1.640028,mp4a.40.2",

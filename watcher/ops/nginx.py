@@ -31,7 +31,7 @@ CIPHERS = ":".join(
 )
 SENT_ON = """if ($watcher_secure = "") { return 421 "This host is not served here\\n"; }
             return 308 $watcher_secure$request_uri;"""
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of ours with an unguessable name is made in it
+MEMORY = Path("/dev/shm")  # nosec B108  # noqa: S108 - a folder of ours with an unguessable name is made in it
 MEMORY_NAME = "watcher-cache-"  # and what makes it unique
 MEMORY_BYTES = 32 << 20  # that have to be free there: nginx looks only now and then whether the cache is too large
 FIGURES = "$connections_active $connections_reading $connections_writing $connections_waiting"

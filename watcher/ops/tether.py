@@ -80,7 +80,7 @@ def main() -> None:
     end_leftovers(session_file)
     if os.getsid(0) == os.getpid():  # else the session is somebody's terminal
         session_file.write_text(str(os.getpid()), encoding="ascii")
-    os.execvp(command[0], command)  # noqa: S606 - a list, no shell
+    os.execvp(command[0], command)  # nosec B606  # noqa: S606 - a list, no shell
 
 
 if __name__ == "__main__":

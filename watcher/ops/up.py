@@ -125,7 +125,7 @@ def up(unit: Unit) -> NoReturn:
     arguments += ["--exec-as-user-atexit", 'rm -rf "$WATCHER_CACHE"']
     for daemon in daemons:
         arguments += ["--attach-daemon2", f"cmd={daemon},stopsignal=15,max_throttle=1"]
-    os.execve(  # noqa: S606 - a list, no shell
+    os.execve(  # nosec B606  # noqa: S606 - a list, no shell
         sys.executable, [sys.executable, "-P", "-c", "import pyuwsgi; pyuwsgi.run()", *arguments[1:]], environment
     )
 
@@ -243,7 +243,7 @@ def _prepare_catalog(services: Services) -> None:
 
 def _address(host: str, port: int, *, secure: bool) -> str:
     """Where people find it; on this machine, if it listens everywhere."""
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else _bracketed(host)  # noqa: S104 - compared, not listened on
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else _bracketed(host)  # nosec B104  # noqa: S104 - compared, not listened on
     return f"{'https' if secure else 'http'}://{shown}:{port}/watcher/"
 
 

@@ -85,7 +85,7 @@ class Jobs:
         """
         self.about = None
         process = spawn([sys.executable, "-P", "-m", module])
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - for the type checker
+        assert process.stdin is not None and process.stdout is not None  # nosec B101  # noqa: S101, PT018 - for the type checker
         try:
             with contextlib.suppress(BrokenPipeError):  # it died; what it does not say tells
                 process.stdin.write(msgspec.json.encode(job) + b"\n")
@@ -105,7 +105,7 @@ class Jobs:
 
     def _hear(self, process: Popen[bytes], heard: Callable[[float], None] | None) -> Any:
         """Read what a worker says, until it says that it is done."""
-        assert process.stdout is not None  # noqa: S101 - for the type checker
+        assert process.stdout is not None  # nosec B101  # noqa: S101 - for the type checker
         said = process.stdout.fileno()
         clock, rest, share = self.services.clock, b"", 0.0
         last = clock.monotonic()

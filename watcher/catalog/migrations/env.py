@@ -13,7 +13,7 @@ def complete_the_first(connection: sa.Connection) -> None:
         return
     connection.execute(sa.text("ALTER TABLE clips ADD COLUMN render_due SMALLINT NOT NULL DEFAULT 0"))
     waits = "poster IS NULL AND poster_error IS NULL AND state IN ('new', 'ready')"
-    connection.execute(sa.text(f"UPDATE clips SET render_due = 1 WHERE {waits}"))  # noqa: S608 - ours
+    connection.execute(sa.text(f"UPDATE clips SET render_due = 1 WHERE {waits}"))  # nosec B608  # noqa: S608 - ours
     connection.execute(sa.text("DROP INDEX ix_clips_unrendered"))
     connection.execute(sa.text("CREATE INDEX ix_clips_render_due ON clips (started_ms) WHERE render_due = 1"))
 

@@ -169,7 +169,7 @@ class Worker:
             self._write(self._process, self._asked[-1])
 
     def _write(self, process: subprocess.Popen[bytes], jobs: bytes) -> None:
-        assert process.stdin is not None  # noqa: S101 - for the type checker: it was made with pipes
+        assert process.stdin is not None  # nosec B101  # noqa: S101 - for the type checker: it was made with pipes
         with contextlib.suppress(OSError):  # it died; the answer that does not come says how
             process.stdin.write(jobs)
             process.stdin.flush()
@@ -179,7 +179,7 @@ class Worker:
 
         Two answers may come in one piece: what is left of it is kept here, where `select` cannot overlook it.
         """
-        assert process.stdout is not None  # noqa: S101 - for the type checker
+        assert process.stdout is not None  # nosec B101  # noqa: S101 - for the type checker
         while b"\n" not in self._said:
             if not select.select([process.stdout], [], [], seconds or self._timeout)[0]:
                 return None
