@@ -23,8 +23,8 @@ run: $(VENV)/.run    ## the service on DATA=data LISTEN=127.0.0.1:8080 LOG=log
 
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 
-test: $(VENV)/.dev   ## the tests; ten minutes
-	$(BIN)/pytest --durations=15 -m "not slow and not browser and not motion and not containers and not crash"
+test: $(VENV)/.dev   ## the tests, on every core; under five minutes on two
+	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash"
 
 slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
 	$(BIN)/pytest -m "slow"

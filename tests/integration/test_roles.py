@@ -247,8 +247,8 @@ def test_a_key_that_ends_meanwhile(unit: RunningUnit, services: Services, sample
         noted = unit.data / "run" / "uploads.json"
         wait_for(lambda: "sender" in noted.read_text(), what="the promise of room for it")
         end_soon(services, "sender", 0)
-        ends = time.monotonic() + 1
         end_soon(services, "guest", 1)
+        ends = time.monotonic() + 1  # not before the key's own moment, however long the line above took
         late: list[float] = []
 
         def ask_on(mine: dict[str, str]) -> None:
