@@ -164,7 +164,7 @@ def test_wrong_links_lock_nobody_with_a_right_one_out(made: Services, client: Fl
 
 def test_failures_are_remembered_within_bounds() -> None:
     """However many addresses fail, and however often."""
-    from watcher.web.http.auth import ADDRESSES_MOST, Attempts
+    from watcher.web.http.attempts import ADDRESSES_MOST, Attempts
 
     attempts = Attempts()
     for number in range(3 * ADDRESSES_MOST):

@@ -286,8 +286,8 @@ def test_through_the_end_of_either_side(
     with pushing(command(folder, unit)) as process:
         time.sleep(1.5)
         assert process.poll() is None
-        unit.start()
         assert arrived() >= before
+        unit.start()
         clip = wait_for(lambda: unit.clip("power/1.mp4"), seconds=60, what="the clip")
     assert clip["size_bytes"] == len(data)
     assert unit.get("/power/1.mp4").content == data

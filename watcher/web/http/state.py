@@ -14,6 +14,7 @@ from watcher.catalog import Catalog
 from watcher.ingest.uploads import Uploads
 from watcher.services import Services
 from watcher.storage.refused import Refusals
+from watcher.web.http.attempts import Attempts
 from watcher.web.http.authenticate import Known
 from watcher.web.http.counters import Tally
 from watcher.web.http.heads import Heads
@@ -42,6 +43,7 @@ class State:
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
         self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
         self.heads = Heads()
+        self.attempts = Attempts()
         self.turns = Turns(services.places.run, "zip")
         self.tally: Tally | None = None  # of requests, once all routes are known
 

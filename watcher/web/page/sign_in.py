@@ -90,7 +90,7 @@ def media() -> Response:
 
 def _refused(told: str) -> Response:
     """The form again; who fails too often is told to wait, and is let in all the same with a right key."""
-    wait = auth.attempts.failed(request.remote_addr or "")
+    wait = state().attempts.failed(request.remote_addr or "")
     if not wait:
         return _form(told, 401)
     response = _form(f"{told} Too many have failed from your address; wait a minute.", 429)
