@@ -13,7 +13,7 @@ RUN .venv/bin/pip install --require-hashes --only-binary :all: -r requirements/i
         -r requirements/ftp.txt \
     # Cython's modules come with what only a debugger reads: 33 of 39 MB in SQLAlchemy and PyAV.
     && find .venv -path '*.libs' -prune -o -name '*.so' -exec strip --strip-debug {} +
-COPY pyproject.toml README.md ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY watcher watcher
 COPY etc etc
 RUN .venv/bin/pip install --no-deps --no-build-isolation --config-settings editable_mode=compat -e . \
@@ -21,8 +21,10 @@ RUN .venv/bin/pip install --no-deps --no-build-isolation --config-settings edita
     && .venv/bin/pip uninstall -q -y pip setuptools
 
 FROM ${PYTHON_IMAGE}
+ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="watcher" \
       org.opencontainers.image.description="Adopts the clips that cameras leave, and serves them" \
+      org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=build /app /app
 ENV PATH=/app/.venv/bin:$PATH \

@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 RELEASE := .venv-release
+DOCS   := .venv-docs
+IMAGE  ?= yes
+PLATFORM ?= linux/amd64
+VERSION := $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' watcher/model/version.py)
 DATA   ?= data
 LOG    ?= log
 LISTEN ?= 127.0.0.1:8080
@@ -10,7 +14,7 @@ KILLS  ?= 25
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser scale motion crash soak security containers check format bench screenshots sbom audit images requirements npm
+.PHONY: help demo run setup test slow browser scale motion crash soak security containers check format bench screenshots release wheels licences sbom audit images requirements npm
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -24,7 +28,7 @@ run: $(VENV)/.run    ## the service on DATA=data LISTEN=127.0.0.1:8080 LOG=log
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 
 test: $(VENV)/.dev   ## the tests, on every core; under five minutes on two
-	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash"
+	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not release"
 
 slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
 	$(BIN)/pytest -m "slow"
@@ -67,9 +71,31 @@ bench: $(VENV)/.dev  ## the benchmarks, as ratios to ceilings of the same run
 screenshots: $(VENV)/.dev  ## take the README's picture anew from a running demo
 	$(BIN)/python -m tests.screenshots
 
+release: $(RELEASE)/.done ## sdist, wheel, SBOM, notices and image (IMAGE=no leaves it out), with checksums: dist/
+	rm -rf dist
+	$(MAKE) --no-print-directory licences sbom
+	$(RELEASE)/bin/python release/constraints.py requirements/image.txt requirements/ftp.txt > dist/constraints.txt
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(RELEASE)/bin/python -m build --no-isolation . > dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
+	rm dist/build.log
+	WATCHER_TEST_WHEEL="$$(echo dist/*.whl)" $(BIN)/pytest -q tests/release
+ifneq ($(IMAGE),no)
+	docker build -q --platform $(PLATFORM) --build-arg VERSION=$(VERSION) -t watcher:$(VERSION) .
+	docker save watcher:$(VERSION) | gzip -n > dist/watcher-$(VERSION)-$(subst /,-,$(PLATFORM)).tar.gz
+endif
+	cd dist && sha256sum -- *.* > SHA256SUMS && cat SHA256SUMS
+
+wheels: $(RELEASE)/.done ## every pin has a wheel, for 3.11 to 3.14 on Linux with x86_64 and aarch64
+	$(RELEASE)/bin/python release/wheels.py requirements/image.txt requirements/ftp.txt
+
+licences: $(VENV)/.dev ## the licence of everything that is shipped, with their texts: dist/notices.txt
+	$(BIN)/python release/licences.py --notices dist/notices.txt requirements/image.txt requirements/ftp.txt
+
 sbom: $(RELEASE)/.done ## what is in the image, as CycloneDX: dist/sbom.json
 	@mkdir -p dist
-	$(RELEASE)/bin/cyclonedx-py requirements requirements/image.txt --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+	sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > dist/pyproject.toml
+	cat requirements/image.txt requirements/ftp.txt | $(RELEASE)/bin/cyclonedx-py requirements - \
+	    --pyproject dist/pyproject.toml --output-reproducible -o dist/sbom.json
+	@rm dist/pyproject.toml
 
 audit: $(RELEASE)/.done ## known holes in what is installed, where a database of them can be reached
 	$(RELEASE)/bin/python release/audit.py requirements/image.txt requirements/ftp.txt
@@ -82,9 +108,9 @@ $(RELEASE)/.done: requirements/release.txt
 	$(RELEASE)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/release.txt
 	@touch $@
 
-requirements: $(VENV)/.dev ## pin anew (needs uv); review the diff
-	cd requirements && for name in run ftp image push dev release; do \
-	    uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q \
+requirements: $(RELEASE)/.done ## pin anew; review the diff
+	cd requirements && for name in run ftp image push dev docs release; do \
+	    ../$(RELEASE)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q \
 	        $$name.in -o $$name.txt; done
 
 npm: tests/npm/node_modules  ## what some tests take from npm; without it they are skipped, and say so
@@ -102,6 +128,8 @@ $(VENV)/.run: $(VENV)/.python requirements/run.txt requirements/ftp.txt pyprojec
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/run.txt
 	# One library of the FTP door comes as a source, which setuptools, installed by now, makes a wheel of.
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: --no-binary pyftpdlib --no-build-isolation -r requirements/ftp.txt
+	# What it was called before 0.2.
+	$(BIN)/python -m pip uninstall -qq -y --disable-pip-version-check watcher
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
 

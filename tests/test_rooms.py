@@ -154,7 +154,7 @@ def test_modules_are_small(path: Path) -> None:
         "model/schemas": 350,  # a list of types
         "settings/schema": 360,
         "client": 320,
-        "cli": 320,
+        "cli": 330,
         "media/samples": 330,
         "ingest/ingest": 305,
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher.model.errors import StartError, WatcherError
+from watcher.model.version import VERSION
 from watcher.storage import modes
 
 if TYPE_CHECKING:  # each command imports only what it needs
@@ -26,6 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except WatcherError as reason:
         print(f"watcher: {reason}", file=sys.stderr)
         sys.exit(1)
+    except ModuleNotFoundError as reason:
+        if not reason.name or reason.name.startswith("watcher"):
+            raise
+        extra = "push" if reason.name == "requests" else "server"
+        print(f"watcher: {reason.name} is not installed: pip install 'watcher-clips[{extra}]'", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
@@ -38,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="watcher", description="Adopts the clips that cameras leave, and serves them."
     )
+    parser.add_argument("--version", action="version", version=f"watcher {VERSION}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, run: object, help_text: str) -> argparse.ArgumentParser:

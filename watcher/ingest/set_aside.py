@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
 from watcher.ingest.in_hand import InHand
 from watcher.model.clip import Fingerprint
+from watcher.model.version import VERSION
 from watcher.naming.ignore import printable
 
 log = logging.getLogger("watcher.ingester")
@@ -48,7 +48,7 @@ class Aside:
     def __init__(self, folder: Path, who: str) -> None:
         self._path = folder / f"{who}.aside.json"
         self._in_hand = InHand(folder, who)
-        self._record = Record(version("watcher"))
+        self._record = Record(VERSION)
         self.take, self.drop = self._in_hand.take, self._in_hand.drop
 
     def open(self) -> list[str]:
@@ -56,9 +56,9 @@ class Aside:
         with contextlib.suppress(OSError, msgspec.DecodeError):
             self._record = msgspec.json.decode(self._path.read_bytes(), type=Record)
         again: list[str] = []
-        if self._record.version != version("watcher"):
+        if self._record.version != VERSION:
             again = list(self._record.cases)
-            self._record = Record(version("watcher"))
+            self._record = Record(VERSION)
         ended = self._in_hand.open()
         if ended is not None and ended.why is None:
             log.warning(

@@ -1,7 +1,8 @@
 """Settings: a TOML file and the environment, read once, checked whole, handed down as one value.
 
-One table per concern. `etc/watcher.toml` (or the file that `WATCHER_CONFIG` names) is read first, then
-`WATCHER_<TABLE>__<KEY>` overrides, and `WATCHER_<TABLE>__<KEY>_FILE` reads the value from a file.
+One table per concern. `etc/watcher.toml` of the checkout, else `/etc/watcher.toml` (or the file that
+`WATCHER_CONFIG` names) is read first, then `WATCHER_<TABLE>__<KEY>` overrides, and `WATCHER_<TABLE>__<KEY>_FILE`
+reads the value from a file.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from watcher.naming.presets import NamingError
 from watcher.settings.check import possible, problems
 from watcher.settings.schema import Settings
 
-ETC = Path(__file__).resolve().parent.parent.parent / "etc"
+_PACKAGE = Path(__file__).resolve().parent.parent
+# In a wheel they lie inside the package (setup.py), where an upgrade would write over settings.
+INSTALLED = (_PACKAGE / "etc").is_dir()
+ETC = (_PACKAGE if INSTALLED else _PACKAGE.parent) / "etc"
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -34,7 +38,7 @@ class Loaded(msgspec.Struct, frozen=True):
 def settings_file(environment: Mapping[str, str]) -> Path:
     """The file of settings, whether it is there or not."""
     named = environment.get("WATCHER_CONFIG")
-    return Path(named) if named else ETC / "watcher.toml"
+    return Path(named) if named else (Path("/etc") if INSTALLED else ETC) / "watcher.toml"
 
 
 def load(environment: Mapping[str, str] | None = None) -> Loaded:

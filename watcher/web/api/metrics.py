@@ -6,12 +6,12 @@ import re
 import shutil
 import socket
 from collections.abc import Callable, Iterable
-from importlib.metadata import version
 
 from flask import Blueprint, Response, current_app, request
 
 from watcher.model.access import Role
 from watcher.model.clip import ClipState
+from watcher.model.version import VERSION
 from watcher.storage import status
 from watcher.storage.permission import space
 from watcher.web.http.auth import principal
@@ -38,7 +38,7 @@ def metrics() -> Response:
     def one(name: str, told: str, value: float, kind: str = "gauge") -> None:
         tell(name, told, [({}, value)], kind)
 
-    tell("build_info", "The version that runs.", [({"version": version("watcher")}, 1)])
+    tell("build_info", "The version that runs.", [({"version": VERSION}, 1)])
     cameras = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
     of = [(camera, {"camera": camera.camera}) for camera in cameras]
     tell("clips", "Clips that lists show.", [(labels, camera.clips) for camera, labels in of])

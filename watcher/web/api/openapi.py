@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any, cast
 
 import msgspec
@@ -12,6 +11,7 @@ from flask import Blueprint, Flask, Response, current_app, url_for
 
 from watcher.model.access import Role
 from watcher.model.schemas import ProblemShape
+from watcher.model.version import VERSION
 from watcher.web.http import problems, wire
 from watcher.web.http.parameters import PARAMETERS, Parameter
 from watcher.web.http.routes import Declared, route
@@ -65,7 +65,7 @@ def description(app: Flask) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "watcher",
-            "version": version("watcher"),
+            "version": VERSION,
             "description": "Clips that cameras leave: listed, found, labelled, served.",
         },
         "paths": paths,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, tzinfo
-from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
@@ -12,6 +11,7 @@ from flask import current_app
 
 from watcher.catalog import Catalog
 from watcher.ingest.uploads import Uploads
+from watcher.model.version import VERSION
 from watcher.services import Services
 from watcher.storage.refused import Refusals
 from watcher.web.http.attempts import Attempts
@@ -36,7 +36,7 @@ class State:
         self.uploads: Uploads = Uploads.of(services)
         self.refusals = Refusals(services.places.run)
         self.assets = _assets_hash()
-        self._settings_mark = f"{version('watcher')} {self.base} {self.zone_name}"
+        self._settings_mark = f"{VERSION} {self.base} {self.zone_name}"
         self._catalog_id: str | None = None
         # How many clips are in each state, and when that was counted (monotonic).
         self.counted: tuple[float, dict[str, int]] | None = None
