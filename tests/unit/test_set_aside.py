@@ -107,7 +107,7 @@ def test_twice_is_enough_until_it_changes_or_after_an_upgrade(
         aside.close()
     assert "segmentation fault" in (aside.why("a/1.mp4", found) or "")
     assert aside.why("a/1.mp4", Fingerprint(18, 4)) is None
-    monkeypatch.setattr("watcher.ingest.set_aside.version", lambda _name: "99")
+    monkeypatch.setattr("watcher.ingest.set_aside.VERSION", "99")
     newer = Aside(tmp_path, "it")
     assert newer.open() == ["a/1.mp4"]
     assert newer.why("a/1.mp4", found) is None
