@@ -60,6 +60,26 @@ FAULTS = {
         ("200", "200", "206", "ready; warns: folders"),
         slow=False,
     ),
+    "no_log": Fault(
+        "the log's folder is removed",
+        ("listed", "201", "201", "201", "226", "sent"),
+        ("200", "200", "206", "ready"),
+    ),
+    "no_watches": Fault(
+        "the kernel watches one folder and no more (`max_inotify_watches`)",
+        ("listed", "201", "201", "201", "226", "sent"),
+        ("200", "200", "206", "ready; warns: watches"),
+    ),
+    "clock_ahead": Fault(
+        "the clock is set half a day ahead",
+        ("listed", "201", "201", "201", "226", "sent"),
+        ("200", "200", "206", "ready"),
+    ),
+    "clock_back": Fault(
+        "the clock is set back by half a day",
+        ("listed", "201", "201", "201", "226", "sent"),
+        ("200", "200", "206", "ready"),
+    ),
     "slow_disk": Fault(
         "the disk writes and reads 200 KB a second",
         ("listed", "201", "201", "201", "226", "sent"),

@@ -9,6 +9,7 @@ import ftplib
 import io
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,10 @@ from tests.mounting import OWN_FILES_ONLY, behind, bound, give_away, mounted, re
 from tests.running import RunningUnit, free_port, running, wait_for
 
 INODES = 300
+WATCHES = "/proc/sys/user/max_inotify_watches"  # of a user namespace
+FEW_WATCHES = (*OWN_FILES_ONLY, "sh", "-c", f'echo 1 > {WATCHES} && exec "$@"', "sh")
+CLOCKS = {"clock_ahead": "+12h", "clock_back": "-12h"}
+FAKED = "/usr/$LIB/faketime/libfaketime.so.1"  # sets the clock of a program, not that of the file system nor the monotonic one
 Undo = Callable[[], None]
 
 
@@ -130,6 +135,12 @@ def connects(client: ftplib.FTP, port: int) -> bool:
     return True
 
 
+def set_clock(unit: RunningUnit, offset: str) -> None:
+    """Of the unit's programs, from now on."""
+    (unit.folder / "clock.new").write_text(offset)
+    (unit.folder / "clock.new").rename(unit.folder / "clock")
+
+
 @contextlib.contextmanager
 def disk_of(fault: str, folder: Path) -> Iterator[None]:
     """The disk that the fault befalls, as the video root."""
@@ -178,6 +189,17 @@ def befallen(fault: str, unit: RunningUnit, scratch: Path, mounts: contextlib.Ex
         give_away(video / "porch")
         yield
         os.chown(video / "porch", os.geteuid(), -1)
+    elif fault == "no_log":
+        shutil.rmtree(unit.log)
+        yield
+    elif fault == "no_watches":
+        yield
+        own = ("nsenter", "--user", f"--target={unit.process.pid}")
+        subprocess.run([*own, "sh", "-c", f"echo 8192 > {WATCHES}"], check=True)
+    elif fault in CLOCKS:
+        set_clock(unit, CLOCKS[fault])
+        yield
+        set_clock(unit, "+0")
     else:
         yield
 
@@ -196,7 +218,14 @@ def test_what_happens(fault: str, tmp_path: Path, samples: Path) -> None:
         "WATCHER_VIDEO__POLL_SECONDS": "1",
         "WATCHER_VIDEO__SETTLE_SECONDS": "1",
     }
-    within = OWN_FILES_ONLY if fault == "foreign" else ()
+    within = {"foreign": OWN_FILES_ONLY, "no_watches": FEW_WATCHES}.get(fault, ())
+    if fault in CLOCKS:
+        settings |= {
+            "LD_PRELOAD": FAKED,
+            "FAKETIME_TIMESTAMP_FILE": str(tmp_path / "unit" / "clock"),
+            "FAKETIME_NO_CACHE": "1",
+        }
+        settings |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
     folder = tmp_path / "unit"
     with (
         disk_of(fault, folder),

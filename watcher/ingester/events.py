@@ -117,17 +117,21 @@ class _Group(InotifyWatchGroup):
         else:
             unwatched.add(path)
 
-    def missing(self) -> list[bytes]:
-        """Folders that are there and not watched, after another try; those alone that no other one holds."""
+    def again(self) -> list[bytes]:
+        """Try once more to watch each folder that is there and not watched; those to look into.
+
+        That is who still has no watch, and who has one now: what came before it was told by nobody. A folder below
+        another of them is left out.
+        """
         with self._lock:
             found: list[bytes] = []
-            for path in sorted(self.__dict__.get("unwatched", ())):
+            unwatched: set[bytes] = self.__dict__.get("unwatched", set())
+            for path in sorted(unwatched):
                 if not os.path.isdir(path):  # noqa: PTH112 - bytes, as the kernel names it
-                    self.__dict__["unwatched"].discard(path)
+                    unwatched.discard(path)
                     continue
                 self._add_callback(path)
-                below = found and path.startswith(found[-1] + b"/")
-                if path in self.__dict__["unwatched"] and not below:
+                if not (found and path.startswith(found[-1] + b"/")):
                     found.append(path)
             return found
 
@@ -214,18 +218,20 @@ class Watch:
             return False
 
     def unwatched(self) -> tuple[list[str], str | None]:
-        """The folders (keys with slash) that the kernel does not watch, and a sentence on it; tries them again."""
+        """Folders (keys with slash) that the kernel did not watch, to look into, and a sentence if some stay so."""
+        folders, warning = [], None
         for emitter in self._observer.emitters if self._observer is not None else ():
             group = getattr(emitter, "_inotify", None)
             if isinstance(group, _Group):
-                keys = [self._root.key_of(os.fsdecode(path)) for path in group.missing()]
+                keys = [self._root.key_of(os.fsdecode(path)) for path in group.again()]
+                folders += [f"{key}/" for key in keys if key]
                 watched, without = group.count()
                 if without:
-                    return [f"{key}/" for key in keys if key], (
+                    warning = (
                         f"{without:,} of {watched + without:,} folders are not watched, but polled: raise "
                         "fs.inotify.max_user_watches (sysctl)"
                     )
-        return [], None
+        return folders, warning
 
     def stop(self) -> None:
         """End the observer's threads."""
