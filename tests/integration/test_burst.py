@@ -304,3 +304,19 @@ def test_a_locked_catalog_does_not_end_the_ingester(start_unit: Callable[..., Ru
 def test_a_minute_of_slow_writing_lists_nothing_early(written_slowly: Future[None]) -> None:
     """A file under its final name, a piece every second for a minute, in a fragmented form that is always whole."""
     written_slowly.result()
+
+
+def test_what_a_crash_left_of_a_copy_goes_after_a_day(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+    """Where files cannot be without a name one is copied under a hidden one; a copy that is still written stays."""
+    unit = start_unit()
+    (unit.video / "porch").mkdir()
+    left, written = (unit.video / "porch" / f".watcher-copy-{number:016x}.tmp" for number in (1, 2))
+    for path in (left, written):
+        path.write_bytes(b"half")
+    os.utime(left, (time.time() - 100_000,) * 2)
+    unit.stop()
+    (unit.video / "porch" / "1.mp4").write_bytes((samples / "plain.mp4").read_bytes())
+    unit.start()
+    unit.wait_clip("porch/1.mp4")
+    wait_for(lambda: not left.exists(), what="its end")
+    assert written.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 from collections.abc import Callable
@@ -122,6 +123,33 @@ def test_a_file_of_another_disk_is_copied_and_named_when_it_is_whole(
         with pytest.raises(DiskFullError):
             root.commit(body, "porch/2.mp4")
         assert os.listdir(root.folder / "porch") == ["1.mp4"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool) -> None:
+    """FAT, and some of a network: a name is given once; what a crash left of giving it is in nobody's way."""
+
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "as FAT says")
+
+    monkeypatch.setattr(os, "link", no_links)
+    if not at_once:
+        monkeypatch.setattr("watcher.storage.folders.rename_new", lambda *_: False)
+    root = own(tmp_path / "video")
+    (body := spooled(tmp_path)).write_bytes(b"clip")
+    root.commit(body, "porch/1.mp4")
+    assert ((root.folder / "porch" / "1.mp4").read_bytes(), body.exists()) == (b"clip", False)
+    body.write_bytes(b"another")
+    with pytest.raises(FileExistsError):
+        root.commit(body, "porch/1.mp4")
+    assert (root.folder / "porch" / "1.mp4").read_bytes() == b"clip"
+    if not at_once:
+        (left := root.folder / "porch" / "2.mp4").touch()
+        with pytest.raises(FileExistsError):
+            root.commit(body, "porch/2.mp4")  # a recorder may have begun it this moment
+        os.utime(left, (0, 0))
+        root.commit(body, "porch/2.mp4")
+        assert left.read_bytes() == b"another"
 
 
 def test_a_folder_of_somebody_else_is_named_with_its_owner(tmp_path: Path) -> None:

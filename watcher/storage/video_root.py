@@ -176,6 +176,12 @@ class VideoRoot:
         with contextlib.suppress(FileNotFoundError):
             Path(self.path(key)).unlink()
 
+    def drop_half_copy(self, key: str, *, older_than: float) -> None:
+        """Remove what a crash left of a copy, if nothing was written into it since (seconds since 1970)."""
+        with contextlib.suppress(OSError):
+            if os.lstat(self.path(key)).st_mtime < older_than:
+                self.remove(key)
+
     # — the tree —
 
     def walk(self, prefix: str = "", report: Report = _unreported) -> Iterator[Look | Blind]:
