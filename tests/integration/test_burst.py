@@ -306,7 +306,9 @@ def test_a_minute_of_slow_writing_lists_nothing_early(written_slowly: Future[Non
     written_slowly.result()
 
 
-def test_what_a_crash_left_of_a_copy_goes_after_a_day(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
+def test_what_a_crash_left_of_a_copy_goes_after_a_day(
+    start_unit: Callable[..., RunningUnit], samples: Path
+) -> None:
     """Where files cannot be without a name one is copied under a hidden one; a copy that is still written stays."""
     unit = start_unit()
     (unit.video / "porch").mkdir()
