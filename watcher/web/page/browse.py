@@ -132,7 +132,7 @@ def watch(clip_id: int) -> Response:
         back=address(args, at=serialize.utc(clip.started_at))
         if "Referer" not in request.headers
         else address(args),
-        day=url_for("days.day", day=clip.started_at.astimezone(state().zone).date().isoformat()),
+        day=url_for("days.day", day=clip.started_at.astimezone(zone()).date().isoformat()),
         labels=[name for name, _ in sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])],
         gone=gone,
         unsorted=clip.camera == UNSORTED and "/" not in clip.key,  # a folder may be called so

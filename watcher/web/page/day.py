@@ -1,4 +1,4 @@
-"""Timeline: one day, a lane for each camera."""
+"""Timeline: cameras on one axis of time, a lane for each."""
 
 from __future__ import annotations
 
@@ -11,59 +11,115 @@ from werkzeug.datastructures import MultiDict
 from watcher.model import buckets, serialize
 from watcher.model.access import Role
 from watcher.model.buckets import Bucket, quarter_of
+from watcher.model.clip import CameraSummary, Clip, ClipFilter, Position, milliseconds
 from watcher.model.errors import BadParameterError
 from watcher.web.http import wire
 from watcher.web.http.auth import principal, scoped
 from watcher.web.http.query import read_filter
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
-from watcher.web.page.layout import html, page_blueprint, tail
+from watcher.web.page.cards import natural
+from watcher.web.page.layout import FILTERS, html, page_blueprint, question_of, tail, zone
 
 bp = page_blueprint("days")
 
-LISTED = 500  # clips that one answer of the API holds
+_FILTERS = tuple(name for name in FILTERS if name not in {"from", "to"})  # the axis is the time
+LABELS = 8  # that can be chosen with one click
 
 
 @route(bp, "/day/<day>", role=Role.VIEW, page=True)
 def day(day: str) -> Response:
-    """One day, a lane for each camera."""
+    """The clips around one day, a lane for each camera; the day's edges are those of the clock that is shown."""
     try:
         shown = date.fromisoformat(day)
-        edges = [datetime.combine(shown + timedelta(days=n), time(), state().zone).astimezone(UTC) for n in (0, 1)]
-        start, end = (serialize.utc(edge) for edge in edges)
+        start, end = (datetime.combine(shown + timedelta(days=n), time(), zone()).astimezone(UTC) for n in (0, 1))
         before, after = ((shown + timedelta(days=n)).isoformat() for n in (-1, 1))
     except (ValueError, OverflowError):
         raise BadParameterError("day", f"{day!r} is not a day, such as 2026-11-21.") from None
-    cameras = request.args.getlist("camera")
-    kept = [("camera", camera) for camera in cameras if camera]
-    question: MultiDict[str, str] = MultiDict([("from", start), ("to", end), *kept])
-    wanted = scoped(read_filter(question))
-    first, last = (quarter_of(edge) for edge in edges)
-    spans = buckets.spans(first, last, state().zone)
-    lanes = [one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)]
-    counts = {camera: 0 for camera in lanes if not kept or camera in cameras}
-    for one in catalog().timeline(spans, Bucket.DAY, wanted.cameras):
-        counts[one.camera] = counts.get(one.camera, 0) + one.clips
+    args = MultiDict([one for one in request.args.items(multi=True) if one[0] in _FILTERS and one[1]])
+    wanted = scoped(read_filter(question_of(args)))
+    plain = wanted == ClipFilter(cameras=wanted.cameras)
+    cameras = natural([one for one in catalog().camera_summaries() if principal().sees(one.camera)])
+    kept = list(args.items(multi=True))
+    counts = _counts(cameras, start, end) if plain else {}
+    chosen = [one.camera for one in cameras if one.camera in args.getlist("camera")] or [
+        one.camera for one in cameras
+    ]
+    total = sum(counts.get(camera, 0) for camera in chosen) if plain else None
+    now = state().services.clock.now()
+    labels = sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])
     return html(
         "day.html",
         day=shown,
-        start=start,
-        end=end,
-        counts=counts,
-        total=sum(counts.values()),
-        question=urlencode([*question.items(multi=True), ("limit", LISTED), ("sort", "started_at")]),
+        start=serialize.utc(start),
+        now=serialize.utc(now),
+        first=min((one.first_started_at for one in cameras if one.first_started_at), default=None),
+        cameras=[one.camera for one in cameras],
+        chosen=args.getlist("camera"),
+        labels=list(dict.fromkeys([name for name, _ in labels[:LABELS]] + args.getlist("label"))),
+        wanted_labels=args.getlist("label"),
+        plain=plain,
+        counts=[
+            (
+                one.camera,
+                counts.get(one.camera, 0) if plain else None,
+                _listed([*kept, ("camera", one.camera)], day),
+            )
+            for one in cameras
+        ],
+        total=total,
+        nearest=[] if total or not cameras else _nearest(wanted, start, kept),
+        here=zone(),
+        # Which cameras are looked at is chosen without asking again.
+        question=urlencode([*(one for one in kept if one[0] != "camera"), ("sort", "started_at")]),
         before=url_for("days.day", day=before) + tail(kept),
         after=url_for("days.day", day=after) + tail(kept),
-        as_list=url_for("browsing.browse") + tail([*kept, ("from", day), ("to", day)]),
+        future=end > now,
+        as_list=_listed(kept, day),
     )
+
+
+def _counts(cameras: list[CameraSummary], start: datetime, end: datetime) -> dict[str, int]:
+    """How many clips each camera left in a day, from kept sums."""
+    spans = buckets.spans(quarter_of(start), quarter_of(end), zone())
+    found = {one.camera: 0 for one in cameras}
+    for one in catalog().timeline(spans, Bucket.DAY, ()):
+        if one.camera in found:
+            found[one.camera] += one.clips
+    return found
+
+
+def _listed(kept: list[tuple[str, str]], day: str) -> str:
+    """A day as a list of clips."""
+    return url_for("browsing.browse") + tail([*kept, ("from", day), ("to", day)])
+
+
+def _nearest(wanted: ClipFilter, at: datetime, kept: list[tuple[str, str]]) -> list[tuple[str, str, Clip]]:
+    """The clips just before and just after a day that has none."""
+    found = []
+    for clip in catalog().around(wanted, Position(milliseconds(at), 0), limit=2).clips:
+        day = clip.started_at.astimezone(zone()).date().isoformat()
+        moment = ("at", serialize.utc(clip.started_at))
+        found.append(
+            (
+                "before" if clip.started_at < at else "after",
+                url_for("days.day", day=day) + tail([*kept, moment]),
+                clip,
+            )
+        )
+    return found
 
 
 @route(bp, "/day", role=Role.VIEW, page=True)
 def newest_day() -> Response:
-    """The day that a form asks for, or that of the newest clip."""
-    wanted = request.args.get("day", "")
+    """The day that a form asks for, or that of the newest clip under the filter."""
+    args = MultiDict([one for one in request.args.items(multi=True) if one[0] in _FILTERS and one[1]])
+    wanted, kept = request.args.get("day", ""), list(args.items(multi=True))
+    if not wanted and "at" in request.args:
+        wanted = wire.moment(request.args["at"], "at").astimezone(zone()).date().isoformat()
+        kept.append(("at", request.args["at"]))
     if not wanted:
-        newest = catalog().find(scoped(read_filter(MultiDict())), limit=1).clips
+        newest = catalog().find(scoped(read_filter(question_of(args))), limit=1).clips
         at = newest[0].started_at if newest else state().services.clock.now()
-        wanted = at.astimezone(state().zone).date().isoformat()
-    return wire.see_other(url_for("days.day", day=wanted))
+        wanted = at.astimezone(zone()).date().isoformat()
+    return wire.see_other(url_for("days.day", day=wanted) + tail(kept))

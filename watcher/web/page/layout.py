@@ -27,17 +27,18 @@ FILTERS = ("camera", "label", "q", "light", "held", "unlabeled", "from", "to")  
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
 _STYLES = ("tokens.css", "forms.css", "layout.css", "card.css")  # of every screen
 _OWN_STYLES = {
-    "watch.html": "player.css",
-    "browse.html": "player.css",
-    "review.html": "player.css",
-    "day.html": "timeline.css",
+    "watch.html": ("player.css",),
+    "browse.html": ("player.css",),
+    "review.html": ("player.css",),
+    "day.html": ("player.css", "timeline.css"),
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
-_WATCH = (*_SHARED, "about.js", "card.js", "player.js", "sprite.js")
+_WATCH = (*_SHARED, "about.js", "card.js", "film.js", "player.js", "sprite.js")
+_TIMELINE = ("axis.js", "card.js", "film.js", "footage.js", "lanes.js", "live.js", "pane.js", "span.js", "stage.js")
 _MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
     "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
     "watch.html": _WATCH,
-    "day.html": _SHARED,
+    "day.html": (*_SHARED, *_TIMELINE),
     "status.html": _SHARED,
     "review.html": (*_WATCH, "watch.js"),
 }
@@ -88,7 +89,7 @@ def html(template: str, **values: Any) -> Response:
         template,
         asset=asset,
         icon=icon,
-        styles=(*_STYLES, *([_OWN_STYLES[template]] if template in _OWN_STYLES else [])),
+        styles=(*_STYLES, *_OWN_STYLES.get(template, ())),
         preload=_MODULES.get(template, ()),
         zone=str(zone()),
         site_zone=state().zone_name,

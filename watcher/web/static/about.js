@@ -2,10 +2,10 @@
 
 import { Refusal, get, may, mount as api, send, zone } from "./api.js";
 import { button, confirmed, dialog, element, icon } from "./elements.js";
+import { film } from "./film.js";
 import { texts } from "./texts.js";
-import { length, wall } from "./times.js";
+import { wall } from "./times.js";
 
-const WAIT = 1000; // ms between two looks whether something is made
 const DIGITS = 9; // labels that have a key in a review
 
 /** Let the part beside the picture work; returns the keys that put labels on. */
@@ -75,7 +75,8 @@ export function about(root, { back, review, copyLink }) {
     const line = element("p", "film", { role: "status", hidden: true });
     const video = button(icon("video"), () => askFilm((minutes) => attempt(async () => {
       line.hidden = false;
-      await film(root, minutes, line);
+      const around = minutes * 60000;
+      await film([root.dataset.camera], Date.parse(root.dataset.at) - around, Date.parse(root.dataset.until) + around, line, () => root.isConnected);
     })));
     video.append(texts.film);
     const copy = button(icon("link"), () => copyLink(copy), { id: "copy", "aria-keyshortcuts": "c" });
@@ -122,20 +123,6 @@ function askFilm(done) {
     input, texts.minutes, element("button", "primary", {}, texts.film));
   const asked = dialog(texts.askFilm, form);
   input.select();
-}
-
-/** One film of the clips around this one: asked for, waited for, offered in a line of the page. */
-async function film(root, minutes, line) {
-  const around = minutes * 60000, start = Date.parse(root.dataset.at), end = Date.parse(root.dataset.until);
-  const time = (at) => new Date(at).toISOString();
-  let said = await send("POST", `${api}/exports`, { cameras: [root.dataset.camera], from: time(start - around), to: time(end + around), cut: "key" });
-  while (root.isConnected && ["waiting", "working"].includes(said.state)) {
-    line.replaceChildren(texts.filmWaits(said.progress));
-    await new Promise((resolve) => setTimeout(resolve, WAIT));
-    said = await get(`${api}/exports/${said.id}`);
-  }
-  line.replaceChildren(...(said.error ? [texts.filmFailed(said.error)] : said.files.flatMap((file) =>
-    [element("a", "button", { href: file.url, download: "" }, texts.fetchFilm(length(file.duration_seconds))), " "])));
 }
 
 /** The camera's day below the picture: where clips are, and which is this one. */

@@ -1,285 +1,446 @@
-// Timeline: one day's clips in lanes on a canvas, which is decoration; a slider beside it speaks. On a phone one
-// camera at a time, and the day runs down the page, which scrolls as any other does.
+// Timeline: all cameras on one axis, the picture above them, a playhead through both. Without scripts it is a list of links.
 
+import { HOUR, MINUTE, apart, bounded, clamp, momentAt, typed, xOf, zoomed } from "./axis.js";
 import { changed, filterOf, get, zone } from "./api.js";
 import { button, element } from "./elements.js";
+import { Footage, dayOf } from "./footage.js";
 import { keys, shell } from "./keys.js";
+import { Lanes } from "./lanes.js";
+import { Live } from "./live.js";
+import { clockOf } from "./pane.js";
+import { Span } from "./span.js";
+import { Stage } from "./stage.js";
 import { texts } from "./texts.js";
-import { momentOf, wall } from "./times.js";
+import { dayTitle, momentOf } from "./times.js";
 
-const HOUR = 3600000, MOST = 20000; // ms; clips of a day
-const SPANS = [["24 h", 24 * HOUR], ["6 h", 6 * HOUR], ["1 h", HOUR], ["5 min", HOUR / 12]];
-const TALL = 640, NEAR = 14; // pixels: of what is shown of a day that runs down the page; that a finger may miss by
-const LANE = 34, HEAD = 22, NAME = 110; // pixels
+const SPANS = [["24 h", 24 * HOUR], ["4 h", 4 * HOUR], ["1 h", HOUR], ["5 min", 5 * MINUTE]];
+const SETTLED = 500, EDGE = 0.9, NEAR = 14; // ms: the address follows at most so often; share of the view where it turns over; pixels that a finger may miss by
+const NOW = 0.92; // where now stands in the view that follows it
 
-const main = document.getElementById("main");
-const start = Date.parse(main.dataset.start), end = Date.parse(main.dataset.end);
-const names = [...document.querySelectorAll("#lane-list b")].map((one) => one.textContent);
-const clips = [];
-const view = { from: start, span: end - start, at: null };
+const main = document.getElementById("main"), place = document.getElementById("lanes"), wanted = new URLSearchParams(location.search);
+const ahead = Date.parse(main.dataset.now) - Date.now(), now = () => Date.now() + ahead; // the service's clock, not the viewer's
+const all = [...document.querySelectorAll("#lane-list [data-camera]")].map((one) => one.dataset.camera);
+const state = { view: { from: 0, span: 24 * HOUR }, pinned: null, live: false, hands: false, day: dayOf(Date.parse(main.dataset.start)), settled: 0 };
+const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
 
-const lanes = document.getElementById("lanes");
-const overview = element("canvas", "overview-strip", { "aria-hidden": "true" });
-const canvas = element("canvas", "", { "aria-hidden": "true" });
-const column = element("div", "column", { "aria-hidden": "true" });
-const slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.timeline, "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": texts.nothingChosen }, canvas, column);
-const bubble = element("div", "bubble", { hidden: true });
-const choice = element("select", "", { "aria-label": texts.camera, onchange: () => { view.lane = Number(choice.value); draw(); } },
-  ...names.map((name, index) => element("option", "", { value: index }, name)));
-const upright = matchMedia("(max-width: 40rem)");
-const said = element("output", "readout");
-const dock = element("div", "dock");
-lanes.replaceChildren(choice, overview, slider, bubble, said, dock);
-lanes.hidden = !names.length;
-document.getElementById("lane-list").classList.add("hidden");
+const boxes = [...document.querySelectorAll("#cameras input")];
+const shown = () => { const some = boxes.filter((box) => box.checked).map((box) => box.value); return some.length ? all.filter((one) => some.includes(one)) : all; };
+const followed = () => (state.pinned ? [state.pinned] : shown());
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const x = (moment) => NAME + (moment - view.from) / view.span * (slider.clientWidth - NAME);
-const moment = (px) => view.from + (px - NAME) / (slider.clientWidth - NAME) * view.span;
+// — what there is —
 
-function look(from, span, keep = true) {
-  view.span = clamp(span, HOUR / 12, end - start);
-  view.from = clamp(from, start, end - view.span);
+const lanes = new Lanes(place, () => draw());
+const footage = new Footage(main.dataset.question, (name) => lanes.kindOf(name), () => { legend(); total(); draw(); });
+const names = element("div", "names", { role: "group", "aria-label": texts.camerasOf });
+const slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.timeline, "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": texts.nothingChosen });
+const head = element("div", "playhead", { hidden: true, "aria-hidden": "true" }, element("span"));
+const frame = element("div", "window", { "aria-hidden": "true" });
+const bubble = element("div", "bubble", { hidden: true, "aria-hidden": "true" });
+const above = element("div", "over", {}, lanes.overview, frame);
+const said = element("output", "readout"), kinds = element("ul", "legend", { "aria-label": texts.legend });
+const span = new Span({
+  within: (from, to) => followed().flatMap((camera) => footage.within(camera, from, to)).toSorted((a, b) => a.start - b.start),
+  play: (from, to) => { state.until = to; const first = span.clips[0]; go(Math.max(from, first.start), { clip: first, play: true }); },
+  put: (clip) => { if (clip) footage.put(clip); draw(); },
+  changed: () => draw(),
+  get labels() { return [...document.querySelectorAll("#labels input")].map((box) => box.value); },
+});
+slider.append(lanes.canvas, span.mark, head, bubble);
+place.append(names, above, slider);
+place.after(element("div", "below", {}, kinds, said));
+const stage = new Stage(document.getElementById("stage"), {
+  at: (moment, cameras = followed()) => footage.at(moment, cameras),
+  next: (moment, but = null) => { const found = footage.next(moment, followed()); return found && found === but ? footage.next(found.start, followed()) : found; },
+  last: (moment, camera) => footage.next(moment, camera ? [camera] : followed(), -1),
+  get cameras() { return shown(); },
+  get camera() { return state.pinned; },
+  page: (clip) => main.dataset.watch.replace(/0$/, clip.id) + filterOf(location.search),
+  step,
+  moved,
+  wanted: (moment) => { further(moment, 1).then((clip) => { if (clip) stage.go(clip.start, clip); else stage.pause(); }, () => stage.pause()); return true; },
+});
+
+// — what is looked at —
+
+let drawing = null;
+function draw() { drawing ??= requestAnimationFrame(() => { drawing = null; paint(); }); }
+
+function paint() {
+  const { view } = state, cameras = shown();
+  lanes.draw({ view, footage, cameras, current: stage.clip, now: now(), day: state.day });
+  const { width } = lanes, x = stage.at === null ? -1 : xOf(view, stage.at, width);
+  head.hidden = x < 0 || x > width;
+  head.style.transform = `translateX(${x}px)`;
+  head.firstChild.textContent = stage.at === null ? "" : clockOf(stage.at);
+  head.firstChild.style.transform = `translateX(calc(-50% + ${clamp(0, 34 - x, width - 34 - x)}px))`;
+  span.place(view, width);
+  const part = (at) => clamp(100 * (at - state.day.start) / (state.day.end - state.day.start), 0, 100);
+  frame.style.left = `${part(view.from)}%`;
+  frame.style.width = `${Math.max(0.4, part(view.from + view.span) - part(view.from))}%`;
+  const tall = lanes.tall(cameras);
+  main.style.setProperty("--lanes", `${lanes.height(cameras)}px`);
+  if (names.dataset.shown !== `${tall} ${cameras.join("\n")} ${state.pinned}`) {
+    names.dataset.shown = `${tall} ${cameras.join("\n")} ${state.pinned}`;
+    names.replaceChildren(...cameras.map((camera) => {
+      const one = button(element("span", "", {}, camera), () => pin(camera === state.pinned ? null : camera), { title: camera, "aria-pressed": String(camera === state.pinned) });
+      one.style.height = `${tall}px`;
+      return one;
+    }));
+  }
+}
+
+/** Look at a stretch; what is not here yet is loaded. */
+function look(view, { hands = true } = {}) {
+  state.view = bounded(view, Date.parse(main.dataset.first) || now(), dayOf(now()).end);
+  if (hands) Object.assign(state, { hands: true, live: false });
+  today();
+  for (const one of zooms.children) one.setAttribute("aria-pressed", String(Math.abs(one.value / state.view.span - 1) < 0.05));
+  live.setAttribute("aria-pressed", String(state.live));
+  load();
   draw();
-  if (keep) history.replaceState(null, "", changed(location.href, { at: view.at ? new Date(view.at).toISOString() : null, span: view.span < end - start ? `${Math.round(view.span / 60000)}m` : null }));
+  settle();
 }
 
-const tickStep = (room) => [HOUR / 60, HOUR / 12, HOUR / 4, HOUR, 3 * HOUR].find((one) => one / view.span * room > 64) ?? 6 * HOUR;
-
-/** The day down the page, for one camera; what is looked at stays where it is. */
-function drawUpright() {
-  const share = (at) => (at - start) / (end - start), top = slider.getBoundingClientRect().top, before = slider.clientHeight;
-  view.lane ??= 0;
-  choice.value = view.lane;
-  column.style.height = `${Math.round(TALL * (end - start) / view.span)}px`;
-  const marks = [], step = tickStep(TALL), shown = current();
-  for (let tick = start; tick < end; tick += step) {
-    const mark = element("b", "", {}, wall(tick, zone()).time.slice(0, 5));
-    mark.style.top = `${100 * share(tick)}%`;
-    marks.push(mark);
-  }
-  for (const clip of clips.filter((one) => one.lane === view.lane)) {
-    const mark = element("i", clip === shown ? "chosen" : clip.state);
-    mark.style.top = `${100 * share(clip.start)}%`;
-    mark.style.height = `${100 * (share(Math.min(end, clip.end)) - share(clip.start))}%`;
-    marks.push(mark);
-  }
-  column.replaceChildren(...marks);
-  if (before && top < 0 && slider.clientHeight !== before) scrollBy(0, -top * (slider.clientHeight / before - 1));
-}
-
-function draw() {
-  lanes.classList.toggle("upright", upright.matches);
-  if (upright.matches) return drawUpright();
-  const width = slider.clientWidth, height = HEAD + LANE * names.length, ratio = devicePixelRatio;
-  if (!width) return undefined;
-  canvas.style.height = `${height}px`;
-  Object.assign(canvas, { width: width * ratio, height: height * ratio });
-  const style = getComputedStyle(lanes), colour = (name) => style.getPropertyValue(name);
-  const pen = canvas.getContext("2d");
-  pen.scale(ratio, ratio);
-  pen.font = "12px system-ui, sans-serif";
-  const step = tickStep(width - NAME);
-  for (let tick = start + Math.ceil((view.from - start) / step) * step; tick <= view.from + view.span; tick += step) {
-    pen.fillStyle = colour("--line");
-    pen.fillRect(x(tick), HEAD, 1, height - HEAD);
-    pen.fillStyle = colour("--quiet");
-    pen.fillText(wall(tick, zone()).time.slice(0, 5), x(tick) + 3, 14);
-  }
-  names.forEach((name, lane) => {
-    pen.fillStyle = colour("--text");
-    pen.fillText(name, 4, HEAD + LANE * lane + 20, NAME - 10);
-    pen.fillStyle = colour("--line");
-    pen.fillRect(0, HEAD + LANE * (lane + 1) - 1, width, 1);
+function load() {
+  const { from, span: wide } = state.view;
+  footage.need(from, Math.min(from + wide, Math.max(now(), from + 1))).then(() => { if (said.dataset.failed) speak(); }, () => {
+    said.dataset.failed = "yes";
+    said.replaceChildren(texts.cannotLoad("this day’s"), " ", button(texts.retry, load));
   });
+}
+
+function settle() {
+  state.settled ||= setTimeout(() => {
+    state.settled = 0;
+    const { view, day } = state;
+    const values = { at: stage.at === null ? null : new Date(Math.round(stage.at)).toISOString(), span: `${Math.max(1, Math.round(view.span / MINUTE))}m` };
+    history.replaceState(null, "", changed(location.href.replace(/\/day\/[^/?]+/, `/day/${day.name}`), values));
+  }, SETTLED);
+}
+
+function title() {
+  const words = dayTitle(state.day.name);
+  document.title = `${words} – watcher`;
+  document.getElementById("title").textContent = words;
+  when();
+  form.elements.day.value = state.day.name;
+  document.getElementById("later").toggleAttribute("hidden", state.day.end > now());
+  document.getElementById("as-list").href = changed(main.dataset.list, { from: state.day.name, to: state.day.name }) + (filterOf(location.search).replace("?", "&"));
+  total();
+}
+
+function total() {
+  const { start, end } = state.day, count = shown().reduce((sum, camera) => sum + footage.within(camera, start, end).length, 0);
+  document.getElementById("total").textContent = count || !footage.has(start) ? texts.onDay(count) : texts.emptyDay;
+}
+
+/** The day that is named and drawn above the lanes: the playhead's while it is in sight, else what is looked at. */
+function today() {
+  const { view } = state, seen = stage.at !== null && view.from <= stage.at && stage.at <= view.from + view.span;
+  const at = seen ? stage.at : view.from + view.span / 2;
+  if (state.day.start <= at && at < state.day.end) return;
+  state.day = dayOf(at);
+  title();
+}
+
+/** The day before or after, at the same time by the clock. */
+async function otherDay(direction) {
+  const time = stage.at === null ? "12:00:00" : clockOf(stage.at);
+  const day = dayOf(direction < 0 ? state.day.start - 1 : state.day.end), at = momentOf(day.name, time, zone());
+  Object.assign(state, { live: false, hands: false });
+  await footage.need(day.start, day.end).catch(() => {});
+  const near = footage.nearest(at, followed()), there = near && near.end > day.start && near.start < day.end ? near : null;
+  go(there ? clamp(at, there.start, there.end - 1) : at, { clip: there, play: false, turn: false });
+  look({ from: at - state.view.span / 2, span: state.view.span }, { hands: false });
+}
+
+/** The moment that one is at, in the row above. */
+function when() {
+  const short = dayTitle(state.day.name).replace(/^(...)\w+, (\d+) (...)\w* (\d+)/, "$1 $2 $3 $4");
+  const words = stage.at === null ? short : `${short} · ${clockOf(stage.at).slice(0, 5)}`, place_ = document.getElementById("when");
+  if (place_.textContent !== words) place_.textContent = words;
+}
+
+/** What colours and shapes mean, as far as they are here. */
+function legend() {
+  const here = new Set(), clips = footage.of(null);
   for (const clip of clips) {
-    const left = x(clip.start), right = Math.max(left + 3, x(clip.end));
-    if (right < NAME || left > width) continue;
-    pen.fillStyle = clip === current() ? colour("--accent") : clip.state === "broken" ? colour("--bad") : colour("--bar");
-    pen.fillRect(Math.max(NAME, left), HEAD + LANE * clip.lane + 6, right - Math.max(NAME, left), LANE - 12);
+    here.add(clip.kind);
+    if (clip.held) here.add("kept");
+    if (clip.state === "broken") here.add("broken");
   }
-  if (view.at !== null) {
-    pen.fillStyle = colour("--accent");
-    pen.fillRect(x(view.at), HEAD, 2, height - HEAD);
-  }
-  small(colour);
-  return undefined;
+  const names_ = Object.entries(texts.kinds).filter(([kind]) => here.has(kind));
+  if (kinds.dataset.shown === names_.join()) return;
+  kinds.dataset.shown = names_.join();
+  kinds.replaceChildren(...names_.map(([kind, words]) => element("li", "tag", { "data-kind": kind, ...(kind in texts.samples ? { "data-label": texts.samples[kind] } : {}) }, words)));
 }
 
-/** The whole day above the lanes, with the part that is shown. */
-function small(colour) {
-  const width = overview.clientWidth, height = 28;
-  Object.assign(overview, { width, height });
-  const pen = overview.getContext("2d"), place = (at) => (at - start) / (end - start) * width;
-  const counts = new Array(width).fill(0);
-  for (const clip of clips) counts[clamp(Math.floor(place(clip.start)), 0, width - 1)] += 1;
-  const most = Math.max(1, ...counts);
-  pen.fillStyle = colour("--bar");
-  counts.forEach((count, column) => { if (count) pen.fillRect(column, height - 6 - (height - 8) * count / most, 2, 6 + (height - 8) * count / most); });
-  pen.strokeStyle = colour("--accent");
-  pen.lineWidth = 2;
-  pen.strokeRect(place(view.from) + 1, 1, Math.max(4, place(view.from + view.span) - place(view.from) - 2), height - 2);
+// — where one is —
+
+/** Go to a moment, and to a clip that is there. */
+function go(at, { clip = footage.at(at, followed()), play = stage.playing, turn = true } = {}) {
+  Object.assign(state, { hands: false });
+  stage.playing = play;
+  stage.flips();
+  stage.go(at, clip);
+  if (turn && (at < state.view.from || at > state.view.from + state.view.span)) look({ from: at - state.view.span / 2, span: state.view.span }, { hands: false });
+  speak();
+  settle();
+  draw();
 }
 
-const current = () => (view.at === null ? null : clips.find((clip) => clip.start <= view.at && view.at <= clip.end && (view.lane === undefined || clip.lane === view.lane)) ?? null);
-
-/** Go to a moment, and say what is there. */
-function to(at, lane) {
-  view.at = clamp(at, start, end - 1);
-  if (lane !== undefined) view.lane = lane;
-  if (view.at < view.from || view.at > view.from + view.span) view.from = clamp(view.at - view.span / 2, start, end - view.span);
-  const clip = current(), shown = wall(view.at, zone()).time;
-  const words = clip ? texts.now(shown, [clip.camera, ...clip.labels].join(", "), clips.indexOf(clip) + 1, clips.length) : texts.noClipAt(shown);
+/** Say what is there. */
+function speak(before = "") {
+  delete said.dataset.failed;
+  const { clip, at } = stage, clips = footage.of(state.pinned ? [state.pinned] : null);
+  const time = at === null ? "" : clockOf(at);
+  const words = at === null ? texts.nothingChosen : clip ? texts.now(time, [clip.camera, ...clip.labels].join(", "), clips.indexOf(clip) + 1, clips.length) : texts.noClipAt(time);
   slider.setAttribute("aria-valuemax", Math.max(0, clips.length - 1));
   slider.setAttribute("aria-valuenow", clip ? clips.indexOf(clip) : 0);
   slider.setAttribute("aria-valuetext", words);
-  said.replaceChildren(...(clip ? [element("a", "", { href: clip.page }, words)] : [words]));
-  show(clip);
-  look(view.from, view.span);
+  said.replaceChildren(before, words);
 }
 
-/** Where the day runs down the page: scroll to what was asked for. */
-function reveal() {
-  if (!upright.matches || view.at === null) return;
-  const box = column.getBoundingClientRect();
-  scrollBy(0, box.top + (view.at - start) / (end - start) * box.height - innerHeight * 0.6);
-}
-
-/** The chosen clip below the lanes, at the moment that was chosen. */
-function show(clip) {
-  const shown = dock.querySelector("video");
-  if (!clip) return dock.replaceChildren();
-  const seconds = (view.at - clip.start) / 1000;
-  if (shown?.getAttribute("src") === clip.url) {
-    shown.currentTime = seconds;
-    return;
+let spoken = null;
+function moved() {
+  if (state.until && stage.at >= state.until) {
+    state.until = null;
+    stage.pause();
   }
-  const video = element("video", "", { controls: true, muted: true, playsInline: true, preload: "metadata", src: clip.url, ...(clip.poster ? { poster: clip.poster } : {}) });
-  video.addEventListener("loadedmetadata", () => { if (seconds > 0) video.currentTime = seconds; }, { once: true });
-  dock.replaceChildren(video);
+  if (spoken !== stage.clip) {
+    spoken = stage.clip;
+    speak();
+  }
+  const { view } = state, x = (stage.at - view.from) / view.span;
+  if (stage.playing && !state.hands && (x > EDGE || x < 0)) look({ from: stage.at - view.span * (1 - EDGE), span: view.span }, { hands: false });
+  if (stage.playing) settle();
+  today();
+  when();
+  draw();
 }
 
-/** The next clip in one direction, in the lane that was chosen, if one was. */
-function step(direction) {
-  const there = view.lane === undefined ? clips : clips.filter((clip) => clip.lane === view.lane);
-  const now = current(), at = view.at ?? (direction > 0 ? start - 1 : end);
-  const index = there.indexOf(now);
-  const next = index >= 0 ? there[index + direction] : direction > 0 ? there.find((clip) => clip.start > at) : there.findLast((clip) => clip.end < at);
-  return next ? to(next.start, view.lane === undefined ? undefined : next.lane) : false;
+function pin(camera) {
+  state.pinned = camera;
+  const near = camera && stage.at !== null && stage.clip?.camera !== camera ? footage.nearest(stage.at, [camera]) : null;
+  if (near) go(clamp(stage.at, near.start, near.end - 1), { clip: near });
+  else speak();
+  draw();
 }
 
-function lane(direction) {
-  view.lane = clamp((view.lane ?? (direction > 0 ? -1 : names.length)) + direction, 0, names.length - 1);
-  const near = clips.filter((clip) => clip.lane === view.lane).toSorted((a, b) => Math.abs(a.start - (view.at ?? start)) - Math.abs(b.start - (view.at ?? start)))[0];
-  if (near) to(near.start, near.lane);
+const beside = (direction) => {
+  const cameras = shown(), index = cameras.indexOf(state.pinned);
+  pin(cameras[clamp(index < 0 ? (direction > 0 ? 0 : cameras.length - 1) : index + direction, 0, cameras.length - 1)] ?? null);
+};
+
+/** The next clip that there is in one direction, however many empty days lie between; null for none. */
+async function further(at, direction) {
+  const cameras = followed(), question = changed(main.dataset.question, { limit: 1, sort: direction > 0 ? "started_at" : "-started_at", after: null });
+  const edge = direction > 0 ? { from: new Date(at).toISOString() } : { to: new Date(at).toISOString() };
+  const address = changed(question, edge);
+  const { clips: [clip] } = await get(cameras.length === all.length ? address : `${address}&${cameras.map((one) => `camera=${encodeURIComponent(one)}`).join("&")}`);
+  if (!clip) return null;
+  const start = Date.parse(clip.started_at);
+  await footage.need(start, start + 1);
+  return footage.clips.get(clip.id) ?? null;
 }
 
-function zoom(factor, around = view.at ?? view.from + view.span / 2) {
-  const span = clamp(view.span * factor, HOUR / 12, end - start);
-  look(around - (around - view.from) * span / view.span, span);
+async function step(direction) {
+  const at = stage.at ?? (direction > 0 ? state.view.from : state.view.from + state.view.span);
+  const here = stage.clip ? stage.clip.start : at, next = footage.next(here, followed(), direction);
+  const gap = next && !footage.has(direction > 0 ? here : next.start);
+  const found = next && !gap ? next : await further(direction > 0 ? dayOf(here).end : dayOf(here).start, direction).catch(() => null);
+  if (found) go(found.start, { clip: found });
 }
 
-function under(event) {
-  const box = slider.getBoundingClientRect(), at = moment(event.clientX - box.left), row = Math.floor((event.clientY - box.top - HEAD) / LANE);
-  const near = 4 * view.span / (slider.clientWidth - NAME); // pixels: thin bars are to be hit as well
-  return { at, row, left: event.clientX - box.left, clip: clips.find((clip) => clip.lane === row && clip.start - near <= at && at <= clip.end + near) };
+/** The clip nearest to a typed moment, and how far it is from there. */
+async function toTime(at) {
+  await footage.need(at, at + 1).catch(() => {});
+  const clip = footage.nearest(at, followed()) ?? await further(at, 1).catch(() => null) ?? await further(at, -1).catch(() => null);
+  if (!clip) return go(at, { clip: null });
+  const off = at < clip.start ? clip.start - at : at >= clip.end ? clip.end - at : 0;
+  go(off ? clip.start : at, { clip, turn: true });
+  if (off) speak(`${texts.nearest(apart(off), off > 0)} `);
+  return undefined;
 }
 
-/** The clip at a place of the column, or the one that a finger missed. */
-slider.addEventListener("click", (event) => {
-  if (!upright.matches) return;
-  const box = column.getBoundingClientRect(), scale = (end - start) / box.height, at = start + (event.clientY - box.top) * scale;
-  const apart = (clip) => Math.max(clip.start - at, at - clip.end, 0);
-  const near = clips.filter((clip) => clip.lane === view.lane).toSorted((a, b) => apart(a) - apart(b))[0];
-  const hit = near && apart(near) <= NEAR * scale ? near : null;
-  if (hit && hit === current()) location.assign(hit.page);
-  else if (hit) to(apart(hit) || (hit.end - hit.start) / scale < NEAR ? hit.start : at, view.lane); // too small to aim within
-  else to(at, view.lane);
-});
+function toNow() {
+  Object.assign(state, { live: true, hands: false });
+  const wide = Math.min(state.view.span, 4 * HOUR), newest = footage.next(now(), followed(), -1);
+  if (newest) go(newest.start, { clip: newest, turn: false });
+  look({ from: now() - wide * NOW, span: wide }, { hands: false });
+}
+setInterval(() => { if (state.live && !document.hidden) look({ from: now() - state.view.span * NOW, span: state.view.span }, { hands: false }); }, 1000);
 
+// — by hand —
+
+const fingers = new Map();
 let drag = null;
+const placeOf = (event) => { const box = slider.getBoundingClientRect(); return { x: event.clientX - box.left, y: event.clientY - box.top }; };
+const momentOfEvent = (event) => momentAt(state.view, placeOf(event).x, lanes.width);
+
 slider.addEventListener("pointerdown", (event) => {
-  if (upright.matches) return;
-  drag = { x: event.clientX, from: view.from, moved: false };
+  if (event.button) return;
   slider.setPointerCapture(event.pointerId);
+  fingers.set(event.pointerId, event.clientX);
+  drag = { x: event.clientX, view: state.view, moved: fingers.size > 1, marks: event.shiftKey || marking.ariaPressed === "true", began: momentOfEvent(event), apart: spread() };
 });
+const spread = () => { const [a, b] = [...fingers.values()]; return b === undefined ? 0 : Math.max(20, Math.abs(a - b)); };
 slider.addEventListener("pointermove", (event) => {
-  if (upright.matches) return;
-  if (drag) {
+  if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event.clientX);
+  if (drag && fingers.size > 1) {
+    const box = slider.getBoundingClientRect(), [a, b] = [...fingers.values()], middle = (a + b) / 2 - box.left;
+    if (drag.apart) look(zoomed(drag.view, drag.apart / spread(), momentAt(drag.view, middle, lanes.width)));
+  } else if (drag) {
     if (Math.abs(event.clientX - drag.x) > 4) drag.moved = true;
-    if (drag.moved) look(drag.from - (event.clientX - drag.x) / (slider.clientWidth - NAME) * view.span, view.span, false);
+    if (drag.moved && drag.marks) span.set(drag.began, momentOfEvent(event));
+    else if (drag.moved) look({ from: drag.view.from - (event.clientX - drag.x) / lanes.width * drag.view.span, span: drag.view.span });
   }
-  const { at, clip, left } = under(event);
-  bubble.hidden = at < start || at > end || left < NAME;
-  bubble.style.left = `${clamp(left, 90, slider.clientWidth - 90)}px`;
-  const words = wall(at, zone()).time;
-  bubble.replaceChildren(...(clip?.poster ? [element("img", "", { src: clip.poster, alt: "", width: 160, height: 90 })] : []),
-    element("span", "", {}, clip ? `${words} · ${clip.camera}` : words));
+  if (event.pointerType !== "touch") hover(event);
 });
-slider.addEventListener("pointerleave", () => { bubble.hidden = true; });
-slider.addEventListener("pointerup", (event) => {
-  if (upright.matches) return;
-  const { at, row, clip } = under(event), moved = drag?.moved;
+function lift(event) {
+  fingers.delete(event.pointerId);
+  const was = drag;
   drag = null;
-  if (moved) return look(view.from, view.span);
-  if (clip && clip === current()) location.assign(clip.page);
-  else to(clip ? clamp(at, clip.start, clip.end) : at, names[row] === undefined ? undefined : row);
-});
+  if (!was || was.moved || fingers.size || event.type === "pointercancel") return;
+  slider.focus({ preventScroll: true });
+  press(event);
+}
+slider.addEventListener("pointerup", lift);
+slider.addEventListener("pointercancel", lift);
+
+/** A press plays the moment that was meant. */
+function press(event) {
+  const { x, y } = placeOf(event), { at, camera, clip } = lanes.under(x, y, event.pointerType === "touch" ? NEAR : 3);
+  if (state.pinned && camera) state.pinned = camera;
+  const near = clip ?? (camera && footage.nearest(at, [camera])), reach = NEAR * state.view.span / lanes.width;
+  state.until = null;
+  if (near && (clip || Math.max(near.start - at, at - near.end) <= reach)) {
+    const small = (near.end - near.start) / state.view.span * lanes.width < NEAR;
+    go(small || at > near.end ? near.start : Math.max(at, near.start), { clip: near, play: true, turn: false });
+  } else go(at, { clip: footage.at(at, followed()), play: stage.playing, turn: false });
+}
+
+function hover(event) {
+  const { x, y } = placeOf(event), { at, clip } = lanes.under(x, y);
+  bubble.hidden = false;
+  bubble.style.transform = `translate(calc(-50% + ${clamp(x, 90, lanes.width - 90)}px), ${y}px)`;
+  const words = clip ? [`${clockOf(at)} · ${clip.camera}`, ...clip.labels].join(" · ") : clockOf(at);
+  if (bubble.dataset.words === words) return;
+  bubble.dataset.words = words;
+  bubble.replaceChildren(...(clip?.poster ? [element("img", "", { src: clip.poster, alt: "" })] : []), element("span", "", {}, words));
+}
+slider.addEventListener("pointerleave", () => { bubble.hidden = true; });
 slider.addEventListener("wheel", (event) => {
-  if (upright.matches) return;
-  if (!event.ctrlKey && !event.shiftKey && Math.abs(event.deltaX) < Math.abs(event.deltaY)) return; // the page scrolls
   event.preventDefault();
-  if (event.ctrlKey) zoom(event.deltaY > 0 ? 1.25 : 0.8, under(event).at);
-  else look(view.from + (event.deltaX || event.deltaY) / (slider.clientWidth - NAME) * view.span, view.span, false);
+  const pixels = event.deltaMode ? 30 : 1, { view } = state;
+  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) look({ from: view.from + (event.deltaX || event.deltaY) * pixels / lanes.width * view.span, span: view.span });
+  else look(zoomed(view, Math.exp(clamp(event.deltaY * pixels, -200, 200) / 400), momentOfEvent(event)));
 }, { passive: false });
-overview.addEventListener("pointerdown", (event) => {
-  const box = overview.getBoundingClientRect();
-  look(start + (event.clientX - box.left) / box.width * (end - start) - view.span / 2, view.span);
-});
+const scrub = (event) => {
+  if (event.type === "pointermove" && !event.buttons) return;
+  const box = above.getBoundingClientRect(), at = state.day.start + (event.clientX - box.left) / box.width * (state.day.end - state.day.start);
+  look({ from: at - state.view.span / 2, span: state.view.span });
+};
+above.addEventListener("pointerdown", (event) => { above.setPointerCapture(event.pointerId); scrub(event); });
+above.addEventListener("pointermove", scrub);
 new ResizeObserver(draw).observe(slider);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) matchMedia(query).addEventListener("change", () => { lanes.colours = null; draw(); });
+
+// — the row above —
 
 const zooms = document.getElementById("zooms"), form = document.getElementById("go-to");
-form.hidden = !names.length;
-zooms.append(...SPANS.map(([name, span]) => button(name, () => { look((view.at ?? view.from + view.span / 2) - span / 2, span); reveal(); })));
+const around = () => stage.at ?? state.view.from + state.view.span / 2;
+const whole = () => ({ from: state.day.start, span: state.day.end - state.day.start }); // which may have 23 hours, or 25
+zooms.append(...SPANS.map(([words, wide]) => button(words, () => look(wide < 24 * HOUR ? { from: around() - wide / 2, span: wide } : whole()), { value: wide, className: "chip" })));
+const marking = button(texts.mark, () => marking.setAttribute("aria-pressed", String(marking.ariaPressed !== "true")), { className: "chip", "aria-pressed": "false", title: texts.markHow });
+zooms.append(marking);
+for (const [rel, direction] of [["prev", -1], ["next", 1]]) document.querySelector(`.days [rel=${rel}]`).addEventListener("click", (event) => { event.preventDefault(); otherDay(direction); });
+const live = document.getElementById("now");
+live.hidden = false;
+live.onclick = toNow;
+document.getElementById("other-day").hidden = true;
+form.hidden = false;
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const { value } = form.elements.time;
-  if (!upright.matches) delete view.lane; // whichever camera
-  if (value) to(momentOf(main.dataset.day, value.length === 5 ? `${value}:00` : value, zone()));
-  reveal();
+  const time = typed(form.elements.time.value || "12:00"), { day } = form.elements;
+  form.elements.time.setCustomValidity(time ? "" : texts.notTime);
+  if (!time) return form.reportValidity();
+  form.closest("details").open = false;
+  toTime(momentOf(day.value || state.day.name, time, zone()));
+  slider.focus({ preventScroll: true });
+  return undefined;
 });
+form.elements.time.addEventListener("input", () => form.elements.time.setCustomValidity(""));
+for (const box of boxes) box.addEventListener("change", () => { refilter(); draw(); });
+for (const box of document.querySelectorAll("#labels input")) box.addEventListener("change", () => { refilter(); location.reload(); });
+function refilter() {
+  const url = new URL(location.href);
+  for (const [name, part] of [["camera", "#cameras"], ["label", "#labels"]]) {
+    url.searchParams.delete(name);
+    for (const box of document.querySelectorAll(`${part} input:checked`)) url.searchParams.append(name, box.value);
+  }
+  clearTimeout(state.settled);
+  state.settled = 0;
+  history.replaceState(null, "", url.pathname + url.search);
+}
 
 shell();
 keys(texts.timeline, [
-  [["ArrowLeft"], "the clip before", () => step(-1)],
-  [["ArrowRight"], "the next clip", () => step(1)],
-  [["Shift+ArrowLeft"], "earlier", () => look(view.from - view.span / 4, view.span)],
-  [["Shift+ArrowRight"], "later", () => look(view.from + view.span / 4, view.span)],
-  [["ArrowUp"], "the camera above", () => lane(-1)],
-  [["ArrowDown"], "the camera below", () => lane(1)],
-  [["+", "="], "closer", () => zoom(0.5)],
-  [["-"], "further", () => zoom(2)],
-  [["t"], "type a time", () => form.elements.time.focus()],
+  [[" ", "k"], "play, pause", () => stage.flip()],
+  [["ArrowLeft"], "the clip before", () => { step(-1); }],
+  [["ArrowRight"], "the next clip", () => { step(1); }],
+  [["j"], "10 seconds back", () => go(stage.at - 10000)],
+  [["l"], "10 seconds on", () => go(stage.at + 10000)],
+  [["Shift+ArrowLeft"], "look earlier", () => look({ from: state.view.from - state.view.span / 4, span: state.view.span })],
+  [["Shift+ArrowRight"], "look later", () => look({ from: state.view.from + state.view.span / 4, span: state.view.span })],
+  [["ArrowUp"], "only the camera above", () => beside(-1)],
+  [["ArrowDown"], "only the camera below", () => beside(1)],
+  [["a"], "all cameras", () => pin(null)],
+  [["+", "="], "closer", () => look(zoomed(state.view, 0.5, around()))],
+  [["-"], "further", () => look(zoomed(state.view, 2, around()))],
+  [["<"], "slower", () => stage.faster(-1)],
+  [[">"], "faster", () => stage.faster(1)],
+  [["b"], "cameras beside each other, or one", () => stage.group(!stage.together)],
+  [["i"], "a span from here", () => span.set(stage.at, span.to)],
+  [["o"], "a span to here", () => span.set(span.from, stage.at)],
+  [["n"], "now", toNow],
+  [["t"], "type a time", () => { form.closest("details").open = true; form.elements.time.focus(); }],
+  [["m"], "mute", () => stage.hush(!stage.muted)],
+  [["f"], "full screen", () => stage.full()],
   [["["], "the day before", () => document.querySelector(".day-head [rel=prev]").click()],
-  [["]"], "the next day", () => document.querySelector(".day-head [rel=next]").click()],
-  [["Enter"], "watch", () => (current() ? location.assign(current().page) : false)],
+  [["]"], "the next day", () => document.querySelector(".day-head [rel=next]:not([hidden])")?.click()],
+  [["Enter"], "open the clip", () => (stage.clip ? location.assign(stage.open.href) : false)],
+  [["Escape"], "no span", () => (span.from === null ? false : span.set(null, null))],
 ]);
 
-async function load() {
-  for (let address = main.dataset.question; address && clips.length < MOST;) {
-    const answer = await get(address);
-    for (const clip of answer.clips) {
-      clips.push({ start: Date.parse(clip.started_at), end: Date.parse(clip.ended_at), lane: names.indexOf(clip.camera), camera: clip.camera, state: clip.state,
-        labels: clip.labels.map((label) => label.name), poster: clip.poster_url, url: clip.url, page: main.dataset.watch.replace(/0$/, clip.id) + filterOf(location.search) });
-    }
-    draw();
-    address = answer.next;
+// — what happens meanwhile, and how it begins —
+
+new Live((clips) => {
+  for (const clip of clips) {
+    const at = Date.parse(clip.started_at), listed = ["ready", "broken"].includes(clip.state);
+    if (!listed || !footage.has(at)) footage.drop(clip.id);
+    else if (main.dataset.plain || footage.clips.has(clip.id)) arrived(footage.put(clip), at);
+    else footage.days.delete(dayOf(at).name); // whether it is meant is the server's to say
   }
+  legend();
+  load();
+  draw();
+}, () => location.reload());
+
+function arrived(clip) {
+  if (!all.includes(clip.camera)) { all.push(clip.camera); all.sort(order); }
+  if (state.live && !stage.playing && clip.start > (stage.at ?? 0)) go(clip.start, { clip, play: true, turn: false });
 }
 
-const wanted = new URLSearchParams(location.search);
-const span = Number((wanted.get("span") ?? "").replace(/m$/, "")) * 60000 || end - start;
-view.span = clamp(span, HOUR / 12, end - start);
-draw();
-load().then(() => { if (wanted.get("at")) { to(Date.parse(wanted.get("at"))); reveal(); } }, () => { said.textContent = texts.cannotLoad("this day’s"); });
+const at = Date.parse(wanted.get("at") ?? ""), minutes = Number((wanted.get("span") ?? "").replace(/m$/, ""));
+const recent = state.day.end > now();
+const wide = minutes ? minutes * MINUTE : recent || at ? 4 * HOUR : 24 * HOUR;
+place.hidden = !all.length;
+title();
+look(minutes || recent || at ? { from: (at || (recent ? now() - wide * (NOW - 0.5) : (state.day.start + state.day.end) / 2)) - wide / 2, span: wide } : whole(), { hands: false });
+footage.need(state.day.start, Math.min(state.day.end, now())).then(() => {
+  if (stage.at !== null) return;
+  if (at) return void toTime(at);
+  const last = footage.next(state.day.end, followed(), -1);
+  if (last && last.end > state.day.start) go(last.start, { clip: last, play: false });
+}, () => {});

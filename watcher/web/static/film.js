@@ -1,0 +1,21 @@
+// One video of a camera's clips: asked for, waited for, offered in a line of the page.
+
+import { get, mount, send } from "./api.js";
+import { element } from "./elements.js";
+import { texts } from "./texts.js";
+import { length } from "./times.js";
+
+const WAIT = 1000; // ms between two looks whether it is made
+
+/** Have videos made of cameras from one moment (ms) to another; `line` says how far they are, while `wanted` holds. */
+export async function film(cameras, from, to, line, wanted) {
+  const time = (at) => new Date(at).toISOString();
+  let said = await send("POST", `${mount}/exports`, { cameras, from: time(from), to: time(to), cut: "key" });
+  while (wanted() && ["waiting", "working"].includes(said.state)) {
+    line.replaceChildren(texts.filmWaits(said.progress));
+    await new Promise((resolve) => setTimeout(resolve, WAIT));
+    said = await get(`${mount}/exports/${said.id}`);
+  }
+  line.replaceChildren(...(said.error ? [texts.filmFailed(said.error)] : said.files.flatMap((file) =>
+    [element("a", "button", { href: file.url, download: "" }, said.files.length > 1 ? `${file.camera}: ` : "", texts.fetchFilm(length(file.duration_seconds))), " "])));
+}

@@ -1,0 +1,200 @@
+// The picture above the lanes, or up to four in step, and what goes on: a clock that runs through clips and over gaps.
+
+import { element, hint, icon, iconButton } from "./elements.js";
+import { Pane, clockOf } from "./pane.js";
+import { texts } from "./texts.js";
+
+const VOLUME = "watcher-volume", SPEED = "watcher-speed", SKIP = "watcher-skip-gaps", TOGETHER = "watcher-together"; // the first two are Watch's too
+const SPEEDS = [0.5, 1, 2, 4, 8, 16, 32, 64];
+const TOGETHER_MOST = 4; // pictures
+const SOON = 6; // seconds, at the speed that is played, before the end of a clip: the next one is fetched
+const WIDE = 1000; // pixels of a window, from which on cameras stand beside each other unless somebody chose
+const IDLE = 2600; // ms without a movement, after which the controls go
+
+export class Stage {
+  /** `site` says what there is: `at(moment)`, `next(moment)`, `cameras`, `moved`, `wanted` (of what is not here yet). */
+  constructor(place, site) {
+    Object.assign(this, { place, site, at: null, clip: null, playing: false, seen: 0 });
+    this.lead = new Pane(null, () => this.run()); // what cannot be shown says so for its length, and the next one comes
+    this.others = [];
+    this.skip = localStorage.getItem(SKIP) !== "no";
+    this.together = (localStorage.getItem(TOGETHER) ?? (innerWidth > WIDE ? "yes" : "no")) === "yes";
+    this.panes = element("div", "panes", { "data-count": 1 }, this.lead.root);
+    const rate = Number(sessionStorage.getItem(SPEED)) || 1;
+    this.toggle = iconButton("play", texts.play, () => this.flip(), { "aria-keyshortcuts": "Space k" });
+    this.speed = element("select", "", { "aria-label": texts.speed, title: `${texts.speed} (< >)`, onchange: () => this.pace(Number(this.speed.value)) },
+      ...SPEEDS.map((one) => element("option", "", { value: one, selected: one === rate }, `${one}×`)));
+    if (this.speed.selectedIndex < 0 || !SPEEDS.includes(rate)) this.speed.value = 1;
+    this.gaps = element("input", "", { type: "checkbox", checked: this.skip, onchange: () => { this.skip = this.gaps.checked; localStorage.setItem(SKIP, this.skip ? "yes" : "no"); this.site.moved(); } });
+    this.sound = iconButton("sound", texts.mute, () => this.hush(!this.muted), { "aria-keyshortcuts": "m" });
+    this.grouped = iconButton("browse", texts.together, () => this.group(!this.together), { "aria-keyshortcuts": "b" });
+    this.following = element("span", "time");
+    this.open = element("a", "button ic", { hidden: true, "aria-label": texts.openClip, title: hint(texts.openClip, "Enter"), "aria-keyshortcuts": "Enter" }, icon("info"));
+    this.controls = element("div", "controls", {}, element("span", "row", {},
+      iconButton("left", texts.clipBefore, () => this.site.step(-1), { "aria-keyshortcuts": "ArrowLeft" }), this.toggle,
+      iconButton("right", texts.clipAfter, () => this.site.step(1), { "aria-keyshortcuts": "ArrowRight" }),
+      this.following, this.speed, element("label", "tick", {}, this.gaps, texts.skipGaps), this.sound, this.grouped, this.open,
+      iconButton("full", texts.full, () => this.full(), { "aria-keyshortcuts": "f" })));
+    place.replaceChildren(this.panes, this.controls);
+    for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) place.addEventListener(name, () => this.awake());
+    this.panes.addEventListener("click", ({ target }) => { if (!target.closest("button, a")) this.flip(); });
+    this.panes.addEventListener("dblclick", () => this.full());
+    const [muted, loud] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
+    this.loud = loud;
+    this.hush(muted);
+    this.grouped.setAttribute("aria-pressed", String(this.together));
+  }
+
+  get rate() { return Number(this.speed.value) || 1; }
+
+  /** Go to a moment: the clip that is there is shown, and plays on if it did. */
+  go(at, clip = this.site.at(at)) {
+    this.at = at;
+    this.take(clip);
+    this.show();
+    this.run();
+  }
+
+  take(clip) {
+    this.clip = clip;
+    if (clip) this.lead.show(clip, Math.max(0, (this.at - clip.start) / 1000), () => { this.lead.go(this.playing, this.rate); this.run(); });
+    else this.lead.empty(texts.nothingThen(this.site.camera), this.site.last(this.at, this.site.camera));
+    this.open.hidden = !clip;
+    if (clip) this.open.href = this.site.page(clip);
+  }
+
+  flip() { if (this.playing) this.pause(); else this.play(); }
+
+  play() {
+    this.playing = true;
+    this.seen = performance.now();
+    if (this.clip && this.lead.video.ended) this.onward();
+    this.flips();
+    this.run();
+  }
+
+  pause() {
+    this.playing = false;
+    this.flips();
+    this.run();
+  }
+
+  flips() {
+    this.toggle.replaceChildren(icon(this.playing ? "pause" : "play"));
+    this.toggle.ariaLabel = this.playing ? texts.pause : texts.play;
+    this.toggle.title = hint(this.toggle.ariaLabel, "Space");
+    this.awake();
+  }
+
+  pace(rate) {
+    if (this.rate !== rate) this.speed.value = rate;
+    sessionStorage.setItem(SPEED, rate);
+    this.run();
+  }
+
+  faster(step) { this.pace(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, SPEEDS.indexOf(this.rate) + step))]); }
+
+  hush(muted) {
+    this.muted = muted;
+    for (const pane of [this.lead, ...this.others]) for (const one of pane.videos) Object.assign(one, { muted: muted || pane !== this.lead, volume: this.loud });
+    this.sound.replaceChildren(icon(muted ? "silence" : "sound"));
+    this.sound.ariaLabel = muted ? texts.unmute : texts.mute;
+    this.sound.title = hint(this.sound.ariaLabel, "m");
+    localStorage.setItem(VOLUME, JSON.stringify([muted, this.loud]));
+  }
+
+  full() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else if (this.place.requestFullscreen) this.place.requestFullscreen().catch(() => {});
+    else this.lead.video.webkitEnterFullscreen?.(); // an iPhone knows only the video's own
+  }
+
+  /** Several cameras beside each other, or one. */
+  group(on) {
+    this.together = on;
+    localStorage.setItem(TOGETHER, on ? "yes" : "no");
+    this.grouped.setAttribute("aria-pressed", String(on));
+    if (this.at !== null) this.beside();
+    this.run();
+  }
+
+  /** Those that stand beside the leading one: the first cameras of the lanes but its own. */
+  beside() {
+    const wanted = this.together ? this.site.cameras.filter((one) => one !== (this.lead.camera ?? this.site.cameras[0])).slice(0, TOGETHER_MOST - 1) : [];
+    if (wanted.join("\n") !== this.others.map((one) => one.camera).join("\n")) {
+      for (const one of this.others.filter((pane) => !wanted.includes(pane.camera))) one.close();
+      this.others = wanted.map((camera) => this.others.find((one) => one.camera === camera) ?? new Pane(camera, () => {}));
+      this.panes.replaceChildren(this.lead.root, ...this.others.map((one) => one.root));
+      this.panes.dataset.count = 1 + this.others.length;
+      for (const one of this.others) for (const video of one.videos) video.muted = true;
+    }
+    for (const one of this.others) one.follow(this.site.at(this.at, [one.camera]), this.at, this.rate, this.playing && !(this.clip && !this.lead.ready), this.site.last(this.at, one.camera));
+  }
+
+  awake() {
+    clearTimeout(this.idle);
+    this.place.classList.remove("idle");
+    if (this.playing) this.idle = setTimeout(() => { if (!this.controls.matches(":hover, :focus-within")) this.place.classList.add("idle"); }, IDLE);
+  }
+
+  run() { this.frame ??= requestAnimationFrame((now) => { this.frame = null; this.turn(now); }); }
+
+  /** A turn of the clock: as the leading picture says, and over gaps by itself. */
+  turn(now) {
+    const passed = this.playing ? Math.min(500, now - this.seen) * this.rate : 0, { lead, clip } = this;
+    this.seen = now;
+    if (this.at === null) return;
+    if (clip && !lead.broken) {
+      const at = lead.moment;
+      if (at !== null && !lead.video.seeking) {
+        if (this.playing && this.rate > 16) { // faster than videos go: from picture to picture
+          this.at += passed;
+          if (this.at >= clip.end) this.onward();
+          else if (!lead.video.seeking) lead.video.currentTime = (this.at - clip.start) / 1000;
+        } else {
+          this.at = Math.max(clip.start, at);
+          lead.go(this.playing, this.rate);
+          if (this.playing && (lead.video.ended || this.at >= clip.end + 1000)) this.onward();
+        }
+        const left = lead.video.duration - lead.video.currentTime;
+        if (this.playing && clip === this.clip && left < SOON * Math.max(1, this.rate)) this.soon();
+      }
+    } else if (this.playing) {
+      this.at += passed;
+      const found = this.site.at(this.at);
+      if (found && found !== clip) this.take(found);
+      else if (clip && this.at >= clip.end) this.onward();
+      else if (!clip && this.skip) this.onward();
+    }
+    this.show();
+    if (this.playing) this.run();
+  }
+
+  soon() {
+    const next = this.site.next(Math.max(this.at, this.clip.start + 1));
+    if (next && next !== this.lead.wanted) this.lead.prepare(next);
+  }
+
+  /** What comes after a clip: one that another camera was leaving meanwhile, the next one, or nothing yet. */
+  onward() {
+    const end = this.clip ? Math.max(this.at, this.clip.end) : this.at, meanwhile = this.site.at(end + 1);
+    this.at = end;
+    if (meanwhile && meanwhile !== this.clip) return this.take(meanwhile);
+    const next = this.site.next(this.clip ? Math.max(this.clip.start, end - 1500) : end, this.clip);
+    if (next && (this.skip || next.start <= end)) {
+      this.at = next.start;
+      return this.take(next);
+    }
+    if (!next && this.site.wanted(end)) return undefined;
+    if (!next) this.pause();
+    return next ? this.take(null) : undefined;
+  }
+
+  show() {
+    this.lead.clock.textContent = clockOf(this.at);
+    const next = this.site.next(this.clip ? Math.max(this.at, this.clip.start) : this.at);
+    this.following.textContent = next ? texts.then(clockOf(next.start).slice(0, 5), next.camera) : "";
+    this.beside();
+    this.site.moved();
+  }
+}
