@@ -124,17 +124,72 @@ def bombs(data: bytes) -> Iterator[tuple[str, bytes]]:
     for depth in range(12):  # as deep as is followed, and wide
         nest = make((b"mdia", b"minf", b"stbl")[depth % 3], make(b"free") * 500_000, nest)
     yield "nesting", grown(data, (b"moov",), data.index(b"trak") - 4, 0, make(b"trak", nest))
+    yield from bombs_of_tables(data)
+    for kind, size, count in (
+        (b"mvex", 0, 7_000_000),
+        (b"mvhd", 24, 1_900_000),
+    ):
+        yield kind.decode(), grown(data, (b"moov",), data.index(b"trak") - 4, 0, make(kind, bytes(size)) * count)
+    extends = make(b"mvex", make(b"trex", bytes(24)) * 1_900_000)
+    yield "trex", grown(data, (b"moov",), data.index(b"trak") - 4, 0, extends)
+    entry = make(b"avc1", bytes(78), make(b"free") * 7_000_000)
+    yield "stsd", table(data, b"stsd", make(b"stsd", bytes(4), struct.pack(">I", 1), entry))
+
+
+def bombs_of_tables(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Tables that fit each other, and so are read to their end: all samples in one chunk, and few in each of many."""
+
+    def laid(sizes: bytes, chunks: bytes, offsets: int = 1) -> bytes:
+        entries = make(b"stsc", bytes(4), struct.pack(">I", len(chunks) // 12), chunks)
+        begins = make(b"stco", bytes(4), struct.pack(">I", offsets), struct.pack(">I", 100) * offsets)
+        return table(table(table(data, b"stsz", sizes), b"stsc", entries), b"stco", begins)
+
+    number = 15_000_000
+    sizes = make(b"stsz", bytes(4), struct.pack(">II", 0, number), struct.pack(">I", 1) * number)
+    yield "stsz in one chunk", laid(sizes, struct.pack(">III", 1, number, 1))
+    for bits in (4, 8, 16):
+        number = 60_000_000 * 8 // bits
+        sizes = make(b"stz2", bytes(7), bytes([bits]), struct.pack(">I", number), bytes(60_000_000))
+        yield f"stz2 of {bits} bits", laid(sizes, struct.pack(">III", 1, number, 1))
+    sizes = make(b"stz2", bytes(7), bytes([4]), struct.pack(">I", 80_000_000), bytes(40_000_000))
+    yield "stz2 in chunks", laid(sizes, struct.pack(">III", 1, 2, 1), 5_000_000)
+    number = 2_500_000
+    sizes = make(b"stsz", bytes(4), struct.pack(">II", 0, 2 * number), struct.pack(">I", 1) * 2 * number)
+    each = b"".join(struct.pack(">III", at, 1 + at % 2, 1) for at in range(1, number + 1))
+    yield "stsc, stco and stsz", laid(sizes, each, number)
 
 
 def bombs_of_fragments(data: bytes) -> Iterator[tuple[str, bytes]]:
     """Behind a film of fragments: what they say of samples that are not there."""
     tfhd = make(b"tfhd", struct.pack(">II", 0x20000, 1))
+    tfdt = make(b"tfdt", bytes(8))
+
+    def trun(flags: int, count: int) -> bytes:
+        places = bytes(4) if flags & 1 else b""
+        return make(b"trun", struct.pack(">II", flags, count), places, bytes((flags >> 8).bit_count() * 4 * count))
+
+    def moof(*content: bytes) -> bytes:
+        return make(b"moof", make(b"traf", *content))
+
     said = make(b"trun", struct.pack(">II", 0x301, 500_000), bytes(4), struct.pack(">II", 1, 1) * 500_000)
-    yield "trun", data + make(b"moof", make(b"traf", tfhd, said)) * 15
-    bare = make(b"trun", struct.pack(">II", 0, 1 << 20))
-    yield "bare trun", data + make(b"moof", make(b"traf", tfhd, bare)) * 900_000
-    yield "trun in one", data + make(b"moof", make(b"traf", tfhd, bare * 200_000)) * 15
+    yield "trun", data + moof(tfhd, said) * 15
+    yield "trun of everything", data + moof(tfhd, trun(0xF01, 250_000)) * 15
+    yield "trun of one sample", data + moof(tfhd, trun(0xF01, 1) * 90_000) * 15
+    yield "trun of two sizes", data + moof(tfhd, trun(0x200, 2) * 150_000) * 15
+    bare = trun(0, 1 << 20)
+    yield "bare trun", data + moof(tfhd, bare) * 900_000
+    yield "trun in one", data + moof(tfhd, bare * 200_000) * 15
     yield "traf in one", data + make(b"moof", make(b"traf", tfhd, bare) * 60_000) * 15
+    yield "traf of nobody", data + make(b"moof", make(b"traf", make(b"tfhd", bytes(8))) * 160_000) * 15
+    full = make(b"tfhd", struct.pack(">IIQIIII", 0x3B, 1, 0, 1, 1, 1, 1))
+    yield "tfhd", data + moof(full * 90_000) * 15
+    yield "tfdt", data + moof(tfhd, tfdt * 250_000) * 15
+    fragment = make(b"moof", make(b"mfhd", bytes(8)), make(b"traf", tfhd, tfdt, trun(0x301, 1))) + make(
+        b"mdat", b"1"
+    )
+    yield "moof and mdat", data + fragment * 600_000
+    yield "moof", data + moof(tfhd, trun(0xF01, 1)) * 600_000
+    yield "moof before the index", make(b"ftyp", b"isom") + moof(tfhd, trun(0, 1)) * 1_000_000 + data
 
 
 READ = """
@@ -162,6 +217,8 @@ print(read, indexed, (loops + loop()) / 2, held() - before, told.error)
 """
 LOOP_SECONDS = 0.065  # that the loop above takes on the machine where reading should take a second
 
+MOST_SECONDS = 1.6  # of such a machine, where one is meant: a busy one's caches serve others too
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "fragmented"])
@@ -183,8 +240,8 @@ def test_dear_indexes_are_cheap(samples: Path, tmp_path: Path, kind: str) -> Non
         scale = LOOP_SECONDS / loop
         print(f"{name}: {read * scale:.2f} s, {indexed * scale:.2f} s as an index, {held:.1f} MB, {done.stdout}")
         assert held < 64, (name, done.stdout)
-        assert read * scale < 2, (name, done.stdout)  # a day of fragments, which may cost as much, takes one
-        assert indexed * scale < 3, (name, done.stdout)
+        assert read * scale < MOST_SECONDS, (name, done.stdout)
+        assert indexed * scale < MOST_SECONDS, (name, done.stdout)
 
 
 def fuzz(folder: Path, samples: Path, count: int) -> None:
@@ -261,3 +318,24 @@ def test_an_honest_day_is_read_in_slices(samples: Path, tmp_path: Path) -> None:
     assert found.error is None
     assert found.duration_seconds == pytest.approx(number * (scale // 30) / scale, rel=0.001)
     assert slices > 20
+
+
+@pytest.mark.slow
+def test_an_honest_day_of_fragments_is_read(samples: Path, tmp_path: Path) -> None:
+    """A fragment of thirty pictures and of as much sound, each second."""
+    number, data = 86400, (samples / "fragmented.mp4").read_bytes()
+    scale = struct.unpack_from(">I", data, data.index(b"mdhd") + 16)[0]
+
+    def traf(track: int, flags: int, samples: int) -> bytes:
+        head = struct.pack(">IIIII", 0x20038, track, scale // 30, 1, 0)
+        each = struct.pack(">I", scale // 30) * (samples * (flags >> 8).bit_count())
+        run = struct.pack(">IIi", flags, samples, 8)
+        return make(b"traf", make(b"tfhd", head), make(b"tfdt", bytes(8)), make(b"trun", run, each))
+
+    moof = make(b"moof", make(b"mfhd", bytes(8)), traf(1, 0xB01, 30), traf(2, 0x301, 47))
+    path = tmp_path / "day.mp4"
+    path.write_bytes(data + (moof + make(b"mdat", bytes(100))) * number)
+    with path.open("rb") as file:
+        found = probe(file.fileno(), path.stat().st_size, "mp4")
+    assert found.error is None
+    assert found.duration_seconds == pytest.approx(number, rel=0.01)

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 from watcher.media.codecs import fourcc
 from watcher.media.lengths import Length, length_of
-from watcher.media.runs import Defaults
+from watcher.media.runs import Defaults, defaults_of
 from watcher.media.signatures import begins_like_a_movie, picture, sniff
 from watcher.media.tracks import UNSET_LENGTHS, Track, read_fragment, read_track
 from watcher.media.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished, u32, u64
@@ -24,7 +24,6 @@ from watcher.model.errors import BrokenClipError, NotIsoMediaError
 
 __all__ = ["Movie", "begins_like_a_movie", "read_movie", "reading"]
 
-TRACKS_LIMIT = 256  # in fragments: those that are spoken of, whatever they hold
 QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _MOOV_WINDOW = 256 << 10  # most indexes are read at once
 _WANTED = frozenset({b"mvhd", b"trak", b"mvex", b"cmov", b"rmra"})  # of an index
@@ -93,7 +92,7 @@ def _read(walk: Walk, movie: Movie) -> Generator[None, None, None]:
     tracks: dict[int, Track] = {}
     begin = 0
     for kind, start, end in top:
-        if walk.due():
+        if walk.steps >= walk.due_at and walk.due():
             yield
         if kind == b"moof":
             movie.fragmented = True
@@ -166,9 +165,12 @@ def _read_moov(
     walk: Walk, start: int, end: int, movie: Movie, defaults: dict[int, Defaults]
 ) -> Generator[None, None, None]:
     walk.at(start, min(end - start, _MOOV_WINDOW))
-    for kind, first, last in walk.children(start, end, _WANTED):
+    wanted = set(_WANTED)
+    for kind, first, last in walk.children(start, end, wanted):
         if walk.due():
             yield
+        if kind != b"trak":
+            wanted.discard(kind)  # the first of a kind counts
         if kind == b"mvhd":
             at = walk.at(first, 32 if last - first >= 32 else 20)
             wide = walk.data[at] == 1
@@ -185,13 +187,11 @@ def _read_moov(
             yield from read_track(walk, first, last, track)
         elif kind == b"mvex":
             movie.fragmented = True
-            for inner, begin, stop in walk.children(first, last):
-                if walk.due():
+            for trex in defaults_of(walk, first, last):
+                if trex is None:
                     yield
-                if inner == b"trex" and len(defaults) < TRACKS_LIMIT:
-                    at = walk.at(begin, min(24, stop - begin))
-                    number, _, *told = struct.unpack_from(">5I", walk.data, at + 4)
-                    defaults[number] = (told[0], told[1], told[2])
+                else:
+                    defaults.setdefault(*trex)
         elif kind == b"cmov":
             raise BrokenClipError("its index is compressed (cmov), as old QuickTime did: it is not read here")
         elif kind == b"rmra":

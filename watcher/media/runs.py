@@ -5,42 +5,56 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from watcher.media.walk import MOOF_LIMIT, Walk, i32, u32, u64
+from watcher.media.walk import MOOF_LIMIT, Walk, header, i32, numbers_of, u32, u64
 
 BARE_LIMIT = 1 << 20  # samples of a run that says nothing of each: a header may not claim what takes no bytes
-DURATION, SIZE, FLAGS, SHIFT = 0x100, 0x200, 0x400, 0x800  # what a run says of each sample (8.8.8.1)
+DURATION, SIZE, FLAGS, SHIFT = 1, 2, 4, 8  # what a run says of each sample (8.8.8.1)
+DEFAULTS_LIMIT = 256  # tracks whose defaults are kept (`trex`), whatever the index holds
+MOOF_STEPS, TABLE_STEPS, BARE_STEPS = 3, 4, 2  # what a `moof` and a run cost beside their boxes, in steps of a walk
 
+_WIDTHS = tuple(map(int.bit_count, range(16)))
 _NOTHING = array("I")
 _opening = struct.Struct(">II").unpack_from
-_TRAF = frozenset({b"traf"})
-_TOLD = frozenset({b"tfhd", b"tfdt", b"trun"})
 
 Defaults = tuple[int, int, int]  # of a track's samples: duration, size, flags
 
 
-@dataclass(slots=True)
 class Run:
     """Samples that lie together (`trun`)."""
 
+    __slots__ = ("begin", "columns", "count", "decoded", "defaults", "opening", "signed", "size", "table", "track")
+
     track: int
-    count: int
-    told: int  # which columns its table has
-    table: array[int]
     defaults: Defaults
-    opening: int | None  # flags of the first sample, where it has its own
+    count: int
+    columns: int  # that its table has
     signed: bool  # whether a picture may be shown before it is decoded
+    table: array[int]
+    opening: int | None  # flags of the first sample, where it has its own
     decoded: int | None  # tick of the first sample, where the fragment says it (`tfdt`)
     begin: int  # where the first sample lies in the file
-    size: int = 0  # of all of them, bytes
+    size: int  # of all of them, bytes
 
     def column(self, bit: int) -> array[int] | None:
         """One number of each sample; None where the default stands for it."""
-        if not self.told & bit:
+        columns = self.columns
+        if not columns & bit:
             return None
-        width = (self.told >> 8 & 0xF).bit_count()
-        return self.table[(self.told & (bit - 1) & 0xF00).bit_count() :: width]
+        return self.table if columns == bit else self.table[_WIDTHS[columns & (bit - 1)] :: _WIDTHS[columns]]
+
+
+def defaults_of(walk: Walk, start: int, end: int) -> Iterator[tuple[int, Defaults] | None]:
+    """A track's number and its defaults, for each that an `mvex` tells; None where somebody else may go on."""
+    left = DEFAULTS_LIMIT
+    for kind, begin, stop in walk.children(start, end):
+        if walk.due():
+            yield None
+        if kind == b"trex" and left:
+            left -= 1
+            at = walk.at(begin, min(24, stop - begin))
+            number, _, duration, size, flags = struct.unpack_from(">5I", walk.data, at + 4)
+            yield number, (duration, size, flags)
 
 
 def runs_of(
@@ -48,71 +62,98 @@ def runs_of(
 ) -> Iterator[Run | None]:
     """The runs of the `moof` that begins at `offset` and whose content is between two places.
 
-    Of the tracks that have `defaults`; None where somebody else may go on. Raises ValueError, struct.error.
+    Of the tracks that have `defaults`; None where somebody else may go on. It is one object, which the next run
+    changes: of all that a file is read for, this is done most often. Raises ValueError, struct.error.
     """
     if end - start > MOOF_LIMIT:
         raise ValueError(f"the index of a fragment is {end - start:,} bytes long, which no camera writes")
-    walk.steps += 1  # what it costs to begin
-    behind = offset  # the data of the run before, as those lie that say nothing else
-    for kind, first, last in walk.children(start, end, _TRAF):
-        if walk.due():
-            yield None
-        if kind != b"traf":
+    at = walk.at(start, end - start)
+    data, place, last = walk.data, start - at, at + end - start  # `place` is that of the window in the file
+    run = Run()
+    known: Defaults | None = None
+    base = behind = offset  # `behind` is the data of the run before, as those lie that say nothing else
+    inside = headed = timed = False  # a `traf`; behind its first `tfhd`, `tfdt`
+    limit = last  # where the boxes end that are read now
+    steps, due = walk.steps + MOOF_STEPS, walk.due_at
+    while True:
+        if at + 8 > limit:
+            if not inside:
+                break
+            at, limit, inside = limit, last, False
             continue
-        track, known, base, decoded = 0, None, behind, None
-        for inner, begin, stop in walk.children(first, last, _TOLD):
+        steps += 1
+        length, kind = header(data, at)
+        body, after = at + 8, at + length
+        if length < 8 or after > limit:
+            box = walk.box(at + place, limit + place)
+            if box is None:
+                at = limit
+                continue
+            kind, body, after = box[0], box[1] - place, box[2] - place
+        if steps >= due:
+            walk.steps = steps
             if walk.due():
                 yield None
-            if inner == b"tfhd":
-                at = walk.at(begin, min(28, stop - begin))
-                data, told = walk.data, u32(walk.data, at)[0]
-                track = u32(data, at + 4)[0]
-                known = defaults.get(track)
-                if known is None:
-                    break
-                at += 8
+            steps, due = walk.steps, walk.due_at
+        if not inside:
+            if kind == b"traf":
+                inside, headed, timed, known, base, run.decoded = True, False, False, None, behind, None
+                at, limit = body, after
+                continue
+        elif kind == b"trun":
+            if known is not None:
+                told, count = _opening(data, body)
+                run.signed, run.count, run.begin, run.opening = told > 0xFFFFFF, count, behind, None
+                body += 8
                 if told & 0x1:
-                    base, at = u64(data, at)[0], at + 8
+                    run.begin, body = base + i32(data, body)[0], body + 4
+                if told & 0x4:
+                    run.opening, body = u32(data, body)[0], body + 4
+                run.columns = columns = told >> 8 & 0xF
+                if columns:
+                    length = 4 * count * _WIDTHS[columns]
+                    if length > after - body:
+                        raise ValueError("a fragment names more samples than it holds")
+                    run.table = numbers_of(data[body : body + length])
+                    steps += TABLE_STEPS + (length >> 7)
+                    sizes = run.column(SIZE)
+                    run.size = count * known[1] if sizes is None else sum(sizes)
+                elif count > BARE_LIMIT:
+                    raise ValueError("a fragment names more samples than it holds")
+                else:
+                    run.table, run.size = _NOTHING, count * known[1]
+                    steps += BARE_STEPS
+                behind = run.begin + run.size
+                walk.steps = steps
+                yield run
+                steps, run.decoded = walk.steps, None
+        elif kind == b"tfhd":
+            if not headed:
+                headed = True
+                told, run.track = _opening(data, body)
+                known = defaults.get(run.track)
+                if known is None:
+                    at = limit
+                    continue
+                body += 8
+                if told & 0x1:
+                    base, body = u64(data, body)[0], body + 8
                 elif told & 0x20000:  # default-base-is-moof
                     base = offset
                 behind = base
-                if told & 0x3A:
-                    at += 4 if told & 0x2 else 0
-                    changed = list(known)
-                    for number, bit in enumerate((0x8, 0x10, 0x20)):
-                        if told & bit:
-                            changed[number], at = u32(data, at)[0], at + 4
-                    known = (changed[0], changed[1], changed[2])
-            elif inner == b"tfdt":
-                at = walk.at(begin, min(12, stop - begin))
-                decoded = (u64 if walk.data[at] == 1 else u32)(walk.data, at + 4)[0]
-            elif inner == b"trun" and known is not None:
-                run = _run(walk, begin, stop, track, known, base, behind)
-                behind = run.begin + run.size
-                run.decoded, decoded = decoded, None
-                yield run
+                run.defaults = known = _changed(known, data, body, told) if told & 0x3A else known
+        elif kind == b"tfdt" and not timed:
+            timed = True
+            run.decoded = (u64 if data[body] == 1 else u32)(data, body + 4)[0]
+        at = after
+    walk.steps = steps
 
 
-def _run(walk: Walk, first: int, last: int, track: int, defaults: Defaults, base: int, behind: int) -> Run:
-    """A `trun`, which begins so far from its fragment's `base` as it says, else `behind` the run before."""
-    at = walk.at(first, min(16, last - first))
-    walk.steps += 1  # what it costs to begin
-    data = walk.data
-    told, count = _opening(data, at)
-    begin, opening, size = behind, None, 8
-    if told & 0x1:
-        begin, size = base + i32(data, at + size)[0], size + 4
-    if told & 0x4:
-        opening, size = u32(data, at + size)[0], size + 4
-    signed, width = bool(told >> 24), (told >> 8 & 0xF).bit_count()
-    if count > ((last - first - size) // (4 * width) if width else BARE_LIMIT):
-        raise ValueError("a fragment names more samples than it holds")
-    if not width:
-        return Run(track, count, told, _NOTHING, defaults, opening, signed, None, begin, count * defaults[1])
-    table = array("I")
-    for piece in walk.numbers(first + size, count * width):
-        table += piece
-    run = Run(track, count, told, table, defaults, opening, signed, None, begin)
-    sizes = run.column(SIZE)
-    run.size = count * defaults[1] if sizes is None else sum(sizes)
-    return run
+def _changed(known: Defaults, data: bytes, at: int, told: int) -> Defaults:
+    """A track's defaults as a fragment's `tfhd` has them."""
+    at += 4 if told & 0x2 else 0
+    changed = list(known)
+    for number, bit in enumerate((0x8, 0x10, 0x20)):
+        if told & bit:
+            changed[number], at = u32(data, at)[0], at + 4
+    return changed[0], changed[1], changed[2]

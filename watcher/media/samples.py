@@ -11,14 +11,15 @@ import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice, repeat
+from itertools import accumulate, chain, islice, repeat
 from typing import overload
 
-from watcher.media.runs import DURATION, FLAGS, SHIFT, SIZE, Defaults, Run, runs_of
+from watcher.media.runs import DURATION, FLAGS, SHIFT, SIZE, Defaults, Run, defaults_of, runs_of
 from watcher.media.tables import Parts, chunk_runs, chunks_of, edits_of, sizes_of
 from watcher.media.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished, make, u32
 from watcher.model.errors import BrokenClipError
 
+ADD_STEPS = 10  # what it costs to add a run of a fragment, beside its samples
 BYTES_MOST = 44 << 20  # of what is kept of all samples: ten hours of picture and sound take 40 MB
 HEAD_LIMIT = 1 << 20  # bytes of what is passed on of a track's boxes
 _EMPTY_TABLES = (b"stts", b"stsc", b"stco")
@@ -143,17 +144,19 @@ class Index:
         defaults: dict[int, Defaults] = {}
         walk.at(start, min(end - start, 256 << 10))
         traks: list[tuple[int, int]] = []
-        for kind, first, last in walk.children(start, end):
+        wanted = {b"mvhd", b"mvex", b"trak"}
+        for kind, first, last in walk.children(start, end, wanted):
+            walk.due()
+            if kind != b"trak":
+                wanted.discard(kind)  # the first of a kind counts
             if kind == b"mvhd":
                 self.header = make(kind, walk.read(first, min(last, first + 120)))
                 at = walk.at(first, 24)
                 self._timescale = u32(walk.data, at + (20 if walk.data[at] == 1 else 12))[0] or 1
             elif kind == b"mvex":
-                for inner, begin, stop in walk.children(first, last):
-                    if inner == b"trex" and len(defaults) < TRACK_LIMIT:
-                        at = walk.at(begin, min(24, stop - begin))
-                        number, _, *told = struct.unpack_from(">5I", walk.data, at + 4)
-                        defaults[number] = (told[0], told[1], told[2])
+                for trex in defaults_of(walk, first, last):
+                    if trex is not None:
+                        defaults.setdefault(*trex)
             elif kind == b"trak":
                 if len(traks) >= TRACK_LIMIT:
                     raise ValueError(f"more than {TRACK_LIMIT} tracks")
@@ -261,7 +264,7 @@ class Index:
         numbers = chain.from_iterable(self._walk.numbers(first + 8, entries * 2))
         for count, each in zip(numbers, numbers, strict=False):
             self._step()
-            shift.extend([_signed(each)] * min(count, whole - len(shift)))
+            shift.extend(repeat(_signed(each), min(count, whole - len(shift))))
         shift.extend([0] * (whole - len(shift)))
         return shift
 
@@ -283,13 +286,15 @@ class Index:
         return keys
 
     def _step(self) -> None:
-        self._walk.steps += 1
-        self._walk.due()
+        walk = self._walk
+        walk.steps += 1
+        if walk.steps >= walk.due_at:
+            walk.due()
 
     def _add(self, track: Track, run: Run) -> None:
         """The samples of one run of a fragment (8.8.8)."""
         self._take(32 * run.count)
-        self._walk.steps += run.count
+        self._walk.steps += ADD_STEPS + (run.count >> 2)
         self._walk.due()
         if track.columns is None:
             track.columns = Columns()
@@ -306,20 +311,13 @@ class Index:
         at = run.decoded
         if at is None:
             at = into.decoded[-1] + into.ticks[-1] if first else 0
-        where = run.begin
-        for each, length in zip(lasting, sizes, strict=True):
-            into.decoded.append(at)
-            into.offset.append(where)
-            at += each
-            where += length
+        into.decoded.extend(accumulate(lasting[:-1], initial=at) if count else ())
+        into.offset.extend(accumulate(sizes[:-1], initial=run.begin) if count else ())
         into.ticks.extend(lasting)
         into.size.extend(sizes)
-        if shifts is None:
-            into.shift.extend(array("i", [0]) * count)
-        else:
-            into.shift.extend(map(_signed, shifts))
+        into.shift.frombytes(bytes(4 * count) if shifts is None else shifts.tobytes())
         told = run.column(FLAGS) or array("I", [flags]) * count
-        if run.opening is not None and count and not run.told & FLAGS:
+        if run.opening is not None and count and not run.columns & FLAGS:
             told[0] = run.opening
         into.keys.extend(first + number for number, one in enumerate(told) if not one & _DIFFERENCE)
 

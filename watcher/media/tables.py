@@ -12,9 +12,12 @@ from typing import NamedTuple
 from watcher.media.walk import PIECE, Walk, u32
 
 REORDER_LIMIT = 32  # pictures; H.264 and H.265 reorder among 16 at most
+CHUNKS_STEPS = 4  # what it costs to look at chunks of as many samples each, beside those
 EDITS_LIMIT = 1000  # entries of an edit list; nobody edits on a camera
 
 _EDIT, _WIDE_EDIT = struct.Struct(">Iii"), struct.Struct(">Qqi")
+
+_UPPER, _LOWER = bytes(byte >> 4 for byte in range(256)), bytes(byte & 15 for byte in range(256))
 
 Parts = Mapping[bytes, tuple[int, int]]  # where the content of each box of a track is
 
@@ -54,9 +57,19 @@ def sizes_of(walk: Walk, parts: Parts) -> Sizes:
             raise ValueError("fewer sizes than samples")
         if bits > 4:
             return Sizes(count, 0, walk.table(first + 12, count, "B" if bits == 8 else "H"))
-        bytes_ = walk.table(first + 12, (count + 1) // 2, "B")
-        return Sizes(count, 0, islice((half for byte in bytes_ for half in (byte >> 4, byte & 15)), count))
+        halves = chain.from_iterable(_halves(walk, first + 12, (count + 1) // 2))
+        return Sizes(count, 0, islice(halves, count))
     return Sizes(0, 0, ())
+
+
+def _halves(walk: Walk, start: int, count: int) -> Iterator[bytearray]:
+    """The numbers of four bits that so many bytes hold, each in a byte of its own."""
+    for piece in walk.numbers(start, count, "B"):
+        walk.steps += len(piece) >> 4
+        data = piece.tobytes()
+        halves = bytearray(2 * len(data))
+        halves[::2], halves[1::2] = data.translate(_UPPER), data.translate(_LOWER)
+        yield halves
 
 
 def chunks_of(walk: Walk, parts: Parts) -> tuple[int, Iterable[int]]:
@@ -101,6 +114,7 @@ def placed(walk: Walk, parts: Parts) -> Generator[None, None, tuple[int, int]]:
     sizes, offsets = sizes._replace(table=iter(sizes.table)), iter(begins)
     left, end = sizes.number, 0
     for number, each in chunk_runs(walk, parts, chunks):
+        walk.steps += CHUNKS_STEPS
         while number > 0 and left > 0:
             some = min(number, max(1, PIECE // max(each, 1)))
             number -= some  # noqa: PLW2901 - what is left of the run

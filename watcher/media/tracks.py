@@ -117,15 +117,15 @@ def read_fragment(
         track = tracks.get(run.track)
         if track is None:
             continue
-        timing = track.timing
-        lasting = run.column(DURATION) if run.told & DURATION else None
+        timing, count = track.timing, run.count
+        lasting = run.column(DURATION)
         if not track.samples and (shifts := run.column(SHIFT)) is not None:
             timing.first = _first_shown(run, shifts, lasting)
-        timing.ticks += run.count * run.defaults[0] if lasting is None else sum(lasting)
-        timing.samples += run.count
-        track.samples = timing.samples
-        if run.size and run.begin + run.size > track.end:
-            track.end = run.begin + run.size
+        timing.ticks += count * run.defaults[0] if lasting is None else sum(lasting)
+        track.samples += count
+        timing.samples = track.samples
+        if run.size:
+            track.end = max(track.end, run.begin + run.size)
 
 
 def _first_shown(run: Run, shifts: array[int], lasting: array[int] | None) -> int:
