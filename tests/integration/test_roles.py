@@ -80,10 +80,10 @@ EXPECTED = {
     "upload": """
         OPTIONS /tus
         POST /tus
-        GET /tus/<upload>
-        PATCH /tus/<upload>
-        DELETE /tus/<upload>
-        POST /tus/<upload>
+        GET /tus/<upload_id>
+        PATCH /tus/<upload_id>
+        DELETE /tus/<upload_id>
+        POST /tus/<upload_id>
         POST /uploads
         PUT /uploads/<camera>/
         PUT /uploads/<camera>/<name>

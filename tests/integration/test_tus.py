@@ -23,7 +23,8 @@ from tusclient.exceptions import TusUploadFailed
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
-from watcher.storage.spool import Part, Spool
+from watcher.storage.spool import Spool
+from watcher.storage.upload import Lives, Part
 
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -122,12 +123,12 @@ def test_in_pieces(unit: RunningUnit, data: bytes) -> None:
 @contextlib.contextmanager
 def whole_and_held(unit: RunningUnit, data: bytes, **meta: str) -> Iterator[str]:
     """An upload of which every byte is here and which nobody can finish meanwhile; its address."""
-    spool = Spool(unit.data / "spool", expire_seconds=3600)
+    upload = Spool(unit.data / "spool", Lives(3600)).new()
     part = Part(metadata=metadata(**meta), length=len(data), camera=meta["camera"], name=meta["filename"])
-    upload = spool.begin(part)
-    with spool.held(upload):
-        spool.file(upload).write_bytes(data)
-        yield f"/watcher/tus/{upload}"
+    upload.begin(part)
+    with upload.held():
+        upload.file.write_bytes(data)
+        yield f"/watcher/tus/{upload.id}"
 
 
 def test_all_is_told_only_when_it_is_a_clip(unit: RunningUnit, data: bytes) -> None:

@@ -190,8 +190,8 @@ class Budget:
         """What lies in the spool."""
         now, found = time.time(), []
         for upload, part in self._spool.parts():
-            path = f"tus/{upload}.part"
-            found.append(Entry(upload, part.owner, part.camera, part.length, now, path))
+            path = f"tus/{upload.file.name}"
+            found.append(Entry(upload.id, part.owner, part.camera, part.length, now, path))
         for camera, path, size in self._spool.ftp_files():
             found.append(Entry(path, camera, camera, size, now, path))
         return found

@@ -38,6 +38,7 @@ from watcher.naming.upload_names import camera_name, key_for, name_for
 from watcher.services import Services
 from watcher.storage.permission import check_folder
 from watcher.storage.spool import Spool, digest
+from watcher.storage.upload import Lives, Upload
 from watcher.storage.video_root import VideoRoot
 
 log = logging.getLogger("watcher.uploads")
@@ -57,11 +58,7 @@ class Received(NamedTuple):
 def open_spool(services: Services) -> Spool:
     """Uploads in flight."""
     upload = services.settings.upload
-    return Spool(
-        services.places.spool,
-        expire_seconds=upload.expire_hours * 3600,
-        longest_seconds=upload.longest_hours * 3600,
-    )
+    return Spool(services.places.spool, Lives(upload.expire_hours * 3600, upload.longest_hours * 3600))
 
 
 class Uploads:
@@ -201,32 +198,32 @@ class Uploads:
             return key
         raise TakenError(f"{camera} has sent {NAMES_MOST} files of this name")
 
-    def finish(self, upload: str) -> Received:
+    def finish(self, upload: Upload) -> Received:
         """Let a whole resumable upload become its clip; whoever calls holds it.
 
         What cannot be taken as it is (no clip, the name of another) is dropped: sending more of it would not help.
         What cannot be taken now (a full disk, a catalog that is away) stays, and is tried again, here or by the
         ingester. The name of one without is chosen by when it was begun, so that it is the same each time.
         """
-        part, _ = self.spool.part(upload)
+        part, _ = upload.part()
         start = None if part.started_at is None else at_zone(datetime.fromisoformat(part.started_at), self._zone)
         begun_at = datetime.fromtimestamp(part.begun_at, UTC) if part.begun_at else None
         digests = None if part.sha256 is None else {"sha256": bytes.fromhex(part.sha256)}
         try:
             done = self.receive(
-                self.spool.file(upload), part.camera, part.name, start=start, begun_at=begun_at, digests=digests
+                upload.file, part.camera, part.name, start=start, begun_at=begun_at, digests=digests
             )
         except FOR_GOOD:
             self.give_up(upload)
             raise
-        self.spool.finish(upload, done.clip.id)
-        self.budget.release(upload)
+        upload.finish(done.clip.id)
+        self.budget.release(upload.id)
         return done
 
-    def give_up(self, upload: str) -> None:
+    def give_up(self, upload: Upload) -> None:
         """Remove a resumable upload."""
-        self.spool.drop(upload)
-        self.budget.release(upload)
+        upload.drop()
+        self.budget.release(upload.id)
 
     def _file(
         self, body: Path, camera: str, name: str, size: int, start: Instant | None, begun_at: datetime

@@ -32,18 +32,19 @@ class Finishing:
     def turn(self) -> None:
         """Finish what can be finished; one that cannot keeps none of the others."""
         waiting = self._uploads.spool.whole()
-        self._told = {upload: why for upload, why in self._told.items() if upload in waiting}
+        ids = {upload.id for upload in waiting}
+        self._told = {upload_id: why for upload_id, why in self._told.items() if upload_id in ids}
         for upload in waiting:
             if self.stopped.is_set():
                 return
             try:
-                with self._uploads.spool.held(upload):
+                with upload.held():
                     self._uploads.finish(upload)
             except (LockedError, UploadNotFoundError):
                 continue  # a request is at it, or was quicker
             except FOR_GOOD as reason:
-                log.warning("the upload %s is refused: %s", upload, reason)
+                log.warning("the upload %s is refused: %s", upload.id, reason)
             except Exception as reason:
-                if self._told.get(upload) != str(reason):
-                    log.warning("the upload %s is whole and waits: %s", upload, reason)
-                self._told[upload] = str(reason)
+                if self._told.get(upload.id) != str(reason):
+                    log.warning("the upload %s is whole and waits: %s", upload.id, reason)
+                self._told[upload.id] = str(reason)

@@ -17,7 +17,8 @@ from flask import Blueprint, Response, request, url_for
 from watcher.model.access import Role
 from watcher.model.errors import BadParameterError, NotIsoMediaError, OffsetError, TooLargeError, WatcherError
 from watcher.storage.ledger import Entry
-from watcher.storage.spool import Done, Part, digest, new_id
+from watcher.storage.spool import digest
+from watcher.storage.upload import Done, Part, Upload
 from watcher.web.api.uploads import body, owner, said
 from watcher.web.http import problems
 from watcher.web.http.auth import allow_upload
@@ -90,17 +91,18 @@ def create() -> Response:
     if sha256 is not None and (clip := uploads.here(camera, name, length, sha256)) is not None:
         done = Done(camera=camera, length=length, metadata=text, clip_id=clip.id, sha256=sha256)
         response = _told_done(done, 201)  # nothing to send
-        response.headers["Location"] = state().base + url_for("tus.show", upload=uploads.spool.begin_done(done))
+        (upload := uploads.spool.new()).begin_done(done)
+        response.headers["Location"] = state().base + url_for("tus.show", upload_id=upload.id)
         return response
     if length == 0:
         raise NotIsoMediaError("it has no bytes")
     uploads.check(camera, name, length)
-    upload, now, sent = new_id(), time.time(), body()
+    upload, now, sent = uploads.spool.new(), time.time(), body()
     uploads.budget.promise(
-        Entry(upload, owner(), camera, length, now, path=f"tus/{upload}.part"),
+        Entry(upload.id, owner(), camera, length, now, path=f"tus/{upload.file.name}"),
         coming=length - (sent.stat().st_size if sent is not None else 0),
     )
-    uploads.spool.begin(
+    upload.begin(
         Part(
             camera=camera,
             name=name,
@@ -110,31 +112,30 @@ def create() -> Response:
             sha256=sha256,
             owner=owner(),
             begun_at=now,
-        ),
-        upload,
+        )
     )
     response = Response(status=201)
     if request.mimetype == _OFFSET_BODY and sent is not None and sent.stat().st_size:
         response = _append(upload, 0)
         if response.status_code == 204:
             response.status_code = 201
-    response.headers["Location"] = state().base + url_for("tus.show", upload=upload)
+    response.headers["Location"] = state().base + url_for("tus.show", upload_id=upload.id)
     _expires(upload, response)
     return response
 
 
-@route(bp, "/tus/<upload>", role=Role.UPLOAD, hidden=True)
+@route(bp, "/tus/<upload_id>", role=Role.UPLOAD, hidden=True)
 @_tus
-def show(upload: str) -> Response:
+def show(upload_id: str) -> Response:
     """How much of an upload is here (HEAD): all of it only when it is a clip."""
-    spool = state().uploads.spool
-    if (done := spool.done(upload)) is not None:
+    upload = state().uploads.spool.upload(upload_id)
+    if (done := upload.done()) is not None:
         allow_upload(done.camera)
         response = _told_done(done, 200 if request.method == "HEAD" else 204)
         response.headers["Upload-Length"] = str(done.length)
         response.headers["Upload-Metadata"] = done.metadata
         return response
-    part, here = spool.part(upload)
+    part, here = upload.part()
     allow_upload(part.camera)
     response = Response(status=200 if request.method == "HEAD" else 204)
     response.headers["Upload-Offset"] = str(part.told(here))
@@ -144,57 +145,55 @@ def show(upload: str) -> Response:
     return response
 
 
-@route(bp, "/tus/<upload>", "PATCH", role=Role.UPLOAD, hidden=True)
+@route(bp, "/tus/<upload_id>", "PATCH", role=Role.UPLOAD, hidden=True)
 @_tus
-def patch(upload: str) -> Response:
+def patch(upload_id: str) -> Response:
     """Send more of it, from Upload-Offset on; what is whole then becomes a clip."""
     if request.mimetype != _OFFSET_BODY:
         return problems.problem(
             415, "not_tus", "Not a piece of an upload", f"Its Content-Type must be {_OFFSET_BODY}."
         )
-    return _append(upload, _number("Upload-Offset"))
+    return _append(state().uploads.spool.upload(upload_id), _number("Upload-Offset"))
 
 
-@route(bp, "/tus/<upload>", "DELETE", role=Role.UPLOAD, hidden=True)
+@route(bp, "/tus/<upload_id>", "DELETE", role=Role.UPLOAD, hidden=True)
 @_tus
-def terminate(upload: str) -> Response:
+def terminate(upload_id: str) -> Response:
     """Give an upload up; what has come of it is removed."""
-    spool = state().uploads.spool
-    if (done := spool.done(upload)) is not None:
+    upload = state().uploads.spool.upload(upload_id)
+    if (done := upload.done()) is not None:
         allow_upload(done.camera)
-        spool.drop(upload)
+        upload.drop()
         return Response(status=204)
-    part, _ = spool.part(upload)
+    part, _ = upload.part()
     allow_upload(part.camera)
-    with spool.held(upload):
+    with upload.held():
         state().uploads.give_up(upload)
     return Response(status=204)
 
 
-@route(bp, "/tus/<upload>", "POST", role=Role.UPLOAD, hidden=True)
+@route(bp, "/tus/<upload_id>", "POST", role=Role.UPLOAD, hidden=True)
 @_tus
-def override(upload: str) -> Response:
+def override(upload_id: str) -> Response:
     """PATCH or DELETE of a client that cannot say so (X-HTTP-Method-Override)."""
     method = request.headers.get("X-HTTP-Method-Override", "").upper()
     if method == "PATCH":
-        return patch.__wrapped__(upload=upload)  # type: ignore[attr-defined,no-any-return]
+        return patch.__wrapped__(upload_id=upload_id)  # type: ignore[attr-defined,no-any-return]
     if method == "DELETE":
-        return terminate.__wrapped__(upload=upload)  # type: ignore[attr-defined,no-any-return]
+        return terminate.__wrapped__(upload_id=upload_id)  # type: ignore[attr-defined,no-any-return]
     raise BadParameterError("X-HTTP-Method-Override", "must be PATCH or DELETE")
 
 
-def _append(upload: str, at: int) -> Response:
+def _append(upload: Upload, at: int) -> Response:
     """Put the request's body behind what is here.
 
     1. the body is appended and synced, 2. what is whole becomes a clip, 3. the offset that follows is told. A crash
     after 1 leaves bytes that the client learns of when it asks, but for the last one; the ingester goes on with 2.
     """
-    uploads = state().uploads
-    spool = uploads.spool
-    if (done := spool.done(upload)) is not None:
+    if (done := upload.done()) is not None:
         return _append_to_done(done, at)
-    with spool.held(upload):
-        part, here = spool.part(upload)
+    with upload.held():
+        part, here = upload.part()
         allow_upload(part.camera)
         path = body()
         size = path.stat().st_size if path is not None else 0
@@ -207,9 +206,9 @@ def _append(upload: str, at: int) -> Response:
             return refused
         # What is whole is not written to: it may have its clip's name already.
         if here < part.length:
-            here = spool.append(upload, at, path)
+            here = upload.append(at, path)
         if here == part.length:
-            return _told_done(part.done(uploads.finish(upload).clip.id), 204)
+            return _told_done(part.done(state().uploads.finish(upload).clip.id), 204)
     response = Response(status=204)
     response.headers["Upload-Offset"] = str(part.told(here))
     _expires(upload, response)
@@ -248,8 +247,8 @@ def _checksum(path: Path) -> Response | None:
     return problems.problem(CHECKSUM_MISMATCH, "checksum_mismatch", "The checksum does not match")
 
 
-def _expires(upload: str, response: Response) -> None:
-    if (at := state().uploads.spool.expires_at(upload)) is not None:
+def _expires(upload: Upload, response: Response) -> None:
+    if (at := upload.expires_at()) is not None:
         response.headers["Upload-Expires"] = formatdate(at, usegmt=True)
 
 

@@ -120,9 +120,9 @@ def _promise(method: str, path: str) -> None:
     entry = Entry(wire.request_id(), owner(), "", size or 0, time.time())
     coming = size
     if path.startswith("/watcher/tus"):
-        upload = path.removeprefix("/watcher/tus").strip("/")
-        if upload and uploads.spool.done(upload) is None:
-            part, here = uploads.spool.part(upload)
+        upload_id = path.removeprefix("/watcher/tus").strip("/")
+        if upload_id and (upload := uploads.spool.upload(upload_id)).done() is None:
+            part, here = upload.part()
             allow_upload(part.camera)
             uploads.check_folder(part.camera)
             if size is not None:
