@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from watcher.model.clip import Light, MediaInfo
+from watcher.model.sight import Picture
 from watcher.renditions.workers.spawn import spawn, was_told_to_end
 
 START_SECONDS = 30.0  # for a process to be ready, whatever a clip may take: the machine may be busy
@@ -37,6 +38,7 @@ class Wall(msgspec.Struct, frozen=True):
     """What a process says when it can work: what its decoders' wall is made of, and its holes."""
 
     ready: bool = True
+    error: str | None = None  # why it cannot
     held: tuple[str, ...] = ()
     holes: tuple[str, ...] = ()
 
@@ -58,6 +60,7 @@ class Answer(msgspec.Struct, frozen=True):
     tile_height: int = 0
     light: Light | None = None
     significant_ms: int | None = None  # from the clip's beginning, of the frame that tells most
+    pictures: tuple[Picture, ...] = ()  # that a model was shown
 
 
 class ClipError(Exception):
@@ -103,6 +106,10 @@ class Worker:
     def ask_probe(self, path: str) -> None:
         """Ask what is in a file that is not ISO-BMFF."""
         self._ask({"do": "probe", "path": path})
+
+    def ask_inspect(self, path: str, rotation: int, *, container: str | None = None) -> None:
+        """Ask what a model sees on some frames of a clip; only of a process that has one."""
+        self._ask({"do": "inspect", "path": path, "rotation": rotation, "container": container})
 
     def answer(self) -> Answer:
         """Wait for the answer to the oldest job. Raises ClipError or StoringError, or WorkerError about all jobs.
@@ -201,6 +208,9 @@ class Worker:
             self.close()
             raise WorkerError("the render worker does not start")
         self.wall = msgspec.json.decode(line, type=Wall)
+        if self.wall.error is not None:
+            self.close()
+            raise WorkerError(self.wall.error)
         self._write(process, b"".join(self._asked))
         return process
 

@@ -14,8 +14,9 @@ from fractions import Fraction
 from typing import IO, Any
 
 from watcher.model.errors import RenderError
-from watcher.renditions.workers.demux import must_decode, opened
+from watcher.renditions.workers.demux import opened
 from watcher.renditions.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
+from watcher.renditions.workers.frames import full_range, key_frame, video_of
 from watcher.renditions.workers.significance import TELLING_HEIGHT, TELLING_WIDTH, light_of, most_telling
 from watcher.renditions.workers.upright import Turner, place, shown_size
 
@@ -33,7 +34,7 @@ def poster(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str,
     tried = 0  # packets that a decoder was given
     for edited in (True, False):  # an edit list may leave nothing that can be decoded
         with opened(av, files.source, job.get("container"), edited=edited) as container:
-            stream = _picture(container)
+            stream = video_of(container)
             frame, count = _first_frame(av, container, stream)
             tried += count
             if frame is not None:
@@ -44,17 +45,6 @@ def poster(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str,
     return {"error": "no picture in it could be decoded", "undecodable": tried > 0}
 
 
-def _picture(container: Any) -> Any:
-    """The track of pictures. Raises RenderError where there is none that can be decoded."""
-    if not container.streams.video:
-        raise RenderError("it has no picture")
-    stream = container.streams.video[0]
-    must_decode(stream)
-    stream.codec_context.thread_count = 1
-    stream.codec_context.skip_frame = "NONKEY"
-    return stream
-
-
 def sprite(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
     """Write key frames from all over the clip, side by side; fewer than two are no sprite.
 
@@ -63,12 +53,12 @@ def sprite(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str,
     pictures: list[Any] = []
     at: list[int] = []  # milliseconds from the beginning
     with opened(av, files.source, job.get("container")) as container:
-        stream = _picture(container)
+        stream = video_of(container)
         seen = None
         for number in range(SPRITE_FRAMES if container.duration else 0):
             moment = (container.start_time or 0) + container.duration * (2 * number + 1) // (2 * SPRITE_FRAMES)
             container.seek(moment)  # to the key frame before it
-            frame = _key_frame(av, container, stream)
+            frame = key_frame(av, container, stream)
             if frame is not None and frame.pts != seen:
                 seen = frame.pts
                 pictures.append(_small(av, stream, frame, POSTER_WIDTH, job.get("rotation", 0)))
@@ -113,18 +103,6 @@ def _parts(smaller: Any, picture: Any) -> bytes:
     return b"".join(rows)
 
 
-def _key_frame(av: Any, container: Any, stream: Any) -> Any:
-    """The frame of the next key packet; None if it is damaged or there is none."""
-    for packet in container.demux(stream):
-        if packet.is_keyframe or packet.size == 0:
-            try:
-                # A decoder that orders frames holds the first one back until it is told that no more come.
-                return next(iter([*packet.decode(), *stream.codec_context.decode(None)]), None)
-            except av.FFmpegError:
-                return None
-    return None
-
-
 def _side_by_side(av: Any, tiles: list[Any], columns: int) -> Any:
     rows = -(-len(tiles) // columns)
     graph = av.filter.Graph()
@@ -147,13 +125,12 @@ def _small(av: Any, stream: Any, frame: Any, most: int, rotation: int) -> Any:
     out_height = max(2, round(height * out_width / width / 2) * 2)
     frame = Turner(av).turn(frame, laid)
     # WebP's colours are BT.601 in the narrow range; a JPEG's, and many cameras', are in the full one.
-    full = frame.format.name.startswith("yuvj") or frame.color_range == av.video.reformatter.ColorRange.JPEG
     return av.video.reformatter.VideoReformatter().reformat(
         frame,
         width=out_width,
         height=out_height,
         format="yuv420p",
-        src_color_range="JPEG" if full else "MPEG",
+        src_color_range="JPEG" if full_range(av, frame) else "MPEG",
         dst_color_range="MPEG",
         dst_colorspace="ITU601",
     )

@@ -1,0 +1,49 @@
+"""The process that looks at clips: `renditions/workers/forkserver.py` with a model beside its decoders.
+
+    ingester ─ jobs ─▶ this process ─▶ a child that decodes a clip ─ pictures ─▶ the model's process (`detector.py`)
+
+Whoever decodes knows nothing of the model, and the model never sees a byte of a clip.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from typing import Any
+
+from watcher.labels.detector import Eye, ModelError
+from watcher.labels.look import Look
+from watcher.renditions.workers.demux import opened
+from watcher.renditions.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
+from watcher.renditions.workers.frames import video_of
+
+
+def main(path: str, names: list[str]) -> None:
+    """Start the model, then look at clips until standard input ends."""
+    with contextlib.suppress(OSError, AttributeError):  # below even what makes pictures
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    try:
+        eye = Eye(path)
+    except ModelError as reason:
+        sys.stdout.write(json.dumps({"ready": False, "error": str(reason)}) + "\n")
+        return
+    eye.names = names or eye.names
+
+    def inspect(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
+        """Look at some frames of a clip."""
+        with opened(av, files.source, job.get("container")) as container:
+            look = Look(av, container, video_of(container), job.get("rotation", 0), eye)
+            try:
+                pictures = look.all()
+            except ModelError as reason:
+                raise UnwritableError(str(reason)) from reason  # ours, not the clip's
+            return {"pictures": pictures}
+
+    serve({"inspect": Kind(inspect, lambda job: [job["path"]], lambda _: [], PICTURE_MEMORY, lambda _: 0)})
+
+
+if __name__ == "__main__":
+    told = json.loads(sys.argv[1])
+    main(told["model"], told["names"])
