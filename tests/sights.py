@@ -95,7 +95,9 @@ def film(
     """An H.264 clip."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "g": str(key_every), "crf": "20"})
+        stream = out.add_stream(
+            "libx264", rate=fps, options={"preset": "ultrafast", "g": str(key_every), "crf": "20"}
+        )
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         for number in range(round(seconds * fps)):
@@ -104,6 +106,87 @@ def film(
             picture = picture.convert("L").convert("RGB") if grey else picture
             made = av.VideoFrame.from_image(picture)
             made.pts, made.time_base = number, Fraction(1, fps)
+            out.mux(stream.encode(made))
+        out.mux(stream.encode(None))
+    return path
+
+
+# — small models that find red: each in another way in which detectors answer —
+
+BOX = (0.25, 0.25, 0.5, 0.5)
+SIDE = 64
+
+
+def red_model(path: Path, kind: str = "detr", *, side: int = SIDE, names: str = '["", "red"]') -> Path:
+    """Sees a "red" thing in the middle half of any picture, as surely as the picture is red."""
+    np = pytest.importorskip("numpy", reason="numpy is not installed (requirements/labels.txt)")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (requirements/labels.txt)")
+    from watcher.labels import onnx_file as onnx
+
+    def constant(name: str, values: object, kind: type = np.float32) -> bytes:
+        return onnx.tensor(name, np.array(values, kind))
+
+    first, axis, which = ("picture", 3, 0) if kind == "ssd" else ("images", 1, 2 if kind == "yolox" else 0)
+    tensors = [constant("from", [which], np.int64), constant("to", [which + 1], np.int64)]
+    tensors += [constant("axis", [axis], np.int64), constant("one", [1, 1], np.int64)]
+    tensors += [constant("most", 1 if kind in {"detr", "deployed"} else 255)]
+    steps = [
+        onnx.node("Cast", [first], "numbers", to=onnx.FLOAT),
+        onnx.node("Slice", ["numbers", "from", "to", "axis"], "plane"),
+        onnx.node("ReduceMean", ["plane"], "mean", axes=[1, 2, 3], keepdims=0),
+        onnx.node("Div", ["mean", "most"], "share"),
+    ]
+    shape = [1, side, side, 3] if kind == "ssd" else [1, 3, side, side]
+    inputs = [onnx.value(first, onnx.UINT8 if kind == "ssd" else onnx.FLOAT, shape)]
+    number = onnx.FLOAT
+    match kind:
+        case "ssd":
+            tensors += [constant("none", [[[0]]]), constant("shape", [1, 1, 1], np.int64)]
+            tensors += [constant("e", [[[0, 0, 0, 0]]]), constant("a", [[0.25, 0.25, 0.75, 0.75]])]
+            steps += [onnx.node("Reshape", ["share", "shape"], "red"), onnx.node("Identity", ["e"], "encodings")]
+            steps += [onnx.node("Concat", ["none", "red"], "scores", axis=2), onnx.node("Identity", ["a"], "anchors")]
+            outputs = [onnx.value("encodings", number, [1, 1, 4]), onnx.value("scores", number, [1, 1, 2])]
+            outputs += [onnx.value("anchors", number, [1, 4])]
+        case "detr":
+            tensors += [constant("less", 0.5), constant("times", 20), constant("none", [[[-50]]])]
+            tensors += [constant("shape", [1, 1, 1], np.int64), constant("b", [[[0.5, 0.5, 0.5, 0.5]]])]
+            steps += [onnx.node("Sub", ["share", "less"], "more"), onnx.node("Mul", ["more", "times"], "far")]
+            steps += [onnx.node("Reshape", ["far", "shape"], "red"), onnx.node("Identity", ["b"], "pred_boxes")]
+            steps += [onnx.node("Concat", ["none", "red"], "logits", axis=2)]
+            outputs = [onnx.value("logits", number, [1, 1, 2]), onnx.value("pred_boxes", number, [1, 1, 4])]
+        case "deployed":
+            inputs += [onnx.value("orig_target_sizes", onnx.INT64, [1, 2])]
+            tensors += [constant("l", [[1]], np.int64), constant("b", [[[side / 4, side / 4, side * 0.75, side * 0.75]]])]
+            steps += [onnx.node("Identity", ["l"], "labels"), onnx.node("Identity", ["b"], "boxes")]
+            steps += [onnx.node("Reshape", ["share", "one"], "scores")]
+            outputs = [onnx.value("labels", onnx.INT64, [1, 1]), onnx.value("boxes", number, [1, 1, 4])]
+            outputs += [onnx.value("scores", number, [1, 1])]
+        case _:  # yolox: one cell of 32 pixels has it
+            count = (side // 8) ** 2 + (side // 16) ** 2 + (side // 32) ** 2
+            rows = np.zeros((1, count, 7), np.float32)
+            middle, size = side / 2 / 32, np.log(side / 2 / 32)
+            rows[0, count - (side // 32) ** 2] = [middle, middle, size, size, 1, 0, 1]
+            mask = np.zeros((1, 1, 7), np.float32)
+            mask[..., 4] = 1
+            tensors += [onnx.tensor("rows", rows), onnx.tensor("mask", mask), onnx.tensor("rest", 1 - mask)]
+            steps += [onnx.node("Mul", ["mask", "share"], "sure"), onnx.node("Add", ["sure", "rest"], "factor")]
+            steps += [onnx.node("Mul", ["rows", "factor"], "output")]
+            outputs = [onnx.value("output", number, [1, count, 7])]
+    path.write_bytes(onnx.model(steps, tensors, inputs, outputs, {"names": names}))
+    return path
+
+
+def colours(path: Path, *, red: tuple[float, float] = (2.0, 1e9), seconds: float = 6.0, key_every: int = 250) -> Path:
+    """A grey clip that is red from one second until another."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as out:
+        options = {"preset": "ultrafast", "g": str(key_every), "sc_threshold": "0"}
+        stream = out.add_stream("libx264", rate=5, options=options)
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for number in range(round(seconds * 5)):
+            there = red[0] <= number / 5 < red[1]
+            made = av.VideoFrame.from_image(Image.new("RGB", (160, 96), (250, 5, 5) if there else (90, 90, 90)))
+            made.pts, made.time_base = number, Fraction(1, 5)
             out.mux(stream.encode(made))
         out.mux(stream.encode(None))
     return path

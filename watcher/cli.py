@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--cameras-only", action="store_true", help=argparse.SUPPRESS)
     made = command("ingest", _ingest, "run only the ingester")
     made.add_argument("--announce", action="store_true", help=argparse.SUPPRESS)
+    made.add_argument("--labels", action="store_true", help="only look at clips with a model, beside another ingester")
     command("migrate", _migrate, "bring the catalog to this version's schema")
     command("prepare", _prepare, "make folders, catalog and nginx's settings ready, for containers")
     command("ftp", _ftp, "run only the FTP door")
@@ -156,7 +157,7 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _ingest(args: argparse.Namespace) -> int:
-    from watcher.ingester.standby import ingest  # noqa: PLC0415
+    from watcher.ingester.standby import ingest, label_only  # noqa: PLC0415
     from watcher.ops.console import announce, begin_logging, hear_nginx  # noqa: PLC0415
     from watcher.ops.tether import end_orphans  # noqa: PLC0415
     from watcher.settings.load import load  # noqa: PLC0415
@@ -169,7 +170,7 @@ def _ingest(args: argparse.Namespace) -> int:
         threading.Thread(target=announce, args=(address, console), daemon=True).start()
     parent = os.getppid()
     try:
-        ingest(services)
+        (label_only if args.labels else ingest)(services)
     finally:
         if args.announce and os.getppid() != parent:  # `watcher up` was killed: nobody else is left to do it
             end_orphans(services.places.run)

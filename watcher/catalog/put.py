@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.arrivals import came
 from watcher.catalog.corrections import keep_corrections, take_word
+from watcher.catalog.label_counts import Insert, move_labels
 from watcher.catalog.rendition_names import SPRITE, shows
 from watcher.catalog.rows import FULL, REDATE_LABELS, UPDATE, Probed, gone_key, label_names, signed
 from watcher.catalog.schema import clips, counters
@@ -69,7 +70,7 @@ def complete(values: dict[str, Any], probed: Probed, old: Any, *, arrived: int, 
     values["words"] = words_of(probed.key, values["camera"], label_names(old))
 
 
-def overwrite(connection: sa.Connection, old: Any, values: dict[str, Any]) -> None:
+def overwrite(connection: sa.Connection, insert: Insert, old: Any, values: dict[str, Any]) -> None:
     """Let a row have new values, but keep what is known of its content where that is the same."""
     if old.digest == values["digest"]:
         _keep_known(old, values)
@@ -77,6 +78,7 @@ def overwrite(connection: sa.Connection, old: Any, values: dict[str, Any]) -> No
     connection.execute(UPDATE, values | {"row": old.id})
     if old.labels is not None and old.started_ms != values["started_ms"]:
         connection.execute(REDATE_LABELS, {"row": old.id, "at": values["started_ms"]})
+    move_labels(connection, insert, old, values["camera"])
 
 
 def lengthen(connection: sa.Connection, longest_ms: int) -> None:

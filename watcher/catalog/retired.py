@@ -15,12 +15,13 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.arrivals import came_again
+from watcher.catalog.label_counts import count_labels, label_row, labels_in
 from watcher.catalog.rendition_names import poster_files
 from watcher.catalog.rows import FULL, gone_key, shown_key, unchanged
 from watcher.catalog.rows import label_names as label_names_of
-from watcher.catalog.schema import clips, counters, label_names, labels, leases, proxies
+from watcher.catalog.schema import clips, counters, inspections, labels, leases, proxies
 from watcher.catalog.sums import Sums
-from watcher.model.clip import ClipState, Fingerprint, Label, Sprite, milliseconds
+from watcher.model.clip import ClipState, Fingerprint, Sprite, milliseconds
 from watcher.model.errors import ChangedError, ClipNotFoundError, HeldError, TakenError
 from watcher.model.search_words import words_of
 
@@ -72,10 +73,8 @@ class Retiring:
                 "revision": fresh,
             }
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
-            names = sa.select(labels.c.name).where(labels.c.clip_id == clip_id)
-            less = sa.update(label_names).where(label_names.c.name.in_(names))
-            connection.execute(less.values(clips=label_names.c.clips - 1))
-            for table in (labels, leases, proxies):
+            count_labels(connection, self._insert, labels_in(old), old.camera, -1)
+            for table in (labels, leases, proxies, inspections):
                 connection.execute(sa.delete(table).where(table.c.clip_id == clip_id))
             sums = Sums()
             sums.take(old)
@@ -118,23 +117,9 @@ class Retiring:
             }
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
             if names:
-                said = msgspec.json.decode(old.labels, type=list[Label])
-                rows = [
-                    {
-                        "clip_id": clip_id,
-                        "name": one.name,
-                        "author": one.author,
-                        "confidence": one.confidence,
-                        "at_ms": one.at_ms,
-                        "started_ms": old.started_ms,
-                    }
-                    for one in said
-                ]
+                rows = [label_row(clip_id, old.started_ms, one) for one in labels_in(old).values()]
                 connection.execute(sa.insert(labels), rows)
-                count = self._insert(label_names)
-                more = {"clips": label_names.c.clips + 1}
-                count = count.on_conflict_do_update(index_elements=["name"], set_=more)
-                connection.execute(count, [{"name": name, "clips": 1} for name in names])
+                count_labels(connection, self._insert, names, old.camera, 1)
         return key
 
     def gone(

@@ -88,6 +88,37 @@ labels = sa.Table(
     sa.Index("ix_labels_time", "name", "started_ms", "clip_id"),
 )
 
+# What a model is to look at, or has looked at: a row for each clip. Rows that are not done are what there is to do.
+inspections = sa.Table(
+    "inspections",
+    metadata,
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),  # of the content that it is about
+    sa.Column("model", sa.Text, nullable=False),  # name and version
+    sa.Column("old", sa.SmallInteger, nullable=False),  # 1: it was here before the model, and waits for live clips
+    sa.Column(
+        "started_ms", sa.BigInteger, nullable=False
+    ),  # the clip's, when it was written: the newest come first
+    sa.Column("due_ms", sa.BigInteger, nullable=False),  # when it may be looked at; later after a fault
+    sa.Column("tries", sa.Integer, nullable=False),  # in vain
+    sa.Column("done_ms", sa.BigInteger),  # null while it waits
+    sa.Column("seen", sa.Text),  # JSON: a Seen for each label, its best sight, also below the threshold
+    sa.Column("still", sa.Text),  # JSON: each Seen that did not move all the time
+    sa.Column("error", sa.Text),  # why it cannot be looked at
+    sa.Index("ix_inspections_due", "old", "started_ms", "clip_id", sqlite_where=sa.text("done_ms IS NULL")),
+)
+
+# Labels that a person took off: no model puts them on again.
+refusals = sa.Table(
+    "refusals",
+    metadata,
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("at_ms", sa.BigInteger, nullable=False),
+    sa.Column("confidence", sa.Float),  # that the model had
+)
+
 # Proxies that are wanted, made, or cannot be made.
 proxies = sa.Table(
     "proxies",
@@ -276,6 +307,16 @@ label_names = sa.Table(
     sa.Column("clips", sa.BigInteger, nullable=False),
 )
 
+# And of each camera.
+label_cameras = sa.Table(
+    "label_cameras",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("clips", sa.BigInteger, nullable=False),
+    sa.Index("ix_label_cameras_camera", "camera"),
+)
+
 # From when on it is day, twilight or night at the site; empty where nobody knows where that is.
 sun = sa.Table(
     "sun",
@@ -339,6 +380,7 @@ counters = sa.Table(
 facts = sa.Table(
     "facts",
     metadata,
+    # labels: how far a model has come, as JSON;
     # catalog_id: the id that the video root's marker carries; scanned: a first whole scan has ended; retention:
     # what it remembers, as JSON.
     sa.Column("name", sa.Text, primary_key=True),

@@ -7,6 +7,7 @@ from watcher.catalog.daylight import Suns
 from watcher.catalog.expiry import Expiring
 from watcher.catalog.exports import Exporting
 from watcher.catalog.files import IngesterQuestions
+from watcher.catalog.inspections import Inspecting
 from watcher.catalog.keys import Keys
 from watcher.catalog.labels import Labelling
 from watcher.catalog.proxies import Proxying
@@ -34,6 +35,7 @@ class Catalog(
     Expiring,
     Exporting,
     Hooks,
+    Inspecting,
     Keys,
     Labelling,
     Proxying,

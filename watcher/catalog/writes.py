@@ -20,6 +20,7 @@ from watcher.catalog.bounds import json_text, length_ms, optional, text
 from watcher.catalog.corrections import correction
 from watcher.catalog.engine import WRITE, same_file
 from watcher.catalog.faults import blamed
+from watcher.catalog.label_counts import move_labels
 from watcher.catalog.put import INSERT, Before, complete, lengthen, overwrite
 from watcher.catalog.reader import Reader
 from watcher.catalog.rows import (
@@ -102,7 +103,7 @@ class Writes:
                 elif old.key == probed.key and old.state == probed.state and same(old, values):
                     continue
                 else:
-                    overwrite(connection, old, values)
+                    overwrite(connection, self._insert, old, values)
                     sums.take(old)
                 changed += 1
                 sums.give(values)
@@ -171,6 +172,7 @@ class Writes:
             if note is not msgspec.UNSET:
                 values["note"] = note
             if "camera" in values:
+                move_labels(connection, self._insert, old, values["camera"])
                 values["words"] = words_of(old.key, values["camera"], label_names(old))
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=fresh))
             if old.labels is not None and "started_ms" in values:

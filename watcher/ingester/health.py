@@ -133,8 +133,8 @@ class Health:
             log.warning("%s", warning)
             self._warnings["watches"] = warning
 
-    def tell(self, *, pictures: bool) -> None:
-        """Say how we are, in the status file; `pictures`: they can be made."""
+    def tell(self, *, pictures: bool, labels: status.LabelsState | None = None) -> None:
+        """Say how we are, in the status file; `pictures`: they can be made; `labels`: how far a model is."""
         intake, scanner = self._intake, self._scanner
         current = status.Status(
             pid=os.getpid(),
@@ -147,7 +147,15 @@ class Health:
             ingest_seconds=round(intake.ingest_seconds, 3),
             lost_events=self.lost_events,
             problems=self._problems.copy(),
-            warnings=self._warnings | ({} if pictures else PICTURELESS),
+            warnings=self._warnings | ({} if pictures else PICTURELESS) | _unlabelled(labels),
+            labels=labels,
             aside=intake.aside.names(),
         )
         self._teller.tell(current, self._clock.monotonic())
+
+
+def _unlabelled(labels: status.LabelsState | None) -> dict[str, str]:
+    """The warning that a model does not look at clips."""
+    if labels is None or labels.warning is None:
+        return {}
+    return {"labels": f"no model looks at clips at present: {labels.warning}"}

@@ -24,7 +24,7 @@ from watcher.ingester.intake import Intake
 from watcher.ingester.missing import Missing
 from watcher.ingester.periodic import Periodic
 from watcher.ingester.scanner import PROBLEM_RESCAN_SECONDS, Scanner
-from watcher.ingester.tasks import tasks
+from watcher.ingester.tasks import labeller, tasks
 from watcher.naming.ignore import PICTURE
 from watcher.renditions.renderer import Renderer
 from watcher.services import Services
@@ -51,7 +51,9 @@ class Ingester:
         # The only one of this process: whatever reads a file here notes what it has in hand, and passes over what
         # is set aside.
         self._ingest = Ingest.of(services)
-        self._tasks = [Periodic(task) for task in tasks(services, self._ingest)]
+        self._labeller = labeller(services)
+        looked_after = [*tasks(services, self._ingest), *([self._labeller] if self._labeller else [])]
+        self._tasks = [Periodic(task) for task in looked_after]
         self._pictures = Pictures.of(services, self._ingest)
         self._problems = Problems()
         self._intake = Intake(services, self._ingest, self._pictures, self._renderer.wake)
@@ -208,4 +210,5 @@ class Ingester:
         self._tell()
 
     def _tell(self) -> None:
-        self._health.tell(pictures=self._renderer.trouble() is None)
+        labels = None if self._labeller is None else self._labeller.state()
+        self._health.tell(pictures=self._renderer.trouble() is None, labels=labels)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from watcher.model.errors import NotNowError
@@ -11,6 +13,7 @@ from watcher.model.errors import NotNowError
 log = logging.getLogger("watcher.ingester")
 
 FIRST_SECONDS = 2.0  # at most, before the first turn: the ingester begins with the machine to itself
+STOP_SECONDS = 5.0
 RETRY_SECONDS = 10.0  # at least, after a turn that failed
 
 
@@ -35,8 +38,11 @@ class Periodic(threading.Thread):
     def stop(self) -> None:
         """End it at once."""
         self._task.stopped.set()
-        if self.is_alive():
-            self.join(5)
+        stop: Callable[[], None] = getattr(self._task, "stop", _nothing)  # of one that waits for somebody else
+        until = time.monotonic() + STOP_SECONDS
+        while self.is_alive() and time.monotonic() < until:
+            stop()
+            self.join(0.1)
 
     def run(self) -> None:
         """Until it is stopped."""
@@ -51,3 +57,7 @@ class Periodic(threading.Thread):
                 pass
             except Exception:
                 log.exception("%s: trying again in a while", task.name)
+
+
+def _nothing() -> None:
+    """What a task has to do at its end that looks at `stopped`."""

@@ -9,7 +9,9 @@ import threading
 from types import FrameType
 
 from watcher.ingester.loop import Ingester
-from watcher.model.errors import AlreadyRunningError
+from watcher.ingester.periodic import Periodic
+from watcher.ingester.tasks import labeller
+from watcher.model.errors import AlreadyRunningError, StartError
 from watcher.renditions.renderer import Renderer
 from watcher.services import Services
 from watcher.storage.lock import INGESTER
@@ -46,6 +48,10 @@ def help_out(services: Services) -> bool:
         signal.signal(number, stop)
     renderer = Renderer(services)
     renderer.start()
+    looking = labeller(services)
+    tasks = [Periodic(looking)] if looking is not None else []
+    for task in tasks:
+        task.start()
     log.info("another ingester adopts clips; making pictures")
     try:
         with (services.places.run / INGESTER).open("a") as file:
@@ -59,4 +65,23 @@ def help_out(services: Services) -> bool:
                 return True
     finally:
         renderer.stop()
+        for task in tasks:
+            task.stop()
     return False
+
+
+def label_only(services: Services) -> None:
+    """Look at clips with a model, and nothing else, until it is told to end. Raises StartError where it is off."""
+    looking = labeller(services)
+    if looking is None:
+        raise StartError("labels are off: set labels.enabled")
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _signal, _frame: stopped.set())
+    task = Periodic(looking)
+    task.start()
+    log.info("looking at clips with a model")
+    try:
+        stopped.wait()
+    finally:
+        task.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from watcher.ingest.ingest import Ingest
 from watcher.ingester.catalog_health import CatalogHealth
 from watcher.ingester.day_sums import DaySums
@@ -16,6 +18,18 @@ from watcher.renditions.proxies import Proxies
 from watcher.retention.retire import Retention
 from watcher.retention.rules import Rules
 from watcher.services import Services
+
+if TYPE_CHECKING:
+    from watcher.labels.labeller import Labeller
+
+
+def labeller(services: Services) -> Labeller | None:
+    """Who looks at clips with a model, where that is asked for."""
+    if not services.settings.labels.enabled:
+        return None
+    from watcher.labels.labeller import Labeller  # noqa: PLC0415 - what is off costs nothing
+
+    return Labeller(services)
 
 
 def tasks(services: Services, ingest: Ingest) -> list[Task]:

@@ -149,7 +149,11 @@ def _sentence(path: str, reason: Exception) -> str:
     if isinstance(reason, MemoryError):
         return f"the model {path} needs more than {MEMORY >> 30} GB"
     told = " ".join(str(reason).split())[:300]
-    return told if isinstance(reason, ModelError) and "onnxruntime" in told else f"the model {path} cannot be used: {told}"
+    return (
+        told
+        if isinstance(reason, ModelError) and "onnxruntime" in told
+        else f"the model {path} cannot be used: {told}"
+    )
 
 
 def _say(to: int, told: dict[str, Any]) -> None:

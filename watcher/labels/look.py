@@ -52,7 +52,10 @@ class Look:
             self._see(seconds, frame, ahead=0)
         self._looked.sort(key=lambda one: one[0])
         return [
-            [round(seconds, 3), [[one.name, round(one.score, 3), *(round(side, 4) for side in one.box)] for one in seen]]
+            [
+                round(seconds, 3),
+                [[one.name, round(one.score, 3), *(round(side, 4) for side in one.box)] for one in seen],
+            ]
             for seconds, _, seen in self._looked
         ]
 

@@ -1,4 +1,4 @@
-"""Writes ONNX files: the few messages of its protobuf that a model needs, so that nothing has to be installed for it.
+"""Writes ONNX files: the few messages of its protobuf that a model needs: nothing has to be installed.
 
 Sources: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, https://protobuf.dev/programming-guides/encoding.
 """
@@ -67,10 +67,10 @@ def _key(field: int, wire: int) -> bytes:
 
 
 def _varint(number: int) -> bytes:
-    """A number of any size, seven bits a byte.
+    r"""A number of any size, seven bits a byte.
 
     >>> _varint(300), _varint(-1).hex()
-    (b'\\xac\\x02', 'ffffffffffffffffff01')
+    (b'\xac\x02', 'ffffffffffffffffff01')
     """
     number &= (1 << 64) - 1
     found = bytearray()

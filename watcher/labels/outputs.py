@@ -8,8 +8,8 @@ Four kinds are known, by the shapes and names of inputs and outputs:
     deployed the same, and the size       → labels [1,n], boxes [1,n,4] as corners in pixels, scores [1,n]
 
 RT-DETR and D-FINE are exported in both of the last two ways. Sources: the converters of Megvii's YOLOX
-(`tools/export_onnx.py`, `demo/ONNXRuntime`), lyuwenyu's RT-DETR and Peterande's D-FINE (`tools/deployment/export_onnx.py`),
-TensorFlow's `box_coders/faster_rcnn_box_coder.py`.
+(tools/export_onnx.py, demo/ONNXRuntime), lyuwenyu's RT-DETR and Peterande's D-FINE
+(tools/deployment/export_onnx.py), TensorFlow's box_coders/faster_rcnn_box_coder.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ SAME = 0.5  # of their union, that two boxes of one class share and are one
 SIDE_LEAST, SIDE_MOST = 32, 1280  # pixels
 STRIDES = (8, 16, 32)  # of YOLOX
 DEFAULT_SIDE = 640  # where a file leaves it open
-
 
 
 class Refused(Exception):  # noqa: N818 - as a sentence: the model is refused

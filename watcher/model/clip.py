@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MODEL = "model:"  # before the name and version of a model that is a label's author
 EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)  # before this a camera's clock was simply not set
 
 
@@ -114,6 +115,15 @@ class Sprite(msgspec.Struct, frozen=True, array_like=True):
     light: Light | None = None  # by the look of it
 
 
+class Sight(msgspec.Struct, frozen=True, array_like=True):
+    """When and where a model sees what a label names."""
+
+    at_seconds: float  # first, from the clip's beginning
+    spans: tuple[tuple[float, float], ...]  # from when to when, in seconds
+    box: tuple[float, float, float, float]  # of the best sight: x, y, width, height in shares of the picture
+    model: str  # name and version
+
+
 class Label(msgspec.Struct, frozen=True, array_like=True):
     """What somebody says that a clip shows."""
 
@@ -121,6 +131,12 @@ class Label(msgspec.Struct, frozen=True, array_like=True):
     author: str
     confidence: float | None  # 0 to 1, of a model
     at_ms: int  # when it was said, milliseconds since 1970
+    sight: Sight | None = None
+
+    @property
+    def by_model(self) -> bool:
+        """Whether it is a model's word, which gives way to a person's."""
+        return self.author.startswith(MODEL)
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True):

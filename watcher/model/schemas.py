@@ -20,6 +20,10 @@ class LabelShape(msgspec.Struct):
     author: str
     confidence: float | None
     at: Time
+    at_seconds: float | UnsetType = UNSET  # of the first sight; this and what follows where a model has seen it
+    spans: tuple[tuple[float, float], ...] | UnsetType = UNSET  # from when to when it is seen, in seconds
+    box: tuple[float, float, float, float] | UnsetType = UNSET  # of the best sight: x, y, width, height, in shares
+    model: str | UnsetType = UNSET  # its name and version
 
 
 class Links(msgspec.Struct):

@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from urllib.parse import quote
 
+import msgspec
 from msgspec import UNSET
 
-from watcher.model.clip import Clip, ClipState, Playable, Sprite, moment
+from watcher.model.clip import Clip, ClipState, Label, Playable, Sprite, moment
 from watcher.model.schemas import ClipShape, LabelShape, Links, SpriteShape, as_media
 
 MOUNT = "/watcher"  # where the application is, below the address that people use
@@ -98,6 +99,13 @@ def _sprite(sprite: Sprite, renditions: str) -> SpriteShape:
     return SpriteShape(address, sprite.frames, sprite.columns, sprite.tile_width, sprite.tile_height)
 
 
+def _label(label: Label) -> LabelShape:
+    if label.sight is None:
+        return LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms))
+    at, spans, box, model = msgspec.structs.astuple(label.sight)
+    return LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms), at, spans, box, model)
+
+
 def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -> list[ClipShape]:
     """Clips as the contract shows them.
 
@@ -130,10 +138,7 @@ def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -
             else utc_of(clip.started_ms + clip.sprite.significant_ms),
             proxy_url=clip.proxy and renditions + clip.proxy,
             light=clip.light,
-            labels=[
-                LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms))
-                for label in clip.labels or ()
-            ],
+            labels=[_label(label) for label in clip.labels or ()],
             held=clip.held,
             note=clip.note,
             revision=clip.revision,

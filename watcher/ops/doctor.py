@@ -226,6 +226,30 @@ def _decoder(services: Services) -> Iterator[Finding]:
         worker.close()
 
 
+def _labels(services: Services) -> Iterator[Finding]:
+    """Of a model that looks at clips, where that is asked for: it is really started."""
+    settings = services.settings.labels
+    if not settings.enabled:
+        return
+    from watcher.labels.labeller import Labeller  # noqa: PLC0415 - what is off costs nothing
+    from watcher.labels.model import model_of  # noqa: PLC0415
+
+    model = model_of(settings, services.places)
+    if model.problem is not None:
+        yield Finding(BAD, model.problem, "give labels.model a file that is there" if model.own else "make labels")
+        return
+    worker = Labeller.worker(services, model)
+    try:
+        worker.ask_inspect(os.devnull, 0)
+        worker.answer()
+    except ClipError:
+        yield Finding(GOOD, f"{model.name} can look at clips")
+    except WorkerError as reason:
+        yield Finding(BAD, f"no labels by a model: {reason}", "make labels, or another labels.model")
+    finally:
+        worker.close()
+
+
 def _running(services: Services) -> Iterator[Finding]:
     if not services.places.run.is_dir() or not os.access(services.places.run, os.W_OK):
         return
@@ -237,5 +261,5 @@ def _running(services: Services) -> Iterator[Finding]:
 
 
 LOOKS: tuple[Callable[[Services], Iterator[Finding]], ...] = (
-    _machine, _folders, _catalog, _nginx, _events, _decoder, _running,
+    _machine, _folders, _catalog, _nginx, _events, _decoder, _labels, _running,
 )  # fmt: skip

@@ -16,6 +16,7 @@ from msgspec import Meta
 from watcher.naming.ignore import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
 from watcher.naming.presets import Camera, Folder, Preset
 from watcher.naming.reader import Naming
+from watcher.settings.labels import Labels
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -294,6 +295,7 @@ class Settings(msgspec.Struct, frozen=True):
     render: Render = Render()
     proxy: Proxy = Proxy()
     export: Export = Export()
+    labels: Labels = Labels()
     upload: Upload = Upload()
     unit: UnitTable = UnitTable()
     tls: Tls = Tls()

@@ -27,6 +27,11 @@ class Places:
         return self.data / "renditions"
 
     @property
+    def labels(self) -> Path:
+        """The model that looks at clips, where one was made."""
+        return self.data / "labels"
+
+    @property
     def spool(self) -> Path:
         """Uploads in flight."""
         return self.data / "spool"

@@ -20,6 +20,16 @@ HEARTBEAT_SECONDS = 10.0
 STALE_SECONDS = 35.0  # three beats and some
 
 
+class LabelsState(msgspec.Struct, frozen=True):
+    """How far a model is with looking at clips."""
+
+    done: int  # since the ingester's start
+    waiting: int
+    old: int  # of these, that were there before the model
+    per_minute: float  # clips, of late; 0 while nobody knows
+    warning: str | None  # why it does not look
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The ingester's state."""
 
@@ -34,6 +44,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     lost_events: int = 0  # how often the kernel dropped some
     problems: dict[str, str]  # stable code → a sentence for people
     warnings: dict[str, str] = {}  # the same of what does not stand in the way of work
+    labels: LabelsState | None = None  # where a model looks at clips
     aside: list[str] = []  # keys of files that are set aside, the latest first
 
 

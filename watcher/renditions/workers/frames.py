@@ -33,6 +33,4 @@ def key_frame(av: Any, container: Any, stream: Any) -> Any:
 
 def full_range(av: Any, frame: Any) -> bool:
     """Whether a frame's brightness uses all values, as a JPEG's."""
-    return bool(
-        frame.format.name.startswith("yuvj") or frame.color_range == av.video.reformatter.ColorRange.JPEG
-    )
+    return bool(frame.format.name.startswith("yuvj") or frame.color_range == av.video.reformatter.ColorRange.JPEG)

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import IO, Any
 
-from watcher.model.errors import RenderError
 from watcher.renditions.workers.demux import opened
 from watcher.renditions.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
 from watcher.renditions.workers.frames import full_range, key_frame, video_of

@@ -105,7 +105,8 @@ def remove(clip_id: int, name: str) -> Response:
     """Take a label off; answers with the clip, also where it had none of that name."""
     _check(name, "name", NAME_MOST)
     visible(catalog().clip(bounded(clip_id)))
-    catalog().remove_label(clip_id, name)
+    who = principal().name
+    catalog().remove_label(clip_id, name, author=f"key:{who}", now=state().services.clock.now())
     return clip_response(catalog().clip(clip_id))
 
 

@@ -1,0 +1,255 @@
+"""What a model is to look at: every ready clip once, whatever ends in between; a person's word stands above it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from tests.contract.test_catalog import START, probed
+from watcher.catalog import Catalog, inspections
+from watcher.catalog.inspections import AWAY_MS, Found, Uninspected
+from watcher.catalog.rows import Rendered
+from watcher.model.clip import Fingerprint, Sight
+from watcher.model.sight import Seen
+
+MODEL, OWNER = "tiny 1", "me"
+SIGHT = Sight(1.5, ((1.5, 4.0),), (0.1, 0.2, 0.3, 0.4), MODEL)
+CAR = Seen("car", 0.9, 0.1, 0.1, 0.2, 0.2)
+
+
+def person(confidence: float = 0.8) -> Found:
+    return Found("person", confidence, SIGHT)
+
+
+def put(catalog: Catalog, *numbers: int, camera: str = "porch") -> dict[int, int]:
+    """Clips that have their poster, by number."""
+    catalog.put([probed(f"{camera}/{n}.mp4", n) for n in numbers], now=START)
+    ids = {n: catalog.by_key(f"{camera}/{n}.mp4").id for n in numbers}  # type: ignore[union-attr]
+    with catalog.write() as connection:
+        connection.execute(sa.text("UPDATE clips SET render_due = 0"))
+    return ids
+
+
+def wait(catalog: Catalog, *, old: bool = True, now: datetime = START, model: str = MODEL) -> list[Uninspected]:
+    """What is handed out, as an ingester asks; all of it."""
+    catalog.fill_inspections(model, 100, old=old, now=now)
+    return catalog.claim_inspections(OWNER, 100, until=now + timedelta(minutes=2), now=now)
+
+
+def labels(catalog: Catalog, clip_id: int) -> dict[str, str]:
+    return {one.name: one.author for one in catalog.clip(clip_id).labels or ()}
+
+
+def done(catalog: Catalog, jobs: list[Uninspected], *found: Found, model: str = MODEL) -> None:
+    for job in jobs:
+        assert catalog.set_inspection(job, model, found, [], [], now=START)
+    catalog.release_claims(OWNER)
+
+
+def test_every_clip_waits_once_live_ones_first(catalog: Catalog) -> None:
+    """Those from before the model newest first, after those that come; without `old` they do not wait at all."""
+    put(catalog, 1, 2, 3)
+    assert wait(catalog, old=False) == []
+    fresh = put(catalog, 4)
+    jobs = wait(catalog)
+    assert [job.key for job in jobs] == [f"porch/{n}.mp4" for n in (4, 3, 2, 1)]
+    assert jobs[0].id == fresh[4]
+    done(catalog, jobs, person())
+    assert wait(catalog) == []
+    assert {labels(catalog, job.id)["person"] for job in jobs} == {"model:tiny 1"}
+
+
+def test_a_crowd_waits_in_turns_and_none_is_left_out(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than some rows are written ahead; each clip is handed out once, to one of several."""
+    monkeypatch.setattr(inspections, "WAITING_MOST", 40)
+    put(catalog, *range(150))
+    taken: list[int] = []
+    lock, begin = threading.Lock(), threading.Barrier(3)
+
+    def work(owner: str) -> None:
+        begin.wait()
+        while True:
+            catalog.fill_inspections(MODEL, 15, old=True, now=START)
+            jobs = catalog.claim_inspections(owner, 7, until=START + timedelta(minutes=2), now=START)
+            if not jobs:
+                return
+            for job in jobs:
+                catalog.set_inspection(job, MODEL, [person()], [], [], now=START)
+            catalog.release_claims(owner)
+            with lock:
+                taken.extend(job.id for job in jobs)
+
+    threads = [threading.Thread(target=work, args=(f"node{n}",)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == len(set(taken)) == 150
+    assert catalog.label_counts() == [("person", 150)]
+    assert catalog.inspections_left() == (0, 0)
+
+
+def test_what_a_dead_one_held_comes_back(catalog: Catalog) -> None:
+    """When its claim runs out; what it had noted is not looked at again."""
+    put(catalog, 1, 2)
+    jobs = wait(catalog)
+    catalog.set_inspection(jobs[0], MODEL, [person()], [], [], now=START)  # and then it is killed
+    assert wait(catalog, now=START + timedelta(seconds=60)) == []
+    assert [job.id for job in wait(catalog, now=START + timedelta(seconds=121))] == [jobs[1].id]
+
+
+def test_the_same_verdict_twice_changes_nothing(catalog: Catalog) -> None:
+    """Neither the sums nor the clip's revision: whoever was killed after it was noted may say it again."""
+    ids = put(catalog, 1)
+    jobs = wait(catalog)
+    done(catalog, jobs, person())
+    before = catalog.clip(ids[1])
+    done(catalog, jobs, person())
+    assert catalog.clip(ids[1]) == before
+    assert catalog.label_counts() == [("person", 1)]
+    done(catalog, jobs)
+    assert catalog.clip(ids[1]).labels is None
+    assert catalog.label_counts() == []
+    assert catalog.label_cameras() == []
+
+
+def test_a_person_s_word_stands(catalog: Catalog) -> None:
+    """What was put on or confirmed keeps its author, what was refused does not come back, also with another model."""
+    ids = put(catalog, 1)
+    catalog.put_label(ids[1], "fox", author="key:anna", confidence=None, now=START)
+    done(catalog, wait(catalog), person(), Found("fox", 0.9, SIGHT), Found("car", 0.7, SIGHT))
+    assert labels(catalog, ids[1]) == {"car": "model:tiny 1", "fox": "key:anna", "person": "model:tiny 1"}
+    catalog.put_label(ids[1], "person", author="key:anna", confidence=None, now=START)
+    confirmed = next(one for one in catalog.clip(ids[1]).labels or () if one.name == "person")
+    assert (confirmed.author, confirmed.sight) == ("key:anna", SIGHT)  # since when it is seen stays known
+    catalog.remove_label(ids[1], "car", author="key:anna", now=START)
+    jobs = wait(catalog, model="other 2")
+    assert [job.id for job in jobs] == [ids[1]]  # another model looks at everything again
+    done(catalog, jobs, person(), Found("car", 0.9, SIGHT), Found("dog", 0.6, SIGHT), model="other 2")
+    assert labels(catalog, ids[1]) == {"dog": "model:other 2", "fox": "key:anna", "person": "key:anna"}
+    catalog.put_label(ids[1], "car", author="key:anna", confidence=None, now=START)  # a person may think again
+    catalog.remove_label(ids[1], "fox", author="key:anna", now=START)
+    assert labels(catalog, ids[1]).keys() == {"car", "dog", "person"}
+
+
+def test_labels_of_a_model_are_no_change_that_a_person_meets(catalog: Catalog) -> None:
+    """Who edits a clip that they read before, is not told that somebody else changed it; the feed tells of it."""
+    ids = put(catalog, 1)
+    before = catalog.clip(ids[1]).revision
+    done(catalog, wait(catalog), person())
+    assert catalog.clip(ids[1]).revision > before
+    catalog.correct(ids[1], note="the fox", revision=before)
+
+
+def test_another_content_is_looked_at_again(catalog: Catalog) -> None:
+    """A verdict about the older one is not noted, and its labels go with the newer verdict."""
+    ids = put(catalog, 1)
+    jobs = wait(catalog)
+    done(catalog, jobs, person())
+    catalog.put([probed("porch/1.mp4", 7, digest="other", fingerprint=Fingerprint(2000, 2))], now=START)
+    assert not catalog.set_inspection(jobs[0], MODEL, [person()], [], [], now=START)
+    assert wait(catalog) == []  # it has no poster yet
+    clip = catalog.clip(ids[1])
+    catalog.set_posters([Rendered(clip.id, jobs_digest(catalog, clip.id), "0/1.webp", due=0)])
+    again = wait(catalog)
+    assert [job.id for job in again] == [ids[1]]
+    done(catalog, again)
+    assert labels(catalog, ids[1]) == {}
+
+
+def jobs_digest(catalog: Catalog, clip_id: int) -> str:
+    with catalog.engine.connect() as connection:
+        return str(connection.execute(sa.text(f"SELECT digest FROM clips WHERE id = {clip_id}")).scalar())
+
+
+def test_clips_that_are_away_wait_and_hold_up_nobody(catalog: Catalog) -> None:
+    """A missing one is looked at when it is back; one that was given up is not."""
+    ids = put(catalog, 1, 2, 3)
+    catalog.fill_inspections(MODEL, 100, old=True, now=START)
+    catalog.mark_missing(["porch/3.mp4"], now=START)
+    catalog.retire(ids[2], now=START)
+    jobs = wait(catalog)
+    assert [job.id for job in jobs] == [ids[1]]
+    done(catalog, jobs)
+    catalog.put([probed("porch/3.mp4", 3)], now=START)
+    with catalog.write() as connection:
+        connection.execute(sa.text("UPDATE clips SET render_due = 0"))
+    later = START + timedelta(milliseconds=AWAY_MS)
+    assert [job.id for job in wait(catalog, now=later)] == [ids[3]]
+
+
+def test_what_fails_is_put_off_or_given_up(catalog: Catalog) -> None:
+    """With its reason, and how often it was tried."""
+    put(catalog, 1, 2)
+    first, second = wait(catalog)
+    catalog.retry_inspection(first, "no", tries=1, due=START + timedelta(hours=1))
+    catalog.fail_inspection(second, "never", now=START)
+    catalog.release_claims(OWNER)
+    assert wait(catalog) == []
+    (again,) = wait(catalog, now=START + timedelta(hours=1))
+    assert (again.id, again.tries) == (first.id, 1)
+
+
+def test_what_stands_still_is_known_to_the_clips_beside(catalog: Catalog) -> None:
+    """Of the same camera, within a day, before and after."""
+    put(catalog, 1, 2, 3)
+    put(catalog, 101, camera="yard")
+    jobs = {job.key: job for job in wait(catalog)}
+    catalog.set_inspection(jobs["porch/3.mp4"], MODEL, [], [CAR], [CAR], now=START)
+    assert catalog.still_near(jobs["porch/2.mp4"]) == [CAR]
+    assert catalog.still_near(jobs["yard/101.mp4"]) == []
+    catalog.set_inspection(jobs["porch/1.mp4"], MODEL, [], [CAR], [CAR], now=START)
+    assert catalog.still_near(jobs["porch/2.mp4"]) == [CAR, CAR]
+
+
+def test_sums_by_label_and_camera_follow_every_road(catalog: Catalog) -> None:
+    """A clip that is another camera's now, that goes, and that is had back."""
+    ids = put(catalog, 1, 2) | put(catalog, 103, camera="yard")
+    done(catalog, wait(catalog), person())
+    assert catalog.label_cameras() == [("person", "porch", 2), ("person", "yard", 1)]
+    assert catalog.label_counts(["yard"]) == [("person", 1)]
+    catalog.correct(ids[1], camera="yard")
+    assert catalog.label_cameras() == [("person", "porch", 1), ("person", "yard", 2)]
+    catalog.put([probed("gate/2.mp4", 2, moved_from=ids[2])], now=START)
+    assert catalog.label_cameras(["gate", "porch"]) == [("person", "gate", 1)]
+    catalog.retire(ids[2], now=START)
+    assert catalog.label_cameras() == [("person", "yard", 2)]
+    catalog.revive(ids[2], now=START)
+    assert catalog.label_cameras() == [("person", "gate", 1), ("person", "yard", 2)]
+    assert catalog.label_counts() == [("person", 3)]
+
+
+def test_asking_when_nothing_waits_writes_nothing(catalog: Catalog) -> None:
+    """It is asked each second, for ever."""
+    put(catalog, 1)
+    done(catalog, wait(catalog))
+    assert wait(catalog) == []
+    statements: list[str] = []
+    sa.event.listen(catalog.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    assert wait(catalog) == []
+    assert statements
+    assert all(text.lstrip().startswith("SELECT") or text == "BEGIN" for text in statements), statements
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_crash_before_the_commit_leaves_it_waiting(catalog: Catalog, number: int) -> None:
+    """Of filling, claiming and noting: each is one transaction."""
+    put(catalog, 1)
+    job = wait(catalog)[0] if number == 2 else None
+    if number == 1:
+        catalog.fill_inspections(MODEL, 100, old=True, now=START)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    sa.event.listen(catalog.engine, "commit", crash)
+    with pytest.raises(KeyboardInterrupt):
+        _ = wait(catalog) if job is None else catalog.set_inspection(job, MODEL, [person()], [], [], now=START)
+    sa.event.remove(catalog.engine, "commit", crash)
+    later = START + timedelta(minutes=3)
+    jobs = wait(catalog, now=later)
+    assert len(jobs) == 1
+    assert catalog.label_counts() == []

@@ -1,0 +1,214 @@
+"""Looks at clips that wait for a model: a task of the ingester, or of a process that does nothing else.
+
+    claim ─▶ a worker looks (`worker.py`) ─▶ verdict ─▶ labels and "done" at once ─▶ the claim is given back
+
+A kill at any point leaves a clip that waits, under a claim that ends after two minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import socket
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+
+from watcher.catalog.inspections import Uninspected
+from watcher.labels.model import Model, model_of
+from watcher.labels.verdict import Rules, verdict
+from watcher.model.clip import MediaInfo
+from watcher.naming.ignore import printable
+from watcher.renditions.workers.process import Answer, ClipError, StoringError, Worker, WorkerError
+from watcher.services import Services
+from watcher.storage.status import LabelsState
+
+log = logging.getLogger("watcher.ingester")
+
+WORKER = (sys.executable, "-P", "-m", "watcher.labels.worker")
+LOOK_SECONDS = 1.0  # between two looks for clips that wait
+IDLE_SECONDS = 30.0  # after which the worker gives its memory back
+FAULT_SECONDS = 60.0  # after a fault of the model's, before the next try
+BATCH = 4  # claimed at once
+AHEAD = 2  # given to the worker before the first is answered
+FILL = 100  # clips that are given rows at once
+CLAIM, RENEWAL_SECONDS = timedelta(seconds=120), 30.0
+SLOWER = 4  # times what a picture may take: it is done at the lowest priority
+FAULTS = 3  # of the model, at one clip
+TRIES = 2  # that a clip has which crashes or stops a decoder
+AGAIN_SECONDS, LONGEST_SECONDS, AGAIN_TIMES = 60.0, 86400.0, 4
+COUNT_SECONDS = 60.0  # between two counts of what is left
+
+
+class Labeller:
+    """Does what waits."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings = services.settings.labels
+        self._catalog = services.catalog
+        self._clock = services.clock
+        self.name, self.every_seconds, self.stopped = "labels", LOOK_SECONDS, threading.Event()
+        self.warning: str | None = None  # why nothing is looked at
+        self.done = 0  # clips, since the start
+        self._left = (0, 0)  # clips that wait, and of these the old ones
+        self._per_minute = 0.0
+        self._model: Model | None = None
+        self._worker: Worker | None = None
+        self._owner = f"labels-{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._renewed_at = self._idle_at = self._rest_until = self._counted_at = -1e9  # monotonic
+        self._counted_done = 0
+
+    def turn(self) -> None:
+        """Look at all clips that wait, as long as there are some."""
+        now = self._clock.monotonic()
+        if now < self._rest_until:
+            return
+        try:
+            while not self.stopped.is_set() and self._some():
+                self.warning = None
+        except WorkerError as reason:
+            if not self.stopped.is_set():
+                self._fault(str(reason))
+        finally:
+            if self.stopped.is_set():
+                self.close()
+
+    def stop(self) -> None:
+        """End what a worker is doing, from another thread; the clip is looked at after the next start."""
+        worker = self._worker
+        if worker is not None:
+            worker.kill()
+
+    def state(self) -> LabelsState:
+        """How far it is."""
+        waiting, old = self._left
+        return LabelsState(self.done, waiting, old, self._per_minute, self.warning)
+
+    def close(self) -> None:
+        """End the worker, and let others have what is not done."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+        self._catalog.release_claims(self._owner)
+
+    def _fault(self, told: str) -> None:
+        """Of ours, or the model's: nothing is concluded about clips."""
+        self.close()
+        self._rest_until = self._clock.monotonic() + FAULT_SECONDS
+        if told != self.warning:
+            log.error("no labels by a model: %s; trying again in %.0f s", told, FAULT_SECONDS)
+        self.warning = told
+
+    def _some(self) -> bool:
+        """Look at some clips; False where none waits."""
+        model = self._ready()
+        now, clock = self._clock.now(), self._clock.monotonic()
+        self._catalog.fill_inspections(model.name, FILL, old=self._settings.old, now=now)
+        jobs = self._catalog.claim_inspections(self._owner, BATCH, until=now + CLAIM, now=now)
+        self._renewed_at = clock
+        self._count(clock)
+        if not jobs:
+            if self._worker is not None and clock - self._idle_at > IDLE_SECONDS:
+                self._worker.close()
+                self._worker = None
+            return False
+        self._idle_at = clock
+        self._look(jobs, model)
+        return True
+
+    def _ready(self) -> Model:
+        """The model, read again after a fault: it may have been made meanwhile. Raises WorkerError."""
+        if self._model is None or self.warning is not None:
+            self._model = model_of(self._settings, self._services.places)
+        if self._model.problem is not None:
+            raise WorkerError(self._model.problem)
+        return self._model
+
+    def _look(self, jobs: Iterable[Uninspected], model: Model) -> None:
+        waiting, handed = deque(jobs), deque[Uninspected]()
+        worker = self._running(model)
+        while (waiting or handed) and not self.stopped.is_set():
+            while waiting and len(handed) < AHEAD:
+                self._ask(worker, waiting[0])
+                handed.append(waiting.popleft())
+            job = handed[0]
+            try:
+                self._conclude(job, worker.answer(), model)
+            except ClipError as reason:
+                self._failed(job, reason.answer)
+            except WorkerError as reason:  # others have their turn first, whoever is to blame
+                if not self.stopped.is_set():
+                    self._put_off(job, reason)
+                raise
+            handed.popleft()
+            self._catalog.release_claims(self._owner, [job.id])
+            self.done += 1
+            self._idle_at = self._clock.monotonic()
+            if self._idle_at - self._renewed_at > RENEWAL_SECONDS:
+                self._catalog.renew_claims(self._owner, until=self._clock.now() + CLAIM)
+                self._renewed_at = self._idle_at
+
+    def _running(self, model: Model) -> Worker:
+        if self._worker is None:
+            self._worker = self.worker(self._services, model)
+        return self._worker
+
+    @staticmethod
+    def worker(services: Services, model: Model) -> Worker:
+        """A process that looks at clips with a model."""
+        told = json.dumps({"model": str(model.path), "names": services.settings.labels.names})
+        seconds = services.settings.render.timeout_seconds * SLOWER
+        return Worker(timeout_seconds=seconds, command=[*WORKER, told])
+
+    def _ask(self, worker: Worker, job: Uninspected) -> None:
+        media = _media(job)
+        rotation = media.video.rotation if media and media.video else 0
+        worker.ask_inspect(
+            self._services.root.path(job.key), rotation, container=media.container if media else None
+        )
+
+    def _conclude(self, job: Uninspected, answer: Answer, model: Model) -> None:
+        rules = Rules(self._settings, job.camera)
+        length = (job.duration_ms or 0) / 1000
+        known = self._catalog.still_near(job)
+        told = verdict(answer.pictures, length, rules, model.name, known)
+        self._catalog.set_inspection(job, model.name, told.found, told.seen, told.still, now=self._clock.now())
+
+    def _failed(self, job: Uninspected, answer: Answer) -> None:
+        """As of posters: what crashes a decoder is tried twice, what cannot be opened or was killed for ever."""
+        error, now = answer.error or "", self._clock.now()
+        if answer.closed or answer.killed or (answer.fatal and job.tries + 1 < TRIES):
+            seconds = min(LONGEST_SECONDS, AGAIN_SECONDS * AGAIN_TIMES ** min(job.tries, 20))
+            self._catalog.retry_inspection(job, error, tries=job.tries + 1, due=now + timedelta(seconds=seconds))
+            return
+        log.warning("%s: no labels by a model: %s", printable(job.key), error)
+        self._catalog.fail_inspection(job, error, now=now)
+
+    def _put_off(self, job: Uninspected, reason: WorkerError) -> None:
+        """What the model itself fails at again and again is given up; a worker that does not start says nothing."""
+        now, tries = self._clock.now(), job.tries + isinstance(reason, StoringError)
+        if tries >= FAULTS:
+            log.warning("%s: no labels by a model: %s", printable(job.key), reason)
+            self._catalog.fail_inspection(job, str(reason), now=now)
+        else:
+            due = now + timedelta(seconds=2 * FAULT_SECONDS)
+            self._catalog.retry_inspection(job, str(reason), tries=tries, due=due)
+
+    def _count(self, clock: float) -> None:
+        """Count what is left, now and then."""
+        since = clock - self._counted_at
+        if since < COUNT_SECONDS:
+            return
+        self._left = self._catalog.inspections_left()
+        self._per_minute = round((self.done - self._counted_done) * 60 / since, 1) if self._counted_done else 0.0
+        self._counted_at, self._counted_done = clock, self.done
+
+
+def _media(job: Uninspected) -> MediaInfo | None:
+    return None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)

@@ -1,0 +1,99 @@
+"""What pictures of one clip tell together: which things, since when, until when, and whether they move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from watcher.model.sight import Picture, Seen, shared
+
+FOLLOWED = 0.2  # of two boxes' union, from which on they are one thing on two pictures
+NEAR = 1.5  # sizes of a thing, that its middle may have gone to the next picture
+STAYED = 0.65  # of two boxes' union, from which on a thing has not moved
+STILL_PICTURES = 0.75  # of a clip's pictures, on which a thing has to be that does not move
+GAPS = 2  # pictures on which a thing may not be seen in between
+
+
+class At(NamedTuple):
+    """A thing on one picture."""
+
+    picture: int  # its number
+    seconds: float
+    seen: Seen
+
+
+class Track(NamedTuple):
+    """One thing, on the pictures on which it is seen."""
+
+    name: str
+    sights: list[At]
+
+    @property
+    def best(self) -> At:
+        """Where the model is surest."""
+        return max(self.sights, key=lambda one: one.seen.score)
+
+    def still(self, pictures: int) -> bool:
+        """Whether it was there all the time, and did not move; one picture does not tell."""
+        if pictures < 2 or len(self.sights) < STILL_PICTURES * pictures:
+            return False
+        first = self.sights[0].seen.box
+        return all(shared(first, one.seen.box) >= STAYED for one in self.sights)
+
+
+def tracks(pictures: Sequence[Picture]) -> list[Track]:
+    """Things, each followed from picture to picture: the surest first takes the track that it fits best."""
+    found: list[Track] = []
+    for number, picture in enumerate(pictures):
+        taken: set[int] = set()
+        for seen in sorted(picture.seen, key=lambda one: -one.score):
+            here = At(number, picture.seconds, seen)
+            fits = [
+                (fit, at)
+                for at, track in enumerate(found)
+                if at not in taken and track.name == seen.name and (fit := _fit(track.sights[-1], here)) > 0
+            ]
+            if fits:
+                at = max(fits)[1]
+                found[at].sights.append(here)
+            else:
+                at = len(found)
+                found.append(Track(seen.name, [here]))
+            taken.add(at)
+    return found
+
+
+def _fit(before: At, here: At) -> float:
+    """How well a sight goes on from the one before; 0: not at all."""
+    if here.picture - before.picture > GAPS + 1:
+        return 0.0
+    both = shared(before.seen.box, here.seen.box)
+    if both >= FOLLOWED:
+        return 1 + both
+    far = max(
+        abs(one + half / 2 - other - size / 2) / max(half, size)
+        for one, half, other, size in (
+            (before.seen.x, before.seen.width, here.seen.x, here.seen.width),
+            (before.seen.y, before.seen.height, here.seen.y, here.seen.height),
+        )
+    )
+    return max(0.0, 1 - far / (NEAR * (here.picture - before.picture)))
+
+
+def spans(sights: Sequence[At], times: Sequence[float], length: float) -> tuple[tuple[float, float], ...]:
+    """From when to when something is seen; `times` are those of all pictures.
+
+    It is there from the first picture of a run on, and until half-way to the next one without it.
+    """
+    there = {one.picture for one in sights}
+    found: list[tuple[float, float]] = []
+    begin: float | None = None
+    for number, seconds in enumerate(times):
+        if number in there:
+            begin = seconds if begin is None else begin
+        elif begin is not None:
+            found.append((begin, round((times[number - 1] + seconds) / 2, 2)))
+            begin = None
+    if begin is not None:
+        found.append((begin, round(max(length, times[-1]), 2)))
+    return tuple(found)

@@ -1,0 +1,114 @@
+"""Which of what a model has seen becomes a label: by thresholds, areas, groups, and what has long stood there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from watcher.catalog.inspections import Found
+from watcher.labels.tracks import STAYED, Track, spans, tracks
+from watcher.model.clip import Sight
+from watcher.model.sight import Picture, Seen, shared
+from watcher.settings.labels import Labels
+
+EARLIER = 0.6  # of the threshold: a track that reaches it is believed from this on
+
+
+class Verdict(NamedTuple):
+    """What is concluded about a clip."""
+
+    found: list[Found]
+    seen: list[Seen]  # of each label the best sight that counts, whatever the threshold
+    still: list[Seen]  # what was there all the time, and did not move
+
+
+class Rules:
+    """Those of the settings that hold for one camera."""
+
+    def __init__(self, settings: Labels, camera: str) -> None:
+        self._settings = settings
+        self._camera = camera
+        self._all = "*" in settings.wanted
+        self._groups = {label: group.name for group in settings.groups for label in group.labels}
+        self._areas = [area for area in settings.areas if area.camera == camera]
+
+    def name(self, label: str) -> str | None:
+        """What a class becomes: its group, itself, or nothing."""
+        name = self._groups.get(label, label)
+        return name if self._all or label in self._groups or label in self._settings.wanted else None
+
+    def threshold(self, label: str) -> float:
+        """How sure the model has to be; what is said of camera and label comes before what is said of one."""
+        name = self._groups.get(label, label)
+        said = {(one.camera, one.label): one.threshold for one in self._settings.thresholds}
+        for camera in (self._camera, ""):
+            for known in (label, name, ""):
+                if (camera, known) in said:
+                    return said[camera, known]
+        return self._settings.threshold
+
+    def counts(self, seen: Seen) -> bool:
+        """Whether it stands where things count."""
+        areas = [a for a in self._areas if not a.labels or {seen.name, self.name(seen.name)} & set(a.labels)]
+        at = seen.x + seen.width / 2, seen.y + seen.height
+        inside = [area.counts for area in areas if within(at, area.polygon)]
+        return False not in inside and (True in inside or not any(area.counts for area in areas))
+
+
+def verdict(
+    pictures: Sequence[Picture], length: float, rules: Rules, model: str, known: Sequence[Seen] = ()
+) -> Verdict:
+    """What is concluded; `known` is what stood still on the clips beside this one: it is told of once."""
+    there = [track for track in (_counting(one, rules) for one in tracks(pictures)) if track is not None]
+    still = [track.best.seen for track in there if track.still(len(pictures))]
+    told: dict[str, list[Track]] = {}
+    best: dict[str, Seen] = {}
+    for track in there:
+        name, seen = rules.name(track.name) or track.name, track.best.seen
+        if name not in best or best[name].score < seen.score:
+            best[name] = Seen(name, seen.score, *seen.box)
+        before = track.still(len(pictures)) and any(
+            one.name == track.name and shared(one.box, seen.box) >= STAYED for one in known
+        )
+        if seen.score >= rules.threshold(track.name) and not before:
+            told.setdefault(name, []).append(track)
+    times = [picture.seconds for picture in pictures]
+    return Verdict(
+        [_found(name, some, times, length, rules, model) for name, some in told.items()], list(best.values()), still
+    )
+
+
+def _counting(track: Track, rules: Rules) -> Track | None:
+    """The sights of a track that count; None where it is not wanted, or never stands where it counts."""
+    if rules.name(track.name) is None:
+        return None
+    sights = [one for one in track.sights if rules.counts(one.seen)]
+    return Track(track.name, sights) if sights else None
+
+
+def _found(
+    name: str, some: Sequence[Track], times: Sequence[float], length: float, rules: Rules, model: str
+) -> Found:
+    best = max((track.best for track in some), key=lambda one: one.seen.score)
+    sights = [
+        one
+        for track in some
+        for one in track.sights
+        if one.seen.score >= EARLIER * min(rules.threshold(track.name), track.best.seen.score)
+    ]
+    at = min(one.seconds for one in sights)
+    return Found(name, best.seen.score, Sight(at, spans(sights, times, length), best.seen.box, model))
+
+
+def within(at: tuple[float, float], polygon: Sequence[tuple[float, float]]) -> bool:
+    """Whether a point is in a polygon: a ray from it crosses its sides an odd number of times.
+
+    >>> within((0.5, 0.6), [(0, 0.5), (1, 0.5), (1, 1), (0, 1)]), within((0.5, 0.4), [(0, 0.5), (1, 0.5), (1, 1)])
+    (True, False)
+    """
+    x, y = at[0], min(at[1], 1 - 1e-9)  # what reaches the lower edge stands in the picture
+    inside = False
+    for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) / (y2 - y1) * (x2 - x1):
+            inside = not inside
+    return inside
