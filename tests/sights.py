@@ -144,7 +144,10 @@ def red_model(path: Path, kind: str = "detr", *, side: int = SIDE, names: str = 
             tensors += [constant("none", [[[0]]]), constant("shape", [1, 1, 1], np.int64)]
             tensors += [constant("e", [[[0, 0, 0, 0]]]), constant("a", [[0.25, 0.25, 0.75, 0.75]])]
             steps += [onnx.node("Reshape", ["share", "shape"], "red"), onnx.node("Identity", ["e"], "encodings")]
-            steps += [onnx.node("Concat", ["none", "red"], "scores", axis=2), onnx.node("Identity", ["a"], "anchors")]
+            steps += [
+                onnx.node("Concat", ["none", "red"], "scores", axis=2),
+                onnx.node("Identity", ["a"], "anchors"),
+            ]
             outputs = [onnx.value("encodings", number, [1, 1, 4]), onnx.value("scores", number, [1, 1, 2])]
             outputs += [onnx.value("anchors", number, [1, 4])]
         case "detr":
@@ -156,7 +159,10 @@ def red_model(path: Path, kind: str = "detr", *, side: int = SIDE, names: str = 
             outputs = [onnx.value("logits", number, [1, 1, 2]), onnx.value("pred_boxes", number, [1, 1, 4])]
         case "deployed":
             inputs += [onnx.value("orig_target_sizes", onnx.INT64, [1, 2])]
-            tensors += [constant("l", [[1]], np.int64), constant("b", [[[side / 4, side / 4, side * 0.75, side * 0.75]]])]
+            tensors += [
+                constant("l", [[1]], np.int64),
+                constant("b", [[[side / 4, side / 4, side * 0.75, side * 0.75]]]),
+            ]
             steps += [onnx.node("Identity", ["l"], "labels"), onnx.node("Identity", ["b"], "boxes")]
             steps += [onnx.node("Reshape", ["share", "one"], "scores")]
             outputs = [onnx.value("labels", onnx.INT64, [1, 1]), onnx.value("boxes", number, [1, 1, 4])]
@@ -176,7 +182,9 @@ def red_model(path: Path, kind: str = "detr", *, side: int = SIDE, names: str = 
     return path
 
 
-def colours(path: Path, *, red: tuple[float, float] = (2.0, 1e9), seconds: float = 6.0, key_every: int = 250) -> Path:
+def colours(
+    path: Path, *, red: tuple[float, float] = (2.0, 1e9), seconds: float = 6.0, key_every: int = 250
+) -> Path:
     """A grey clip that is red from one second until another."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as out:
@@ -185,7 +193,7 @@ def colours(path: Path, *, red: tuple[float, float] = (2.0, 1e9), seconds: float
         stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
         for number in range(round(seconds * 5)):
             there = red[0] <= number / 5 < red[1]
-            made = av.VideoFrame.from_image(Image.new("RGB", (160, 96), (250, 5, 5) if there else (90, 90, 90)))
+            made = av.VideoFrame.from_image(Image.new("RGB", (160, 96), (250, 5, 5) if there else (8, 8, 8)))
             made.pts, made.time_base = number, Fraction(1, 5)
             out.mux(stream.encode(made))
         out.mux(stream.encode(None))

@@ -157,7 +157,7 @@ def test_modules_are_small(path: Path) -> None:
         "model/schemas": 350,  # a list of types
         "settings/schema": 360,
         "client": 320,
-        "cli": 330,
+        "cli": 350,
         "media/samples": 330,
         "ingest/ingest": 305,
     }

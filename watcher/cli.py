@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--cameras-only", action="store_true", help=argparse.SUPPRESS)
     made = command("ingest", _ingest, "run only the ingester")
     made.add_argument("--announce", action="store_true", help=argparse.SUPPRESS)
-    made.add_argument("--labels", action="store_true", help="only look at clips with a model, beside another ingester")
+    made.add_argument(
+        "--labels", action="store_true", help="only look at clips with a model, beside another ingester"
+    )
     command("migrate", _migrate, "bring the catalog to this version's schema")
     command("prepare", _prepare, "make folders, catalog and nginx's settings ready, for containers")
     command("ftp", _ftp, "run only the FTP door")

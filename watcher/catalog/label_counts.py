@@ -41,7 +41,8 @@ def write_labels(
     count_labels(connection, insert, gone, clip.camera, -1)
     count_labels(connection, insert, after.keys() - before.keys(), clip.camera, 1)
     text = msgspec.json.encode([after[name] for name in sorted(after)]).decode() if after else None
-    values = values | {"labels": text, "words": words_of(clip.key, clip.camera, after)}
+    people = int(any(not one.by_model for one in after.values()))
+    values = values | {"labels": text, "labeled_by_people": people, "words": words_of(clip.key, clip.camera, after)}
     connection.execute(sa.update(clips).where(clips.c.id == clip.id).values(values))
     return True
 

@@ -150,6 +150,7 @@ _KEPT = frozenset(
         "held",
         "note",
         "labels",
+        "labeled_by_people",
         "rendered_from",
         "rendered_at",
         "light",

@@ -57,6 +57,7 @@ clips = sa.Table(
         "counts_ms", sa.BigInteger, nullable=False, server_default="0"
     ),  # by what retention goes: start or arrival
     sa.Column("spared", sa.SmallInteger, nullable=False, server_default="0"),  # 1: very old when it came, lately
+    sa.Column("labeled_by_people", sa.SmallInteger, nullable=False, server_default="0"),  # 1: not by models alone
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),

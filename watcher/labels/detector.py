@@ -111,6 +111,9 @@ def _load(path: str, asked: int, answers: int, keeper: int) -> Any:
     """Libraries first, then the file's bytes; then the wall; then what is in the file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(19)
+    # Its builds since 1.29 tell their maker of each session, and keep a file for that. Nobody hears of ours.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    sandbox.leave_outside()  # and no socket, whatever it would do
     try:
         import onnxruntime  # noqa: PLC0415 - its home; nothing of it is loaded where labels are off
     except ImportError:
@@ -122,13 +125,11 @@ def _load(path: str, asked: int, answers: int, keeper: int) -> Any:
             raise ModelError(f"it is larger than {MODEL_MOST >> 20} MB")
         data = file.read()
     onnxruntime.set_default_logger_severity(4)
-    onnxruntime.disable_telemetry_events()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for number in range(3):  # nothing of ours is to be spoken to from in there
         if number not in {asked, answers}:
             os.close(number)
             os.open(os.devnull, os.O_RDWR)
-    sandbox.leave_outside()
     sandbox.close_in()
     die_with_parent(signal.SIGKILL, parent=keeper)
     options = onnxruntime.SessionOptions()

@@ -34,8 +34,9 @@ class Track(NamedTuple):
         return max(self.sights, key=lambda one: one.seen.score)
 
     def still(self, pictures: int) -> bool:
-        """Whether it was there all the time, and did not move; one picture does not tell."""
-        if pictures < 2 or len(self.sights) < STILL_PICTURES * pictures:
+        """Whether it was there from first to last, and did not move; one picture does not tell."""
+        ends = self.sights[0].picture, self.sights[-1].picture
+        if pictures < 2 or ends != (0, pictures - 1) or len(self.sights) < STILL_PICTURES * pictures:
             return False
         first = self.sights[0].seen.box
         return all(shared(first, one.seen.box) >= STAYED for one in self.sights)

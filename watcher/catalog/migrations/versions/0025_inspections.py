@@ -44,6 +44,9 @@ def upgrade() -> None:
         sa.Column("camera", sa.Text, primary_key=True),
         sa.Column("clips", sa.BigInteger, nullable=False),
     )
+    # All labels until now are people's, or of programs that have a key as people do.
+    op.add_column("clips", sa.Column("labeled_by_people", sa.SmallInteger, nullable=False, server_default="0"))
+    op.execute("UPDATE clips SET labeled_by_people = 1 WHERE labels IS NOT NULL")
     op.create_index("ix_label_cameras_camera", "label_cameras", ["camera"])
     op.execute(
         "INSERT INTO label_cameras (name, camera, clips) SELECT labels.name, clips.camera, count(*)"
