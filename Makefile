@@ -14,7 +14,7 @@ KILLS  ?= 25
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup labels test slow browser scale motion crash soak security containers check format bench screenshots release wheels licences sbom audit images requirements npm pictures
+.PHONY: help demo run setup labels test slow browser scale motion crash soak security containers check format bench screenshots house docs release wheels licences sbom audit images requirements npm pictures
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -71,8 +71,15 @@ format: $(VENV)/.dev ## let ruff write
 bench: $(VENV)/.dev  ## the benchmarks, as ratios to ceilings of the same run
 	$(BIN)/python -m tests.bench
 
-screenshots: $(VENV)/.dev  ## take the README's picture anew from a running demo
+screenshots: $(VENV)/.dev  ## take the README's three pictures anew from a running demo
 	$(BIN)/python -m tests.screenshots
+
+house: $(VENV)/.dev    ## the rooms of the code, and what each imports
+	@$(BIN)/python -m tests.house
+
+docs: $(DOCS)/.done    ## the documents as a site, every link followed: dist/docs/README.html
+	$(DOCS)/bin/sphinx-build -q -W --keep-going -c release/docs -b html -d dist/.doctrees . dist/docs
+	@rm -rf dist/.doctrees
 
 release: $(RELEASE)/.done ## sdist, wheel, SBOM, notices and image (IMAGE=no leaves it out), with checksums: dist/
 	rm -rf dist
@@ -109,6 +116,11 @@ images:                ## pin the images by what they contain: images.lock
 $(RELEASE)/.done: requirements/release.txt
 	$(PYTHON) -m venv $(RELEASE)
 	$(RELEASE)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/release.txt
+	@touch $@
+
+$(DOCS)/.done: requirements/docs.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/docs.txt
 	@touch $@
 
 requirements: $(RELEASE)/.done ## pin anew; review the diff

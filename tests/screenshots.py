@@ -1,30 +1,41 @@
-"""`make screenshots`: the README's picture, taken from a running watcher with an evening's sample clips."""
+"""`make screenshots`: the README's pictures, taken from a running watcher with an evening's sample clips."""
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import requests
-from playwright.sync_api import sync_playwright
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS
 from tests.running import running, wait_for
 from watcher.ops.demo import SCENES, leave_clip
 
-PICTURE = Path(__file__).parent.parent / "design" / "pictures" / "browse.png"
+PICTURES = Path(__file__).parent.parent / "design" / "pictures"
+MOST_BYTES = 150_000  # of a picture: a README is read over slow links, too
 FIRST = datetime(2026, 11, 16, 16, 12, 41).astimezone()
 CLIPS = 30
-
-
 LABELS = (("car",), (), ("car", "person"), ("fox",), (), ("person",))
 
 
+def take(page: Page, name: str) -> None:
+    """Keep what the page shows, once every picture in it is there, as WebP."""
+    wait_for(lambda: page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)"))
+    with io.BytesIO() as kept:
+        Image.open(io.BytesIO(page.screenshot())).save(kept, "WEBP", quality=82, method=6)
+        assert len(kept.getvalue()) < MOST_BYTES, name
+        (PICTURES / f"{name}.webp").write_bytes(kept.getvalue())
+
+
 def main() -> None:
-    """Take it."""
+    """Take them."""
     program = shutil.which("chromium") or sys.exit("Chromium is not installed")
     with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "unit") as unit:
         at = FIRST
@@ -34,18 +45,27 @@ def main() -> None:
             if number % 6 == 5:
                 at += timedelta(hours=14)
         wait_for(lambda: len([clip for clip in unit.clips() if clip["sprite"]]) == CLIPS, what="all sprites")
-        for number, clip in enumerate(unit.clips()):
+        clips = unit.clips()
+        for number, clip in enumerate(clips):
             for label in LABELS[number % len(LABELS)]:
                 requests.put(unit.url(f"/watcher/clips/{clip['id']}/labels/{label}"), timeout=10)
+        (day, _), *_ = Counter(clip["local_time"][:10] for clip in clips).most_common(1)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=1)
             page.goto(unit.url("/watcher/"))
-            wait_for(lambda: page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)"))
             wait_for(lambda: page.evaluate("document.querySelector('.rail.shown') !== null"), what="the rail")
             page.locator(".card .picture").nth(5).hover(position={"x": 200, "y": 80})
             wait_for(lambda: page.locator(".sprite").count() == 1, what="a sprite")
-            page.screenshot(path=PICTURE)
+            take(page, "browse")
+            page.goto(unit.url(f"/watcher/watch/{clips[2]['id']}"))
+            wait_for(lambda: page.evaluate("document.querySelector('video').readyState >= 2"), what="the film")
+            page.evaluate("document.querySelector('video').currentTime = 2")
+            at_two = "(v => v.readyState >= 2 && !v.seeking && v.currentTime >= 2)(document.querySelector('video'))"
+            wait_for(lambda: page.evaluate(at_two), what="its second second")
+            take(page, "watch")
+            page.goto(unit.url(f"/watcher/day/{day}"), wait_until="networkidle")
+            take(page, "timeline")
             browser.close()
 
 

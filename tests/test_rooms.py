@@ -34,7 +34,7 @@ ROOMS = {  # each room, and those that it may import; the order is that of the f
     "web/api": {"web/http", "services", *BELOW, *VERBS},
     "web/page": {"web/api", "web/http", "services", *BELOW, *VERBS},
     "web": {"web/page", "web/api", "web/http", "services", *BELOW, *VERBS},
-    "container": {"storage"},
+    "container": {"storage", "ops", "settings"},
     "wsgi": {"web", "web/http", "ops", "services", *BELOW, *VERBS},
     "cli": {"agent", "ftp", "ingester", "ops", "services", *BELOW, *VERBS},
     "__main__": {"cli"},

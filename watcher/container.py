@@ -2,19 +2,25 @@
 
 python -m watcher.container COMMAND …      run a command as WATCHER_UID, with the folders made
 python -m watcher.container health WHAT    0 if all is well with uwsgi://HOST:PORT, uwsgi:///SOCKET, "api" (where
-                                           WATCHER_SOCKET says), or the ingester, whose status file is named
+                                           WATCHER_SOCKET says), tcp://HOST:PORT, or the ingester, by the
+                                           name of its status file
 python -m watcher.container secret FILE    makes a file with a secret, unless it is there
+python -m watcher.container web            nginx alone, in front of the application that WATCHER_APP named to
+                                           `watcher prepare`; it and its files are those of this image
 """
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import socket
 import struct
 import sys
+import time
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from watcher.storage import status
@@ -23,6 +29,8 @@ DATA = Path("/data")
 LOG = Path("/log")
 USER = 1000
 SECONDS = 5.0
+PREPARING_SECONDS = 60.0  # that `watcher prepare` may take, where nobody waits for its end before we are started
+WEB = Path("/tmp/web")  # nosec B108  # noqa: S108 - of this container alone
 
 
 def main(arguments: list[str]) -> None:
@@ -36,6 +44,8 @@ def main(arguments: list[str]) -> None:
         os.environ["WATCHER_SOCKET"] = _own(os.environ["WATCHER_SOCKET"])
     if os.geteuid() == 0:
         _become(int(os.environ.get("WATCHER_UID", USER)), int(os.environ.get("WATCHER_GID", USER)))
+    if arguments[:1] == ["web"]:
+        _serve()
     os.execvp(arguments[0], arguments)  # nosec B606  # noqa: S606 - a list, no shell
 
 
@@ -45,12 +55,17 @@ def _socket() -> str:
 
 
 def _own(where: str) -> str:
-    """The address of ours that NAME:PORT stands for; a socket's path or an address as it is.
+    """The address of ours that NAME:PORT or NETWORK/BITS:PORT stands for; a socket's path or an address as it is.
 
     A container in several networks has an address in each. uWSGI listens only in the one where others know it by
-    that name: in Compose that is nginx's, so that no other container can speak to it.
+    that name: in Compose that is nginx's, so that no other container can speak to it. Swarm tells nobody the name
+    of a container that is not well yet, not even itself: there the network is named.
     """
     name, colon, port = where.rpartition(":")
+    if colon and "/" in name and name[0].isdigit():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+            trial.connect((str(ipaddress.ip_network(name)[1]), int(port)))  # nothing is sent by this
+            return f"{trial.getsockname()[0]}:{port}"
     if not colon or "/" in where or name.replace(".", "").isdigit():
         return where
     for family, kind, protocol, _, address in socket.getaddrinfo(name, int(port), type=socket.SOCK_STREAM):
@@ -88,7 +103,44 @@ def _become(user: int, group: int) -> None:
     os.setuid(user)
 
 
+def _serve() -> NoReturn:
+    """Become nginx, with Compose's main file: the names in it are this container's."""
+    from watcher.ops import nginx  # noqa: PLC0415 - of all commands this one alone needs it
+    from watcher.settings.load import ETC  # noqa: PLC0415
+
+    until = time.monotonic() + PREPARING_SECONDS
+    while not (DATA / "run" / "settings.conf").is_file():
+        if time.monotonic() > until:
+            sys.exit(f"{DATA}/run/settings.conf is not there: has `watcher prepare` run on the same folder?")
+        time.sleep(0.2)
+    program = nginx.find_nginx()
+    WEB.mkdir(mode=0o700, exist_ok=True)
+    files = WEB / "watcher"
+    files.unlink(missing_ok=True)
+    files.symlink_to(ETC / "nginx")
+    text = (ETC / "nginx" / "compose.conf").read_text(encoding="utf-8")
+    servers = " ".join(_name_servers(Path("/etc/resolv.conf").read_text(encoding="utf-8")))
+    ours = {"resolver 127.0.0.11": f"resolver {servers}", "/static;": f"{nginx.STATIC};"}
+    for theirs, mine in (ours | {nginx.FIGURES: nginx.figures(program)}).items():
+        text = text.replace(theirs, mine)
+    (WEB / "nginx.conf").write_text(text, encoding="utf-8")
+    command = [program, "-e", "stderr", "-p", str(WEB), "-c", str(WEB / "nginx.conf")]
+    os.execv(program, command)  # nosec B606  # noqa: S606 - a list, no shell
+
+
+def _name_servers(text: str) -> list[str]:
+    """Whom to ask for names, by resolv.conf, as nginx writes them."""
+    lines = (line.split() for line in text.splitlines())
+    found = [line[1].partition("%")[0] for line in lines if len(line) > 1 and line[0] == "nameserver"]
+    return [f"[{address}]" if ":" in address else address for address in found] or ["127.0.0.1"]
+
+
 def _well(what: str) -> bool:
+    if what.startswith("tcp:"):
+        url = urlsplit(what)
+        with contextlib.suppress(OSError), socket.create_connection((url.hostname, url.port), SECONDS):
+            return True
+        return False
     if not what.startswith("uwsgi:"):
         found = status.read(Path(what))
         return found is not None and found[1] <= status.STALE_SECONDS

@@ -78,7 +78,7 @@ def nginx_version(path: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def _figures(nginx: str) -> str:
+def figures(nginx: str) -> str:
     """The variables by which an nginx tells of its connections; empty where it was built without them."""
     try:
         told = subprocess.run([nginx, "-V"], capture_output=True, text=True, timeout=10, check=False).stderr
@@ -137,7 +137,7 @@ def write_main(places: Places, settings: Settings, *, nginx: str, listen: str, l
         "FILES": str(2 * connections() + FILES_BESIDE),
         "CONNECTIONS": str(connections()),
         "BACKLOG": str(backlog()),
-        "FIGURES": _figures(nginx),
+        "FIGURES": figures(nginx),
         "LISTEN": f"{listen} ssl" if tls.certificate else listen,
         "TLS": _tls(tls) if tls.certificate else "",
         "REDIRECT": _redirects(settings, listen) if tls.certificate else "",
