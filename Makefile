@@ -95,7 +95,7 @@ endif
 	cd dist && sha256sum -- *.* > SHA256SUMS && cat SHA256SUMS
 
 wheels: $(RELEASE)/.done ## every pin has a wheel, for 3.11 to 3.14 on Linux with x86_64 and aarch64
-	$(RELEASE)/bin/python release/wheels.py requirements/image.txt requirements/ftp.txt
+	$(RELEASE)/bin/python release/wheels.py requirements/image.txt requirements/ftp.txt requirements/labels.txt
 
 licences: $(VENV)/.dev ## the licence of everything that is shipped, with their texts: dist/notices.txt
 	$(BIN)/python release/licences.py --notices dist/notices.txt requirements/image.txt requirements/ftp.txt

@@ -101,6 +101,23 @@ def test_every_ignored_name_is_explained() -> None:
         assert name in text("guide/clips.md") or name == ".*", name
 
 
+@pytest.mark.parametrize("page", sorted(ROOT.glob("guide/*.md")), ids=lambda p: p.stem)
+def test_each_page_of_the_guide_begins_with_what_one_gets(page: Path) -> None:
+    """By a sentence below its title, before any heading, table or command; and the guide's start page leads to it."""
+    title, empty, first = page.read_text().splitlines()[:3]
+    assert title.startswith("# ")
+    assert not empty
+    assert re.match(r"[\w`\[*]", first), first
+    assert page.stem == "README" or f"({page.name})" in text("guide/README.md")
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    """As it is called there."""
+    for path in (ROOT / "watcher").iterdir():
+        if (path / "__init__.py").is_file():
+            assert f"`{path.name}/`" in text("design/architecture.md"), path.name
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     """To files that are there."""

@@ -26,7 +26,12 @@ def _menu(_app: object, docname: str, source: list[str]) -> None:
     """Put a menu of all pages behind the first one."""
     if docname != root_doc:
         return
-    for name, folder in (("Guide", "guide"), ("Cameras", "guide/cameras"), ("Design", "design"), ("Decisions", "design/decisions")):
+    for name, folder in (
+        ("Guide", "guide"),
+        ("Cameras", "guide/cameras"),
+        ("Design", "design"),
+        ("Decisions", "design/decisions"),
+    ):
         pages = sorted(path.relative_to(ROOT).with_suffix("").as_posix() for path in (ROOT / folder).glob("*.md"))
         source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {name}\n\n" + "\n".join(pages) + "\n```\n"
     source[0] += "\n\n```{toctree}\n:hidden:\n:caption: Project\n\nCHANGELOG\nCONTRIBUTING\nSECURITY\n```\n"
