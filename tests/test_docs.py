@@ -111,6 +111,20 @@ def test_each_page_of_the_guide_begins_with_what_one_gets(page: Path) -> None:
     assert page.stem == "README" or f"({page.name})" in text("guide/README.md")
 
 
+def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
+    """Versions with their dates, newest first, and every change in one of the groups, each of them there once."""
+    _, *versions = re.split(r"^## ", text("CHANGELOG.md"), flags=re.MULTILINE)
+    assert versions[0].startswith("[Unreleased]\n")
+    assert all(re.match(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d\n", version) for version in versions[1:])
+    for version in versions:
+        _, *groups = re.split(r"^(?=### )", version, flags=re.MULTILINE)
+        names = [group.splitlines()[0].removeprefix("### ") for group in groups]
+        assert set(names) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+        assert len(names) == len(set(names))
+        loose = version.partition("\n### ")[0].splitlines()[1:]
+        assert not [line for line in loose if line.strip()], "a change stands below the heading of its group"
+
+
 def test_every_room_is_in_the_architecture() -> None:
     """As it is called there."""
     for path in (ROOT / "watcher").iterdir():
