@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,16 +47,67 @@ def test_four_last_tuesday_at_the_gate_in_three_actions(watched: Watched, shelf:
 
 
 def test_status(watched: Watched, shelf: list[dict]) -> None:
-    """Each camera's last clip, what is broken and why, the disk."""
+    """What is wrong comes first, counted; a card for each camera, who is silent for longest first; what is broken, the disk."""
     page = watched.open("/watcher/status")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("3 cameras are silent")  # none left a clip today
+    title = page.get_by_role("heading", level=1)
+    expect(title).to_contain_text("3 cameras are silent")  # none left a clip today
     expect(page.locator("main")).not_to_contain_text("Everything works")
-    expect(page.get_by_role("row", name="gate")).to_contain_text("09:30")
+    cards = page.locator(".camera-card")
+    assert cards.locator("h3 a").all_inner_texts() == ["porch", "gate", "yard"]  # 08:57, 09:30, 09:40
+    gate = cards.nth(1)
+    expect(gate).to_contain_text(re.compile(r"Silent for \d+ days, since .*09:30"))
+    expect(gate).to_contain_text("today 0")
+    mine = [clip for clip in shelf if clip["camera"] == "gate"]
+    expect(gate).to_contain_text(f"{len(mine)} clips")
+    share = 100 * sum(clip["size_bytes"] for clip in mine) / sum(clip["size_bytes"] for clip in shelf)
+    expect(gate).to_contain_text(f"{round(share)} % of all")
+    gate.get_by_role("link", name="Last clip").click()
+    page.wait_for_url(f"**/watch/{mine[0]['id']}")
+    page.go_back()
     broken = next(clip for clip in shelf if clip["state"] == "broken")
     expect(page.get_by_role("link", name=broken["key"])).to_be_visible()
     expect(page.locator("main")).to_contain_text(broken["error"])
     expect(page.locator("meter")).to_be_visible()
     look(page, "status")
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [{}, {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}],
+    ids=["desktop", "phone"],
+    indirect=True,
+)
+def test_what_is_wrong_is_counted_in_every_bar(watched: Watched, shelf: list[dict]) -> None:
+    """The number of the headline of Status, on every screen that has a bar, and in its link's name."""
+    page = watched.open("/watcher/status")
+    told = page.get_by_role("heading", level=1).inner_text()
+    count = sum(int(number) for number in re.findall(r"\d+", told))
+    assert count >= 3, told
+    for path in ("/watcher/status", "/watcher/", "/watcher/day/2026-11-21", "/watcher/review"):
+        watched.open(path)
+        expect(page.locator("#alarm")).to_be_visible()
+        assert int(re.findall(r"\d+", page.locator("#alarm").inner_text())[0]) >= 3, path
+        expect(page.get_by_role("link", name=re.compile(r"^Status ?\d+ things are wrong$"))).to_be_visible()
+    watched.open("/watcher/status")
+    assert re.findall(r"\d+", page.locator("#alarm").inner_text())[0] == str(
+        sum(int(number) for number in re.findall(r"\d+", page.get_by_role("heading", level=1).inner_text()))
+    )
+
+
+def test_an_error_is_a_page_to_a_person_and_json_to_a_program(watched: Watched, shelf: list[dict]) -> None:
+    """Of the application and of nginx alike; it leads back."""
+    for path, words in (
+        ("/watcher/nothing", "There is no such page"),
+        ("/watcher/clips/999999", "No such clip"),
+        ("/watcher/clips?limit=x", "limit"),
+        ("/watcher/static/nothing.js", "Not Found"),
+    ):
+        page = watched.open(path)
+        expect(page.locator("body")).to_contain_text(words)
+        assert watched.unit.get(path).headers["Content-Type"] == "application/problem+json"
+        page.get_by_role("link", name="Show the newest clips").click()
+        expect(page.locator(".card").first).to_be_visible()
+    watched.faults.clear()  # the browser's own lines about them
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from playwright.sync_api import Browser, expect
 
 from tests import clips
@@ -56,6 +57,45 @@ def test_signing_in_watching_and_signing_out(browser: Browser, unit: RunningUnit
     assert watched.faults == []
     page.goto(unit.url("/watcher/"))
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
+
+
+def test_sessions_and_links_are_seen_and_ended(browser: Browser, unit: RunningUnit) -> None:
+    """On Status: who is signed in where, which links were given away; each ends by a button, at once."""
+    key = unit.run("key", "create", "carla", "--role", "view").stdout.strip()
+    elsewhere = requests.Session()
+    elsewhere.post(
+        unit.url("/watcher/sign-in"), data={"key": key}, headers={"User-Agent": "<b>Tablet</b>"}, timeout=10
+    )
+    listed = elsewhere.get(unit.url("/watcher/clips"), timeout=10)
+    assert listed.status_code == 200
+    clip = next(clip for clip in listed.json()["clips"] if clip["key"].endswith("070000.mp4"))
+    link = unit.url(
+        elsewhere.post(
+            unit.url(f"/watcher/clips/{clip['id']}/share"), json={"expires_in_seconds": 600}, timeout=10
+        ).json()["url"]
+    )
+    assert requests.get(link, timeout=10).status_code == 200
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    watched = Watched(context, unit)
+    page = watched.open("/watcher/status")
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    who = page.locator("section", has_text="Who is signed in")
+    expect(who.locator("li")).to_have_count(2)
+    expect(who).to_contain_text("this browser")
+    expect(who).to_contain_text("<b>Tablet</b>")
+    who.get_by_role("button", name="End").click()
+    page.get_by_role("dialog").get_by_role("button", name="End").click()
+    expect(who.locator("li")).to_have_count(1)
+    assert elsewhere.get(unit.url("/watcher/clips"), timeout=10).status_code == 401
+    given = page.locator("section", has_text="Links given away")
+    expect(given.locator("li")).to_contain_text("070000.mp4")
+    given.get_by_role("button", name="End").click()
+    page.get_by_role("dialog").get_by_role("button", name="End").click()
+    expect(given).to_have_count(0)
+    wait_for(lambda: requests.get(link, timeout=10).status_code in {401, 403}, what="the end of the link")
+    assert watched.faults == []
     context.close()
 
 

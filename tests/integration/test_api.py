@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import signal
 from collections.abc import Callable
@@ -183,6 +185,13 @@ def test_nginx_speaks_problem_json_when_the_application_is_gone(start_unit: Call
     assert (answer.status_code, answer.headers["Content-Type"]) == (502, "application/problem+json")
     assert answer.json()["code"] == "unavailable"
     assert answer.headers["Retry-After"]
+    shown = unit.get("/watcher/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (shown.status_code, shown.headers["Content-Type"]) == (502, "text/html; charset=utf-8")
+    assert "tries again by itself" in shown.text
+    assert "http-equiv=refresh" in shown.text
+    style = shown.text.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in shown.headers["Content-Security-Policy"]
 
 
 def test_readyz_says_what_is_wrong(start_unit: Callable[..., RunningUnit]) -> None:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from watcher.model.errors import StartError
 from watcher.ops import certificate
@@ -112,6 +112,10 @@ location @unmeasured {{
     # Below a path of a proxy's, redirects are relative; and what it says of that path is part of each question.
     behind = settings.site.trusted_proxies or settings.site.path
     text += f"set $watcher_home {'watcher/' if behind else '/watcher/'};\n"
+    # … and on a page of nginx's own a link to the first screen stands only where its address is known.
+    known = not settings.site.trusted_proxies or settings.site.path
+    way = f'<a href="{quote(settings.site.path)}/watcher/">Show the newest clips</a>' if known else ""
+    text += f"set $watcher_way '{way}';\n"
     told = ("$realip_remote_addr", f'"{FORWARDED}"') if settings.site.trusted_proxies else ('""', '""')
     text += "set $watcher_peer {};\nset $watcher_forwarded {};\n".format(*told)
     _write(places.run / "settings.conf", text)

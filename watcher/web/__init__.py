@@ -28,7 +28,7 @@ from watcher.web.http import problems, wire
 from watcher.web.http.counters import Tally
 from watcher.web.http.routes import declared_of, questions_of
 from watcher.web.http.state import EXTENSION, State
-from watcher.web.page import browse, day, docs, sign_in, status
+from watcher.web.page import browse, day, docs, layout, sign_in, status
 
 
 def create_app(services: Services) -> Flask:
@@ -36,7 +36,7 @@ def create_app(services: Services) -> Flask:
     app = Flask("watcher.web", static_folder=None)
     state = app.extensions[EXTENSION] = State(services)
     app.url_map.converters["key"] = wire.KeyConverter
-    problems.register_errors(app)
+    problems.register_errors(app, layout.error_page)
     app.after_request(wire.harden)
     app.before_request(fast_path.note_route)
     app.before_request(wire.preflight)

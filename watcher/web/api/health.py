@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from flask import Blueprint, Response
@@ -11,6 +12,7 @@ from msgspec import UNSET
 
 from watcher.catalog import check_schema
 from watcher.model.access import Role
+from watcher.model.clip import CameraSummary
 from watcher.model.errors import (
     CatalogDamagedError,
     CatalogError,
@@ -44,6 +46,8 @@ _DAMAGED = (
 FOLDERS_MOST = 3  # that are named at once
 FORESIGHT_SECONDS = 300.0
 FOLDERS_SECONDS = 5.0  # before the folders are looked at again
+QUIET = timedelta(days=1)  # after which a camera counts as silent, whatever its rhythm
+TROUBLE_SECONDS = 10.0  # before what is wrong is counted anew for the bars
 CHECKS = ("catalog", "disk", "ingester", *_PROBLEMS)
 
 
@@ -97,6 +101,30 @@ def warnings() -> dict[str, str]:
     if waits := retention():
         told["retention"] = waits
     return told
+
+
+def silent(cameras: Iterable[CameraSummary]) -> list[CameraSummary]:
+    """Those of some cameras that should have left a clip, or left none for a day."""
+    now = state().services.clock.now()
+    return [one for one in cameras if one.silent or (one.silent_since and now - one.silent_since > QUIET)]
+
+
+def trouble() -> list[tuple[str, str]]:
+    """What is wrong with the service, or will be before long; a disk that fills up is said beside the disk."""
+    wrong = [(name, said) for name, said in checks().items() if said != "ok"]
+    return wrong + [(name, said) for name, said in warnings().items() if name != "disk"]
+
+
+def trouble_count() -> int:
+    """How many things are wrong, as far as whoever asks may know: silent cameras, and what `trouble` tells."""
+    at, known = state().services.clock.monotonic(), state().trouble
+    if known is None or at - known[0] >= TROUBLE_SECONDS:
+        try:
+            cameras = tuple(one.camera for one in silent(catalog().camera_summaries()))
+        except (CatalogError, sa.exc.DBAPIError):
+            cameras = ()  # the check of the catalog tells
+        known = state().trouble = (at, cameras, len(trouble()))
+    return sum(principal().sees(camera) for camera in known[1]) + known[2]
 
 
 def retention() -> str | None:

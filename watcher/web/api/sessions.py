@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from watcher.catalog.sessions import Session
 from watcher.model import serialize
 from watcher.model.access import Role
 from watcher.model.errors import SessionNotFoundError
@@ -31,7 +32,7 @@ def index() -> Response:
             agent=one.agent,
             links=Links(f"{state().base}{request.script_root}/sessions/{one.id}"),
         )
-        for one in catalog().sessions(now=state().services.clock.now(), key=_mine())
+        for one in seen()
     ]
     return wire.json_response(SessionsShape(bodies), Cache_Control="no-store")
 
@@ -51,6 +52,11 @@ def end(session: str) -> Response:
         raise SessionNotFoundError(f"there is no session {session!r}")
     auth.audit("session ended", session)
     return Response(status=204)
+
+
+def seen() -> list[Session]:
+    """The sessions that exist for whoever asks, who was here last first."""
+    return catalog().sessions(now=state().services.clock.now(), key=_mine())
 
 
 def _mine() -> str | None:

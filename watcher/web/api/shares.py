@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from flask import Blueprint, Response, request
 from msgspec import Meta
 
+from watcher.catalog.shares import Share
 from watcher.model import serialize
 from watcher.model.access import Role, new_secret
 from watcher.model.errors import BadParameterError, ExportNotFoundError, ShareNotFoundError
@@ -61,7 +62,6 @@ def share(clip_id: int) -> Response:
 @route(bp, "/shares", role=Role.VIEW, answers=SharesShape)
 def index() -> Response:
     """The links that go on: one's own, and an admin sees all."""
-    found = catalog().shares(now=state().services.clock.now(), author=_mine())
     bodies = [
         SharedShape(
             id=one.id,
@@ -74,8 +74,7 @@ def index() -> Response:
             last_view_at=serialize.utc_or_none(one.last_view_at),
             links=Links(f"{state().base}{request.script_root}/shares/{one.id}"),
         )
-        for one in found
-        if auth.principal().sees(one.camera)
+        for one in seen()
     ]
     return wire.json_response(SharesShape(bodies), Cache_Control="no-store")
 
@@ -87,6 +86,12 @@ def end(share_id: str) -> Response:
         raise ShareNotFoundError(f"there is no link {share_id!r}")
     auth.audit("share ended", share_id)
     return Response(status=204)
+
+
+def seen() -> list[Share]:
+    """The links that exist for whoever asks, the newest first."""
+    found = catalog().shares(now=state().services.clock.now(), author=_mine())
+    return [one for one in found if auth.principal().sees(one.camera)]
 
 
 def _mine() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -79,6 +80,10 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.ShareNotFoundError: 404,
     errors.RenderError: 500,
 }
+PAGES = {  # what a person reads of errors that are not ours
+    404: ("There is no such page", "The link may be old, or a letter of it is missing."),
+    500: ("Something went wrong", "The log says what; it may work when you try again."),
+}
 HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -106,27 +111,48 @@ def challenge(response: Response) -> Response:
     return response
 
 
+def wants_page() -> bool:
+    """Whether a browser asks, which shows what it gets to a person."""
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+
+
 def sign_in_page(error: errors.WatcherError) -> Response | None:
     """Where a person is sent who is not signed in; None for programs, and for other errors."""
-    wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
-    if not (isinstance(error, errors.SignInError) and wants_page and request.method == "GET"):
+    if not (isinstance(error, errors.SignInError) and wants_page() and request.method == "GET"):
         return None
     back = request.full_path.rstrip("?") if request.query_string else request.path
     return wire.see_other(url_for("signing.form", next=request.script_root + back))
 
 
-def register_errors(app: Flask) -> None:
-    """Answer every error as a problem, Flask's and the database's own included."""
+def register_errors(app: Flask, page: Callable[[int, str, str], Response]) -> None:
+    """Answer every error as a problem, Flask's and the database's own included; as a page to a person's browser.
+
+    `page` makes one of a status, a title and a sentence.
+    """
+
+    def shown(response: Response, title: str, detail: str) -> Response:
+        if not wants_page():
+            return response
+        try:
+            made = page(response.status_code, title, detail)
+        except Exception:  # what is wrong may be what pages are made with
+            log.exception("the page of an error failed")
+            return response
+        for name, value in response.headers:
+            if name in {"Allow", "Retry-After", "WWW-Authenticate"}:
+                made.headers[name] = value
+        made.headers["Cache-Control"] = "no-store"
+        return made
 
     @app.errorhandler(errors.WatcherError)
     def _ours(error: errors.WatcherError) -> Response:
-        return sign_in_page(error) or problem_of(error)
+        return sign_in_page(error) or shown(problem_of(error), error.title, str(error))
 
     @app.errorhandler(errors.CatalogDamagedError)
     def _damaged(error: errors.CatalogDamagedError) -> Response:
         log.error("%s", error)
         damage.note(state().services.places, str(error))
-        return problem_of(error)
+        return shown(problem_of(error), error.title, str(error))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
@@ -140,14 +166,16 @@ def register_errors(app: Flask) -> None:
         for name, value in error.get_headers():
             if name.lower() == "allow":
                 response.headers[name] = value
-        return response
+        title, detail = PAGES.get(status, (error.name, error.description or ""))
+        return shown(response, title, detail)
 
     @app.errorhandler(sa.exc.OperationalError)
     def _database(error: sa.exc.OperationalError) -> Response:
         log.error("the catalog did not answer: %s", error.orig)
-        return problem(503, "catalog", "The catalog cannot be used", "The database did not answer; try again soon.")
+        title, detail = "The catalog cannot be used", "The database did not answer; try again soon."
+        return shown(problem(503, "catalog", title, detail), title, detail)
 
     @app.errorhandler(Exception)
     def _bug(_error: Exception) -> Response:
         log.exception("a request failed")
-        return problem(500, "internal", "Something went wrong")
+        return shown(problem(500, "internal", "Something went wrong"), *PAGES[500])

@@ -42,6 +42,8 @@ class State:
         self.counted: tuple[float, dict[str, int]] | None = None
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
         self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
+        # Looked up when, which cameras are silent, and how many other things are wrong.
+        self.trouble: tuple[float, tuple[str, ...], int] | None = None
         self.heads = Heads()
         self.attempts = Attempts()
         self.turns = Turns(services.places.run, "zip")

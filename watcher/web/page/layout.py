@@ -17,8 +17,8 @@ from werkzeug.datastructures import MultiDict
 from watcher.model import serialize
 from watcher.model.access import ANYBODY, Role
 from watcher.model.clip import Clip
-from watcher.model.errors import BadParameterError, WatcherError
-from watcher.web.http import problems
+from watcher.model.errors import BadParameterError
+from watcher.web.api.health import trouble_count
 from watcher.web.http.forwarded import FRAMED
 from watcher.web.http.state import state
 from watcher.web.page import cards
@@ -52,23 +52,18 @@ _CSP_FRAMED = _CSP.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
 
 
 def page_blueprint(name: str) -> Blueprint:
-    """A blueprint of pages, whose errors are pages too."""
+    """A blueprint of pages."""
     made = Blueprint(name, __name__)
-    made.register_error_handler(WatcherError, _problem)
     made.add_app_template_filter(cards.size, "size")
     made.add_app_template_filter(cards.codec_name, "codec_name")
     made.add_app_template_filter(cards.clips_of, "clips")
     return made
 
 
-def _problem(error: WatcherError) -> Response:
-    """An error on a page, with a way out; as JSON for programs."""
-    if request.accept_mimetypes.best_match(["application/json", "text/html"]) != "text/html":
-        return problems.problem_of(error)
-    if (sign_in := problems.sign_in_page(error)) is not None:
-        return sign_in
-    response = html("problem.html", title=error.title, detail=str(error))
-    response.status_code = problems.STATUS[type(error)]
+def error_page(status: int, title: str, detail: str) -> Response:
+    """What went wrong, with a way out."""
+    response = html("problem.html", title=title, detail=detail)
+    response.status_code = status
     return response
 
 
@@ -96,7 +91,7 @@ def html(template: str, **values: Any) -> Response:
         signed_in=who.name if who is not None and who is not ANYBODY else None,
         bin_days=state().services.settings.retention.bin_days,
         may={role.value for role in Role if who is not None and who.may(role)},
-        **values,
+        **{"trouble": trouble_count, **values},  # asked for where the bar is shown
     )
     response = make_response(text)
     response.headers["Content-Security-Policy"] = _CSP_FRAMED if FRAMED in request.environ else _CSP

@@ -1,43 +1,69 @@
-"""Status: how the cameras, the disk and the service are."""
+"""Status: how the cameras, the disk and the service are; what is wrong comes first."""
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from typing import NamedTuple
 
-from flask import Response
+from flask import Response, request
 from werkzeug.datastructures import MultiDict
 
+from watcher.catalog.sessions import Session
 from watcher.model import buckets
-from watcher.model.access import Role
+from watcher.model.access import ANYBODY, Role
 from watcher.model.buckets import Bucket
-from watcher.model.clip import ClipFilter, ClipState
+from watcher.model.clip import CameraSummary, Clip, ClipFilter, ClipState
 from watcher.retention.rules import Rules
 from watcher.storage import status
 from watcher.web.api import exports as films
-from watcher.web.api import health
+from watcher.web.api import health, sessions, shares
+from watcher.web.http import auth, wire
 from watcher.web.http.auth import principal, scoped
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
+from watcher.web.page.cards import natural
 from watcher.web.page.layout import html, page_blueprint, watch_url, zone
 
 bp = page_blueprint("overview")
 
-_QUIET = timedelta(days=1)  # after which a camera counts as silent, whatever its rhythm
 SHOWN = 20  # broken and missing clips
+DAYS = 7  # of a camera's bars
+_BARS_A_DAY = 4
+_LATE = timedelta(minutes=1)  # what a clip may take to come before that is said
+
+
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("Linux", "Linux"),
+)
+
+
+class CameraCard(NamedTuple):
+    """What is said of one camera."""
+
+    of: CameraSummary
+    silent: bool
+    last: Clip | None
+    last_url: str | None
+    poster: str | None
+    late: timedelta | None  # how long after its end its last clip came, where that is long
+    today: int
+    bars: list[int]  # percent of the most, oldest first
+    share: int  # percent of all clips' bytes
 
 
 @route(bp, "/status", role=Role.VIEW, page=True)
 def overview() -> Response:
-    """Each camera's last clip, what is wrong with which clips, and the disk."""
+    """Each camera's last clip, what is wrong with which clips, the disk, and who may look."""
     places, now = state().services.places, state().services.clock.now()
-    midnight = datetime.combine(now.astimezone(zone()).date(), time(), zone())
-    first, end = buckets.whole(midnight, now + timedelta(days=1), Bucket.DAY, zone())
-    today = {
-        one.camera: one.clips
-        for one in catalog().timeline(buckets.spans(first, end, zone()), Bucket.DAY, ())
-        if buckets.bounds(one.place, Bucket.DAY, zone())[0] <= now
-    }
     wrong = []
     for kind in (ClipState.BROKEN, ClipState.MISSING):
         page = catalog().find(scoped(ClipFilter(states=(kind,))), limit=SHOWN)
@@ -47,15 +73,14 @@ def overview() -> Response:
         disk = shutil.disk_usage(places.video)
     except OSError:
         disk = None
-    checks = health.checks()
     cameras = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    silent, problems = health.silent(cameras), health.trouble()
     return html(
         "status.html",
-        cameras=cameras,
-        silent=len(
-            [one for one in cameras if one.silent or (one.silent_since and now - one.silent_since > _QUIET)]
-        ),
-        today=today,
+        cameras=_cards(cameras, {one.camera for one in silent}, now),
+        silent=len(silent),
+        size_bytes=sum(one.size_bytes for one in cameras),
+        clips=sum(one.clips for one in cameras),
         now=now,
         here=zone(),
         wrong=wrong,
@@ -70,9 +95,73 @@ def overview() -> Response:
         full_on=health.full_at(),
         kept=Rules.of(state().services).limits.any,
         aside=_aside(ingester[0].aside if ingester else []),
-        problems=[(name, said) for name, said in checks.items() if said != "ok"]
-        + [(name, said) for name, said in health.warnings().items() if name != "disk"],
+        problems=problems,
+        trouble=lambda: len(silent) + len(problems),  # the bar says what the headline says
+        sessions=_sessions(),
+        session=auth.session_id(),
+        shares=shares.seen(),
+        device=device,
+        mount=request.script_root,
     )
+
+
+def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime) -> list[CameraCard]:
+    """A card of each camera, the one that is silent for longest first; those that are well as people count."""
+    bars, most, today = _bars(now)
+    total = sum(one.size_bytes for one in cameras) or 1
+    found = []
+    for one in natural(cameras):
+        last = next(iter(catalog().find(ClipFilter(cameras=(one.camera,)), limit=1).clips), None)
+        came = None if last is None else datetime.fromtimestamp(last.ingested_ms / 1000, zone()) - last.ended_at
+        found.append(
+            CameraCard(
+                one,
+                one.camera in silent,
+                last,
+                None if last is None else watch_url(last, MultiDict()),
+                None if last is None else wire.poster_path(last),
+                came if came is not None and came > _LATE else None,
+                today.get(one.camera, 0),
+                [round(100 * count / most) for count in bars.get(one.camera, [0] * DAYS * _BARS_A_DAY)],
+                round(100 * one.size_bytes / total),
+            )
+        )
+    return sorted(found, key=lambda card: (not card.silent, (card.of.silent_since if card.silent else None) or now))
+
+
+def _bars(now: datetime) -> tuple[dict[str, list[int]], int, dict[str, int]]:
+    """Clips of each camera in quarters of its last days, the most of any, and how many there are today."""
+    midnight = datetime.combine(now.astimezone(zone()).date(), time(), zone())
+    first, end = buckets.whole(midnight - timedelta(days=DAYS - 1), now + timedelta(seconds=1), Bucket.HOUR, zone())
+    bars: dict[str, list[int]] = {}
+    today: dict[str, int] = {}
+    for one in catalog().timeline(buckets.spans(first, end, zone()), Bucket.HOUR, scoped(ClipFilter()).cameras):
+        local = buckets.bounds(one.place, Bucket.HOUR, zone())[0].astimezone(zone())
+        back = (midnight.date() - local.date()).days
+        if 0 <= back < DAYS:
+            row = bars.setdefault(one.camera, [0] * DAYS * _BARS_A_DAY)
+            row[(DAYS - 1 - back) * _BARS_A_DAY + local.hour * _BARS_A_DAY // 24] += one.clips
+            today[one.camera] = today.get(one.camera, 0) + (one.clips if back == 0 else 0)
+    return bars, max((max(row) for row in bars.values()), default=1) or 1, today
+
+
+def _sessions() -> list[Session]:
+    """Who has signed in, where people do."""
+    return [] if principal() is ANYBODY else sessions.seen()
+
+
+def device(agent: str | None) -> str:
+    """What a browser calls itself, in two words where we know them.
+
+    >>> device("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    'Firefox, Linux'
+    >>> device("curl/8.5.0")
+    'curl/8.5.0'
+    """
+    agent = agent or "an unknown program"
+    browser = next((name for token, name in _BROWSERS if re.search(rf"\b{token}/", agent)), None)
+    system = next((name for token, name in _SYSTEMS if token in agent), None)
+    return f"{browser}, {system}" if browser and system else agent
 
 
 def _aside(keys: list[str]) -> list[tuple[str, str]]:

@@ -1,11 +1,12 @@
 // Keys: what each does, in one table per screen, which is also what the help shows.
 
-import { mount, zone } from "./api.js";
+import { mount, page, zone } from "./api.js";
 import { element, dialog } from "./elements.js";
 import { texts } from "./texts.js";
 
 const OFF = "watcher-letters-off", ZONE_COOKIE = "watcher_zone";
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", Escape: "Esc", PageUp: "PgUp", PageDown: "PgDn" };
+const WRONG = 60000; // ms between two looks at what is wrong
 const PREFIX = 1000; // ms in which the second key of a pair is waited for
 let scopes = [], everywhere = { title: texts.anywhere, rows: [] }, prefix = null;
 
@@ -111,6 +112,13 @@ export function shell(more = []) {
     };
   }
   for (const one of document.querySelectorAll(".help")) Object.assign(one, { hidden: false, onclick: help });
+  setInterval(() => { if (!document.hidden) wrong().catch(() => {}); }, WRONG);
+}
+
+/** How many things are wrong, in the bar of a page that stays open. */
+async function wrong() {
+  const shown = document.getElementById("alarm"), fresh = shown && (await page(`${mount}/status`)).getElementById("alarm");
+  if (fresh) shown.replaceWith(document.adoptNode(fresh));
 }
 
 document.addEventListener("keydown", pressed);

@@ -1,4 +1,4 @@
-// Status: what is shown is asked for again while somebody looks, and films can be removed.
+// Status: what is shown is asked for again while somebody looks, and films, sessions and links can be ended.
 
 import { page, send } from "./api.js";
 import { confirmed, element } from "./elements.js";
@@ -12,6 +12,7 @@ async function refresh() {
   const part = fresh?.getElementById("live"), shown = document.getElementById("live");
   if (!part) return;
   reveal(part);
+  document.getElementById("alarm").replaceWith(document.adoptNode(fresh.getElementById("alarm")));
   if (part.innerHTML !== shown.innerHTML && !shown.contains(document.activeElement)) shown.replaceWith(document.adoptNode(part));
 }
 
@@ -22,7 +23,7 @@ function reveal(part) {
 
 document.addEventListener("click", async ({ target }) => {
   const address = target.dataset?.remove;
-  if (!address || !await confirmed(texts.askRemoveFilm, texts.remove, texts.cancel)) return;
+  if (!address || !await confirmed(target.dataset.ask, target.textContent, texts.cancel)) return;
   target.blur();
   try {
     await send("DELETE", address);

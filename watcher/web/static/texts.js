@@ -76,7 +76,6 @@ export const texts = {
   copyFailed: (why) => `No copy can be made: ${why}`,
   copyShown: "This is a copy that every browser plays. The download is the clip itself.",
   film: "Make a video",
-  askRemoveFilm: "Delete this video? Its clips stay as they are.",
   askFilm: "One video of this camera, around this clip",
   minutes: "minutes before and after",
   filmWaits: (share) => `Making the video … ${percent(share)}`,
