@@ -22,7 +22,7 @@ from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
 
-from watcher.ingest.ftp_spool import PICTURES, Counted, Stragglers, file, is_whole
+from watcher.ingest.ftp_spool import FOLDERS_MOST, PICTURES, Counted, Stragglers, file, folders_of, is_whole
 from watcher.ingest.uploads import Uploads
 from watcher.model.access import Role, hashed
 from watcher.model.errors import DiskFullError, QuotaError, StartError, TooManyUploadsError, WatcherError
@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 
 TRANSFERS = {"STOR", "APPE", "RNFR", "RNTO", "MKD"}
 _NUMBERS: dict[type[WatcherError], int] = {DiskFullError: 452, QuotaError: 552, TooManyUploadsError: 452}
-CONNECTIONS_MOST = 256
+CONNECTIONS_MOST, OF_ADDRESS_MOST = 256, 128
+LOGIN_SECONDS = 20.0  # after which who has not logged in goes; as long as nginx waits for headers
 PERMISSIONS = "elafmw"  # enter, list, append, rename, make folders, write; neither read nor delete
 
 
@@ -110,6 +111,16 @@ class Keys:
 class _Files(AbstractedFS):  # type: ignore[misc]
     """The camera's folder in the spool."""
 
+    def validpath(self, path: str) -> bool:
+        """Whether a path lies in it; of one with a NUL the system cannot tell."""
+        return "\0" not in path and bool(super().validpath(path))
+
+    def mkdir(self, path: str) -> None:
+        """Make a folder. Raises FilesystemError where there are too many, OSError."""
+        if folders_of(self.root) >= FOLDERS_MOST:
+            raise FilesystemError(f"{FOLDERS_MOST} folders are enough: empty ones go after an hour")
+        super().mkdir(path)
+
     def open(self, filename: str, mode: str) -> Any:
         """Open a file that a camera sends. Raises FilesystemError where it has too many, OSError."""
         budget, path = self.cmd_channel.uploads.budget, self.cmd_channel.spooled(filename)
@@ -172,6 +183,14 @@ class _Handler(FTPHandler):  # type: ignore[misc]
 
     secret_hash: str
     key_name: str
+
+    def on_connect(self) -> None:
+        """Let nobody stay who does not log in: silent connections must not take all that there are."""
+        self.ioloop.call_later(LOGIN_SECONDS, self._end_stranger, _errback=self.handle_error)
+
+    def _end_stranger(self) -> None:
+        if not (self.authenticated or self._closed):
+            self.handle_timeout()
 
     def process_command(self, cmd: str, *args: Any, **more: Any) -> None:
         """Look the key up again before anything is sent: who has none any more is sent away."""
@@ -243,7 +262,7 @@ def serve(services: Services) -> None:
         server = ThreadedFTPServer((host.strip("[]"), int(port)), handler)
     except OSError as reason:
         raise StartError(f"cannot listen on {settings.ftp.listen} for FTP: {reason.strerror}") from reason
-    server.max_cons = CONNECTIONS_MOST
+    server.max_cons, server.max_cons_per_ip = CONNECTIONS_MOST, OF_ADDRESS_MOST
     signal.signal(signal.SIGTERM, lambda *_: server.close_all())
     logging.getLogger("pyftpdlib").setLevel(logging.WARNING)
     log.info("FTP at %s", settings.ftp.listen)

@@ -126,8 +126,9 @@ class Exporting:
             return [_export(row) for row in connection.execute(sa.select(exports).order_by(exports.c.id.desc()))]
 
     def exports_to_make(self) -> list[Export]:
-        """Those that are not made yet, in the order of asking."""
-        select = sa.select(exports).where(exports.c.done_ms.is_(None)).order_by(exports.c.id)
+        """Those that are not made yet, as their turns come: the first of each author before any second."""
+        turn = sa.func.row_number().over(partition_by=exports.c.author, order_by=exports.c.id)
+        select = sa.select(exports).where(exports.c.done_ms.is_(None)).order_by(turn, exports.c.id)
         with self.engine.connect() as connection:
             return [_export(row) for row in connection.execute(select)]
 

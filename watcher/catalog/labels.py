@@ -12,7 +12,9 @@ from watcher.catalog.label_counts import labels_in, write_labels
 from watcher.catalog.rows import FULL
 from watcher.catalog.schema import clips, label_cameras, label_names, leases, refusals
 from watcher.model.clip import ClipState, Label, milliseconds
-from watcher.model.errors import ClipNotFoundError
+from watcher.model.errors import BadParameterError, ClipNotFoundError
+
+LABELS_MOST = 100  # of one clip: lists show them all
 
 
 class Labelling:
@@ -24,10 +26,11 @@ class Labelling:
     _revisions: Callable[[sa.Connection, int], int]
 
     def put_label(self, clip_id: int, name: str, *, author: str, confidence: float | None, now: datetime) -> bool:
-        """Say that a clip shows something; whether it was not said before. Raises ClipNotFoundError.
+        """Say that a clip shows something; whether it was not said before.
 
         The last word counts: the same name by another author, or with another confidence, takes its place. When
-        and where a model has seen it stays known.
+        and where a model has seen it stays known. Raises ClipNotFoundError, and BadParameterError for a clip that
+        has many.
         """
         with self.write() as connection:
             fresh = self._revisions(connection, 1) + 1
@@ -35,6 +38,8 @@ class Labelling:
             old = known.get(name)
             if old is not None and (old.author, old.confidence) == (author, confidence):
                 return False
+            if old is None and len(known) >= LABELS_MOST:
+                raise BadParameterError("name", f"a clip has at most {LABELS_MOST} labels: take one off first")
             known[name] = Label(name, author, confidence, milliseconds(now), None if old is None else old.sight)
             write_labels(connection, self._insert, clip, known, {"revision": fresh})
             connection.execute(sa.delete(leases).where(leases.c.clip_id == clip_id))

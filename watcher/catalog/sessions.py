@@ -15,8 +15,10 @@ from watcher.model.clip import milliseconds, moment
 
 ID_DIGITS = 16  # of a session's hash, which name it and sign nobody in
 AGENT_MOST = 200  # characters
+SESSIONS_MOST = 100  # of one key
 
 _of_hash: sa.ColumnElement[str] = sa.func.substr(sessions.c.hash, 1, ID_DIGITS)
+_LAST_FIRST = sa.func.coalesce(sessions.c.last_used_ms, 0).desc(), sessions.c.hash
 
 
 class Session(NamedTuple):
@@ -47,7 +49,10 @@ class Sessions:
         agent: str = "",
         by: By | None = None,
     ) -> None:
-        """Note a session of a key, or, `once`, a link that opens one; what has run out goes."""
+        """Note a session of a key, or, `once`, a link that opens one; what has run out goes.
+
+        Of a key's sessions those stay that were used last: who signs in without end fills no catalog.
+        """
         values: dict[str, Any] = {
             "hash": secret_hash,
             "key_id": key_id,
@@ -62,6 +67,10 @@ class Sessions:
             if by is not None:
                 connection.execute(sa.delete(sessions).where(sessions.c.until_ms <= at))
             connection.execute(sessions.insert().values(values))
+            mine = (sessions.c.key_id == key_id) & (sessions.c.once == 0) & (sessions.c.hash != secret_hash)
+            eldest = sa.select(sessions.c.hash).where(mine).order_by(*_LAST_FIRST).offset(SESSIONS_MOST - 1)
+            for gone in connection.execute(eldest).scalars().all():
+                connection.execute(sa.delete(sessions).where(sessions.c.hash == gone))
             if not once:
                 note(connection, "signed in", f"session {secret_hash[:ID_DIGITS]}", by)
 
@@ -110,9 +119,8 @@ class Sessions:
         """The sessions that go on, of one key or of all; who was here last comes first."""
         live = (sessions.c.until_ms > milliseconds(now)) & (sessions.c.once == 0) & live_key(now)
         select = sa.select(sessions, _of_hash.label("id"), keys.c.name).join(keys, sessions.c.key_id == keys.c.id)
-        order = sa.func.coalesce(sessions.c.last_used_ms, 0).desc(), sessions.c.hash
         with self.engine.connect() as connection:
-            rows = connection.execute(select.where(live, *_of(key)).order_by(*order))
+            rows = connection.execute(select.where(live, *_of(key)).order_by(*_LAST_FIRST))
             return [
                 Session(
                     row.id,

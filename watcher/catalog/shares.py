@@ -12,8 +12,9 @@ from watcher.catalog.audit import By, note
 from watcher.catalog.keys import USED_MS
 from watcher.catalog.schema import clips, shares
 from watcher.model.clip import Fingerprint, milliseconds, moment
-from watcher.model.errors import ClipNotFoundError
+from watcher.model.errors import ClipNotFoundError, TooManyError
 
+SHARES_MOST = 1000  # of one key that have not expired
 _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
 
 
@@ -38,7 +39,7 @@ class Shares:
     write: Callable[[], Any]
 
     def add_share(self, share_id: str, clip_id: int, *, until: datetime, by: By) -> None:
-        """Note a link to a clip as it is now; what has expired goes. Raises ClipNotFoundError."""
+        """Note a link to a clip as it is now; what has expired goes. Raises ClipNotFoundError, TooManyError."""
         with self.write() as connection:
             clip = connection.execute(sa.select(clips.c.key, clips.c.digest).where(clips.c.id == clip_id)).first()
             if clip is None:
@@ -52,6 +53,9 @@ class Shares:
                 "until_ms": milliseconds(until),
             }
             connection.execute(sa.delete(shares).where(shares.c.until_ms <= milliseconds(by.at)))
+            mine = sa.select(sa.func.count()).select_from(shares).where(shares.c.author == by.who)
+            if connection.execute(mine).scalar_one() >= SHARES_MOST:
+                raise TooManyError(f"{SHARES_MOST:,} links of one key are enough: end some, or let them expire")
             connection.execute(sa.insert(shares).values(values))
             note(connection, "shared", f"{share_id}: {clip.key}, until {until:%Y-%m-%d %H:%M}Z", by)
 

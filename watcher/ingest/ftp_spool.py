@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ PICTURES = ("jpg", "jpeg")  # that a camera leaves beside its clips
 LEFT_SECONDS = 600.0  # without a byte, after which nobody sends it again
 UNNAMED_SECONDS = 3600.0  # after which nobody renames it
 LOOK_SECONDS = 30.0
+FOLDERS_MOST = 1000  # of one camera; some make one for each hour
 
 
 class Counted:
@@ -61,6 +63,11 @@ def file(uploads: Uploads, home: Path, camera: str, path: Path) -> None:
     log.info("%s was sent by FTP", printable(key))
 
 
+def folders_of(home: str) -> int:
+    """How many folders a camera has made in its own."""
+    return sum(len(folders) for _, folders, _ in os.walk(home))
+
+
 def is_whole(path: Path) -> bool:
     """Whether a file is a film to its end."""
     with path.open("rb") as file:
@@ -74,11 +81,16 @@ def is_whole(path: Path) -> bool:
 def file_stragglers(spool: Path, uploads: Uploads, before: float) -> None:
     """File what is not whole and was not touched since a moment (seconds since 1970): nobody sends it again.
 
-    What has no clip's name for an hour is removed.
+    What has no clip's name for an hour is removed, and so are folders that were empty for as long.
     """
     for home in (spool / "ftp").glob("*"):
-        for path in home.rglob("*"):
+        for path in sorted(home.rglob("*"), reverse=True):  # what is in a folder before the folder
             with contextlib.suppress(FileNotFoundError):
+                if path.is_dir():
+                    if before - path.stat().st_mtime > UNNAMED_SECONDS - LEFT_SECONDS:
+                        with contextlib.suppress(OSError):  # it is not empty
+                            path.rmdir()
+                    continue
                 quiet = before - path.stat().st_mtime if path.is_file() else 0
                 if quiet <= 0:
                     continue

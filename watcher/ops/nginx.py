@@ -41,6 +41,8 @@ FORWARDED = "$realip_remote_addr\\n" + "\\n".join(
 CONNECTIONS, CONNECTIONS_LEAST = 16384, 4096  # of all workers together; of each, where there are many
 FILES_BESIDE = 512  # that a worker has open besides two for each connection
 _HOST = re.compile(r"[A-Za-z0-9.-]+(?::\d+)?|\[[0-9A-Fa-f:]+\](?::\d+)?")
+_NAME = re.compile(r"[a-z0-9._-]+")
+NOT_OURS = "This name is not served here: set site.public_url to the address that people use\\n"
 _QUOTABLE = re.compile(r'[^"\\$\n\r;{}]*')
 
 
@@ -118,7 +120,21 @@ location @unmeasured {{
     text += f"set $watcher_way '{way}';\n"
     told = ("$realip_remote_addr", f'"{FORWARDED}"') if settings.site.trusted_proxies else ('""', '""')
     text += "set $watcher_peer {};\nset $watcher_forwarded {};\n".format(*told)
-    _write(places.run / "settings.conf", text)
+    _write(places.run / "settings.conf", text + _own_names(settings))
+
+
+def _own_names(settings: Settings) -> str:
+    """What refuses requests under names that are not ours, where loopback is all that keeps others out.
+
+    A page of another site can have its own name lead to 127.0.0.1 (DNS rebinding): the browser of whoever looks at
+    it takes us for that site, and lets its scripts read and change what they like. Whom a proxy stands for, it says.
+    """
+    if settings.auth.mode != "open" or settings.auth.allow_open_network or settings.site.trusted_proxies:
+        return ""
+    text, name = "set $watcher_foreign $watcher_stranger;\n", urlsplit(settings.site.public_url).hostname or ""
+    if _NAME.fullmatch(name):
+        text += f'if ($host = "{name}") {{ set $watcher_foreign ""; }}\n'
+    return text + f'if ($watcher_foreign) {{ return 421 "{NOT_OURS}"; }}\n'
 
 
 def write_main(places: Places, settings: Settings, *, nginx: str, listen: str, log: Path | None) -> None:

@@ -18,6 +18,30 @@ _NO_SUCH_RENAME = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _HALF_COPY = ".watcher-copy-"
 EMPTY_SECONDS = 60.0  # that an empty file is left alone: somebody may have just begun it
 _REAL = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_THROUGH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # which need not be readable
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_file(base: str, path: str) -> int:
+    """A read-only descriptor of what lies below a folder, through real folders only; never waits for a pipe.
+
+    A camera's account may put a link in a folder's place at any moment: a path that was looked at says nothing of
+    the file that is opened by it. Raises FileNotFoundError, for what a link is on the way to as well, and OSError.
+    """
+    *above, name = path.split("/")
+    folder = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for part in above:
+            below = os.open(part, _THROUGH, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        return os.open(name, _READ, dir_fd=folder)
+    except OSError as reason:
+        if reason.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise FileNotFoundError(errno.ENOENT, "no file without a link", path) from None
+        raise
+    finally:
+        os.close(folder)
 
 
 def is_half_copy(key: str) -> bool:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from watcher.model.errors import WatcherError
 from watcher.naming.ignore import KEY_LIMIT, Ignoring, unusable
 from watcher.storage import durable, marker
-from watcher.storage.folders import Descent
+from watcher.storage.folders import Descent, open_file
 from watcher.storage.look import Look, look_of
 from watcher.storage.permission import check_folder, check_removal, check_space, explained, space
 
@@ -94,8 +94,9 @@ class VideoRoot:
         return look_of(key, found, self._inodes)
 
     def open(self, key: str) -> int:
-        """A read-only descriptor that the caller closes; never blocks on a pipe, never follows a link."""
-        return os.open(self.path(key), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        """A read-only descriptor that the caller closes; what `folders.open_file` says. Raises OSError."""
+        self.path(key)
+        return open_file(self._base, key)
 
     def check_writable(self, folder: str = "", *, size_bytes: int = 0, keep_bytes: int = 0) -> None:
         """Raise why no file of such a size may be written below a folder now, in a sentence for people.

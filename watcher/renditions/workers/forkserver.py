@@ -29,6 +29,7 @@ from typing import IO, Any, NamedTuple
 from watcher.model.errors import RenderError
 from watcher.renditions.workers import sandbox
 from watcher.renditions.workers.spawn import die_with_parent
+from watcher.storage.folders import open_file
 
 TOGETHER = 32  # jobs that a child is given at most: what it costs to make one is shared by them
 PICTURE_MEMORY = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
@@ -170,7 +171,7 @@ def _opened(kinds: dict[str, Kind], told: dict[str, Any]) -> _Job:
 def _source(path: str) -> IO[bytes] | OSError:
     """A clip's file, and no other kind of file; never waits for a pipe."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_file("/", path.lstrip("/"))
     except OSError as reason:
         return reason
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import errno
+import os
+from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, Response, request
 from zipstream import ZipStream
 
-from watcher.model.access import ANYBODY, Role
+from watcher.model.access import Role
 from watcher.model.clip import Clip, ClipState
 from watcher.model.errors import BadParameterError, ClipNotFoundError
-from watcher.web.http.auth import principal, visible
+from watcher.storage.look import Look, look_of
+from watcher.storage.video_root import VideoRoot
+from watcher.web.http.auth import visible
 from watcher.web.http.query import bounded, texts
+from watcher.web.http.responses import streamed
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
-from watcher.web.http.turns import give, paced
 
 bp = Blueprint("archive", __name__)
 
@@ -27,21 +31,15 @@ def clips_zip() -> Response:
     """The files of some clips, under their keys. What is no file any more is left out."""
     found = [clip for clip in (_clip(text) for text in _ids()) if clip.state not in _GONE]
     root = state().services.root
-    archive = ZipStream(sized=True)
-    for clip in found:
-        if root.look(clip.key) is not None:
-            archive.add_path(root.path(clip.key), clip.key)
-    if archive.is_empty():
+    archive = ZipStream(sized=True)  # which is never read
+    looks = [look for clip in found if (look := root.look(clip.key)) is not None]
+    if not looks:
         raise ClipNotFoundError("none of these clips has a file")
-    # Each holds one of a process's threads for as long as the client takes.
-    who = principal()
-    turn = state().turns.take(str(request.remote_addr) if who is ANYBODY else who.name)
-    response = Response(paced(_pieces(archive)), mimetype="application/zip")
+    for look in looks:
+        archive.add((), look.key, size=look.size_bytes)  # how long it will be
+    response = streamed(_pieces(_zipped(root, looks)), "application/zip")
     response.content_length = len(archive)
     response.headers["Content-Disposition"] = f'attachment; filename="{_name(found)}"'
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would keep up to a gigabyte of it on disk
-    response.call_on_close(lambda: give(turn))
     return response
 
 
@@ -61,7 +59,25 @@ def _clip(text: str) -> Clip:
     return visible(catalog().clip(bounded(int(text))))
 
 
-def _pieces(archive: ZipStream) -> Iterator[bytes]:
+def _zipped(root: VideoRoot, looks: Sequence[Look]) -> Iterator[bytes]:
+    """Each file by its descriptor, since a path that was looked at may lead elsewhere when it is opened.
+
+    Raises OSError for a file that is gone or is another one now: the answer is cut.
+    """
+    archive = ZipStream(sized=True)
+    for look in looks:
+        fd = root.open(look.key)
+        try:
+            if look_of(look.key, os.fstat(fd)).fingerprint != look.fingerprint:
+                raise OSError(errno.ESTALE, "it has changed meanwhile", look.key)
+            archive.add_path(f"/proc/self/fd/{fd}", look.key, recurse=False)
+            yield from archive.file()
+        finally:
+            os.close(fd)
+    yield from archive.footer()
+
+
+def _pieces(archive: Iterator[bytes]) -> Iterator[bytes]:
     """Larger pieces than the library's, of which each costs a turn through uWSGI."""
     held = bytearray()
     for piece in archive:

@@ -38,6 +38,7 @@ bp = Blueprint("exports", __name__)
 CAMERAS_MOST = 100
 CLIPS_MOST = 20_000
 WAITING_MOST = 20
+AUTHOR_MOST = 200  # of one key, made or not
 CUTS = ("key", "exact")
 _FILE = re.compile(rf"{MOUNT}/renditions/{FOLDER}/(\d{{1,18}})/([^/]+)", re.ASCII)
 
@@ -92,7 +93,10 @@ def ask() -> Response:
 
 
 def _must_fit(clips: int, size_bytes: int) -> None:
-    """Refuse what is too much for the disk, or altogether."""
+    """Refuse what is too much for the disk, altogether, or for one key: what it asks for leaves half to others.
+
+    An admin may have all, as may whoever asks where nobody says who they are: they can remove what is there.
+    """
     services, known = state().services, catalog().exports()
     most = services.settings.export.max_bytes
     if clips > CLIPS_MOST or size_bytes > most:
@@ -101,10 +105,21 @@ def _must_fit(clips: int, size_bytes: int) -> None:
     waiting = [one for one in known if one.done_ms is None]
     if len(waiting) >= WAITING_MOST:
         raise TooManyError("many exports wait to be made; try again when one of them is done")
-    if size_bytes + sum(one.size_bytes or 0 for one in known) + sum(one.source_bytes for one in waiting) > most:
+    if size_bytes + _bytes(known) > most:
         raise TooManyError(f"exports may have {most:,} bytes together; remove one that is not needed any more")
+    if not principal().may(Role.ADMIN):
+        mine = [one for one in known if one.author == principal().name]
+        if sum(one.done_ms is None for one in mine) >= WAITING_MOST // 2 or len(mine) >= AUTHOR_MOST:
+            raise TooManyError("many exports of your key wait or are kept; remove some, or wait for them")
+        if size_bytes + _bytes(mine) > most // 2:
+            raise TooManyError(f"a key's exports may have {most // 2:,} bytes together; remove one of yours")
     if services.root.free_bytes() - size_bytes < services.settings.upload.min_free_bytes:
         raise DiskFullError("there is too little room on the disk for it")
+
+
+def _bytes(known: list[Export]) -> int:
+    """What they have on the disk, or will have."""
+    return sum(one.source_bytes if one.done_ms is None else one.size_bytes or 0 for one in known)
 
 
 @route(bp, "/exports", role=Role.VIEW, answers=ExportsShape)

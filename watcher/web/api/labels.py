@@ -14,7 +14,7 @@ from watcher.web.http import wire
 from watcher.web.http.auth import asked, principal, scoped, visible
 from watcher.web.http.query import FILTERS, bounded, read_filter
 from watcher.web.http.request import Answer, ApiRequest, Body
-from watcher.web.http.responses import clip_response
+from watcher.web.http.responses import clip_response, streamed
 from watcher.web.http.routes import question, route
 from watcher.web.http.state import catalog, state
 
@@ -48,6 +48,7 @@ def index(asked: ApiRequest) -> Answer:
     takes=tuple(name for name in FILTERS if name != "unlabeled"),
     answers=ClipShape,
     media_type="application/jsonl",
+    problems=(429,),
 )
 def export() -> Response:
     """All labelled clips under a filter, oldest first, as JSON Lines: what a model is trained on."""
@@ -59,8 +60,7 @@ def export() -> Response:
         for clips in catalog().pages(wanted):
             yield b"".join(msgspec.json.encode(body) + b"\n" for body in bodies(clips))
 
-    response = Response(stream_with_context(lines()), content_type="application/jsonl")
-    response.headers["Cache-Control"] = "no-store"
+    response = streamed(stream_with_context(lines()), "application/jsonl")
     response.headers["Content-Disposition"] = 'attachment; filename="labels.jsonl"'
     return response
 

@@ -16,9 +16,13 @@ from pathlib import Path
 from watcher.model.errors import TooManyError
 
 ALL_MOST, ONE_MOST = 4, 2  # of eight requests at a time; of one reader
+OTHERS_LEAST = 2  # that a reader's second turn leaves free: two readers never have all
 NAME_BYTES = 300
 GRACE_SECONDS = 30.0  # before a reader's pace is looked at
 PACE_LEAST = 32 << 10  # bytes a second, less than any link that films can be watched over
+AHEAD_SECONDS = (
+    120.0  # for which a quick start counts: sockets take some megabytes at once, and then for long nothing
+)
 
 
 class Turns:
@@ -44,7 +48,8 @@ class Turns:
                 except BlockingIOError:
                     of_reader += os.pread(descriptor, NAME_BYTES, 0) == _name(reader)
                     os.close(descriptor)
-            turn = free.pop() if free and of_reader < ONE_MOST else None
+            least = 1 if of_reader == 0 else 1 + OTHERS_LEAST
+            turn = free.pop() if len(free) >= least and of_reader < ONE_MOST else None
             for descriptor in free:
                 os.close(descriptor)
             if turn is None:
@@ -72,12 +77,14 @@ def give(turn: int) -> None:
 def paced(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The same pieces, until their reader turns out to be too slow. Raises TimeoutError then.
 
-    A cut answer is shorter than it said: who reads it notices.
+    Each piece is worth some time, of which a reader has so much in hand at most: who begins quickly cannot wait for
+    long afterwards. A cut answer is shorter than it said: who reads it notices.
     """
-    began, sent = time.monotonic(), 0
+    last, in_hand = time.monotonic(), GRACE_SECONDS
     for piece in pieces:
         yield piece
-        sent += len(piece)
-        took = time.monotonic() - began
-        if took > GRACE_SECONDS and sent < PACE_LEAST * (took - GRACE_SECONDS / 2):
-            raise TimeoutError(f"{sent} bytes were taken in {took:.0f} s")
+        now = time.monotonic()
+        in_hand += len(piece) / PACE_LEAST - (now - last)
+        if in_hand < 0:
+            raise TimeoutError(f"a reader takes less than {PACE_LEAST >> 10} KB a second")
+        last, in_hand = now, min(in_hand, AHEAD_SECONDS)
