@@ -50,13 +50,13 @@ def test_a_zip_may_take_longer_than_any_other_answer(unit: RunningUnit, samples:
 
 
 def test_four_who_read_too_slowly_keep_nobody_away(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
-    """One key's four take two turns, so another's reader has its zip at once; two keys' four are ended soon."""
+    """Two keys' take three turns, so another's reader has its zip at once; who takes the last one is ended soon."""
     unit = start_unit(settings={"WATCHER_AUTH__MODE": "keys"})
     path = unit.video / "porch" / "1.mp4"
     path.parent.mkdir()
     path.write_bytes(padded((samples / "plain.mp4").read_bytes(), 60 << 20))
     keys = {}
-    for name in ("slow", "slower", "bound"):
+    for name in ("slow", "slower", "slowest", "bound"):
         bound = ("--camera", "porch") if name == "bound" else ()
         keys[name] = unit.run("key", "create", name, "--role", "view", *bound).stdout.strip()
     own = {"Authorization": f"Bearer {keys['bound']}"}
@@ -88,6 +88,8 @@ def test_four_who_read_too_slowly_keep_nobody_away(start_unit: Callable[..., Run
         assert all(status != 200 for _, status in readers[2:])
         assert whole()
         readers += [begun(stack, "slower") for _ in range(2)]
+        assert whole()
+        readers.append(begun(stack, "slowest"))
         assert not whole()
         slow = [reader for reader, status in readers if status == 200]
         assert len(slow) == 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ftplib
 import io
+import os
 import re
 import shutil
 import socket
@@ -19,9 +20,13 @@ import pytest
 
 from tests import clips
 from tests.running import RunningUnit, free_port, running, wait_for
+from watcher.ingest.ftp_spool import FOLDERS_MOST, LEFT_SECONDS, UNNAMED_SECONDS, file_stragglers
 from watcher.ingest.uploads import Uploads
 from watcher.services import open_services
 from watcher.settings.load import load
+
+# As watcher.ftp has them: its library's imports are warned of here.
+OF_ADDRESS_MOST, LOGIN_SECONDS = 128, 20.0
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +224,63 @@ def test_curl_sends(unit: RunningUnit, port: int, key: str, samples: Path) -> No
     command = ["curl", "-sS", "--ftp-create-dirs", "-u", f"x:{key}", "-T", str(samples / "faststart.mp4")]
     subprocess.run([*command, f"ftp://127.0.0.1:{port}/by/curl.mp4"], check=True, timeout=30)
     assert unit.clip("porch/by/curl.mp4")["state"] == "ready"
+
+
+def test_names_that_no_system_takes_end_no_connection(camera: ftplib.FTP, unit: RunningUnit) -> None:
+    """They are refused as others are."""
+    for command in ("STOR", "MKD", "CWD", "SIZE"):
+        with pytest.raises(ftplib.error_perm):
+            camera.sendcmd(f"{command} a\0b.mp4")
+    assert camera.pwd() == "/"
+    assert "Traceback" not in unit.console()
+
+
+def test_a_camera_makes_so_many_folders(camera: ftplib.FTP, unit: RunningUnit) -> None:
+    """Each takes a file's place on the disk: there is an end to them."""
+    home = unit.data / "spool" / "ftp" / "porch"
+    for number in range(FOLDERS_MOST - 1 - sum(path.is_dir() for path in home.rglob("*"))):
+        (home / f"many{number}").mkdir()
+    camera.mkd("last")
+    with pytest.raises(ftplib.error_perm, match="enough"):
+        camera.mkd("more")
+
+
+def test_folders_that_stay_empty_go(tmp_path: Path) -> None:
+    """After an hour, the deepest first; not those in which something lies."""
+    home = tmp_path / "ftp" / "porch"
+    for folder in ("old/older", "kept", "new"):
+        (home / folder).mkdir(parents=True)
+    (home / "kept" / "a.tmp").touch()
+    long_ago = time.time() - UNNAMED_SECONDS - 60
+    for path in ("old/older", "old", "kept"):
+        os.utime(home / path, (long_ago, long_ago))
+    settings = load({}).settings
+    services = open_services(settings, tmp_path / "data")
+    file_stragglers(tmp_path, Uploads.of(services), time.time() - LEFT_SECONDS)
+    assert sorted(p.name for p in home.iterdir()) == ["kept", "new", "old"]
+    assert list((home / "old").iterdir()) == []
+    assert (home / "kept" / "a.tmp").exists()
+
+
+def test_silent_connections_keep_no_camera_out(unit: RunningUnit, port: int, key: str) -> None:
+    """One address has half of all connections."""
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(200)]
+        said = [connection.recv(100)[:3] for connection in silent]
+        assert said.count(b"220") <= OF_ADDRESS_MOST
+        assert said.count(b"421") >= len(silent) - OF_ADDRESS_MOST
+        other = stack.enter_context(ftplib.FTP(timeout=20, source_address=("127.0.0.2", 0)))
+        other.connect("127.0.0.1", port)
+        assert other.login("anybody", key).startswith("230")
+
+
+@pytest.mark.slow
+def test_who_does_not_log_in_is_sent_away(unit: RunningUnit, port: int) -> None:
+    """Whatever is said meanwhile."""
+    with socket.create_connection(("127.0.0.1", port), timeout=LOGIN_SECONDS * 3) as silent:
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while silent.recv(1000):
+                time.sleep(1)
+                silent.sendall(b"NOOP\r\n")
+        assert time.monotonic() - began > LOGIN_SECONDS - 2

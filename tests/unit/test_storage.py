@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from watcher.naming.ignore import Ignoring
+from watcher.renditions.workers import forkserver
 from watcher.storage.mounts import file_system
 from watcher.storage.video_root import Blind, VideoRoot, digest
+from watcher.web.api import archive
 
 
 def root(folder: Path) -> VideoRoot:
@@ -71,6 +73,33 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert list(root(inside).walk()) == []
     assert list(root(inside).walk("link/")) == []
     assert root(inside).look("x.mp4") is None
+    for key in ("x.mp4", "link/x.mp4"):
+        with pytest.raises(FileNotFoundError):
+            root(inside).open(key)
+
+
+def test_what_was_looked_at_is_what_is_opened(tmp_path: Path) -> None:
+    """A camera's account puts a link in the folder's place after the look: nobody reads what lies behind it."""
+    outside, inside = tmp_path / "out", tmp_path / "root"
+    for folder in (outside, inside / "porch"):
+        folder.mkdir(parents=True)
+        (folder / "x.mp4").write_bytes(folder.name.encode())
+    look = root(inside).look("porch/x.mp4")
+    assert look is not None
+    zipped = archive._zipped(root(inside), [look])
+    (inside / "porch").rename(inside / "was")
+    (inside / "porch").symlink_to(outside)
+    with pytest.raises(FileNotFoundError):
+        list(zipped)
+    source = forkserver._source(f"{inside.resolve()}/porch/x.mp4")
+    assert isinstance(source, FileNotFoundError)
+    with forkserver._source(str(inside.resolve() / "was" / "x.mp4")) as file:
+        assert file.read() == b"porch"
+    (inside / "porch").unlink()
+    (inside / "porch").mkdir()
+    (inside / "porch" / "x.mp4").write_bytes(b"another")
+    with pytest.raises(OSError, match="changed meanwhile"):
+        list(archive._zipped(root(inside), [look]))
 
 
 def test_the_marker_names_its_catalog(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ PICTURES = ("jpg", "jpeg")  # that a camera leaves beside its clips
 LEFT_SECONDS = 600.0  # without a byte, after which nobody sends it again
 UNNAMED_SECONDS = 3600.0  # after which nobody renames it
 LOOK_SECONDS = 30.0
-FOLDERS_MOST = 1000  # of one camera; some make one for each hour
+FOLDERS_MOST = 500  # of one camera; some make one for each minute
 
 
 class Counted:

@@ -127,7 +127,7 @@ def _own_names(settings: Settings) -> str:
     """What refuses requests under names that are not ours, where loopback is all that keeps others out.
 
     A page of another site can have its own name lead to 127.0.0.1 (DNS rebinding): the browser of whoever looks at
-    it takes us for that site, and lets its scripts read and change what they like. Whom a proxy stands for, it says.
+    it takes us for that site, and lets its scripts read and change all. Whom a proxy stands for, the proxy says.
     """
     if settings.auth.mode != "open" or settings.auth.allow_open_network or settings.site.trusted_proxies:
         return ""

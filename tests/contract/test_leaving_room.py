@@ -1,0 +1,170 @@
+"""What one key asks for leaves room for others: labels, sessions, links, exports, slow answers."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from msgspec.structs import replace
+
+from tests import catalogs
+from tests.contract.test_catalog import START, probed
+from tests.contract.test_signing import SETTINGS
+from watcher.catalog import Catalog, sessions, shares
+from watcher.catalog.audit import By
+from watcher.catalog.labels import LABELS_MOST
+from watcher.catalog.sessions import SESSIONS_MOST
+from watcher.model.access import Role
+from watcher.model.clip import Fingerprint
+from watcher.model.errors import BadParameterError, TooManyError
+from watcher.ops import keys
+from watcher.services import Services, open_services
+from watcher.web import create_app
+from watcher.web.api.exports import AUTHOR_MOST, WAITING_MOST
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+CLIP_BYTES = 1000
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Services]:
+    """A service that wants keys, with a clip, and room for ten such in its exports."""
+    settings = replace(SETTINGS, export=replace(SETTINGS.export, max_bytes=10 * CLIP_BYTES))
+    started = open_services(settings, tmp_path)
+    started.places.make()
+    (tmp_path / "catalog.db").write_bytes(catalogs.empty())
+    (started.places.video / "a").mkdir(parents=True)
+    (started.places.video / "a" / "1.mp4").write_bytes(bytes(CLIP_BYTES))
+    started.catalog.put(
+        [probed("a/1.mp4", 0, duration_seconds=10.0, fingerprint=Fingerprint(CLIP_BYTES, 1))], now=NOW
+    )
+    yield started
+    started.catalog.engine.dispose()
+
+
+@pytest.fixture
+def client(made: Services) -> FlaskClient:
+    return create_app(made).test_client()
+
+
+def bearer(made: Services, name: str, role: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {keys.create(made, name, role, None)}"}
+
+
+def want(client: FlaskClient, who: dict[str, str]) -> int:
+    """The status that whoever wants an export is answered with."""
+    body = {
+        "cameras": ["a"],
+        "from": f"{START:%Y-%m-%dT%H:%M:%SZ}",
+        "to": f"{START + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return client.post("/exports", json=body, headers=who).status_code
+
+
+def test_a_key_s_exports_leave_half_of_the_room(made: Services, client: FlaskClient) -> None:
+    """Another key's is taken on beside them; whoever runs the service may have all."""
+    greedy, other, boss = (bearer(made, *one) for one in (("greedy", "view"), ("other", "view"), ("boss", "admin")))
+    assert [want(client, greedy) for _ in range(6)] == [202] * 5 + [429]
+    assert want(client, other) == 202
+    assert [want(client, boss) for _ in range(5)] == [202] * 4 + [429]
+
+
+def test_a_key_s_exports_leave_half_of_the_turns(made: Services, client: FlaskClient) -> None:
+    """However small they are; and there is an end to those that are kept."""
+    made.catalog.put([probed("a/1.mp4", 0, duration_seconds=10.0, fingerprint=Fingerprint(0, 2))], now=NOW)
+    greedy, other = bearer(made, "greedy", "view"), bearer(made, "other", "view")
+    half = WAITING_MOST // 2
+    assert [want(client, greedy) for _ in range(half + 1)] == [202] * half + [429]
+    assert want(client, other) == 202
+    source = made.catalog.export_source(["a"], START, START + timedelta(days=1))
+    for _ in range(AUTHOR_MOST):
+        one = made.catalog.want_export(["a"], START, NOW, cut="key", author="other", source=source, now=NOW)
+        made.catalog.set_export(one.id, [], 0, now=NOW)
+    assert want(client, other) == 429
+
+
+def test_the_first_of_each_author_is_made_before_any_second(catalog: Catalog) -> None:
+    """So that many of one keep nobody waiting."""
+    catalog.put([probed("a/1.mp4", 0, duration_seconds=10.0)], now=NOW)
+    source = catalog.export_source(["a"], START, START + timedelta(days=1))
+    for author in ("greedy", "greedy", "greedy", "other", "third", "other"):
+        catalog.want_export(["a"], START, NOW, cut="key", author=author, source=source, now=NOW)
+    order = [one.author for one in catalog.exports_to_make()]
+    assert order == ["greedy", "other", "third", "greedy", "other", "greedy"]
+
+
+def test_a_clip_has_so_many_labels(catalog: Catalog) -> None:
+    """Each list shows them all; one that is there can still be said again, and one taken off makes room."""
+    catalog.put([probed("a/1.mp4", 0)], now=NOW)
+    clip = catalog.by_key("a/1.mp4")
+    assert clip is not None
+
+    def put(name: str) -> bool:
+        return catalog.put_label(clip.id, name, author="key:me", confidence=None, now=NOW)
+
+    assert all(put(f"label {number}") for number in range(LABELS_MOST))
+    with pytest.raises(BadParameterError):
+        put("one more")
+    assert catalog.put_label(clip.id, "label 1", author="key:you", confidence=0.5, now=NOW) is False
+    catalog.remove_label(clip.id, "label 0")
+    assert put("one more")
+
+
+def test_a_key_has_so_many_sessions(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were used last; other keys', and links that open one, are not counted."""
+    assert SESSIONS_MOST >= 100, "a household signs in with one key"
+    monkeypatch.setattr(sessions, "SESSIONS_MOST", 3)
+    for number, name in enumerate(("mine", "other")):
+        key_id = catalog.create_key(name, Role.VIEW, None, name * 16, now=NOW)
+        catalog.open_session(f"link of {name}", key_id, until=NOW + timedelta(days=1), once=True)
+        for minute in range(5 - number * 3):
+            by = By(name, NOW + timedelta(minutes=minute), None)
+            catalog.open_session(f"{minute} of {name:<20}", key_id, until=NOW + timedelta(days=30), by=by)
+            if minute == 2:
+                catalog.used_session(f"0 of {name:<20}", now=NOW + timedelta(hours=1), address=None)
+    at = NOW + timedelta(minutes=10)
+    assert [one.id[0] for one in catalog.sessions(now=at, key="mine")] == ["0", "4", "3"]
+    assert len(catalog.sessions(now=at, key="other")) == 2
+    assert catalog.link_key("link of mine", now=at) is not None
+
+
+def test_a_key_has_so_many_links(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That have not expired; another key's are not counted."""
+    monkeypatch.setattr(shares, "SHARES_MOST", 3)
+    catalog.put([probed("a/1.mp4", 0)], now=NOW)
+    clip = catalog.by_key("a/1.mp4")
+    assert clip is not None
+
+    def share(name: str, who: str, minutes: int = 0) -> None:
+        at = NOW + timedelta(minutes=minutes)
+        catalog.add_share(name, clip.id, until=at + timedelta(minutes=5), by=By(who, at, None))
+
+    for number in range(3):
+        share(str(number), "me")
+    with pytest.raises(TooManyError):
+        share("4", "me")
+    share("5", "you")
+    share("6", "me", minutes=10)
+
+
+def test_labels_are_sent_in_turns(made: Services, client: FlaskClient) -> None:
+    """What is made while it is sent lies on no disk until a slow reader takes it: so many at once read it."""
+    mine, other = bearer(made, "mine", "view"), bearer(made, "other", "view")
+    with contextlib.ExitStack() as stack:
+
+        def export(who: dict[str, str]) -> tuple[int, str | None]:
+            own = contextvars.Context()  # Flask would take the caller for the one of the answer that is under way
+            answer = own.run(client.get, "/labels/export", headers=who, buffered=False)
+            stack.callback(own.run, answer.close)
+            return answer.status_code, answer.headers.get("X-Accel-Buffering")
+
+        assert export(mine) == (200, "no")
+        assert export(mine) == (200, "no")
+        assert export(mine)[0] == 429
+        assert export(other)[0] == 200
+    assert client.get("/labels/export", headers=mine).status_code == 200
