@@ -5,9 +5,7 @@
 The process itself never looks into a clip. It opens each with its own hands, without following a link, and files
 for what is to be made beside their names; the child has these descriptors and can get no others. So neither memory
 that a decoder loses nor what a clip does to it outlives a few jobs, and a crash costs the one clip in hand: the
-others of the same child are done by the next one.
-
-A kill between 1 and 5 leaves files that end in `.tmp`.
+others of the same child are done by the next one. A kill between 1 and 5 leaves files that end in `.tmp`.
 """
 
 from __future__ import annotations
