@@ -17,6 +17,9 @@ from PIL import Image
 from tests import clips
 from tests.running import RENDER, RunningUnit, wait_for
 from watcher.catalog import migrate
+from watcher.catalog.rendition_names import TELLING, poster_name, sprite_name
+from watcher.catalog.rows import Rendered
+from watcher.ingest.bind import bind_root
 from watcher.ingest.ingest import Ingest
 from watcher.renditions import verdicts
 from watcher.renditions.leftovers import Leftovers
@@ -25,6 +28,7 @@ from watcher.renditions.workers import process
 from watcher.services import Services, open_services
 from watcher.settings import schema
 from watcher.settings.schema import Render, Settings
+from watcher.storage import marker
 
 # Stands in for a decoder that a file can harm: what it does is said by the clip's name.
 HOSTILE = """
@@ -246,6 +250,7 @@ def test_what_a_killed_worker_left_goes_and_what_lives_stays(tmp_path: Path) -> 
         services = open_services(settings, tmp_path / str(shared))
         folder = services.places.renditions / "0"
         folder.mkdir(parents=True)
+        migrate(services.catalog.engine)
         names = {
             what: f"1-0123456789abcdef.{what}.webp.{process}.tmp"
             for what, process in (("left", ended.pid), ("made", os.getpid()), ("old", os.getpid()))
@@ -256,6 +261,51 @@ def test_what_a_killed_worker_left_goes_and_what_lives_stays(tmp_path: Path) -> 
         Leftovers(services).turn()
         stays = {names["made"], "1-0123456789abcdef.webp", "notes.tmp"} | ({names["left"]} if shared else set())
         assert {path.name for path in folder.iterdir()} == stays
+
+
+def test_pictures_of_clips_that_are_gone_go_and_no_other_file(tmp_path: Path, samples: Path) -> None:
+    """By id and content in the name; what is young, not ours, or of another catalog's folder stays."""
+    services = open_services(Settings(), tmp_path / "data")
+    services.places.make()
+    migrate(services.catalog.engine)
+    bind_root(services)
+    ingest, catalog = Ingest.of(services), services.catalog
+    for name in ("a.mp4", "b.mp4", "c.mp4"):
+        (services.places.video / name).write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), ord(name[0])))
+        ingest.put([ingest.examine(name)])
+    a, b, c = (catalog.by_key(name) for name in ("a.mp4", "b.mp4", "c.mp4"))
+    digests = {row.key: row.digest for row in catalog.unrendered(9)}
+    of = {clip.key: poster_name(clip.id, digests[clip.key]) for clip in (a, b, c)}
+    telling = poster_name(a.id, digests["a.mp4"], TELLING)
+    before = poster_name(b.id, "f" * 20)  # of an older content, still shown
+    catalog.set_posters([Rendered(a.id, digests["a.mp4"], telling, None)])
+    catalog.set_posters([Rendered(b.id, digests["b.mp4"], before, None)])
+    catalog.retire(c.id, now=services.clock.now())  # and may be revived: its row has no picture yet
+    stays = {of["a.mp4"], telling, of["b.mp4"], before, "0/notes.webp", "0/1234567-0123456789abcdef.webp"}
+    young = "0/999-0123456789abcdea.webp"
+    goes = {of["c.mp4"], "0/999-0123456789abcdef.webp", sprite_name(a.id, "e" * 20), "7/7001-0123456789abcdef.webp"}
+    for name in (*stays, *goes, young, "video.mp4"):
+        path = services.places.renditions / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        os.utime(path, None if name == young else (0, 0))
+    (services.places.renditions / "0" / "998-0123456789abcdef.webp").symlink_to(services.places.video / "a.mp4")
+
+    def there() -> set[str]:
+        folder = services.places.renditions
+        return {
+            str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and not path.is_symlink()
+        }
+
+    named = services.root.folder / marker.NAME
+    text = named.read_text()
+    named.write_text("another catalog's")
+    Leftovers(services).turn()
+    assert there() == stays | goes | {young, "video.mp4"}, "nothing goes by a catalog that is not this folder's"
+    named.write_text(text)
+    Leftovers(services).turn()
+    assert there() == stays | {young, "video.mp4"}
+    assert {path.name for path in services.places.video.glob("*.mp4")} == {"a.mp4", "b.mp4", "c.mp4"}
 
 
 @pytest.mark.slow

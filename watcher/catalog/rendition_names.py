@@ -7,6 +7,7 @@ from enum import Enum, auto
 PICTURE, SPRITE = 1, 2  # what `render_due` says
 PROXIES = "proxies"  # their folder below that of the renditions
 TELLING = "a1"  # in the name of a poster that is the most telling frame; another way of choosing, another letter
+FOLDER_CLIPS = 1000  # whose posters and sprites lie in one folder
 POSTER_DIGITS = 16  # of the content id, in a poster's name
 
 
@@ -33,7 +34,7 @@ def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
     >>> poster_name(12034, "0123456789abcdef0123", "5eed")
     '12/12034-0123456789abcdef.5eed.webp'
     """
-    return f"{clip_id // 1000}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
+    return f"{clip_id // FOLDER_CLIPS}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
 
 
 def poster_files(poster: str) -> list[str]:

@@ -31,6 +31,7 @@ _SET_POSTER = (
 class Rendering:
     """How renditions come into the catalog."""
 
+    engine: sa.Engine
     write: Callable[[], Any]
     _revisions: Callable[[sa.Connection, int], int]
     _amend: Callable[[int, str, dict[str, Any]], bool]
@@ -105,6 +106,20 @@ class Rendering:
                 values |= rendered(revision)
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
         return unneeded
+
+    def renditions_of(self, first: int, end: int) -> dict[int, tuple[str, list[str]]]:
+        """Of the clips whose ids lie in [first, end): content, and the names of poster and sprite.
+
+        A retired one has no content, but its names for as long as it may be revived.
+        """
+        columns = (clips.c.id, clips.c.digest, clips.c.poster, clips.c.sprite, clips.c.state)
+        found = {}
+        with self.engine.connect() as connection:
+            there = (clips.c.id >= first) & (clips.c.id < end)
+            for clip_id, digest, poster, sprite, state in connection.execute(sa.select(*columns).where(there)):
+                names = [*(poster_files(poster) if poster else ()), *([_name(sprite)] if sprite else ())]
+                found[clip_id] = ("" if state == ClipState.RETIRED else digest or "", names)
+        return found
 
     def set_picture(self, clip_id: int, key: str) -> bool:
         """Note that a camera left a picture of a clip, which becomes its poster; False if it has one already."""

@@ -30,11 +30,12 @@ class Trouble(NamedTuple):
 
 
 class Troubles(NamedTuple):
-    """Clips without a picture: their number (COUNTED at most), the newest of them, and how many are tried again."""
+    """Clips without a picture, and those whose picture is tried again: how many (COUNTED at most), and the newest."""
 
     number: int
     newest: list[Trouble]
     waiting: int
+    later: list[Trouble]
 
 
 class Retrying:
@@ -81,18 +82,20 @@ class Retrying:
 
     def troubles(self, limit: int, cameras: Sequence[str] = ()) -> Troubles:
         """Clips, of some cameras or all, that have no picture for another reason than that they are sound only."""
+        columns = (clips.c.id, clips.c.key, clips.c.camera)
         wrong = clips.c.poster_error.is_not(None) & (clips.c.poster_error != NO_PICTURE)
         wrong &= clips.c.state == sa.literal_column("'ready'")
-        if cameras:
-            wrong &= clips.c.camera.in_(cameras)
-        some = sa.select(clips.c.id).where(wrong).limit(COUNTED).subquery()
-        newest = sa.select(clips.c.id, clips.c.key, clips.c.camera, clips.c.poster_error).where(wrong)
-        newest = newest.order_by(clips.c.started_ms.desc(), clips.c.id.desc()).limit(limit)
+        waits = _WAITS & (render_retries.c.clip_id == clips.c.id)
         with self.engine.connect() as connection:
-            count = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
-            rows = connection.execute(newest).fetchall()
-            waiting = connection.execute(sa.select(sa.func.count()).select_from(render_retries).where(_WAITS))
-            return Troubles(count, [Trouble(*row) for row in rows], waiting.scalar_one())
+            found: list[Any] = []
+            for error, which in ((clips.c.poster_error, wrong), (render_retries.c.error, waits)):
+                mine = which & clips.c.camera.in_(cameras) if cameras else which
+                some = sa.select(clips.c.id).where(mine).limit(COUNTED).subquery()
+                newest = sa.select(*columns, error).where(mine)
+                newest = newest.order_by(clips.c.started_ms.desc(), clips.c.id.desc()).limit(limit)
+                found.append(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+                found.append([Trouble(*row) for row in connection.execute(newest)])
+        return Troubles(*found)
 
 
 NEVER = 2**62  # of a clip that is due, or was set aside

@@ -18,12 +18,12 @@ from watcher.ingest.progress import Progress
 from watcher.ingest.scan import Difference, Finding, newest_first, reconcile, too_many_missing
 from watcher.ingest.set_aside import Aside
 from watcher.media.walk import finished
-from watcher.model.clip import ClipState
+from watcher.model.clip import ClipFilter, ClipState
 from watcher.naming.ignore import PICTURE, printable
 from watcher.retention.retire import Retention
 from watcher.services import Services
 
-TROUBLES = 10  # clips without a picture, the newest, that are told
+TROUBLES = 20  # clips that are broken, or without a picture: the newest, that are told
 BATCH = 500  # clips a transaction: nobody waits for the single one here
 
 
@@ -174,6 +174,7 @@ def _check(services: Services, ingest: Ingest, *, list_ignored: bool, out: TextI
     if problem:
         wrong += 1
         print(problem, file=out)
+    _tell_broken(services, out)
     _tell_pictures(services, out)
     states = catalog.state_counts()
     clips = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
@@ -191,6 +192,15 @@ def _tell_ignored(ignored: list[tuple[str, str]], out: TextIO, *, each: bool) ->
         print(f"{count:,} ignored: {why}", file=out)
 
 
+def _tell_broken(services: Services, out: TextIO) -> None:
+    """Which files are no clips that could be played, and why; in full they are listed by their state."""
+    broken = services.catalog.find(ClipFilter(states=(ClipState.BROKEN,)), limit=TROUBLES)
+    for clip in broken.clips:
+        print(f"broken: {printable(clip.key)}: {clip.error}", file=out)
+    if broken.more_after:
+        print("… and more that are broken", file=out)
+
+
 def _tell_pictures(services: Services, out: TextIO) -> None:
     """Which clips have no picture."""
     troubles = services.catalog.troubles(TROUBLES)
@@ -198,3 +208,5 @@ def _tell_pictures(services: Services, out: TextIO) -> None:
         print(f"{troubles.number:,} clips without a picture, {troubles.waiting:,} tried again later", file=out)
     for trouble in troubles.newest:
         print(f"no picture: {printable(trouble.key)}: {trouble.error}", file=out)
+    for trouble in troubles.later:
+        print(f"no picture yet: {printable(trouble.key)}: {trouble.error}; it is tried again", file=out)

@@ -29,7 +29,7 @@ from watcher.web.page.layout import html, page_blueprint, watch_url, zone
 
 bp = page_blueprint("overview")
 
-SHOWN = 20  # broken and missing clips
+SHOWN = 20  # clips that are broken, missing, or without a picture
 DAYS = 7  # of a camera's bars
 _BARS_A_DAY = 4
 _LATE = timedelta(minutes=1)  # what a clip may take to come before that is said
@@ -94,6 +94,7 @@ def overview() -> Response:
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=health.full_at(),
         kept=Rules.of(state().services).limits.any,
+        unseen=catalog().troubles(SHOWN, scoped(ClipFilter()).cameras),
         aside=_aside(ingester[0].aside if ingester else []),
         problems=problems,
         trouble=lambda: len(silent) + len(problems),  # the bar says what the headline says
