@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+import sqlalchemy as sa
 
 
 def installed() -> list[Path]:
@@ -52,3 +55,12 @@ def server() -> Iterator[str]:
     finally:
         made.stop()
         shutil.rmtree(made.folder, ignore_errors=True)
+
+
+def fresh(url: str) -> str:
+    """The URL of an empty database of a server's."""
+    name = f"fresh_{random.randrange(1 << 48):x}"
+    admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    return url.replace("/postgres?", f"/{name}?")

@@ -24,6 +24,7 @@ from watcher.catalog.listing import listing
 from watcher.catalog.migrations import upgrade
 from watcher.catalog.planner import STATISTICS
 from watcher.catalog.rendition_names import poster_name
+from watcher.catalog.retries import NO_PICTURE
 from watcher.catalog.rows import Rendered
 from watcher.catalog.schema import clips, metadata
 from watcher.model.buckets import Bucket, bounds, spans, whole
@@ -882,3 +883,20 @@ def test_writers_queue_and_readers_do_not_wait(catalog: Catalog) -> None:
     with catalog.engine.connect() as connection:
         revisions = [row[0] for row in connection.exec_driver_sql("SELECT revision FROM clips")]
     assert len(set(revisions)) == 100
+
+
+def test_clips_without_a_picture_are_told_with_their_reasons(catalog: Catalog) -> None:
+    """Those given up, and those tried again; to whom only some cameras exist, of these; sound only is no trouble."""
+    catalog.put([probed(f"{camera}/{number}.mp4", number) for number, camera in enumerate("aabbc")], now=START)
+    jobs = {job.key: job for job in catalog.unrendered(9)}
+    for key, error in (("a/0.mp4", "it is garbled"), ("b/2.mp4", "no decoder"), ("c/4.mp4", NO_PICTURE)):
+        catalog.set_no_poster(jobs[key].id, jobs[key].digest, error)
+    for key in ("a/1.mp4", "b/3.mp4"):
+        catalog.retry_rendering(jobs[key].id, jobs[key].digest, "it crashed", tries=1, due=START)
+    everything = catalog.troubles(1)
+    assert (everything.number, everything.waiting) == (2, 2)
+    assert [one.key for one in everything.newest + everything.later] == ["b/2.mp4", "b/3.mp4"]
+    mine = catalog.troubles(9, ("a",))
+    assert (mine.number, mine.waiting) == (1, 1)
+    assert [(one.key, one.error) for one in mine.newest] == [("a/0.mp4", "it is garbled")]
+    assert [(one.key, one.error) for one in mine.later] == [("a/1.mp4", "it crashed")]

@@ -30,7 +30,7 @@ class Trouble(NamedTuple):
 
 
 class Troubles(NamedTuple):
-    """Clips without a picture, and those whose picture is tried again: how many (COUNTED at most), and the newest."""
+    """Clips without a picture, and those tried again: how many (COUNTED at most), and the newest of them."""
 
     number: int
     newest: list[Trouble]

@@ -152,10 +152,8 @@ class Intake:
         self._finished.clear()
         self._pictures.match(batch)
         self._wake()  # also for what was known: an upload is catalogued by the process that took it
-        if not self.quiet:
-            for probed in batch:
-                log.info(
-                    "%s is %s%s", printable(probed.key), probed.state, f": {probed.error}" if probed.error else ""
-                )
-        else:
-            log.debug("%d clips catalogued", put.changed)
+        for probed in batch:
+            if probed.error:  # said of each, however many are read at once
+                log.info("%s is %s: %s", printable(probed.key), probed.state, probed.error)
+            elif not self.quiet:
+                log.info("%s is %s", printable(probed.key), probed.state)
