@@ -153,7 +153,7 @@ def test_the_camera_s_side_is_light() -> None:
 def test_modules_are_small(path: Path) -> None:
     """A module that outgrows its room is divided; those that are allowed more are named here."""
     allowed = {
-        "catalog/schema": 400,  # a list of tables
+        "catalog/schema": 420,  # a list of tables
         "model/schemas": 350,  # a list of types
         "settings/schema": 360,
         "client": 320,

@@ -114,3 +114,19 @@ def test_nothing_is_shared_between_keys(start_unit, samples) -> None:
                         other = "gate" if camera == "porch" else "porch"
                         assert f'"camera":"{camera}"' in answer.text
                         assert f'"camera":"{other}"' not in answer.text
+
+
+@pytest.mark.parametrize("spelling", ["seen=false", "s%65en=false", "SEEN=x&seen=false"])
+def test_what_one_browser_has_seen_is_not_shared(spelling: str, unit: RunningUnit, clip: dict) -> None:
+    """Who asks at the same moment gets their own answer, however they spell the question, and whoever asked before."""
+    address = unit.url(f"/watcher/clips?{spelling}")
+    mine, other = ({"Cookie": f"watcher_browser={spelling}-{name}"} for name in ("mine", "other"))
+    requests.put(unit.url(f"{clip['links']['self']}/seen"), headers=mine, timeout=10).raise_for_status()
+    for who, expected in ((other, True), (mine, False), (other, True), ({}, True), (mine, False)):
+        answer = requests.get(address, headers=SHARED | who, timeout=10)
+        if spelling.startswith("SEEN"):
+            assert answer.status_code == 400
+            continue
+        assert (clip["id"] in {one["id"] for one in answer.json()["clips"]}) is expected, who
+        assert "private" in answer.headers["Cache-Control"]
+        assert "X-Accel-Expires" not in answer.headers

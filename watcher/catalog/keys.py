@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.audit import By, note
 from watcher.catalog.schema import counters, keys, sessions
+from watcher.catalog.seen import forget, person_of
 from watcher.model.access import Principal, Role
 from watcher.model.clip import milliseconds, moment
 from watcher.model.errors import KeyNameError
@@ -92,6 +93,7 @@ class Keys:
             key_id = self._id(connection, name)
             connection.execute(sa.delete(sessions).where(sessions.c.key_id == key_id))
             connection.execute(sa.delete(keys).where(keys.c.id == key_id))
+            forget(connection, person_of(name))
             note(connection, "key revoked", name, by)
 
     def all_keys(self) -> list[Key]:

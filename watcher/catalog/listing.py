@@ -7,6 +7,7 @@ since building one anew costs more than running it.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from watcher.catalog.daylight import LIGHT
 from watcher.catalog.rows import CLIP
 from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
+from watcher.catalog.seen import id_text, is_one_of, is_seen
 from watcher.model.clip import LISTED_STATES, ClipFilter, ClipState, Position, milliseconds
 
 SECOND_MOST = (1 << (63 - ID_BITS)) - 1  # of a row's number; in the year 2106
@@ -35,6 +37,8 @@ class Shape(NamedTuple):
     playable: int
     light: int
     words: bool
+    seen: bool | None
+    few: bool  # of those that are seen or not, so that their ids are told
     labeled: bool | None
     held: bool | None
     least: bool
@@ -52,10 +56,13 @@ def listing(
     position: Position | None = None,
     inclusive: bool = False,
     longest_ms: int = 0,
+    mark: int = 0,
+    ids: Sequence[int] | None = None,
 ) -> tuple[Statement, dict[str, Any]]:
     """The first `limit` clips in time order beyond a position: a statement and its values.
 
-    `longest_ms` bounds the length of every clip; it matters for a filter with a `from`.
+    `longest_ms` bounds the length of every clip; it matters for a filter with a `from`. `mark` and `ids` are what
+    `seen.candidates` says, for a filter with `seen`.
     """
     default = frozenset(wanted.states) == frozenset(LISTED_STATES)
     several: dict[str, dict[str, None]] = {
@@ -73,6 +80,10 @@ def listing(
             values["place"] = _row(position.started_ms, position.id)
     if wanted.words:
         values["words"] = (" " if sqlite else " & ").join(f'"{w}"' if sqlite else f"'{w}'" for w in wanted.words)
+    if wanted.seen is not None:
+        values |= {"person": wanted.person, "mark": mark}
+        if ids is not None:
+            values["ids"] = id_text(ids, sqlite=sqlite)
     if wanted.min_seconds is not None:
         values["least"] = round(wanted.min_seconds * 1000)
     if wanted.max_seconds is not None:
@@ -96,6 +107,8 @@ def listing(
         playable=len(several["playable"]),
         light=len(several["light"]),
         words=bool(wanted.words),
+        seen=wanted.seen,
+        few=ids is not None,
         labeled=wanted.labeled,
         held=wanted.held,
         least=wanted.min_seconds is not None,
@@ -122,7 +135,8 @@ def _statement(shape: Shape) -> tuple[Statement, frozenset[str]]:
     order, conditions = _order(shape), _conditions(shape)
     order = [column.desc() for column in order] if shape.descending else order
     # Few clips are held: their own index is the one to walk, and this hides the one by camera.
-    camera = sa.func.coalesce(clips.c.camera, "") if shape.held else clips.c.camera
+    camera = sa.func.coalesce(clips.c.camera, "") if shape.held or shape.few else clips.c.camera
+    listed: Any = sa.literal_column("+clips.listed") if shape.few else clips.c.listed  # as for cameras
     limit = _number("limit")
     parts = []
     for camera_n, state_n, label_n in itertools.product(
@@ -130,7 +144,7 @@ def _statement(shape: Shape) -> tuple[Statement, frozenset[str]]:
     ):
         part = CLIP.where(*conditions)
         if state_n is None or shape.states[state_n]:  # so that most clips have the indexes of lists
-            part = part.where(clips.c.listed == sa.literal_column("1"))
+            part = part.where(listed == sa.literal_column("1"))
         if state_n is not None:
             part = part.where(clips.c.state == _text(f"state{state_n}"))
         if camera_n is not None:
@@ -182,6 +196,10 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
     conditions = [_beyond(shape)] if shape.position else []
     if shape.words:
         conditions.append(_has_words(shape))
+    if shape.seen is not None:
+        conditions.append(is_seen() == sa.literal_column("1" if shape.seen else "0"))
+        if shape.few:
+            conditions.append(is_one_of(sqlite=shape.sqlite))
     if shape.labeled is not None:
         conditions.append(clips.c.labels.is_not(None) if shape.labeled else clips.c.labels.is_(None))
     if shape.held is not None:  # as text: a bound value would not match the partial index

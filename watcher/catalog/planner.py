@@ -50,6 +50,8 @@ STATISTICS = {
     ("days", "ix_days_camera"): "10000 5000 500 1",
     ("outbox", "sqlite_autoindex_outbox_1"): "1000 500 1",
     ("outbox", "ix_outbox_clip"): "1000 500 2 1",
+    ("seen", "sqlite_autoindex_seen_1"): "100000 500 1",
+    ("seen", "ix_seen_clip"): "100000 2",
     ("sun", "sqlite_autoindex_sun_1"): "10000 1",
 }
 

@@ -13,6 +13,7 @@ from watcher.catalog.listing import listing
 from watcher.catalog.reader import Ask, Reader
 from watcher.catalog.rows import CATALOG_ID, CLIP, COUNTER, to_clip
 from watcher.catalog.schema import cameras, clips, silences
+from watcher.catalog.seen import candidates, mark_of
 from watcher.model.clip import CameraSummary, Clip, ClipFilter, ClipState, Page, Position, milliseconds, moment
 from watcher.model.errors import ClipNotFoundError
 
@@ -208,6 +209,10 @@ class Questions:
         longest = 0
         if wanted.from_at is not None:
             longest = ask(COUNTER, {"counter": "longest_ms"})[0][0]
+        mark, ids = 0, None
+        if wanted.seen is not None:
+            mark = mark_of(ask, wanted.person).until_revision
+            ids = candidates(ask, wanted.person, mark, wanted=wanted.seen)
         statement, values = listing(
             wanted,
             sqlite=self.engine.dialect.name == "sqlite",
@@ -216,6 +221,8 @@ class Questions:
             position=position,
             inclusive=inclusive,
             longest_ms=longest,
+            mark=mark,
+            ids=ids,
         )
         return ask(statement, values)
 

@@ -286,6 +286,26 @@ shares = sa.Table(
     sa.Index("ix_shares_clip", "clip_id"),
 )
 
+# Up to which revision somebody has seen every clip that was ready, and the clips that are not as this says.
+seen_marks = sa.Table(
+    "seen_marks",
+    metadata,
+    sa.Column("person", sa.Text, primary_key=True),  # a key's name, or a browser's, where nobody signs in
+    sa.Column("until_revision", sa.BigInteger, nullable=False),
+    sa.Column("marked_ms", sa.BigInteger),  # when it was moved last
+    sa.Column("version", sa.BigInteger, nullable=False),  # grows with every word of theirs
+    sa.Column("used_ms", sa.BigInteger, nullable=False),
+)
+seen = sa.Table(
+    "seen",
+    metadata,
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("clip_id", sa.BigInteger, sa.ForeignKey("clips.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("ready_revision", sa.BigInteger, nullable=False),  # of the content that was seen, or not
+    sa.Column("seen", sa.SmallInteger, nullable=False),
+    sa.Index("ix_seen_clip", "clip_id"),
+)
+
 # What happened to keys, sessions and links: rows are added, and go when they are old; nothing changes them.
 audit = sa.Table(
     "audit",

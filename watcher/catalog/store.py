@@ -18,6 +18,7 @@ from watcher.catalog.retention_state import Remembering
 from watcher.catalog.retired import Retiring
 from watcher.catalog.retries import Retrying
 from watcher.catalog.reviews import Reviewing
+from watcher.catalog.seen import Seeing
 from watcher.catalog.sessions import Sessions
 from watcher.catalog.shares import Shares
 from watcher.catalog.silences import Silences
@@ -44,6 +45,7 @@ class Catalog(
     Reviewing,
     Retiring,
     Retrying,
+    Seeing,
     Sending,
     Sessions,
     Shares,

@@ -203,6 +203,8 @@ class ClipFilter(msgspec.Struct, frozen=True, kw_only=True):
     light: tuple[Light, ...] = ()
     min_seconds: float | None = None
     max_seconds: float | None = None
+    seen: bool | None = None  # by `person`
+    person: str = ""
     words: tuple[str, ...] = ()  # all of these, as `catalog.words` divides and folds them
 
 

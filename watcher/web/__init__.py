@@ -6,6 +6,7 @@ from watcher.services import Services
 from watcher.web import fast_path
 from watcher.web.api import (
     archive,
+    calendar,
     changes,
     clips,
     exports,
@@ -18,6 +19,7 @@ from watcher.web.api import (
     proxies,
     retention,
     reviews,
+    seen,
     sessions,
     shares,
     timeline,
@@ -50,8 +52,10 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(archive.bp)
     app.register_blueprint(changes.bp)
     app.register_blueprint(timeline.bp)
+    app.register_blueprint(calendar.bp)
     app.register_blueprint(labels.bp)
     app.register_blueprint(reviews.bp)
+    app.register_blueprint(seen.bp)
     app.register_blueprint(uploads.bp)
     app.register_blueprint(tus.bp)
     app.register_blueprint(sign_in.bp)

@@ -23,6 +23,7 @@ from watcher.web.http.cache import Kept, Shelf
 from watcher.web.http.counters import Tally
 from watcher.web.http.forwarded import Forwarded
 from watcher.web.http.request import ApiRequest
+from watcher.web.http.responses import kept_by
 from watcher.web.http.routes import Declared, Question
 from watcher.web.http.state import State
 
@@ -140,8 +141,8 @@ class Front:
         args = wire.parameters(query)
         if "%00" in query or not (path + query).isascii() or not args.keys() <= set(declared.takes):
             return None
-        told = answer(ApiRequest(self._state, who, args, mount, f"{path}?{query}"))
-        headers = [("Cache-Control", "no-cache"), *wire.hardened(services.settings, secure=scheme == "https")]
+        told = answer(ApiRequest(self._state, who, args, mount, f"{path}?{query}", environ.get("HTTP_COOKIE", "")))
+        headers = [*kept_by(told).items(), *wire.hardened(services.settings, secure=scheme == "https")]
         if self._varies:
             headers.append(("Vary", ", ".join(self._varies)))
         headers.append(("ETag", f'W/"{told.tag}"'))

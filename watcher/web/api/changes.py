@@ -9,7 +9,7 @@ from watcher.model import serialize
 from watcher.model.errors import BadParameterError, StartOverError
 from watcher.model.schemas import CameraChangeShape, ChangeShape, ChangesShape, HeadShape
 from watcher.web.http import wire
-from watcher.web.http.query import limit, single
+from watcher.web.http.query import limit, read_fields, single
 from watcher.web.http.request import Answer, ApiRequest, Body
 from watcher.web.http.routes import question
 
@@ -19,7 +19,7 @@ bp = Blueprint("changes", __name__)
 @question(
     bp,
     "/changes",
-    takes=("since", "limit", "began"),
+    takes=("since", "limit", "began", "fields"),
     answers=ChangesShape,
     problems=(410,),
 )
@@ -32,6 +32,7 @@ def index(asked: ApiRequest) -> Answer:
     """
     args, catalog = asked.args, asked.catalog
     since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
+    fields = read_fields(args)
     # Before the clips: what comes in between is after it, and read next time.
     last, head = catalog.head(), asked.head()
     if since > last:
@@ -47,8 +48,9 @@ def index(asked: ApiRequest) -> Answer:
         following = None
         if more:
             question = f"since={clips[-1].revision}&limit={count}&began={began}"
+            question += f"&fields={args['fields']}" if fields else ""  # they are known names, and need no escapes
             following = f"{asked.address('/changes')}?{question}"
-        bodies = zip(clips, asked.bodies(clips), strict=True)
+        bodies = zip(clips, asked.picked(clips, fields), strict=True)
         changes = [ChangeShape(clip.revision, body) for clip, body in bodies]
         upto = clips[-1].revision if more else last
         silences = [

@@ -11,12 +11,13 @@ from watcher.model import serialize
 from watcher.model.access import Role
 from watcher.model.clip import Clip, Page
 from watcher.model.errors import BadParameterError, ClipNotFoundError, ForbiddenError
+from watcher.model.fields import Fields
 from watcher.model.instant import Instant, at_zone
 from watcher.model.schemas import CameraShape, CamerasShape, ClipShape, PageShape, Time
 from watcher.retention.retire import Retention
 from watcher.web.http import wire
 from watcher.web.http.auth import audit, principal, visible
-from watcher.web.http.query import FILTERS, bounded, limit, place, single, yes_or_no
+from watcher.web.http.query import FILTERS, bounded, limit, place, read_fields, single, yes_or_no
 from watcher.web.http.request import Answer, ApiRequest, Body, clip_tag
 from watcher.web.http.responses import clip_response, expected_revision
 from watcher.web.http.routes import question, route
@@ -29,7 +30,7 @@ _CURSORS = frozenset({"before", "after", "around"})
 _PAGING = ("sort", "limit", "before", "after", "around")
 
 
-@question(bp, "/clips", takes=FILTERS + _PAGING, answers=PageShape)
+@question(bp, "/clips", takes=(*FILTERS, *_PAGING, "fields"), answers=PageShape)
 def index(asked: ApiRequest) -> Answer:
     """Clips in the order of their start, a page at a time."""
     args, catalog = asked.args, asked.catalog
@@ -42,26 +43,27 @@ def index(asked: ApiRequest) -> Answer:
     around = place(single(args, "around", ""), "around") if "around" in args else None
     after = wire.position(single(args, "after", ""), "after") if "after" in args else None
     before = wire.position(single(args, "before", ""), "before") if "before" in args else None
+    fields = read_fields(args)
 
     def page() -> Body:
         if around is not None:
             found = catalog.around(wanted, around, limit=count, newest_first=newest_first)
         else:
             found = catalog.find(wanted, limit=count, newest_first=newest_first, after=after, before=before)
-        return _page(asked, found)
+        return _page(asked, found, fields)
 
     head = catalog.head()
     return Answer(head, asked.listed_tag(head), page)
 
 
-def _page(asked: ApiRequest, page: Page) -> Body:
+def _page(asked: ApiRequest, page: Page, fields: Fields | None) -> Body:
     following = previous = None
     if page.more_after and page.clips:
         following = _same_at(asked, after=wire.cursor(page.clips[-1]))
     if page.more_before and page.clips:
         previous = _same_at(asked, before=wire.cursor(page.clips[0]))
     links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
-    return Body(PageShape(asked.bodies(page.clips), following, previous), ", ".join(links))
+    return Body(PageShape(asked.picked(page.clips, fields), following, previous), ", ".join(links))
 
 
 def _same_at(asked: ApiRequest, **cursor: str) -> str:
@@ -70,14 +72,15 @@ def _same_at(asked: ApiRequest, **cursor: str) -> str:
     return f"{asked.address('/clips')}?{urlencode([*kept, *cursor.items()])}"
 
 
-@question(bp, "/clips/<int:clip_id>", answers=ClipShape, problems=(404,))
+@question(bp, "/clips/<int:clip_id>", takes=("fields",), answers=ClipShape, problems=(404,))
 def show(asked: ApiRequest, clip_id: int) -> Answer:
     """One clip, by its id."""
     return _told(asked, asked.visible(asked.catalog.clip(bounded(clip_id))))
 
 
 def _told(asked: ApiRequest, clip: Clip) -> Answer:
-    return Answer(None, clip_tag(asked, clip.id, clip.revision), lambda: Body(asked.bodies([clip])[0]))
+    fields = read_fields(asked.args)
+    return Answer(None, clip_tag(asked, clip.id, clip.revision), lambda: Body(asked.picked([clip], fields)[0]))
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True):
@@ -157,7 +160,7 @@ def restore(clip_id: int) -> Response:
     return response
 
 
-@question(bp, "/clips/by-key/<key:key>", answers=ClipShape, problems=(404,))
+@question(bp, "/clips/by-key/<key:key>", takes=("fields",), answers=ClipShape, problems=(404,))
 def show_by_key(asked: ApiRequest, key: str) -> Answer:
     """One clip, by its key."""
     clip = None if "\0" in key else asked.catalog.by_key(key)

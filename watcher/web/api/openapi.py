@@ -138,6 +138,8 @@ def _responses(declared: Declared, schemas: dict[type, Any]) -> dict[str, Any]:
     done: dict[str, Any] = {"description": "Done."}
     if declared.answers is not None:
         schema = {"type": "object"} if declared.answers is dict else schemas[declared.answers]
+        if "fields" in declared.takes:  # of which only those are there that are asked for
+            schema = {"anyOf": [schema, {"type": "object"}]}
         done["content"] = {declared.media_type: {} if declared.media_type.endswith("jsonl") else {"schema": schema}}
     responses = {str(status): done for status in (declared.status, *declared.or_status)}
     refusals = {400, *declared.problems}

@@ -37,7 +37,7 @@ def index(asked: ApiRequest) -> Answer:
     """Clips and their seconds by bucket and camera; a clip counts where it starts, empty buckets are left out."""
     args, state = asked.args, asked.state
     bucket = _bucket(single(args, "bucket", "day"))
-    zone = _zone(single(args, "tz", state.zone_name))
+    zone = zone_of(single(args, "tz", state.zone_name))
     to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else state.services.clock.now()
     from_at = wire.moment(single(args, "from", ""), "from") if "from" in args else to_at - _USUAL[bucket]
     if from_at >= to_at:
@@ -84,7 +84,8 @@ def _bucket(text: str) -> Bucket:
         raise BadParameterError("bucket", f"bucket={text!r} must be day, hour or quarter") from None
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_of(name: str) -> ZoneInfo:
+    """A zone by its IANA name. Raises BadParameterError."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -40,7 +40,14 @@ def principal() -> Principal:
 
 def asked() -> ApiRequest:
     """The question that Flask has in hand. Raises SignInError."""
-    return ApiRequest(state(), principal(), request.args, request.script_root, request.full_path)
+    return ApiRequest(
+        state(),
+        principal(),
+        request.args,
+        request.script_root,
+        request.full_path,
+        request.environ.get("HTTP_COOKIE", ""),
+    )
 
 
 def require(role: Role | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from watcher.model.errors import SignInError
 
 COOKIE = "watcher_session"
+BROWSER_COOKIE = "watcher_browser"  # tells browsers apart where nobody signs in, for what each has seen
 
 
 class Cookie(NamedTuple):
@@ -47,3 +48,11 @@ def session_secret(environ: dict[str, Any], base: str) -> str:
     if len(found) > 1:
         raise SignInError(f"the request has {len(found)} cookies {name}: remove them, and sign in again")
     return found[0][1] if found and found[0][0] == name else ""
+
+
+def browser_of(header: str) -> str:
+    """What tells a browser from others, by its cookies; empty where it has nothing of the kind."""
+    if BROWSER_COOKIE not in header:
+        return ""
+    pairs = (pair.partition("=") for pair in header.split(";"))
+    return next((value.strip() for name, _, value in pairs if name.strip() == BROWSER_COOKIE), "")

@@ -49,6 +49,12 @@ PARAMETERS = {
     "max_duration": Parameter("Seconds at most.", _SECONDS, 3600),
     "bin": Parameter("Whether its file can be had back for a while.", {"type": "boolean", "default": True}, True),
     "q": Parameter("Up to ten whole words of key, camera and labels; all of them.", _TEXT, "porch"),
+    "seen": Parameter("Clips that you have seen, or have not.", {"type": "boolean"}, False),
+    "fields": Parameter(
+        "Only these fields of each clip, with commas between; those within others by a dotted path.",
+        {"type": "string", "pattern": r"^[a-z_.]+(,[a-z_.]+)*$"},
+        "id,camera,media.video.codec",
+    ),
     "id": Parameter("A clip; repeated: each of them.", _NUMBER, 1, many=True),
     "sort": Parameter(
         "By start: newest first, or oldest first.",
@@ -63,6 +69,9 @@ PARAMETERS = {
     "began": Parameter("Where a reader of the whole feed began; `next` has it.", _NUMBER, 0),
     "started_at": Parameter("When the clip began; else its name tells.", _TIME, "2026-11-21T07:00:00+01:00"),
     "bucket": Parameter("How long a bucket is.", {"type": "string", "enum": ["day", "hour", "quarter"]}, "day"),
+    "month": Parameter(
+        "Which month; this one, where `tz` is.", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}, "2026-11"
+    ),
     "content": Parameter(
         "Of which content, as a playlist says: of another one there is nothing.", _TEXT, "9f86d081884c7d65"
     ),

@@ -6,8 +6,10 @@ import re
 
 from werkzeug.datastructures import MultiDict
 
+from watcher.model import fields
 from watcher.model.clip import LISTED_STATES, ClipFilter, ClipState, Light, Playable, Position, milliseconds
 from watcher.model.errors import BadParameterError, ClipNotFoundError
+from watcher.model.schemas import ClipShape
 from watcher.model.search_words import words_in
 from watcher.web.http import wire
 
@@ -26,6 +28,7 @@ FILTERS = (
     "min_duration",
     "max_duration",
     "q",
+    "seen",
 )
 
 
@@ -50,6 +53,16 @@ def texts(args: MultiDict[str, str], name: str) -> tuple[str, ...]:
     if "" in values:
         raise BadParameterError(name, f"{name} is empty")
     return values
+
+
+def read_fields(args: MultiDict[str, str]) -> fields.Fields | None:
+    """Which fields of each clip are asked for; None for all. Raises BadParameterError."""
+    if "fields" not in args:
+        return None
+    try:
+        return fields.read(single(args, "fields", ""), ClipShape)
+    except fields.UnknownFieldError as reason:
+        raise BadParameterError("fields", str(reason)) from None
 
 
 def limit(args: MultiDict[str, str]) -> int:
@@ -101,6 +114,7 @@ def read_filter(args: MultiDict[str, str]) -> ClipFilter:
         labels=texts(args, "label"),
         labeled=None if unlabeled is None else not unlabeled,
         held=yes_or_no(args, "held"),
+        seen=yes_or_no(args, "seen"),
         playable=tuple(playable),
         light=tuple(light),
         min_seconds=_seconds(args, "min_duration"),

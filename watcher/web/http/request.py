@@ -10,11 +10,14 @@ import msgspec
 from werkzeug.datastructures import MultiDict
 
 from watcher.catalog import Catalog
+from watcher.catalog.seen import person_of
 from watcher.model import serialize
-from watcher.model.access import Principal
+from watcher.model.access import ANYBODY, Principal, hashed
 from watcher.model.clip import Clip, ClipFilter
 from watcher.model.errors import ClipNotFoundError
+from watcher.model.fields import Fields, pick
 from watcher.model.schemas import ClipShape
+from watcher.web.http.cookies import browser_of
 from watcher.web.http.query import read_filter
 from watcher.web.http.state import State
 
@@ -29,6 +32,7 @@ class ApiRequest(NamedTuple):
     args: MultiDict[str, str]  # the question's parameters
     mount: str  # where the application is on its host, such as /watcher
     question: str  # path below that, and query
+    cookie: str = ""  # header
 
     @property
     def catalog(self) -> Catalog:
@@ -60,6 +64,8 @@ class ApiRequest(NamedTuple):
     def scoped(self, wanted: ClipFilter) -> ClipFilter:
         """The part of a question that is about cameras that exist for whoever asks."""
         mine = self.who.cameras
+        if wanted.seen is not None:
+            wanted = msgspec.structs.replace(wanted, person=self.person)
         if mine is None:
             return wanted
         cameras = tuple(camera for camera in wanted.cameras or mine if camera in mine)
@@ -71,10 +77,31 @@ class ApiRequest(NamedTuple):
             raise ClipNotFoundError(f"there is no clip {clip.id}")
         return clip
 
+    @property
+    def person(self) -> str:
+        """Whose answer it is, where it depends on what somebody has seen: of a key, or of a browser without one."""
+        if self.who is not ANYBODY:
+            return person_of(self.who.name)
+        browser = browser_of(self.cookie)
+        return f"browser:{hashed(browser)[:32]}" if browser else "anybody"
+
+    def own(self, answer: Answer) -> Answer:
+        """An answer to somebody who asks what they have seen: nobody else's, and never kept for others."""
+        if "seen" not in self.args:
+            return answer
+        person = self.person
+        tag = self.tag(f"{answer.tag} {person} {self.catalog.seen_mark(person).version}")
+        return answer._replace(head=None, tag=tag, by_tag=False, private=True)
+
     def bodies(self, clips: Sequence[Clip]) -> list[ClipShape]:
         """Clips as the contract shows them."""
         at = self.state
         return serialize.clip_bodies(clips, base=at.base, mount=self.mount, zone=at.zone)
+
+    def picked(self, clips: Sequence[Clip], wanted: Fields | None) -> list[Any]:
+        """The same, or only the fields that are wanted of them."""
+        bodies = self.bodies(clips)
+        return bodies if wanted is None else pick(bodies, wanted)
 
 
 def clip_tag(asked: ApiRequest, clip_id: int, revision: int) -> str:
@@ -88,6 +115,7 @@ class Answer(NamedTuple):
     head: int | None  # the catalog's last change, asked for before anything else was; None: not to be kept
     tag: str
     make: Callable[[], Body]
+    private: bool = False  # it is for one person alone: no cache between may keep it
     by_tag: bool = False  # other questions have this answer too, and this one others later: kept by the tag alone
 
 

@@ -19,9 +19,12 @@ from watcher.web.http.turns import give, paced
 def respond(found: Answer) -> Response:
     """What was asked, as Flask answers it: 304 where the client has it."""
     if request.if_none_match.contains_weak(found.tag):
-        return _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), found.tag)
+        response = _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), found.tag)
+        response.headers.update(kept_by(found))
+        return response
     made = found.make()
     response = _tagged(wire.json_response(made.body), found.tag)
+    response.headers.update(kept_by(found))
     if made.link:
         response.headers["Link"] = made.link
     return response
@@ -40,6 +43,13 @@ def streamed(pieces: Iterator[bytes], content_type: str) -> Response:
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(lambda: give(turn))
     return response
+
+
+def kept_by(answer: Answer) -> dict[str, str]:
+    """Who may keep an answer: nobody between, nginx included, where it is one person's alone."""
+    if answer.private:
+        return {"Cache-Control": "private, no-cache", "X-Accel-Expires": "0"}
+    return {"Cache-Control": "no-cache"}
 
 
 def _tagged(response: Response, tag: str) -> Response:

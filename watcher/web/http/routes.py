@@ -15,7 +15,7 @@ from flask import Blueprint, Flask, Response, request
 from watcher.model.access import Role
 from watcher.model.errors import BadParameterError
 from watcher.web.http import auth
-from watcher.web.http.request import Answer
+from watcher.web.http.request import Answer, ApiRequest
 from watcher.web.http.responses import respond
 
 View = Callable[..., Response]
@@ -77,9 +77,12 @@ def question(
     def register(answer: Question) -> Question:
         @functools.wraps(answer)
         def view(**values: Any) -> Response:
-            return respond(answer(auth.asked(), **values))
+            return respond(own(auth.asked(), **values))
 
-        view.question = rule, answer  # type: ignore[attr-defined]
+        def own(asked: ApiRequest, **values: Any) -> Answer:
+            return asked.own(answer(asked, **values))
+
+        view.question = rule, own  # type: ignore[attr-defined]
         route(bp, rule, role=Role.VIEW, takes=takes, answers=answers, problems=problems)(view)
         return answer
 

@@ -62,6 +62,7 @@ def browse() -> Response:
         previous=previous,
         nearest=[] if clips or not chips else _nearest(wanted, args),
         folder=state().services.places.video,
+        moment=_moment(clips),
         host=request.host_url.rstrip("/"),
         keys=state().services.settings.auth.mode == "keys",
     )
@@ -80,6 +81,14 @@ def _groups(
             groups.append((key, day, []))
         groups[-1][2].append(cards.card(clip, watch_url(clip, args), zone()))
     return groups
+
+
+def _moment(clips: list[Clip]) -> str:
+    """Where one is in time, as `static/times.js` says it."""
+    if not clips:
+        return "Date or time"
+    local, now = clips[0].started_at.astimezone(zone()), state().services.clock.now().astimezone(zone())
+    return f"{local:%a} {local.day} {local:%b}{f' {local.year}' if local.year != now.year else ''} · {local:%H:%M}"
 
 
 def _spans(today: date, args: MultiDict[str, str]) -> list[tuple[str, str]]:
@@ -114,7 +123,8 @@ def _nearest(wanted: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, s
 def watch(clip_id: int) -> Response:
     """One clip with its player; the filter decides which clips are next to it."""
     args = request.args
-    wanted = scoped(read_filter(question_of(args)))
+    question = question_of(args)
+    wanted = scoped(read_filter(question))
     clip = visible(catalog().clip(bounded(clip_id)))
     around = neighbours_of(asked(), clip, wanted)
     gone = clip.state in {ClipState.MISSING, ClipState.RETIRED}
@@ -123,6 +133,7 @@ def watch(clip_id: int) -> Response:
         clip=clip,
         card=cards.card(clip, watch_url(clip, args), zone()),
         media=clip.media_info,
+        question=urlencode([*question.items(multi=True)]),
         sprite=None if clip.sprite is None else f"{request.script_root}/renditions/{clip.sprite.name}",
         copies=state().services.settings.proxy.make != "off" and clip.state is ClipState.READY,
         proxy=None if clip.proxy is None else f"{request.script_root}/renditions/{clip.proxy}",

@@ -31,6 +31,7 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "at": serialize.utc(clip.started_at),
         # What is heard besides what is seen.
         "spoken": ", ".join([*spoken, *([said] if said else []), *(["kept"] if clip.held else [])]),
+        "seconds": seconds,
         "length": length(seconds),
         "labels": labels,
         "held": clip.held,

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from watcher.model import buckets
 from watcher.model.buckets import QUARTER, Bucket, quarter_of
 from watcher.model.clip import EPOCH, CameraSummary, Clip, ClipFilter
+from watcher.web.api.calendar import by_sums
 from watcher.web.http.state import catalog
 from watcher.web.page.layout import zone
 
@@ -17,7 +18,7 @@ _SPAN_MOST = timedelta(days=366)  # of sums that are read for one page
 
 def total(wanted: ClipFilter, cameras: Sequence[CameraSummary]) -> int | None:
     """How many clips there are under a filter; None where only reading them would tell."""
-    if not _by_sums(wanted):
+    if not by_sums(wanted):
         return None
     if wanted.from_at is None and wanted.to_at is None:
         return sum(one.clips for one in cameras if not wanted.cameras or one.camera in wanted.cameras)
@@ -34,7 +35,7 @@ def total(wanted: ClipFilter, cameras: Sequence[CameraSummary]) -> int | None:
 
 def by_day(wanted: ClipFilter, clips: Sequence[Clip]) -> dict[date, int]:
     """How many clips the days of some clips have, newest first; empty where kept sums do not tell it."""
-    if not clips or not _by_sums(wanted) or clips[0].started_at - clips[-1].started_at > _SPAN_MOST:
+    if not clips or not by_sums(wanted) or clips[0].started_at - clips[-1].started_at > _SPAN_MOST:
         return {}
     found: dict[date, int] = {}
     first, end = buckets.whole(clips[-1].started_at, clips[0].started_at + timedelta(seconds=1), Bucket.DAY, zone())
@@ -42,8 +43,3 @@ def by_day(wanted: ClipFilter, clips: Sequence[Clip]) -> dict[date, int]:
         day = buckets.bounds(one.place, Bucket.DAY, zone())[0].astimezone(zone()).date()
         found[day] = found.get(day, 0) + one.clips
     return found
-
-
-def _by_sums(wanted: ClipFilter) -> bool:
-    """Whether a filter asks for nothing but cameras and time."""
-    return wanted == ClipFilter(cameras=wanted.cameras, from_at=wanted.from_at, to_at=wanted.to_at)

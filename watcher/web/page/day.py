@@ -116,7 +116,10 @@ def newest_day() -> Response:
     args = MultiDict([one for one in request.args.items(multi=True) if one[0] in _FILTERS and one[1]])
     wanted, kept = request.args.get("day", ""), list(args.items(multi=True))
     if not wanted and "at" in request.args:
-        wanted = wire.moment(request.args["at"], "at").astimezone(zone()).date().isoformat()
+        try:
+            wanted = wire.moment(request.args["at"], "at").astimezone(zone()).date().isoformat()
+        except OverflowError:
+            raise BadParameterError("at", "at lies outside the calendar") from None
         kept.append(("at", request.args["at"]))
     if not wanted:
         newest = catalog().find(scoped(read_filter(question_of(args))), limit=1).clips

@@ -33,7 +33,7 @@ _OWN_STYLES = {
     "day.html": ("player.css", "timeline.css"),
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
-_WATCH = (*_SHARED, "about.js", "card.js", "film.js", "player.js", "sprite.js")
+_WATCH = (*_SHARED, "about.js", "calendar.js", "card.js", "film.js", "player.js", "sprite.js", "typed.js")
 _TIMELINE = ("axis.js", "card.js", "film.js", "footage.js", "lanes.js", "live.js", "pane.js", "span.js", "stage.js")
 _MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
     "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
@@ -87,6 +87,7 @@ def html(template: str, **values: Any) -> Response:
         styles=(*_STYLES, *_OWN_STYLES.get(template, ())),
         preload=_MODULES.get(template, ()),
         zone=str(zone()),
+        carried=carried(request.args),
         site_zone=state().zone_name,
         signed_in=who.name if who is not None and who is not ANYBODY else None,
         bin_days=state().services.settings.retention.bin_days,
@@ -145,6 +146,11 @@ def address(
         kept = [(name, value) for name, value in kept if name not in {"from", "to"}]
         kept += [("from", only_days[0].isoformat()), ("to", only_days[1].isoformat())]
     return url_for("browsing.browse") + tail([*kept, *changes.items()])
+
+
+def carried(args: MultiDict[str, str]) -> str:
+    """What the ways between screens take along: the filter, and where one is in time."""
+    return tail([(name, value) for name, value in args.items(multi=True) if name in (*FILTERS, "at") and value])
 
 
 def tail(question: list[tuple[str, str]]) -> str:

@@ -1,37 +1,46 @@
 // Browse: the grid with all that makes it quick. Without it the same page works by links and a form.
 
-import { changed, filterOf, get, page, zone } from "./api.js";
+import { Refusal, changed, filterOf, get, page, zone } from "./api.js";
 import { warn } from "./card.js";
+import { askMoment } from "./calendar.js";
 import { Grid, columns } from "./grid.js";
-import { goTo, keys, shell } from "./keys.js";
+import { keys, shell } from "./keys.js";
 import { Live } from "./live.js";
 import { Rail } from "./rail.js";
 import { Selection } from "./select.js";
 import { peek, skim } from "./sprite.js";
 import { texts } from "./texts.js";
-import { momentOf, wall } from "./times.js";
+import { momentTitle, spanTitle, wall } from "./times.js";
 import { mount as mountWatch, part } from "./watch.js";
 
 const SIZES = ["small", "medium", "large"], SIZE = "watcher-size";
 const SETTLED = 500; // ms: the address follows the scroll at most so often
+const MOVED = 40; // pixels: who scrolled so far is elsewhere
+const NEAR = 60000; // ms: a clip that is further from what was asked for is said to be
 const TOP = 12; // newest clips asked for when something arrives
 
 let screen = null; // the grid and what goes with it
 let over = null; // the clip that is open over the grid: {dialog, close}
 
-const here = () => location.pathname + location.search;
+/** An address of this screen at the moment where one is: another filter leaves it. */
+function here(address) {
+  const at = hereAt();
+  return changed(address, { at: at === null ? null : new Date(at).toISOString() });
+}
 
 let turn = 0; // what was asked for last: an answer that comes after something else was asked for is not wanted
 
-/** A page that is still wanted when it is there, else null; one that cannot be had is gone to, so that the browser says why. */
+/** A page that is still wanted when it is there, else null; one that is refused is gone to, so that it says why. */
 async function fetched(address) {
   turn += 1;
   const mine = turn;
   try {
     const shown = await page(address);
     return mine === turn ? shown : null;
-  } catch {
-    if (mine === turn) location.assign(address);
+  } catch (reason) {
+    if (mine !== turn) return null;
+    if (reason instanceof Refusal) location.assign(address);
+    else say(texts.noAnswer); // what is on the screen is more than a browser's page of errors
     return null;
   }
 }
@@ -43,11 +52,14 @@ function open() {
   const grid = new Grid(main, () => tabStop());
   const selection = new Selection(grid);
   const rail = new Rail(document.getElementById("rail"), grid.question, (moment) => jump(moment));
-  screen = { main, grid, selection, rail, arrived: new Map(), coming: new Set(), address: here() };
+  screen = { main, grid, selection, rail, arrived: new Map(), coming: new Set(), address: location.pathname + location.search };
   screen.live = new Live(changedClips, () => (undisturbed() ? visit(location.href, { replace: true }) : offer(texts.manyNewClips)));
   const filtering = document.getElementById("filtering");
   filtering.onclick = () => sheet(!document.getElementById("filter").classList.contains("shown"));
-  Object.assign(document.getElementById("moment"), { hidden: false, onclick: () => anywhere[1][2]() });
+  for (const one of document.querySelectorAll(".moment")) one.onclick = () => ask(one);
+  document.getElementById("day-before").onclick = () => screen.rail.step(1);
+  document.getElementById("day-after").onclick = () => screen.rail.step(-1);
+  document.getElementById("now").onclick = () => jump(null);
   document.getElementById("arrivals").onclick = () => showArrived();
   document.getElementById("smaller").onclick = () => resize(-1);
   document.getElementById("larger").onclick = () => resize(1);
@@ -74,8 +86,16 @@ async function visit(address, { replace = false, anchor = null } = {}) {
   document.title = shown.title;
   swap(shown);
   open();
-  if (!anchor) return scrollTo(0, 0);
-  await restore(anchor);
+  if (anchor) return restore(anchor);
+  scrollTo(0, 0);
+  return arrive();
+}
+
+/** Scroll to the moment that the address says. */
+function arrive() {
+  const at = Date.parse(new URLSearchParams(location.search).get("at") ?? ""), card = Number.isNaN(at) ? null : screen.grid.of(at, true);
+  if (card && card !== screen.grid.cards[0]) card.scrollIntoView();
+  if (card) went(at, card);
 }
 
 /** Take over what another address shows: the clips and what is chosen. What one is at, a menu or a field, stays. */
@@ -104,19 +124,65 @@ function sheet(shown) {
   document.getElementById("filtering").setAttribute("aria-expanded", String(shown));
 }
 
-async function jump(moment) {
-  const card = await screen.grid.jump(moment);
+/** Where one is in time (ms): where one went, until one scrolls on; then at the first card in sight; null at the newest. */
+function hereAt() {
+  const card = screen.grid.first();
+  if (!card) return null;
+  if (stays()) return screen.went.at;
+  return scrollY > 40 || !screen.grid.newest ? Date.parse(card.dataset.at) : null;
+}
+
+/** Whether one is still where one went, whatever was loaded around it meanwhile. */
+function stays() {
+  const { went, grid } = screen;
+  // Neither what is laid out anew above it, nor what is held in its place meanwhile, is somebody's scrolling.
+  const scrolled = went && Math.abs(scrollY - went.y) > MOVED && Math.abs(went.card.getBoundingClientRect().top - went.top) > MOVED;
+  if (scrolled || went?.card.isConnected === false) screen.went = grid.anchor = null;
+  return Boolean(screen.went);
+}
+
+/** Note that one went to a moment (ms), and found a card there. */
+function went(at, card) {
+  screen.went = { at, card, top: card.getBoundingClientRect().top, y: scrollY };
+  screen.grid.anchor = card;
+  follow();
+}
+
+/** Ask for a moment, and go to the clip nearest to it. */
+function ask(beside) {
+  const first = screen.grid.first();
+  askMoment(beside, hereAt() ?? (first && Date.parse(first.dataset.at)), screen.grid.question, async ({ at, whole }) => {
+    const card = await jump(new Date(at).toISOString(), !whole);
+    if (!card) return;
+    focus(card, { preventScroll: true });
+    const apart = screen.grid.apart(card, at), same = whole && wall(card.dataset.at, zone()).day === wall(at, zone()).day;
+    say(same || apart <= NEAR ? "" : texts.nearestTo(spanTitle(apart), Date.parse(card.dataset.at) > at));
+  });
+}
+
+/** Words about where one got, until one goes on. */
+function say(words) {
+  const said = document.getElementById("said");
+  said.textContent = words;
+  said.hidden = !words;
+}
+
+async function jump(moment, nearest = false) {
+  say("");
+  const card = await screen.grid.jump(moment, nearest);
   if (!card) return undefined;
   history.replaceState(history.state, "", changed(location.href, { at: moment, after: null, before: null }));
-  screen.address = here();
-  follow();
+  screen.address = location.pathname + location.search;
+  went(moment && Date.parse(moment), card);
   return card;
 }
 
-/** The first card in sight gives the rail its place, and the address its anchor. */
+/** The first card in sight, or the one that one went to, says on the rail and in the row where one is. */
 function follow() {
-  const card = screen.grid.first();
-  if (card) screen.rail.at(wall(card.dataset.at, zone()).day);
+  const card = stays() ? screen.went.card : screen.grid.first();
+  if (!card) return;
+  screen.rail.at(wall(card.dataset.at, zone()).day);
+  for (const one of document.querySelectorAll(".moment span")) one.textContent = momentTitle(Date.parse(card.dataset.at), zone());
 }
 
 let settling = 0;
@@ -125,6 +191,7 @@ addEventListener("scroll", () => {
   settling = setTimeout(() => {
     settling = 0;
     if (over) return;
+    if (!stays()) say("");
     follow();
     remember();
   }, SETTLED);
@@ -133,7 +200,8 @@ addEventListener("scroll", () => {
 function remember(focused = document.activeElement?.closest(".card")) {
   const card = screen.grid.first();
   const anchor = card && { id: Number(card.dataset.id), at: card.dataset.at, top: card.getBoundingClientRect().top, focused: focused ? Number(focused.dataset.id) : null };
-  history.replaceState(scrollY > 40 || focused ? anchor : null, "");
+  history.replaceState(scrollY > 40 || focused ? anchor : null, "", here(location.href));
+  screen.address = location.pathname + location.search;
 }
 
 /** Come back to where one was: the same card at the same height, the same focus. */
@@ -147,7 +215,7 @@ async function restore(anchor) {
 // — what arrives —
 
 function undisturbed() {
-  return scrollY < 40 && !over && !screen.grid.days.contains(document.activeElement) && !screen.selection.ids.size && screen.grid.newest;
+  return scrollY < 40 && !over && !screen.grid.days.contains(document.activeElement) && !screen.selection.ids.size && screen.grid.newest && hereAt() === null;
 }
 
 async function changedClips(clips) {
@@ -248,7 +316,7 @@ function unwatch() {
 addEventListener("popstate", () => {
   if (history.state?.over) return watch(location.href, null, { push: false });
   if (over) unwatch();
-  if (here() === screen.address) return; // only the part behind "#" is another one
+  if (location.pathname + location.search === screen.address) return; // only the part behind "#" is another one
   visit(location.href, { replace: true, anchor: history.state });
 });
 
@@ -265,7 +333,7 @@ document.addEventListener("click", (event) => {
     watch(changed(link.href, seconds ? { t: seconds } : {}), card);
   } else if (link.closest(".chips, .quick, .empty")) {
     event.preventDefault();
-    visit(link.href);
+    visit(link.closest(".quick, .empty") ? link.href : here(changed(link.href, {})));
   }
 });
 
@@ -280,7 +348,7 @@ function filterForm() {
   const form = document.getElementById("filter"), search = document.querySelector(".search");
   const go = (from) => {
     const question = new URLSearchParams([...new FormData(from)].filter(([, value]) => value));
-    visit(changed(form.action, {}) + filterOf(`?${question}`));
+    visit(here(changed(form.action, {}) + filterOf(`?${question}`)));
   };
   let touched = false;
   const apply = () => {
@@ -328,10 +396,10 @@ function tabStop(card = null) {
 
 const focused = () => document.activeElement?.closest(".card");
 
-function focus(card) {
+function focus(card, how) {
   if (!card) return false;
   tabStop(card);
-  card.querySelector("a").focus();
+  card.querySelector("a").focus(how);
   return true;
 }
 
@@ -363,10 +431,10 @@ function dayEnd(last) {
 
 const anywhere = [
   [["/"], "search", () => document.getElementById("search")?.focus()],
-  [["d"], "go to a date or time", () => goTo((day, time) => jump(new Date(momentOf(day, time.length === 5 ? `${time}:59` : time, zone())).toISOString()).then((card) => card && focus(card)))],
+  [["d"], "go to a date or time", () => ask([...document.querySelectorAll(".moment")].find((one) => one.offsetWidth))],
 ];
 
-shell(anywhere);
+shell(anywhere, hereAt);
 keys(texts.browse, [
   [["ArrowLeft"], "the clip before", () => beside(-1)],
   [["ArrowRight"], "the next clip", () => beside(1)],
@@ -392,9 +460,5 @@ keys(texts.browse, [
 
 history.scrollRestoration = "manual";
 open();
-const at = new URLSearchParams(location.search).get("at");
 if (history.state?.id) restore(history.state);
-else if (at) {
-  const moment = Date.parse(at);
-  screen.grid.cards.find((card) => Date.parse(card.dataset.at) <= moment)?.scrollIntoView();
-}
+else arrive();

@@ -29,7 +29,7 @@ export function warn(part) {
 
 export function fill(card, clip) {
   const { day, time } = wall(clip.started_at, zone());
-  Object.assign(card.dataset, { id: clip.id, revision: clip.revision, at: clip.started_at, src: clip.url });
+  Object.assign(card.dataset, { id: clip.id, revision: clip.revision, at: clip.started_at, seconds: clip.duration_seconds ?? "", src: clip.url });
   if (clip.sprite) card.dataset.sprite = `${clip.sprite.url} ${clip.sprite.frames} ${clip.sprite.columns}`;
   const badge = badgeOf(clip), labels = clip.labels.map((label) => label.name);
   const link = card.querySelector("a");

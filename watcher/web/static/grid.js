@@ -22,6 +22,7 @@ export class Grid {
     this.question = main.dataset.question;
     this.counts = "counted" in main.dataset ? new Map() : null; // day → clips, where the filter leaves them known
     for (const { dataset } of this.days.children) if (dataset.clips) this.counts?.set(dataset.group.slice(0, 10), Number(dataset.clips));
+    this.anchor = null; // the card that is held in its place, if one is named
     this.loading = new Map(); // direction → AbortController
     this.pages = [{ cards: this.cards, after: main.dataset.after || null, before: main.dataset.before || null }];
     this.ends = new IntersectionObserver((seen) => {
@@ -186,8 +187,21 @@ export class Grid {
     this.onchange();
   }
 
-  /** Show what lies around a moment (RFC 3339), or the newest for null. */
-  async jump(moment) {
+  /** The card of a moment (ms): the last one that began before it, or, of those beside it, the nearest. */
+  of(moment, nearest) {
+    const cards = this.cards, index = cards.findIndex((card) => Date.parse(card.dataset.at) <= moment), before = cards[index];
+    if (!before || !nearest || index === 0) return before ?? cards.at(-1);
+    return this.apart(cards[index - 1], moment) < this.apart(before, moment) ? cards[index - 1] : before;
+  }
+
+  /** How far a card's clip is from a moment, in ms; 0 while it lasts. */
+  apart(card, moment) {
+    const start = Date.parse(card.dataset.at), seconds = Number(card.dataset.seconds) || 0;
+    return Math.max(start - moment, moment - start - seconds * 1000, 0);
+  }
+
+  /** Show what lies around a moment (RFC 3339), or the newest for null; `nearest`: what comes first may be after it. */
+  async jump(moment, nearest = false) {
     for (const abort of this.loading.values()) abort.abort();
     const abort = new AbortController();
     this.loading.clear();
@@ -202,8 +216,7 @@ export class Grid {
       const cards = answer.clips.map(makeCard);
       for (const card of cards) this.list(card, "append").append(card);
       this.pages = [{ cards, after: parameter(answer.next, "after"), before: parameter(answer.prev, "before") }];
-      const at = moment === null ? Infinity : Date.parse(moment);
-      const wanted = cards.find((card) => Date.parse(card.dataset.at) <= at) ?? cards.at(-1);
+      const wanted = this.of(moment === null ? Infinity : Date.parse(moment), nearest);
       if (moment === null) scrollTo(0, 0);
       else if (wanted === wanted?.parentElement.firstElementChild) wanted.parentElement.parentElement.scrollIntoView();
       else wanted?.scrollIntoView();
@@ -230,7 +243,7 @@ export class Grid {
 
   /** Do something to the grid, with what is looked at held in its place. */
   held(change) {
-    const card = this.first(), before = card?.getBoundingClientRect().top;
+    const card = this.anchor?.isConnected ? this.anchor : this.first(), before = card?.getBoundingClientRect().top;
     const anchor = scrollY > 40 ? card : null;
     change();
     if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - before);

@@ -1,8 +1,9 @@
 // Keys: what each does, in one table per screen, which is also what the help shows.
 
-import { mount, page, zone } from "./api.js";
+import { changed, filterOf, mount, page, zone } from "./api.js";
 import { element, dialog } from "./elements.js";
 import { texts } from "./texts.js";
+import { momentOf, wall } from "./times.js";
 
 const OFF = "watcher-letters-off", ZONE_COOKIE = "watcher_zone";
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", " ": "Space", Escape: "Esc", PageUp: "PgUp", PageDown: "PgDn" };
@@ -81,16 +82,24 @@ export function help() {
   dialog(texts.keys, ...shown, close);
 }
 
-/** Asks for a moment and goes to it. */
-export function goTo(go) {
-  const input = element("input", "", { type: "datetime-local", required: true, step: 1, "aria-label": texts.goTo });
-  const form = element("form", "row", { method: "dialog", onsubmit: () => go(...input.value.split("T")) }, input, element("button", "primary", {}, texts.go));
-  dialog(texts.goTo, form);
-  input.focus();
+/** Where one is in time: what the address says, or the day that is shown; null where that is nowhere. */
+function momentHere() {
+  const at = Date.parse(new URLSearchParams(location.search).get("at") ?? ""), day = /\/day\/([\d-]+)$/.exec(location.pathname)?.[1];
+  return Number.isNaN(at) ? day ? momentOf(day, "23:59:59", zone()) : null : at;
 }
 
-/** What is the same on every screen: help, the zone, the ways between screens. */
-export function shell(more = []) {
+/** The ways between screens take the filter along, and where one is in time. */
+function carry(link, moment) {
+  const at = moment === null ? null : new Date(moment).toISOString();
+  const address = link.dataset.carry === "day" && at ? `${mount}/day/${wall(moment, zone()).day}` : link.pathname.replace(/\/day\/.*/, "/day");
+  link.href = changed(address + filterOf(location.search), { at });
+}
+
+/** What is the same on every screen: help, the zone, the ways between screens. `moment` tells where one is, in ms or null. */
+export function shell(more = [], moment = momentHere) {
+  for (const link of document.querySelectorAll("[data-carry]")) {
+    for (const name of ["pointerdown", "focus", "click"]) link.addEventListener(name, () => carry(link, moment()), { capture: true });
+  }
   const link = (number) => document.querySelectorAll(".screens a")[number]?.click();
   const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone, siteZone = document.documentElement.dataset.siteZone;
   everywhere = { title: texts.anywhere, rows: [

@@ -46,3 +46,26 @@ export function length(seconds) {
   const hours = Math.floor(minutes / 60);
   return (hours ? `${hours}:${two(minutes % 60)}` : `${minutes}`) + `:${two(whole % 60)}`;
 }
+
+const short = (moment, zone, options) => new Date(moment).toLocaleDateString("en-GB", { ...options, timeZone: zone });
+
+/** A moment as a button says it: "Sat 28 Nov · 16:31", with the year where it is another one than now's. */
+export function momentTitle(moment, zone) {
+  const year = wall(moment, zone).day.slice(0, 4) === wall(Date.now(), zone).day.slice(0, 4) ? "" : ` ${wall(moment, zone).day.slice(0, 4)}`;
+  return `${short(moment, zone, { weekday: "short" })} ${short(moment, zone, { day: "numeric" })} ${short(moment, zone, { month: "short" })}${year} · ${wall(moment, zone).time.slice(0, 5)}`;
+}
+
+/** "November 2026" of "2026-11". */
+export const monthTitle = (month) => short(`${month}-15T12:00:00Z`, "UTC", { month: "long", year: "numeric" });
+
+/** What a zone's clock is called at a moment: "CEST", "GMT+1". */
+export const zoneName = (moment, zone) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "short" }).formatToParts(new Date(moment)).find((part) => part.type === "timeZoneName").value;
+
+/** A time span in words: "33 minutes". */
+export function spanTitle(ms) {
+  for (const [unit, size] of [["day", 86400000], ["hour", 3600000], ["minute", 60000], ["second", 1000]]) {
+    const count = Math.round(ms / size);
+    if (ms >= size || unit === "second") return `${count} ${unit}${count === 1 ? "" : "s"}`;
+  }
+  return "";
+}

@@ -1,7 +1,8 @@
 // Watch: one clip, its player and what can be said of it; a page of its own, or over the grid.
 
 import { about, showLink } from "./about.js";
-import { changed, page } from "./api.js";
+import { changed, filterOf, get, mount as api, page } from "./api.js";
+import { askMoment } from "./calendar.js";
 import { warn } from "./card.js";
 import { help, keys, shell } from "./keys.js";
 import { play } from "./player.js";
@@ -44,6 +45,13 @@ export function mount(root, { back, go, began, review = null }) {
     if (copied) button?.querySelector("span")?.replaceChildren(texts.copied);
     else showLink(texts.copyLink, link);
   };
+  /** The clip nearest to a moment, under the same filter. */
+  const toMoment = () => askMoment(root.querySelector(".when"), Date.parse(root.dataset.at), root.dataset.question, async ({ at, whole }) => {
+    const { clips } = await get(changed(root.dataset.question, { around: new Date(at).toISOString(), limit: 2 }));
+    const apart = (clip) => Math.max(Date.parse(clip.started_at) - at, at - Date.parse(clip.ended_at), 0);
+    const found = clips.toSorted((a, b) => apart(a) - apart(b))[0];
+    if (found) go(location.pathname.replace(/\d+$/, found.id) + filterOf(location.search));
+  });
   warn(root);
   const labels = about(root, { back: review ?? back, review: review !== null, copyLink });
   const player = video ? play(root, video, { began, next: review ?? (() => follow("next")), place: !review }) : null;
@@ -55,6 +63,7 @@ export function mount(root, { back, go, began, review = null }) {
       [["Shift+N"], "the next clip", () => follow("next")],
       [["Shift+P"], "the clip before", () => follow("prev")],
     ]),
+    ...(review ? [] : [[["d"], "go to a date or time", toMoment]]),
     [["c"], "copy the link", () => { copyLink(root.querySelector("#copy")); }],
     [["h"], "keep: never remove it", () => root.querySelector("#actions button.holding")?.click()],
     [["Escape"], "back to the clips", () => back()],

@@ -1,0 +1,117 @@
+// Go to a moment: a month whose days are tinted by how many clips they have under the filter, and a field to type into.
+
+import { get, mount, zone } from "./api.js";
+import { button, dialog, element, iconButton } from "./elements.js";
+import { texts } from "./texts.js";
+import { dayTitle, monthTitle, momentOf, zoneName, wall } from "./times.js";
+import { read } from "./typed.js";
+
+const DAY = 86400000;
+const VIEW = ["limit", "sort", "after", "before", "around", "from", "to", "fields"]; // of a list's question, and no filter of a calendar's
+
+const plus = (day, days) => new Date(Date.parse(`${day}T00:00:00Z`) + days * DAY).toISOString().slice(0, 10);
+/** The same day of another month, or its last. */
+function plusMonths(day, months) {
+  const at = new Date(`${day.slice(0, 7)}-01T00:00:00Z`);
+  at.setUTCMonth(at.getUTCMonth() + months + 1, 0);
+  const last = at.toISOString().slice(0, 10);
+  return last.slice(0, 8) + (day.slice(8) < last.slice(8) ? day.slice(8) : last.slice(8));
+}
+
+/** Where a day ends, in ms: what is found from there backwards is its latest clip. */
+export const endOf = (day) => momentOf(plus(day, 1), "00:00:00", zone()) - 1;
+
+/** The words of a moment; those of two that a clock shows alike name their zone's name for it. */
+function said({ at, whole }, all) {
+  const { day, time } = wall(at, zone()), twin = all.some((other) => other.at !== at && !whole && wall(other.at, zone()).time === time && wall(other.at, zone()).day === day);
+  return dayTitle(day) + (whole ? "" : `, ${time.replace(/:00$/, "")}`) + (twin ? ` ${zoneName(at, zone())}` : "");
+}
+
+/**
+ * Asks for a moment, beside a button, where one is at (ms). `question` is the list's, whose filter the counts are of;
+ * `go` is called with `{at, whole}`: a moment, or the end of a whole day.
+ */
+export function askMoment(beside, at, question, go) {
+  const now = Date.now(), today = wall(now, zone()).day, here = wall(at ?? now, zone()).day;
+  const filter = new URL(question, "http://host").searchParams;
+  for (const name of VIEW) filter.delete(name);
+  let shown = here, turn = 0;
+  const input = element("input", "", { type: "text", autocomplete: "off", spellcheck: false, placeholder: texts.typeHint, "aria-label": texts.goTo });
+  const preview = element("output", "preview");
+  const title = element("h3", "month", { "aria-live": "polite" }), body = element("tbody");
+  const monday = Date.UTC(2024, 0, 1), name = (n, weekday) => new Date(monday + n * DAY).toLocaleDateString("en-GB", { weekday, timeZone: "UTC" });
+  const heads = Array.from({ length: 7 }, (_, n) => element("th", "", { scope: "col", abbr: name(n, "long") }, name(n, "short")));
+  const leave = (moment) => { panel.close(); go(moment); };
+  const meant = () => read(input.value, { now, day: here, zone: zone() });
+  const show = () => {
+    const found = meant();
+    preview.replaceChildren(...(found.length > 1
+      ? [texts.whichOne, ...found.map((one) => button(said(one, found), () => leave(one)))]
+      : [found.length ? said(found[0], found) : input.value.trim() ? texts.notUnderstood : ""]));
+    if (found.length === 1) paint(wall(found[0].at, zone()).day);
+  };
+  const form = element("form", "", { onsubmit: (event) => {
+    event.preventDefault();
+    const found = meant();
+    if (found.length === 1) leave(found[0]);
+    else preview.querySelector("button")?.focus();
+  } }, element("span", "row", {}, input, element("button", "primary", {}, texts.go)), preview);
+  input.oninput = show;
+  input.onkeydown = (event) => { if (event.key === "ArrowDown") { event.preventDefault(); focusDay(shown); } };
+
+  const focusDay = (day) => { paint(day); body.querySelector("[tabindex='0']").focus(); };
+  const paint = async (day) => {
+    const month = day.slice(0, 7), fresh = month !== title.dataset.month;
+    shown = day;
+    if (fresh) {
+      title.dataset.month = month;
+      title.textContent = monthTitle(month);
+      const first = `${month}-01`, weekday = (new Date(`${first}T00:00:00Z`).getUTCDay() + 6) % 7, cells = Array.from({ length: 42 }, (_, n) => plus(first, n - weekday));
+      const cell = (one) => element("td", "", {}, ...(one.startsWith(month) ? [button(Number(one.slice(8)), () => leave({ at: endOf(one), whole: true }), { value: one, "aria-label": dayTitle(one) })] : []));
+      body.replaceChildren(...[0, 7, 14, 21, 28, 35].filter((n) => n === 0 || cells[n].startsWith(month)).map((n) => element("tr", "", {}, ...cells.slice(n, n + 7).map(cell))));
+    }
+    for (const one of body.querySelectorAll("button")) {
+      one.tabIndex = one.value === day ? 0 : -1;
+      if (one.value === day) one.setAttribute("aria-current", "date");
+      else one.removeAttribute("aria-current");
+      one.classList.toggle("today", one.value === today);
+    }
+    if (!fresh) return;
+    turn += 1;
+    const mine = turn, days = await get(`${mount}/calendar?${new URLSearchParams([...filter, ["month", month], ["tz", zone()]])}`).then((found) => found.days, () => null);
+    if (mine !== turn || !days) return;
+    const most = Math.max(...days.map((one) => one.clips)), counts = new Map(days.map((one) => [one.day, one]));
+    for (const one of body.querySelectorAll("button")) {
+      const count = counts.get(one.value);
+      one.classList.toggle("none", !count);
+      if (count) one.style.setProperty("--share", `${Math.round(8 + 40 * count.clips / most)}%`);
+      one.title = texts.clipsOn(dayTitle(one.value), count?.clips ?? 0, count?.more);
+      one.setAttribute("aria-label", one.title);
+    }
+  };
+  const table = element("table", "", { onkeydown: (event) => {
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 }, months = { PageUp: -1, PageDown: 1 };
+    const day = event.key in steps ? plus(shown, steps[event.key]) : event.key in months ? plusMonths(shown, months[event.key]) : null;
+    if (day === null || day < "1970-01-02" || day > "2169-12-30") return;
+    event.preventDefault();
+    focusDay(day);
+  } }, element("thead", "", {}, element("tr", "", {}, ...heads)), body);
+  const turnTo = (months) => { const day = plusMonths(shown, months); if (day > "1970-01-02" && day < "2169-12-30") paint(day); };
+  const head = element("div", "month-head", {}, iconButton("left", texts.monthBefore, () => turnTo(-1), { className: "ic" }), title, iconButton("right", texts.monthAfter, () => turnTo(1), { className: "ic" }));
+  const panel = dialog(texts.goTo, form, head, table);
+  panel.classList.add("calendar");
+  const box = beside?.getBoundingClientRect();
+  if (box?.width) {
+    panel.style.setProperty("--x", `${Math.max(8, Math.min(box.left, innerWidth - panel.offsetWidth - 8))}px`);
+    panel.style.setProperty("--y", `${box.bottom + 6}px`);
+  }
+  panel.addEventListener("pointerdown", (event) => {
+    const edge = panel.getBoundingClientRect();
+    if (event.clientX < edge.left || event.clientX > edge.right || event.clientY < edge.top || event.clientY > edge.bottom) panel.close();
+  });
+  if (matchMedia("(pointer: coarse)").matches) focusDay(here); // no keyboard over the sheet until somebody wants to type
+  else {
+    paint(here);
+    input.focus();
+  }
+}
