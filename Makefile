@@ -98,7 +98,8 @@ wheels: $(RELEASE)/.done ## every pin has a wheel, for 3.11 to 3.14 on Linux wit
 	$(RELEASE)/bin/python release/wheels.py requirements/image.txt requirements/ftp.txt requirements/labels.txt
 
 licences: $(VENV)/.dev ## the licence of everything that is shipped, with their texts: dist/notices.txt
-	$(BIN)/python release/licences.py --notices dist/notices.txt requirements/image.txt requirements/ftp.txt
+	$(BIN)/python release/licences.py --notices dist/notices.txt requirements/image.txt requirements/ftp.txt \
+	    $(if $(wildcard $(VENV)/.labels),requirements/labels.txt)
 
 sbom: $(RELEASE)/.done ## what is in the image, as CycloneDX: dist/sbom.json
 	@mkdir -p dist

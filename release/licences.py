@@ -21,15 +21,16 @@ from packaging.requirements import Requirement
 # Those that may be shipped beside MIT: what each asks of whoever passes it on is said in guide/licences.md.
 KNOWN = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "FTL", "IJG", "ISC", "libpng-2.0", "libtiff", "MIT"),
-    *("MIT-0", "MIT-CMU", "OLDAP-2.8", "PostgreSQL", "PSF-2.0", "Zlib"),
+    *("CC0-1.0", "MIT-0", "MIT-CMU", "OLDAP-2.8", "PostgreSQL", "PSF-2.0", "Zlib"),
     *("MPL-2.0", "LGPL-2.1-or-later", "LGPL-3.0-only", "LGPL-3.0-or-later"),
-    *("GPL-2.0-or-later", "GPL-3.0-or-later", "uWSGI-exception"),
+    *("GPL-2.0-or-later", "GPL-3.0-or-later", "GCC-exception-3.1", "uWSGI-exception"),
 }
 # What packages say that do not speak SPDX yet: by their classifier, or in a line of their own.
 SPOKEN = {
     "Apache 2.0": "Apache-2.0",
     "Apache License, Version 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
+    "3-Clause BSD License": "BSD-3-Clause",
     "BSD License": "BSD-3-Clause",
     "MIT License": "MIT",
     "MIT license": "MIT",
@@ -48,11 +49,12 @@ READ = {
 BROUGHT = {
     "GPL-3.0-or-later": "libavcodec libavdevice libavfilter libavformat libavutil libswresample libswscale",
     "GPL-2.0-or-later": "libx264 libx265",
-    "LGPL-2.1-or-later": "libasound libgnutls libkeyutils libmp3lame libcrypt-",
+    "GPL-3.0-or-later WITH GCC-exception-3.1": "libgfortran",
+    "LGPL-2.1-or-later": "libasound libgnutls libkeyutils libmp3lame libquadmath libcrypt-",
     "LGPL-3.0-or-later": "libgmp libhogweed libnettle libunistring",
     "Apache-2.0": "libcrypto libopencore-amr libssl",
     "BSD-2-Clause": "libavif libdav1d libopenjp2",
-    "BSD-3-Clause": "libSvtAv1Enc libopus libpcre2 libsasl2 libsharpyuv libvpx libwebp libzstd",
+    "BSD-3-Clause": "libSvtAv1Enc libopus libpcre2 libsasl2 libscipy_openblas libsharpyuv libvpx libwebp libzstd",
     "FTL": "libfreetype",
     "0BSD": "liblzma",
     "IJG": "libjpeg",
