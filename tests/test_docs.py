@@ -10,6 +10,7 @@ import pytest
 
 from watcher.cli import _parser, main
 from watcher.model import errors
+from watcher.model.version import VERSION
 from watcher.naming.ignore import IGNORED_NAMES
 from watcher.naming.presets import Role, shipped
 from watcher.services import open_services
@@ -123,6 +124,13 @@ def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
         assert len(names) == len(set(names))
         loose = version.partition("\n### ")[0].splitlines()[1:]
         assert not [line for line in loose if line.strip()], "a change stands below the heading of its group"
+
+
+def test_the_version_that_documents_name_is_the_one_there_is() -> None:
+    """In names of files and images; so that what is pasted works."""
+    for document in [*ROOT.glob("guide/*.md"), ROOT / "README.md"]:
+        named = re.findall(r"watcher(?:_clips-|:)(\d+\.\d+\.\d+)", document.read_text())
+        assert set(named) <= {VERSION}, document
 
 
 def test_every_room_is_in_the_architecture() -> None:

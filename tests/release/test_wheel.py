@@ -94,6 +94,10 @@ def test_from_nothing_to_the_page(wheel: Path, tmp_path: Path, samples: Path) ->
     assert server.imports().startswith(str(tmp_path))
     version = server.run("-m", "watcher", "--version").stdout
     assert version == f"watcher {wheel.name.split('-')[1]}\n"
+    # As the guide says it.
+    where = re.search(r"bin/python -c '(.*ETC.*)'", (ROOT / "guide/install.md").read_text())
+    assert where
+    assert (Path(server.run("-c", where[1]).stdout.strip()) / "systemd/watcher.service").is_file()
     unit = InstalledUnit(server, tmp_path / "unit")
     try:
         unit.start()
