@@ -13,7 +13,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from watcher.container import _name_servers
 from watcher.model.version import VERSION
+from watcher.ops import nginx
 from watcher.settings.load import load
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +38,14 @@ OWN = {
     "POD_IP",
     "TZ",
 }
+
+
+def test_the_main_file_has_what_a_container_replaces_in_it() -> None:
+    """`watcher.container web` makes its own of Compose's; and the names that are asked for are those of the machine."""
+    text = (ROOT / "etc/nginx/compose.conf").read_text()
+    assert [text.count(words) for words in ("resolver 127.0.0.11", "/static;", nginx.FIGURES)] == [1, 1, 1]
+    resolv = "search a b\nnameserver 10.0.0.2\nnameserver fe80::1%eth0\noptions ndots:5\n"
+    assert _name_servers(resolv) == ["10.0.0.2", "[fe80::1]"]
 
 
 def settings_are_known(variables: dict[str, str], tmp_path: Path) -> None:
