@@ -205,56 +205,97 @@ def test_who_is_turned_away_is_told(unit: RunningUnit, samples: Path) -> None:
         assert "wk_insecret" not in text
 
 
+DOORS = ("put", "chunked", "form", "tus", "tus at once", "tus without a length", "ftp", "ftp junk", "ftp appended")
+PIECE = 1 << 20
+
+
+def by_tus(unit: RunningUnit, key: dict[str, str], camera: str, name: str, data: bytes) -> Iterator[int]:
+    """An upload in pieces, as far as it is let."""
+    made = begin(unit, key, camera, name, len(data))
+    yield made.status_code
+    for at in range(0, len(data) if made.status_code == 201 else 0, PIECE):
+        headers = {**TUS, **key, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(at)}
+        url = unit.url(made.headers["Location"])
+        sent = requests.patch(url, data=data[at : at + PIECE], headers=headers, timeout=60)
+        yield sent.status_code
+        if sent.status_code != 204:
+            return
+
+
+def by_ftp(port: int, key: dict[str, str], name: str, data: bytes, *, appended: bool = False) -> Iterator[int]:
+    """A file by FTP, in one transfer, or in some, each behind what is there."""
+    with logged_in(port, key) as client:
+        for at in range(0, len(data), PIECE if appended else len(data)):
+            piece = data[at : at + PIECE] if appended else data
+            connection = client.transfercmd(f"{'APPE' if at else 'STOR'} {name}")
+            with contextlib.suppress(OSError), connection:
+                connection.sendall(piece)
+            yield int(client.getmultiline()[:3])
+
+
+def by_http(unit: RunningUnit, key: dict[str, str], camera: str, name: str, data: bytes, door: str) -> int:
+    """A request that brings a whole clip."""
+    url = unit.url(f"/watcher/uploads/{camera}/{name}")
+    if door == "put":
+        return requests.put(url, data=data, headers=key, timeout=60).status_code
+    if door == "chunked":
+        pieces = (data[at : at + 65536] for at in range(0, len(data), 65536))
+        return requests.put(url, data=pieces, headers=key, timeout=60).status_code
+    if door == "form":
+        files = {"file": (name, data, "video/mp4")}
+        url = unit.url("/watcher/uploads")
+        return requests.post(url, data={"camera": camera}, files=files, headers=key, timeout=60).status_code
+    headers = {**TUS, **key, "Upload-Metadata": metadata(camera=camera, filename=name)}
+    headers["Content-Type"] = "application/offset+octet-stream"
+    length = {"Upload-Defer-Length": "1"} if door == "tus without a length" else {"Upload-Length": str(len(data))}
+    return requests.post(unit.url("/watcher/tus"), data=data, headers=headers | length, timeout=60).status_code
+
+
 @pytest.mark.slow
-def test_the_floor_of_a_small_disk_holds(tmp_path: Path, port: int, samples: Path) -> None:
-    """Two keys send by every door at once, more than there is: free space never goes below the floor by a megabyte."""
+@pytest.mark.parametrize("day_bytes", [0, 12 << 20])
+def test_a_small_disk_and_a_small_quota_hold(day_bytes: int, tmp_path: Path, samples: Path) -> None:
+    """Two keys send by every door at once, more than there is, and more than each may send.
+
+    Free space never goes below the floor by a megabyte, and no camera has more here than it may send in a day: what
+    became clips, and what waits in the spool.
+    """
     ftp = free_port()
     settings = {
         "WATCHER_AUTH__MODE": "keys",
         "WATCHER_FTP__LISTEN": f"127.0.0.1:{ftp}",
         "WATCHER_UPLOAD__MIN_FREE_BYTES": str(FLOOR),
         "WATCHER_UPLOAD__CHUNKED_BYTES": str(8 << 20),
+        "WATCHER_UPLOAD__MAX_BYTES_PER_DAY": str(day_bytes),
         "WATCHER_RENDER__WORKERS": "0",
     }
     folder = tmp_path / "unit"
-    with mounted(folder / "data", "100m"), running(folder, settings=settings) as unit:
-        least, stopped, statuses = [1 << 60], threading.Event(), []
+    with mounted(folder / "data", "90m"), running(folder, settings=settings) as unit:
+        least, stopped = [1 << 60], threading.Event()
+        answers: dict[str, list[int]] = {door: [] for door in DOORS}
 
         def watch() -> None:
             while not stopped.wait(0.002):
                 least[0] = min(least[0], shutil.disk_usage(unit.data).free)
 
         def send(camera: str, key: dict[str, str], door: str) -> None:
-            data = padded(samples, 1, 5 << 20)
-            for number in range(6):
-                url = unit.url(f"/watcher/uploads/{camera}/{door}{number}.mp4")
+            for number in range(3):
+                data = padded(samples, hash((camera, door, number)) % 1000, 3 << 20)
+                name = f"{door.replace(' ', '-')}{number}.{'bin' if 'junk' in door else 'mp4'}"
                 with contextlib.suppress(requests.RequestException, ftplib.Error, OSError, EOFError):
-                    if door == "put":
-                        statuses.append(requests.put(url, data=data, headers=key, timeout=60).status_code)
-                    elif door == "chunked":
-                        pieces = (data[at : at + 65536] for at in range(0, len(data), 65536))
-                        statuses.append(requests.put(url, data=pieces, headers=key, timeout=60).status_code)
-                    elif door == "tus":
-                        made = begin(unit, key, camera, f"tus{number}.mp4", len(data))
-                        statuses.append(made.status_code)
-                        if made.status_code == 201:
-                            piece = {**TUS, **key, "Content-Type": "application/offset+octet-stream"}
-                            for at in range(0, len(data), 1 << 20):
-                                requests.patch(
-                                    unit.url(made.headers["Location"]),
-                                    data=data[at : at + (1 << 20)],
-                                    headers={**piece, "Upload-Offset": str(at)},
-                                    timeout=60,
-                                )
+                    if door == "tus":
+                        for status in by_tus(unit, key, camera, name, data):
+                            answers[door].append(status)
+                    elif door.startswith("ftp"):
+                        for status in by_ftp(ftp, key, name, data, appended="appended" in door):
+                            answers[door].append(status)
                     else:
-                        with logged_in(ftp, key) as client:
-                            store(client, f"ftp{number}.mp4", data)
+                        answers[door].append(by_http(unit, key, camera, name, data, door))
 
+        keys = {camera: key_of(unit, camera) for camera in ("one", "two")}
         senders = [
             threading.Thread(target=send, args=(camera, key, door))
-            for camera in ("one", "two")
-            for key in [key_of(unit, camera)]
-            for door in ("put", "chunked", "tus", "ftp")
+            for camera, key in keys.items()
+            for door in DOORS
         ]
         watching = threading.Thread(target=watch)
         for thread in (watching, *senders):
@@ -263,7 +304,16 @@ def test_the_floor_of_a_small_disk_holds(tmp_path: Path, port: int, samples: Pat
             thread.join()
         stopped.set()
         watching.join()
-        assert least[0] >= FLOOR - (1 << 20), f"{FLOOR - least[0]:,} bytes below the floor; {statuses}"
-        assert 201 in statuses
-        assert {507, 411} & set(statuses), "there was more than room"
-        assert set(statuses) <= {200, 201, 411, 507}, statuses
+        assert least[0] >= FLOOR - (1 << 20), f"{FLOOR - least[0]:,} bytes below the floor; {answers}"
+        assert set(answers.pop("tus without a length")) <= {400, 429, 507}, "it is not spoken here"
+        statuses = {status for told in answers.values() for status in told}
+        assert {201, 226} <= statuses, answers
+        refused = {429, 552} if day_bytes else {507, 452}
+        assert refused & statuses, ("there was more than room", answers)
+        assert statuses <= {200, 201, 204, 226, 411, 550} | {429, 552, 507, 452}, answers
+        for camera in keys:
+            parts = (unit.data / "spool" / "tus").glob("*.json")
+            there = [path.with_suffix(".part") for path in parts if f'"camera":"{camera}"' in path.read_text()]
+            there += [*(unit.video / camera).rglob("*.mp4"), *(unit.data / "spool" / "ftp" / camera).rglob("*.*")]
+            size = sum(path.stat().st_size for path in there)
+            assert not day_bytes or size <= day_bytes + (1 << 20), (camera, size, answers)
