@@ -10,6 +10,7 @@ import pytest
 
 from watcher.naming.ignore import Ignoring
 from watcher.renditions.workers import forkserver
+from watcher.storage.folders import held
 from watcher.storage.mounts import file_system
 from watcher.storage.video_root import Blind, VideoRoot, digest
 from watcher.web.api import archive
@@ -95,6 +96,15 @@ def test_what_was_looked_at_is_what_is_opened(tmp_path: Path) -> None:
     assert isinstance(source, FileNotFoundError)
     with forkserver._source(str(inside.resolve() / "was" / "x.mp4")) as file:
         assert file.read() == b"porch"
+    with held(str(inside), "was/x.mp4") as path:
+        (inside / "was").rename(inside / "moved")
+        (inside / "was").symlink_to(outside)
+        assert Path(path).read_bytes() == b"porch"
+        with pytest.raises(FileNotFoundError), held(str(inside), "was/x.mp4"):
+            pass
+        Path(path).unlink()
+    root(inside).remove("was/x.mp4")
+    assert (outside / "x.mp4").exists()
     (inside / "porch").unlink()
     (inside / "porch").mkdir()
     (inside / "porch" / "x.mp4").write_bytes(b"another")

@@ -112,7 +112,7 @@ class Inspecting:
 
     def _walk(self, connection: sa.Connection, known: Progress, limit: int) -> tuple[Progress, int]:
         """Clips from before, the newest first."""
-        assert known.before is not None  # noqa: S101 - for the type checker
+        assert known.before is not None  # nosec B101  # noqa: S101 - for the type checker
         started, clip_id = known.before
         before = (clips.c.started_ms < started) | ((clips.c.started_ms == started) & (clips.c.id < clip_id))
         some = _UNINSPECTED.where(clips.c.listed == sa.literal_column("1"), clips.c.started_ms <= started, before)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,8 @@ from watcher.retention.rules import limits_of
 from watcher.services import Services
 from watcher.storage import permission
 from watcher.storage.bin import Bin, Binned, name_of
+from watcher.storage.folders import held
+from watcher.storage.look import look_of
 from watcher.storage.video_root import VideoRoot
 
 log = logging.getLogger("watcher.retention")
@@ -230,8 +233,12 @@ class Retention:
         same = look is not None and look.inode in {0, retired.inode % 2**64}  # 0: nobody knows
         if look is not None and same and look.fingerprint == retired.fingerprint:
             name = name_of(retired.id, retired.digest)
-            if not (self._may_bin() and self._bin.put(self._root.path(retired.key), name)):
-                self._root.remove(retired.key)
+            # What was looked at is what goes, though a link be put in its folder's place in between.
+            with held(str(self._root.folder), retired.key) as path:
+                if look_of(retired.key, os.lstat(path)).fingerprint != look.fingerprint:
+                    return
+                if not (self._may_bin() and self._bin.put(path, name)):
+                    Path(path).unlink()
 
     def _may_bin(self) -> bool:
         """Whether what is retired goes into the bin: not while there is too little room for those to come."""

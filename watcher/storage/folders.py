@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from watcher.storage import durable
@@ -22,26 +23,55 @@ _THROUGH = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # which ne
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def open_file(base: str, path: str) -> int:
-    """A read-only descriptor of what lies below a folder, through real folders only; never waits for a pipe.
+def open_folder(base: str, folder: str) -> int:
+    """A descriptor of a folder below another one, through real folders only; it can be gone through, not read.
 
     A camera's account may put a link in a folder's place at any moment: a path that was looked at says nothing of
-    the file that is opened by it. Raises FileNotFoundError, for what a link is on the way to as well, and OSError.
+    the file that is opened or removed by it. Raises FileNotFoundError, for what a link is on the way to as well,
+    and OSError.
     """
-    *above, name = path.split("/")
-    folder = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    last = os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for part in above:
-            below = os.open(part, _THROUGH, dir_fd=folder)
-            os.close(folder)
-            folder = below
+        for name in folder.split("/") if folder else []:
+            below = os.open(name, _THROUGH, dir_fd=last)
+            os.close(last)
+            last = below
+    except OSError as reason:
+        os.close(last)
+        raise _not_there(reason, folder) from None
+    return last
+
+
+def open_file(base: str, path: str) -> int:
+    """A read-only descriptor of what lies below a folder; never waits for a pipe. Raises what `open_folder` does."""
+    above, _, name = path.rpartition("/")
+    folder = open_folder(base, above)
+    try:
         return os.open(name, _READ, dir_fd=folder)
     except OSError as reason:
-        if reason.errno in {errno.ELOOP, errno.ENOTDIR}:
-            raise FileNotFoundError(errno.ENOENT, "no file without a link", path) from None
-        raise
+        raise _not_there(reason, path) from None
     finally:
         os.close(folder)
+
+
+@contextlib.contextmanager
+def held(base: str, path: str) -> Iterator[str]:
+    """Another path of a file below a folder, for the time of a block: it stays in the folder that is there now.
+
+    Raises what `open_folder` does.
+    """
+    above, _, name = path.rpartition("/")
+    folder = open_folder(base, above)
+    try:
+        yield f"/proc/self/fd/{folder}/{name}"
+    finally:
+        os.close(folder)
+
+
+def _not_there(reason: OSError, path: str) -> OSError:
+    if reason.errno in {errno.ELOOP, errno.ENOTDIR}:
+        return FileNotFoundError(errno.ENOENT, "no file without a link", path)
+    return reason
 
 
 def is_half_copy(key: str) -> bool:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from watcher.model.errors import WatcherError
 from watcher.naming.ignore import KEY_LIMIT, Ignoring, unusable
 from watcher.storage import durable, marker
-from watcher.storage.folders import Descent, open_file
+from watcher.storage.folders import Descent, held, open_file
 from watcher.storage.look import Look, look_of
 from watcher.storage.permission import check_folder, check_removal, check_space, explained, space
 
@@ -174,8 +174,8 @@ class VideoRoot:
 
     def remove(self, key: str) -> None:
         """Remove a file, of which somebody said that it may go. Raises OSError."""
-        with contextlib.suppress(FileNotFoundError):
-            Path(self.path(key)).unlink()
+        with contextlib.suppress(FileNotFoundError), held(self._base, key) as path:
+            Path(path).unlink()
 
     def drop_half_copy(self, key: str, *, older_than: float) -> None:
         """Remove what a crash left of a copy, if nothing was written into it since (seconds since 1970)."""
