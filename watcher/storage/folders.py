@@ -43,7 +43,7 @@ def open_folder(base: str, folder: str) -> int:
 
 
 def open_file(base: str, path: str) -> int:
-    """A read-only descriptor of what lies below a folder; never waits for a pipe. Raises what `open_folder` does."""
+    """A read-only descriptor of what lies below a folder; waits for no pipe. Raises what `open_folder` does."""
     above, _, name = path.rpartition("/")
     folder = open_folder(base, above)
     try:
