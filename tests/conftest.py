@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests import catalogs, clips, postgres
+from tests import catalogs, clips, postgres, small
 from tests.plans import no_clips_read_in_vain
 from tests.running import RunningUnit, running
 from watcher.catalog import Catalog, migrate, open_engine
@@ -42,6 +42,13 @@ def unit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUnit]:
     """A running watcher that the tests of a module share; each uses folders of its own."""
     with running(tmp_path_factory.mktemp("unit")) as started:
         yield started
+
+
+@pytest.fixture
+def small_machine() -> Iterator[tuple[str, ...]]:
+    """What begins a command that is to run on one core with one gigabyte; named before `start_unit`."""
+    with small.machine() as within:
+        yield within
 
 
 @pytest.fixture

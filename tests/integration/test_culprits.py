@@ -197,8 +197,13 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_culprits_cost_themselves(place: Path, request: pytest.FixtureRequest, samples: Path, engine: str) -> None:
-    """At start, dropped, moved in, and sent: neighbours get their pictures, and the processes are the same."""
+def test_culprits_cost_themselves(
+    place: Path, small_machine: tuple[str, ...], request: pytest.FixtureRequest, samples: Path, engine: str
+) -> None:
+    """At start, dropped, moved in, and sent: neighbours get their pictures, and the processes are the same.
+
+    With SQLite on a machine of one core and one gigabyte.
+    """
     settings = {"WATCHER_RENDER__SPRITES": "false"}
     if engine == "postgresql":
         settings["WATCHER_CATALOG__URL"] = postgres.fresh(request.getfixturevalue("postgresql"))
@@ -207,7 +212,8 @@ def test_culprits_cost_themselves(place: Path, request: pytest.FixtureRequest, s
     with ExitStack() as stack:
         early = Culprits(video / "start", samples, number=1)
         early.leave(stack)
-        unit = stack.enter_context(running(place / "unit", settings=settings))
+        within = small_machine if engine == "sqlite" else ()
+        unit = stack.enter_context(running(place / "unit", settings=settings, within=within))
         processes = staying(unit)
         judge(unit, early)
         for number, road in enumerate(("dropped", "moved"), 2):

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from tests import clips
+from tests import clips, postgres
 from tests.running import RunningUnit, wait_for
 
 pytestmark = pytest.mark.slow
@@ -32,20 +31,22 @@ def most_held(pid: int) -> int:
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_damaged_films_cost_the_good_ones_nothing(
-    start_unit: Callable[..., RunningUnit], request: pytest.FixtureRequest, samples: Path, engine: str
+    small_machine: tuple[str, ...],
+    start_unit: Callable[..., RunningUnit],
+    request: pytest.FixtureRequest,
+    samples: Path,
+    engine: str,
 ) -> None:
-    """Every good clip gets its picture, every damaged one its verdict, by one ingester that stays ready."""
+    """Every good clip gets its picture, every damaged one its verdict, by one ingester that stays ready.
+
+    With SQLite on a machine of one core and one gigabyte.
+    """
     settings = {}
     if engine == "postgresql":
-        url = request.getfixturevalue("postgresql")
-        name = f"mutations_{random.randrange(1 << 48):x}"
-        server = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-        with server.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        server.dispose()
-        settings["WATCHER_CATALOG__URL"] = url.replace("/postgres?", f"/{name}?")
+        settings["WATCHER_CATALOG__URL"] = postgres.fresh(request.getfixturevalue("postgresql"))
     print(f"seed {SEED}, {NUMBER} damaged files")
-    unit, chance = start_unit(settings=settings), random.Random(SEED)
+    unit = start_unit(settings=settings, within=small_machine if engine == "sqlite" else ())
+    chance = random.Random(SEED)
     ingester = unit.pid_of(INGESTER)
     held = most_held(ingester)
     originals = [(samples / f"{name}.mp4").read_bytes() for name in ("plain", "faststart", "fragmented", "sound")]

@@ -326,13 +326,13 @@ def test_an_honest_day_of_fragments_is_read(samples: Path, tmp_path: Path) -> No
     number, data = 86400, (samples / "fragmented.mp4").read_bytes()
     scale = struct.unpack_from(">I", data, data.index(b"mdhd") + 16)[0]
 
-    def traf(track: int, flags: int, samples: int) -> bytes:
+    def traf(track: int, flags: int, samples: int, *each: int) -> bytes:
         head = struct.pack(">IIIII", 0x20038, track, scale // 30, 1, 0)
-        each = struct.pack(">I", scale // 30) * (samples * (flags >> 8).bit_count())
-        run = struct.pack(">IIi", flags, samples, 8)
-        return make(b"traf", make(b"tfhd", head), make(b"tfdt", bytes(8)), make(b"trun", run, each))
+        run = struct.pack(">IIi", flags, samples, 8) + struct.pack(f">{len(each)}I", *each) * samples
+        return make(b"traf", make(b"tfhd", head), make(b"tfdt", bytes(8)), make(b"trun", run))
 
-    moof = make(b"moof", make(b"mfhd", bytes(8)), traf(1, 0xB01, 30), traf(2, 0x301, 47))
+    picture, sound = traf(1, 0xB01, 30, scale // 30, 1, 0), traf(2, 0x301, 47, 1, 1)
+    moof = make(b"moof", make(b"mfhd", bytes(8)), picture, sound)
     path = tmp_path / "day.mp4"
     path.write_bytes(data + (moof + make(b"mdat", bytes(100))) * number)
     with path.open("rb") as file:
