@@ -20,7 +20,7 @@ from watcher.media.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished, mak
 from watcher.model.errors import BrokenClipError
 
 ADD_STEPS = 10  # what it costs to add a run of a fragment, beside its samples
-BYTES_MOST = 44 << 20  # of what is kept of all samples: ten hours of picture and sound take 40 MB
+BYTES_MOST = 42 << 20  # of what is kept of all samples: ten hours of picture and sound take 40 MB
 HEAD_LIMIT = 1 << 20  # bytes of what is passed on of a track's boxes
 _EMPTY_TABLES = (b"stts", b"stsc", b"stco")
 _DIFFERENCE = 0x10000  # sample flag (8.8.3.1): it needs others
