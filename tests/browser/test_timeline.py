@@ -240,6 +240,40 @@ def test_what_cannot_be_loaded_is_said_and_asked_for_again(watched: Watched, she
     watched.faults.clear()
 
 
+def test_what_cannot_be_shown_says_why(watched: Watched, shelf: list[dict]) -> None:
+    """H.265 without a decoder offers a copy; a broken clip says what is wrong with it; playing goes on past both."""
+    page = watched.open("/watcher/day/2026-11-21?at=2026-11-21T09:30:00%2B01:00")
+    first = page.locator(".pane").first
+    expect(first).to_contain_text("H.265")
+    expect(first.get_by_role("button", name="Make a copy that plays here")).to_be_visible()
+    broken = next(clip for clip in shelf if clip["state"] == "broken")
+    page.get_by_role("button", name="The next clip").click()
+    expect(first).to_contain_text(f"This clip is broken: {broken['error']}")
+    expect(page.locator(".legend")).to_contain_text("broken")
+    page.get_by_role("button", name="The clip before").click()
+    page.get_by_label("Speed").select_option("8")
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(first).to_contain_text("This clip is broken")  # after three seconds at eight times the speed
+    watched.faults.clear()  # the browser's own lines
+
+
+def test_new_clips_come_by_themselves(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """Now follows the clock, and what comes is drawn and played."""
+    today = datetime.now().astimezone()
+    watched.open(f"/watcher/day/{today.date().isoformat()}")
+    page = watched.page
+    expect(page.locator("#total")).to_have_text("No clips on this day")
+    page.get_by_role("button", name="Now", exact=True).click()
+    made = leave_clip(unit.data, SCENES[1], today, seconds=3, by_rename=True)
+    place = unit.video / "gate" / made.parent.name / made.name
+    place.parent.mkdir(parents=True)
+    made.rename(place)
+    expect(page.locator("#total")).to_have_text("1 clip on this day", timeout=20000)
+    until(page, "document.querySelector('video.shown')?.currentTime > 0.1")
+    assert page.locator("#now").get_attribute("aria-pressed") == "true"
+    place.unlink()
+
+
 def test_a_day_without_clips_leads_to_one(watched: Watched, shelf: list[dict]) -> None:
     """And nobody is led into days that are still to come."""
     page = watched.open("/watcher/day/2026-11-18")

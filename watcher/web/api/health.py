@@ -83,9 +83,16 @@ def checks() -> dict[str, str]:
 
 def warnings() -> dict[str, str]:
     """What will be wrong before long, though nothing is yet."""
-    told, now, at = {}, state().services.clock.now(), full_at()
-    if at is not None and at - now <= forecast.WARNING:
-        told["disk"] = f"it will be full on {at.astimezone(state().zone).date()}, at the rate of the last day"
+    now, at = state().services.clock.now(), full_at()
+    if at is None or at - now > forecast.WARNING:
+        return _warnings()
+    full = f"it will be full on {at.astimezone(state().zone).date()}, at the rate of the last day"
+    return {"disk": full} | _warnings()
+
+
+def _warnings(*, look: bool = True) -> dict[str, str]:
+    """Those but that the disk fills up, which reads a day of clips to know; folders are looked at only if `look`."""
+    told = {}
     with contextlib.suppress(OSError):  # the check of the disk tells
         if few := permission.space(state().services.places.video).few_inodes:
             told["inodes"] = few
@@ -94,7 +101,7 @@ def warnings() -> dict[str, str]:
         if count := len(said[0].aside):
             what = "1 file is" if count == 1 else f"{count} files are"
             told["aside"] = f"{what} set aside; Status and the log tell which, and why"
-    if found := _unwritable():
+    if found := _unwritable(look=look):
         told["folders"] = f"{len(found)} folders of clips cannot be written; `watcher doctor` names them"
         if _is_admin():
             told["folders"] = "; ".join(found[:FOLDERS_MOST]) + ("; and more" if len(found) > FOLDERS_MOST else "")
@@ -109,21 +116,23 @@ def silent(cameras: Iterable[CameraSummary]) -> list[CameraSummary]:
     return [one for one in cameras if one.silent or (one.silent_since and now - one.silent_since > QUIET)]
 
 
-def trouble() -> list[tuple[str, str]]:
+def trouble(*, look: bool = True) -> list[tuple[str, str]]:
     """What is wrong with the service, or will be before long; a disk that fills up is said beside the disk."""
-    wrong = [(name, said) for name, said in checks().items() if said != "ok"]
-    return wrong + [(name, said) for name, said in warnings().items() if name != "disk"]
+    return [*((name, said) for name, said in checks().items() if said != "ok"), *_warnings(look=look).items()]
 
 
 def trouble_count() -> int:
-    """How many things are wrong, as far as whoever asks may know: silent cameras, and what `trouble` tells."""
+    """How many things are wrong, as far as whoever asks may know: silent cameras, and what `trouble` tells.
+
+    Every screen asks, so it is counted once in a while, and no folder is looked at for it: that may take half a second.
+    """
     at, known = state().services.clock.monotonic(), state().trouble
     if known is None or at - known[0] >= TROUBLE_SECONDS:
         try:
             cameras = tuple(one.camera for one in silent(catalog().camera_summaries()))
         except (CatalogError, sa.exc.DBAPIError):
             cameras = ()  # the check of the catalog tells
-        known = state().trouble = (at, cameras, len(trouble()))
+        known = state().trouble = (at, cameras, len(trouble(look=False)))
     return sum(principal().sees(camera) for camera in known[1]) + known[2]
 
 
@@ -147,9 +156,11 @@ def retention() -> str | None:
     return "; ".join(told) or None
 
 
-def _unwritable() -> list[str]:
-    """Why folders of clips cannot be written; looked up now and then."""
+def _unwritable(*, look: bool) -> list[str]:
+    """Why folders of clips cannot be written; looked up now and then, or as it was found last."""
     now, known = state().services.clock.monotonic(), state().unwritable
+    if not look:
+        return known[1] if known else []
     if known is None or now - known[0] >= FOLDERS_SECONDS:
         found = [str(reason) for reason in permission.unwritable(state().services.places.video)]
         known = state().unwritable = (now, found)

@@ -33,12 +33,13 @@ _OWN_STYLES = {
     "day.html": ("player.css", "timeline.css"),
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
-_WATCH = (*_SHARED, "about.js", "calendar.js", "card.js", "film.js", "player.js", "sprite.js", "typed.js")
-_TIMELINE = ("axis.js", "card.js", "film.js", "footage.js", "lanes.js", "live.js", "pane.js", "span.js", "stage.js")
+_MOMENT = ("calendar.js", "typed.js")
+_WATCH = (*_SHARED, *_MOMENT, "about.js", "card.js", "film.js", "player.js", "sprite.js")
+_LANES = (*_MOMENT, "axis.js", "footage.js", "hands.js", "lanes.js", "pane.js", "span.js", "stage.js")
 _MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
     "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
     "watch.html": _WATCH,
-    "day.html": (*_SHARED, *_TIMELINE),
+    "day.html": (*_SHARED, *_LANES, "card.js", "film.js", "live.js"),
     "status.html": _SHARED,
     "review.html": (*_WATCH, "watch.js"),
 }

@@ -1,9 +1,10 @@
 // Timeline: all cameras on one axis, the picture above them, a playhead through both. Without scripts it is a list of links.
 
-import { HOUR, MINUTE, apart, bounded, clamp, momentAt, typed, xOf, zoomed } from "./axis.js";
+import { HOUR, MINUTE, apart, bounded, clamp, typed, xOf, zoomed } from "./axis.js";
 import { changed, filterOf, get, zone } from "./api.js";
 import { button, element } from "./elements.js";
 import { Footage, dayOf } from "./footage.js";
+import { hands } from "./hands.js";
 import { keys, shell } from "./keys.js";
 import { Lanes } from "./lanes.js";
 import { Live } from "./live.js";
@@ -20,7 +21,7 @@ const NOW = 0.92; // where now stands in the view that follows it
 const main = document.getElementById("main"), place = document.getElementById("lanes"), wanted = new URLSearchParams(location.search);
 const ahead = Date.parse(main.dataset.now) - Date.now(), now = () => Date.now() + ahead; // the service's clock, not the viewer's
 const all = [...document.querySelectorAll("#lane-list [data-camera]")].map((one) => one.dataset.camera);
-const state = { view: { from: 0, span: 24 * HOUR }, pinned: null, live: false, hands: false, day: dayOf(Date.parse(main.dataset.start)), settled: 0 };
+const state = { view: { from: 0, span: 24 * HOUR }, pinned: null, live: false, steered: false, day: dayOf(Date.parse(main.dataset.start)), settled: 0 };
 const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
 
 const boxes = [...document.querySelectorAll("#cameras input")];
@@ -90,9 +91,9 @@ function paint() {
 }
 
 /** Look at a stretch; what is not here yet is loaded. */
-function look(view, { hands = true } = {}) {
+function look(view, { steered = true } = {}) {
   state.view = bounded(view, Date.parse(main.dataset.first) || now(), dayOf(now()).end);
-  if (hands) Object.assign(state, { hands: true, live: false });
+  if (steered) Object.assign(state, { steered: true, live: false });
   today();
   for (const one of zooms.children) one.setAttribute("aria-pressed", String(Math.abs(one.value / state.view.span - 1) < 0.05));
   live.setAttribute("aria-pressed", String(state.live));
@@ -147,11 +148,11 @@ function today() {
 async function otherDay(direction) {
   const time = stage.at === null ? "12:00:00" : clockOf(stage.at);
   const day = dayOf(direction < 0 ? state.day.start - 1 : state.day.end), at = momentOf(day.name, time, zone());
-  Object.assign(state, { live: false, hands: false });
+  Object.assign(state, { live: false, steered: false });
   await footage.need(day.start, day.end).catch(() => {});
   const near = footage.nearest(at, followed()), there = near && near.end > day.start && near.start < day.end ? near : null;
   go(there ? clamp(at, there.start, there.end - 1) : at, { clip: there, play: false, turn: false });
-  look({ from: at - state.view.span / 2, span: state.view.span }, { hands: false });
+  look({ from: at - state.view.span / 2, span: state.view.span }, { steered: false });
 }
 
 /** The moment that one is at, in the row above. */
@@ -179,11 +180,11 @@ function legend() {
 
 /** Go to a moment, and to a clip that is there. */
 function go(at, { clip = footage.at(at, followed()), play = stage.playing, turn = true } = {}) {
-  Object.assign(state, { hands: false });
+  Object.assign(state, { steered: false });
   stage.playing = play;
   stage.flips();
   stage.go(at, clip);
-  if (turn && (at < state.view.from || at > state.view.from + state.view.span)) look({ from: at - state.view.span / 2, span: state.view.span }, { hands: false });
+  if (turn && (at < state.view.from || at > state.view.from + state.view.span)) look({ from: at - state.view.span / 2, span: state.view.span }, { steered: false });
   speak();
   settle();
   draw();
@@ -212,7 +213,7 @@ function moved() {
     speak();
   }
   const { view } = state, x = (stage.at - view.from) / view.span;
-  if (stage.playing && !state.hands && (x > EDGE || x < 0)) look({ from: stage.at - view.span * (1 - EDGE), span: view.span }, { hands: false });
+  if (stage.playing && !state.steered && (x > EDGE || x < 0)) look({ from: stage.at - view.span * (1 - EDGE), span: view.span }, { steered: false });
   if (stage.playing) settle();
   today();
   when();
@@ -264,49 +265,26 @@ async function toTime(at) {
 }
 
 function toNow() {
-  Object.assign(state, { live: true, hands: false });
+  Object.assign(state, { live: true, steered: false });
   const wide = Math.min(state.view.span, 4 * HOUR), newest = footage.next(now(), followed(), -1);
   if (newest) go(newest.start, { clip: newest, turn: false });
-  look({ from: now() - wide * NOW, span: wide }, { hands: false });
+  look({ from: now() - wide * NOW, span: wide }, { steered: false });
 }
-setInterval(() => { if (state.live && !document.hidden) look({ from: now() - state.view.span * NOW, span: state.view.span }, { hands: false }); }, 1000);
+setInterval(() => { if (state.live && !document.hidden) look({ from: now() - state.view.span * NOW, span: state.view.span }, { steered: false }); }, 1000);
 
 // — by hand —
 
-const fingers = new Map();
-let drag = null;
 const placeOf = (event) => { const box = slider.getBoundingClientRect(); return { x: event.clientX - box.left, y: event.clientY - box.top }; };
-const momentOfEvent = (event) => momentAt(state.view, placeOf(event).x, lanes.width);
-
-slider.addEventListener("pointerdown", (event) => {
-  if (event.button) return;
-  slider.setPointerCapture(event.pointerId);
-  fingers.set(event.pointerId, event.clientX);
-  drag = { x: event.clientX, view: state.view, moved: fingers.size > 1, marks: event.shiftKey || marking.ariaPressed === "true", began: momentOfEvent(event), apart: spread() };
+hands(slider, above, {
+  get view() { return state.view; },
+  get day() { return state.day; },
+  get width() { return lanes.width; },
+  get marks() { return marking.ariaPressed === "true"; },
+  look,
+  mark: (from, to) => span.set(from, to),
+  press,
+  hover,
 });
-const spread = () => { const [a, b] = [...fingers.values()]; return b === undefined ? 0 : Math.max(20, Math.abs(a - b)); };
-slider.addEventListener("pointermove", (event) => {
-  if (fingers.has(event.pointerId)) fingers.set(event.pointerId, event.clientX);
-  if (drag && fingers.size > 1) {
-    const box = slider.getBoundingClientRect(), [a, b] = [...fingers.values()], middle = (a + b) / 2 - box.left;
-    if (drag.apart) look(zoomed(drag.view, drag.apart / spread(), momentAt(drag.view, middle, lanes.width)));
-  } else if (drag) {
-    if (Math.abs(event.clientX - drag.x) > 4) drag.moved = true;
-    if (drag.moved && drag.marks) span.set(drag.began, momentOfEvent(event));
-    else if (drag.moved) look({ from: drag.view.from - (event.clientX - drag.x) / lanes.width * drag.view.span, span: drag.view.span });
-  }
-  if (event.pointerType !== "touch") hover(event);
-});
-function lift(event) {
-  fingers.delete(event.pointerId);
-  const was = drag;
-  drag = null;
-  if (!was || was.moved || fingers.size || event.type === "pointercancel") return;
-  slider.focus({ preventScroll: true });
-  press(event);
-}
-slider.addEventListener("pointerup", lift);
-slider.addEventListener("pointercancel", lift);
 
 /** A press plays the moment that was meant. */
 function press(event) {
@@ -317,32 +295,20 @@ function press(event) {
   if (near && (clip || Math.max(near.start - at, at - near.end) <= reach)) {
     const small = (near.end - near.start) / state.view.span * lanes.width < NEAR;
     go(small || at > near.end ? near.start : Math.max(at, near.start), { clip: near, play: true, turn: false });
-  } else go(at, { clip: footage.at(at, followed()), play: stage.playing, turn: false });
+  } else go(at, { clip: footage.at(at, followed()), turn: false });
 }
 
+/** What is under the pointer, above it; nothing for null. */
 function hover(event) {
+  bubble.hidden = event === null;
+  if (event === null) return;
   const { x, y } = placeOf(event), { at, clip } = lanes.under(x, y);
-  bubble.hidden = false;
   bubble.style.transform = `translate(calc(-50% + ${clamp(x, 90, lanes.width - 90)}px), ${y}px)`;
-  const words = clip ? [`${clockOf(at)} · ${clip.camera}`, ...clip.labels].join(" · ") : clockOf(at);
+  const words = [clockOf(at), ...(clip ? [clip.camera, ...clip.labels] : [])].join(" · ");
   if (bubble.dataset.words === words) return;
   bubble.dataset.words = words;
   bubble.replaceChildren(...(clip?.poster ? [element("img", "", { src: clip.poster, alt: "" })] : []), element("span", "", {}, words));
 }
-slider.addEventListener("pointerleave", () => { bubble.hidden = true; });
-slider.addEventListener("wheel", (event) => {
-  event.preventDefault();
-  const pixels = event.deltaMode ? 30 : 1, { view } = state;
-  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) look({ from: view.from + (event.deltaX || event.deltaY) * pixels / lanes.width * view.span, span: view.span });
-  else look(zoomed(view, Math.exp(clamp(event.deltaY * pixels, -200, 200) / 400), momentOfEvent(event)));
-}, { passive: false });
-const scrub = (event) => {
-  if (event.type === "pointermove" && !event.buttons) return;
-  const box = above.getBoundingClientRect(), at = state.day.start + (event.clientX - box.left) / box.width * (state.day.end - state.day.start);
-  look({ from: at - state.view.span / 2, span: state.view.span });
-};
-above.addEventListener("pointerdown", (event) => { above.setPointerCapture(event.pointerId); scrub(event); });
-above.addEventListener("pointermove", scrub);
 new ResizeObserver(draw).observe(slider);
 for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) matchMedia(query).addEventListener("change", () => { lanes.colours = null; draw(); });
 
@@ -415,17 +381,23 @@ keys(texts.timeline, [
 
 // — what happens meanwhile, and how it begins —
 
-new Live((clips) => {
+new Live(async (clips) => {
   for (const clip of clips) {
-    const at = Date.parse(clip.started_at), listed = ["ready", "broken"].includes(clip.state);
-    if (!listed || !footage.has(at)) footage.drop(clip.id);
-    else if (main.dataset.plain || footage.clips.has(clip.id)) arrived(footage.put(clip), at);
-    else footage.days.delete(dayOf(at).name); // whether it is meant is the server's to say
+    const at = Date.parse(clip.started_at), here = footage.has(at) && ["ready", "broken"].includes(clip.state);
+    if (!here) footage.drop(clip.id);
+    else if (main.dataset.plain || footage.clips.has(clip.id)) arrived(footage.put(clip));
+    else await ask(clip, at); // whether it is meant is the server's to say
   }
   legend();
-  load();
+  total();
   draw();
 }, () => location.reload());
+
+async function ask({ id }, at) {
+  const { clips } = await get(changed(main.dataset.question, { from: new Date(at).toISOString(), to: new Date(at + 1).toISOString() }));
+  const found = clips.find((clip) => clip.id === id);
+  if (found) arrived(footage.put(found));
+}
 
 function arrived(clip) {
   if (!all.includes(clip.camera)) { all.push(clip.camera); all.sort(order); }
@@ -437,7 +409,7 @@ const recent = state.day.end > now();
 const wide = minutes ? minutes * MINUTE : recent || at ? 4 * HOUR : 24 * HOUR;
 place.hidden = !all.length;
 title();
-look(minutes || recent || at ? { from: (at || (recent ? now() - wide * (NOW - 0.5) : (state.day.start + state.day.end) / 2)) - wide / 2, span: wide } : whole(), { hands: false });
+look(minutes || recent || at ? { from: (at || (recent ? now() - wide * (NOW - 0.5) : (state.day.start + state.day.end) / 2)) - wide / 2, span: wide } : whole(), { steered: false });
 footage.need(state.day.start, Math.min(state.day.end, now())).then(() => {
   if (stage.at !== null) return;
   if (at) return void toTime(at);

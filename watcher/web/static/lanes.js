@@ -97,7 +97,7 @@ export class Lanes {
     if (dense) return this.density(pen, places, top, tall);
     const pictures = new Map();
     if (view.span <= POSTERS && tall > 40) {
-      for (const [one, room] of fitting(places.filter(({ clip }) => clip.poster), ({ clip }) => this.ratio(clip) * high + EDGE, NARROW)) pictures.set(one.clip, room);
+      for (const [one, room] of fitting(places, ({ clip }) => (clip.poster ? this.ratio(clip) * high + EDGE : 0), NARROW)) pictures.set(one.clip, room);
     }
     for (const { clip, x: left, end } of places) {
       const colour = clip.state === "broken" ? colours.bad : colours[clip.kind], room = pictures.get(clip) ?? 0;

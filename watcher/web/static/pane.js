@@ -15,7 +15,7 @@ const CODECS = { hevc: "H.265", h264: "H.264", av1: "AV1", mjpeg: "MJPEG", mpeg4
 /** One camera's picture. Two videos take turns: the next clip is shown when its picture is there, never a black one. */
 export class Pane {
   constructor(camera, failed) {
-    const video = () => element("video", "", { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: false });
+    const video = () => element("video", "", { muted: true, playsInline: true, preload: "auto" });
     Object.assign(this, { camera, failed, clip: null, wanted: null, videos: [video(), video()] });
     this.title = element("b");
     this.clock = element("span", "clock");
@@ -51,6 +51,7 @@ export class Pane {
     }
     this.name(clip.camera);
     this.root.classList.remove("past");
+    this.root.classList.add("loading");
     this.wanted = clip;
     this.broken = false;
     this.tell(null);
@@ -65,6 +66,7 @@ export class Pane {
       this.videos[1].pause();
       this.clip = clip;
       this.poster.hidden = true;
+      this.root.classList.remove("loading");
       then();
     };
     const place = () => {
@@ -103,6 +105,7 @@ export class Pane {
     }
     this.poster.hidden = !last?.poster;
     if (last?.poster) this.poster.src = last.poster;
+    this.root.classList.remove("loading");
     this.root.classList.add("past");
     this.tell(words);
   }
@@ -122,6 +125,7 @@ export class Pane {
       return;
     }
     this.broken = true;
+    this.root.classList.remove("loading");
     const codec = CODECS[clip.film] ?? clip.film.toUpperCase();
     const words = clip.error ? texts.brokenClip(clip.error) : video.error ? texts.cannotPlay(codec) : texts.noDecoder(codec);
     const ask = button(texts.makeCopy, () => this.copied(clip, ask).catch((reason) => ask.replaceWith(reason.message)));
