@@ -6,9 +6,9 @@ import io
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import requests
 from PIL import Image
@@ -26,8 +26,9 @@ LABELS = (("car",), (), ("car", "person"), ("fox",), (), ("person",))
 
 
 def take(page: Page, name: str) -> None:
-    """Keep what the page shows, once every picture in it is there, as WebP."""
-    wait_for(lambda: page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)"))
+    """Keep what the page shows, once every picture in sight is there, as WebP."""
+    sight = "[...document.images].filter(i => i.checkVisibility() && i.getBoundingClientRect().top < innerHeight)"
+    wait_for(lambda: page.evaluate(f"{sight}.every(i => i.complete && i.naturalWidth > 0)"), what="its pictures")
     with io.BytesIO() as kept:
         Image.open(io.BytesIO(page.screenshot())).save(kept, "WEBP", quality=82, method=6)
         assert len(kept.getvalue()) < MOST_BYTES, name
@@ -44,12 +45,14 @@ def main() -> None:
             at += timedelta(minutes=7 + number * 13 % 31, seconds=number * 17 % 60)
             if number % 6 == 5:
                 at += timedelta(hours=14)
-        wait_for(lambda: len([clip for clip in unit.clips() if clip["sprite"]]) == CLIPS, what="all sprites")
+        for scene in SCENES:  # all of one moment
+            leave_clip(unit.video, scene, at, seconds=12, by_rename=True)
+        every = CLIPS + len(SCENES)
+        wait_for(lambda: len([clip for clip in unit.clips() if clip["sprite"]]) == every, what="all sprites")
         clips = unit.clips()
         for number, clip in enumerate(clips):
             for label in LABELS[number % len(LABELS)]:
                 requests.put(unit.url(f"/watcher/clips/{clip['id']}/labels/{label}"), timeout=10)
-        (day, _), *_ = Counter(clip["local_time"][:10] for clip in clips).most_common(1)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=1)
@@ -64,7 +67,12 @@ def main() -> None:
             at_two = "(v => v.readyState >= 2 && !v.seeking && v.currentTime >= 2)(document.querySelector('video'))"
             wait_for(lambda: page.evaluate(at_two), what="its second second")
             take(page, "watch")
-            page.goto(unit.url(f"/watcher/day/{day}"), wait_until="networkidle")
+            moment = quote((at + timedelta(seconds=4)).isoformat())
+            page.goto(unit.url(f"/watcher/day/{at:%Y-%m-%d}?at={moment}&span=240m"), wait_until="networkidle")
+            shown = (
+                "[...document.querySelectorAll('video.shown')].filter(v => v.readyState >= 2 && !v.seeking).length"
+            )
+            wait_for(lambda: page.evaluate(shown) == len(SCENES), what="three pictures")
             take(page, "timeline")
             browser.close()
 

@@ -91,7 +91,7 @@ def warnings() -> dict[str, str]:
 
 
 def _warnings(*, look: bool = True) -> dict[str, str]:
-    """Those but that the disk fills up, which reads a day of clips to know; folders are looked at only if `look`."""
+    """Those but that the disk fills up, which reads a day of clips to know; folders are looked at if `look`."""
     told = {}
     with contextlib.suppress(OSError):  # the check of the disk tells
         if few := permission.space(state().services.places.video).few_inodes:
@@ -124,7 +124,7 @@ def trouble(*, look: bool = True) -> list[tuple[str, str]]:
 def trouble_count() -> int:
     """How many things are wrong, as far as whoever asks may know: silent cameras, and what `trouble` tells.
 
-    Every screen asks, so it is counted once in a while, and no folder is looked at for it: that may take half a second.
+    Every screen asks: it is counted once in a while, and no folder is looked at, which may take half a second.
     """
     at, known = state().services.clock.monotonic(), state().trouble
     if known is None or at - known[0] >= TROUBLE_SECONDS:
