@@ -24,6 +24,11 @@ from watcher.web.page.layout import FILTERS, html, page_blueprint, question_of, 
 bp = page_blueprint("days")
 
 _FILTERS = tuple(name for name in FILTERS if name not in {"from", "to"})  # the axis is the time
+# Of a clip, that lanes need: a tenth of what there is.
+FIELDS = (
+    "id,camera,state,started_at,ended_at,held,labels.name,poster_url,url,proxy_url,error,"
+    "media.container,media.codecs,media.video.codec"
+)
 LABELS = 8  # that can be chosen with one click
 
 
@@ -71,7 +76,9 @@ def day(day: str) -> Response:
         nearest=[] if total or not cameras else _nearest(wanted, start, kept),
         here=zone(),
         # Which cameras are looked at is chosen without asking again.
-        question=urlencode([*(one for one in kept if one[0] != "camera"), ("sort", "started_at")]),
+        question=urlencode(
+            [*(one for one in kept if one[0] != "camera"), ("sort", "started_at"), ("fields", FIELDS)]
+        ),
         before=url_for("days.day", day=before) + tail(kept),
         after=url_for("days.day", day=after) + tail(kept),
         future=end > now,

@@ -73,18 +73,6 @@ export function named(ms) {
   return `${ms < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}${minutes % 60 ? `:${two(minutes % 60)}` : ""}`;
 }
 
-/** What a person types for a time of day, as "16:05:00": "16", "1605", "16:05", "4pm", "4:05 pm"; null where it is none. */
-export function typed(text) {
-  const found = /^(\d{1,2})(?:[:.h]?(\d{2}))?(?:[:.](\d{2}))?\s*(am|pm)?$/i.exec(text.trim());
-  if (!found) return null;
-  const [, hours, minutes = "00", seconds = "00", half] = found;
-  let hour = Number(hours);
-  if (half && (hour < 1 || hour > 12)) return null;
-  if (half) hour = hour % 12 + (half.toLowerCase() === "pm" ? 12 : 0);
-  if (hour > 23 || Number(minutes) > 59 || Number(seconds) > 59) return null;
-  return `${String(hour).padStart(2, "0")}:${minutes}:${seconds}`;
-}
-
 /** A span of time in words: "5 s", "12 min", "3 h", "2 days". */
 export function apart(ms) {
   const seconds = Math.round(Math.abs(ms) / 1000);

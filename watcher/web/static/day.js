@@ -1,7 +1,8 @@
 // Timeline: all cameras on one axis, the picture above them, a playhead through both. Without scripts it is a list of links.
 
-import { HOUR, MINUTE, apart, bounded, clamp, typed, xOf, zoomed } from "./axis.js";
+import { HOUR, MINUTE, apart, bounded, clamp, xOf, zoomed } from "./axis.js";
 import { changed, filterOf, get, zone } from "./api.js";
+import { askMoment } from "./calendar.js";
 import { button, element } from "./elements.js";
 import { Footage, dayOf } from "./footage.js";
 import { hands } from "./hands.js";
@@ -12,7 +13,7 @@ import { clockOf } from "./pane.js";
 import { Span } from "./span.js";
 import { Stage } from "./stage.js";
 import { texts } from "./texts.js";
-import { dayTitle, momentOf } from "./times.js";
+import { dayTitle, momentOf, momentTitle } from "./times.js";
 
 const SPANS = [["24 h", 24 * HOUR], ["4 h", 4 * HOUR], ["1 h", HOUR], ["5 min", 5 * MINUTE]];
 const SETTLED = 500, EDGE = 0.9, NEAR = 14; // ms: the address follows at most so often; share of the view where it turns over; pixels that a finger may miss by
@@ -124,7 +125,6 @@ function title() {
   document.title = `${words} – watcher`;
   document.getElementById("title").textContent = words;
   when();
-  form.elements.day.value = state.day.name;
   document.getElementById("later").toggleAttribute("hidden", state.day.end > now());
   document.getElementById("as-list").href = changed(main.dataset.list, { from: state.day.name, to: state.day.name }) + (filterOf(location.search).replace("?", "&"));
   total();
@@ -144,10 +144,9 @@ function today() {
   title();
 }
 
-/** The day before or after, at the same time by the clock. */
-async function otherDay(direction) {
-  const time = stage.at === null ? "12:00:00" : clockOf(stage.at);
-  const day = dayOf(direction < 0 ? state.day.start - 1 : state.day.end), at = momentOf(day.name, time, zone());
+/** A day, at the same time by the clock. */
+async function toDay(day) {
+  const at = momentOf(day.name, stage.at === null ? "12:00:00" : clockOf(stage.at), zone());
   Object.assign(state, { live: false, steered: false });
   await footage.need(day.start, day.end).catch(() => {});
   const near = footage.nearest(at, followed()), there = near && near.end > day.start && near.start < day.end ? near : null;
@@ -155,11 +154,18 @@ async function otherDay(direction) {
   look({ from: at - state.view.span / 2, span: state.view.span }, { steered: false });
 }
 
+const otherDay = (direction) => toDay(dayOf(direction < 0 ? state.day.start - 1 : state.day.end));
+
+/** Ask for a moment: the nearest clip is found, of a whole day one at the time that one is at. */
+function toMoment() {
+  const some = shown(), cameras = some.length < all.length ? some.map((one) => `&camera=${encodeURIComponent(one)}`) : [];
+  askMoment(moment, around(), main.dataset.question + cameras.join(""), ({ at, whole }) => (whole ? toDay(dayOf(at)) : toTime(at)));
+}
+
 /** The moment that one is at, in the row above. */
 function when() {
-  const short = dayTitle(state.day.name).replace(/^(...)\w+, (\d+) (...)\w* (\d+)/, "$1 $2 $3 $4");
-  const words = stage.at === null ? short : `${short} · ${clockOf(stage.at).slice(0, 5)}`, place_ = document.getElementById("when");
-  if (place_.textContent !== words) place_.textContent = words;
+  const words = stage.at === null ? momentTitle(state.day.start, zone()).replace(/ · .*/, "") : momentTitle(stage.at, zone()), label = document.getElementById("when");
+  if (label.textContent !== words) label.textContent = words;
 }
 
 /** What colours and shapes mean, as far as they are here. */
@@ -255,7 +261,7 @@ async function step(direction) {
 
 /** The clip nearest to a typed moment, and how far it is from there. */
 async function toTime(at) {
-  await footage.need(at, at + 1).catch(() => {});
+  await footage.need(at - 6 * HOUR, at + 6 * HOUR).catch(() => {}); // it may be on the other side of midnight
   const clip = footage.nearest(at, followed()) ?? await further(at, 1).catch(() => null) ?? await further(at, -1).catch(() => null);
   if (!clip) return go(at, { clip: null });
   const off = at < clip.start ? clip.start - at : at >= clip.end ? clip.end - at : 0;
@@ -314,7 +320,7 @@ for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
 
 // — the row above —
 
-const zooms = document.getElementById("zooms"), form = document.getElementById("go-to");
+const zooms = document.getElementById("zooms");
 const around = () => stage.at ?? state.view.from + state.view.span / 2;
 const whole = () => ({ from: state.day.start, span: state.day.end - state.day.start }); // which may have 23 hours, or 25
 zooms.append(...SPANS.map(([words, wide]) => button(words, () => look(wide < 24 * HOUR ? { from: around() - wide / 2, span: wide } : whole()), { value: wide, className: "chip" })));
@@ -324,19 +330,8 @@ for (const [rel, direction] of [["prev", -1], ["next", 1]]) document.querySelect
 const live = document.getElementById("now");
 live.hidden = false;
 live.onclick = toNow;
-document.getElementById("other-day").hidden = true;
-form.hidden = false;
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const time = typed(form.elements.time.value || "12:00"), { day } = form.elements;
-  form.elements.time.setCustomValidity(time ? "" : texts.notTime);
-  if (!time) return form.reportValidity();
-  form.closest("details").open = false;
-  toTime(momentOf(day.value || state.day.name, time, zone()));
-  slider.focus({ preventScroll: true });
-  return undefined;
-});
-form.elements.time.addEventListener("input", () => form.elements.time.setCustomValidity(""));
+const moment = document.getElementById("day-moment");
+moment.onclick = toMoment;
 for (const box of boxes) box.addEventListener("change", () => { refilter(); draw(); });
 for (const box of document.querySelectorAll("#labels input")) box.addEventListener("change", () => { refilter(); location.reload(); });
 function refilter() {
@@ -350,7 +345,7 @@ function refilter() {
   history.replaceState(null, "", url.pathname + url.search);
 }
 
-shell();
+shell([], () => stage.at);
 keys(texts.timeline, [
   [[" ", "k"], "play, pause", () => stage.flip()],
   [["ArrowLeft"], "the clip before", () => { step(-1); }],
@@ -370,7 +365,7 @@ keys(texts.timeline, [
   [["i"], "a span from here", () => span.set(stage.at, span.to)],
   [["o"], "a span to here", () => span.set(span.from, stage.at)],
   [["n"], "now", toNow],
-  [["t"], "type a time", () => { form.closest("details").open = true; form.elements.time.focus(); }],
+  [["t", "d"], "go to a date or time", toMoment],
   [["m"], "mute", () => stage.hush(!stage.muted)],
   [["f"], "full screen", () => stage.full()],
   [["["], "the day before", () => document.querySelector(".day-head [rel=prev]").click()],

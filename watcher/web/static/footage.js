@@ -21,8 +21,8 @@ export class Footage {
     return {
       id: clip.id, camera: clip.camera, start: Date.parse(clip.started_at), end: Math.max(Date.parse(clip.ended_at), Date.parse(clip.started_at) + 1),
       state: clip.state, held: clip.held, labels, kind: KINDS.find((kind) => kinds.includes(kind)) ?? "none", poster: clip.poster_url, url: clip.url,
-      proxy: clip.proxy_url, sound: clip.media?.audio?.codec ?? "", codec: clip.media?.container === "mp4" && clip.media.video ? clip.media.codecs.split(",")[0] : "",
-      film: clip.media?.video?.codec ?? "", error: clip.error, sure: clip.playable === "yes",
+      proxy: clip.proxy_url, codec: clip.media?.container === "mp4" && clip.media.video ? clip.media.codecs.split(",")[0] : "",
+      film: clip.media?.video?.codec ?? "", error: clip.error,
     };
   }
 

@@ -117,7 +117,6 @@ export const texts = {
   clipBefore: "The clip before",
   clipAfter: "The next clip",
   brokenClip: (why) => `This clip is broken: ${why}.`,
-  notTime: "A time of day, such as 16:05 or 4pm",
   mark: "Mark",
   markHow: "Drag over the lanes to mark a span (or hold Shift; i and o mark from here to here)",
   spanOf: "The marked span",
