@@ -184,7 +184,7 @@ def test_400_percent(watched: Watched, shelf: list[dict]) -> None:
 
 
 def test_what_is_sent_is_small(watched: Watched, shelf: list[dict]) -> None:
-    """Compressed: the scripts of a screen 60 kB, all style 14 kB, the first page 15 kB; few modules; nothing from elsewhere."""
+    """Compressed: the scripts of a screen 60 kB, its style 14 kB, the first page 15 kB; few modules; nothing from elsewhere."""
     size = {path.name: len(gzip.compress(path.read_bytes())) for path in STATIC.iterdir()}
     for path in ("/watcher/", f"/watcher/watch/{shelf[3]['id']}", "/watcher/day/2026-11-21", "/watcher/status"):
         page = watched.open(path)
@@ -196,7 +196,7 @@ def test_what_is_sent_is_small(watched: Watched, shelf: list[dict]) -> None:
         scripts = {name for name in loaded if name.endswith(".js")}
         assert scripts == {name.split("/")[-1] for name in told}, path  # no module is found out step by step
         assert sum(size[name] for name in scripts) <= 60_000, path
-    assert sum(count for name, count in size.items() if name.endswith(".css")) <= 14_000
+        assert sum(size[name] for name in set(loaded) if name.endswith(".css")) <= 14_000, path
     assert len([name for name in size if name.endswith(".js")]) <= 32
     assert size["icons.svg"] <= 2_000
     first = watched.unit.get("/watcher/", headers={"Accept": "text/html"})

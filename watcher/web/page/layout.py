@@ -31,6 +31,7 @@ _OWN_STYLES = {
     "browse.html": ("player.css",),
     "review.html": ("player.css",),
     "day.html": ("player.css", "timeline.css"),
+    "status.html": ("status.css",),
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
 _MOMENT = ("calendar.js", "typed.js")
