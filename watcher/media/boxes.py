@@ -2,7 +2,8 @@
 
 The header of an ISO base media file (ISO/IEC 14496-12) holds every answer that a list needs, so no decoder
 is let near a file just to list it. Whatever the bytes are, reading takes at most `walk.STEPS_MOST` steps and keeps
-some hundred kilobytes: tables are summed in pieces, and no loop runs on a number from the file alone.
+some megabytes: a fragment's index is held whole, tables are summed in pieces, and no loop runs on a number from
+the file alone.
 """
 
 from __future__ import annotations
