@@ -120,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--to", required=True, metavar="URL", help="as for the setting catalog.url")
     command("doctor", _doctor, "look for what stands in the way, and say what to do about it; changes nothing")
     command("webhooks", _webhooks, "show what webhooks have not been told yet")
+    made = command("labels", _labels, "have a model look at old clips now, or compare it with people's labels")
+    made.add_argument("verb", choices=["run", "eval"])
     made = command("push", _push, "send the clips of a folder to a watcher elsewhere")
     made.add_argument("folder", type=Path, metavar="DIR", help="what the camera writes into")
     made.add_argument("--to", required=True, metavar="URL", help="the watcher, such as https://cams.example.net")
@@ -288,6 +290,14 @@ def _webhooks(args: argparse.Namespace) -> int:
     from watcher.ingester.webhooks import show  # noqa: PLC0415
 
     return show(_services(args.data, existing=True), out=sys.stdout)
+
+
+def _labels(args: argparse.Namespace) -> int:
+    from watcher.labels import commands  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    services = _services(args.data, existing=True)
+    return (commands.run if args.verb == "run" else commands.evaluate)(services, out=sys.stdout)
 
 
 def _push(args: argparse.Namespace) -> int:

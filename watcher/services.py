@@ -33,7 +33,9 @@ def open_services(settings: Settings, data: Path) -> Services:
     """Assemble what is shared on a data folder; opens no file and no connection."""
     places = Places(data.resolve())
     doubt = timedelta(days=settings.retention.doubt_days)
-    catalog = Catalog(open_engine(catalog_url(settings, places)), doubt=doubt)
+    catalog = Catalog(
+        open_engine(catalog_url(settings, places)), doubt=doubt, labels_of=settings.retention.labels_of
+    )
     ignoring = settings.ignoring(settings.name_reader())
     root = VideoRoot(places.video, ignoring, catalog.catalog_id, inodes=keeps_inodes(places.video))
     return Services(settings, places, SystemClock(), root, catalog, Links(places.data))

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from tests.contract.test_catalog import START, probed
-from watcher.catalog import Catalog, inspections
+from watcher.catalog import Catalog, inspections, migrate
 from watcher.catalog.inspections import AWAY_MS, Found, Uninspected
 from watcher.catalog.rows import Rendered
-from watcher.model.clip import Fingerprint, Sight
+from watcher.model.clip import ClipFilter, Fingerprint, Sight
 from watcher.model.sight import Seen
 
 MODEL, OWNER = "tiny 1", "me"
@@ -253,3 +253,47 @@ def test_a_crash_before_the_commit_leaves_it_waiting(catalog: Catalog, number: i
     jobs = wait(catalog, now=later)
     assert len(jobs) == 1
     assert catalog.label_counts() == []
+
+
+def test_lists_by_who_says_it_and_how_sure(catalog: Catalog) -> None:
+    """Of a label or of any, together with cameras, and without some labels."""
+    ids = put(catalog, *range(8))
+    jobs = {job.id: job for job in wait(catalog)}
+    for n in range(6):
+        catalog.set_inspection(jobs[ids[n]], MODEL, [person(0.5 + n / 20)], [], [], now=START)
+    catalog.set_inspection(jobs[ids[6]], MODEL, [Found("car", 0.9, SIGHT)], [], [], now=START)
+    catalog.put_label(ids[0], "person", author="key:anna", confidence=None, now=START)
+    catalog.put_label(ids[5], "fox", author="key:anna", confidence=None, now=START)
+
+    def found(**wanted: object) -> list[int]:
+        page = catalog.find(ClipFilter(**wanted), limit=100, newest_first=False)  # type: ignore[arg-type]
+        return [list(ids.values()).index(clip.id) for clip in page.clips]
+
+    assert found(labels=("person",), min_confidence=0.65) == [0, 3, 4, 5]
+    assert found(labels=("person",), author="people") == [0]
+    assert found(labels=("person",), author="models", min_confidence=0.7) == [4, 5]
+    assert found(labels=("person", "car"), author="model:tiny 1", min_confidence=0.75) == [5, 6]
+    assert found(min_confidence=0.75) == [0, 5, 6]
+    assert found(author="key:anna") == [0, 5]
+    assert found(author="models", cameras=("porch", "yard")) == [1, 2, 3, 4, 5, 6]
+    assert found(author="people", words=("fox",)) == [5]
+    assert found(not_labels=("person",)) == [6, 7]
+    assert found(labels=("person",), not_labels=("fox", "car")) == [0, 1, 2, 3, 4]
+    assert found(author="key:nobody") == []
+
+
+@pytest.mark.parametrize("whose", ["people", "anybody"])
+def test_retention_asks_whose_word_counts(engine: sa.Engine, whose: str) -> None:
+    """A model's labels keep a clip for longer only where that is asked for."""
+    migrate(engine)
+    catalog = Catalog(engine, labels_of=whose)
+    ids = put(catalog, 1, 2, 3)
+    jobs = {job.id: job for job in wait(catalog)}
+    catalog.set_inspection(jobs[ids[1]], MODEL, [person()], [], [], now=START)
+    catalog.put_label(ids[2], "fox", author="key:anna", confidence=None, now=START)
+    kept = {1, 2} if whose == "anybody" else {2}
+    assert {n for n in ids if catalog.whose([ids[n]])[ids[n]][1]} == kept
+    catalog.put_label(ids[1], "person", author="key:anna", confidence=None, now=START)
+    assert catalog.whose([ids[1]])[ids[1]][1]
+    catalog.remove_label(ids[2], "fox", author="key:anna", now=START)
+    assert not catalog.whose([ids[2]])[ids[2]][1]

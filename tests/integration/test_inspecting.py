@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import random
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from tests.sights import BOX, colours, red_model
 from watcher.catalog import migrate
 from watcher.ingest.ingest import Ingest
 from watcher.ingester.periodic import Periodic
+from watcher.labels import commands
 from watcher.labels import labeller as labelling
 from watcher.labels.labeller import WORKER, Labeller
 from watcher.model.clip import Label
@@ -30,6 +33,7 @@ from watcher.services import open_services
 from watcher.settings.labels import Area, Group, Labels, Threshold
 from watcher.settings.schema import Settings
 
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 KINDS = ("ssd", "yolox", "detr", "deployed")
 
 
@@ -397,6 +401,35 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
     with made.catalog.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM labels")).scalar() == 30
     made.catalog.engine.dispose()
+
+
+def test_old_clips_by_hand_and_how_well_the_model_does(bench: Callable[..., Bench]) -> None:
+    """`run` looks at what was there, goes on after it was ended, and `eval` compares with people."""
+    made = bench(old=False, threshold=0.99)
+    keys = [f"porch/2026-11-21/07{n:02}00.mp4" for n in range(6)]
+    made.add(*keys[:3], red=(2, 4))
+    made.add(*keys[3:], red=(9, 9))
+    assert made.turn().done == 0
+    out = io.StringIO()
+    assert commands.evaluate(made.services, out=out) == 1
+    assert commands.run(made.services, out=out) == 0
+    assert "6 clips looked at; 0 wait" in out.getvalue()
+    assert commands.run(made.services, out=out) == 0
+    assert "0 clips looked at; 0 wait" in out.getvalue()
+    assert made.catalog.label_counts() == []  # 0.98 is not sure enough
+    for number, key in enumerate(keys):
+        name = "red" if number < 2 else "grey"  # the third is a mistake of the model's, as people see it
+        made.catalog.put_label(made.catalog.by_key(key).id, name, author="key:anna", confidence=None, now=NOW)  # type: ignore[union-attr]
+    out = io.StringIO()
+    assert commands.evaluate(made.services, out=out) == 0
+    rows = {line.split()[0]: line.split() for line in out.getvalue().splitlines()[2:]}
+    assert rows["red"][2:6] == ["2", "0.00", "0.00", "0.99"]
+    assert rows["grey"][2:5] == ["4", "0.00", "0.00"]
+    judged = made.catalog.judged(0, 100)
+    pairs = [("red" in one.said, one.seen.get("red", 0.0)) for one in judged]
+    lower = commands.score(pairs, 0.5)
+    assert (lower.right, lower.wrong, lower.missed) == (2, 1, 0)
+    assert (round(lower.precision, 2), lower.recall) == (0.67, 1.0)
 
 
 def test_off_costs_nothing(tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ class Expiring:
     """The questions of retention."""
 
     engine: sa.Engine
+    labeled: sa.ColumnElement[bool]  # what makes a clip a labelled one
 
     def oldest(
         self,
@@ -88,7 +89,7 @@ class Expiring:
         Read page by page, each by its own statement, so that no transaction is held while clips go. Those that are
         `aged` without what is more than passing time makes due, `but_more_of` some cameras.
         """
-        wanted = _wanted(camera, but_cameras, labeled)
+        wanted = _wanted(camera, but_cameras, labeled, self.labeled)
         if aged is not None:
             wanted.append(aged.due())
             if but_more_of:
@@ -132,7 +133,7 @@ class Expiring:
         found: dict[str, tuple[int, int]] = {}
         with self.engine.connect() as connection:
             for spared in (0, 1):
-                wanted = [*_wanted(camera, but_cameras, labeled), clips.c.spared == spared]
+                wanted = [*_wanted(camera, but_cameras, labeled, self.labeled), clips.c.spared == spared]
                 for name, count, size in connection.execute(sums.where(*wanted, aged.due(), aged.more())):
                     before = found.get(name, (0, 0))
                     found[name] = (before[0] + count, before[1] + int(size))
@@ -174,12 +175,14 @@ class Expiring:
             return int(connection.execute(total.where(where)).scalar_one())
 
 
-def _wanted(camera: str | None, but_cameras: Sequence[str], labeled: bool | None) -> list[Any]:
+def _wanted(
+    camera: str | None, but_cameras: Sequence[str], labeled: bool | None, has_label: sa.ColumnElement[bool]
+) -> list[Any]:
     wanted = [clips.c.listed == 1, clips.c.held == 0]
     if camera is not None:
         wanted.append(clips.c.camera == camera)
     if but_cameras:
         wanted.append(clips.c.camera.not_in(but_cameras))
     if labeled is not None:
-        wanted.append(clips.c.labels.is_not(None) if labeled else clips.c.labels.is_(None))
+        wanted.append(has_label if labeled else sa.not_(has_label))
     return wanted

@@ -17,10 +17,11 @@ from watcher.catalog.daylight import LIGHT
 from watcher.catalog.rows import CLIP
 from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
 from watcher.catalog.seen import id_text, is_one_of, is_seen
-from watcher.model.clip import LISTED_STATES, ClipFilter, ClipState, Position, milliseconds
+from watcher.model.clip import LISTED_STATES, MODEL, MODELS, PEOPLE, ClipFilter, ClipState, Position, milliseconds
 
 SECOND_MOST = (1 << (63 - ID_BITS)) - 1  # of a row's number; in the year 2106
 
+_OTHER = labels.alias("other")  # beside the one that may lead a list
 Statement = sa.Select[Any] | sa.CompoundSelect[Any]
 
 
@@ -34,6 +35,10 @@ class Shape(NamedTuple):
     cameras: int
     states: tuple[bool, ...]  # whether it is the one of most clips; empty: those that lists show by default
     labels: int
+    not_labels: int
+    author: bool  # by one of this name,
+    models: bool | None  # by models, or by people
+    confidence: bool
     playable: int
     light: int
     words: bool
@@ -69,11 +74,16 @@ def listing(
         "camera": dict.fromkeys(wanted.cameras),
         "state": {} if default else dict.fromkeys(wanted.states),
         "label": dict.fromkeys(wanted.labels),
+        "not_label": dict.fromkeys(wanted.not_labels),
         "playable": dict.fromkeys(wanted.playable),
         "light": dict.fromkeys(wanted.light),
     }
     values: dict[str, Any] = {f"{name}{n}": value for name, some in several.items() for n, value in enumerate(some)}
     values["limit"] = limit
+    if wanted.min_confidence is not None:
+        values["confidence"] = wanted.min_confidence
+    if wanted.author is not None:
+        values["author"] = wanted.author
     if position is not None:
         values |= {"place_ms": position.started_ms, "place_id": position.id}
         if wanted.words:
@@ -104,6 +114,10 @@ def listing(
         cameras=len(several["camera"]),
         states=tuple(state == ClipState.READY for state in several["state"]),
         labels=len(several["label"]),
+        not_labels=len(several["not_label"]),
+        author=wanted.author is not None and wanted.author not in {MODELS, PEOPLE},
+        models={MODELS: True, PEOPLE: False}.get(wanted.author or ""),
+        confidence=wanted.min_confidence is not None,
         playable=len(several["playable"]),
         light=len(several["light"]),
         words=bool(wanted.words),
@@ -153,6 +167,7 @@ def _statement(shape: Shape) -> tuple[Statement, frozenset[str]]:
             part = part.where(clips.c.id == _clip_of_row())
         if label_n is not None:
             part = part.where(labels.c.clip_id == clips.c.id, labels.c.name == _text(f"label{label_n}"))
+            part = part.where(*_of_label(shape, labels))
         parts.append(part.order_by(*order).limit(limit))
     if len(parts) == 1:
         return parts[0], frozenset(parts[0].compile().params)
@@ -200,6 +215,11 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
         conditions.append(is_seen() == sa.literal_column("1" if shape.seen else "0"))
         if shape.few:
             conditions.append(is_one_of(sqlite=shape.sqlite))
+    if shape.not_labels:
+        some = sa.or_(*(_OTHER.c.name == _text(f"not_label{n}") for n in range(shape.not_labels)))
+        conditions.append(~_has_label(some))
+    if not shape.labels and (of_any := _of_label(shape, _OTHER)):
+        conditions.append(_has_label(*of_any))
     if shape.labeled is not None:
         conditions.append(clips.c.labels.is_not(None) if shape.labeled else clips.c.labels.is_(None))
     if shape.held is not None:  # as text: a bound value would not match the partial index
@@ -217,6 +237,24 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
     if shape.most:
         conditions.append(clips.c.duration_ms <= _number("most"))
     return conditions + _in_time(shape)
+
+
+def _of_label(shape: Shape, table: Any) -> list[sa.ColumnElement[bool]]:
+    """What is asked of a label besides its name: who says it, and how sure a model is."""
+    conditions: list[sa.ColumnElement[bool]] = []
+    if shape.author:
+        conditions.append(table.c.author == _text("author"))
+    if shape.models is not None:
+        by_model = table.c.author.startswith(sa.literal_column(f"'{MODEL}'"))
+        conditions.append(by_model if shape.models else ~by_model)
+    if shape.confidence:
+        conditions.append(sa.func.coalesce(table.c.confidence, 1.0) >= sa.bindparam("confidence", type_=sa.Float))
+    return conditions
+
+
+def _has_label(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether a clip has such a label; looked up by the clip, whatever leads the list."""
+    return sa.exists().where(_OTHER.c.clip_id == clips.c.id, *conditions)
 
 
 def _beyond(shape: Shape) -> sa.ColumnElement[bool]:

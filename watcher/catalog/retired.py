@@ -47,6 +47,7 @@ class Retiring:
     write: Callable[[], Any]
     _revisions: Callable[[sa.Connection, int], int]
     doubt_ms: int
+    labeled: sa.ColumnElement[bool]  # what makes a clip a labelled one
 
     def retire(self, clip_id: int, *, revision: int | None = None, now: datetime) -> Retired | None:
         """Give a clip up; None if it was before, and nothing of it is left.
@@ -141,7 +142,7 @@ class Retiring:
         found: dict[int, tuple[str, bool]] = {}
         with self.engine.connect() as connection:
             for start in range(0, len(clip_ids), BATCH):
-                columns = (clips.c.id, clips.c.camera, clips.c.labels.is_not(None))
+                columns = (clips.c.id, clips.c.camera, self.labeled)
                 some = sa.select(*columns).where(clips.c.id.in_(clip_ids[start : start + BATCH]))
                 found.update((row[0], (row[1], bool(row[2]))) for row in connection.execute(some))
         return found

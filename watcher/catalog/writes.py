@@ -49,8 +49,14 @@ _PRESENT = ("new", "ready", "broken")  # states of clips whose file should be th
 class Writes:
     """What can be noted; the questions are in `questions.py`."""
 
-    def __init__(self, engine: sa.Engine, *, doubt: timedelta = timedelta(days=30)) -> None:
-        """`doubt`: what is older than that when it comes is spared for a while (`retention.doubt_days`)."""
+    def __init__(
+        self, engine: sa.Engine, *, doubt: timedelta = timedelta(days=30), labels_of: str = "people"
+    ) -> None:
+        """`doubt`: what is older than that when it comes is spared for a while (`retention.doubt_days`).
+
+        `labels_of`: whose labels keep a clip for longer, "people" or "anybody".
+        """
+        self.labeled = clips.c.labels.is_not(None) if labels_of == "anybody" else clips.c.labeled_by_people == 1
         self.engine = engine
         self.doubt_ms = round(doubt.total_seconds() * 1000)
         self._scanned = False

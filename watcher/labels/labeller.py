@@ -48,8 +48,10 @@ COUNT_SECONDS = 60.0  # between two counts of what is left
 class Labeller:
     """Does what waits."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, old: bool | None = None) -> None:
+        """`old`: whether clips from before the model are looked at too; else the settings say."""
         self._services = services
+        self._old = services.settings.labels.old if old is None else old
         self._settings = services.settings.labels
         self._catalog = services.catalog
         self._clock = services.clock
@@ -70,7 +72,7 @@ class Labeller:
         if now < self._rest_until:
             return
         try:
-            while not self.stopped.is_set() and self._some():
+            while not self.stopped.is_set() and self.step():
                 self.warning = None
         except WorkerError as reason:
             if not self.stopped.is_set():
@@ -105,11 +107,11 @@ class Labeller:
             log.error("no labels by a model: %s; trying again in %.0f s", told, FAULT_SECONDS)
         self.warning = told
 
-    def _some(self) -> bool:
-        """Look at some clips; False where none waits."""
+    def step(self) -> bool:
+        """Look at some clips; False where none waits. Raises WorkerError where the model cannot look."""
         model = self._ready()
         now, clock = self._clock.now(), self._clock.monotonic()
-        self._catalog.fill_inspections(model.name, FILL, old=self._settings.old, now=now)
+        self._catalog.fill_inspections(model.name, FILL, old=self._old, now=now)
         jobs = self._catalog.claim_inspections(self._owner, BATCH, until=now + CLAIM, now=now)
         self._renewed_at = clock
         self._count(clock)

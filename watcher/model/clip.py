@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MODELS, PEOPLE = "models", "people"  # whoever asks for the authors of labels may mean all of these
 MODEL = "model:"  # before the name and version of a model that is a label's author
 EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)  # before this a camera's clock was simply not set
 
@@ -197,6 +198,9 @@ class ClipFilter(msgspec.Struct, frozen=True, kw_only=True):
     from_at: datetime | None = None  # clips that end after this …
     to_at: datetime | None = None  # … and start before that: half-open [from, to)
     labels: tuple[str, ...] = ()  # any of these
+    not_labels: tuple[str, ...] = ()  # none of these
+    min_confidence: float | None = None  # that a model has; a person's label counts, whatever is asked
+    author: str | None = None  # of one of the labels: its name, or MODELS, or PEOPLE
     labeled: bool | None = None
     held: bool | None = None
     playable: tuple[Playable, ...] = ()

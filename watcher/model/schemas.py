@@ -131,11 +131,19 @@ class TimelineShape(msgspec.Struct, rename={"from_": "from"}):
     buckets: list[BucketShape]
 
 
+class LabelCameraCount(msgspec.Struct):
+    """How many clips of a camera have a label."""
+
+    camera: str
+    clips: int
+
+
 class LabelCount(msgspec.Struct):
-    """How many clips have a label."""
+    """How many clips have a label, and of which cameras they are."""
 
     name: str
     clips: int
+    cameras: list[LabelCameraCount] = []
 
 
 class LabelsShape(msgspec.Struct):

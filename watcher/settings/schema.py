@@ -227,6 +227,8 @@ class Retention(msgspec.Struct, frozen=True):
     max_age_days: Annotated[float, Meta(ge=0, le=36500)] = 0
     # Clips that have a label may become so old; 0: as others.
     labeled_max_age_days: Annotated[float, Meta(ge=0, le=36500)] = 0
+    # Whose labels these are: "people", or "anybody", models too.
+    labels_of: Literal["people", "anybody"] = "people"
     # Of all clips together: the oldest go; 0 is without limit.
     max_bytes: Annotated[int, Meta(ge=0, le=1 << 60)] = 0
     # The oldest go while less than this is free on the disk; more than upload.min_free_bytes. 0 is off.

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request, stream_with_context
 
 from watcher.model.access import ANYBODY, Role
 from watcher.model.errors import BadParameterError
-from watcher.model.schemas import ClipShape, LabelCount, LabelsShape
+from watcher.model.schemas import ClipShape, LabelCameraCount, LabelCount, LabelsShape
 from watcher.web.http import wire
 from watcher.web.http.auth import asked, principal, scoped, visible
 from watcher.web.http.query import FILTERS, bounded, read_filter
@@ -32,10 +32,14 @@ class Said(msgspec.Struct, forbid_unknown_fields=True):
 
 @question(bp, "/labels", answers=LabelsShape)
 def index(asked: ApiRequest) -> Answer:
-    """Every label in use, with how many clips have it."""
+    """Every label in use, with how many clips have it, of which cameras."""
 
     def counts() -> Body:
-        return Body(LabelsShape([LabelCount(*one) for one in asked.catalog.label_counts(asked.who.cameras)]))
+        cameras: dict[str, list[LabelCameraCount]] = {}
+        for name, camera, clips in asked.catalog.label_cameras(asked.who.cameras):
+            cameras.setdefault(name, []).append(LabelCameraCount(camera, clips))
+        found = asked.catalog.label_counts(asked.who.cameras)
+        return Body(LabelsShape([LabelCount(name, clips, cameras.get(name, [])) for name, clips in found]))
 
     head = asked.catalog.head()
     return Answer(head, asked.listed_tag(head), counts)

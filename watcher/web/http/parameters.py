@@ -34,6 +34,15 @@ PARAMETERS = {
     "from": Parameter("Clips that end after this moment.", _TIME, "2026-11-21T06:00:00Z"),
     "to": Parameter("Clips that start before this moment.", _TIME, "2026-11-21T09:00:00Z"),
     "label": Parameter("A label; repeated: any of them.", _TEXT, "fox", many=True),
+    "not_label": Parameter("A label that it must not have; repeated: none of them.", _TEXT, "car", many=True),
+    "min_confidence": Parameter(
+        "How sure a model has to be of the label that is asked for, or of any; people's labels count.",
+        {"type": "number", "minimum": 0, "maximum": 1},
+        0.6,
+    ),
+    "author": Parameter(
+        "Who has to say the label that is asked for, or any: an author, `models` or `people`.", _TEXT, "key:tablet"
+    ),
     "unlabeled": Parameter("Clips without any label; false: with one.", {"type": "boolean"}, True),
     "held": Parameter("Clips that are held, or that are not.", {"type": "boolean"}, False),
     "playable": Parameter(

@@ -21,6 +21,9 @@ FILTERS = (
     "from",
     "to",
     "label",
+    "not_label",
+    "min_confidence",
+    "author",
     "unlabeled",
     "held",
     "playable",
@@ -112,6 +115,9 @@ def read_filter(args: MultiDict[str, str]) -> ClipFilter:
         from_at=from_at,
         to_at=to_at,
         labels=texts(args, "label"),
+        not_labels=texts(args, "not_label"),
+        min_confidence=_share(args, "min_confidence"),
+        author=_author(args),
         labeled=None if unlabeled is None else not unlabeled,
         held=yes_or_no(args, "held"),
         seen=yes_or_no(args, "seen"),
@@ -136,3 +142,17 @@ def _seconds(args: MultiDict[str, str], name: str) -> float | None:
     if name in args and not re.fullmatch(r"\d{1,7}(?:\.\d{1,6})?", text, re.ASCII):
         raise BadParameterError(name, f"{name}={text!r} must be a number of seconds")
     return float(text) if text else None
+
+
+def _share(args: MultiDict[str, str], name: str) -> float | None:
+    text = single(args, name, "")
+    if name in args and not re.fullmatch(r"(0(\.\d{1,6})?|1(\.0{1,6})?)", text, re.ASCII):
+        raise BadParameterError(name, f"{name}={text!r} must be a number from 0 to 1")
+    return float(text) if text else None
+
+
+def _author(args: MultiDict[str, str]) -> str | None:
+    text = single(args, "author", "")
+    if "author" in args and not text:
+        raise BadParameterError("author", "author is empty")
+    return text or None

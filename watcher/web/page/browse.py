@@ -173,5 +173,13 @@ def _chips(args: MultiDict[str, str]) -> list[tuple[str, str]]:
 
 def _chip(name: str, value: str) -> str:
     """A part of the filter in words."""
-    words = {"from": f"from {value}", "to": f"to {value}", "held": "kept", "unlabeled": "without label"}
+    words = {
+        "not_label": f"not {value}",
+        "min_confidence": f"sure from {value} on",
+        "author": f"by {value}",
+        "from": f"from {value}",
+        "to": f"to {value}",
+        "held": "kept",
+        "unlabeled": "without label",
+    }
     return words.get(name, f"“{value}”" if name == "q" else value)
