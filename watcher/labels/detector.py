@@ -7,6 +7,8 @@ Pictures come in shared memory, so that a decoder that crashes in between leaves
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import mmap
 import os
@@ -23,6 +25,7 @@ MEMORY = 2 << 30  # bytes of address space
 MODEL_MOST = 512 << 20  # bytes of a file
 ANSWER_MOST = 1 << 20
 TOKEN = 4  # bytes
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _LARGE = -1, -3, 256 << 10  # mallopt(3)
 
 
 class ModelError(Exception):
@@ -130,6 +133,10 @@ def _load(path: str, asked: int, answers: int, keeper: int) -> Any:
         if number not in {asked, answers}:
             os.close(number)
             os.open(os.devnull, os.O_RDWR)
+    with contextlib.suppress(AttributeError, OSError):  # glibc's: what a picture took goes back at once
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE)
+        libc.mallopt(_TRIM_THRESHOLD, _LARGE)
     sandbox.close_in()
     die_with_parent(signal.SIGKILL, parent=keeper)
     options = onnxruntime.SessionOptions()
@@ -140,6 +147,7 @@ def _load(path: str, asked: int, answers: int, keeper: int) -> Any:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as reason:
         raise Refused(str(reason)) from None
+    del data
     return Detector(session)
 
 
