@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from watcher.model import serialize
 from watcher.model.access import Role
 from watcher.model.clip import Clip, ClipFilter, ClipState, Page
+from watcher.model.search import understand
 from watcher.naming.reader import UNSORTED
 from watcher.retention.retire import Retention
 from watcher.web.api.neighbours import neighbours_of
@@ -66,6 +67,23 @@ def browse() -> Response:
         host=request.host_url.rstrip("/"),
         keys=state().services.settings.auth.mode == "keys",
     )
+
+
+@route(bp, "/find", role=Role.VIEW, page=True)
+def find() -> Response:
+    """What is typed into the search box, as filters: sends on to Browse, where they are chips."""
+    args = request.args
+    cameras = [one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    today = state().services.clock.now().astimezone(state().zone).date()
+    labels = [name for name, _ in catalog().label_counts(principal().cameras)]
+    found = understand(args.get("q", ""), labels=labels, cameras=cameras, today=today)
+    named = {name for name, _ in found}
+    once = {"q", *({"from", "to"} if "from" in named else ())}  # what is typed now stands in their place
+    kept = [
+        (name, value) for name, value in args.items(multi=True) if name in FILTERS and name not in once and value
+    ]
+    question = dict.fromkeys([*kept, *found])
+    return wire.see_other(url_for("browsing.browse") + tail(list(question)))
 
 
 def _groups(

@@ -87,6 +87,7 @@ def overview() -> Response:
         arriving=ingester[0].settling if ingester else 0,
         scanned_at=ingester[0].last_scan_at if ingester else None,
         copies=catalog().proxy_sums(),
+        looking=ingester[0].labels if ingester and not principal().cameras else None,
         films=[films.shown(one) for one in films.seen()],
         refused=state().refusals.recent() if principal().may(Role.ADMIN) else [],
         moment=lambda at: datetime.fromtimestamp(at, zone()),

@@ -4,7 +4,7 @@ import { Refusal, get, may, mount as api, send, zone } from "./api.js";
 import { button, confirmed, dialog, element, icon } from "./elements.js";
 import { film } from "./film.js";
 import { texts } from "./texts.js";
-import { wall } from "./times.js";
+import { length as lengthOf, wall } from "./times.js";
 
 const DIGITS = 9; // labels that have a key in a review
 
@@ -26,9 +26,14 @@ export function about(root, { back, review, copyLink }) {
       return undefined;
     }
   };
+  // Since which second a model sees what a label names: a click goes there.
+  const seconds = new Map([...part.querySelectorAll("li[data-at]")].map((one) => [one.dataset.label, Number(one.dataset.at)]));
+  const there = (name) => (!seconds.has(name) || !root.querySelector("#player") ? [] : [button(lengthOf(seconds.get(name)), () => { root.querySelector("#player").currentTime = seconds.get(name); },
+    { class: "at", "aria-label": texts.seenAt(name, lengthOf(seconds.get(name))) }), " "]);
   const shown = (clip) => {
     if (!clip) return;
     names = clip.labels.map((label) => label.name);
+    for (const { name, at_seconds: at } of clip.labels) if (at !== undefined) seconds.set(name, at);
     for (const one of numbered) one.setAttribute("aria-pressed", String(names.includes(one.value)));
     part.querySelector("ul").replaceChildren(...(names.length ? names.map(chip) : [element("li", "none", {}, "none yet")]));
   };
@@ -39,10 +44,11 @@ export function about(root, { back, review, copyLink }) {
   const numbered = !review ? [] : known.slice(0, DIGITS).map((name, index) => button(element("kbd", "", {}, index + 1), () => put(name, !names.includes(name)),
     { value: name, "aria-pressed": String(names.includes(name)), "aria-keyshortcuts": index + 1 }));
   for (const one of numbered) one.append(` ${one.value}`);
-  const chip = (name) => element("li", "", { "data-label": name }, name, " ",
+  const chip = (name) => element("li", "", { "data-label": name }, name, " ", ...there(name),
     button("✕", () => put(name, false), { "aria-label": texts.without(name) }));
   const actions = root.querySelector("#actions"), menu = actions.querySelector(".menu"), more = menu.querySelector("div");
   const star = (kept) => [icon("star"), kept ? texts.kept : texts.keep];
+  if (!may("label")) part.querySelectorAll("li[data-at]").forEach((one) => one.append(" ", ...there(one.dataset.label)));
   if (may("label")) {
     part.querySelectorAll("li[data-label]").forEach((one) => one.replaceWith(chip(one.dataset.label)));
     const input = element("input", "", { required: true, maxLength: 100, placeholder: texts.addLabel, "aria-label": texts.addLabel, autocomplete: "off" });

@@ -102,7 +102,7 @@ function arrive() {
 function swap(shown) {
   for (const id of ["main", "chosen"]) document.getElementById(id).replaceWith(document.adoptNode(shown.getElementById(id)));
   const form = document.getElementById("filter"), fresh = shown.getElementById("filter");
-  const values = (one) => [...one.querySelectorAll("[type=checkbox]")].map((box) => box.value + box.dataset.quick).join("\n");
+  const values = (one) => [...one.querySelectorAll("[type=checkbox], [type=hidden]")].map((box) => (box.type === "hidden" ? box.name : box.value + box.dataset.quick)).join("\n");
   if (values(form) !== values(fresh)) form.replaceChildren(...fresh.childNodes); // another camera or label came meanwhile
   else {
     const boxes = fresh.querySelectorAll("input"), heads = fresh.querySelectorAll("summary");
@@ -364,7 +364,11 @@ function filterForm() {
     choice.open = false;
     choice.querySelector("summary").focus();
   };
-  search.onsubmit = (event) => { event.preventDefault(); go(search); };
+  search.onsubmit = async (event) => { // the server knows which words are labels, cameras and days
+    event.preventDefault();
+    const found = await fetch(changed(search.action, {}) + `?${new URLSearchParams(new FormData(search))}`, { method: "HEAD" });
+    visit(changed(found.url, {}));
+  };
   form.onchange = ({ target }) => {
     if (target.dataset.quick !== undefined) {
       for (const box of form.querySelectorAll("[name=label]")) if (box.value === target.dataset.quick) box.checked = target.checked;

@@ -60,6 +60,7 @@ export const texts = {
   allReviewedMore: "Every clip has a label, or is in somebody’s hands.",
   lookAgain: "Look again",
   cannotReview: "Couldn’t get the next clip.",
+  seenAt: (name, time) => `Go to ${time}, where ${name} is seen`,
   without: (name) => `Take the label ${name} off`,
   noDecoder: (codec) => `This browser has no ${codec} decoder. The download plays in VLC and most players.`,
   noSound: (codec) => `No sound: this browser has no ${codec} decoder.`,

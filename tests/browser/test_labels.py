@@ -1,0 +1,66 @@
+"""Labels by a model, from the file to the page: found in the search box, and with their second beside the player."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Watched
+from tests.running import RunningUnit, wait_for
+from tests.sights import colours, red_model
+
+pytestmark = pytest.mark.browser
+
+
+def test_from_the_clip_to_the_page(
+    browser: Browser, start_unit: Callable[..., RunningUnit], tmp_path: Path
+) -> None:
+    """A clip that comes gets its label, is found by what one types, and plays from where it is seen."""
+    model = red_model(tmp_path / "red.onnx", "deployed")
+    told = {"WATCHER_LABELS__ENABLED": "true", "WATCHER_LABELS__MODEL": str(model), "WATCHER_LABELS__WANTED": "*"}
+    unit = start_unit(settings=told)
+    colours(unit.video / "porch/2026-11-21/070000.mp4", red=(2, 4))
+    colours(unit.video / "yard/2026-11-21/080000.mp4", red=(9, 9))
+
+    def labelled() -> dict | None:
+        return next((clip for clip in unit.clips() if clip["labels"]), None)
+
+    clip = wait_for(labelled, seconds=90, what="a clip with a label")
+    (label,) = clip["labels"]
+    assert (clip["camera"], label["name"]) == ("porch", "red")
+    assert 2 <= label["at_seconds"] <= 2.6
+    assert label["model"].startswith("red ")
+    (counts,) = requests.get(unit.url("/watcher/labels"), timeout=10).json()["labels"]
+    assert counts == {"name": "red", "clips": 1, "cameras": [{"camera": "porch", "clips": 1}]}
+    found = requests.get(unit.url("/watcher/clips?author=models&min_confidence=0.9"), timeout=10).json()["clips"]
+    assert [one["id"] for one in found] == [clip["id"]]
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    watched = Watched(context, unit)
+    page = watched.open("/watcher/?held=false")
+    page.keyboard.press("/")
+    page.keyboard.type("red porch not fox")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?held=false&label=red&camera=porch&q=not+fox")  # there is no label fox
+    page.get_by_role("searchbox").fill("red")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?camera=porch&label=red&held=false")
+    expect(page.locator(".card")).to_have_count(1)
+    expect(page.locator("#chosen")).to_contain_text("red")
+    page.get_by_role("searchbox").fill("not red")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**not_label=red**")
+    expect(page.get_by_role("heading", name="No clip matches")).to_be_visible()
+    page = watched.open(f"/watcher/watch/{clip['id']}")
+    page.get_by_role("button", name="where red is seen").click()
+    page.wait_for_function("document.querySelector('#player').currentTime >= 2")
+    page.get_by_role("button", name="Take the label red off").click()
+    expect(page.locator("#labels li.none")).to_be_visible()
+    assert requests.get(unit.url("/watcher/labels"), timeout=10).json()["labels"] == []
+    page = watched.open("/watcher/status")
+    expect(page.get_by_role("heading", name="Labels by a model")).to_be_visible()
+    context.close()
+    assert watched.faults == []

@@ -1,0 +1,218 @@
+"""What somebody types into the search box, as filters: labels, cameras, light, days; the rest are words.
+
+    person porch night last week   dog or cat   not car   "red fox" yesterday
+
+Languages are tables: another one is another entry of LANGUAGES. Words of all of them are understood, the site's own
+labels and cameras before any.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from watcher.model.search_words import words_in
+
+Filters = list[tuple[str, str]]  # names and values, as in an address
+_DAYS_MOST = 3650
+
+
+class Language(NamedTuple):
+    """The words of one."""
+
+    no: str  # before a label that is not wanted
+    either: str  # between two, of which any is
+    filler: str  # that mean nothing by themselves
+    light: dict[str, str]
+    days: dict[str, tuple[int, int]]  # phrases: from how many days ago, until how many
+    weekdays: str  # from Monday on
+    last: str  # before a weekday, or a number of days
+    this_week: str
+    last_week: str
+    this_month: str
+    last_month: str
+    units: dict[str, int]  # days
+
+
+LANGUAGES = {
+    "en": Language(
+        no="not no without except",
+        either="or",
+        filler="and at in on the a an with from of by during",
+        light={"night": "night", "day": "day", "daytime": "day", "twilight": "twilight", "dusk": "twilight"},
+        days={"today": (0, 0), "yesterday": (1, 1)},
+        weekdays="monday tuesday wednesday thursday friday saturday sunday",
+        last="last past",
+        this_week="this week",
+        last_week="last week",
+        this_month="this month",
+        last_month="last month",
+        units={"day": 1, "days": 1, "week": 7, "weeks": 7},
+    ),
+    "de": Language(
+        no="nicht kein keine keinen ohne außer",
+        either="oder",
+        filler="und am im in an bei der die das den dem ein eine mit von vom",
+        light={"nacht": "night", "nachts": "night", "tag": "day", "tagsüber": "day", "dämmerung": "twilight"},
+        days={"heute": (0, 0), "gestern": (1, 1), "vorgestern": (2, 2)},
+        weekdays="montag dienstag mittwoch donnerstag freitag samstag sonntag",
+        last="letzte letzten letzter letztes vergangene vergangenen",
+        this_week="diese woche",
+        last_week="letzte woche",
+        this_month="diesen monat",
+        last_month="letzten monat",
+        units={"tag": 1, "tage": 1, "tagen": 1, "woche": 7, "wochen": 7},
+    ),
+}
+
+
+class _Reader:
+    """Takes words from the front, the longest thing that they can be first."""
+
+    def __init__(self, words: list[str], labels: Collection[str], cameras: Collection[str], today: date) -> None:
+        self._words = words
+        self._at = 0
+        self._today = today
+        self._names = {"label": _phrases(labels), "camera": _phrases(cameras)}
+        self.found: Filters = []
+        self.rest: list[str] = []
+        self._either = False  # a word for "or" stood before
+
+    def read(self) -> None:
+        while self._at < len(self._words):
+            if not (self._not() or self._or() or self._known() or self._days() or self._light()):
+                word = self._words[self._at]
+                self._at += 1
+                if not any(word in known.filler.split() for known in LANGUAGES.values()):
+                    self.rest.append(word)
+
+    def _take(self, count: int) -> bool:
+        self._at += count
+        return True
+
+    def _starts(self, phrase: str) -> int:
+        """How many words of a phrase stand here; 0 where it does not."""
+        words = phrase.split()
+        return len(words) if words and self._words[self._at : self._at + len(words)] == words else 0
+
+    def _name(self, kind: str, at: int) -> tuple[str, int] | None:
+        """The label or camera that stands at a place, and in how many words; the longest."""
+        for count in range(min(5, len(self._words) - at), 0, -1):
+            words = tuple(self._words[at : at + count])
+            name = self._names[kind].get(words)
+            if name is None and kind == "label" and words[-1].endswith("s"):  # as one says it of several
+                name = self._names[kind].get((*words[:-1], words[-1][:-1]))
+            if name is not None:
+                return name, count
+        return None
+
+    def _not(self) -> bool:
+        if not any(self._words[self._at] in known.no.split() for known in LANGUAGES.values()):
+            return False
+        named = self._name("label", self._at + 1)
+        if named is None:
+            return False
+        self.found.append(("not_label", named[0]))
+        return self._take(1 + named[1])
+
+    def _or(self) -> bool:
+        between = 0 < self._at < len(self._words) - 1
+        if between and any(self._words[self._at] in known.either.split() for known in LANGUAGES.values()):
+            self._either = True
+            return self._take(1)
+        return False
+
+    def _known(self) -> bool:
+        named = {kind: self._name(kind, self._at) for kind in ("camera", "label")}
+        kind = max(named, key=lambda one: named[one][1] if named[one] else 0)  # type: ignore[index]
+        told = named[kind]
+        if told is None:
+            return False
+        # Two labels without a word between are both meant: the second one is a word that is looked for as well.
+        if kind == "label" and not self._either and any(name == "label" for name, _ in self.found):
+            self.rest += self._words[self._at : self._at + told[1]]
+        elif (kind, told[0]) not in self.found:
+            self.found.append((kind, told[0]))
+        self._either = False
+        return self._take(told[1])
+
+    def _light(self) -> bool:
+        for known in LANGUAGES.values():
+            if (light := known.light.get(self._words[self._at])) is not None:
+                self.found.append(("light", light))
+                return self._take(1)
+        return False
+
+    def _days(self) -> bool:
+        if any(name in {"from", "to"} for name, _ in self.found):
+            return False
+        for known in LANGUAGES.values():
+            span = self._span(known)
+            if span is not None:
+                (first, last), count = span
+                self.found += [("from", first.isoformat()), ("to", last.isoformat())]
+                return self._take(count)
+        return False
+
+    def _span(self, known: Language) -> tuple[tuple[date, date], int] | None:
+        today = self._today
+        monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
+        before = first - timedelta(days=1)
+        for phrase, span in (
+            (known.this_week, (monday, today)),
+            (known.last_week, (monday - timedelta(days=7), monday - timedelta(days=1))),
+            (known.this_month, (first, today)),
+            (known.last_month, (before.replace(day=1), before)),
+            *((word, (_ago(today, since), _ago(today, until))) for word, (since, until) in known.days.items()),
+        ):
+            if count := self._starts(phrase):
+                return span, count
+        word, follows = self._words[self._at], self._words[self._at + 1 : self._at + 4]
+        lead = 1 if word in known.last.split() and follows else 0
+        if lead and len(follows) > 1 and re.fullmatch(r"[0-9]{1,4}", follows[0]) and follows[1] in known.units:
+            days = min(_DAYS_MOST, max(1, int(follows[0]) * known.units[follows[1]]))
+            return (_ago(today, days - 1), today), 3
+        named = follows[0] if lead else word
+        if named in known.weekdays.split():
+            ago = (today.weekday() - known.weekdays.split().index(named)) % 7
+            ago = ago or (7 if lead else 0)
+            return (_ago(today, ago), _ago(today, ago)), 1 + lead
+        return self._date(word, follows)
+
+    def _date(self, word: str, follows: Sequence[str]) -> tuple[tuple[date, date], int] | None:
+        """A day as 2026-11-21: its numbers are three words by now."""
+        if len(follows) < 2 or not re.fullmatch(r"20[0-9]{2} [0-9]{2} [0-9]{2}", " ".join([word, *follows[:2]])):
+            return None
+        try:
+            day = date(int(word), int(follows[0]), int(follows[1]))
+        except ValueError:
+            return None
+        return (day, day), 3
+
+
+def understand(text: str, *, labels: Collection[str], cameras: Collection[str], today: date) -> Filters:
+    """The filters that a text means; what is in quotes, and what means nothing else, is `q`.
+
+    >>> today = date(2026, 11, 25)
+    >>> understand("persons porch night last week", labels=["person"], cameras=["porch"], today=today)[:3]
+    [('label', 'person'), ('camera', 'porch'), ('light', 'night')]
+    >>> understand("dog or cat, not car", labels=["dog", "cat", "car"], cameras=[], today=today)
+    [('label', 'dog'), ('label', 'cat'), ('not_label', 'car')]
+    >>> understand('"person" 0700', labels=["person"], cameras=[], today=today)
+    [('q', 'person 0700')]
+    """
+    quoted = [word for part in re.findall(r'"([^"]*)"', text) for word in words_in(part)]
+    reader = _Reader(words_in(re.sub(r'"[^"]*"', " ", text)), labels, cameras, today)
+    reader.read()
+    words = dict.fromkeys([*quoted, *reader.rest])
+    return reader.found + ([("q", " ".join(words))] if words else [])
+
+
+def _phrases(names: Collection[str]) -> dict[tuple[str, ...], str]:
+    return {tuple(words): name for name in names if (words := words_in(name))}
+
+
+def _ago(today: date, days: int) -> date:
+    return today - timedelta(days=days)
