@@ -23,7 +23,19 @@ from watcher.web.http.forwarded import FRAMED
 from watcher.web.http.state import state
 from watcher.web.page import cards
 
-FILTERS = ("camera", "label", "q", "light", "held", "unlabeled", "from", "to")  # that the page has
+FILTERS = (
+    "camera",
+    "label",
+    "not_label",
+    "author",
+    "min_confidence",
+    "q",
+    "light",
+    "held",
+    "unlabeled",
+    "from",
+    "to",
+)  # that the page has
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
 _STYLES = ("tokens.css", "forms.css", "layout.css", "card.css")  # of every screen
 _OWN_STYLES = {
