@@ -60,16 +60,6 @@ class Found(NamedTuple):
     sight: Sight
 
 
-class Judged(NamedTuple):
-    """What people and a model say of one clip."""
-
-    id: int
-    camera: str
-    said: set[str]  # labels by people
-    refused: set[str]  # a model's, that a person took off
-    seen: dict[str, float]  # how sure the model is, of each label
-
-
 class Inspecting:
     """What is known of them."""
 
@@ -240,34 +230,6 @@ class Inspecting:
                 for text in connection.execute(told).scalars():
                     found += msgspec.json.decode(text, type=list[Seen])
         return found
-
-    def judged(self, after: int, limit: int) -> list[Judged]:
-        """Clips that a model has looked at and people have said something of, by id."""
-        refused = sa.select(refusals.c.name).where(refusals.c.clip_id == clips.c.id)
-        select = (
-            sa.select(clips.c.id, clips.c.camera, clips.c.labels, inspections.c.seen)
-            .join(inspections, inspections.c.clip_id == clips.c.id)
-            .where(clips.c.id > after, inspections.c.done_ms.is_not(None), inspections.c.error.is_(None))
-            .where((clips.c.labeled_by_people == 1) | sa.exists(refused))
-            .order_by(clips.c.id)
-            .limit(limit)
-        )
-        with self.engine.connect() as connection:
-            rows = connection.execute(select).fetchall()
-            no = sa.select(refusals.c.clip_id, refusals.c.name).where(refusals.c.clip_id.in_([r.id for r in rows]))
-            said_no: dict[int, set[str]] = {}
-            for clip_id, name in connection.execute(no):
-                said_no.setdefault(clip_id, set()).add(name)
-        return [
-            Judged(
-                row.id,
-                row.camera,
-                {name for name, one in labels_in(row).items() if not one.by_model},
-                said_no.get(row.id, set()),
-                {one.name: one.score for one in msgspec.json.decode(row.seen or "[]", type=list[Seen])},
-            )
-            for row in rows
-        ]
 
     def inspections_left(self) -> tuple[int, int]:
         """How many clips wait for a model, and how many of them were there before it; reads an index, so rarely."""

@@ -8,6 +8,7 @@ from watcher.catalog.expiry import Expiring
 from watcher.catalog.exports import Exporting
 from watcher.catalog.files import IngesterQuestions
 from watcher.catalog.inspections import Inspecting
+from watcher.catalog.judgements import Judging
 from watcher.catalog.keys import Keys
 from watcher.catalog.labels import Labelling
 from watcher.catalog.proxies import Proxying
@@ -37,6 +38,7 @@ class Catalog(
     Exporting,
     Hooks,
     Inspecting,
+    Judging,
     Keys,
     Labelling,
     Proxying,

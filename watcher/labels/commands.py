@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple, TextIO
 
-from watcher.catalog.inspections import Judged
+from watcher.catalog.judgements import Judged
 from watcher.labels.labeller import Labeller
 from watcher.labels.verdict import Rules
 from watcher.model.sight import LEAST_SCORE
