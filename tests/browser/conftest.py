@@ -95,7 +95,9 @@ class Watched:
 
     def _console(self, message: ConsoleMessage) -> None:
         # Chromium drops what it is loading when the machine gets or loses a network interface, as Docker's: not our doing.
-        if message.type in {"error", "warning"} and "ERR_NETWORK_CHANGED" not in message.text:
+        if message.type in {"error", "warning"} and not any(
+            told in message.text for told in ("ERR_NETWORK_CHANGED", "Service Worker registration blocked")
+        ):
             self.faults.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:
@@ -143,7 +145,9 @@ def shelf(unit: RunningUnit, footage: Path) -> list[dict]:
 def watched(browser: Browser, unit: RunningUnit, request: pytest.FixtureRequest) -> Iterator[Watched]:
     """A page in a fresh profile; options of its context come from the `context` marker's arguments."""
     options = getattr(request, "param", {})
-    context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+    context = browser.new_context(
+        **{"viewport": {"width": 1280, "height": 800}, "service_workers": "block", **options}
+    )
     found = Watched(context, unit)
     yield found
     context.close()

@@ -30,6 +30,7 @@ from watcher.web.http import problems, wire
 from watcher.web.http.counters import Tally
 from watcher.web.http.routes import declared_of, questions_of
 from watcher.web.http.state import EXTENSION, State
+from watcher.web.page import app as installed
 from watcher.web.page import browse, day, docs, layout, sign_in, status
 
 
@@ -64,6 +65,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(health.bp)
     app.register_blueprint(metrics.bp)
     app.register_blueprint(browse.bp)
+    app.register_blueprint(installed.bp)
     app.register_blueprint(day.bp)
     app.register_blueprint(status.bp)
     app.register_blueprint(openapi.bp)

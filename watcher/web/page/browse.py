@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
@@ -22,7 +23,17 @@ from watcher.web.http.query import bounded, place, read_filter
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
 from watcher.web.page import cards, counting
-from watcher.web.page.layout import FILTERS, address, html, page_blueprint, question_of, tail, watch_url, zone
+from watcher.web.page.layout import (
+    FILTERS,
+    address,
+    html,
+    page_blueprint,
+    question_of,
+    tail,
+    watch_all,
+    watch_url,
+    zone,
+)
 
 bp = page_blueprint("browsing")
 
@@ -64,6 +75,9 @@ def browse() -> Response:
         nearest=[] if clips or not chips else _nearest(wanted, args),
         folder=state().services.places.video,
         moment=_moment(clips),
+        watch_all=watch_all(args),
+        watch_day=lambda day: watch_all(args, only_days=(day, day)),
+        news=_news(args),
         host=request.host_url.rstrip("/"),
         keys=state().services.settings.auth.mode == "keys",
     )
@@ -101,6 +115,28 @@ def _groups(
     return groups
 
 
+def _news(args: MultiDict[str, str]) -> dict[str, Any] | None:
+    """What is new to whoever asks, and since when; None where nothing is, and for who was never here."""
+    who = asked()
+    mark = catalog().seen_mark(who.person)
+    if mark.marked_at is None or "seen" in args:
+        return None
+    count, more = catalog().count_unseen(who.person, who.who.cameras)
+    if not count:
+        return None
+    since, now = mark.marked_at.astimezone(zone()), state().services.clock.now().astimezone(zone())
+    days = (now.date() - since.date()).days
+    day = {0: "", 1: "yesterday "}.get(days, f"{since.day} {since:%B} ")
+    unseen = MultiDict([("seen", "false")])
+    return {
+        "count": f"{count:,}",
+        "more": more,
+        "since": f"{day}{since:%H:%M}",
+        "address": watch_all(unseen),
+        "filter": address(unseen),
+    }
+
+
 def _moment(clips: list[Clip]) -> str:
     """Where one is in time, as `static/times.js` says it."""
     if not clips:
@@ -135,6 +171,30 @@ def _nearest(wanted: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, s
         day = clip.started_at.astimezone(state().zone).date()
         found.append(("before" if clip.started_at < at else "after", address(args, only_days=(day, day)), clip))
     return found
+
+
+@route(bp, "/watch", role=Role.VIEW, page=True)
+def watch_from() -> Response:
+    """On to the first clip to watch of what a filter shows: from a moment on, else the oldest.
+
+    Where nothing is asked for, that is the first one of the newest day.
+    """
+    args = request.args
+    wanted = scoped(read_filter(question_of(args)))
+    if "at" in args:
+        clips = catalog().around(wanted, place(args["at"], "at"), limit=2, newest_first=False).clips[::-1]
+    elif question_of(args):
+        clips = catalog().find(wanted, limit=1, newest_first=False).clips
+    else:
+        clips = catalog().find(wanted, limit=1).clips
+        for newest in clips:
+            midnight = datetime.combine(newest.started_at.astimezone(zone()).date(), time(), zone())
+            day = msgspec.structs.replace(wanted, from_at=midnight.astimezone(UTC))
+            clips = catalog().find(day, limit=1, newest_first=False).clips
+    if not clips:
+        return wire.see_other(address(args))
+    to = watch_url(clips[0], args)
+    return wire.see_other(f"{to}{'&' if '?' in to else '?'}all=yes")
 
 
 @route(bp, "/watch/<int:clip_id>", role=Role.VIEW, page=True)
@@ -199,5 +259,6 @@ def _chip(name: str, value: str) -> str:
         "to": f"to {value}",
         "held": "kept",
         "unlabeled": "without label",
+        "seen": "not seen yet",
     }
     return words.get(name, f"“{value}”" if name == "q" else value)

@@ -15,10 +15,11 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from watcher.model import serialize
-from watcher.model.access import ANYBODY, Role
+from watcher.model.access import ANYBODY, Role, new_secret
 from watcher.model.clip import Clip
 from watcher.model.errors import BadParameterError
 from watcher.web.api.health import trouble_count
+from watcher.web.http.cookies import BROWSER_COOKIE
 from watcher.web.http.forwarded import FRAMED
 from watcher.web.http.state import state
 from watcher.web.page import cards
@@ -33,6 +34,7 @@ FILTERS = (
     "light",
     "held",
     "unlabeled",
+    "seen",
     "from",
     "to",
 )  # that the page has
@@ -47,7 +49,7 @@ _OWN_STYLES = {
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
 _MOMENT = ("calendar.js", "typed.js")
-_WATCH = (*_SHARED, *_MOMENT, "about.js", "card.js", "film.js", "player.js", "sprite.js")
+_WATCH = (*_SHARED, *_MOMENT, "about.js", "card.js", "film.js", "player.js", "seen.js", "sprite.js")
 _LANES = (*_MOMENT, "axis.js", "footage.js", "hands.js", "lanes.js", "pane.js", "span.js", "stage.js")
 _MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
     "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
@@ -56,10 +58,11 @@ _MODULES = {  # what a screen's module imports, told at once so that a browser n
     "status.html": _SHARED,
     "review.html": (*_WATCH, "watch.js"),
 }
-_OF_A_VIEW = {"before", "after", "at", "t", "span"}  # not of the filter
+_OF_A_VIEW = {"before", "after", "at", "t", "span", "all"}  # not of the filter
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 
 _CSP_FRAMED = _CSP.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
@@ -113,6 +116,17 @@ def html(template: str, **values: Any) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-cache"
+    if state().services.settings.auth.mode == "open" and BROWSER_COOKIE not in request.cookies:
+        # Nobody signs in: each browser is somebody, as to what it has seen.
+        response.set_cookie(
+            BROWSER_COOKIE,
+            new_secret(),
+            max_age=timedelta(days=400),
+            path=f"{request.script_root}/",
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
     return response
 
 
@@ -175,3 +189,9 @@ def tail(question: list[tuple[str, str]]) -> str:
 def watch_url(clip: Clip, args: MultiDict[str, str]) -> str:
     """The page of one clip under the filter of this one."""
     return url_for("browsing.watch", clip_id=clip.id) + address(args).removeprefix(url_for("browsing.browse"))
+
+
+def watch_all(args: MultiDict[str, str], *, only_days: tuple[date, date] | None = None) -> str:
+    """Where one clip after another of a filter is watched, or of one of its days."""
+    question = address(args, only_days=only_days).removeprefix(url_for("browsing.browse"))
+    return url_for("browsing.watch_from") + question

@@ -34,10 +34,10 @@ export async function send(method, address, body) {
   return answer.status === 204 ? null : answer.json();
 }
 
-/** Another page of ours, parsed and not shown. */
-export async function page(address) {
+/** Another page of ours, parsed and not shown; `quiet`: nobody has asked for it yet. */
+export async function page(address, { quiet = false } = {}) {
   const answer = await ask(address, { headers: { Accept: "text/html" } }).catch((reason) => {
-    if (reason instanceof Refusal && [401, 403, 410].includes(reason.status)) location.assign(address);
+    if (!quiet && reason instanceof Refusal && [401, 403, 410].includes(reason.status)) location.assign(address);
     throw reason;
   });
   return new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -45,7 +45,7 @@ export async function page(address) {
 
 // — addresses —
 
-const OF_A_VIEW = ["before", "after", "at", "t", "span"];
+const OF_A_VIEW = ["before", "after", "at", "t", "span", "all"];
 
 /** The filter of an address, as a question with "?" or "". */
 export function filterOf(search) {

@@ -8,10 +8,11 @@ import { keys, shell } from "./keys.js";
 import { Live } from "./live.js";
 import { Rail } from "./rail.js";
 import { Selection } from "./select.js";
+import { came, dots, learnUnseen, seenAll } from "./seen.js";
 import { peek, skim } from "./sprite.js";
 import { texts } from "./texts.js";
 import { momentTitle, spanTitle, wall } from "./times.js";
-import { mount as mountWatch, part } from "./watch.js";
+import { clipPage, mount as mountWatch, part } from "./watch.js";
 
 const SIZES = ["small", "medium", "large"], SIZE = "watcher-size";
 const SETTLED = 500; // ms: the address follows the scroll at most so often
@@ -31,11 +32,11 @@ function here(address) {
 let turn = 0; // what was asked for last: an answer that comes after something else was asked for is not wanted
 
 /** A page that is still wanted when it is there, else null; one that is refused is gone to, so that it says why. */
-async function fetched(address) {
+async function fetched(address, ask = page) {
   turn += 1;
   const mine = turn;
   try {
-    const shown = await page(address);
+    const shown = await ask(address);
     return mine === turn ? shown : null;
   } catch (reason) {
     if (mine !== turn) return null;
@@ -49,7 +50,7 @@ async function fetched(address) {
 
 function open() {
   const main = document.getElementById("main");
-  const grid = new Grid(main, () => tabStop());
+  const grid = new Grid(main, () => { tabStop(); dots(grid.cards); });
   const selection = new Selection(grid);
   const rail = new Rail(document.getElementById("rail"), grid.question, (moment) => jump(moment));
   screen = { main, grid, selection, rail, arrived: new Map(), coming: new Set(), address: location.pathname + location.search };
@@ -63,6 +64,8 @@ function open() {
   document.getElementById("arrivals").onclick = () => showArrived();
   document.getElementById("smaller").onclick = () => resize(-1);
   document.getElementById("larger").onclick = () => resize(1);
+  document.getElementById("mark-seen")?.addEventListener("click", () => seenAll().then(() => { document.getElementById("news").hidden = true; dots(grid.cards); }, () => say(texts.noAnswer)));
+  learnUnseen().then(() => dots(grid.cards), () => {}); // without it nothing has a dot
   filterForm();
   resize(0);
   skim(grid.days);
@@ -100,7 +103,7 @@ function arrive() {
 
 /** Take over what another address shows: the clips and what is chosen. What one is at, a menu or a field, stays. */
 function swap(shown) {
-  for (const id of ["main", "chosen"]) document.getElementById(id).replaceWith(document.adoptNode(shown.getElementById(id)));
+  for (const id of ["main", "chosen", "news"]) document.getElementById(id).replaceWith(document.adoptNode(shown.getElementById(id)));
   const form = document.getElementById("filter"), fresh = shown.getElementById("filter");
   const values = (one) => [...one.querySelectorAll("[type=checkbox], [type=hidden]")].map((box) => (box.type === "hidden" ? box.name : box.value + box.dataset.quick)).join("\n");
   if (values(form) !== values(fresh)) form.replaceChildren(...fresh.childNodes); // another camera or label came meanwhile
@@ -223,7 +226,10 @@ async function changedClips(clips) {
   let unknown = false;
   for (const clip of clips) {
     if (clip.state === "new") coming.add(clip.id);
-    else coming.delete(clip.id);
+    else {
+      coming.delete(clip.id);
+      if (clip.state === "ready" && !grid.card(clip.id)) came(clip.id);
+    }
     const listed = ["ready", "broken"].includes(clip.state);
     if (!listed) {
       arrived.delete(clip.id);
@@ -271,20 +277,26 @@ async function showArrived() {
 
 // — a clip over the grid —
 
-async function watch(address, card, { push = true } = {}) {
-  const shown = await fetched(address);
+async function watch(address, card, { push = true, all = false } = {}) {
+  const shown = await fetched(address, clipPage);
   if (!shown) return;
   const content = part(shown);
   if (!content) {
     location.assign(address);
     return;
   }
+  if (all) address = document.getElementById("main").dataset.watch.replace(/0$/, content.dataset.id) + new URL(address, location.href).search; // which clip is the first is the server's to say
   if (push) {
     if (over) history.replaceState({ over: true }, "", address);
     else {
       remember(card);
       history.pushState({ over: true }, "", address);
     }
+  }
+  if (over?.take(content)) {
+    over.dialog.setAttribute("aria-label", shown.title);
+    document.title = shown.title;
+    return;
   }
   const dialog = over?.dialog ?? document.createElement("dialog");
   over?.close();
@@ -298,7 +310,7 @@ async function watch(address, card, { push = true } = {}) {
     dialog.addEventListener("cancel", (event) => { event.preventDefault(); history.back(); });
     dialog.showModal();
   }
-  over = { dialog, title: before, close: mountWatch(content, { back: () => history.back(), go: (next) => watch(next, null), began: true }) };
+  over = { dialog, title: before, ...mountWatch(content, { back: () => history.back(), go: (next) => watch(next, null), began: true, all }) };
 }
 
 function unwatch() {
@@ -331,6 +343,10 @@ document.addEventListener("click", (event) => {
     const card = link.closest(".card"), sprite = card.querySelector(".sprite");
     const seconds = sprite && card.querySelector(".length") ? skimmed(card, sprite) : 0;
     watch(changed(link.href, seconds ? { t: seconds } : {}), card);
+  } else if (link.matches(".watch-all")) {
+    event.preventDefault();
+    const at = link.closest(".above") && hereAt();
+    watch(at ? changed(link.href, { at: new Date(at).toISOString() }) : changed(link.href, {}), null, { all: true });
   } else if (link.closest(".chips, .quick, .empty")) {
     event.preventDefault();
     visit(link.closest(".quick, .empty") ? link.href : here(changed(link.href, {})));

@@ -5,9 +5,9 @@
 
 import { changed, get, parameter, zone } from "./api.js";
 import { fill, makeCard } from "./card.js";
-import { button, element } from "./elements.js";
+import { button, element, icon } from "./elements.js";
 import { texts } from "./texts.js";
-import { groupTitle, wall } from "./times.js";
+import { dayTitle, groupTitle, wall } from "./times.js";
 
 const MOST = 336; // cards, of nine elements each
 const BUSY = 200; // clips of a day, above which it is divided by hours; as in counting.py
@@ -136,8 +136,10 @@ export class Grid {
   }
 
   title(section) {
-    const key = section.dataset.group, count = this.counts?.get(key.slice(0, 10)), words = key.length > 10 ? texts.ofDay : texts.clips;
-    section.querySelector("h2").replaceChildren(groupTitle(key), ...(count ? [" ", element("span", "count", {}, words(count))] : []));
+    const key = section.dataset.group, day = key.slice(0, 10), href = changed(this.main.dataset.watchAll, { from: day, to: day });
+    const all = element("a", "watch-all", { href, "aria-label": texts.watchDay(dayTitle(day)) }, icon("play"), texts.watchAll);
+    const count = this.counts?.get(day), words = key.length > 10 ? texts.ofDay : texts.clips;
+    section.querySelector("h2").replaceChildren(groupTitle(key), ...(count ? [" ", element("span", "count", {}, words(count))] : []), " ", all);
   }
 
   /** What the rail knows of days. */
@@ -173,7 +175,9 @@ export class Grid {
 
   update(clip) {
     const card = this.card(clip.id);
-    if (card && Number(card.dataset.revision) !== clip.revision) fill(card, clip);
+    if (!card || Number(card.dataset.revision) === clip.revision) return;
+    fill(card, clip);
+    this.onchange();
   }
 
   remove(id) {

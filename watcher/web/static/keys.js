@@ -130,4 +130,15 @@ async function wrong() {
   if (fresh) shown.replaceWith(document.adoptNode(fresh));
 }
 
+// On a phone the bar goes while one scrolls down, and is back as one scrolls up.
+let before = 0;
+addEventListener("scroll", () => {
+  const now = Math.max(0, scrollY);
+  if (Math.abs(now - before) < 8) return;
+  document.documentElement.classList.toggle("down", now > before && now > 80);
+  before = now;
+}, { passive: true });
+
+navigator.serviceWorker?.register(`${mount}/worker.js`, { scope: `${mount}/` }).catch(() => {}); // without it the page is a page
+
 document.addEventListener("keydown", pressed);

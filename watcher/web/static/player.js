@@ -1,4 +1,5 @@
-// The player: a clip's video, with controls over the picture. Speed, volume and zoom outlive the clip.
+// The player: one video element, with controls over the picture, into which one clip after another is loaded. What
+// belongs to it (speed, volume, full screen, zoom, the picture in picture) so outlives the clip.
 
 import { changed, get, mount as api, send, zone } from "./api.js";
 import { learn, shows } from "./card.js";
@@ -13,14 +14,19 @@ const ADDRESS = 500; // ms: the address follows the position at most so often
 const COPY = 1000; // ms between two looks whether a copy is made
 const SLOW = 4000; // ms without a picture, after which a copy is offered of a clip whose index is not at its beginning
 const SEEN = 0.3; // seconds of a clip after which sound without a picture is taken for a missing decoder
+const WATCHED = 3; // seconds of a clip, or half of a shorter one, after which it counts as seen
+const AHEAD = 8; // seconds by the clock before the end, at which the next clip's beginning is fetched
+const SKIP = 2000; // ms that a clip which cannot be played stands there, where one watches all
 const IDLE = 2600; // ms without a movement, after which the controls go
 
-export function play(root, video, { began, next, place }) {
-  const notice = root.querySelector("#notice"), clock = root.querySelector("#clock"), screen = root.querySelector("#screen");
-  const started = Date.parse(root.dataset.at), fps = Number(video.dataset.fps) || 25;
-  const loop = { from: null, to: null };
-  let posterAt = Number(video.dataset.posterAt) || 0; // seconds into the clip: what its poster shows until it plays
-  let wanted = (place && Number(new URLSearchParams(location.search).get("t"))) || 0, telling = null, closed = false;
+/**
+ * Let the video of a clip's part of a page play. `next` goes on to the next clip, `ahead` fetches its beginning, `seen` hears
+ * that this one counts as seen; `place`: the address says where one is in it.
+ */
+export function play(root, video, { next, ahead, seen: counted, place }) {
+  const screen = root.querySelector("#screen"), loop = { from: null, to: null };
+  let notice, clock, started, fps, telling = null, patience = null, dragging = false;
+  let clip = null; // what is loaded: an answer that comes after another clip was is not wanted
   const tell = (text) => {
     if ([...notice.querySelectorAll("p")].some((line) => line.textContent === text)) return;
     notice.append(element("p", "told", {}, text));
@@ -39,7 +45,7 @@ export function play(root, video, { began, next, place }) {
   const sound = iconButton("sound", texts.mute, () => hush(!video.muted), { "aria-keyshortcuts": "m" });
   const volume = element("input", "volume", { type: "range", min: 0, max: 1, step: 0.05, "aria-label": texts.volume, oninput: () => { video.volume = Number(volume.value); hush(false); } });
   const loops = iconButton("loop", texts.loop, () => mark(loop.from === null ? "from" : loop.to === null ? "to" : null), { "aria-keyshortcuts": "a b", className: "rare" });
-  const onward = element("input", "", { type: "checkbox", onchange: () => localStorage.setItem(ON, onward.checked ? "yes" : "no") });
+  const onward = element("input", "", { type: "checkbox", checked: localStorage.getItem(ON) === "yes", onchange: () => localStorage.setItem(ON, onward.checked ? "yes" : "no") });
   const controls = root.querySelector("#controls");
   controls.hidden = false;
   controls.replaceChildren(
@@ -128,12 +134,13 @@ export function play(root, video, { began, next, place }) {
   };
 
   const start = () => video.play().catch(async (reason) => {
-    if (reason.name !== "NotAllowedError" || closed) return; // what cannot be played is told by its own event
+    if (reason.name !== "NotAllowedError" || !clip) return; // what cannot be played is told by its own event
     hush(true);
     await video.play().catch(() => screen.classList.add("waits"));
   });
   const show = () => {
-    const at = video.currentTime, pictured = at || posterAt;
+    if (!clip) return;
+    const at = video.currentTime, pictured = at || clip.posterAt;
     const timeOf = (seconds) => wall(started + seconds * 1000, zone()).time;
     const share = seekable() ? Math.min(1, at / seekable()) : 0, got = video.buffered;
     if (!dragging) seek.value = share;
@@ -145,10 +152,18 @@ export function play(root, video, { began, next, place }) {
     clock.textContent = `${timeOf(pictured)}.${Math.floor((pictured % 1) * 10)}`;
     if (loop.from !== null && loop.to > loop.from && at >= loop.to) video.currentTime = loop.from;
     if (video.dataset.picture === "yes" && video.videoWidth === 0 && at > SEEN) silent();
+    if (!clip.seen && watched() >= Math.min(WATCHED, seekable() / 2 || WATCHED)) {
+      clip.seen = true;
+      counted(root.dataset.id);
+    }
+    if (!clip.ahead && !video.paused && (seekable() - at) / video.playbackRate < AHEAD) {
+      clip.ahead = true;
+      ahead();
+    }
     telling ??= setTimeout(() => {
       telling = null;
       const now = video.currentTime;
-      if (!closed && place) history.replaceState(history.state, "", changed(location.href, { t: now > 0.5 ? Math.floor(now * 10) / 10 : null }));
+      if (clip && place) history.replaceState(history.state, "", changed(location.href, { t: now > 0.5 ? Math.floor(now * 10) / 10 : null }));
     }, ADDRESS);
   };
   // Without a decoder the sound plays, time runs on, and no error is reported: only the width tells.
@@ -158,10 +173,9 @@ export function play(root, video, { began, next, place }) {
     offerCopy();
   };
   // A copy that every browser plays: shown where there is one, offered where it can be made.
-  let offered = false;
   const showCopy = (address) => {
-    const goes = !video.paused || began;
-    wanted ||= video.currentTime;
+    const goes = !video.paused || clip.began;
+    clip.wanted ||= video.currentTime;
     delete video.dataset.asked; // what is seen now teaches nothing about the clip's own codec
     delete video.dataset.slow;
     clearTimeout(patience);
@@ -174,59 +188,71 @@ export function play(root, video, { began, next, place }) {
     if (goes) start();
   };
   const offerCopy = () => {
-    if (offered || !root.dataset.copy) return;
-    offered = true;
+    if (clip.offered || !root.dataset.copy) return;
+    clip.offered = true;
     if (root.dataset.proxy) { showCopy(root.dataset.proxy); return; }
     const address = `${api}/clips/${root.dataset.id}/proxy`;
+    const mine = clip, closed = () => clip !== mine;
     const follow = async (said) => {
-      while (!closed && said.state === "waiting") {
+      while (!closed() && said.state === "waiting") {
         line.replaceChildren(texts.copyWaits(said.before, said.progress));
         await new Promise((resolve) => setTimeout(resolve, COPY));
-        if (!closed) said = await get(address);
+        if (!closed()) said = await get(address);
       }
-      if (closed) return;
+      if (closed()) return;
       if (said.state === "ready") showCopy(said.url);
       else line.replaceChildren(texts.copyFailed(said.error));
     };
     const ask = button(texts.makeCopy, () => {
-      send("POST", address).then(follow).catch((reason) => { if (!closed) line.replaceChildren(reason.message); });
+      send("POST", address).then(follow).catch((reason) => { if (!closed()) line.replaceChildren(reason.message); });
     });
     const line = element("p", "copy", {}, ask);
     notice.append(line);
     notice.hidden = false;
   };
   // Where the link is slow, an index at the end, or none, costs what a copy has at its beginning.
-  let patience = null;
   const hope = () => {
     clearTimeout(patience);
     if (!video.dataset.slow) return;
     patience = setTimeout(() => {
-      if (closed || offered) return;
+      if (!clip || clip.offered) return;
       tell(texts.slowStart);
       offerCopy();
     }, SLOW);
   };
   const seen = (yes) => { if (video.dataset.asked) learn(video.dataset.asked, yes); };
-  let dragging = false;
+  const watched = () => Array.from({ length: video.played.length }, (_, n) => video.played.end(n) - video.played.start(n)).reduce((sum, one) => sum + one, 0);
   seek.addEventListener("input", () => { dragging = true; to(seek.value * seekable()); });
   seek.addEventListener("change", () => { dragging = false; });
   seek.addEventListener("keydown", (event) => { if (/^(Arrow|Home|End|Page)/.test(event.key)) event.preventDefault(); }); // the screen's keys move it
-  skimBar(root, seek, bubble, seekable);
+  let skimmed; // the clip's sprite, once it is asked for
+  const uncover = () => screen.querySelectorAll(".cover").forEach((one) => one.remove());
+  seek.addEventListener("pointermove", async (event) => {
+    const box = seek.getBoundingClientRect(), share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    bubble.hidden = false;
+    bubble.style.left = `${share * 100}%`;
+    skimmed ??= root.dataset.sprite ? loaded(root.dataset.sprite) : null;
+    const sprite = await skimmed;
+    sprite?.at(share);
+    bubble.replaceChildren(...(sprite ? [sprite.shown] : []), length(share * seekable()));
+  });
+  seek.addEventListener("pointerleave", () => { bubble.hidden = true; });
 
   const on = (name, handler) => video.addEventListener(name, handler);
   on("loadedmetadata", () => {
     if (video.dataset.picture === "yes" && video.videoWidth === 0) silent();
     if (video.seekable.length && video.seekable.end(0) === 0 && video.duration > 0) tell(texts.noRange);
-    if (wanted) to(Math.min(wanted, Math.max(0, seekable() - 0.1)));
-    wanted = 0;
+    if (clip.wanted) to(Math.min(clip.wanted, Math.max(0, seekable() - 0.1)));
+    clip.wanted = 0;
     show();
   });
   on("playing", () => {
     screen.classList.remove("waits");
     if (video.videoWidth > 0) seen(true);
     const bytes = video.webkitAudioDecodedByteCount;
+    const mine = clip;
     if (video.dataset.sound && bytes === 0) setTimeout(() => {
-      if (!closed && !video.paused && video.currentTime > 1 && video.webkitAudioDecodedByteCount === 0) {
+      if (clip === mine && !video.paused && video.currentTime > 1 && video.webkitAudioDecodedByteCount === 0) {
         tell(texts.noSound(video.dataset.sound));
         offerCopy();
       }
@@ -236,16 +262,19 @@ export function play(root, video, { began, next, place }) {
   on("seeking", hope);
   for (const name of ["loadeddata", "seeked", "error"]) on(name, () => clearTimeout(patience));
   for (const name of ["play", "pause"]) on(name, flips);
-  for (const name of ["play", "seeking"]) on(name, () => { posterAt = 0; }); // it is covered
+  for (const name of ["play", "seeking"]) on(name, () => { if (clip) clip.posterAt = 0; }); // it is covered
   on("click", flip);
   on("dblclick", full);
-  on("ended", () => { if (onward.checked && place) next(); }); // in a review a person says when
+  const onwards = () => place && onward.checked; // in a review a person says when
+  on("ended", () => { if (onwards()) next(); });
   on("error", async () => {
-    if (closed) return;
+    const mine = clip;
+    if (!clip || !video.error) return;
+    if (onwards()) setTimeout(() => { if (clip === mine && video.error) next(); }, SKIP);
     if (video.error?.code === 3) return tell(texts.damaged(length(video.currentTime)));
     // The element's error is the same for a missing, a forbidden and a damaged clip: ask which.
     const answer = await fetch(video.src, { method: "HEAD" }).catch(() => null);
-    if (closed) return;
+    if (clip !== mine) return;
     if (answer === null) tell(texts.noAnswer);
     else if (answer.status === 404) tell(texts.gone);
     else if (!answer.ok) tell(texts.refused(answer.status));
@@ -255,24 +284,54 @@ export function play(root, video, { began, next, place }) {
       offerCopy();
     }
   });
-  onward.checked = localStorage.getItem(ON) === "yes";
+  for (const name of ["loadeddata", "error"]) on(name, uncover);
   const [muted, loud] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
   video.volume = loud;
   hush(muted);
   pace(kept);
   if (sessionStorage.getItem(ZOOMED)) zoomed();
   swipe(screen, next, () => { if (place) root.querySelector(".beside a[rel=prev]")?.click(); });
-  if (root.dataset.proxy && video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
-  else if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
-  if (video.readyState < 2) hope();
-  if (video.error) video.dispatchEvent(new Event("error"));
-  show();
-  if (began) start();
 
   return {
+    /** Play what the part of the page says now. `began`: somebody wants it to play; `all`: and what comes after it. */
+    load({ began, all = false }) {
+      clearTimeout(patience);
+      [notice, clock] = [root.querySelector("#notice"), root.querySelector("#clock")];
+      [started, fps] = [Date.parse(root.dataset.at), Number(video.dataset.fps) || 25];
+      clip = { began, offered: false, seen: false, ahead: false,
+        wanted: (place && Number(new URLSearchParams(location.search).get("t"))) || 0,
+        posterAt: Number(video.dataset.posterAt) || 0 }; // seconds into the clip: what its poster shows until it plays
+      if (all) onward.checked = true;
+      if (loop.from !== null) mark(null);
+      skimmed = undefined;
+      hush(video.muted);
+      // What this browser cannot show, or what no browser can, is not tried first: there is a copy, or one can be made.
+      if (root.dataset.proxy && video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
+      else if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
+      if (video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
+      if (video.readyState < 2) hope();
+      if (video.error) video.dispatchEvent(new Event("error"));
+      show();
+      if (began) start();
+    },
+    /** Hold the last picture over the video until the next clip's first one is there: no black between them. */
+    cover() {
+      if (!video.videoWidth || video.readyState < 2) return;
+      const held = element("canvas", "cover", { width: video.videoWidth, height: video.videoHeight, ariaHidden: "true" });
+      held.getContext("2d").drawImage(video, 0, 0);
+      uncover();
+      video.after(held);
+    },
+    /** Words over the picture for a while: what was left out between two clips. */
+    say(words) {
+      const said = element("output", "bubble gap", {}, words);
+      screen.append(said);
+      setTimeout(() => said.remove(), SKIP);
+    },
     close() {
-      closed = true;
+      clip = null;
       clearTimeout(idle);
+      uncover();
       video.pause();
       video.removeAttribute("src"); // the browser keeps loading what nobody sees
       video.load();
@@ -301,24 +360,6 @@ export function play(root, video, { began, next, place }) {
       [["z"], "zoom", zoomed],
     ],
   };
-}
-
-/** What the seek bar shows above the pointer: the time there, and its picture. */
-function skimBar(root, seek, bubble, seekable) {
-  let sprite = null, asked = false;
-  seek.addEventListener("pointermove", async (event) => {
-    const box = seek.getBoundingClientRect(), share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    bubble.hidden = false;
-    bubble.style.left = `${share * 100}%`;
-    const words = length(share * seekable());
-    if (!asked && root.dataset.sprite) {
-      asked = true;
-      sprite = await loaded(root.dataset.sprite);
-    }
-    sprite?.at(share);
-    bubble.replaceChildren(...(sprite ? [sprite.shown] : []), words);
-  });
-  seek.addEventListener("pointerleave", () => { bubble.hidden = true; });
 }
 
 /** A swipe over the picture is the next clip, or the one before. */

@@ -23,7 +23,7 @@ async function next() {
       reviews.add(taken.id);
       waiting = taken.clips;
     }
-    close?.();
+    close?.close();
     close = null;
     if (!waiting.length) return finish();
     const clip = waiting[0], content = part(await page(main.dataset.watch.replace(/0$/, clip.id)));
