@@ -34,7 +34,7 @@ test: $(VENV)/.dev   ## the tests, on every core; under five minutes on two
 	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not release"
 
 slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
-	$(BIN)/pytest -m "slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "slow"
 
 browser: $(VENV)/.dev  ## the page and playing, in the distribution's Chromium
 	$(BIN)/pytest -m "browser and not slow"
