@@ -336,5 +336,5 @@ def _services(data: Path, *, existing: bool = False) -> Services:
     if existing and not services.places.video.is_dir():
         raise StartError(f"{services.places.video} is not there")
     services.places.make()
-    migrate(services.catalog.engine, narrow=modes.narrow)
+    migrate(services.catalog.database.engine, narrow=modes.narrow)
     return services

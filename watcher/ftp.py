@@ -55,21 +55,21 @@ class Keys:
         """Let in who brings an upload key. Raises AuthenticationFailed."""
         for secret in (password, user + password):
             now = self._services.clock.now()
-            key = self._services.catalog.key_of(hashed(secret), now=now)
+            key = self._services.catalog.keys.get(hashed(secret), now=now)
             if key is not None and key.principal.role is Role.UPLOAD and key.principal.cameras:
                 camera = key.principal.cameras[0]
                 home = self._services.places.spool / "ftp" / camera
                 home.mkdir(parents=True, exist_ok=True)
                 handler.camera, handler.secret_hash, handler.key_name = camera, hashed(secret), key.principal.name
                 self._let_in.home = home
-                self._services.catalog.used_key(key, now=now, address=handler.remote_ip)
+                self._services.catalog.keys.note_use(key, now=now, address=handler.remote_ip)
                 return
         self._refusals.note(handler.remote_ip, "FTP", "/", "the password is no upload key")
         raise AuthenticationFailed("The password has to be an upload key.")
 
     def lets_in_still(self, handler: Any) -> bool:
         """Whether the key that a connection was let in with is one for its camera still."""
-        key = self._services.catalog.key_of(handler.secret_hash, now=self._services.clock.now())
+        key = self._services.catalog.keys.get(handler.secret_hash, now=self._services.clock.now())
         return (
             key is not None
             and key.principal.role is Role.UPLOAD

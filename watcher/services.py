@@ -37,7 +37,7 @@ def open_services(settings: Settings, data: Path) -> Services:
         open_engine(catalog_url(settings, places)), doubt=doubt, labels_of=settings.retention.labels_of
     )
     ignoring = settings.ignoring(settings.name_reader())
-    root = VideoRoot(places.video, ignoring, catalog.catalog_id, inodes=keeps_inodes(places.video))
+    root = VideoRoot(places.video, ignoring, catalog.database.catalog_id, inodes=keeps_inodes(places.video))
     return Services(settings, places, SystemClock(), root, catalog, Links(places.data))
 
 

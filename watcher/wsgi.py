@@ -27,6 +27,6 @@ application = create_app(_services)
 _client = application.test_client()
 for _path in ("/clips?limit=1", "/", "/readyz"):
     _client.get(_path, base_url="http://localhost/watcher/")
-_services.catalog.engine.dispose()
+_services.catalog.database.engine.dispose()
 gc.collect()
 gc.freeze()

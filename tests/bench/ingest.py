@@ -68,10 +68,10 @@ def catalogued(folder: Path, workers: int = 2) -> Iterator[Services]:
     (folder / "video" / ".watcher").unlink(missing_ok=True)
     services = open_services(Settings(render=Render(workers=workers)), folder)
     services.places.make()
-    migrate(services.catalog.engine)
+    migrate(services.catalog.database.engine)
     bind_root(services)
     yield services
-    services.catalog.engine.dispose()
+    services.catalog.database.engine.dispose()
 
 
 def open_with_pyav(path: str) -> int:
@@ -102,7 +102,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
                 began = time.perf_counter()
                 scan(services, accept_missing=False, accept_root=False, out=io.StringIO())
                 index.append(ceiling / (time.perf_counter() - began))
-                assert services.catalog.listed_count() == CLIPS
+                assert services.catalog.clips.listed_count() == CLIPS
             out = folder / f"out{number}"
             out.mkdir()
             jobs = [(path, str(out / f"{n}.webp")) for n, path in enumerate(made[:POSTERS])]
@@ -146,7 +146,9 @@ def _with_posters(folder: Path) -> float:
 
 
 def _wait_rendered(services: Services, count: int) -> None:
-    while services.catalog.listed_count() < count or services.catalog.unrendered(1, what=Renditions.POSTERS):
+    while services.catalog.clips.listed_count() < count or services.catalog.files.unrendered(
+        1, what=Renditions.POSTERS
+    ):
         time.sleep(0.1)
     assert sum(1 for _ in services.places.renditions.rglob("*.webp")) == count
 
@@ -200,9 +202,9 @@ def run_collection(folder: Path, rounds: int) -> list[tuple[str, list[float], st
             took = time.perf_counter() - began
             ratios.append(ceiling / took)
             rates.append(COLLECTION / took / 1000)
-            assert services.catalog.listed_count() == COLLECTION
+            assert services.catalog.clips.listed_count() == COLLECTION
             named = sa.select(sa.func.count()).where(clips_table.c.time_source == "name")
-            with services.catalog.engine.connect() as connection:
+            with services.catalog.database.engine.connect() as connection:
                 share = connection.execute(named).scalar_one() / COLLECTION
     return [
         (f"adopting {COLLECTION:,} mixed files ÷ a walk that reads boxes", ratios, ""),

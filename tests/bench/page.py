@@ -107,7 +107,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
 def _fill(unit: RunningUnit) -> None:
     services = open_services(load({}).settings, unit.data)
     demo.fill(services, ROWS)
-    services.catalog.engine.dispose()
+    services.catalog.database.engine.dispose()
     for number in range(CLIPS):
         at = datetime(2026, 11, 20, 8, number).astimezone()
         leave_clip(unit.video, SCENES[number % 3], at, seconds=6, by_rename=True)

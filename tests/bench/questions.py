@@ -87,7 +87,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
             services = open_services(load(settings).settings, unit.data)
             demo.fill(services, rows)
             _settle(services, unit.data)
-            services.catalog.engine.dispose()
+            services.catalog.database.engine.dispose()
             headers = ""
             if "WATCHER_AUTH__MODE" in settings:
                 key = unit.run("key", "create", "bench", "--role", "view").stdout.split()[-1]
@@ -143,8 +143,10 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
 
 def _settle(services: Services, data: Path) -> None:
     """Write down what the filling left in memory, and read all once: it is not the disk that is measured."""
-    if services.catalog.engine.dialect.name == "postgresql":
-        with services.catalog.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    if services.catalog.database.engine.dialect.name == "postgresql":
+        with services.catalog.database.engine.connect().execution_options(
+            isolation_level="AUTOCOMMIT"
+        ) as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
             connection.exec_driver_sql("CHECKPOINT")
     os.sync()

@@ -138,7 +138,7 @@ def _swept(folder: Path, rounds: int) -> list[float]:
         with running(folder / f"swept{number}", settings={"WATCHER_RENDER__WORKERS": "0"}) as unit:
             services = open_services(load({}).settings, unit.data)
             demo.fill(services, SWEPT)
-            services.catalog.engine.dispose()
+            services.catalog.database.engine.dispose()
             (unit.video / "now.mp4").write_bytes(clips.make(folder / "now.mp4").read_bytes())
             alone = p95_of_a_list(unit, 5)
             unit.environment["WATCHER_RETENTION__MAX_AGE_DAYS"] = "1"

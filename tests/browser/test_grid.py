@@ -170,7 +170,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUnit]:
     with running(tmp_path_factory.mktemp("many"), settings={"WATCHER_RENDER__WORKERS": "0"}) as unit:
         services = open_services(load({}).settings, unit.data)
         demo.fill(services, ROWS)
-        services.catalog.engine.dispose()
+        services.catalog.database.engine.dispose()
         yield unit
 
 

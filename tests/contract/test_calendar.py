@@ -20,7 +20,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def everything(catalog: Catalog) -> list[Clip]:
-    return [clip for page in catalog.pages(ClipFilter()) for clip in page]
+    return [clip for page in catalog.clips.pages(ClipFilter()) for clip in page]
 
 
 def days(client: FlaskClient, question: str) -> dict[str, int]:
@@ -39,10 +39,10 @@ def test_each_filter_counts_what_its_list_has(client: FlaskClient, catalog: Cata
         )
         for n in range(120)
     ]
-    catalog.put(some, now=FIRST)
+    catalog.writes.put(some, now=FIRST)
     for clip in everything(catalog):
         if chance.random() < 0.3:
-            catalog.put_label(clip.id, "fox", author="test", confidence=None, now=FIRST)
+            catalog.labels.put(clip.id, "fox", author="test", confidence=None, now=FIRST)
     for filter_, keep in (
         ("", lambda clip: True),
         ("camera=gate", lambda clip: clip.camera == "gate"),
@@ -62,7 +62,7 @@ def test_each_filter_counts_what_its_list_has(client: FlaskClient, catalog: Cata
 
 def test_a_busy_day_says_that_it_has_more(client: FlaskClient, catalog: Catalog) -> None:
     """A filter that no kept sum knows looks at so many clips a day, and no further."""
-    catalog.put([probed(f"gate/{n}.mp4", n) for n in range(COUNTED + 5)], now=FIRST)
+    catalog.writes.put([probed(f"gate/{n}.mp4", n) for n in range(COUNTED + 5)], now=FIRST)
     (day,) = client.get("/calendar?month=2026-11&tz=UTC&unlabeled=true").get_json()["days"]
     assert day == {"day": "2026-11-21", "clips": COUNTED, "more": True}
     (day,) = client.get("/calendar?month=2026-11&tz=UTC").get_json()["days"]

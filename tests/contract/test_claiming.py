@@ -21,15 +21,13 @@ SOON = START + timedelta(minutes=2)
 
 
 def ids(catalog: Catalog, owner: str, limit: int = 100, *, now: timedelta = timedelta()) -> list[int]:
-    found = catalog.claim_unrendered(
-        owner, limit, until=SOON + now, now=START + now, exclude=(), what=Renditions.ALL
-    )
+    found = catalog.claims.claim(owner, limit, until=SOON + now, now=START + now, exclude=(), what=Renditions.ALL)
     return [one.id for one in found]
 
 
 def test_no_clip_is_in_two_hands(catalog: Catalog) -> None:
     """Four at once, three clips at a time, until there are none: each clip came once."""
-    catalog.put([probed(f"a/{n}.mp4", n) for n in range(60)], now=START)
+    catalog.writes.put([probed(f"a/{n}.mp4", n) for n in range(60)], now=START)
     taken: dict[str, list[int]] = {f"node{n}": [] for n in range(4)}
     begin = threading.Barrier(4)
 
@@ -49,17 +47,17 @@ def test_no_clip_is_in_two_hands(catalog: Catalog) -> None:
 
 def test_what_was_claimed_comes_back(catalog: Catalog) -> None:
     """When it is given back, and when its owner is not heard of any more."""
-    catalog.put([probed(f"a/{n}.mp4", n) for n in range(4)], now=START)
+    catalog.writes.put([probed(f"a/{n}.mp4", n) for n in range(4)], now=START)
     mine = ids(catalog, "mine")
     assert ids(catalog, "other") == []
-    catalog.release_claims("other")
-    catalog.release_claims("mine", mine[:1])
+    catalog.claims.release("other")
+    catalog.claims.release("mine", mine[:1])
     assert ids(catalog, "other") == mine[:1]
-    catalog.renew_claims("mine", until=SOON + timedelta(minutes=1))
+    catalog.claims.renew("mine", until=SOON + timedelta(minutes=1))
     assert ids(catalog, "third", now=timedelta(minutes=2)) == mine[:1]
     assert ids(catalog, "fourth", now=timedelta(minutes=3)) == mine[1:]
-    catalog.release_claims("fourth")
-    catalog.release_claims("third")
+    catalog.claims.release("fourth")
+    catalog.claims.release("third")
     assert ids(catalog, "mine", now=timedelta(minutes=3)) == mine
 
 
@@ -69,11 +67,11 @@ def test_what_the_dead_had_in_hand_is_taken_soon(catalog: Catalog, engine: sa.En
     settings = Settings(ingest=Ingest(shared=True), catalog=CatalogTable(url=url))
     services = replace(open_services(settings, tmp_path), clock=clock)
     services.places.make()
-    catalog.put([probed("a/1.mp4", 1)], now=clock.now())
+    catalog.writes.put([probed("a/1.mp4", 1)], now=clock.now())
     dead, left = Backlog(services), Backlog(services)
     assert dead.take() is not None
     assert left.take() is None
     clock.passed = CLAIM + timedelta(seconds=SHARED_LOOK_SECONDS)
     left.wait(0.01)
     assert left.take() is not None
-    services.catalog.engine.dispose()
+    services.catalog.database.engine.dispose()

@@ -69,7 +69,7 @@ class World:
         key = f"{camera}/{self.number}.mp4"
         fields = {"started_at": started_at, "camera": camera, "digest": f"{self.number:032x}", **more}
         one = probed(key, self.number, fingerprint=Fingerprint(size, self.number), duration_seconds=1.0, **fields)
-        self.catalog.put([one], now=self.clock.now())
+        self.catalog.writes.put([one], now=self.clock.now())
         self.came[key] = self.clock.passed
         return key
 
@@ -77,14 +77,14 @@ class World:
         """Carry the rules out, and note what went."""
         done = sweep(self.services, Retention.of(self.services), clocks=self.clocks)
         if done:
-            here = {clip.key for clip in self.catalog.oldest()}
+            here = {clip.key for clip in self.catalog.expiry.oldest()}
             for key in self.came.keys() - here - self.gone.keys():
                 self.gone[key] = ("+".join(done), self.clock.passed)
         return done
 
     def here(self, key: str) -> bool:
         """Whether a clip is listed."""
-        return self.catalog.by_key(key) is not None
+        return self.catalog.clips.by_key(key) is not None
 
     def live(self, camera: str, days: int, *, a_day: int = 1, lag: timedelta = timedelta()) -> list[str]:
         """Days pass, in which a camera leaves clips as they are recorded, and all is swept."""
@@ -106,9 +106,9 @@ def world(**retention: Any) -> Iterator[World]:
         services = open_services(Settings(retention=schema.Retention(**retention)), Path(folder))
         services.places.make()
         bind_root(services)
-        services.catalog.mark_scanned()
+        services.catalog.writes.mark_scanned()
         yield World(dataclasses.replace(services, clock=clock), clock)
-        services.catalog.engine.dispose()
+        services.catalog.database.engine.dispose()
 
 
 def reset(one: World, **retention: Any) -> None:
@@ -173,10 +173,10 @@ def test_a_clock_that_is_behind_is_found_out() -> None:
         late = one.live("gate", 9, a_day=6, lag=5000 * DAY)
         assert all(map(one.here, late[-30:]))
         assert not one.here(others[0])
-        remembered = one.catalog.remembered()
+        remembered = one.catalog.retention.remembered()
         assert remembered is not None
         assert list(remembered.lags) == ["gate"]
-        order = [clip.key for clip in one.catalog.oldest()]
+        order = [clip.key for clip in one.catalog.expiry.oldest()]
         assert order == sorted(order, key=lambda key: one.came[key])
 
 
@@ -186,13 +186,13 @@ def test_a_collection_with_times_of_its_own_pushes_nothing_newer_out() -> None:
         newer = one.live("gate", 8, a_day=5)
         old = [one.come("attic", one.clock.now() - 400 * DAY + number * HOUR, size=3) for number in range(60)]
         one.sweep()
-        remembered = one.catalog.remembered()
+        remembered = one.catalog.retention.remembered()
         assert remembered is not None
         assert remembered.overshoot_bytes == 40 + 180 - 100
         assert all(map(one.here, [*newer, *old]))
         newer += one.live("gate", 8, a_day=5)
         assert all(map(one.here, newer))
-        remembered = one.catalog.remembered()
+        remembered = one.catalog.retention.remembered()
         assert remembered is not None
         assert [waiting.rule for waiting in remembered.waiting] == ["bytes"]
         assert all(map(one.here, old[20:]))
@@ -227,14 +227,14 @@ def test_more_than_is_ordinary_waits_for_a_word(change: str) -> None:
         assert before >= 40
         one.sweep()
         assert sum(map(one.here, keys)) == before, "none of those that wait"
-        remembered = one.catalog.remembered()
+        remembered = one.catalog.retention.remembered()
         assert remembered is not None
         assert remembered.waiting
         one.clock.passed += HOUR
         allow(one.services)
         one.sweep()
         assert sum(map(one.here, keys)) < before - 20
-        remembered = one.catalog.remembered()
+        remembered = one.catalog.retention.remembered()
         assert remembered is not None
         assert not remembered.waiting
 
@@ -246,7 +246,7 @@ def test_a_rule_that_is_new_to_an_old_collection_waits_for_a_word() -> None:
         one.clock.passed += HOUR
         assert one.sweep() == {}
         assert all(map(one.here, keys))
-        known = one.catalog.remembered()
+        known = one.catalog.retention.remembered()
         assert known is not None
         assert [waiting.clips for waiting in known.waiting] == [25]
 
@@ -278,19 +278,19 @@ def test_what_is_due_by_time_or_bytes_never_waits(rule: dict[str, Any]) -> None:
             one.clock.passed += DAY / 30 if number != 40 else 2 * DAY
             one.come("gate", one.clock.now())
             one.sweep()
-            remembered = one.catalog.remembered()
+            remembered = one.catalog.retention.remembered()
             assert remembered is not None
             assert not remembered.waiting
-        assert len(list(one.catalog.oldest())) in range(18, 33)
+        assert len(list(one.catalog.expiry.oldest())) in range(18, 33)
 
 
 def test_held_clips_never_go() -> None:
     """By no rule, whatever was allowed."""
     with world(max_age_days=10, max_bytes=5) as one:
         key = one.come("gate", one.clock.now())
-        clip = one.catalog.by_key(key)
+        clip = one.catalog.clips.by_key(key)
         assert clip is not None
-        one.catalog.correct(clip.id, held=True)
+        one.catalog.writes.correct(clip.id, held=True)
         one.live("gate", 30)
         allow(one.services)
         one.sweep()
@@ -304,15 +304,15 @@ def test_the_same_content_came_when_it_came() -> None:
         key = one.come("gate", first)
 
         def seen(key: str) -> tuple[int, int]:
-            (clip,) = [clip for clip in one.catalog.oldest() if clip.key == key]
+            (clip,) = [clip for clip in one.catalog.expiry.oldest() if clip.key == key]
             return clip.arrived_ms, clip.counts_ms
 
         one.clock.passed += DAY
         again = probed(key, 1, camera="gate", started_at=first, digest=f"{1:032x}", duration_seconds=1.0)
-        one.catalog.put([again], now=one.clock.now())
+        one.catalog.writes.put([again], now=one.clock.now())
         assert seen(key) == (milliseconds(first), milliseconds(first))
         other = probed(key, 1, camera="gate", started_at=first, digest=f"{9:032x}", duration_seconds=1.0)
-        one.catalog.put([other], now=one.clock.now())
+        one.catalog.writes.put([other], now=one.clock.now())
         assert seen(key) == (milliseconds(one.clock.now()), milliseconds(first))
 
 
@@ -326,14 +326,14 @@ def test_what_a_first_scan_finds_came_when_its_file_tells(catalog: Catalog) -> N
             **{name: getattr(probed(f"a/{number}.mp4", number), name) for name in Probed.__struct_fields__}
             | {"fingerprint": Fingerprint(1, mtime * ns), "changed_ns": ctime * ns, "state": ClipState.READY}
         )
-        catalog.put([one], now=BEGAN)
-        (clip,) = [clip for clip in catalog.oldest() if clip.key == one.key]
+        catalog.writes.put([one], now=BEGAN)
+        (clip,) = [clip for clip in catalog.expiry.oldest() if clip.key == one.key]
         return moment(clip.arrived_ms)
 
     assert put(1, at - 500, at - 300) == BEGAN - timedelta(seconds=300)
     assert put(2, at - 100, at - 300) == BEGAN - timedelta(seconds=100)
     assert put(3, at + 10**9, at - 300) == BEGAN
-    catalog.mark_scanned()
+    catalog.writes.mark_scanned()
     assert put(4, at - 500, at - 300) == BEGAN
 
 

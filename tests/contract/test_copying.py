@@ -26,17 +26,17 @@ def lived_in(tmp_path: Path) -> Catalog:
     engine = open_engine(f"sqlite:///{tmp_path}/source.db")
     migrate(engine)
     catalog = Catalog(engine)
-    catalog.claim_id("0123456789abcdef")
-    catalog.put([probed(f"gate/ä 😀 {n}.mp4", n) for n in range(2500)], now=START)
-    first, second, last = (catalog.by_key(f"gate/ä 😀 {n}.mp4").id for n in (0, 1, 2499))
-    catalog.retire(last, now=NOW)
-    catalog.swept(last)
-    catalog.put_label(first, "fox", author="a person", confidence=None, now=NOW)
-    catalog.put_label(first, "Katze", author="a model", confidence=0.75, now=NOW)
-    catalog.correct(second, held=True, note="keep")
-    catalog.lease("review", limit=3, until=NOW + timedelta(hours=1), now=NOW)
-    catalog.create_key("porch", Role.UPLOAD, ("porch",), "hash", now=NOW)
-    assert catalog.forget(NOW + timedelta(days=99)) == 1
+    catalog.database.claim_id("0123456789abcdef")
+    catalog.writes.put([probed(f"gate/ä 😀 {n}.mp4", n) for n in range(2500)], now=START)
+    first, second, last = (catalog.clips.by_key(f"gate/ä 😀 {n}.mp4").id for n in (0, 1, 2499))
+    catalog.retired.retire(last, now=NOW)
+    catalog.retired.swept(last)
+    catalog.labels.put(first, "fox", author="a person", confidence=None, now=NOW)
+    catalog.labels.put(first, "Katze", author="a model", confidence=0.75, now=NOW)
+    catalog.writes.correct(second, held=True, note="keep")
+    catalog.reviews.lease("review", limit=3, until=NOW + timedelta(hours=1), now=NOW)
+    catalog.keys.create("porch", Role.UPLOAD, ("porch",), "hash", now=NOW)
+    assert catalog.retired.forget(NOW + timedelta(days=99)) == 1
     return catalog
 
 
@@ -51,37 +51,37 @@ def test_there_and_back(lived_in: Catalog, engine: sa.Engine, tmp_path: Path) ->
     """On both engines: every row, searches by words, and ids that are never given twice."""
     migrate(engine)
     told: dict[str, int] = {}
-    copy(lived_in.engine, engine, told.__setitem__)
+    copy(lived_in.database.engine, engine, told.__setitem__)
     assert told["clips"] == 2499
-    assert rows(engine) == rows(lived_in.engine)
+    assert rows(engine) == rows(lived_in.database.engine)
     there = Catalog(engine)
-    assert there.catalog_id() == "0123456789abcdef"
-    assert len(there.find(ClipFilter(words=("gate",)), limit=9).clips) == 9
+    assert there.database.catalog_id() == "0123456789abcdef"
+    assert len(there.clips.find(ClipFilter(words=("gate",)), limit=9).clips) == 9
     with open_engine(f"sqlite:///{tmp_path}/back.db").connect() as connection:
         back = connection.engine
     migrate(back)
     copy(engine, back, lambda _table, _rows: None)
-    assert rows(back) == rows(lived_in.engine)
+    assert rows(back) == rows(lived_in.database.engine)
     for catalog in (there, Catalog(back)):
-        catalog.put([probed("gate/new.mp4", 9999)], now=START)
-        assert catalog.by_key("gate/new.mp4").id == 2501, "2500 was given, and is gone"
+        catalog.writes.put([probed("gate/new.mp4", 9999)], now=START)
+        assert catalog.clips.by_key("gate/new.mp4").id == 2501, "2500 was given, and is gone"
     back.dispose()
 
 
 def test_what_is_there_is_never_written_over(lived_in: Catalog, catalog: Catalog) -> None:
     """One clip, or one key, and nothing is copied."""
-    catalog.put([probed("a/1.mp4")], now=START)
-    before = rows(catalog.engine)
+    catalog.writes.put([probed("a/1.mp4")], now=START)
+    before = rows(catalog.database.engine)
     with pytest.raises(CatalogError, match="not empty"):
-        copy(lived_in.engine, catalog.engine, lambda _table, _rows: None)
-    assert rows(catalog.engine) == before
+        copy(lived_in.database.engine, catalog.database.engine, lambda _table, _rows: None)
+    assert rows(catalog.database.engine) == before
 
 
 def test_a_copy_that_is_not_the_same_is_none(
     lived_in: Catalog, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is read again before it counts; then the other catalog is as empty as it was."""
-    before = rows(catalog.engine)
+    before = rows(catalog.database.engine)
     real, calls = the_module._add, []
 
     def once_wrong(sums: int, some: object) -> int:
@@ -90,15 +90,17 @@ def test_a_copy_that_is_not_the_same_is_none(
 
     monkeypatch.setattr(the_module, "_add", once_wrong)
     with pytest.raises(CatalogError, match="not the same"):
-        copy(lived_in.engine, catalog.engine, lambda _table, _rows: None)
-    assert rows(catalog.engine) == before
+        copy(lived_in.database.engine, catalog.database.engine, lambda _table, _rows: None)
+    assert rows(catalog.database.engine) == before
 
 
 def test_after_a_restore_followers_start_over(lived_in: Catalog, catalog: Catalog) -> None:
     """What was given after the backup may be known to somebody, and is never given again."""
-    copy(lived_in.engine, catalog.engine, lambda _table, _rows: None)
-    head = lived_in.head()
-    step_on(catalog.engine)
-    assert catalog.forgotten() == catalog.head() > head + 1_000_000
-    assert catalog.changed(0, 9999)[-1].revision == catalog.head(), "the end of the feed is not forgotten"
-    assert len(catalog.find(ClipFilter(), limit=3, after=Position(10**15, 1)).clips) == 3
+    copy(lived_in.database.engine, catalog.database.engine, lambda _table, _rows: None)
+    head = lived_in.clips.head()
+    step_on(catalog.database.engine)
+    assert catalog.clips.forgotten() == catalog.clips.head() > head + 1_000_000
+    assert catalog.clips.changed(0, 9999)[-1].revision == catalog.clips.head(), (
+        "the end of the feed is not forgotten"
+    )
+    assert len(catalog.clips.find(ClipFilter(), limit=3, after=Position(10**15, 1)).clips) == 3

@@ -21,26 +21,26 @@ FILE = ExportFile("a", "a.mp4", 100, "0" * 64, 0, 1000, 1.0)
 def want(catalog: Catalog, first: int, last: int, *cameras: str) -> Export:
     """An export of some minutes."""
     begin, end = START + first * MINUTE, START + last * MINUTE
-    source = catalog.export_source(cameras, begin, end)
-    return catalog.want_export(cameras, begin, end, cut="key", author="me", source=source, now=START)
+    source = catalog.exports.source(cameras, begin, end)
+    return catalog.exports.want(cameras, begin, end, cut="key", author="me", source=source, now=START)
 
 
 def fill(catalog: Catalog) -> None:
     """A clip a minute of two cameras, ten seconds each; one of them broken."""
-    catalog.put(
+    catalog.writes.put(
         [probed(f"{camera}/{n}.mp4", n, duration_seconds=10.0) for camera in "ab" for n in range(10)], now=START
     )
-    catalog.put([probed("a/x.mp4", 1.5, duration_seconds=10.0, state=ClipState.BROKEN)], now=START)
+    catalog.writes.put([probed("a/x.mp4", 1.5, duration_seconds=10.0, state=ClipState.BROKEN)], now=START)
 
 
 def test_what_there_is_for_it(catalog: Catalog) -> None:
     """Clips that are ready and overlap the time, of these cameras."""
     fill(catalog)
     at = START + timedelta(seconds=65)
-    assert catalog.export_source(["a"], at, START + 3 * MINUTE).clips == 2
-    assert catalog.export_source(["a", "b"], at, START + 3 * MINUTE).clips == 4
-    assert catalog.export_source(["a"], at + timedelta(seconds=5), START + 2 * MINUTE).clips == 0
-    assert catalog.export_source([], at, START + 3 * MINUTE) == (0, 0)
+    assert catalog.exports.source(["a"], at, START + 3 * MINUTE).clips == 2
+    assert catalog.exports.source(["a", "b"], at, START + 3 * MINUTE).clips == 4
+    assert catalog.exports.source(["a"], at + timedelta(seconds=5), START + 2 * MINUTE).clips == 0
+    assert catalog.exports.source([], at, START + 3 * MINUTE) == (0, 0)
 
 
 def test_the_life_of_an_export(catalog: Catalog) -> None:
@@ -48,23 +48,23 @@ def test_the_life_of_an_export(catalog: Catalog) -> None:
     fill(catalog)
     first, second = want(catalog, 0, 3, "a"), want(catalog, 0, 2, "a", "b")
     assert (first.clips, second.clips, first.share) == (3, 4, None)
-    assert catalog.exports_to_make() == [first, second]
-    assert catalog.set_export_share(first.id, 0.5)
-    assert catalog.export(first.id).share == 0.5
-    assert catalog.set_export(first.id, [FILE], 100, now=START)
-    made = catalog.export(first.id)
+    assert catalog.exports.to_make() == [first, second]
+    assert catalog.exports.set_share(first.id, 0.5)
+    assert catalog.exports.get(first.id).share == 0.5
+    assert catalog.exports.set_done(first.id, [FILE], 100, now=START)
+    made = catalog.exports.get(first.id)
     assert (made.files, made.size_bytes, made.share, made.error) == ((FILE,), 100, 1.0, None)
-    assert not catalog.set_export_share(first.id, 0.7)
-    assert catalog.set_no_export(second.id, "none are left", now=START)
-    assert catalog.export(second.id).error == "none are left"
-    assert catalog.exports_to_make() == []
-    assert [one.id for one in catalog.exports()] == [second.id, first.id]
+    assert not catalog.exports.set_share(first.id, 0.7)
+    assert catalog.exports.set_error(second.id, "none are left", now=START)
+    assert catalog.exports.get(second.id).error == "none are left"
+    assert catalog.exports.to_make() == []
+    assert [one.id for one in catalog.exports.all()] == [second.id, first.id]
     third = want(catalog, 0, 1, "b")
-    catalog.drop_export(third.id)
-    catalog.drop_export(third.id)
-    assert not catalog.set_export(third.id, [FILE], 100, now=START)
+    catalog.exports.drop(third.id)
+    catalog.exports.drop(third.id)
+    assert not catalog.exports.set_done(third.id, [FILE], 100, now=START)
     with pytest.raises(ExportNotFoundError):
-        catalog.export(third.id)
+        catalog.exports.get(third.id)
     assert want(catalog, 0, 1, "b").id > third.id
 
 
@@ -81,7 +81,7 @@ def test_retention_leaves_its_clips_alone(catalog: Catalog) -> None:
 
     whole = {f"{camera}/{n}.mp4" for camera in "ab" for n in range(10)} | {"a/x.mp4"}
     assert going() == whole - {"a/2.mp4", "a/3.mp4", "a/4.mp4"}
-    catalog.set_export_share(one.id, 0.9)
+    catalog.exports.set_share(one.id, 0.9)
     assert "a/2.mp4" not in going()
-    catalog.set_export(one.id, [FILE], 100, now=START)
+    catalog.exports.set_done(one.id, [FILE], 100, now=START)
     assert going() == whole

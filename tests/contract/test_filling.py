@@ -24,7 +24,7 @@ def arrived(folder: Path, retention: Retention, *, days_to_go: float, also_at: t
     """A catalog of which so much came in the last day that the disk is full in some days."""
     made = open_services(Settings(retention=retention), folder)
     made.places.make()
-    migrate(made.catalog.engine)
+    migrate(made.catalog.database.engine)
     size = int(shutil.disk_usage(folder).free / days_to_go)
     now = datetime.now(UTC)
     for number, at in enumerate(filter(None, (now - HOUR, also_at and now - also_at))):
@@ -33,7 +33,7 @@ def arrived(folder: Path, retention: Retention, *, days_to_go: float, also_at: t
             **{name: getattr(one, name) for name in one.__struct_fields__}
             | {"started_at": at, "fingerprint": Fingerprint(size, number)}
         )
-        made.catalog.put([one], now=now)
+        made.catalog.writes.put([one], now=now)
     return made
 
 
@@ -47,7 +47,7 @@ def warned(services: Services, caplog: pytest.LogCaptureFixture) -> str | None:
         task.turn()
         task.turn()  # said once a day
     said = [one.getMessage() for one in caplog.records if "will be full" in one.getMessage()]
-    services.catalog.engine.dispose()
+    services.catalog.database.engine.dispose()
     assert len(said) == (told is not None)
     assert ("at the rate of the last day it is full on" in page) == (told is not None)
     return told

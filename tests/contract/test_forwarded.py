@@ -43,7 +43,7 @@ def client(tmp_path: Path) -> Iterator[Callable[..., FlaskClient]]:
 
     yield make
     for made in started:
-        made.catalog.engine.dispose()
+        made.catalog.database.engine.dispose()
 
 
 def test_what_strangers_say_is_not_looked_at(client: Callable[..., FlaskClient]) -> None:

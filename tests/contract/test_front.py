@@ -41,7 +41,7 @@ def services(folder: Path, settings: Settings) -> Services:
     made = open_services(settings, folder)
     made.places.make()
     (folder / "catalog.db").write_bytes(catalogs.empty())
-    made.catalog.put([probed(f"gate/{n}.mp4", n) for n in range(5)], now=NOW)
+    made.catalog.writes.put([probed(f"gate/{n}.mp4", n) for n in range(5)], now=NOW)
     return made
 
 
@@ -53,8 +53,8 @@ def holder(made: Services, name: str, cameras: list[str] | None = None, role: st
 def session(made: Services, name: str) -> dict[str, str]:
     """What the browser of somebody who signed in sends."""
     holder(made, name)
-    key = next(key for key in made.catalog.all_keys() if key.principal.name == name)
-    made.catalog.open_session(hashed("told"), key.id, until=datetime.now(UTC) + timedelta(days=1))
+    key = next(key for key in made.catalog.keys.all() if key.principal.name == name)
+    made.catalog.sessions.open(hashed("told"), key.id, until=datetime.now(UTC) + timedelta(days=1))
     return {"HTTP_COOKIE": "theme=dark; watcher_session=told"}
 
 
@@ -73,7 +73,7 @@ def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Ser
     settings, sends = SERVICES[getattr(request, "param", "open")]
     made = services(tmp_path, settings)
     yield made, client_of(made, sends(made))
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()
 
 
 def client_of(made: Services, sends: dict[str, str]) -> FlaskClient:
@@ -104,7 +104,7 @@ def test_the_same_until_something_changes(
         assert unchanged.headers["ETag"] == tag
     assert client.get(question, headers={"If-None-Match": '"other"'}).data == first.data
     for clip_id in range(1, 6):
-        made.catalog.put_label(clip_id, "fox", author="a", confidence=None, now=NOW)
+        made.catalog.labels.put(clip_id, "fox", author="a", confidence=None, now=NOW)
     third = client.get(question)
     assert third.headers["ETag"] != tag
     if question not in {"/cameras", QUESTIONS[-1]}:
@@ -143,7 +143,7 @@ def test_flask_is_not_asked(
     assert (first.status_code, bool(first.json)) == (200, True)
     assert client.get(question, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
     for clip_id in (1, 2):
-        made.catalog.put_label(clip_id, "fox", author="a", confidence=None, now=NOW)
+        made.catalog.labels.put(clip_id, "fox", author="a", confidence=None, now=NOW)
     assert client.get(question).headers["ETag"] != first.headers["ETag"]
     assert sum(one.requests for one in kept._tally.sums()) == 3
 
@@ -226,7 +226,7 @@ def test_timelines_are_kept_by_what_is_summed_up(
     with pytest.raises(pytest.fail.Exception, match="summed up again"):
         client.get(asked.format(*usual), base_url="https://localhost")
     monkeypatch.setattr(timeline, "_body", make)
-    made.catalog.put([probed("gate/5.mp4", 5)], now=NOW)
+    made.catalog.writes.put([probed("gate/5.mp4", 5)], now=NOW)
     assert [one["clips"] for one in client.get(asked.format(*usual)).json["buckets"]] == [6]
 
 
@@ -234,8 +234,8 @@ def test_timelines_are_kept_by_what_is_summed_up(
 def test_nobody_gets_the_answer_of_somebody_else(tmp_path: Path, question: str) -> None:
     """Each sees their cameras, whoever asked before; who has no key, or one for uploads, sees none."""
     made = services(tmp_path, Settings(auth=Auth(mode="keys")))
-    made.catalog.put([probed(f"yard/{n}.mp4", n) for n in range(5)], now=NOW)
-    made.catalog.put_label(1, "fox", author="a", confidence=None, now=NOW)
+    made.catalog.writes.put([probed(f"yard/{n}.mp4", n) for n in range(5)], now=NOW)
+    made.catalog.labels.put(1, "fox", author="a", confidence=None, now=NOW)
     some = [holder(made, "all"), holder(made, "gate", ["gate"]), holder(made, "yard", ["yard"])]
     alone = [client_of(made, one).get(question) for one in some]
     if question != "/changes/head":
@@ -252,7 +252,7 @@ def test_nobody_gets_the_answer_of_somebody_else(tmp_path: Path, question: str) 
     assert client.get(question, headers={"Authorization": "Bearer wk_other"}).status_code == 401
     upload = holder(made, "camera", ["gate"], "upload")
     assert client.get(question, environ_overrides=upload).status_code == 403
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()
 
 
 def test_a_key_that_ends_gets_no_answer_that_was_kept(tmp_path: Path) -> None:
@@ -268,9 +268,9 @@ def test_a_key_that_ends_gets_no_answer_that_was_kept(tmp_path: Path) -> None:
     keys.revoke(made, "program")
     assert client.get("/clips", environ_overrides=key).status_code == 401
     assert client.get("/clips", environ_overrides=cookie).status_code == 200
-    made.catalog.close_session(hashed("told"))
+    made.catalog.sessions.close(hashed("told"))
     assert client.get("/clips", environ_overrides=cookie).status_code == 401
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()
 
 
 def test_other_origins_are_told_whether_they_may(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_other_origins_are_told_whether_they_may(tmp_path: Path) -> None:
         answer = client.get("/clips", headers={"Origin": origin} if origin else {})
         assert answer.headers.get("Access-Control-Allow-Origin") == told
         assert answer.headers["Vary"] == "Origin"
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()
 
 
 def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClient]) -> None:
@@ -300,7 +300,7 @@ def test_a_refusal_is_not_kept(opened: tuple[Services, FlaskClient]) -> None:
     made, client = opened
     assert client.get("/clips/6").status_code == 404
     assert client.get("/clips?limit=0").status_code == 400
-    made.catalog.put([probed("gate/6.mp4", 6)], now=NOW)
+    made.catalog.writes.put([probed("gate/6.mp4", 6)], now=NOW)
     assert client.get("/clips/6").status_code == 200
     head = client.head("/clips/6")
     assert (head.status_code, head.data) == (200, b"")
@@ -316,7 +316,7 @@ def test_faults_are_told_by_flask(opened: tuple[Services, FlaskClient], monkeypa
         def broken(*_told: object) -> None:
             raise reason
 
-        monkeypatch.setattr(type(made.catalog), "camera_summaries", broken)
+        monkeypatch.setattr(type(made.catalog.clips), "camera_summaries", broken)
 
     fail(sa.exc.OperationalError("SELECT 1", {}, Exception("it is gone")))
     away = client.get("/cameras")
@@ -356,7 +356,7 @@ def test_a_database_that_goes_away(opened: tuple[Services, FlaskClient], questio
     made, client = opened
     first = client.get(question)
     assert first.status_code == 200
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()
     database, elsewhere = tmp_path / "catalog.db", tmp_path / "elsewhere.db"
     database.rename(elsewhere)
     database.mkdir()

@@ -20,20 +20,20 @@ def test_the_head_is_that_of_one_s_own_cameras(catalog: Catalog, engine: sa.Engi
     """It stands still while others change, and moves with each change of one's own; the feed goes on from it."""
     url = engine.url.render_as_string(hide_password=False)
     made = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
-    catalog.put([probed(f"{camera}/{n}.mp4", n) for camera in ("gate", "porch") for n in range(3)], now=NOW)
+    catalog.writes.put([probed(f"{camera}/{n}.mp4", n) for camera in ("gate", "porch") for n in range(3)], now=NOW)
     bound, whole = client_of(made, holder(made, "bound", ["porch"])), client_of(made, holder(made, "whole"))
     seen = bound.get("/changes/head").json["head"]
-    assert whole.get("/changes/head").json["head"] == catalog.head()
+    assert whole.get("/changes/head").json["head"] == catalog.clips.head()
     for round_ in range(3):
         before = bound.get("/changes/head")
         assert before.json["head"] == seen == bound.get(f"/changes?since={seen}").json["head"]
         gate = whole.get("/clips/by-key/gate/1.mp4").json
-        catalog.put_label(gate["id"], f"fox{round_}", author="a", confidence=None, now=NOW)
+        catalog.labels.put(gate["id"], f"fox{round_}", author="a", confidence=None, now=NOW)
         after = bound.get("/changes/head", headers={"If-None-Match": before.headers["ETag"]})
         assert after.status_code == 304
-        assert whole.get("/changes/head").json["head"] == catalog.head() > seen
+        assert whole.get("/changes/head").json["head"] == catalog.clips.head() > seen
         porch = bound.get("/clips/by-key/porch/1.mp4").json
-        catalog.put_label(porch["id"], f"fox{round_}", author="a", confidence=None, now=NOW)
+        catalog.labels.put(porch["id"], f"fox{round_}", author="a", confidence=None, now=NOW)
         feed = bound.get(f"/changes?since={seen}").json
         assert [change["clip"]["key"] for change in feed["changes"]] == ["porch/1.mp4"]
         assert feed["head"] == bound.get("/changes/head").json["head"] == feed["changes"][-1]["seq"] > seen
@@ -42,7 +42,7 @@ def test_the_head_is_that_of_one_s_own_cameras(catalog: Catalog, engine: sa.Engi
     assert another.get("/changes/head").json["head"] == seen, "another process knows the same"
     page = bound.get("/changes?since=0&limit=2").json
     assert bound.get(page["next"]).json["changes"]
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()
 
 
 def test_figures_of_the_whole_service_are_for_who_sees_it_whole(
@@ -52,12 +52,12 @@ def test_figures_of_the_whole_service_are_for_who_sees_it_whole(
     url = engine.url.render_as_string(hide_password=False)
     made = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
     made.places.make()
-    catalog.put([probed(f"{camera}/1.mp4", 1) for camera in ("gate", "porch")], now=NOW)
+    catalog.writes.put([probed(f"{camera}/1.mp4", 1) for camera in ("gate", "porch")], now=NOW)
     bound, whole = client_of(made, holder(made, "bound", ["porch"])), client_of(made, holder(made, "whole"))
     before = bound.get("/metrics").text
     assert 'watcher_clips{camera="porch"} 1' in before
-    catalog.put([probed(f"gate/{n}.mp4", n) for n in range(2, 9)], now=NOW)
+    catalog.writes.put([probed(f"gate/{n}.mp4", n) for n in range(2, 9)], now=NOW)
     whole.get("/clips")
     assert bound.get("/metrics").text == before
     assert "watcher_requests_total" in whole.get("/metrics").text
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()

@@ -26,27 +26,27 @@ def person(confidence: float = 0.8) -> Found:
 
 def put(catalog: Catalog, *numbers: int, camera: str = "porch") -> dict[int, int]:
     """Clips that have their poster, by number."""
-    catalog.put([probed(f"{camera}/{n}.mp4", n) for n in numbers], now=START)
-    ids = {n: catalog.by_key(f"{camera}/{n}.mp4").id for n in numbers}  # type: ignore[union-attr]
-    with catalog.write() as connection:
+    catalog.writes.put([probed(f"{camera}/{n}.mp4", n) for n in numbers], now=START)
+    ids = {n: catalog.clips.by_key(f"{camera}/{n}.mp4").id for n in numbers}  # type: ignore[union-attr]
+    with catalog.database.write() as connection:
         connection.execute(sa.text("UPDATE clips SET render_due = 0"))
     return ids
 
 
 def wait(catalog: Catalog, *, old: bool = True, now: datetime = START, model: str = MODEL) -> list[Uninspected]:
     """What is handed out, as an ingester asks; all of it."""
-    catalog.fill_inspections(model, 100, old=old, now=now)
-    return catalog.claim_inspections(OWNER, 100, until=now + timedelta(minutes=2), now=now)
+    catalog.inspections.fill(model, 100, old=old, now=now)
+    return catalog.inspections.claim(OWNER, 100, until=now + timedelta(minutes=2), now=now)
 
 
 def labels(catalog: Catalog, clip_id: int) -> dict[str, str]:
-    return {one.name: one.author for one in catalog.clip(clip_id).labels or ()}
+    return {one.name: one.author for one in catalog.clips.get(clip_id).labels or ()}
 
 
 def done(catalog: Catalog, jobs: list[Uninspected], *found: Found, model: str = MODEL) -> None:
     for job in jobs:
-        assert catalog.set_inspection(job, model, found, [], [], now=START)
-    catalog.release_claims(OWNER)
+        assert catalog.inspections.set_done(job, model, found, [], [], now=START)
+    catalog.claims.release(OWNER)
 
 
 def test_every_clip_waits_once_live_ones_first(catalog: Catalog) -> None:
@@ -72,13 +72,13 @@ def test_a_crowd_waits_in_turns_and_none_is_left_out(catalog: Catalog, monkeypat
     def work(owner: str) -> None:
         begin.wait()
         while True:
-            catalog.fill_inspections(MODEL, 15, old=True, now=START)
-            jobs = catalog.claim_inspections(owner, 7, until=START + timedelta(minutes=2), now=START)
+            catalog.inspections.fill(MODEL, 15, old=True, now=START)
+            jobs = catalog.inspections.claim(owner, 7, until=START + timedelta(minutes=2), now=START)
             if not jobs:
                 return
             for job in jobs:
-                catalog.set_inspection(job, MODEL, [person()], [], [], now=START)
-            catalog.release_claims(owner)
+                catalog.inspections.set_done(job, MODEL, [person()], [], [], now=START)
+            catalog.claims.release(owner)
             with lock:
                 taken.extend(job.id for job in jobs)
 
@@ -88,15 +88,15 @@ def test_a_crowd_waits_in_turns_and_none_is_left_out(catalog: Catalog, monkeypat
     for thread in threads:
         thread.join()
     assert len(taken) == len(set(taken)) == 150
-    assert catalog.label_counts() == [("person", 150)]
-    assert catalog.inspections_left() == (0, 0)
+    assert catalog.labels.counts() == [("person", 150)]
+    assert catalog.inspections.left() == (0, 0)
 
 
 def test_what_a_dead_one_held_comes_back(catalog: Catalog) -> None:
     """When its claim runs out; what it had noted is not looked at again."""
     put(catalog, 1, 2)
     jobs = wait(catalog)
-    catalog.set_inspection(jobs[0], MODEL, [person()], [], [], now=START)  # and then it is killed
+    catalog.inspections.set_done(jobs[0], MODEL, [person()], [], [], now=START)  # and then it is killed
     assert wait(catalog, now=START + timedelta(seconds=60)) == []
     assert [job.id for job in wait(catalog, now=START + timedelta(seconds=121))] == [jobs[1].id]
 
@@ -106,42 +106,42 @@ def test_the_same_verdict_twice_changes_nothing(catalog: Catalog) -> None:
     ids = put(catalog, 1)
     jobs = wait(catalog)
     done(catalog, jobs, person())
-    before = catalog.clip(ids[1])
+    before = catalog.clips.get(ids[1])
     done(catalog, jobs, person())
-    assert catalog.clip(ids[1]) == before
-    assert catalog.label_counts() == [("person", 1)]
+    assert catalog.clips.get(ids[1]) == before
+    assert catalog.labels.counts() == [("person", 1)]
     done(catalog, jobs)
-    assert catalog.clip(ids[1]).labels is None
-    assert catalog.label_counts() == []
-    assert catalog.label_cameras() == []
+    assert catalog.clips.get(ids[1]).labels is None
+    assert catalog.labels.counts() == []
+    assert catalog.labels.label_cameras() == []
 
 
 def test_a_person_s_word_stands(catalog: Catalog) -> None:
     """What was put on or confirmed keeps its author, what was refused does not come back, also with another model."""
     ids = put(catalog, 1)
-    catalog.put_label(ids[1], "fox", author="key:anna", confidence=None, now=START)
+    catalog.labels.put(ids[1], "fox", author="key:anna", confidence=None, now=START)
     done(catalog, wait(catalog), person(), Found("fox", 0.9, SIGHT), Found("car", 0.7, SIGHT))
     assert labels(catalog, ids[1]) == {"car": "model:tiny 1", "fox": "key:anna", "person": "model:tiny 1"}
-    catalog.put_label(ids[1], "person", author="key:anna", confidence=None, now=START)
-    confirmed = next(one for one in catalog.clip(ids[1]).labels or () if one.name == "person")
+    catalog.labels.put(ids[1], "person", author="key:anna", confidence=None, now=START)
+    confirmed = next(one for one in catalog.clips.get(ids[1]).labels or () if one.name == "person")
     assert (confirmed.author, confirmed.sight) == ("key:anna", SIGHT)  # since when it is seen stays known
-    catalog.remove_label(ids[1], "car", author="key:anna", now=START)
+    catalog.labels.remove(ids[1], "car", author="key:anna", now=START)
     jobs = wait(catalog, model="other 2")
     assert [job.id for job in jobs] == [ids[1]]  # another model looks at everything again
     done(catalog, jobs, person(), Found("car", 0.9, SIGHT), Found("dog", 0.6, SIGHT), model="other 2")
     assert labels(catalog, ids[1]) == {"dog": "model:other 2", "fox": "key:anna", "person": "key:anna"}
-    catalog.put_label(ids[1], "car", author="key:anna", confidence=None, now=START)  # a person may think again
-    catalog.remove_label(ids[1], "fox", author="key:anna", now=START)
+    catalog.labels.put(ids[1], "car", author="key:anna", confidence=None, now=START)  # a person may think again
+    catalog.labels.remove(ids[1], "fox", author="key:anna", now=START)
     assert labels(catalog, ids[1]).keys() == {"car", "dog", "person"}
 
 
 def test_labels_of_a_model_are_no_change_that_a_person_meets(catalog: Catalog) -> None:
     """Who edits a clip that they read before, is not told that somebody else changed it; the feed tells of it."""
     ids = put(catalog, 1)
-    before = catalog.clip(ids[1]).revision
+    before = catalog.clips.get(ids[1]).revision
     done(catalog, wait(catalog), person())
-    assert catalog.clip(ids[1]).revision > before
-    catalog.correct(ids[1], note="the fox", revision=before)
+    assert catalog.clips.get(ids[1]).revision > before
+    catalog.writes.correct(ids[1], note="the fox", revision=before)
 
 
 def test_another_content_is_looked_at_again(catalog: Catalog) -> None:
@@ -149,11 +149,11 @@ def test_another_content_is_looked_at_again(catalog: Catalog) -> None:
     ids = put(catalog, 1)
     jobs = wait(catalog)
     done(catalog, jobs, person())
-    catalog.put([probed("porch/1.mp4", 7, digest="other", fingerprint=Fingerprint(2000, 2))], now=START)
-    assert not catalog.set_inspection(jobs[0], MODEL, [person()], [], [], now=START)
+    catalog.writes.put([probed("porch/1.mp4", 7, digest="other", fingerprint=Fingerprint(2000, 2))], now=START)
+    assert not catalog.inspections.set_done(jobs[0], MODEL, [person()], [], [], now=START)
     assert wait(catalog) == []  # it has no poster yet
-    clip = catalog.clip(ids[1])
-    catalog.set_posters([Rendered(clip.id, jobs_digest(catalog, clip.id), "0/1.webp", due=0)])
+    clip = catalog.clips.get(ids[1])
+    catalog.renditions.set_posters([Rendered(clip.id, jobs_digest(catalog, clip.id), "0/1.webp", due=0)])
     again = wait(catalog)
     assert [job.id for job in again] == [ids[1]]
     done(catalog, again)
@@ -161,21 +161,21 @@ def test_another_content_is_looked_at_again(catalog: Catalog) -> None:
 
 
 def jobs_digest(catalog: Catalog, clip_id: int) -> str:
-    with catalog.engine.connect() as connection:
+    with catalog.database.engine.connect() as connection:
         return str(connection.execute(sa.text(f"SELECT digest FROM clips WHERE id = {clip_id}")).scalar())
 
 
 def test_clips_that_are_away_wait_and_hold_up_nobody(catalog: Catalog) -> None:
     """A missing one is looked at when it is back; one that was given up is not."""
     ids = put(catalog, 1, 2, 3)
-    catalog.fill_inspections(MODEL, 100, old=True, now=START)
-    catalog.mark_missing(["porch/3.mp4"], now=START)
-    catalog.retire(ids[2], now=START)
+    catalog.inspections.fill(MODEL, 100, old=True, now=START)
+    catalog.writes.mark_missing(["porch/3.mp4"], now=START)
+    catalog.retired.retire(ids[2], now=START)
     jobs = wait(catalog)
     assert [job.id for job in jobs] == [ids[1]]
     done(catalog, jobs)
-    catalog.put([probed("porch/3.mp4", 3)], now=START)
-    with catalog.write() as connection:
+    catalog.writes.put([probed("porch/3.mp4", 3)], now=START)
+    with catalog.database.write() as connection:
         connection.execute(sa.text("UPDATE clips SET render_due = 0"))
     later = START + timedelta(milliseconds=AWAY_MS)
     assert [job.id for job in wait(catalog, now=later)] == [ids[3]]
@@ -185,9 +185,9 @@ def test_what_fails_is_put_off_or_given_up(catalog: Catalog) -> None:
     """With its reason, and how often it was tried."""
     put(catalog, 1, 2)
     first, second = wait(catalog)
-    catalog.retry_inspection(first, "no", tries=1, due=START + timedelta(hours=1))
-    catalog.fail_inspection(second, "never", now=START)
-    catalog.release_claims(OWNER)
+    catalog.inspections.retry(first, "no", tries=1, due=START + timedelta(hours=1))
+    catalog.inspections.set_error(second, "never", now=START)
+    catalog.claims.release(OWNER)
     assert wait(catalog) == []
     (again,) = wait(catalog, now=START + timedelta(hours=1))
     assert (again.id, again.tries) == (first.id, 1)
@@ -198,28 +198,28 @@ def test_what_stands_still_is_known_to_the_clips_beside(catalog: Catalog) -> Non
     put(catalog, 1, 2, 3)
     put(catalog, 101, camera="yard")
     jobs = {job.key: job for job in wait(catalog)}
-    catalog.set_inspection(jobs["porch/3.mp4"], MODEL, [], [CAR], [CAR], now=START)
-    assert catalog.still_near(jobs["porch/2.mp4"]) == [CAR]
-    assert catalog.still_near(jobs["yard/101.mp4"]) == []
-    catalog.set_inspection(jobs["porch/1.mp4"], MODEL, [], [CAR], [CAR], now=START)
-    assert catalog.still_near(jobs["porch/2.mp4"]) == [CAR, CAR]
+    catalog.inspections.set_done(jobs["porch/3.mp4"], MODEL, [], [CAR], [CAR], now=START)
+    assert catalog.inspections.still_near(jobs["porch/2.mp4"]) == [CAR]
+    assert catalog.inspections.still_near(jobs["yard/101.mp4"]) == []
+    catalog.inspections.set_done(jobs["porch/1.mp4"], MODEL, [], [CAR], [CAR], now=START)
+    assert catalog.inspections.still_near(jobs["porch/2.mp4"]) == [CAR, CAR]
 
 
 def test_sums_by_label_and_camera_follow_every_road(catalog: Catalog) -> None:
     """A clip that is another camera's now, that goes, and that is had back."""
     ids = put(catalog, 1, 2) | put(catalog, 103, camera="yard")
     done(catalog, wait(catalog), person())
-    assert catalog.label_cameras() == [("person", "porch", 2), ("person", "yard", 1)]
-    assert catalog.label_counts(["yard"]) == [("person", 1)]
-    catalog.correct(ids[1], camera="yard")
-    assert catalog.label_cameras() == [("person", "porch", 1), ("person", "yard", 2)]
-    catalog.put([probed("gate/2.mp4", 2, moved_from=ids[2])], now=START)
-    assert catalog.label_cameras(["gate", "porch"]) == [("person", "gate", 1)]
-    catalog.retire(ids[2], now=START)
-    assert catalog.label_cameras() == [("person", "yard", 2)]
-    catalog.revive(ids[2], now=START)
-    assert catalog.label_cameras() == [("person", "gate", 1), ("person", "yard", 2)]
-    assert catalog.label_counts() == [("person", 3)]
+    assert catalog.labels.label_cameras() == [("person", "porch", 2), ("person", "yard", 1)]
+    assert catalog.labels.counts(["yard"]) == [("person", 1)]
+    catalog.writes.correct(ids[1], camera="yard")
+    assert catalog.labels.label_cameras() == [("person", "porch", 1), ("person", "yard", 2)]
+    catalog.writes.put([probed("gate/2.mp4", 2, moved_from=ids[2])], now=START)
+    assert catalog.labels.label_cameras(["gate", "porch"]) == [("person", "gate", 1)]
+    catalog.retired.retire(ids[2], now=START)
+    assert catalog.labels.label_cameras() == [("person", "yard", 2)]
+    catalog.retired.revive(ids[2], now=START)
+    assert catalog.labels.label_cameras() == [("person", "gate", 1), ("person", "yard", 2)]
+    assert catalog.labels.counts() == [("person", 3)]
 
 
 def test_asking_when_nothing_waits_writes_nothing(catalog: Catalog) -> None:
@@ -228,7 +228,7 @@ def test_asking_when_nothing_waits_writes_nothing(catalog: Catalog) -> None:
     done(catalog, wait(catalog))
     assert wait(catalog) == []
     statements: list[str] = []
-    sa.event.listen(catalog.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    sa.event.listen(catalog.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
     assert wait(catalog) == []
     assert statements
     assert all(text.lstrip().startswith("SELECT") or text == "BEGIN" for text in statements), statements
@@ -240,19 +240,23 @@ def test_a_crash_before_the_commit_leaves_it_waiting(catalog: Catalog, number: i
     put(catalog, 1)
     job = wait(catalog)[0] if number == 2 else None
     if number == 1:
-        catalog.fill_inspections(MODEL, 100, old=True, now=START)
+        catalog.inspections.fill(MODEL, 100, old=True, now=START)
 
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
-    sa.event.listen(catalog.engine, "commit", crash)
+    sa.event.listen(catalog.database.engine, "commit", crash)
     with pytest.raises(KeyboardInterrupt):
-        _ = wait(catalog) if job is None else catalog.set_inspection(job, MODEL, [person()], [], [], now=START)
-    sa.event.remove(catalog.engine, "commit", crash)
+        _ = (
+            wait(catalog)
+            if job is None
+            else catalog.inspections.set_done(job, MODEL, [person()], [], [], now=START)
+        )
+    sa.event.remove(catalog.database.engine, "commit", crash)
     later = START + timedelta(minutes=3)
     jobs = wait(catalog, now=later)
     assert len(jobs) == 1
-    assert catalog.label_counts() == []
+    assert catalog.labels.counts() == []
 
 
 def test_lists_by_who_says_it_and_how_sure(catalog: Catalog) -> None:
@@ -260,13 +264,13 @@ def test_lists_by_who_says_it_and_how_sure(catalog: Catalog) -> None:
     ids = put(catalog, *range(8))
     jobs = {job.id: job for job in wait(catalog)}
     for n in range(6):
-        catalog.set_inspection(jobs[ids[n]], MODEL, [person(0.5 + n / 20)], [], [], now=START)
-    catalog.set_inspection(jobs[ids[6]], MODEL, [Found("car", 0.9, SIGHT)], [], [], now=START)
-    catalog.put_label(ids[0], "person", author="key:anna", confidence=None, now=START)
-    catalog.put_label(ids[5], "fox", author="key:anna", confidence=None, now=START)
+        catalog.inspections.set_done(jobs[ids[n]], MODEL, [person(0.5 + n / 20)], [], [], now=START)
+    catalog.inspections.set_done(jobs[ids[6]], MODEL, [Found("car", 0.9, SIGHT)], [], [], now=START)
+    catalog.labels.put(ids[0], "person", author="key:anna", confidence=None, now=START)
+    catalog.labels.put(ids[5], "fox", author="key:anna", confidence=None, now=START)
 
     def found(**wanted: object) -> list[int]:
-        page = catalog.find(ClipFilter(**wanted), limit=100, newest_first=False)  # type: ignore[arg-type]
+        page = catalog.clips.find(ClipFilter(**wanted), limit=100, newest_first=False)  # type: ignore[arg-type]
         return [list(ids.values()).index(clip.id) for clip in page.clips]
 
     assert found(labels=("person",), min_confidence=0.65) == [0, 3, 4, 5]
@@ -289,11 +293,11 @@ def test_retention_asks_whose_word_counts(engine: sa.Engine, whose: str) -> None
     catalog = Catalog(engine, labels_of=whose)
     ids = put(catalog, 1, 2, 3)
     jobs = {job.id: job for job in wait(catalog)}
-    catalog.set_inspection(jobs[ids[1]], MODEL, [person()], [], [], now=START)
-    catalog.put_label(ids[2], "fox", author="key:anna", confidence=None, now=START)
+    catalog.inspections.set_done(jobs[ids[1]], MODEL, [person()], [], [], now=START)
+    catalog.labels.put(ids[2], "fox", author="key:anna", confidence=None, now=START)
     kept = {1, 2} if whose == "anybody" else {2}
-    assert {n for n in ids if catalog.whose([ids[n]])[ids[n]][1]} == kept
-    catalog.put_label(ids[1], "person", author="key:anna", confidence=None, now=START)
-    assert catalog.whose([ids[1]])[ids[1]][1]
-    catalog.remove_label(ids[2], "fox", author="key:anna", now=START)
-    assert not catalog.whose([ids[2]])[ids[2]][1]
+    assert {n for n in ids if catalog.retired.whose([ids[n]])[ids[n]][1]} == kept
+    catalog.labels.put(ids[1], "person", author="key:anna", confidence=None, now=START)
+    assert catalog.retired.whose([ids[1]])[ids[1]][1]
+    catalog.labels.remove(ids[2], "fox", author="key:anna", now=START)
+    assert not catalog.retired.whose([ids[2]])[ids[2]][1]

@@ -40,11 +40,11 @@ def made(tmp_path: Path) -> Iterator[Services]:
     (tmp_path / "catalog.db").write_bytes(catalogs.empty())
     (started.places.video / "a").mkdir(parents=True)
     (started.places.video / "a" / "1.mp4").write_bytes(bytes(CLIP_BYTES))
-    started.catalog.put(
+    started.catalog.writes.put(
         [probed("a/1.mp4", 0, duration_seconds=10.0, fingerprint=Fingerprint(CLIP_BYTES, 1))], now=NOW
     )
     yield started
-    started.catalog.engine.dispose()
+    started.catalog.database.engine.dispose()
 
 
 @pytest.fixture
@@ -76,42 +76,42 @@ def test_a_key_s_exports_leave_half_of_the_room(made: Services, client: FlaskCli
 
 def test_a_key_s_exports_leave_half_of_the_turns(made: Services, client: FlaskClient) -> None:
     """However small they are; and there is an end to those that are kept."""
-    made.catalog.put([probed("a/1.mp4", 0, duration_seconds=10.0, fingerprint=Fingerprint(0, 2))], now=NOW)
+    made.catalog.writes.put([probed("a/1.mp4", 0, duration_seconds=10.0, fingerprint=Fingerprint(0, 2))], now=NOW)
     greedy, other = bearer(made, "greedy", "view"), bearer(made, "other", "view")
     half = WAITING_MOST // 2
     assert [want(client, greedy) for _ in range(half + 1)] == [202] * half + [429]
     assert want(client, other) == 202
-    source = made.catalog.export_source(["a"], START, START + timedelta(days=1))
+    source = made.catalog.exports.source(["a"], START, START + timedelta(days=1))
     for _ in range(AUTHOR_MOST):
-        one = made.catalog.want_export(["a"], START, NOW, cut="key", author="other", source=source, now=NOW)
-        made.catalog.set_export(one.id, [], 0, now=NOW)
+        one = made.catalog.exports.want(["a"], START, NOW, cut="key", author="other", source=source, now=NOW)
+        made.catalog.exports.set_done(one.id, [], 0, now=NOW)
     assert want(client, other) == 429
 
 
 def test_the_first_of_each_author_is_made_before_any_second(catalog: Catalog) -> None:
     """So that many of one keep nobody waiting."""
-    catalog.put([probed("a/1.mp4", 0, duration_seconds=10.0)], now=NOW)
-    source = catalog.export_source(["a"], START, START + timedelta(days=1))
+    catalog.writes.put([probed("a/1.mp4", 0, duration_seconds=10.0)], now=NOW)
+    source = catalog.exports.source(["a"], START, START + timedelta(days=1))
     for author in ("greedy", "greedy", "greedy", "other", "third", "other"):
-        catalog.want_export(["a"], START, NOW, cut="key", author=author, source=source, now=NOW)
-    order = [one.author for one in catalog.exports_to_make()]
+        catalog.exports.want(["a"], START, NOW, cut="key", author=author, source=source, now=NOW)
+    order = [one.author for one in catalog.exports.to_make()]
     assert order == ["greedy", "other", "third", "greedy", "other", "greedy"]
 
 
 def test_a_clip_has_so_many_labels(catalog: Catalog) -> None:
     """Each list shows them all; one that is there can still be said again, and one taken off makes room."""
-    catalog.put([probed("a/1.mp4", 0)], now=NOW)
-    clip = catalog.by_key("a/1.mp4")
+    catalog.writes.put([probed("a/1.mp4", 0)], now=NOW)
+    clip = catalog.clips.by_key("a/1.mp4")
     assert clip is not None
 
     def put(name: str) -> bool:
-        return catalog.put_label(clip.id, name, author="key:me", confidence=None, now=NOW)
+        return catalog.labels.put(clip.id, name, author="key:me", confidence=None, now=NOW)
 
     assert all(put(f"label {number}") for number in range(LABELS_MOST))
     with pytest.raises(BadParameterError):
         put("one more")
-    assert catalog.put_label(clip.id, "label 1", author="key:you", confidence=0.5, now=NOW) is False
-    catalog.remove_label(clip.id, "label 0")
+    assert catalog.labels.put(clip.id, "label 1", author="key:you", confidence=0.5, now=NOW) is False
+    catalog.labels.remove(clip.id, "label 0")
     assert put("one more")
 
 
@@ -120,29 +120,29 @@ def test_a_key_has_so_many_sessions(catalog: Catalog, monkeypatch: pytest.Monkey
     assert SESSIONS_MOST >= 100, "a household signs in with one key"
     monkeypatch.setattr(sessions, "SESSIONS_MOST", 3)
     for number, name in enumerate(("mine", "other")):
-        key_id = catalog.create_key(name, Role.VIEW, None, name * 16, now=NOW)
-        catalog.open_session(f"link of {name}", key_id, until=NOW + timedelta(days=1), once=True)
+        key_id = catalog.keys.create(name, Role.VIEW, None, name * 16, now=NOW)
+        catalog.sessions.open(f"link of {name}", key_id, until=NOW + timedelta(days=1), once=True)
         for minute in range(5 - number * 3):
             by = By(name, NOW + timedelta(minutes=minute), None)
-            catalog.open_session(f"{minute} of {name:<20}", key_id, until=NOW + timedelta(days=30), by=by)
+            catalog.sessions.open(f"{minute} of {name:<20}", key_id, until=NOW + timedelta(days=30), by=by)
             if minute == 2:
-                catalog.used_session(f"0 of {name:<20}", now=NOW + timedelta(hours=1), address=None)
+                catalog.sessions.note_use(f"0 of {name:<20}", now=NOW + timedelta(hours=1), address=None)
     at = NOW + timedelta(minutes=10)
-    assert [one.id[0] for one in catalog.sessions(now=at, key="mine")] == ["0", "4", "3"]
-    assert len(catalog.sessions(now=at, key="other")) == 2
-    assert catalog.link_key("link of mine", now=at) is not None
+    assert [one.id[0] for one in catalog.sessions.all(now=at, key="mine")] == ["0", "4", "3"]
+    assert len(catalog.sessions.all(now=at, key="other")) == 2
+    assert catalog.sessions.link_key("link of mine", now=at) is not None
 
 
 def test_a_key_has_so_many_links(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """That have not expired; another key's are not counted."""
     monkeypatch.setattr(shares, "SHARES_MOST", 3)
-    catalog.put([probed("a/1.mp4", 0)], now=NOW)
-    clip = catalog.by_key("a/1.mp4")
+    catalog.writes.put([probed("a/1.mp4", 0)], now=NOW)
+    clip = catalog.clips.by_key("a/1.mp4")
     assert clip is not None
 
     def share(name: str, who: str, minutes: int = 0) -> None:
         at = NOW + timedelta(minutes=minutes)
-        catalog.add_share(name, clip.id, until=at + timedelta(minutes=5), by=By(who, at, None))
+        catalog.shares.add(name, clip.id, until=at + timedelta(minutes=5), by=By(who, at, None))
 
     for number in range(3):
         share(str(number), "me")

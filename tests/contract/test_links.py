@@ -58,7 +58,7 @@ def made(tmp_path: Path) -> Iterator[Services]:
     (tmp_path / "catalog.db").write_bytes(catalogs.empty())
     leave(started, "gate/1.mp4", b"one")
     yield started
-    started.catalog.engine.dispose()
+    started.catalog.database.engine.dispose()
 
 
 def leave(services: Services, key: str, data: bytes) -> Clip:
@@ -69,8 +69,8 @@ def leave(services: Services, key: str, data: bytes) -> Clip:
     look = services.root.look(key)
     digest = hashlib.sha256(data).hexdigest()
     clip = replace(probed(key, 1), fingerprint=look.fingerprint, inode=look.inode, digest=digest)
-    services.catalog.put([clip], now=services.clock.now())
-    return services.catalog.by_key(key)
+    services.catalog.writes.put([clip], now=services.clock.now())
+    return services.catalog.clips.by_key(key)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def client(made: Services) -> FlaskClient:
 
 def share(made: Services, client: FlaskClient, seconds: int = 600) -> tuple[str, str]:
     """Share the clip; its path, and what nginx hands on of the link's question."""
-    key = keys.create(made, f"sharer {len(made.catalog.all_keys())}", "view", None)
+    key = keys.create(made, f"sharer {len(made.catalog.keys.all())}", "view", None)
     answer = client.post(
         "/clips/1/share", json={"expires_in_seconds": seconds}, headers={"Authorization": f"Bearer {key}"}
     )
@@ -224,11 +224,11 @@ def test_links_of_earlier_versions_go_on(made: Services, client: FlaskClient) ->
 def test_films_are_fetched_without_a_key(made: Services, client: FlaskClient) -> None:
     """By links for this film as it was made, of which none shows another export."""
     asking = {"Authorization": f"Bearer {keys.create(made, 'asker', 'view', None)}"}
-    one = made.catalog.want_export(
+    one = made.catalog.exports.want(
         ["gate"], NOW, NOW + timedelta(hours=1), cut="key", author="asker", source=Source(1, 1), now=NOW
     )
     file = ExportFile("gate", "gate ä.mp4", 1, "00" * 32, 0, 1, 1.0)
-    made.catalog.set_export(one.id, [file], 1, now=made.clock.now())
+    made.catalog.exports.set_done(one.id, [file], 1, now=made.clock.now())
     told = client.get(f"/exports/{one.id}", headers=asking).json
     for address, name in ((told["files"][0]["url"], "gate ä.mp4"), (told["manifest_url"], "manifest.json")):
         path = f"/watcher/renditions/exports/{one.id}/{name}"
@@ -237,7 +237,7 @@ def test_films_are_fetched_without_a_key(made: Services, client: FlaskClient) ->
         assert asked(client, path.replace(f"/{one.id}/", f"/{one.id + 1}/"), link) == 401
         assert asked(client, f"/watcher/renditions/exports/{one.id}/other.mp4", link) == 401
         assert asked(client, "/gate/1.mp4", link) == 401
-    made.catalog.drop_export(one.id)
+    made.catalog.exports.drop(one.id)
     assert asked(client, path, link) == 401
 
 
@@ -331,7 +331,7 @@ def test_an_end_that_makes_no_sense_is_refused(made: Services, text: str) -> Non
     """Before a key is made."""
     with pytest.raises(KeyNameError):
         keys.create(made, "guest", "view", None, text)
-    assert made.catalog.all_keys() == []
+    assert made.catalog.keys.all() == []
 
 
 # — sessions —
@@ -378,7 +378,7 @@ def test_the_last_use_is_noted(made: Services, client: FlaskClient) -> None:
     """Of a key and of a session, with the address, once a minute."""
     key = keys.create(made, "anna", "view", None)
     client.get("/clips", headers={"Authorization": f"Bearer {key}"}, environ_overrides={"REMOTE_ADDR": "192.0.2.8"})
-    used = made.catalog.all_keys()[0]
+    used = made.catalog.keys.all()[0]
     assert (used.address, used.last_used_at is not None) == ("192.0.2.8", True)
     out = io.StringIO()
     keys.show(made, out=out)
@@ -395,16 +395,16 @@ def test_what_is_done_is_audited_without_secrets(made: Services, client: FlaskCl
     browser.post("/sign-out")
     keys.rotate(made, "anna")
     keys.revoke(made, "anna")
-    actions = [entry.action for entry in reversed(made.catalog.audited(limit=99))]
+    actions = [entry.action for entry in reversed(made.catalog.audit.entries(limit=99))]
     assert actions == [
         "key created", "signed in", "shared", "share ended", "signed out", "key rotated", "key revoked",
     ]  # fmt: skip
-    told = str(made.catalog.audited(limit=99))
+    told = str(made.catalog.audit.entries(limit=99))
     assert "127.0.0.1" in told
     for hidden in (secret, hashed(secret), shared["url"].partition("sig=")[2]):
         assert hidden not in told
-    made.catalog.audit("old", "x", By("x", NOW + timedelta(days=9999)))
-    assert [entry.action for entry in made.catalog.audited(limit=99)] == ["old"], "what is too old is let go"
+    made.catalog.audit.note("old", "x", By("x", NOW + timedelta(days=9999)))
+    assert [entry.action for entry in made.catalog.audit.entries(limit=99)] == ["old"], "what is too old is let go"
 
 
 # — on both engines —
@@ -412,36 +412,36 @@ def test_what_is_done_is_audited_without_secrets(made: Services, client: FlaskCl
 
 def test_on_both_engines(catalog: Catalog) -> None:
     """What the tests above say of SQLite, PostgreSQL does as well."""
-    catalog.put([probed("gate/1.mp4", 1)], now=NOW)
-    clip = catalog.by_key("gate/1.mp4")
+    catalog.writes.put([probed("gate/1.mp4", 1)], now=NOW)
+    clip = catalog.clips.by_key("gate/1.mp4")
     soon = NOW + timedelta(hours=1)
-    key = catalog.create_key("anna", Role.VIEW, None, "a" * 64, now=NOW, expires=soon, by=BY)
-    assert catalog.key_of("a" * 64, now=NOW).expires_at == soon
-    assert catalog.key_of("a" * 64, now=soon) is None
-    catalog.open_session("b" * 64, key, until=NOW + timedelta(days=1), agent="ä😀", by=BY)
-    catalog.open_session("c" * 64, key, until=soon, once=True)
-    assert catalog.session_of("b" * 64, now=NOW).expires_at == soon
-    assert catalog.session_of("b" * 64, now=soon) is None
-    assert catalog.session_of("c" * 64, now=NOW) is None
-    assert [one.id for one in catalog.sessions(now=NOW)] == ["b" * 16]
-    assert catalog.link_key("c" * 64, now=NOW).id == key
-    assert catalog.use_link("c" * 64, now=NOW).id == key
-    assert catalog.use_link("c" * 64, now=NOW) is None
-    catalog.used_session("b" * 64, now=NOW, address="192.0.2.2")
-    assert catalog.end_sessions(key="other", by=BY) == 0
-    assert catalog.end_sessions(key="anna", but="b" * 16, by=BY) == 0
-    assert catalog.end_sessions(session="b" * 16, by=BY) == 1
-    catalog.add_share("s", clip.id, until=soon, by=BY)
-    found = catalog.share("s", now=NOW)
+    key = catalog.keys.create("anna", Role.VIEW, None, "a" * 64, now=NOW, expires=soon, by=BY)
+    assert catalog.keys.get("a" * 64, now=NOW).expires_at == soon
+    assert catalog.keys.get("a" * 64, now=soon) is None
+    catalog.sessions.open("b" * 64, key, until=NOW + timedelta(days=1), agent="ä😀", by=BY)
+    catalog.sessions.open("c" * 64, key, until=soon, once=True)
+    assert catalog.sessions.get("b" * 64, now=NOW).expires_at == soon
+    assert catalog.sessions.get("b" * 64, now=soon) is None
+    assert catalog.sessions.get("c" * 64, now=NOW) is None
+    assert [one.id for one in catalog.sessions.all(now=NOW)] == ["b" * 16]
+    assert catalog.sessions.link_key("c" * 64, now=NOW).id == key
+    assert catalog.sessions.use_link("c" * 64, now=NOW).id == key
+    assert catalog.sessions.use_link("c" * 64, now=NOW) is None
+    catalog.sessions.note_use("b" * 64, now=NOW, address="192.0.2.2")
+    assert catalog.sessions.end(key="other", by=BY) == 0
+    assert catalog.sessions.end(key="anna", but="b" * 16, by=BY) == 0
+    assert catalog.sessions.end(session="b" * 16, by=BY) == 1
+    catalog.shares.add("s", clip.id, until=soon, by=BY)
+    found = catalog.shares.get("s", now=NOW)
     assert (found.key, found.author) == ("gate/1.mp4", "owner")
-    catalog.viewed_share(found, now=NOW)
-    assert catalog.shares(now=NOW)[0].last_view_at == NOW
-    assert catalog.share("s", now=soon) is None
-    assert catalog.end_shares(author="other", by=BY) == 0
-    assert catalog.end_shares(share_id="s", by=BY) == 1
-    catalog.add_share("t", clip.id, until=soon, by=BY)
-    catalog.retire(clip.id, now=NOW)
-    assert catalog.share("t", now=NOW) is None
-    catalog.expire_key("anna", None, by=BY)
-    assert catalog.key_of("a" * 64, now=soon) is not None
-    assert [entry.action for entry in catalog.audited(limit=2)] == ["key's end set", "shared"]
+    catalog.shares.note_view(found, now=NOW)
+    assert catalog.shares.all(now=NOW)[0].last_view_at == NOW
+    assert catalog.shares.get("s", now=soon) is None
+    assert catalog.shares.end(author="other", by=BY) == 0
+    assert catalog.shares.end(share_id="s", by=BY) == 1
+    catalog.shares.add("t", clip.id, until=soon, by=BY)
+    catalog.retired.retire(clip.id, now=NOW)
+    assert catalog.shares.get("t", now=NOW) is None
+    catalog.keys.expire("anna", None, by=BY)
+    assert catalog.keys.get("a" * 64, now=soon) is not None
+    assert [entry.action for entry in catalog.audit.entries(limit=2)] == ["key's end set", "shared"]

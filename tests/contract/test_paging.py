@@ -20,8 +20,8 @@ STILL, BUSY = 120, 40  # clips that nobody touches, and those that come, go and 
 @pytest.mark.slow
 def test_no_clip_is_on_two_pages_while_others_write(catalog: Catalog) -> None:
     """With and without filters, both ways round, clips that come, go missing, come back, change and get labels."""
-    catalog.put([probed(f"a/{n:03d}.mp4", 2 * n) for n in range(STILL)], now=START)
-    still = {clip.id for clip in catalog.find(ClipFilter(), limit=STILL).clips}
+    catalog.writes.put([probed(f"a/{n:03d}.mp4", 2 * n) for n in range(STILL)], now=START)
+    still = {clip.id for clip in catalog.clips.find(ClipFilter(), limit=STILL).clips}
     ended, failed = threading.Event(), []
 
     def write(seed: int) -> None:
@@ -36,12 +36,12 @@ def test_no_clip_is_on_two_pages_while_others_write(catalog: Catalog) -> None:
                     )
                     for n in numbers
                 ]
-                catalog.put(some, now=START)
+                catalog.writes.put(some, now=START)
                 if rounds % 2:
-                    catalog.mark_missing([one.key for one in some[:3]], now=START)
+                    catalog.writes.mark_missing([one.key for one in some[:3]], now=START)
                 for one in some[3:]:
-                    if (clip := catalog.by_key(one.key)) is not None:
-                        catalog.put_label(clip.id, "cat", author="test", confidence=None, now=START)
+                    if (clip := catalog.clips.by_key(one.key)) is not None:
+                        catalog.labels.put(clip.id, "cat", author="test", confidence=None, now=START)
         except Exception as reason:  # told by the test, not by a thread
             failed.append(reason)
 
@@ -73,7 +73,7 @@ def check_walk(catalog: Catalog, wanted: ClipFilter, still: set[int], *, newest_
     seen: list[tuple[int, int]] = []
     after = None
     while True:
-        page = catalog.find(wanted, limit=17, newest_first=newest_first, after=after)
+        page = catalog.clips.find(wanted, limit=17, newest_first=newest_first, after=after)
         seen += [(milliseconds(clip.started_at), clip.id) for clip in page.clips]
         if not page.more_after:
             break

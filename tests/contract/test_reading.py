@@ -22,28 +22,28 @@ def open_files(folder: Path) -> int:
 @pytest.fixture
 def catalog(engine: sa.Engine) -> Catalog:
     made = Catalog(engine)
-    made.put([probed("gate/1.mp4")], now=START)
+    made.writes.put([probed("gate/1.mp4")], now=START)
     return made
 
 
 def test_a_connection_is_used_again(catalog: Catalog) -> None:
     """Also after a question that was refused."""
-    catalog.head()
-    connection = catalog.reading._idle[0]
-    with pytest.raises(ClipNotFoundError), catalog.reading():
-        catalog.clip(99)
+    catalog.clips.head()
+    connection = catalog.database.reading._idle[0]
+    with pytest.raises(ClipNotFoundError), catalog.database.reading():
+        catalog.clips.get(99)
     for _ in range(3):
-        assert catalog.clip(1).key == "gate/1.mp4"
-    assert catalog.reading._idle == [connection]
+        assert catalog.clips.get(1).key == "gate/1.mp4"
+    assert catalog.database.reading._idle == [connection]
 
 
 def test_what_was_written_meanwhile_is_seen_next_time(catalog: Catalog) -> None:
     """A connection that is kept holds no old moment of the catalog."""
     for number in range(2, 5):
-        before = catalog.head()
-        catalog.put([probed(f"gate/{number}.mp4", number)], now=START)
-        assert catalog.head() > before
-        assert catalog.clip(number).key == f"gate/{number}.mp4"
+        before = catalog.clips.head()
+        catalog.writes.put([probed(f"gate/{number}.mp4", number)], now=START)
+        assert catalog.clips.head() > before
+        assert catalog.clips.get(number).key == f"gate/{number}.mp4"
 
 
 def test_a_writer_waits_for_no_reader(tmp_path: Path) -> None:
@@ -51,25 +51,25 @@ def test_a_writer_waits_for_no_reader(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/catalog.db")
     migrate(engine)
     catalog = Catalog(engine)
-    with catalog.reading():
-        before = catalog.head()
-        writer = threading.Thread(target=catalog.put, args=([probed("gate/1.mp4")],), kwargs={"now": START})
+    with catalog.database.reading():
+        before = catalog.clips.head()
+        writer = threading.Thread(target=catalog.writes.put, args=([probed("gate/1.mp4")],), kwargs={"now": START})
         writer.start()
         writer.join(timeout=20)
         assert not writer.is_alive()
-        assert catalog.head() > before
+        assert catalog.clips.head() > before
     engine.dispose()
 
 
 def test_threads_read_at_once(catalog: Catalog) -> None:
     """Each gets its own answers."""
-    catalog.put([probed(f"gate/{n}.mp4", n) for n in range(2, 9)], now=START)
+    catalog.writes.put([probed(f"gate/{n}.mp4", n) for n in range(2, 9)], now=START)
     wrong: list[object] = []
 
     def read(clip_id: int) -> None:
         for _ in range(200):
             try:
-                if (key := catalog.clip(clip_id).key) != f"gate/{clip_id}.mp4":
+                if (key := catalog.clips.get(clip_id).key) != f"gate/{clip_id}.mp4":
                     wrong.append(key)
             except BaseException as reason:
                 wrong.append(reason)
@@ -87,8 +87,8 @@ def test_nobody_waits_for_a_slow_reader(catalog: Catalog) -> None:
     slow, over = threading.Event(), threading.Event()
 
     def read() -> None:
-        with catalog.reading():
-            catalog.head()
+        with catalog.database.reading():
+            catalog.clips.head()
             slow.set()
             over.wait(timeout=20)
 
@@ -96,26 +96,26 @@ def test_nobody_waits_for_a_slow_reader(catalog: Catalog) -> None:
     thread.start()
     assert slow.wait(timeout=20)
     for _ in range(3):
-        assert catalog.clip(1).key == "gate/1.mp4"
+        assert catalog.clips.get(1).key == "gate/1.mp4"
     assert not over.is_set()
     over.set()
     thread.join()
-    assert len(catalog.reading._idle) == 2
-    assert not catalog.reading._turn.locked()
+    assert len(catalog.database.reading._idle) == 2
+    assert not catalog.database.reading._turn.locked()
 
 
 def test_after_an_error_the_next_question_is_answered(catalog: Catalog) -> None:
     """Such as of a table that is not there for a while."""
-    catalog.head()
-    with catalog.engine.begin() as connection:
+    catalog.clips.head()
+    with catalog.database.engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE counters RENAME TO elsewhere"))
-    driver = catalog.engine.dialect.loaded_dbapi
+    driver = catalog.database.engine.dialect.loaded_dbapi
     with pytest.raises((CatalogError, driver.Error)):
-        catalog.head()
-    with catalog.engine.begin() as connection:
+        catalog.clips.head()
+    with catalog.database.engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE elsewhere RENAME TO counters"))
-    assert catalog.head() > 0
-    assert len(catalog.reading._idle) == 1
+    assert catalog.clips.head() > 0
+    assert len(catalog.database.reading._idle) == 1
 
 
 def test_a_server_that_was_restarted_is_asked_again(postgresql: str) -> None:
@@ -123,13 +123,13 @@ def test_a_server_that_was_restarted_is_asked_again(postgresql: str) -> None:
     engine = open_engine(postgresql)
     catalog = Catalog(engine)
     migrate(engine)
-    catalog.head()
-    with catalog.reading() as ask:
+    catalog.clips.head()
+    with catalog.database.reading() as ask:
         (first,) = ask(sa.select(sa.func.pg_backend_pid()), {})
     admin = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with admin.connect() as connection:
         assert connection.execute(sa.select(sa.func.pg_terminate_backend(first[0]))).scalar() is True
-    with catalog.reading() as ask:
+    with catalog.database.reading() as ask:
         (second,) = ask(sa.select(sa.func.pg_backend_pid()), {})
     assert second != first
     engine.dispose()
@@ -140,13 +140,13 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/catalog.db")
     migrate(engine)
     catalog = Catalog(engine)
-    catalog.head()
+    catalog.clips.head()
     assert open_files(tmp_path) > 0
     engine.dispose()
     assert open_files(tmp_path) == 0
-    with pytest.raises(CatalogError), catalog.reading():
+    with pytest.raises(CatalogError), catalog.database.reading():
         raise sqlite3.OperationalError("disk I/O error")
     engine.dispose()
     assert open_files(tmp_path) == 0
-    assert catalog.head() == 0
+    assert catalog.clips.head() == 0
     engine.dispose()

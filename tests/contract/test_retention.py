@@ -50,13 +50,13 @@ def fill(catalog: Catalog, made: list[tuple[str, int, int, bool, bool]]) -> list
             duration_seconds=1.0, fingerprint=Fingerprint(size, number), inode=number, digest=f"{number:032x}",
             media=None, playable=None, playable_reason=None, error=None,
         )  # fmt: skip
-        catalog.put([probed], now=at)  # it came live
-        clip = catalog.by_key(key)
+        catalog.writes.put([probed], now=at)  # it came live
+        clip = catalog.clips.by_key(key)
         assert clip is not None
         if labeled:
-            catalog.put_label(clip.id, "fox", author="a", confidence=None, now=NOW)
+            catalog.labels.put(clip.id, "fox", author="a", confidence=None, now=NOW)
         if held:
-            catalog.correct(clip.id, held=True)
+            catalog.writes.correct(clip.id, held=True)
         found.append({"id": clip.id, "camera": camera, "at": at, "size": size, "labeled": labeled, "held": held})
     return found
 
@@ -142,18 +142,20 @@ def test_both_engines_plan_alike(catalog: Catalog) -> None:
 
 def test_the_oldest_are_read_in_the_order_of_an_index(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many clips there are, and whatever is asked of them: no sort, on the first page and on the next ones."""
-    if catalog.engine.dialect.name != "sqlite":
+    if catalog.database.engine.dialect.name != "sqlite":
         pytest.skip("the planner of PostgreSQL sorts a small table")
     monkeypatch.setattr(expiry, "PAGE", 3)
     fill(catalog, [(CAMERAS[n % 2], n, 1, False, False) for n in range(10)])
     asked: list[tuple[str, tuple]] = []
-    sa.event.listen(catalog.engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
-    found = [len(list(catalog.oldest(camera=camera, but_cameras=but))) for camera, but in QUESTIONS]
+    sa.event.listen(
+        catalog.database.engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3]))
+    )
+    found = [len(list(catalog.expiry.oldest(camera=camera, but_cameras=but))) for camera, but in QUESTIONS]
     assert found == [10, 5, 5]
     questions = [one for one in asked if one[0].startswith("SELECT")]
     assert len(questions) == (4 + 1) + (2 + 1) + (2 + 1)  # those that are spared are asked for beside the others
     for statement, values in questions:
-        with catalog.engine.connect() as connection:
+        with catalog.database.engine.connect() as connection:
             told = " ".join(
                 str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
             )

@@ -23,7 +23,7 @@ ANN, BOB = "key:ann", "key:bob"
 
 def keys(catalog: Catalog, person: str, *, seen: bool, **more: object) -> set[str]:
     wanted = ClipFilter(seen=seen, person=person, **more)  # type: ignore[arg-type]
-    return {clip.key for clips in catalog.pages(wanted) for clip in clips}
+    return {clip.key for clips in catalog.clips.pages(wanted) for clip in clips}
 
 
 @pytest.mark.parametrize("few", [rules.FEW, 3, 0])
@@ -34,28 +34,28 @@ def test_seen_is_what_was_said_last(catalog: Catalog, few: int, monkeypatch: pyt
     rules._unseen.cache_clear()
     chance = random.Random(few)
     names = [f"{'gate' if n % 2 else 'porch'}/{n}.mp4" for n in range(24)]
-    catalog.put([probed(name, n) for n, name in enumerate(names)], now=START)
-    ids = {clip.key: clip.id for clips in catalog.pages(ClipFilter()) for clip in clips}
+    catalog.writes.put([probed(name, n) for n, name in enumerate(names)], now=START)
+    ids = {clip.key: clip.id for clips in catalog.clips.pages(ClipFilter()) for clip in clips}
     ready = {name: n for n, name in enumerate(names)}  # in the order in which they became ready
     seen: dict[str, set[str]] = {ANN: set(), BOB: set()}
     for turn in range(60):
         person, name = chance.choice([ANN, BOB]), chance.choice(names)
         match chance.randrange(5):
             case 0 | 1 | 2:
-                catalog.set_seen(person, ids[name], yes=True, now=START)
+                catalog.seen.set(person, ids[name], yes=True, now=START)
                 seen[person].add(name)
             case 3:
-                catalog.set_seen(person, ids[name], yes=False, now=START)
+                catalog.seen.set(person, ids[name], yes=False, now=START)
                 seen[person].discard(name)
             case 4 if turn > 20:
-                revision = catalog.by_key(name).revision  # type: ignore[union-attr]
-                catalog.mark_seen(person, revision, now=START)
+                revision = catalog.clips.by_key(name).revision  # type: ignore[union-attr]
+                catalog.seen.set_mark(person, revision, now=START)
                 seen[person] |= {other for other in names if ready[other] <= ready[name]}
         for one in (ANN, BOB):
             assert keys(catalog, one, seen=True) == seen[one]
             assert keys(catalog, one, seen=False) == set(names) - seen[one]
         if few == rules.FEW and few > 24:
-            assert catalog.count_unseen(person) == (24 - len(seen[person]), False)
+            assert catalog.seen.count_unseen(person) == (24 - len(seen[person]), False)
     gate = {name for name in names if name.startswith("gate")}
     assert keys(catalog, ANN, seen=False, cameras=("gate",)) == gate - seen[ANN]
     assert keys(catalog, ANN, seen=False, labels=("none",)) == set()
@@ -65,116 +65,120 @@ def test_seen_is_what_was_said_last(catalog: Catalog, few: int, monkeypatch: pyt
 
 def test_pages_of_what_is_unseen_are_in_the_order_of_time(catalog: Catalog) -> None:
     """With cursors both ways, and around a moment."""
-    catalog.put([probed(f"a/{n}.mp4", n) for n in range(30)], now=START)
-    catalog.mark_seen(ANN, catalog.by_key("a/9.mp4").revision, now=START)  # type: ignore[union-attr]
+    catalog.writes.put([probed(f"a/{n}.mp4", n) for n in range(30)], now=START)
+    catalog.seen.set_mark(ANN, catalog.clips.by_key("a/9.mp4").revision, now=START)  # type: ignore[union-attr]
     wanted = ClipFilter(seen=False, person=ANN)
-    page = catalog.find(wanted, limit=7)
+    page = catalog.clips.find(wanted, limit=7)
     assert [clip.key for clip in page.clips] == [f"a/{n}.mp4" for n in range(29, 22, -1)]
     assert page.more_after
-    assert [clip.key for clips in catalog.pages(wanted) for clip in clips] == [f"a/{n}.mp4" for n in range(10, 30)]
+    assert [clip.key for clips in catalog.clips.pages(wanted) for clip in clips] == [
+        f"a/{n}.mp4" for n in range(10, 30)
+    ]
 
 
 def test_a_late_clip_is_unseen_and_another_content_is_too(catalog: Catalog) -> None:
     """The mark counts when clips became ready, not when they began; an exception is of one content."""
-    catalog.put([probed("a/1.mp4", 10), probed("a/2.mp4", 20)], now=START)
-    catalog.mark_seen(ANN, catalog.head(), now=START + timedelta(hours=1))
-    assert catalog.count_unseen(ANN) == (0, False)
-    catalog.put([probed("a/late.mp4", -10_000)], now=START)
+    catalog.writes.put([probed("a/1.mp4", 10), probed("a/2.mp4", 20)], now=START)
+    catalog.seen.set_mark(ANN, catalog.clips.head(), now=START + timedelta(hours=1))
+    assert catalog.seen.count_unseen(ANN) == (0, False)
+    catalog.writes.put([probed("a/late.mp4", -10_000)], now=START)
     assert keys(catalog, ANN, seen=False) == {"a/late.mp4"}
-    clip = catalog.by_key("a/late.mp4")
+    clip = catalog.clips.by_key("a/late.mp4")
     assert clip is not None
-    catalog.set_seen(ANN, clip.id, yes=True, now=START)
-    assert catalog.count_unseen(ANN) == (0, False)
-    catalog.put([probed("a/late.mp4", -10_000, digest="other", fingerprint=Fingerprint(9, 9))], now=START)
+    catalog.seen.set(ANN, clip.id, yes=True, now=START)
+    assert catalog.seen.count_unseen(ANN) == (0, False)
+    catalog.writes.put([probed("a/late.mp4", -10_000, digest="other", fingerprint=Fingerprint(9, 9))], now=START)
     assert keys(catalog, ANN, seen=False) == {"a/late.mp4"}
-    assert catalog.seen_exceptions(ANN) == []
-    catalog.put_label(clip.id, "fox", author="x", confidence=None, now=START)  # changes it, but not what is seen
-    catalog.mark_seen(ANN, catalog.head(), now=START)
-    catalog.put_label(clip.id, "cat", author="x", confidence=None, now=START)
-    assert catalog.count_unseen(ANN) == (0, False)
+    assert catalog.seen.exceptions(ANN) == []
+    catalog.labels.put(clip.id, "fox", author="x", confidence=None, now=START)  # changes it, but not what is seen
+    catalog.seen.set_mark(ANN, catalog.clips.head(), now=START)
+    catalog.labels.put(clip.id, "cat", author="x", confidence=None, now=START)
+    assert catalog.seen.count_unseen(ANN) == (0, False)
 
 
 def test_what_never_became_ready_is_seen_with_all_the_rest(catalog: Catalog) -> None:
     """A broken file has nothing to see: it must not stay new for ever."""
-    catalog.put([probed("a/1.mp4"), probed("a/broken.mp4", 1, state=ClipState.BROKEN, error="cut")], now=START)
-    assert catalog.count_unseen(ANN) == (2, False)
-    catalog.mark_seen(ANN, catalog.head(), now=START)
-    assert catalog.count_unseen(ANN) == (0, False)
-    broken = catalog.by_key("a/broken.mp4")
+    catalog.writes.put(
+        [probed("a/1.mp4"), probed("a/broken.mp4", 1, state=ClipState.BROKEN, error="cut")], now=START
+    )
+    assert catalog.seen.count_unseen(ANN) == (2, False)
+    catalog.seen.set_mark(ANN, catalog.clips.head(), now=START)
+    assert catalog.seen.count_unseen(ANN) == (0, False)
+    broken = catalog.clips.by_key("a/broken.mp4")
     assert broken is not None
-    catalog.set_seen(ANN, broken.id, yes=False, now=START)
+    catalog.seen.set(ANN, broken.id, yes=False, now=START)
     assert keys(catalog, ANN, seen=False) == {"a/broken.mp4"}
 
 
 def test_the_mark_never_moves_back_nor_beyond_what_there_is(catalog: Catalog) -> None:
     """A tab that knows less says less; who says too much has not seen what comes."""
-    catalog.put([probed(f"a/{n}.mp4", n) for n in range(3)], now=START)
-    head = catalog.head()
-    catalog.mark_seen(ANN, 1 << 50, now=START)
-    catalog.mark_seen(ANN, 1, now=START)
-    assert catalog.seen_mark(ANN).until_revision == head
-    catalog.put([probed("a/9.mp4", 9)], now=START)
+    catalog.writes.put([probed(f"a/{n}.mp4", n) for n in range(3)], now=START)
+    head = catalog.clips.head()
+    catalog.seen.set_mark(ANN, 1 << 50, now=START)
+    catalog.seen.set_mark(ANN, 1, now=START)
+    assert catalog.seen.mark(ANN).until_revision == head
+    catalog.writes.put([probed("a/9.mp4", 9)], now=START)
     assert keys(catalog, ANN, seen=False) == {"a/9.mp4"}
 
 
 def test_two_tabs_at_once_lose_no_word(catalog: Catalog) -> None:
     """Sixteen clips seen in two tabs while a third one moves the mark."""
-    catalog.put([probed(f"a/{n:02}.mp4", n) for n in range(20)], now=START)
-    ids = sorted(clip.id for clip in catalog.find(ClipFilter(), limit=20).clips)
-    upto = catalog.clip(ids[3]).revision
+    catalog.writes.put([probed(f"a/{n:02}.mp4", n) for n in range(20)], now=START)
+    ids = sorted(clip.id for clip in catalog.clips.find(ClipFilter(), limit=20).clips)
+    upto = catalog.clips.get(ids[3]).revision
     failed: list[Exception] = []
 
     def tab(mine: list[int]) -> None:
         try:
             for clip_id in mine:
-                catalog.set_seen(ANN, clip_id, yes=True, now=START)
+                catalog.seen.set(ANN, clip_id, yes=True, now=START)
         except Exception as reason:  # told by the test, not by a thread
             failed.append(reason)
 
     tabs = [threading.Thread(target=tab, args=(ids[4 + n : 20 : 2],)) for n in (0, 1)]
-    tabs.append(threading.Thread(target=lambda: catalog.mark_seen(ANN, upto, now=START)))
+    tabs.append(threading.Thread(target=lambda: catalog.seen.set_mark(ANN, upto, now=START)))
     for one in tabs:
         one.start()
     for one in tabs:
         one.join()
     assert not failed
-    assert catalog.count_unseen(ANN) == (0, False)
-    assert catalog.seen_mark(ANN).version == 17
+    assert catalog.seen.count_unseen(ANN) == (0, False)
+    assert catalog.seen.mark(ANN).version == 17
 
 
 def test_exceptions_do_not_grow_with_all_that_one_sees(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond some the mark moves up to the first clip that was left out."""
     monkeypatch.setattr(rules, "EXCEPTIONS_MOST", 5)
-    catalog.put([probed(f"a/{n:02}.mp4", n) for n in range(30)], now=START)
-    clips = catalog.find(ClipFilter(), limit=30, newest_first=False).clips
+    catalog.writes.put([probed(f"a/{n:02}.mp4", n) for n in range(30)], now=START)
+    clips = catalog.clips.find(ClipFilter(), limit=30, newest_first=False).clips
     for number, clip in enumerate(clips):
         if number != 20:
-            catalog.set_seen(ANN, clip.id, yes=True, now=START)
+            catalog.seen.set(ANN, clip.id, yes=True, now=START)
     assert keys(catalog, ANN, seen=False) == {"a/20.mp4"}
-    assert catalog.seen_mark(ANN).until_revision == clips[20].revision - 1
-    with catalog.engine.connect() as connection:
+    assert catalog.seen.mark(ANN).until_revision == clips[20].revision - 1
+    with catalog.database.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM seen")).scalar_one() < 12
 
 
 def test_who_said_something_longest_ago_is_forgotten(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Browsers come and go; a clip that is gone and a key that ends leave nothing either."""
     monkeypatch.setattr(rules, "PERSONS_MOST", 3)
-    catalog.put([probed("a/1.mp4"), probed("a/2.mp4", 1)], now=START)
-    (second, first) = (clip.id for clip in catalog.find(ClipFilter(), limit=2).clips)
+    catalog.writes.put([probed("a/1.mp4"), probed("a/2.mp4", 1)], now=START)
+    (second, first) = (clip.id for clip in catalog.clips.find(ClipFilter(), limit=2).clips)
     for number in range(5):
-        catalog.set_seen(f"browser:{number}", first, yes=True, now=START + timedelta(minutes=number))
-    assert [catalog.seen_mark(f"browser:{number}").version for number in range(5)] == [0, 0, 1, 1, 1]
+        catalog.seen.set(f"browser:{number}", first, yes=True, now=START + timedelta(minutes=number))
+    assert [catalog.seen.mark(f"browser:{number}").version for number in range(5)] == [0, 0, 1, 1, 1]
     with pytest.raises(ClipNotFoundError):
-        catalog.set_seen(ANN, 999, yes=True, now=START)
-    catalog.set_seen(ANN, second, yes=True, now=START)
-    catalog.create_key("ann", Role.VIEW, None, "hash", now=START)
-    catalog.revoke_key("ann")
-    assert catalog.seen_mark(ANN).version == 0
+        catalog.seen.set(ANN, 999, yes=True, now=START)
+    catalog.seen.set(ANN, second, yes=True, now=START)
+    catalog.keys.create("ann", Role.VIEW, None, "hash", now=START)
+    catalog.keys.revoke("ann")
+    assert catalog.seen.mark(ANN).version == 0
 
 
 def test_over_http_each_browser_has_its_own(client: FlaskClient, catalog: Catalog) -> None:
     """Where nobody signs in; answers are theirs alone, and change with what they say."""
-    catalog.put([probed(f"a/{n}.mp4", n) for n in range(3)], now=START)
+    catalog.writes.put([probed(f"a/{n}.mp4", n) for n in range(3)], now=START)
     newest = client.get("/clips?limit=1").get_json()["clips"][0]["id"]
 
     def ask(path: str, browser: str, method: str = "GET", **more: object) -> tuple[int, dict, dict[str, str]]:
@@ -222,8 +226,8 @@ def test_over_http_each_browser_has_its_own(client: FlaskClient, catalog: Catalo
 def test_fields(client: FlaskClient, catalog: Catalog) -> None:
     """On lists, one clip and changes: what is asked for and nothing else, those within others by a path."""
     media = '{"container":"mp4","codecs":"avc1","fragmented":false,"faststart":true,"video":{"codec":"h264","width":4,"height":3,"fps":5.0,"rotation":0},"audio":null}'
-    catalog.put([probed("a/1.mp4", media=media), probed("a/2.mp4", 1)], now=START)
-    catalog.put_label(1, "fox", author="x", confidence=None, now=START)
+    catalog.writes.put([probed("a/1.mp4", media=media), probed("a/2.mp4", 1)], now=START)
+    catalog.labels.put(1, "fox", author="x", confidence=None, now=START)
     whole = client.get("/clips").get_json()["clips"]
     wanted = "id,labels.name,media.video.codec,media.container,sprite.url,links.self,missing_since"
     picked = client.get(f"/clips?fields={wanted}&limit=1").get_json()

@@ -25,7 +25,7 @@ def made(tmp_path: Path) -> Iterator[Services]:
     """A service that wants keys."""
     started = services(tmp_path, SETTINGS)
     yield started
-    started.catalog.engine.dispose()
+    started.catalog.database.engine.dispose()
 
 
 @pytest.fixture

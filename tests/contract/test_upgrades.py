@@ -50,11 +50,11 @@ def test_a_catalog_of_every_landed_schema_becomes_today_s(name: str, engine: sa.
     assert len(before) == 2
     migrate(engine)
     catalog = Catalog(engine)
-    assert {clip.id: clip.key for clip in catalog.find(ClipFilter(), limit=10).clips} == before
-    catalog.put([probed("c/1.mp4")], now=datetime.now(UTC))
-    assert catalog.by_key("c/1.mp4") is not None
-    catalog.mark_missing(list(before.values()), now=datetime.now(UTC))
-    assert catalog.unrendered(limit=10)
+    assert {clip.id: clip.key for clip in catalog.clips.find(ClipFilter(), limit=10).clips} == before
+    catalog.writes.put([probed("c/1.mp4")], now=datetime.now(UTC))
+    assert catalog.clips.by_key("c/1.mp4") is not None
+    catalog.writes.mark_missing(list(before.values()), now=datetime.now(UTC))
+    assert catalog.files.unrendered(limit=10)
     with engine.connect() as connection:
         ours = {"include_name": lambda name, kind, _: not (kind == "table" and name.startswith("clip_words"))}
         differences = compare_metadata(MigrationContext.configure(connection, opts=ours), metadata)

@@ -112,10 +112,10 @@ def test_a_file_that_is_back_before_its_going_was_noticed(unit: RunningUnit, sam
         path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 100 + number))
         clip = unit.wait_clip(key, state="ready")
         path.rename(away)
-        services.catalog.mark_missing([key], now=services.clock.now())
+        services.catalog.writes.mark_missing([key], now=services.clock.now())
         away.rename(path)
         assert unit.wait_clip(key, state="ready", seconds=15)["id"] == clip["id"]
-    services.catalog.engine.dispose()
+    services.catalog.database.engine.dispose()
 
 
 def test_without_a_bin_it_is_gone(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
@@ -150,7 +150,7 @@ def binning(folder: Path, samples: Path, *, count: int, **settings: object) -> t
     upload = Upload(min_free_bytes=int(settings.pop("floor", 1)))
     services = open_services(Settings(upload=upload, retention=RetentionTable(**settings)), folder)
     services.places.make()
-    migrate(services.catalog.engine)
+    migrate(services.catalog.database.engine)
     bind_root(services)
     for number in range(count):
         path = services.places.video / f"a/{number}.mp4"
@@ -158,19 +158,19 @@ def binning(folder: Path, samples: Path, *, count: int, **settings: object) -> t
         path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
         os.utime(path, (0, 10**9 + number))
     scan(services, accept_missing=False, accept_root=False, out=io.StringIO())
-    return services, [services.catalog.by_key(f"a/{number}.mp4").id for number in range(count)]
+    return services, [services.catalog.clips.by_key(f"a/{number}.mp4").id for number in range(count)]
 
 
 def test_a_crash_between_the_row_and_the_file(tmp_path: Path, samples: Path) -> None:
     """The row said that it is to come back, and the file was still in the bin: the next look brings it."""
     services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
     Retention.of(services).retire(clip_id)
-    services.catalog.revive(clip_id, now=services.clock.now())
+    services.catalog.retired.revive(clip_id, now=services.clock.now())
     empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert (services.places.video / "a/0.mp4").exists()
     assert Retention.of(services).binned() == []
     with pytest.raises(ClipNotFoundError):
-        services.catalog.revive(clip_id, now=services.clock.now())
+        services.catalog.retired.revive(clip_id, now=services.clock.now())
 
 
 def test_a_file_of_another_catalog_is_not_taken_for_a_clips(tmp_path: Path, samples: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_file_of_another_catalog_is_not_taken_for_a_clips(tmp_path: Path, samp
     assert not Retention.of(services).in_bin(clip_id)
     with pytest.raises(NotInBinError):
         Retention.of(services).restore(clip_id)
-    services.catalog.revive(clip_id, now=services.clock.now())
+    services.catalog.retired.revive(clip_id, now=services.clock.now())
     empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert not (services.places.video / "a/0.mp4").exists()
     assert len(Retention.of(services).binned()) == 1
@@ -197,7 +197,7 @@ def test_what_has_the_name_keeps_it(tmp_path: Path, samples: Path) -> None:
     path.mkdir()
     with pytest.raises(TakenError):
         Retention.of(services).restore(clip_id)
-    assert services.catalog.clip(clip_id).state is ClipState.RETIRED
+    assert services.catalog.clips.get(clip_id).state is ClipState.RETIRED
     path.rmdir()
     assert Retention.of(services).restore(clip_id) == "a/0.mp4"
     assert path.is_file()
@@ -210,7 +210,7 @@ def test_what_is_too_old_goes(tmp_path: Path, samples: Path) -> None:
     assert [one.clip_id for one in Retention.of(services).binned()] == [ids[0]]
     empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert Retention.of(services).binned() == []
-    assert services.catalog.clip(ids[1]).state is ClipState.READY
+    assert services.catalog.clips.get(ids[1]).state is ClipState.READY
 
 
 def test_no_longer_than_its_own_age(tmp_path: Path, samples: Path) -> None:

@@ -79,14 +79,14 @@ def test_sixty_four_readers_while_a_thousand_arrive_each_second(
                 probed(f"cam{n % 7}/{n}.mp4", n / 100, digest=f"{n:032x}", inode=n)
                 for n in range(start, start + BATCH)
             ]
-            assert catalog.put(batch, now=batch[-1].started_at) == BATCH
+            assert catalog.writes.put(batch, now=batch[-1].started_at) == BATCH
             time.sleep(max(0.0, began + (start + BATCH) / RATE - time.monotonic()))
         written.set()
         told = readers.communicate(timeout=60)[0]
     follower.join()
     assert "Non-2xx" not in told, told
     assert "Socket errors" not in told, told
-    with catalog.engine.connect() as connection:
+    with catalog.database.engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT id, key, revision FROM clips"))
         there = {row[0]: (row[1], row[2]) for row in rows}
     assert len(there) == SECONDS * RATE
@@ -94,4 +94,4 @@ def test_sixty_four_readers_while_a_thousand_arrive_each_second(
     assert sum(one["clips"] for one in unit.get("/watcher/cameras").json()["cameras"]) == SECONDS * RATE
     wait_for(lambda: unit.get("/watcher/readyz").status_code == 200, what="readiness")
     assert "locked" not in unit.logged()
-    catalog.engine.dispose()
+    catalog.database.engine.dispose()

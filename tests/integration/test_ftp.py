@@ -107,7 +107,7 @@ def test_nothing_is_overwritten_and_nothing_is_lost(unit: RunningUnit, camera: f
     file_stragglers(unit.data / "spool", Uploads.of(services), time.time() - 600)
     assert unit.clip("porch/cut.mp4") is None
     file_stragglers(unit.data / "spool", Uploads.of(services), time.time() + 1)
-    services.catalog.engine.dispose()
+    services.catalog.database.engine.dispose()
     unit.wait_clip("porch/cut.mp4", state="broken")
 
 

@@ -218,7 +218,7 @@ class Bench:
         told: dict[str, object] = {"enabled": True, "model": str(model), "wanted": ("*",), **settings}
         self.services = open_services(Settings(labels=Labels(**told)), folder / "data")  # type: ignore[arg-type]
         self.services.places.make()
-        migrate(self.services.catalog.engine)
+        migrate(self.services.catalog.database.engine)
         self.catalog = self.services.catalog
 
     def add(self, *keys: str, **more: object) -> None:
@@ -228,11 +228,11 @@ class Bench:
             colours(self.services.places.video / key, **more)  # type: ignore[arg-type]
             found = ingest.examine(key, finished=True)
             ingest.put([found])  # type: ignore[list-item]
-        with self.catalog.write() as connection:
+        with self.catalog.database.write() as connection:
             connection.execute(sa.text("UPDATE clips SET render_due = 0"))
 
     def labels(self, key: str) -> tuple[Label, ...]:
-        clip = self.catalog.by_key(key)
+        clip = self.catalog.clips.by_key(key)
         assert clip is not None
         return clip.labels or ()
 
@@ -254,7 +254,7 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 
     yield start
     for one in made:
-        one.catalog.engine.dispose()
+        one.catalog.database.engine.dispose()
 
 
 def test_clips_get_the_labels_of_a_model(bench: Callable[..., Bench]) -> None:
@@ -355,7 +355,7 @@ def test_it_ends_at_once(bench: Callable[..., Bench]) -> None:
     task.stop()
     assert not task.is_alive()
     assert labeller._worker is None
-    with made.catalog.engine.connect() as connection:
+    with made.catalog.database.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM claims")).scalar() == 0
     made.turn()
     assert all(made.labels(f"porch/2026-11-21/07{n:02}00.mp4") for n in range(5))
@@ -376,7 +376,7 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
     chance, done = random.Random(7), 0
 
     def noted() -> int:
-        with made.catalog.engine.connect() as connection:
+        with made.catalog.database.engine.connect() as connection:
             told = connection.execute(sa.text("SELECT count(*) FROM inspections WHERE done_ms IS NOT NULL"))
             return int(told.scalar_one())
 
@@ -388,7 +388,7 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
         time.sleep(chance.random() / 3)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        with made.catalog.write() as connection:  # two minutes are over
+        with made.catalog.database.write() as connection:  # two minutes are over
             connection.execute(sa.text("UPDATE claims SET until_ms = 0"))
         done = noted()
         if done == len(keys):
@@ -397,10 +397,10 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
     assert done == len(keys)
     for number, key in enumerate(keys):
         assert [one.name for one in made.labels(key)] == ([] if number % 2 else ["red"]), key
-    assert made.catalog.label_counts() == [("red", 30)]
-    with made.catalog.engine.connect() as connection:
+    assert made.catalog.labels.counts() == [("red", 30)]
+    with made.catalog.database.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM labels")).scalar() == 30
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()
 
 
 def test_old_clips_by_hand_and_how_well_the_model_does(bench: Callable[..., Bench]) -> None:
@@ -416,16 +416,18 @@ def test_old_clips_by_hand_and_how_well_the_model_does(bench: Callable[..., Benc
     assert "6 clips looked at; 0 wait" in out.getvalue()
     assert commands.run(made.services, out=out) == 0
     assert "0 clips looked at; 0 wait" in out.getvalue()
-    assert made.catalog.label_counts() == []  # 0.98 is not sure enough
+    assert made.catalog.labels.counts() == []  # 0.98 is not sure enough
     for number, key in enumerate(keys):
         name = "red" if number < 2 else "grey"  # the third is a mistake of the model's, as people see it
-        made.catalog.put_label(made.catalog.by_key(key).id, name, author="key:anna", confidence=None, now=NOW)  # type: ignore[union-attr]
+        made.catalog.labels.put(
+            made.catalog.clips.by_key(key).id, name, author="key:anna", confidence=None, now=NOW
+        )  # type: ignore[union-attr]
     out = io.StringIO()
     assert commands.evaluate(made.services, out=out) == 0
     rows = {line.split()[0]: line.split() for line in out.getvalue().splitlines()[2:]}
     assert rows["red"][2:6] == ["2", "0.00", "0.00", "0.99"]
     assert rows["grey"][2:5] == ["4", "0.00", "0.00"]
-    judged = made.catalog.judged(0, 100)
+    judged = made.catalog.judgements.after(0, 100)
     pairs = [("red" in one.said, one.seen.get("red", 0.0)) for one in judged]
     lower = commands.score(pairs, 0.5)
     assert (lower.right, lower.wrong, lower.missed) == (2, 1, 0)

@@ -58,11 +58,11 @@ def told(log: Path, words: str) -> None:
 
 
 def pictured(services: Services) -> int:
-    return sum(clip.poster is not None for page in services.catalog.pages(ClipFilter()) for clip in page)
+    return sum(clip.poster is not None for page in services.catalog.clips.pages(ClipFilter()) for clip in page)
 
 
 def owners(services: Services) -> set[str]:
-    with services.catalog.engine.connect() as connection:
+    with services.catalog.database.engine.connect() as connection:
         return set(connection.execute(sa.select(claims.c.owner)).scalars())
 
 
@@ -72,11 +72,11 @@ def test_the_work_is_shared_and_survives(tmp_path: Path, settings: dict[str, str
     data = tmp_path / "data"
     data.mkdir()
     services = open_services(load(settings).settings, data)
-    migrate(services.catalog.engine)
+    migrate(services.catalog.database.engine)
     try:
         share(services, data, tmp_path, settings, (samples / "plain.mp4").read_bytes())
     finally:
-        services.catalog.engine.dispose()
+        services.catalog.database.engine.dispose()
 
 
 def share(services: Services, data: Path, folder: Path, settings: dict[str, str], film: bytes) -> None:

@@ -52,7 +52,7 @@ def renderer(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iter
     settings = Settings(render=Render(workers=workers, timeout_seconds=1.0))
     services = open_services(settings, folder)
     services.places.make()
-    migrate(services.catalog.engine)
+    migrate(services.catalog.database.engine)
     for number, name in enumerate(names):
         path = services.places.video / name
         path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
@@ -64,7 +64,7 @@ def renderer(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iter
         yield services
     finally:
         at_work.stop()
-        services.catalog.engine.dispose()
+        services.catalog.database.engine.dispose()
 
 
 def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
@@ -76,8 +76,8 @@ def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
     with renderer(tmp_path, samples, "crashes.mp4", "hangs.mp4", "is-fine.mp4") as services:
 
         def state(name: str) -> tuple[str, str | None, bool]:
-            clip = services.catalog.by_key(name)
-            told = {one.key: one.error for one in services.catalog.troubles(10).newest}
+            clip = services.catalog.clips.by_key(name)
+            told = {one.key: one.error for one in services.catalog.retries.troubles(10).newest}
             return clip.state, told.get(name), clip.poster is not None
 
         wait_for(lambda: state("is-fine.mp4") == ("ready", None, True), what="the third poster")
@@ -99,7 +99,7 @@ def test_a_worker_that_fails_by_itself_blames_no_clip(
             tried = services.places.run / "tried"
             assert not tried.exists()
             wait_for(lambda services=services: services.catalog.unrendered(1), what="the clip")
-            clip = services.catalog.by_key("raises.mp4")
+            clip = services.catalog.clips.by_key("raises.mp4")
         assert (clip.state, clip.error, clip.poster) == ("ready", None, None)
 
 
@@ -233,12 +233,12 @@ def test_an_unknown_codec_is_no_picture_and_costs_no_other_clip(tmp_path: Path, 
         at_work = Renderer(services)
         at_work.start()
         try:
-            wait_for(lambda: services.catalog.by_key("plain.mp4").poster, what="the other's poster")
-            told = wait_for(lambda: services.catalog.troubles(10).newest, what="the reason")
+            wait_for(lambda: services.catalog.clips.by_key("plain.mp4").poster, what="the other's poster")
+            told = wait_for(lambda: services.catalog.retries.troubles(10).newest, what="the reason")
         finally:
             at_work.stop()
         assert [(one.key, one.error) for one in told] == [("unknown.mp4", "there is no decoder for it")]
-        assert services.catalog.by_key("unknown.mp4").state == "ready"
+        assert services.catalog.clips.by_key("unknown.mp4").state == "ready"
 
 
 def test_what_a_killed_worker_left_goes_and_what_lives_stays(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_what_a_killed_worker_left_goes_and_what_lives_stays(tmp_path: Path) -> 
         services = open_services(settings, tmp_path / str(shared))
         folder = services.places.renditions / "0"
         folder.mkdir(parents=True)
-        migrate(services.catalog.engine)
+        migrate(services.catalog.database.engine)
         names = {
             what: f"1-0123456789abcdef.{what}.webp.{process}.tmp"
             for what, process in (("left", ended.pid), ("made", os.getpid()), ("old", os.getpid()))
@@ -267,20 +267,20 @@ def test_pictures_of_clips_that_are_gone_go_and_no_other_file(tmp_path: Path, sa
     """By id and content in the name; what is young, not ours, or of another catalog's folder stays."""
     services = open_services(Settings(), tmp_path / "data")
     services.places.make()
-    migrate(services.catalog.engine)
+    migrate(services.catalog.database.engine)
     bind_root(services)
     ingest, catalog = Ingest.of(services), services.catalog
     for name in ("a.mp4", "b.mp4", "c.mp4"):
         (services.places.video / name).write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), ord(name[0])))
         ingest.put([ingest.examine(name)])
-    a, b, c = (catalog.by_key(name) for name in ("a.mp4", "b.mp4", "c.mp4"))
-    digests = {row.key: row.digest for row in catalog.unrendered(9)}
+    a, b, c = (catalog.clips.by_key(name) for name in ("a.mp4", "b.mp4", "c.mp4"))
+    digests = {row.key: row.digest for row in catalog.files.unrendered(9)}
     of = {clip.key: poster_name(clip.id, digests[clip.key]) for clip in (a, b, c)}
     telling = poster_name(a.id, digests["a.mp4"], TELLING)
     before = poster_name(b.id, "f" * 20)  # of an older content, still shown
-    catalog.set_posters([Rendered(a.id, digests["a.mp4"], telling, None)])
-    catalog.set_posters([Rendered(b.id, digests["b.mp4"], before, None)])
-    catalog.retire(c.id, now=services.clock.now())  # and may be revived: its row has no picture yet
+    catalog.renditions.set_posters([Rendered(a.id, digests["a.mp4"], telling, None)])
+    catalog.renditions.set_posters([Rendered(b.id, digests["b.mp4"], before, None)])
+    catalog.retired.retire(c.id, now=services.clock.now())  # and may be revived: its row has no picture yet
     stays = {of["a.mp4"], telling, of["b.mp4"], before, "0/notes.webp", "0/1234567-0123456789abcdef.webp"}
     young = "0/999-0123456789abcdea.webp"
     goes = {of["c.mp4"], "0/999-0123456789abcdef.webp", sprite_name(a.id, "e" * 20), "7/7001-0123456789abcdef.webp"}

@@ -158,7 +158,7 @@ def services(unit: RunningUnit) -> Services:
 def end_soon(services: Services, name: str, seconds: float) -> None:
     """A key's last moment, so far from now."""
     now = services.clock.now()
-    services.catalog.expire_key(name, now + timedelta(seconds=seconds), by=By("test", now, None))
+    services.catalog.keys.expire(name, now + timedelta(seconds=seconds), by=By("test", now, None))
 
 
 @pytest.fixture(scope="module")
@@ -272,4 +272,4 @@ def test_a_key_that_ends_meanwhile(unit: RunningUnit, services: Services, sample
     assert refused.status_code == 401
     assert requests.post(unit.url("/watcher/sign-in"), data={"key": key}, timeout=10).status_code == 401
     over = hashed(key)
-    assert services.catalog.key_of(over, now=services.clock.now()) is None
+    assert services.catalog.keys.get(over, now=services.clock.now()) is None

@@ -30,7 +30,7 @@ def watched(folder: Path, settings: Settings) -> Services:
     """A catalog whose ingester has just scanned."""
     services = open_services(settings, folder)
     services.places.make()
-    migrate(services.catalog.engine)
+    migrate(services.catalog.database.engine)
     told = status.Status(
         pid=os.getpid(), watching="native", settling=0, scanning=False, last_scan_at=NOW, problems={}
     )
@@ -44,12 +44,12 @@ def leave(services: Services, camera: str, hours_ago: list[float]) -> None:
         probed(f"{camera}/{number}-{ago}.mp4", camera=camera, started_at=NOW - timedelta(hours=ago))
         for number, ago in enumerate(hours_ago)
     ]
-    services.catalog.put(batch, now=NOW)
+    services.catalog.writes.put(batch, now=NOW)
 
 
 def silent(services: Services) -> dict[str, bool]:
     SilenceWatch(services).turn()
-    return {one.camera: one.silent for one in services.catalog.camera_summaries()}
+    return {one.camera: one.silent for one in services.catalog.clips.camera_summaries()}
 
 
 def test_by_its_own_rhythm(tmp_path: Path) -> None:
@@ -71,9 +71,9 @@ def test_by_its_own_rhythm(tmp_path: Path) -> None:
         "hourly-silent": True,
         "new": False,
     }
-    expected = {one.camera: one.expected_by for one in services.catalog.camera_summaries()}
+    expected = {one.camera: one.expected_by for one in services.catalog.clips.camera_summaries()}
     assert expected["new"] is None
-    last = services.catalog.find(ClipFilter(cameras=("hourly-fine",)), limit=1).clips[0].ended_at
+    last = services.catalog.clips.find(ClipFilter(cameras=("hourly-fine",)), limit=1).clips[0].ended_at
     assert timedelta(hours=1) <= expected["hourly-fine"] - last <= timedelta(hours=2)
 
 
@@ -84,12 +84,12 @@ def test_by_what_is_said(tmp_path: Path) -> None:
     for camera in ("gate", "slow", "shed"):
         leave(services, camera, [5.0])
     assert silent(services) == {"gate": True, "slow": False, "shed": False}
-    head = services.catalog.head()
+    head = services.catalog.clips.head()
     assert silent(services) == {"gate": True, "slow": False, "shed": False}
-    assert services.catalog.head() == head, "looking again changes nothing"
+    assert services.catalog.clips.head() == head, "looking again changes nothing"
     leave(services, "gate", [0.1])
     assert silent(services)["gate"] is False
-    assert [(one.camera, one.silent) for one in services.catalog.silences_after(0, 1 << 60)] == [("gate", False)]
+    assert [(one.camera, one.silent) for one in services.catalog.silences.after(0, 1 << 60)] == [("gate", False)]
 
 
 def test_not_before_the_first_scan(tmp_path: Path) -> None:

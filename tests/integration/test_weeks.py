@@ -82,7 +82,7 @@ class World:
     def start(self) -> Services:
         services = open_services(self.settings, self.folder)
         services.places.make()
-        migrate(services.catalog.engine)
+        migrate(services.catalog.database.engine)
         return services
 
     def free(self) -> int:
@@ -107,7 +107,7 @@ class World:
         try:
             return act()
         except Kill:
-            self.services.catalog.engine.dispose()
+            self.services.catalog.database.engine.dispose()
             self.services = self.start()
             self.scan()
             return None
@@ -129,7 +129,7 @@ class World:
         path.write_bytes(data)
 
     def clips(self, *states: ClipState) -> list[Clip]:
-        return self.services.catalog.find(ClipFilter(states=states or (ClipState.READY,)), limit=500).clips
+        return self.services.catalog.clips.find(ClipFilter(states=states or (ClipState.READY,)), limit=500).clips
 
     def person(self) -> None:
         """Hold, label, delete, have back, ask for a film: what people do."""
@@ -140,32 +140,32 @@ class World:
         if what in {"hold", "let go", "label", "delete"} and there:
             clip = self.chance.choice(there)
             if what == "label":
-                catalog.put_label(clip.id, "fox", author="a", confidence=None, now=self.now)
+                catalog.labels.put(clip.id, "fox", author="a", confidence=None, now=self.now)
             elif what == "delete":
                 try:
                     Retention.of(self.services).retire(clip.id)
                 except HeldError:
                     assert clip.held
             else:
-                catalog.correct(clip.id, held=what == "hold")
+                catalog.writes.correct(clip.id, held=what == "hold")
         elif what == "restore":
             for one in self.chance.sample(found := Retention.of(self.services).binned(), min(1, len(found))):
                 self.wanted_back.add(one.clip_id)
                 Retention.of(self.services).restore(one.clip_id)
             self.scan()
-        elif what == "film" and there and len(catalog.exports_to_make()) < 2:
+        elif what == "film" and there and len(catalog.exports.to_make()) < 2:
             first = self.chance.choice(there)
             times = (first.started_at, first.started_at + timedelta(hours=self.chance.randrange(1, 30)))
-            source = catalog.export_source([first.camera], *times)
-            catalog.want_export([first.camera], *times, cut="key", author="me", source=source, now=self.now)
+            source = catalog.exports.source([first.camera], *times)
+            catalog.exports.want([first.camera], *times, cut="key", author="me", source=source, now=self.now)
         elif what == "given up":
-            for export in catalog.exports_to_make()[:1]:
-                catalog.drop_export(export.id)
+            for export in catalog.exports.to_make()[:1]:
+                catalog.exports.drop(export.id)
 
     def sweep(self) -> None:
         """What goes is what the plan said; nothing held, nothing that an export needs; and it is enough."""
         before = {clip.id: clip for clip in self.clips()}
-        exports = self.services.catalog.exports_to_make()
+        exports = self.services.catalog.exports.to_make()
         lacking = Retention.of(self.services).bin_lacks()
         killed = self.kills
         self.whatever_happens(lambda: empty_bin(self.services, Retention.of(self.services), lacking_bytes=lacking))
@@ -191,12 +191,12 @@ class World:
         root = self.folder / "video"
         files = {path.relative_to(root).as_posix() for path in root.rglob("*.mp4") if FOLDER not in path.parts}
         assert files == {clip.key for clip in self.clips()}
-        assert not self.services.catalog.unswept()
+        assert not self.services.catalog.retired.unswept()
         for one in Retention.of(self.services).binned():
-            assert self.services.catalog.clip(one.clip_id).state is ClipState.RETIRED
+            assert self.services.catalog.clips.get(one.clip_id).state is ClipState.RETIRED
         # What was had back is there, or is not had back; it may have gone by a rule since.
         for clip_id in self.wanted_back:
-            assert self.services.catalog.clip(clip_id).state is not ClipState.MISSING
+            assert self.services.catalog.clips.get(clip_id).state is not ClipState.MISSING
         self.had_back += len(self.wanted_back)
         self.wanted_back.clear()
 
@@ -271,4 +271,4 @@ def test_weeks_go_by(
     assert floors > (5 if room == NARROW else -1)
     assert world.number > 200
     assert world.had_back > (20 if room == WIDE else -1)
-    world.services.catalog.engine.dispose()
+    world.services.catalog.database.engine.dispose()

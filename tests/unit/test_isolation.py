@@ -43,12 +43,12 @@ YEARS = {  # of a file's time, in nanoseconds since 1970
 @pytest.fixture
 def services(catalog: Catalog, tmp_path: Path) -> Iterator[Services]:
     """A service on either engine."""
-    url = catalog.engine.url.render_as_string(hide_password=False)
+    url = catalog.database.engine.url.render_as_string(hide_password=False)
     environment = {"WATCHER_CATALOG__URL": url, "WATCHER_VIDEO__WATCH": "poll"}
     made = open_services(load(environment).settings, tmp_path / "data")
     made.places.make()
     yield made
-    made.catalog.engine.dispose()
+    made.catalog.database.engine.dispose()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def leave(services: Services, key: str, samples: Path, number: int) -> Path:
 
 
 def clip_of(services: Services, key: str) -> Clip:
-    found = services.catalog.by_key(key)
+    found = services.catalog.clips.by_key(key)
     assert found is not None, key
     return found
 
@@ -99,8 +99,8 @@ def test_a_file_of_any_year_and_size_has_a_row(catalog: Catalog, services: Servi
     look = look_of("a/1.mp4", Stat((1 << 63) - 1, YEARS[year]))  # type: ignore[arg-type]
     assert look == look_of("a/1.mp4", Stat((1 << 63) - 1, YEARS[year]))  # type: ignore[arg-type]
     described = ingest.described(look, "d", Probe(whole=True, duration_seconds=1e300), Ingest.of(services).naming)
-    assert catalog.put([described, probed("a/2.mp4", 1)], now=services.clock.now()) == 2
-    [row] = [row for row in catalog.known() if row[0] == "a/1.mp4"]
+    assert catalog.writes.put([described, probed("a/2.mp4", 1)], now=services.clock.now()) == 2
+    [row] = [row for row in catalog.files.known() if row[0] == "a/1.mp4"]
     assert (row[1], row[2]) == (look.size_bytes, look.mtime_ns)
     assert clip_of(services, "a/1.mp4").duration_seconds is None
 
@@ -121,8 +121,8 @@ def test_a_file_of_any_year_and_size_has_a_row(catalog: Catalog, services: Servi
 )
 def test_what_a_file_says_fits_its_row(catalog: Catalog, services: Services, values: dict[str, Any]) -> None:
     """On both engines; its neighbour and the sums are as if it were not there."""
-    assert catalog.put([probed("a/1.mp4", **values), probed("b/2.mp4", 1)], now=services.clock.now()) == 2
-    assert {one.camera for one in catalog.camera_summaries()} >= {"b"}
+    assert catalog.writes.put([probed("a/1.mp4", **values), probed("b/2.mp4", 1)], now=services.clock.now()) == 2
+    assert {one.camera for one in catalog.clips.camera_summaries()} >= {"b"}
     assert len(clip_of(services, "a/1.mp4").error or "") <= 1000
 
 
@@ -152,7 +152,7 @@ def test_the_culprit_of_a_batch_is_named_and_its_neighbours_are_listed(
     assert put.changed == 100
     assert set(put.aside) == {"a/17.mp4", "a/71.mp4"}
     assert put.refused == set()
-    assert services.catalog.state_counts() == {ClipState.READY: 98, ClipState.BROKEN: 2}
+    assert services.catalog.clips.state_counts() == {ClipState.READY: 98, ClipState.BROKEN: 2}
     assert (clip_of(services, "a/17.mp4").error or "").startswith("could not be catalogued: ")
     assert "a/17.mp4 could not be catalogued" in caplog.text
 
@@ -164,9 +164,9 @@ def test_what_the_catalog_takes_in_no_form_is_remembered(
     refuse(monkeypatch, "a/1.mp4", states=("ready", "broken"))
     for number in (1, 2):
         leave(services, f"a/{number}.mp4", samples, number)
-    until(ingester, lambda: services.catalog.by_key("a/2.mp4") and ingester._scanner.last_at)
+    until(ingester, lambda: services.catalog.clips.by_key("a/2.mp4") and ingester._scanner.last_at)
     assert ingester._intake.aside.names() == ["a/1.mp4"]
-    assert services.catalog.by_key("a/1.mp4") is None
+    assert services.catalog.clips.by_key("a/1.mp4") is None
     assert not ingester._problems
 
 
@@ -182,12 +182,12 @@ def test_a_database_that_is_locked_is_no_row_s_fault(
 
     monkeypatch.setattr("watcher.ingester.loop.time.sleep", lambda _seconds: None)
     with monkeypatch.context() as patch:
-        patch.setattr(services.catalog, "put", fail)
+        patch.setattr(services.catalog.writes, "put", fail)
         until(ingester, lambda: "ingest" in ingester._problems)
         assert "database is locked" in ingester._problems["ingest"]
         assert "cataloguing" in ingester._problems["ingest"] or "comparing" in ingester._problems["ingest"]
     ingester._scanner.next_at = 0
-    until(ingester, lambda: services.catalog.by_key("a/1.mp4") and not ingester._problems)
+    until(ingester, lambda: services.catalog.clips.by_key("a/1.mp4") and not ingester._problems)
     assert clip_of(services, "a/1.mp4").state is ClipState.READY
     assert ingester._intake.aside.names() == []
 
@@ -211,7 +211,9 @@ def test_a_reader_that_fails_costs_one_file(
     monkeypatch.setattr(ingest, "probing", probing)
     for path in (bad, good):
         ingester._hints.put(Hint("closed", f"a/{path.name}"))
-    until(ingester, lambda: services.catalog.by_key("a/good.mp4") and services.catalog.by_key("a/bad.mp4"))
+    until(
+        ingester, lambda: services.catalog.clips.by_key("a/good.mp4") and services.catalog.clips.by_key("a/bad.mp4")
+    )
     assert clip_of(services, "a/good.mp4").state is ClipState.READY
     broken = clip_of(services, "a/bad.mp4")
     assert broken.state is ClipState.BROKEN
@@ -256,7 +258,7 @@ def test_whatever_reads_here_notes_what_it_has_in_hand(
     """One Ingest in the process: an upload that is finished here, or a clip that stays, harms it once at most."""
     monkeypatch.setattr(Ingest, "of", lambda *_services: pytest.fail("another one, which notes nothing"))
     leave(services, "a/1.mp4", samples, 1)
-    until(ingester, lambda: services.catalog.by_key("a/1.mp4") and ingester._scanner.last_at)
+    until(ingester, lambda: services.catalog.clips.by_key("a/1.mp4") and ingester._scanner.last_at)
     for task in ingester._tasks:
         task._task.turn()
     uploads = next(task._task._uploads for task in ingester._tasks if task._task.name == "uploads")
@@ -295,8 +297,8 @@ def test_a_crowd_of_long_files_keeps_no_live_clip_waiting(
         even = data + b"\0\0\0\x09free\0"
         (services.root.folder / f"live{number}.mp4").write_bytes(clips.stamp(even, 100 + number))
         ingester._hints.put(Hint("closed", f"live{number}.mp4"))
-        assert until(ingester, lambda n=number: services.catalog.by_key(f"live{n}.mp4")) <= 2
-    until(ingester, lambda: sum(services.catalog.state_counts().values()) == 35, turns=3000)
+        assert until(ingester, lambda n=number: services.catalog.clips.by_key(f"live{n}.mp4")) <= 2
+    until(ingester, lambda: sum(services.catalog.clips.state_counts().values()) == 35, turns=3000)
 
 
 def test_one_failing_step_ends_no_other(
@@ -310,7 +312,7 @@ def test_one_failing_step_ends_no_other(
     monkeypatch.setattr("watcher.ingester.loop.time.sleep", lambda _seconds: None)
     monkeypatch.setattr(ingester._pictures, "turn", fail)
     leave(services, "a/1.mp4", samples, 1)
-    until(ingester, lambda: services.catalog.by_key("a/1.mp4"))
+    until(ingester, lambda: services.catalog.clips.by_key("a/1.mp4"))
     assert "ingest" not in ingester._problems
     assert "matching pictures failed" in ingester._problems["turn"]
 
@@ -329,7 +331,7 @@ def test_a_file_that_becomes_readable_is_read_without_a_scan(
 
     monkeypatch.setattr(services.root, "open", opening)
     monkeypatch.setattr(unreadable, "RETRY_SECONDS", 0.0)
-    until(ingester, lambda: services.catalog.by_key("a/1.mp4") and ingester._scanner.last_at)
+    until(ingester, lambda: services.catalog.clips.by_key("a/1.mp4") and ingester._scanner.last_at)
     assert clip_of(services, "a/1.mp4").error == "cannot be read: Permission denied"
     closed = False
     ingester._scanner.next_at = ingester._clock.monotonic() + 3600
@@ -340,4 +342,4 @@ def test_row_errors_are_told_from_the_database_s(catalog: Catalog, monkeypatch: 
     """A value that no column holds is the row's fault, on either engine."""
     refuse(monkeypatch, "a/1.mp4")
     with pytest.raises(RowError):
-        catalog.put([probed("a/1.mp4")], now=probed("x").started_at)
+        catalog.writes.put([probed("a/1.mp4")], now=probed("x").started_at)

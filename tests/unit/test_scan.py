@@ -40,7 +40,7 @@ def catalogue(root: VideoRoot, catalog: Catalog) -> None:
             probed(look.key, fingerprint=Fingerprint(look.size_bytes, look.mtime_ns))
             for look in looks[start : start + 1000]
         ]
-        catalog.put(batch, now=NOW)
+        catalog.writes.put(batch, now=NOW)
 
 
 def differences(root: VideoRoot, catalog: Catalog, prefix: str = "") -> dict[str, Difference]:
@@ -77,7 +77,7 @@ def test_every_difference_is_found(tmp_path: Path) -> None:
                     path.write_bytes(b"other")
                     expected[key] = Difference.CHANGED
                 case 2:
-                    catalog.mark_missing([key], now=NOW)
+                    catalog.writes.mark_missing([key], now=NOW)
                     expected[key] = Difference.RETURNED
         for key in chance.sample(keys[len(keys) // 2 :], 100):
             path = root.folder / key
@@ -97,7 +97,7 @@ def test_a_missing_clip_that_stays_away_is_no_news(tmp_path: Path) -> None:
         catalogue(root, catalog)
         (root.folder / "a.mp4").unlink()
         assert differences(root, catalog) == {"a.mp4": Difference.GONE}
-        catalog.mark_missing(["a.mp4"], now=NOW)
+        catalog.writes.mark_missing(["a.mp4"], now=NOW)
         assert differences(root, catalog) == {}
 
 
@@ -127,12 +127,12 @@ def test_how_many_may_go_at_once(tmp_path: Path) -> None:
         return too_many_missing(catalog, count, share=0.2, now=NOW) is not None
 
     with shelf(tmp_path) as (_, catalog):
-        catalog.put([probed(f"a/{number}.mp4", number) for number in range(100)], now=NOW)
+        catalog.writes.put([probed(f"a/{number}.mp4", number) for number in range(100)], now=NOW)
         assert [refused(catalog, count) for count in (0, 1, 10, 20, 21, 100)] == [False] * 4 + [True] * 2
-        catalog.mark_missing([f"a/{number}.mp4" for number in range(15)], now=NOW)
+        catalog.writes.mark_missing([f"a/{number}.mp4" for number in range(15)], now=NOW)
         assert [refused(catalog, count) for count in (1, 5, 6)] == [False, False, True]
     with shelf(tmp_path / "few") as (_, catalog):
-        catalog.put([probed("a/1.mp4")], now=NOW)
+        catalog.writes.put([probed("a/1.mp4")], now=NOW)
         assert not refused(catalog, 1)
-        catalog.put([probed("a/2.mp4", 1)], now=NOW)
+        catalog.writes.put([probed("a/2.mp4", 1)], now=NOW)
         assert refused(catalog, 2)

@@ -168,7 +168,7 @@ def filled(root: VideoRoot, catalog: Catalog, count: int) -> None:
         batch.append(
             probed(f"{number}.mp4", number, digest=str(number), inode=look.inode, fingerprint=look.fingerprint)
         )
-    catalog.put(batch, now=START)
+    catalog.writes.put(batch, now=START)
 
 
 def test_whoever_comes_first_binds_the_root(catalog: Catalog, tmp_path: Path) -> None:

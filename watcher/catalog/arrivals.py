@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.rows import Probed
 from watcher.catalog.schema import cameras, clips
 from watcher.model.clip import milliseconds
@@ -44,22 +45,20 @@ def _columns(started: int, arrived: int, quality: str, doubt_ms: int) -> dict[st
     return {"arrived_ms": arrived, **counting(started, arrived, quality, doubt_ms)}
 
 
-class Arriving:
+class Arrivals:
     """What is found out about clocks, a few rows at a time."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
-    doubt_ms: int
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def came_old(self, after: tuple[int, int]) -> Iterator[Came]:
+    def old(self, after: tuple[int, int]) -> Iterator[Came]:
         """The clips that are spared, in the order in which they came, after an arrival (ms) and id."""
         columns = (clips.c.id, clips.c.camera, clips.c.arrived_ms, clips.c.ended_ms)
         order = sa.tuple_(clips.c.arrived_ms, clips.c.id)
         select = sa.select(*columns).where(clips.c.spared == sa.literal_column("1"))
         while True:
             page = select.where(clips.c.arrived_ms >= after[0], order > sa.tuple_(*map(sa.literal, after)))
-            with self.engine.connect() as connection:
+            with self._database.engine.connect() as connection:
                 rows = connection.execute(page.order_by(clips.c.arrived_ms, clips.c.id).limit(PAGE)).fetchall()
             yield from (Came(*row) for row in rows)
             if len(rows) < PAGE:
@@ -70,8 +69,8 @@ class Arriving:
         """Let the arrival of some clips count, since their camera's clock is behind."""
         values = {"counts_ms": clips.c.arrived_ms, "spared": 0}
         for start in range(0, len(ids), BATCH):
-            with self.write() as connection:
-                self._revisions(connection, 0)
+            with self._database.write() as connection:
+                self._database.revisions(connection, 0)
                 some = clips.c.id.in_(ids[start : start + BATCH])
                 connection.execute(sa.update(clips).where(some).values(values))
 
@@ -80,15 +79,15 @@ class Arriving:
         late = (clips.c.spared == sa.literal_column("1")) & (clips.c.arrived_ms < milliseconds(before))
         some = sa.select(clips.c.id).where(late).order_by(clips.c.arrived_ms).limit(BATCH)
         while True:
-            with self.write() as connection:
-                self._revisions(connection, 0)
+            with self._database.write() as connection:
+                self._database.revisions(connection, 0)
                 ids = list(connection.execute(some).scalars())
                 if ids:
                     connection.execute(sa.update(clips).where(clips.c.id.in_(ids)).values(spared=0))
             if len(ids) < BATCH:
                 return
 
-    def wrong_arrivals(self, now: datetime, *, ahead: bool) -> list[int]:
+    def wrong(self, now: datetime, *, ahead: bool) -> list[int]:
         """Some clips that cannot have come when they are said to: before 2005; or, if `ahead`, after now.
 
         The host's clock was wrong when they came.
@@ -98,7 +97,7 @@ class Arriving:
         found: list[int] = []
         if at < EARLIEST_MS:
             return found
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for spared in (0, 1):
                 here = sa.select(clips.c.id).where(clips.c.listed == 1, clips.c.spared == spared).limit(BATCH)
                 found += connection.execute(here.where(clips.c.counts_ms < EARLIEST_MS)).scalars()
@@ -112,19 +111,19 @@ class Arriving:
     def few_ahead(self, now: datetime) -> bool:
         """Whether hardly any clip counts from after now: else it is this machine's clock that is behind."""
         later = (clips.c.listed == 1) & (clips.c.spared == 0) & (clips.c.counts_ms > milliseconds(now) + AHEAD_MS)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             ahead = int(connection.execute(sa.select(sa.func.count()).where(later)).scalar_one())
             total = connection.execute(sa.select(sa.func.sum(cameras.c.clips))).scalar() or 0
         return ahead <= total // 5
 
-    def came_now(self, ids: list[int], now: datetime) -> None:
+    def set_now(self, ids: list[int], now: datetime) -> None:
         """Let some clips have come now."""
         at = milliseconds(now)
         for start in range(0, len(ids), BATCH):
-            with self.write() as connection:
-                self._revisions(connection, 0)
+            with self._database.write() as connection:
+                self._database.revisions(connection, 0)
                 columns = (clips.c.id, clips.c.started_ms, clips.c.time_quality)
                 some = sa.select(*columns).where(clips.c.id.in_(ids[start : start + BATCH]))
                 for row in connection.execute(some).fetchall():
-                    values = _columns(row.started_ms, at, row.time_quality, self.doubt_ms)
+                    values = _columns(row.started_ms, at, row.time_quality, self._database.doubt_ms)
                     connection.execute(sa.update(clips).where(clips.c.id == row.id).values(values))

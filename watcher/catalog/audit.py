@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.schema import audit
 from watcher.model.clip import milliseconds, moment
 
@@ -36,18 +36,18 @@ class Entry(NamedTuple):
 class Audit:
     """What was done, as the catalog remembers it."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def audit(self, action: str, about: str, by: By) -> None:
+    def note(self, action: str, about: str, by: By) -> None:
         """Note something that changes nothing here."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             note(connection, action, about, by)
 
-    def audited(self, *, limit: int) -> list[Entry]:
+    def entries(self, *, limit: int) -> list[Entry]:
         """What was done last, the newest first."""
         newest = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [
                 Entry(moment(row.at_ms), row.who, row.address, row.action, row.about)
                 for row in connection.execute(newest)

@@ -5,12 +5,12 @@ A claim holds for some time. Whoever is at work renews it; those of one that was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.files import find_unrendered
 from watcher.catalog.rendition_names import Renditions
 from watcher.catalog.rows import Unrendered
@@ -18,13 +18,13 @@ from watcher.catalog.schema import claims, clips
 from watcher.model.clip import milliseconds
 
 
-class Claiming:
+class Claims:
     """Who makes what."""
 
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def claim_unrendered(
+    def claim(
         self,
         owner: str,
         limit: int,
@@ -36,8 +36,8 @@ class Claiming:
     ) -> list[Unrendered]:
         """What `unrendered` finds and nobody has claimed; it is this owner's until a moment."""
         free = ~sa.exists().where(claims.c.clip_id == clips.c.id)
-        with self.write() as connection:
-            self._revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
             connection.execute(sa.delete(claims).where(claims.c.until_ms <= milliseconds(now)))
             found = find_unrendered(connection, limit, clips.c.id.not_in(exclude) & free, what)
             if found:
@@ -45,16 +45,16 @@ class Claiming:
                 connection.execute(claims.insert(), rows)
         return found
 
-    def renew_claims(self, owner: str, *, until: datetime) -> None:
+    def renew(self, owner: str, *, until: datetime) -> None:
         """They hold for longer."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             this = sa.update(claims).where(claims.c.owner == owner)
             connection.execute(this.values(until_ms=milliseconds(until)))
 
-    def release_claims(self, owner: str, clip_ids: Iterable[int] | None = None) -> None:
+    def release(self, owner: str, clip_ids: Iterable[int] | None = None) -> None:
         """Some of an owner's, or all, are free again."""
         this = sa.delete(claims).where(claims.c.owner == owner)
         if clip_ids is not None:
             this = this.where(claims.c.clip_id.in_(list(clip_ids)))
-        with self.write() as connection:
+        with self._database.write() as connection:
             connection.execute(this)

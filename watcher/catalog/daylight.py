@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.schema import clips, facts, sun
 from watcher.model.clip import Light, milliseconds, moment
 
 FACT = "sun"  # of which site the table is, and from when to when
-# The sun's word, else the picture's; one look along the table's key.
-LIGHT = sa.func.coalesce(
-    sa.select(sun.c.light)
-    .where(sun.c.at_ms <= clips.c.started_ms)
-    .order_by(sun.c.at_ms.desc())
-    .limit(sa.literal_column("1"))
-    .correlate(clips)
-    .scalar_subquery(),
-    clips.c.light,
-)
 
 
-class Suns:
+class Daylight:
     """What is known of the sun."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
-    _insert: Callable[[sa.Table], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def sun_of(self) -> str:
         """Of which site, and which time, the table is; "" of none."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return connection.execute(sa.select(facts.c.value).where(facts.c.name == FACT)).scalar() or ""
 
     def first_start(self) -> datetime | None:
         """When the eldest clip that is listed began."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             first = connection.execute(
                 sa.select(sa.func.min(clips.c.started_ms)).where(clips.c.listed == 1)
             ).scalar()
@@ -47,12 +35,12 @@ class Suns:
 
     def set_sun(self, told: str, changes: Sequence[tuple[datetime, Light]]) -> None:
         """Note from when on it is what, in place of what was known; lists are asked anew."""
-        with self.write() as connection:
-            self._revisions(connection, 1)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 1)
             connection.execute(sa.delete(sun))
             if changes:
                 connection.execute(
                     sa.insert(sun), [{"at_ms": milliseconds(at), "light": light.value} for at, light in changes]
                 )
-            fact = self._insert(facts).values(name=FACT, value=told)
+            fact = self._database.insert(facts).values(name=FACT, value=told)
             connection.execute(fact.on_conflict_do_update(index_elements=["name"], set_={"value": told}))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.schema import cameras, clips
 from watcher.model.clip import milliseconds, moment
 from watcher.model.doubt import Doubt, doubt
@@ -68,11 +69,11 @@ class Aged(NamedTuple):
         return clip.counts_ms <= self.since_ms and not self.since_ms < clip.arrived_ms < self.before_ms
 
 
-class Expiring:
+class Expiry:
     """The questions of retention."""
 
-    engine: sa.Engine
-    labeled: sa.ColumnElement[bool]  # what makes a clip a labelled one
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def oldest(
         self,
@@ -89,7 +90,7 @@ class Expiring:
         Read page by page, each by its own statement, so that no transaction is held while clips go. Those that are
         `aged` without what is more than passing time makes due, `but_more_of` some cameras.
         """
-        wanted = _wanted(camera, but_cameras, labeled, self.labeled)
+        wanted = _wanted(camera, but_cameras, labeled, self._database.labeled)
         if aged is not None:
             wanted.append(aged.due())
             if but_more_of:
@@ -117,7 +118,7 @@ class Expiring:
             page = select
             if after is not None:
                 page = select.where(sa.tuple_(clips.c.counts_ms, clips.c.id) > sa.tuple_(*map(sa.literal, after)))
-            with self.engine.connect() as connection:
+            with self._database.engine.connect() as connection:
                 rows = connection.execute(page).fetchall()
             for row in rows:
                 yield Old(*row)
@@ -131,9 +132,9 @@ class Expiring:
         """Of each camera, the clips that a rule by age would remove beyond what is due by time; their bytes."""
         sums = sa.select(clips.c.camera, sa.func.count(), sa.func.sum(clips.c.size_bytes)).group_by(clips.c.camera)
         found: dict[str, tuple[int, int]] = {}
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for spared in (0, 1):
-                wanted = [*_wanted(camera, but_cameras, labeled, self.labeled), clips.c.spared == spared]
+                wanted = [*_wanted(camera, but_cameras, labeled, self._database.labeled), clips.c.spared == spared]
                 for name, count, size in connection.execute(sums.where(*wanted, aged.due(), aged.more())):
                     before = found.get(name, (0, 0))
                     found[name] = (before[0] + count, before[1] + int(size))
@@ -142,33 +143,33 @@ class Expiring:
     def kept_sums(self) -> dict[str, tuple[int, int]]:
         """How many listed clips each camera has, and their bytes."""
         select = sa.select(cameras.c.camera, cameras.c.clips, cameras.c.size_bytes).where(cameras.c.clips > 0)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return {camera: (count, size) for camera, count, size in connection.execute(select)}
 
     def spared_bytes(self) -> dict[str, int]:
         """Of each camera, the bytes of what is spared for a while, since it was very old when it came."""
         late = (clips.c.spared == sa.literal_column("1")) & (clips.c.listed == 1) & (clips.c.held == 0)
         sums = sa.select(clips.c.camera, sa.func.sum(clips.c.size_bytes)).where(late).group_by(clips.c.camera)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return {camera: int(size) for camera, size in connection.execute(sums)}
 
     def live_bytes(self, since_ms: int) -> dict[str, int]:
         """Of each camera, the bytes of what came since a moment and was recorded then."""
         live = (clips.c.listed == 1) & (clips.c.spared == 0) & (clips.c.counts_ms >= since_ms)
         sums = sa.select(clips.c.camera, sa.func.sum(clips.c.size_bytes)).where(live).group_by(clips.c.camera)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return {camera: int(size) for camera, size in connection.execute(sums)}
 
     def last_catalogued_ms(self) -> int | None:
         """When the newest row was made, in milliseconds since 1970: a watcher ran then. None without any."""
         newest = sa.select(clips.c.ingested_ms).order_by(clips.c.id.desc()).limit(1)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return connection.execute(newest).scalar()
 
     def arrived_bytes(self, since: datetime, until: datetime | None = None) -> int:
         """Bytes of the listed clips that began since a moment, and before another one."""
         total = sa.select(sa.func.coalesce(sa.func.sum(clips.c.size_bytes), 0))
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             where = (clips.c.listed == 1) & (clips.c.started_ms >= milliseconds(since))
             if until is not None:
                 where &= clips.c.started_ms < milliseconds(until)

@@ -8,13 +8,14 @@ nobody names, which goes at the next start. While an export is not made, retenti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.schema import clips, exports
 from watcher.model.clip import ClipState, milliseconds
 from watcher.model.errors import ExportNotFoundError
@@ -62,30 +63,28 @@ class Source(NamedTuple):
     size_bytes: int
 
 
-class Exporting:
+class Exports:
     """What is known of exports."""
 
-    engine: sa.Engine
-    counter: Callable[[str], int]
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def export_source(self, cameras: Sequence[str], from_at: datetime, to_at: datetime) -> Source:
+    def source(self, cameras: Sequence[str], from_at: datetime, to_at: datetime) -> Source:
         """How many clips that are ready some cameras have in a time, and their bytes."""
         first, last = milliseconds(from_at), milliseconds(to_at)
         wanted = (
             clips.c.camera.in_(cameras),
             clips.c.listed == 1,
             clips.c.started_ms < last,
-            clips.c.started_ms >= first - self.counter("longest_ms"),
+            clips.c.started_ms >= first - self._database.counter("longest_ms"),
             clips.c.ended_ms > first,
             clips.c.state == ClipState.READY,
         )
         sums = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(clips.c.size_bytes), 0)).where(*wanted)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return Source(*map(int, connection.execute(sums).one()))
 
-    def want_export(
+    def want(
         self,
         cameras: Sequence[str],
         from_at: datetime,
@@ -107,55 +106,55 @@ class Exporting:
             "source_bytes": source.size_bytes,
             "asked_ms": milliseconds(now),
         }
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             made = connection.execute(sa.insert(exports).values(values).returning(exports.c.id)).scalar_one()
-        return self.export(made)
+        return self.get(made)
 
-    def export(self, export_id: int) -> Export:
+    def get(self, export_id: int) -> Export:
         """One export. Raises ExportNotFoundError."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             row = connection.execute(sa.select(exports).where(exports.c.id == export_id)).first()
         if row is None:
             raise ExportNotFoundError(f"there is no export {export_id}")
         return _export(row)
 
-    def exports(self) -> list[Export]:
+    def all(self) -> list[Export]:
         """All of them, the newest first."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [_export(row) for row in connection.execute(sa.select(exports).order_by(exports.c.id.desc()))]
 
-    def exports_to_make(self) -> list[Export]:
+    def to_make(self) -> list[Export]:
         """Those that are not made yet, as their turns come: the first of each author before any second."""
         turn = sa.func.row_number().over(partition_by=exports.c.author, order_by=exports.c.id)
         select = sa.select(exports).where(exports.c.done_ms.is_(None)).order_by(turn, exports.c.id)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [_export(row) for row in connection.execute(select)]
 
-    def set_export_share(self, export_id: int, share: float) -> bool:
+    def set_share(self, export_id: int, share: float) -> bool:
         """Note how much of an export is done; False if nobody wants it any more."""
-        return self._set_export(export_id, {"share": share})
+        return self._set(export_id, {"share": share})
 
-    def set_export(self, export_id: int, files: Sequence[ExportFile], size_bytes: int, *, now: datetime) -> bool:
+    def set_done(self, export_id: int, files: Sequence[ExportFile], size_bytes: int, *, now: datetime) -> bool:
         """Note that an export was made; False if nobody wants it any more."""
         listed = msgspec.json.encode(files).decode()
         values = {"files": listed, "size_bytes": size_bytes, "share": 1.0, "done_ms": milliseconds(now)}
-        return self._set_export(export_id, values)
+        return self._set(export_id, values)
 
-    def set_no_export(self, export_id: int, error: str, *, now: datetime) -> bool:
+    def set_error(self, export_id: int, error: str, *, now: datetime) -> bool:
         """Note why there can be no export; False if nobody wants it any more."""
-        return self._set_export(export_id, {"error": error, "done_ms": milliseconds(now)})
+        return self._set(export_id, {"error": error, "done_ms": milliseconds(now)})
 
-    def _set_export(self, export_id: int, values: dict[str, Any]) -> bool:
-        with self.write() as connection:
-            self._revisions(connection, 0)
+    def _set(self, export_id: int, values: dict[str, Any]) -> bool:
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             mine = (exports.c.id == export_id) & exports.c.done_ms.is_(None)
             return bool(connection.execute(sa.update(exports).where(mine).values(values)).rowcount)
 
-    def drop_export(self, export_id: int) -> None:
+    def drop(self, export_id: int) -> None:
         """Forget an export, whatever its state; for one in the making that is the end. Gone already is no harm."""
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             connection.execute(sa.delete(exports).where(exports.c.id == export_id))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.rendition_names import PICTURE, SPRITE, Renditions
 from watcher.catalog.rows import KNOWN, Known, Namesake, Unrendered, signed
 from watcher.catalog.schema import clips
@@ -17,10 +18,11 @@ ALIKE_LIMIT = 1000  # clips of equal content that a moved file is looked for amo
 IN_LIMIT = 1000  # values that one statement compares with; SQLite allows 32,766 variables
 
 
-class IngesterQuestions:
+class Files:
     """What the ingester asks."""
 
-    engine: sa.Engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def known(self, prefix: str = "") -> Iterator[Known]:
         """Every clip below a folder (its key with slash; "" for all), in the byte order of keys.
@@ -32,7 +34,7 @@ class IngesterQuestions:
             select = KNOWN.where(clips.c.key > after).order_by(clips.c.key).limit(SCAN_PAGE)
             if prefix:  # "0" is the byte after "/"
                 select = select.where(clips.c.key < prefix[:-1] + "0")
-            with self.engine.connect() as connection:
+            with self._database.engine.connect() as connection:
                 rows = connection.execute(select).fetchall()
             yield from rows  # type: ignore[misc]  # rows are tuples of Known's fields; making Known of each costs
             if len(rows) < SCAN_PAGE:
@@ -42,7 +44,7 @@ class IngesterQuestions:
     def known_keys(self, keys: Sequence[str]) -> dict[str, Known]:
         """What is known under some keys."""
         found: dict[str, Known] = {}
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for start in range(0, len(keys), IN_LIMIT):
                 some = KNOWN.where(clips.c.key.in_(keys[start : start + IN_LIMIT]))
                 found.update((row[0], Known(*row)) for row in connection.execute(some))
@@ -55,7 +57,7 @@ class IngesterQuestions:
             clips.c.state.in_(["new", "ready", "broken"]), clips.c.mtime_ns != 0, clips.c.id > 0
         ).limit(count)
         found: dict[str, tuple[str, int, int]] = {}
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for order in (clips.c.id.asc(), clips.c.id.desc()):
                 found.update(
                     (row[0], (row[0], row[1], row[2])) for row in connection.execute(select.order_by(order))
@@ -67,7 +69,7 @@ class IngesterQuestions:
         select = sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.inode, clips.c.state)
         select = select.where(clips.c.state != "retired")
         alike = select.where(clips.c.digest.in_([digest for digest, _ in contents])).limit(ALIKE_LIMIT)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             found = [Namesake(*row) for row in connection.execute(alike)]
             if len(found) == ALIKE_LIMIT:  # a crowd of copies: those that matter must be among them
                 files: dict[str, list[int]] = {}
@@ -83,13 +85,13 @@ class IngesterQuestions:
         self, limit: int, *, exclude: Sequence[int] = (), what: Renditions = Renditions.ALL
     ) -> list[Unrendered]:
         """Clips that wait for a probe or a poster, newest first; then those that wait for a sprite."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return find_unrendered(connection, limit, clips.c.id.not_in(exclude), what)
 
     def pictured(self, keys: Sequence[str]) -> set[str]:
         """Which of some pictures are known as those of clips."""
         select = sa.select(clips.c.picture).where(clips.c.picture.in_(keys))
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return set(connection.execute(select).scalars())
 
     def clip_of_picture(self, stem: str, camera: str, at: datetime, *, before: timedelta) -> int | None:
@@ -107,7 +109,7 @@ class IngesterQuestions:
             .order_by(clips.c.started_ms.desc(), clips.c.id.desc())
             .limit(1)
         )
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for row in connection.execute(twin.limit(10)):
                 if "." not in row.key[len(stem) + 1 :]:
                     return int(row.id)

@@ -10,13 +10,14 @@ which nothing is lost: no clip is left out, and one that is looked at again says
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.label_counts import labels_in, write_labels
 from watcher.catalog.rendition_names import PICTURE
 from watcher.catalog.rows import FULL, rendered
@@ -60,32 +61,32 @@ class Found(NamedTuple):
     sight: Sight
 
 
-class Inspecting:
+class Inspections:
     """What is known of them."""
 
-    engine: sa.Engine
-    _insert: Callable[[sa.Table], Any]
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def progress(self) -> Progress | None:
         """How far a model has come; None before the first one has begun."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return _progress(connection)
 
-    def fill_inspections(self, model: str, limit: int, *, old: bool, now: datetime) -> int:
+    def fill(self, model: str, limit: int, *, old: bool, now: datetime) -> int:
         """Give rows to some clips that have none of this model; how many. `old`: also to those from before it.
 
         A model that is another one than before begins with all clips as old ones.
         """
-        with self.engine.connect() as connection:  # most times there is nothing: look before taking the lock
+        with (
+            self._database.engine.connect() as connection
+        ):  # most times there is nothing: look before taking the lock
             known = _progress(connection)
             newest = connection.execute(sa.select(sa.func.max(clips.c.ready_revision))).scalar() or 0
         same = known is not None and known.model == model
         if known is not None and same and newest <= known.ready and not (old and known.before):
             return 0
-        with self.write() as connection:
-            self._revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
             known = _progress(connection)
             if known is None or known.model != model:
                 known = Progress(model, connection.execute(HEAD).scalar_one(), (1 << 62, 0))
@@ -96,7 +97,7 @@ class Inspecting:
             if old and room > count and known.before is not None:
                 known, more = self._walk(connection, known, room - count)
                 count += more
-            fact = self._insert(facts).values(name=FACT, value=msgspec.json.encode(known).decode())
+            fact = self._database.insert(facts).values(name=FACT, value=msgspec.json.encode(known).decode())
             connection.execute(
                 fact.on_conflict_do_update(index_elements=["name"], set_={"value": fact.excluded.value})
             )
@@ -126,7 +127,7 @@ class Inspecting:
         if not rows:
             return
         fresh = {"model": model, "old": old, "due_ms": 0, "tries": 0, "done_ms": None, "error": None}
-        put = self._insert(inspections)
+        put = self._database.insert(inspections)
         names = [*fresh, "digest", "started_ms"]
         other = (inspections.c.digest != put.excluded.digest) | (inspections.c.model != put.excluded.model)
         put = put.on_conflict_do_update(
@@ -135,7 +136,7 @@ class Inspecting:
         own = [{"clip_id": row.id, "digest": row.digest, "started_ms": row.started_ms, **fresh} for row in rows]
         connection.execute(put, own)
 
-    def claim_inspections(
+    def claim(
         self, owner: str, limit: int, *, until: datetime, now: datetime, exclude: Sequence[int] = ()
     ) -> list[Uninspected]:
         """Clips that wait, live ones first, the newest first; they are this owner's until a moment.
@@ -149,11 +150,13 @@ class Inspecting:
             .order_by(inspections.c.old, inspections.c.started_ms.desc(), inspections.c.clip_id.desc())
             .limit(limit)
         )
-        with self.engine.connect() as connection:  # most times there is nothing: look before taking the lock
+        with (
+            self._database.engine.connect() as connection
+        ):  # most times there is nothing: look before taking the lock
             if connection.execute(select).first() is None:
                 return []
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             connection.execute(sa.delete(claims).where(claims.c.until_ms <= at))
             rows = connection.execute(select).fetchall()
             found = [Uninspected(*row[:-1]) for row in rows if row.state == ClipState.READY]
@@ -165,7 +168,7 @@ class Inspecting:
                 connection.execute(claims.insert(), mine)
         return found
 
-    def set_inspection(
+    def set_done(
         self, job: Uninspected, model: str, found: Sequence[Found], seen: Sequence[Seen], still: Sequence[Seen],
         *, now: datetime,
     ) -> bool:  # fmt: skip
@@ -175,8 +178,8 @@ class Inspecting:
         another content by now, or is gone.
         """
         at = milliseconds(now)
-        with self.write() as connection:
-            fresh = self._revisions(connection, 1) + 1
+        with self._database.write() as connection:
+            fresh = self._database.revisions(connection, 1) + 1
             clip = connection.execute(FULL.where(clips.c.id == job.id, clips.c.digest == job.digest)).first()
             if clip is None or clip.state == ClipState.RETIRED:
                 return False
@@ -194,27 +197,27 @@ class Inspecting:
                     after[one.name] = _unless_same(
                         before.get(one.name), Label(one.name, MODEL + model, one.confidence, at, one.sight)
                     )
-            write_labels(connection, self._insert, clip, after, rendered(fresh))
+            write_labels(connection, self._database.insert, clip, after, rendered(fresh))
         return True
 
-    def retry_inspection(self, job: Uninspected, error: str, *, tries: int, due: datetime) -> None:
+    def retry(self, job: Uninspected, error: str, *, tries: int, due: datetime) -> None:
         """Let a clip wait until a moment; it was tried so often in vain."""
         self._of(job, {"tries": tries, "due_ms": milliseconds(due), "error": error})
 
-    def fail_inspection(self, job: Uninspected, error: str, *, now: datetime) -> None:
+    def set_error(self, job: Uninspected, error: str, *, now: datetime) -> None:
         """A model cannot look at a clip, for this reason; it is not tried again."""
         self._of(job, {"done_ms": milliseconds(now), "tries": job.tries + 1, "error": error})
 
     def _of(self, job: Uninspected, values: dict[str, Any]) -> None:
         mine = (inspections.c.clip_id == job.id) & (inspections.c.digest == job.digest)
-        with self.write() as connection:
+        with self._database.write() as connection:
             connection.execute(sa.update(inspections).where(mine).values(values))
 
     def still_near(self, job: Uninspected) -> list[Seen]:
         """What did not move on the clips of the same camera just before and after one, within a day."""
         found: list[Seen] = []
         of_camera = (clips.c.camera == job.camera) & (clips.c.listed == sa.literal_column("1"))
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for after in (False, True):
                 side = clips.c.started_ms
                 bounds = (
@@ -231,10 +234,10 @@ class Inspecting:
                     found += msgspec.json.decode(text, type=list[Seen])
         return found
 
-    def inspections_left(self) -> tuple[int, int]:
+    def left(self) -> tuple[int, int]:
         """How many clips wait for a model, and how many of them were there before it; reads an index, so rarely."""
         known = self.progress()
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             waiting = sa.select(inspections.c.old, sa.func.count()).where(sa.text("done_ms IS NULL"))
             by_age: dict[int, int] = {
                 row[0]: row[1] for row in connection.execute(waiting.group_by(inspections.c.old))

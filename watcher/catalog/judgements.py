@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.label_counts import labels_in
 from watcher.catalog.schema import clips, inspections, refusals
 from watcher.model.sight import Seen
@@ -22,12 +23,13 @@ class Judged(NamedTuple):
     seen: dict[str, float]  # how sure the model is, of each label
 
 
-class Judging:
+class Judgements:
     """Who says what."""
 
-    engine: sa.Engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def judged(self, after: int, limit: int) -> list[Judged]:
+    def after(self, after: int, limit: int) -> list[Judged]:
         """Clips that a model has looked at and people have said something of, by id."""
         refused = sa.select(refusals.c.name).where(refusals.c.clip_id == clips.c.id)
         select = (
@@ -38,7 +40,7 @@ class Judging:
             .order_by(clips.c.id)
             .limit(limit)
         )
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             rows = connection.execute(select).fetchall()
             no = sa.select(refusals.c.clip_id, refusals.c.name).where(refusals.c.clip_id.in_([r.id for r in rows]))
             said_no: dict[int, set[str]] = {}

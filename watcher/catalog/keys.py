@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.audit import By, note
+from watcher.catalog.database import Database
 from watcher.catalog.schema import counters, keys, sessions
 from watcher.catalog.seen import forget, person_of
 from watcher.model.access import Principal, Role
@@ -37,10 +38,10 @@ class Key(NamedTuple):
 class Keys:
     """Who may, as the catalog knows it."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def create_key(
+    def create(
         self,
         name: str,
         role: Role,
@@ -60,7 +61,7 @@ class Keys:
             "created_ms": milliseconds(now),
             "expires_ms": None if expires is None else milliseconds(expires),
         }
-        with self.write() as connection:
+        with self._database.write() as connection:
             changed(connection)
             if connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).first():
                 raise KeyNameError(f"there is a key {name!r} already; revoke or rotate it")
@@ -68,27 +69,27 @@ class Keys:
             note(connection, "key created", told, by)
             return int(connection.execute(keys.insert().values(values)).inserted_primary_key[0])
 
-    def replace_key(self, name: str, secret_hash: str, *, by: By | None = None) -> None:
+    def replace(self, name: str, secret_hash: str, *, by: By | None = None) -> None:
         """Give a key another secret; the old one and its sessions end. Raises KeyNameError."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             changed(connection)
             key_id = self._id(connection, name)
             connection.execute(sa.update(keys).where(keys.c.id == key_id).values(hash=secret_hash))
             connection.execute(sa.delete(sessions).where(sessions.c.key_id == key_id))
             note(connection, "key rotated", name, by)
 
-    def expire_key(self, name: str, expires: datetime | None, *, by: By | None = None) -> None:
+    def expire(self, name: str, expires: datetime | None, *, by: By | None = None) -> None:
         """Set when a key ends, with its sessions; None: never. Raises KeyNameError."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             changed(connection)
             key_id = self._id(connection, name)
             at = None if expires is None else milliseconds(expires)
             connection.execute(sa.update(keys).where(keys.c.id == key_id).values(expires_ms=at))
             note(connection, "key's end set", name + (_until(expires) or ", never"), by)
 
-    def revoke_key(self, name: str, *, by: By | None = None) -> None:
+    def revoke(self, name: str, *, by: By | None = None) -> None:
         """End a key and its sessions. Raises KeyNameError."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             changed(connection)
             key_id = self._id(connection, name)
             connection.execute(sa.delete(sessions).where(sessions.c.key_id == key_id))
@@ -96,23 +97,23 @@ class Keys:
             forget(connection, person_of(name))
             note(connection, "key revoked", name, by)
 
-    def all_keys(self) -> list[Key]:
+    def all(self) -> list[Key]:
         """Every key, by name, expired ones included."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [to_key(row) for row in connection.execute(sa.select(keys).order_by(keys.c.name))]
 
-    def key_of(self, secret_hash: str, *, now: datetime) -> Key | None:
+    def get(self, secret_hash: str, *, now: datetime) -> Key | None:
         """The key with this secret, unless it has expired."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             row = connection.execute(sa.select(keys).where(keys.c.hash == secret_hash, live_key(now))).first()
         return None if row is None else to_key(row)
 
-    def used_key(self, key: Key, *, now: datetime, address: str | None = None) -> None:
+    def note_use(self, key: Key, *, now: datetime, address: str | None = None) -> None:
         """Note that a key was used; to the minute, so that reading does not turn into writing."""
         at = milliseconds(now)
         if key.last_used_at is None or at - milliseconds(key.last_used_at) > USED_MS:
             values: dict[str, Any] = {"last_used_ms": at, **({} if address is None else {"address": address})}
-            with self.write() as connection:
+            with self._database.write() as connection:
                 connection.execute(sa.update(keys).where(keys.c.id == key.id).values(values))
 
     def _id(self, connection: sa.Connection, name: str) -> int:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from watcher.catalog.daylight import LIGHT
+from watcher.catalog.light import LIGHT
 from watcher.catalog.rows import CLIP
 from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
 from watcher.catalog.seen import id_text, is_one_of, is_seen

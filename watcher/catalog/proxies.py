@@ -1,4 +1,4 @@
-"""Proxies: wanted, made, gone.
+"""ProxySums: wanted, made, gone.
 
     asked ─▶ a row waits ─▶ file on disk ─▶ that row says so, and the clip's ─▶ too old: both rows, then the file
 
@@ -8,12 +8,13 @@ file that nobody names, which goes at the next start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.rendition_names import proxy_name
 from watcher.catalog.rows import rendered
 from watcher.catalog.schema import clips, counters, proxies
@@ -41,7 +42,7 @@ class Proxy(NamedTuple):
     share: float = 0.0  # that is done
 
 
-class Proxies(NamedTuple):
+class ProxySums(NamedTuple):
     """All of them."""
 
     waiting: int
@@ -53,22 +54,19 @@ _WAITING = proxies.c.done_ms.is_(None)
 _TURN = (proxies.c.ahead, proxies.c.asked_ms, proxies.c.clip_id)
 
 
-class Proxying:
+class Proxies:
     """What is known of proxies."""
 
-    engine: sa.Engine
-    counter: Callable[[str], int]
-    _insert: Callable[[sa.Table], Any]
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def want_proxy(self, clip_id: int, *, now: datetime) -> None:
+    def want(self, clip_id: int, *, now: datetime) -> None:
         """Somebody wants to watch a clip; asking again is no harm. What failed before is tried again.
 
         Raises ClipNotFoundError.
         """
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             there = (clips.c.id == clip_id) & (clips.c.state != ClipState.RETIRED)
             digest = connection.execute(sa.select(clips.c.digest).where(there)).scalar()
             if digest is None:
@@ -88,14 +86,14 @@ class Proxying:
             elif row.digest != digest or row.error is not None or (row.done_ms is None and row.ahead):
                 connection.execute(sa.update(proxies).where(proxies.c.clip_id == clip_id).values(fresh))
 
-    def want_proxies_ahead(self, *, started_after: datetime, now: datetime) -> bool:
+    def want_ahead(self, *, started_after: datetime, now: datetime) -> bool:
         """Want one of each clip that has changed since the last time, is not older, and does not play everywhere.
 
         Looks at some of them; whether there may be more.
         """
-        since = self.counter("proxied")
+        since = self._database.counter("proxied")
         select = sa.select(clips).where(clips.c.revision > since).order_by(clips.c.revision).limit(BATCH)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             rows = connection.execute(select).fetchall()
         if not rows:
             return False
@@ -106,19 +104,19 @@ class Proxying:
             and row.playable in {Playable.NO, Playable.MAYBE}
             and row.started_ms > milliseconds(started_after)
         ]
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             there = set(
                 connection.execute(sa.select(clips.c.id).where(clips.c.id.in_([row.id for row in rows]))).scalars()
             )
             fresh = [one for one in wanted if one["clip_id"] in there]  # not forgotten meanwhile
             if fresh:
-                connection.execute(self._insert(proxies).on_conflict_do_nothing(), fresh)
+                connection.execute(self._database.insert(proxies).on_conflict_do_nothing(), fresh)
             upto = sa.update(counters).where(counters.c.name == "proxied")
             connection.execute(upto.values(value=rows[-1].revision))
         return len(rows) == BATCH
 
-    def next_proxy(self) -> Wanted | None:
+    def next(self) -> Wanted | None:
         """What is to be made next: what somebody waits for, in their order."""
         select = (
             sa.select(proxies.c.clip_id, clips.c.key, clips.c.digest, clips.c.media)
@@ -126,14 +124,14 @@ class Proxying:
             .order_by(*_TURN)
             .limit(1)
         )
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             row = connection.execute(select).first()
         return None if row is None else Wanted(*row)
 
-    def proxy_of(self, clip_id: int) -> Proxy | None:
+    def get(self, clip_id: int) -> Proxy | None:
         """How it is with a clip's proxy; None if nobody wants one."""
         mine = sa.select(proxies, clips.c.digest.label("now")).where(proxies.c.clip_id == clips.c.id)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             row = connection.execute(mine.where(proxies.c.clip_id == clip_id)).first()
             if row is None or row.digest != row.now:
                 return None
@@ -143,25 +141,25 @@ class Proxying:
             before = connection.execute(sa.select(sa.func.count()).where(_WAITING, earlier)).scalar_one()
         return Proxy(False, None, int(before), row.share or 0.0)
 
-    def set_proxy_share(self, clip_id: int, share: float) -> None:
+    def set_share(self, clip_id: int, share: float) -> None:
         """Note how much of a proxy is done."""
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             mine = (proxies.c.clip_id == clip_id) & _WAITING
             connection.execute(sa.update(proxies).where(mine).values(share=share))
 
-    def set_proxy(self, clip_id: int, digest: str, size_bytes: int, *, now: datetime) -> bool:
+    def set_done(self, clip_id: int, digest: str, size_bytes: int, *, now: datetime) -> bool:
         """Note that a proxy was made; False if nobody wants it any more, or the content changed."""
         done = {"done_ms": milliseconds(now), "size_bytes": size_bytes, "error": None, "digest": digest}
         return self._done(clip_id, digest, done, proxy_name(clip_id, digest))
 
-    def set_no_proxy(self, clip_id: int, digest: str, error: str, *, now: datetime) -> bool:
+    def set_error(self, clip_id: int, digest: str, error: str, *, now: datetime) -> bool:
         """Note why there can be no proxy; False if nobody wants it any more, or the content changed."""
         return self._done(clip_id, digest, {"done_ms": milliseconds(now), "error": error, "digest": digest}, None)
 
     def _done(self, clip_id: int, digest: str, values: dict[str, Any], name: str | None) -> bool:
-        with self.write() as connection:
-            revision = self._revisions(connection, 1) + 1
+        with self._database.write() as connection:
+            revision = self._database.revisions(connection, 1) + 1
             there = (clips.c.id == clip_id) & (clips.c.digest == digest) & (clips.c.state != ClipState.RETIRED)
             if connection.execute(sa.select(clips.c.id).where(there)).first() is None:
                 return False
@@ -171,26 +169,26 @@ class Proxying:
             connection.execute(sa.update(clips).where(there).values(proxy=name, **rendered(revision)))
         return True
 
-    def spent_proxies(self, before: datetime, most_bytes: int) -> list[int]:
+    def spent(self, before: datetime, most_bytes: int) -> list[int]:
         """Clips whose proxy is to go: made before a moment, or of another content, or too many bytes together."""
         made = sa.select(
             proxies.c.clip_id, proxies.c.done_ms, proxies.c.size_bytes, proxies.c.digest, clips.c.digest
         )
         made = made.where(proxies.c.clip_id == clips.c.id, proxies.c.done_ms.is_not(None))
         found, total = [], 0
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for clip_id, done, size, digest, now in connection.execute(made.order_by(proxies.c.done_ms.desc())):
                 total += size or 0
                 if done < milliseconds(before) or total > most_bytes or digest != now:
                     found.append(clip_id)
         return found[:BATCH]
 
-    def drop_proxies(self, clip_ids: Sequence[int]) -> list[str]:
+    def drop(self, clip_ids: Sequence[int]) -> list[str]:
         """Forget some proxies; the names of their files, which nobody needs any more."""
         if not clip_ids:
             return []
-        with self.write() as connection:
-            revision = self._revisions(connection, len(clip_ids))
+        with self._database.write() as connection:
+            revision = self._database.revisions(connection, len(clip_ids))
             columns = sa.select(proxies.c.clip_id, proxies.c.digest, proxies.c.size_bytes)
             rows = connection.execute(columns.where(proxies.c.clip_id.in_(clip_ids))).fetchall()
             connection.execute(sa.delete(proxies).where(proxies.c.clip_id.in_(clip_ids)))
@@ -200,23 +198,23 @@ class Proxying:
                 connection.execute(sa.update(clips).where(shown).values(proxy=None, **rendered(revision)))
         return [proxy_name(row.clip_id, row.digest) for row in rows if row.size_bytes is not None]
 
-    def proxy_names(self) -> set[str]:
+    def names(self) -> set[str]:
         """The names of all that were made, or are wanted."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             rows = connection.execute(sa.select(proxies.c.clip_id, proxies.c.digest))
             return {proxy_name(*row) for row in rows}
 
-    def proxies_without(self, there: set[str]) -> list[int]:
+    def without(self, there: set[str]) -> list[int]:
         """Clips that are said to have a proxy, whose file is not among those that are there."""
         made = sa.select(proxies.c.clip_id, proxies.c.digest).where(proxies.c.size_bytes.is_not(None))
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [row.clip_id for row in connection.execute(made) if proxy_name(*row) not in there]
 
-    def proxy_sums(self) -> Proxies:
+    def sums(self) -> ProxySums:
         """How many there are, and how many wait."""
         waits = sa.func.sum(sa.case((_WAITING, 1), else_=0))
         made = sa.func.sum(sa.case((proxies.c.size_bytes.is_not(None), 1), else_=0))
         size = sa.func.sum(proxies.c.size_bytes)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             row = connection.execute(sa.select(*(sa.func.coalesce(one, 0) for one in (waits, made, size)))).one()
-        return Proxies(int(row[0]), int(row[1]), int(row[2]))
+        return ProxySums(int(row[0]), int(row[1]), int(row[2]))

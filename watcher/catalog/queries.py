@@ -9,9 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.listing import listing
-from watcher.catalog.reader import Ask, Reader
-from watcher.catalog.rows import CATALOG_ID, CLIP, COUNTER, to_clip
+from watcher.catalog.reader import Ask
+from watcher.catalog.rows import CLIP, COUNTER, to_clip
 from watcher.catalog.schema import cameras, clips, silences
 from watcher.catalog.seen import candidates, mark_of
 from watcher.model.clip import CameraSummary, Clip, ClipFilter, ClipState, Page, Position, milliseconds, moment
@@ -23,15 +24,15 @@ BY_ID = CLIP.where(clips.c.id == sa.bindparam("wanted"))
 BY_KEY = CLIP.where(clips.c.key == sa.bindparam("wanted"), clips.c.state != ClipState.RETIRED.value)
 
 
-class Questions:
+class Clips:
     """What doors ask; what the ingester asks is in `files.py`, the writes are in `writes.py`."""
 
-    engine: sa.Engine
-    reading: Reader
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def clip(self, clip_id: int) -> Clip:
+    def get(self, clip_id: int) -> Clip:
         """One clip. Raises ClipNotFoundError."""
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             rows = ask(BY_ID, {"wanted": clip_id})
         if not rows:
             raise ClipNotFoundError(f"there is no clip {clip_id}")
@@ -39,7 +40,7 @@ class Questions:
 
     def by_key(self, key: str) -> Clip | None:
         """One clip by its key, or None."""
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             rows = ask(BY_KEY, {"wanted": key})
         return to_clip(rows[0]) if rows else None
 
@@ -59,7 +60,7 @@ class Questions:
         backwards = before is not None
         position = before if backwards else after
         descending = newest_first != backwards
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             rows = self._listed(ask, wanted, descending, position, limit + 1)
             # What lies on the side that we came from.
             behind = position is not None and bool(
@@ -85,7 +86,7 @@ class Questions:
     def around(self, wanted: ClipFilter, position: Position, *, limit: int, newest_first: bool = True) -> Page:
         """A page of clips with a position in its middle: what lies there comes first in the second half."""
         first, second = limit // 2, limit - limit // 2
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             above = self._listed(ask, wanted, not newest_first, position, first + 1)
             below = self._listed(ask, wanted, newest_first, position, second + 1, inclusive=True)
         found = [to_clip(row) for row in [*above[:first][::-1], *below[:second]]]
@@ -94,7 +95,7 @@ class Questions:
     def neighbours(self, clip: Clip, wanted: ClipFilter) -> tuple[Clip | None, Clip | None]:
         """The clips just before and just after one in time, among those that are wanted."""
         here = Position(clip.started_ms, clip.id)
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             found = [self._listed(ask, wanted, descending, here, 1) for descending in (True, False)]
         before, after = (to_clip(rows[0]) if rows else None for rows in found)
         return before, after
@@ -120,7 +121,7 @@ class Questions:
             .where(cameras.c.clips > 0)
             .order_by(cameras.c.camera)
         )
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [
                 CameraSummary(
                     camera=camera,
@@ -138,7 +139,7 @@ class Questions:
 
     def listed_count(self) -> int:
         """How many clips lists show; from the kept sums."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return int(
                 connection.execute(sa.select(sa.func.coalesce(sa.func.sum(cameras.c.clips), 0))).scalar_one()
             )
@@ -146,27 +147,22 @@ class Questions:
     def state_counts(self) -> dict[str, int]:
         """How many clips are in each state; reads an index over all of them, so not for requests."""
         select = sa.select(clips.c.state, sa.func.count()).group_by(clips.c.state)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return {str(row[0]): int(row[1]) for row in connection.execute(select)}
 
     def missing_since(self, since: datetime) -> int:
         """How many clips went missing after a moment."""
         gone = (clips.c.state == "missing") & (clips.c.missing_ms > milliseconds(since))
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return int(connection.execute(sa.select(sa.func.count()).where(gone)).scalar_one())
 
     def head(self) -> int:
         """The revision of the last change. Raises CatalogError if the database does not answer."""
-        return self.counter("revision")
-
-    def counter(self, name: str) -> int:
-        """The value of a counter. Raises CatalogError if the database does not answer."""
-        with self.reading() as ask:
-            return int(ask(COUNTER, {"counter": name})[0][0])
+        return self._database.counter("revision")
 
     def forgotten(self) -> int:
         """The newest revision of a clip that was retired and then dropped; 0 while there is none."""
-        return self.counter("forgotten")
+        return self._database.counter("forgotten")
 
     def changed(self, since: int, limit: int, *, cameras: Sequence[str] | None = None) -> list[Clip]:
         """The first clips that changed after a revision, as they are now, in the order of their last change.
@@ -175,7 +171,7 @@ class Questions:
         has missed none before it.
         """
         values = {f"camera{n}": camera for n, camera in enumerate(cameras or ())}
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             rows = ask(
                 _changed(None if cameras is None else len(cameras)), values | {"since": since, "limit": limit}
             )
@@ -184,14 +180,9 @@ class Questions:
     def last_change(self, since: int, cameras: Sequence[str]) -> int:
         """The newest revision, after another one, of a clip of some cameras; 0 while there is none."""
         values = {f"camera{n}": camera for n, camera in enumerate(cameras)}
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             rows = ask(_last_change(len(cameras)), values | {"since": since})
         return int(rows[0][0]) if rows else 0
-
-    def catalog_id(self) -> str | None:
-        """The id that ties the catalog to its video root; None before the first ingester has run."""
-        with self.engine.connect() as connection:
-            return connection.execute(CATALOG_ID).scalar()
 
     # — inside —
 
@@ -215,7 +206,7 @@ class Questions:
             ids = candidates(ask, wanted.person, mark, wanted=wanted.seen)
         statement, values = listing(
             wanted,
-            sqlite=self.engine.dialect.name == "sqlite",
+            sqlite=self._database.engine.dialect.name == "sqlite",
             descending=descending,
             limit=limit,
             position=position,

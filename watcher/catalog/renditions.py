@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.amend import amend
+from watcher.catalog.database import Database
 from watcher.catalog.rendition_names import PICTURE, SPRITE, poster_files
 from watcher.catalog.retries import forget_retries
 from watcher.catalog.rows import Rendered, rendered
@@ -28,13 +30,11 @@ _SET_POSTER = (
 )
 
 
-class Rendering:
+class RenditionResults:
     """How renditions come into the catalog."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
-    _amend: Callable[[int, str, dict[str, Any]], bool]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def set_posters(self, done: Sequence[Rendered]) -> list[str]:
         """Note posters of some clips. Returns the names of pictures that nobody needs any more.
@@ -43,8 +43,8 @@ class Rendering:
         got a picture of its camera's meanwhile stays due.
         """
         unneeded = []
-        with self.write() as connection:
-            revision = self._revisions(connection, len(done))
+        with self._database.write() as connection:
+            revision = self._database.revisions(connection, len(done))
             columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture, clips.c.sprite)
             columns = columns.where(clips.c.state != ClipState.RETIRED)
             known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
@@ -77,8 +77,8 @@ class Rendering:
         Returns the names of files that are needed no more.
         """
         fresh = [name for name in (sprite and sprite.name, poster) if name]
-        with self.write() as connection:
-            revision = self._revisions(connection, 1) + 1
+        with self._database.write() as connection:
+            revision = self._database.revisions(connection, 1) + 1
             there = (clips.c.id == clip_id) & (clips.c.state != ClipState.RETIRED)
             old = connection.execute(
                 sa.select(
@@ -114,7 +114,7 @@ class Rendering:
         """
         columns = (clips.c.id, clips.c.digest, clips.c.poster, clips.c.sprite, clips.c.state)
         found = {}
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             there = (clips.c.id >= first) & (clips.c.id < end)
             for clip_id, digest, poster, sprite, state in connection.execute(sa.select(*columns).where(there)):
                 names = [*(poster_files(poster) if poster else ()), *([_name(sprite)] if sprite else ())]
@@ -124,13 +124,13 @@ class Rendering:
     def set_picture(self, clip_id: int, key: str) -> bool:
         """Note that a camera left a picture of a clip, which becomes its poster; False if it has one already."""
         fresh = (clips.c.id == clip_id) & clips.c.picture.is_(None)
-        with self.write() as connection:
+        with self._database.write() as connection:
             values = {"picture": key, "render_due": 1, "poster_error": None}
             return bool(connection.execute(sa.update(clips).where(fresh).values(values)).rowcount)
 
     def set_no_poster(self, clip_id: int, digest: str, error: str) -> bool:
         """Note why a clip has no poster; False if its content changed meanwhile."""
-        return self._amend(clip_id, digest, {"poster_error": error, "render_due": 0})
+        return amend(self._database, clip_id, digest, {"poster_error": error, "render_due": 0})
 
 
 def _sprite(sprite: str) -> Sprite:

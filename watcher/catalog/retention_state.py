@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.schema import facts, removals
 from watcher.model.doubt import DAY_MS
 from watcher.model.retention_state import Remembered
@@ -23,27 +24,25 @@ class Went(NamedTuple):
     more_clips: int  # beyond what passing time and incoming bytes make due
 
 
-class Remembering:
+class RetentionState:
     """How retention remembers."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
-    _insert: Callable[[sa.Table], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def remembered(self) -> Remembered | None:
         """What was remembered last; None before the first sweep."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return _remembered(connection)
 
-    def change_remembered(self, change: Callable[[Remembered | None], Remembered | None]) -> Remembered | None:
+    def change(self, change: Callable[[Remembered | None], Remembered | None]) -> Remembered | None:
         """Remember what `change` makes of what was remembered; None leaves it as it is."""
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             fresh = change(_remembered(connection))
             if fresh is not None:
                 text = msgspec.json.encode(fresh).decode()
-                row = self._insert(facts).values(name=NAME, value=text)
+                row = self._database.insert(facts).values(name=NAME, value=text)
                 connection.execute(row.on_conflict_do_update(index_elements=["name"], set_={"value": text}))
         return fresh
 
@@ -52,10 +51,10 @@ class Remembering:
         quarter = now_ms // QUARTER_MS
         rows = [{"quarter": quarter, "camera": camera, **one._asdict()} for camera, one in sorted(went.items())]
         old = ~removals.c.quarter.between(quarter - 2 * DAY_MS // QUARTER_MS, quarter)
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             connection.execute(sa.delete(removals).where(old))
-            row = self._insert(removals)
+            row = self._database.insert(removals)
             added = {c.name: c + row.excluded[c.name] for c in removals.c if not c.primary_key}
             connection.execute(row.on_conflict_do_update(index_elements=["quarter", "camera"], set_=added), rows)
 
@@ -63,7 +62,7 @@ class Remembering:
         """What went since the beginning of a moment's quarter of an hour, by camera."""
         sums = (sa.func.sum(removals.c.due_bytes), sa.func.sum(removals.c.more_clips))
         select = sa.select(removals.c.camera, *sums).where(removals.c.quarter >= since_ms // QUARTER_MS)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             rows = connection.execute(select.group_by(removals.c.camera))
             return {camera: Went(int(size), int(count)) for camera, size, count in rows}
 

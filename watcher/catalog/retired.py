@@ -7,7 +7,7 @@ A retired clip stands in the feed of changes until it is forgotten, and its key 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.arrivals import came_again
+from watcher.catalog.database import Database
 from watcher.catalog.label_counts import count_labels, label_row, labels_in
 from watcher.catalog.rendition_names import poster_files
 from watcher.catalog.rows import FULL, gone_key, shown_key, unchanged
@@ -39,23 +40,19 @@ class Retired(NamedTuple):
     renditions: list[str]  # paths below the renditions folder
 
 
-class Retiring:
+class RetiredClips:
     """How clips leave the catalog."""
 
-    engine: sa.Engine
-    _insert: Callable[[sa.Table], Any]
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
-    doubt_ms: int
-    labeled: sa.ColumnElement[bool]  # what makes a clip a labelled one
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def retire(self, clip_id: int, *, revision: int | None = None, now: datetime) -> Retired | None:
         """Give a clip up; None if it was before, and nothing of it is left.
 
         Raises ClipNotFoundError, HeldError, and ChangedError if the clip is not at the `revision` that is meant.
         """
-        with self.write() as connection:
-            fresh = self._revisions(connection, 1) + 1
+        with self._database.write() as connection:
+            fresh = self._database.revisions(connection, 1) + 1
             old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
             if old is None:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
@@ -74,17 +71,17 @@ class Retiring:
                 "revision": fresh,
             }
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
-            count_labels(connection, self._insert, labels_in(old), old.camera, -1)
+            count_labels(connection, self._database.insert, labels_in(old), old.camera, -1)
             for table in (labels, leases, proxies, inspections):
                 connection.execute(sa.delete(table).where(table.c.clip_id == clip_id))
             sums = Sums()
             sums.take(old)
-            sums.write(connection, self._insert)
+            sums.write(connection, self._database.insert)
         return _retired(old)
 
     def swept(self, clip_id: int) -> None:
         """Note that nothing of a retired clip is on disk any more: its key is free."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             still = (clips.c.id == clip_id) & (clips.c.state == ClipState.RETIRED) & ~clips.c.key.startswith("/")
             key = connection.execute(sa.select(clips.c.key).where(still)).scalar()
             if key is not None:
@@ -97,8 +94,8 @@ class Retiring:
         One that a person has `wanted` back is spared as if it came now. Returns the key. Raises ClipNotFoundError
         unless it is retired, TakenError if another clip has the key.
         """
-        with self.write() as connection:
-            fresh = self._revisions(connection, 1) + 1
+        with self._database.write() as connection:
+            fresh = self._database.revisions(connection, 1) + 1
             old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
             if old is None or old.state != ClipState.RETIRED:
                 raise ClipNotFoundError(f"there is no retired clip {clip_id}")
@@ -108,7 +105,7 @@ class Retiring:
                 raise TakenError(f"another clip is called {key} now")
             names = label_names_of(old)
             values = {
-                **(came_again(old, milliseconds(now), self.doubt_ms) if wanted else {}),
+                **(came_again(old, milliseconds(now), self._database.doubt_ms) if wanted else {}),
                 "key": key,
                 "state": ClipState.MISSING.value,
                 "proxy": None,
@@ -120,7 +117,7 @@ class Retiring:
             if names:
                 rows = [label_row(clip_id, old.started_ms, one) for one in labels_in(old).values()]
                 connection.execute(sa.insert(labels), rows)
-                count_labels(connection, self._insert, names, old.camera, 1)
+                count_labels(connection, self._database.insert, names, old.camera, 1)
         return key
 
     def gone(
@@ -128,7 +125,7 @@ class Retiring:
     ) -> dict[int, str]:
         """The contents (digests) of those clips that are gone from disk."""
         found: dict[int, str] = {}
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for start in range(0, len(clip_ids), BATCH):
                 some = clips.c.id.in_(clip_ids[start : start + BATCH]) & clips.c.state.in_(states)
                 found.update(
@@ -140,9 +137,9 @@ class Retiring:
     def whose(self, clip_ids: Sequence[int]) -> dict[int, tuple[str, bool]]:
         """The cameras of some clips, and whether they have, or had, a label."""
         found: dict[int, tuple[str, bool]] = {}
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             for start in range(0, len(clip_ids), BATCH):
-                columns = (clips.c.id, clips.c.camera, self.labeled)
+                columns = (clips.c.id, clips.c.camera, self._database.labeled)
                 some = sa.select(*columns).where(clips.c.id.in_(clip_ids[start : start + BATCH]))
                 found.update((row[0], (row[1], bool(row[2]))) for row in connection.execute(some))
         return found
@@ -150,7 +147,7 @@ class Retiring:
     def unswept(self) -> list[Retired]:
         """Retired clips of which something may be left on disk: a crash came between."""
         left = (clips.c.state == ClipState.RETIRED) & ~clips.c.key.startswith("/")
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [_retired(row) for row in connection.execute(FULL.where(left).limit(BATCH))]
 
     def forget(self, before: datetime) -> int:
@@ -161,8 +158,8 @@ class Retiring:
         gone = (clips.c.state == ClipState.RETIRED) & (clips.c.missing_ms < milliseconds(before))
         last = sa.select(sa.func.max(clips.c.revision)).scalar_subquery()
         select = sa.select(clips.c.id, clips.c.revision).where(gone, clips.c.key.startswith("/"))
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             rows = connection.execute(select.where(clips.c.revision < last).limit(BATCH)).fetchall()
             if rows:
                 connection.execute(sa.delete(clips).where(clips.c.id.in_([row.id for row in rows])))

@@ -6,12 +6,13 @@ why. One transaction makes it so; a crash before that leaves it due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.rendition_names import PICTURE
 from watcher.catalog.schema import clips, render_retries
 from watcher.model.clip import ClipState, milliseconds
@@ -38,39 +39,38 @@ class Troubles(NamedTuple):
     later: list[Trouble]
 
 
-class Retrying:
+class Retries:
     """What is known of clips whose pictures could not be made."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def render_tries(self, clip_id: int, digest: str) -> int:
+    def tries(self, clip_id: int, digest: str) -> int:
         """How often this content was tried in vain and put off."""
         mine = (render_retries.c.clip_id == clip_id) & (render_retries.c.digest == digest)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return int(connection.execute(sa.select(render_retries.c.tries).where(mine)).scalar() or 0)
 
-    def retry_rendering(self, clip_id: int, digest: str, error: str, *, tries: int, due: datetime) -> None:
+    def retry(self, clip_id: int, digest: str, error: str, *, tries: int, due: datetime) -> None:
         """Let a clip's picture wait; nothing if its content changed meanwhile."""
         same = (clips.c.id == clip_id) & (clips.c.digest == digest)
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             if not connection.execute(sa.update(clips).where(same).values(render_due=0)).rowcount:
                 return
             connection.execute(sa.delete(render_retries).where(render_retries.c.clip_id == clip_id))
             row = {"digest": digest, "tries": tries, "due_ms": milliseconds(due), "error": error}
             connection.execute(sa.insert(render_retries).values(clip_id=clip_id, **row))
 
-    def renew_retries(self, now: datetime) -> int | None:
+    def renew(self, now: datetime) -> int | None:
         """Let those be due whose time has come; milliseconds since 1970 until which no other one's comes."""
         come = render_retries.c.due_ms <= milliseconds(now)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             least = _least(connection)
         if least is None or least > milliseconds(now):
             return least
-        with self.write() as connection:
-            self._revisions(connection, 0)
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)
             rows = connection.execute(sa.select(render_retries).where(come, _WAITS)).fetchall()
             for row in rows:
                 same = (clips.c.id == row.clip_id) & (clips.c.digest == row.digest)
@@ -86,7 +86,7 @@ class Retrying:
         wrong = clips.c.poster_error.is_not(None) & (clips.c.poster_error != NO_PICTURE)
         wrong &= clips.c.state == sa.literal_column("'ready'")
         waits = _WAITS & (render_retries.c.clip_id == clips.c.id)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             found: list[Any] = []
             for error, which in ((clips.c.poster_error, wrong), (render_retries.c.error, waits)):
                 mine = which & clips.c.camera.in_(cameras) if cameras else which

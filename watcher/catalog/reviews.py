@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.rows import CLIP, to_clip
 from watcher.catalog.schema import clips, leases
 from watcher.model.clip import Clip, ClipState, milliseconds
 
 
-class Reviewing:
+class Reviews:
     """Who looks at what."""
 
-    write: Callable[[], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def lease(
         self, review: str, *, limit: int, until: datetime, now: datetime, cameras: Sequence[str] = ()
@@ -29,8 +29,8 @@ class Reviewing:
         if cameras:
             select = select.where(clips.c.camera.in_(cameras))
         select = select.order_by(clips.c.started_ms.desc(), clips.c.id.desc()).limit(limit)
-        with self.write() as connection:
-            self._revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
             connection.execute(sa.delete(leases).where(leases.c.until_ms <= milliseconds(now)))
             found = [to_clip(row) for row in connection.execute(select)]
             if found:
@@ -40,5 +40,5 @@ class Reviewing:
 
     def release(self, review: str) -> int:
         """Give back what a review has not labelled; how many clips that were."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             return int(connection.execute(sa.delete(leases).where(leases.c.review == review)).rowcount)

@@ -10,7 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.bounds import json_text, length_ms, optional, text
-from watcher.catalog.daylight import LIGHT
+from watcher.catalog.light import LIGHT
 from watcher.catalog.rendition_names import PICTURE, SPRITE, shows
 from watcher.catalog.schema import clips, counters, facts, labels
 from watcher.model.clip import (
@@ -132,6 +132,7 @@ CLIP = sa.select(
     clips.c.proxy,
     LIGHT.label("light"),
 )
+PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
 FULL = sa.select(clips)
 KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.state).where(
     clips.c.state != "retired"

@@ -8,14 +8,15 @@ there is a mark, and seen from then on. No word of this moves the feed: what oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from watcher.catalog.reader import Ask, Reader
+from watcher.catalog.database import Database
+from watcher.catalog.reader import Ask
 from watcher.catalog.rows import COUNTER
 from watcher.catalog.schema import clips, seen, seen_marks
 from watcher.model.clip import ClipState, milliseconds, moment
@@ -84,43 +85,41 @@ def candidates(ask: Ask, person: str, mark: int, *, wanted: bool) -> list[int] |
     return None if len(rows) > FEW else sorted({int(row[0]) for row in rows})
 
 
-class Seeing:
+class SeenClips:
     """What people have seen."""
 
-    engine: sa.Engine
-    reading: Reader
-    write: Callable[[], Any]
-    _insert: Callable[[sa.Table], Any]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def seen_mark(self, person: str) -> Mark:
+    def mark(self, person: str) -> Mark:
         """How far somebody has seen everything."""
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             return mark_of(ask, person)
 
-    def seen_exceptions(self, person: str, cameras: Sequence[str] | None = None) -> list[Word]:
+    def exceptions(self, person: str, cameras: Sequence[str] | None = None) -> list[Word]:
         """The clips (of some cameras) that are not as their mark says, by id; of very many the first 2,000."""
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             rows = ask(_EXCEPTIONS, {"person": person})
         return [Word(int(row[0]), bool(row[1])) for row in rows if cameras is None or row[2] in cameras]
 
     def count_unseen(self, person: str, cameras: Sequence[str] | None = None) -> tuple[int, bool]:
         """How many listed clips somebody has not seen, and whether there are more than were looked at."""
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             mark = mark_of(ask, person).until_revision
             ids = candidates(ask, person, mark, wanted=False)
             values: dict[str, Any] = {"person": person, "mark": mark}
             if ids is not None:
-                values["ids"] = id_text(ids, sqlite=self.engine.dialect.name == "sqlite")
+                values["ids"] = id_text(ids, sqlite=self._database.engine.dialect.name == "sqlite")
             sides = "few" if ids is not None else "since" if mark else "all"
             count = None if cameras is None else len(cameras)
-            statement = _unseen(self.engine.dialect.name == "sqlite", sides, count)
+            statement = _unseen(self._database.engine.dialect.name == "sqlite", sides, count)
             values |= {f"camera{n}": camera for n, camera in enumerate(cameras or ())}
             found = len(ask(statement, values))
         return min(found, FEW), found > FEW
 
-    def mark_seen(self, person: str, until_revision: int, *, now: datetime) -> None:
+    def set_mark(self, person: str, until_revision: int, *, now: datetime) -> None:
         """All that was ready at a revision is seen. The mark never moves back: another tab knows less, no more."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             mark = self._mark(connection, person, now)
             head = connection.execute(COUNTER, {"counter": "revision"}).scalar_one()
             upto = min(until_revision, head)
@@ -128,9 +127,9 @@ class Seeing:
             connection.execute(gone)
             self._note(connection, person, mark, now, until=max(mark.until_revision, upto), marked=True)
 
-    def set_seen(self, person: str, clip_id: int, *, yes: bool, now: datetime) -> None:
+    def set(self, person: str, clip_id: int, *, yes: bool, now: datetime) -> None:
         """Say that somebody has seen a clip, or has not. Raises ClipNotFoundError."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             clip = connection.execute(sa.select(clips.c.state, _READY).where(clips.c.id == clip_id)).first()
             if clip is None or clip[0] == ClipState.RETIRED:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
@@ -140,7 +139,7 @@ class Seeing:
                 connection.execute(sa.delete(seen).where(*mine))
             else:
                 values = {"ready_revision": ready, "seen": int(yes)}
-                row = self._insert(seen).values(person=person, clip_id=clip_id, **values)
+                row = self._database.insert(seen).values(person=person, clip_id=clip_id, **values)
                 connection.execute(row.on_conflict_do_update(index_elements=["person", "clip_id"], set_=values))
             until = self._moved_up(connection, person, mark.until_revision) if yes else mark.until_revision
             self._note(connection, person, mark, now, until=until, marked=False)
@@ -149,7 +148,9 @@ class Seeing:
 
     def _mark(self, connection: sa.Connection, person: str, now: datetime) -> Mark:
         """Somebody's mark, theirs alone until the transaction ends: two of their tabs take turns."""
-        row = self._insert(seen_marks).values(person=person, until_revision=0, version=0, used_ms=milliseconds(now))
+        row = self._database.insert(seen_marks).values(
+            person=person, until_revision=0, version=0, used_ms=milliseconds(now)
+        )
         connection.execute(row.on_conflict_do_nothing(index_elements=["person"]))
         return to_mark(connection.execute(_MARK_OF.with_for_update(), {"person": person}).one())
 

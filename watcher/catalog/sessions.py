@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from watcher.catalog.audit import By, note
+from watcher.catalog.database import Database
 from watcher.catalog.keys import Key, changed, live_key, to_key
 from watcher.catalog.schema import keys, sessions
 from watcher.model.clip import milliseconds, moment
@@ -36,10 +36,10 @@ class Session(NamedTuple):
 class Sessions:
     """Who has signed in."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def open_session(
+    def open(
         self,
         secret_hash: str,
         key_id: int,
@@ -62,7 +62,7 @@ class Sessions:
         if by is not None:
             at = milliseconds(by.at)
             values |= {"created_ms": at, "last_used_ms": at, "address": by.address, "agent": agent[:AGENT_MOST]}
-        with self.write() as connection:
+        with self._database.write() as connection:
             changed(connection)
             if by is not None:
                 connection.execute(sa.delete(sessions).where(sessions.c.until_ms <= at))
@@ -74,32 +74,32 @@ class Sessions:
             if not once:
                 note(connection, "signed in", f"session {secret_hash[:ID_DIGITS]}", by)
 
-    def session_of(self, secret_hash: str, *, now: datetime) -> Key | None:
+    def get(self, secret_hash: str, *, now: datetime) -> Key | None:
         """The key that a session is of, which ends with the session."""
         live = (sessions.c.hash == secret_hash) & (sessions.c.until_ms > milliseconds(now)) & (sessions.c.once == 0)
         select = sa.select(keys, sessions.c.until_ms).join(sessions, sessions.c.key_id == keys.c.id)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             row = connection.execute(select.where(live, live_key(now))).first()
         if row is None:
             return None
         key, until = to_key(row), moment(row.until_ms)
         return key._replace(expires_at=until if key.expires_at is None else min(until, key.expires_at))
 
-    def used_session(self, secret_hash: str, *, now: datetime, address: str | None) -> None:
+    def note_use(self, secret_hash: str, *, now: datetime, address: str | None) -> None:
         """Note that a session was used."""
         mine = sa.update(sessions).where(sessions.c.hash == secret_hash)
-        with self.write() as connection:
+        with self._database.write() as connection:
             connection.execute(mine.values(last_used_ms=milliseconds(now), address=address))
 
     def link_key(self, secret_hash: str, *, now: datetime) -> Key | None:
         """The key that a link would sign in as; the link stays."""
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             row = connection.execute(_by_link(secret_hash, now)).first()
         return None if row is None else to_key(row)
 
     def use_link(self, secret_hash: str, *, now: datetime) -> Key | None:
         """The key that a link signs in as; the link is gone then, the key's other ones, and what has run out."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             changed(connection)
             row = connection.execute(_by_link(secret_hash, now)).first()
             gone = sessions.c.until_ms <= milliseconds(now)
@@ -108,18 +108,18 @@ class Sessions:
             connection.execute(sa.delete(sessions).where(gone))
         return None if row is None else to_key(row)
 
-    def close_session(self, secret_hash: str, *, by: By | None = None) -> None:
+    def close(self, secret_hash: str, *, by: By | None = None) -> None:
         """End a session, by the hash of its secret."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             changed(connection)
             if connection.execute(sa.delete(sessions).where(sessions.c.hash == secret_hash)).rowcount:
                 note(connection, "signed out", f"session {secret_hash[:ID_DIGITS]}", by)
 
-    def sessions(self, *, now: datetime, key: str | None = None) -> list[Session]:
+    def all(self, *, now: datetime, key: str | None = None) -> list[Session]:
         """The sessions that go on, of one key or of all; who was here last comes first."""
         live = (sessions.c.until_ms > milliseconds(now)) & (sessions.c.once == 0) & live_key(now)
         select = sa.select(sessions, _of_hash.label("id"), keys.c.name).join(keys, sessions.c.key_id == keys.c.id)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             rows = connection.execute(select.where(live, *_of(key)).order_by(*_LAST_FIRST))
             return [
                 Session(
@@ -134,9 +134,7 @@ class Sessions:
                 for row in rows
             ]
 
-    def end_sessions(
-        self, *, key: str | None = None, session: str | None = None, but: str | None = None, by: By
-    ) -> int:
+    def end(self, *, key: str | None = None, session: str | None = None, but: str | None = None, by: By) -> int:
         """End sessions: of one key or of all, the one with this id or all, `but` for one; how many there were."""
         gone = sa.select(_of_hash, keys.c.name).join(keys, sessions.c.key_id == keys.c.id)
         gone = gone.where(sessions.c.once == 0, *_of(key))
@@ -144,7 +142,7 @@ class Sessions:
             gone = gone.where(_of_hash == session)
         if but is not None:
             gone = gone.where(_of_hash != but)
-        with self.write() as connection:
+        with self._database.write() as connection:
             changed(connection)
             found = connection.execute(gone).all()
             for session_id, name in found:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from watcher.catalog.audit import By, note
+from watcher.catalog.database import Database
 from watcher.catalog.keys import USED_MS
 from watcher.catalog.schema import clips, shares
 from watcher.model.clip import Fingerprint, milliseconds, moment
@@ -35,12 +35,12 @@ class Share(NamedTuple):
 class Shares:
     """What is shared."""
 
-    engine: sa.Engine
-    write: Callable[[], Any]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def add_share(self, share_id: str, clip_id: int, *, until: datetime, by: By) -> None:
+    def add(self, share_id: str, clip_id: int, *, until: datetime, by: By) -> None:
         """Note a link to a clip as it is now; what has expired goes. Raises ClipNotFoundError, TooManyError."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             clip = connection.execute(sa.select(clips.c.key, clips.c.digest).where(clips.c.id == clip_id)).first()
             if clip is None:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
@@ -59,39 +59,39 @@ class Shares:
             connection.execute(sa.insert(shares).values(values))
             note(connection, "shared", f"{share_id}: {clip.key}, until {until:%Y-%m-%d %H:%M}Z", by)
 
-    def share(self, share_id: str, *, now: datetime) -> Share | None:
+    def get(self, share_id: str, *, now: datetime) -> Share | None:
         """What a link shows; None for one that has expired, was ended, or whose clip has another content."""
-        found = self._shares(now, shares.c.id == share_id, clips.c.digest == shares.c.content)
+        found = self._select(now, shares.c.id == share_id, clips.c.digest == shares.c.content)
         return found[0] if found else None
 
-    def shares(self, *, now: datetime, author: str | None = None) -> list[Share]:
+    def all(self, *, now: datetime, author: str | None = None) -> list[Share]:
         """The links that go on, of one key or of all, the newest first."""
-        return self._shares(now, *([] if author is None else [shares.c.author == author]))
+        return self._select(now, *([] if author is None else [shares.c.author == author]))
 
-    def viewed_share(self, share: Share, *, now: datetime) -> None:
+    def note_view(self, share: Share, *, now: datetime) -> None:
         """Note that a link was used; to the minute, as of keys."""
         if share.last_view_at is None or milliseconds(now) - milliseconds(share.last_view_at) > USED_MS:
-            with self.write() as connection:
+            with self._database.write() as connection:
                 mine = sa.update(shares).where(shares.c.id == share.id)
                 connection.execute(mine.values(last_view_ms=milliseconds(now)))
 
-    def end_shares(self, *, author: str | None = None, share_id: str | None = None, by: By) -> int:
+    def end(self, *, author: str | None = None, share_id: str | None = None, by: By) -> int:
         """End links: of one key or of all, the one with this id or all; how many there were."""
         gone = [] if author is None else [shares.c.author == author]
         if share_id is not None:
             gone.append(shares.c.id == share_id)
-        with self.write() as connection:
+        with self._database.write() as connection:
             found = connection.execute(sa.select(shares.c.id, shares.c.author).where(*gone)).all()
             connection.execute(sa.delete(shares).where(*gone))
             for ended, name in found:
                 note(connection, "share ended", f"{ended} of {name}", by)
         return len(found)
 
-    def _shares(self, now: datetime, *wanted: sa.ColumnElement[bool]) -> list[Share]:
+    def _select(self, now: datetime, *wanted: sa.ColumnElement[bool]) -> list[Share]:
         live = (shares.c.until_ms > milliseconds(now)) & clips.c.state.in_(_PRESENT)
         select = sa.select(shares, clips.c.key, clips.c.camera, clips.c.size_bytes, clips.c.mtime_ns)
         select = select.join(clips, shares.c.clip_id == clips.c.id).where(live, *wanted)
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [
                 Share(
                     row.id,

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from watcher.catalog.reader import Ask, Reader
+from watcher.catalog.database import Database
+from watcher.catalog.reader import Ask
 from watcher.catalog.schema import cameras, day_offsets, days, quarters
 from watcher.catalog.sums import OFFSETS
 from watcher.model.buckets import Bucket, Span
@@ -25,23 +26,20 @@ class Sum(NamedTuple):
     duration_ms: int
 
 
-class Timelines:
+class Timeline:
     """Sums by time."""
 
-    engine: sa.Engine
-    reading: Reader
-    write: Callable[[], Any]
-    _insert: Callable[[sa.Table], Any]
-    _revisions: Callable[[sa.Connection, int], int]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def timeline(self, spans: Iterable[Span], bucket: Bucket, wanted: Sequence[str]) -> list[Sum]:
+    def sums(self, spans: Iterable[Span], bucket: Bucket, wanted: Sequence[str]) -> list[Sum]:
         """Listed clips and their milliseconds by bucket and camera, in this order, in spans of constant offset.
 
         Reads the kept sums, however many clips they stand for: those of whole days where these are asked for and
         kept, and those of quarters at their edges.
         """
         rows: list[Any] = []
-        with self.reading() as ask:
+        with self._database.reading() as ask:
             whole = {row[0] for row in ask(WHOLE, {})} if bucket is Bucket.DAY else set()
             for span in spans:
                 if span.offset in whole:
@@ -56,13 +54,13 @@ class Timelines:
         From the first transaction on every write keeps them too; what was there before is added up camera by
         camera, so that nobody waits long, and is done again where `go_on` ends it, or a crash.
         """
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             known: dict[int, int] = {row[0]: row[1] for row in connection.execute(sa.select(day_offsets))}
             there = list(connection.execute(sa.select(cameras.c.camera)).scalars())
         if known == dict.fromkeys(offsets, 1):
             return
-        with self.write() as connection:
-            self._revisions(connection, 0)  # nobody else writes meanwhile
+        with self._database.write() as connection:
+            self._database.revisions(connection, 0)  # nobody else writes meanwhile
             for table in (day_offsets, days):
                 connection.execute(sa.delete(table).where(table.c.offset_quarters.not_in(offsets)))
             if fresh := [{"offset_quarters": one, "whole": 0} for one in offsets if one not in known]:
@@ -71,10 +69,10 @@ class Timelines:
             for camera in there:
                 if not go_on():
                     return
-                with self.write() as connection:
-                    self._revisions(connection, 0)
+                with self._database.write() as connection:
+                    self._database.revisions(connection, 0)
                     _add_up(connection, offset, camera)
-            with self.write() as connection:
+            with self._database.write() as connection:
                 this = day_offsets.c.offset_quarters == offset
                 connection.execute(sa.update(day_offsets).where(this).values(whole=1))
 

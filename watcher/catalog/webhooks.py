@@ -6,13 +6,14 @@ delivery was answered: a crash in between delivers twice, and never not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.database import Database
 from watcher.catalog.schema import clips, counters, hooks, outbox, silences
 from watcher.model.clip import milliseconds, moment
 from watcher.model.serialize import utc_of
@@ -46,20 +47,19 @@ class Stuck(NamedTuple):
     told: str | None  # what went wrong last
 
 
-class Hooks:
+class Outbox:
     """What webhooks need."""
 
-    engine: sa.Engine
-    _insert: Callable[[sa.Table], Any]
-    write: Callable[[], Any]
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def fill_outbox(self, url: str, cameras: Sequence[str], limit: int, *, now: datetime) -> int:
+    def fill(self, url: str, cameras: Sequence[str], limit: int, *, now: datetime) -> int:
         """Put clips that became ready, and cameras that fell silent or were back, into a hook's outbox; how many.
 
         A hook that is new begins with what becomes ready from now on.
         """
         place = sa.select(hooks.c.revision).where(hooks.c.url == url)
-        with self.engine.connect() as connection:  # most times there is nothing: look before taking the lock
+        with self._database.engine.connect() as connection:  # mostly nothing: look before taking the lock
             since = connection.execute(place).scalar()
             newest = [
                 connection.execute(sa.select(sa.func.max(column))).scalar() or 0
@@ -67,12 +67,13 @@ class Hooks:
             ]
         if since is not None and max(newest) <= since:
             return 0
-        with self.write() as connection:
+        with self._database.write() as connection:
             if since is None:
                 head = connection.execute(
                     sa.select(counters.c.value).where(counters.c.name == "revision")
                 ).scalar_one()
-                connection.execute(self._insert(hooks).values(url=url, revision=head).on_conflict_do_nothing())
+                begun = self._database.insert(hooks).values(url=url, revision=head)
+                connection.execute(begun.on_conflict_do_nothing())
                 return 0
             found = _since(connection, since, limit)
             if not found:
@@ -92,7 +93,7 @@ class Hooks:
                 if not cameras or one.camera in cameras
             ]
             if rows:
-                connection.execute(self._insert(outbox).on_conflict_do_nothing(), rows)
+                connection.execute(self._database.insert(outbox).on_conflict_do_nothing(), rows)
             connection.execute(sa.update(hooks).where(hooks.c.url == url).values(revision=found[-1].revision))
         return len(rows)
 
@@ -110,23 +111,23 @@ class Hooks:
             .order_by(outbox.c.revision)
             .limit(limit)
         )
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [Delivery(*row) for row in connection.execute(select)]
 
     def delivered(self, url: str, revision: int) -> None:
         """The hook was told."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             connection.execute(sa.delete(outbox).where(outbox.c.url == url, outbox.c.revision == revision))
 
     def undelivered(self, url: str, revision: int, *, due: datetime, told: str) -> None:
         """It could not be told; when it is tried again, and why."""
         row = sa.update(outbox).where(outbox.c.url == url, outbox.c.revision == revision)
-        with self.write() as connection:
+        with self._database.write() as connection:
             connection.execute(row.values(attempts=outbox.c.attempts + 1, due_ms=milliseconds(due), told=told))
 
     def give_up(self, before: datetime) -> int:
         """Drop what could not be told for very long; how much."""
-        with self.write() as connection:
+        with self._database.write() as connection:
             old = sa.delete(outbox).where(outbox.c.since_ms < milliseconds(before))
             return int(connection.execute(old).rowcount)
 
@@ -144,7 +145,7 @@ class Hooks:
             .group_by(hooks.c.url)
             .order_by(hooks.c.url)
         )
-        with self.engine.connect() as connection:
+        with self._database.engine.connect() as connection:
             return [
                 Stuck(url, count, None if since is None else moment(since), attempts, told)
                 for url, count, since, attempts, told in connection.execute(waiting)

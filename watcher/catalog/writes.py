@@ -6,27 +6,24 @@ both engines, so revisions are committed in the order in which they are given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from importlib import import_module
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from watcher.catalog.amend import amend
 from watcher.catalog.arrivals import arrived_ms
 from watcher.catalog.bounds import json_text, length_ms, optional, text
 from watcher.catalog.corrections import correction
-from watcher.catalog.engine import WRITE, same_file
+from watcher.catalog.database import Database
 from watcher.catalog.faults import blamed
 from watcher.catalog.label_counts import move_labels
 from watcher.catalog.put import INSERT, Before, complete, lengthen, overwrite
-from watcher.catalog.reader import Reader
 from watcher.catalog.rows import (
-    CATALOG_ID,
     FULL,
-    LENGTH_LIMIT_MS,
+    PRESENT,
     REDATE_LABELS,
     SCANNED,
     Probed,
@@ -35,7 +32,7 @@ from watcher.catalog.rows import (
     to_values,
     unchanged,
 )
-from watcher.catalog.schema import clips, counters, facts
+from watcher.catalog.schema import clips, facts
 from watcher.catalog.sums import Sums
 from watcher.model.clip import ClipState, Playable, milliseconds
 from watcher.model.doubt import counting
@@ -43,44 +40,13 @@ from watcher.model.errors import ChangedError, ClipNotFoundError
 from watcher.model.instant import Instant
 from watcher.model.search_words import words_of
 
-_PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
-
 
 class Writes:
     """What can be noted; the questions are in `questions.py`."""
 
-    def __init__(
-        self, engine: sa.Engine, *, doubt: timedelta = timedelta(days=30), labels_of: str = "people"
-    ) -> None:
-        """`doubt`: what is older than that when it comes is spared for a while (`retention.doubt_days`).
-
-        `labels_of`: whose labels keep a clip for longer, "people" or "anybody".
-        """
-        self.labeled = clips.c.labels.is_not(None) if labels_of == "anybody" else clips.c.labeled_by_people == 1
-        self.engine = engine
-        self.doubt_ms = round(doubt.total_seconds() * 1000)
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._scanned = False
-        self.reading = Reader(engine)
-        # Importing the other engine's dialect would cost each process 2 MB.
-        self._insert: Callable[[sa.Table], Any] = import_module(f"sqlalchemy.dialects.{engine.dialect.name}").insert
-
-    @property
-    def file(self) -> Path | None:
-        """The file of a SQLite catalog; None for one in PostgreSQL."""
-        url = self.engine.url
-        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
-
-    def check_file(self) -> None:
-        """Raise CatalogDamagedError where the file is not the one that this process opened."""
-        if (same := same_file(self.engine)) is not None:
-            same.check(at_once=True)
-
-    def claim_id(self, new: str) -> str:
-        """The catalog's id; `new` becomes it if there is none yet."""
-        with self.write() as connection:
-            fresh = self._insert(facts).values(name="catalog_id", value=new).on_conflict_do_nothing()
-            connection.execute(fresh)
-            return str(connection.execute(CATALOG_ID).scalar_one())
 
     def put(self, batch: Sequence[Probed], *, now: datetime) -> int:
         """Catalog some files; the same ones again change nothing. Returns how many rows changed.
@@ -89,8 +55,8 @@ class Writes:
         clip it was, if that one still has the key it had when the batch was made (`moved_from`).
         All of them or none: raises RowError where the database takes a row's values for impossible.
         """
-        with blamed(), self.write() as connection:
-            revision = self._revisions(connection, len(batch))
+        with blamed(), self._database.write() as connection:
+            revision = self._database.revisions(connection, len(batch))
             scanned = self._scanned = self._scanned or connection.execute(SCANNED).first() is not None
             before, sums = Before(connection, batch), Sums()
             fresh: list[dict[str, Any]] = []
@@ -103,35 +69,35 @@ class Writes:
                     continue
                 old = before.take(probed)
                 arrived = arrived_ms(probed, now, scanned=scanned)
-                complete(values, probed, old, arrived=arrived, doubt_ms=self.doubt_ms)
+                complete(values, probed, old, arrived=arrived, doubt_ms=self._database.doubt_ms)
                 if old is None:
                     fresh.append(values | {"ingested_ms": milliseconds(now)})
                 elif old.key == probed.key and old.state == probed.state and same(old, values):
                     continue
                 else:
-                    overwrite(connection, self._insert, old, values)
+                    overwrite(connection, self._database.insert, old, values)
                     sums.take(old)
                 changed += 1
                 sums.give(values)
             if fresh:
                 connection.execute(INSERT, fresh)
-            sums.write(connection, self._insert)
+            sums.write(connection, self._database.insert)
             lengthen(connection, longest)
         return changed
 
     def mark_scanned(self) -> None:
         """Note that a whole scan has ended: what is found from now on has come now."""
         if not self._scanned:
-            with self.write() as connection:
-                done = self._insert(facts).values(name="scanned", value="1").on_conflict_do_nothing()
+            with self._database.write() as connection:
+                done = self._database.insert(facts).values(name="scanned", value="1").on_conflict_do_nothing()
                 connection.execute(done)
             self._scanned = True
 
     def mark_missing(self, keys: Sequence[str], *, now: datetime) -> int:
         """Note that the files of some clips are gone; all that is known of them stays. Returns how many were."""
-        with self.write() as connection:
-            revision = self._revisions(connection, len(keys))
-            gone = list(connection.execute(FULL.where(clips.c.key.in_(keys), clips.c.state.in_(_PRESENT))))
+        with self._database.write() as connection:
+            revision = self._database.revisions(connection, len(keys))
+            gone = list(connection.execute(FULL.where(clips.c.key.in_(keys), clips.c.state.in_(PRESENT))))
             sums = Sums()
             for row in gone:
                 revision += 1
@@ -144,7 +110,7 @@ class Writes:
                     "revision": revision,
                 }
                 connection.execute(sa.update(clips).where(clips.c.id == row.id).values(values))
-            sums.write(connection, self._insert)
+            sums.write(connection, self._database.insert)
         return len(gone)
 
     def correct(
@@ -162,8 +128,8 @@ class Writes:
         Raises ClipNotFoundError, and ChangedError if the clip is not at the `revision` that is meant.
         Reading the file again, or another name for it, changes what was read and not the correction.
         """
-        with self.write() as connection:
-            fresh = self._revisions(connection, 1) + 1
+        with self._database.write() as connection:
+            fresh = self._database.revisions(connection, 1) + 1
             old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
             if old is None or old.state == ClipState.RETIRED:
                 raise ClipNotFoundError(f"there is no clip {clip_id}")
@@ -172,13 +138,14 @@ class Writes:
             values = correction(old, camera=camera, start=start)
             if "started_ms" in values:
                 read = {**old._mapping, **values}
-                values |= counting(read["started_ms"], old.arrived_ms, read["time_quality"], self.doubt_ms)
+                doubt_ms = self._database.doubt_ms
+                values |= counting(read["started_ms"], old.arrived_ms, read["time_quality"], doubt_ms)
             if held is not msgspec.UNSET:
                 values["held"] = int(held)
             if note is not msgspec.UNSET:
                 values["note"] = note
             if "camera" in values:
-                move_labels(connection, self._insert, old, values["camera"])
+                move_labels(connection, self._database.insert, old, values["camera"])
                 values["words"] = words_of(old.key, values["camera"], label_names(old))
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=fresh))
             if old.labels is not None and "started_ms" in values:
@@ -186,7 +153,7 @@ class Writes:
             sums = Sums()
             sums.take(old)
             sums.give({**old._mapping, **values})
-            sums.write(connection, self._insert)
+            sums.write(connection, self._database.insert)
 
     def set_probe(
         self,
@@ -208,44 +175,9 @@ class Writes:
             "playable": playable,
             "playable_reason": optional(playable_reason),
         }
-        return self._amend(clip_id, digest, values)
+        return amend(self._database, clip_id, digest, values)
 
     def set_broken(self, clip_id: int, digest: str, error: str) -> bool:
         """Note why a clip cannot be used; False if its content changed meanwhile."""
         values = {"state": "broken", "listed": 1, "error": text(error), "playable": "no", "render_due": 0}
-        return self._amend(clip_id, digest, values)
-
-    def write(self) -> Any:
-        """A writing transaction: committed at the end of the block, rolled back by an exception.
-
-        Raises CatalogDamagedError where it would go into a file that nobody finds again.
-        """
-        self.check_file()
-        return self.engine.execution_options(**{WRITE: True}).begin()
-
-    # — inside —
-
-    def _revisions(self, connection: sa.Connection, count: int) -> int:
-        """Reserve `count` revisions and return the one before the first."""
-        counter = sa.update(counters).where(counters.c.name == "revision")
-        last = connection.execute(counter.values(value=counters.c.value + count).returning(counters.c.value))
-        return int(last.scalar_one()) - count
-
-    def _amend(self, clip_id: int, digest: str, values: dict[str, Any]) -> bool:
-        with self.write() as connection:
-            revision = self._revisions(connection, 1) + 1
-            old = connection.execute(FULL.where(clips.c.id == clip_id, clips.c.digest == digest)).first()
-            if old is None:
-                return False
-            if old.state not in _PRESENT:  # gone meanwhile: what was learnt stays, but it is not listed
-                values = {name: value for name, value in values.items() if name not in {"state", "listed"}}
-            if values.get("state") == "ready" and old.state != "ready":
-                values["ready_revision"] = revision
-            if values.get("duration_ms"):
-                values["ended_ms"] = old.started_ms + min(values["duration_ms"], LENGTH_LIMIT_MS)
-            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=revision))
-            sums = Sums()
-            sums.take(old)
-            sums.give({**old._mapping, **values})
-            sums.write(connection, self._insert)
-            return True
+        return amend(self._database, clip_id, digest, values)

@@ -32,9 +32,9 @@ def bind(root: VideoRoot, catalog: Catalog, run: Path) -> str:
     """
     with (run / LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        catalog_id = catalog.claim_id(uuid.uuid4().hex)
+        catalog_id = catalog.database.claim_id(uuid.uuid4().hex)
         if root.marker() is None:
-            if not any(catalog.state_counts().values()):
+            if not any(catalog.clips.state_counts().values()):
                 root.write_marker(catalog_id)
             elif lies_there(root, catalog):
                 log.warning("%s had no marker, but holds the clips of this catalog: it has one now", root.folder)
@@ -44,7 +44,7 @@ def bind(root: VideoRoot, catalog: Catalog, run: Path) -> str:
 
 def lies_there(root: VideoRoot, catalog: Catalog) -> bool:
     """Whether nearly all of some of a catalog's clips lie in a root, each with its size and time."""
-    sample = catalog.some_present(SAMPLE)
+    sample = catalog.files.some_present(SAMPLE)
     there = 0
     for key, size_bytes, mtime_ns in sample:
         try:

@@ -168,7 +168,7 @@ class Budget:
 
     def _check(self, book: Book, camera: str, size: int, coming: int, *, disk: bool = True) -> None:
         if self.limits.day_bytes and camera:
-            sent, promised = self._catalog.sent_on(camera, self._today()), book.promised(camera)
+            sent, promised = self._catalog.sent.on(camera, self._today()), book.promised(camera)
             if sent + promised + size > self.limits.day_bytes:
                 told = f"has sent {sent:,}" + (f" and begun {promised:,}" if promised else "")
                 raise QuotaError(f"{camera} may send {self.limits.day_bytes:,} bytes a day, and {told}")

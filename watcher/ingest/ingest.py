@@ -196,7 +196,7 @@ class Ingest:
     def _put(self, batch: Sequence[Probed], put: Put) -> int:
         """Put some of a batch, and note in `put` what is refused; how many rows changed."""
         try:
-            return self.catalog.put(batch, now=self._clock.now())
+            return self.catalog.writes.put(batch, now=self._clock.now())
         except RowError as reason:
             if len(batch) > 1:
                 half = len(batch) // 2
@@ -205,7 +205,8 @@ class Ingest:
         log.error("%s %s", printable(one.key), why)
         put.aside[one.key] = why
         try:
-            return self.catalog.put([self._aside(one.key, one.fingerprint, one.inode, why)], now=self._clock.now())
+            aside = self._aside(one.key, one.fingerprint, one.inode, why)
+            return self.catalog.writes.put([aside], now=self._clock.now())
         except RowError:
             put.refused.add(one.key)
             return 0
@@ -221,7 +222,7 @@ class Ingest:
         put = self.put([msgspec.structs.replace(found, said_camera=camera, said_start=start)])
         if put.refused:
             raise BrokenClipError(f"{key} {put.aside[key]}")
-        clip = self.catalog.by_key(key)
+        clip = self.catalog.clips.by_key(key)
         if clip is None:
             raise BrokenClipError(f"{key} was removed while it was taken in")
         return clip
@@ -235,7 +236,8 @@ class Ingest:
             if who is Writer.OPEN:
                 return Waiting(look, None)
             found = yield from self._probe(fd, look)
-            if not (found.recognised or self.root.ignoring.is_clip(look.key) or self.catalog.by_key(look.key)):
+            ours = found.recognised or self.root.ignoring.is_clip(look.key)
+            if not (ours or self.catalog.clips.by_key(look.key)):
                 return NotClip(look, f"its bytes are no film's ({found.error})")
             needed = quiet_needed(writer=who, whole=found.whole, settle_seconds=self.settle_seconds)
             if needed is None or needed > self._quiet(look, quiet_since):

@@ -20,12 +20,12 @@ def with_moves(batch: Sequence[Probed], root: VideoRoot, catalog: Catalog) -> tu
     The same inode is the surest sign; then a missing clip of that content, the one of the same file name
     first. Asked before the transaction, since it looks at the disk; `put` checks again by key.
     """
-    known = catalog.known_keys([probed.key for probed in batch])
+    known = catalog.files.known_keys([probed.key for probed in batch])
     fresh = [probed for probed in batch if probed.key not in known]
     if not fresh:
         return list(batch), []
     by_content: dict[str, list[Namesake]] = {}
-    for one in catalog.namesakes([(probed.digest, probed.inode) for probed in fresh]):
+    for one in catalog.files.namesakes([(probed.digest, probed.inode) for probed in fresh]):
         by_content.setdefault(one.digest, []).append(one)
     taken: dict[int, str] = {}
     result = []

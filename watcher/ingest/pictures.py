@@ -126,17 +126,17 @@ class Pictures:
         some += [key for key, one in self._unsettled.items() if one.due <= now][:TURN]
         if not some:
             return 0
-        known = self._catalog.pictured(some)
+        known = self._catalog.files.pictured(some)
         found = 0
         for key in dict.fromkeys(some):
             picture = None if key in known else self._read(key, now)
             if picture is None:
                 continue
-            clip_id = self._catalog.clip_of_picture(stem_of(key), picture.camera, picture.at, before=BEFORE)
+            clip_id = self._catalog.files.clip_of_picture(stem_of(key), picture.camera, picture.at, before=BEFORE)
             if clip_id is None:
                 self._unmatched.add(picture)
             else:
-                found += self._catalog.set_picture(clip_id, key)
+                found += self._catalog.renditions.set_picture(clip_id, key)
         return found
 
     def match(self, batch: Sequence[Probed]) -> int:
@@ -144,9 +144,9 @@ class Pictures:
         found = 0
         for probed in batch:
             picture = self._unmatched.take(probed)
-            clip = None if picture is None else self._catalog.by_key(probed.key)
+            clip = None if picture is None else self._catalog.clips.by_key(probed.key)
             if picture is not None and clip is not None:
-                found += self._catalog.set_picture(clip.id, picture.key)
+                found += self._catalog.renditions.set_picture(clip.id, picture.key)
         return found
 
     def scanned(self, *, changed: bool) -> bool:

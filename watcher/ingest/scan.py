@@ -46,7 +46,7 @@ def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "
     Below a folder that cannot be read nothing is said to be gone. Yields a finding for every file and for
     every clip without one, so that a caller can pause, count and show progress.
     """
-    known = catalog.known(prefix)
+    known = catalog.files.known(prefix)
     row = next(known, None)
     blind: str | None = None
     for entry in root.walk(prefix, report):
@@ -107,8 +107,8 @@ def too_many_missing(catalog: Catalog, count: int, *, share: float, now: datetim
     """
     if not count:
         return None
-    present = catalog.listed_count()
-    recent = catalog.missing_since(now - RECENT)
+    present = catalog.clips.listed_count()
+    recent = catalog.clips.missing_since(now - RECENT)
     going, before = count + recent, max(present, count) + recent
     emptied = count >= before - recent and going > 1 and before > 1
     if not emptied and going <= max(FEW, share * before):

@@ -135,7 +135,7 @@ class Uploads:
         if look is None or look.size_bytes != size or self._root.sha256(key) != sha256:
             return None
         self._root.sync(key)  # whoever brought it: a sender may remove its own copy now
-        return self._catalog.by_key(key)
+        return self._catalog.clips.by_key(key)
 
     def receive(
         self,
@@ -194,7 +194,7 @@ class Uploads:
                     BrokenClipError
                 ):  # not whole: the ingester sees to it, as to what is dropped
                     self._ingest.adopt(key, camera=camera, start=None)
-            self._catalog.note_sent(camera, self._today(), size)
+            self._catalog.sent.note(camera, self._today(), size)
             return key
         raise TakenError(f"{camera} has sent {NAMES_MOST} files of this name")
 
@@ -242,7 +242,7 @@ class Uploads:
             except (NotADirectoryError, IsADirectoryError):
                 raise BadParameterError("name", f"{key} cannot be a file: something else is on the way") from None
             clip = self._ingest.adopt(key, camera=camera, start=start)
-            self._catalog.note_sent(camera, self._today(), size)
+            self._catalog.sent.note(camera, self._today(), size)
             log.info("%s was sent: %d bytes", printable(key), size)
             return Received(clip, fresh=True)
         raise TakenError(f"{camera} has sent {NAMES_MOST} clips of this moment: give them names")

@@ -30,11 +30,11 @@ class CatalogHealth:
 
     def turn(self) -> None:
         """Look; what is wrong is said once, and noted."""
-        places, path = self.services.places, self.catalog.file
+        places, path = self.services.places, self.catalog.database.file
         if path is None:
             return
         try:
-            self.catalog.check_file()
+            self.catalog.database.check_file()
         except CatalogDamagedError as reason:
             self._tell(str(reason))
             return

@@ -25,4 +25,4 @@ class DaySums:
         """Keep what is not kept yet."""
         until = quarter_of(self.services.clock.now() + AHEAD)
         wanted = offsets(quarter_of(EARLIEST), until, self.services.settings.zone)
-        self.catalog.keep_days(wanted, lambda: not self.stopped.is_set())
+        self.catalog.timeline.keep_days(wanted, lambda: not self.stopped.is_set())

@@ -61,13 +61,13 @@ class DaylightSums:
     def turn(self) -> None:
         """Note what is not known yet; nothing where nobody has said where the site is."""
         catalog, told = self.catalog, self.services.settings.site.location
-        known = catalog.sun_of()
+        known = catalog.daylight.sun_of()
         if not told:
             if known:
-                catalog.set_sun("", [])
+                catalog.daylight.set_sun("", [])
             return
         today = self.services.clock.now().date()
-        first = min(today, (catalog.first_start() or self.services.clock.now()).date())
+        first = min(today, (catalog.daylight.first_start() or self.services.clock.now()).date())
         site, _, span = known.rpartition("|")
         if site == told and span:
             begin, _, end = span.partition(" ")
@@ -79,5 +79,5 @@ class DaylightSums:
             if self.stopped.is_set():
                 return
             found.append(one)
-        catalog.set_sun(f"{told}|{since.isoformat()} {until.isoformat()}", found)
+        catalog.daylight.set_sun(f"{told}|{since.isoformat()} {until.isoformat()}", found)
         log.info("the sun at %s is known from %s to %s", told, since, until)

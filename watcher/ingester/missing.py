@@ -42,7 +42,7 @@ class Missing:
         keys: list[str] = []
         for key in told:
             (keys if self._is_gone(key) else back).append(key)
-        keys = [row.key for row in self._catalog.known_keys(keys).values() if row.state != "missing"]
+        keys = [row.key for row in self._catalog.files.known_keys(keys).values() if row.state != "missing"]
         if not keys:
             return back, False
         problem = self._root.marker_problem(catalog_id)
@@ -66,7 +66,7 @@ class Missing:
         some = list(self._going)[:AT_ONCE]
         gone = [key for key in some if self._is_gone(key)]
         if gone:
-            self._catalog.mark_missing(gone, now=self._clock.now())
+            self._catalog.writes.mark_missing(gone, now=self._clock.now())
         for key in some:
             del self._going[key]
         return [key for key in some if key not in set(gone)] if len(gone) < len(some) else []

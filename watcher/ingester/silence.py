@@ -74,8 +74,8 @@ class SilenceWatch:
         told = status.read(self.services.places.status)
         if told is None or told[0].last_scan_at is None or told[0].scanning:
             return
-        known, now = self.catalog.silences(), self.services.clock.now()
-        there = self.catalog.camera_summaries()
+        known, now = self.catalog.silences.all(), self.services.clock.now()
+        there = self.catalog.clips.camera_summaries()
         for one in there:
             before = known.get(one.camera)
             if one.silent_since is None or (limit := self._limit(one, before, now)) is None:
@@ -84,14 +84,14 @@ class SilenceWatch:
             if before is None or before.silent != silent or abs(before.limit - limit) > NOTED_SHARE * before.limit:
                 # Of one that is back, since when it had been silent.
                 since = before.since if before is not None and before.silent else one.silent_since
-                self.catalog.set_silence(one.camera, silent=silent, since=since, limit=limit)
+                self.catalog.silences.set(one.camera, silent=silent, since=since, limit=limit)
             if silent and not (before and before.silent):
                 log.warning("%s is silent: its last clip ended at %s", one.camera, one.silent_since.isoformat())
             elif before is not None and before.silent and not silent:
                 log.info("%s leaves clips again", one.camera)
         watched = {one.camera for one in there} - set(self._settings.ignore)
         if gone := sorted(set(known) - watched):  # they have no clips any more, or are not to be looked at
-            self.catalog.drop_silences(gone)
+            self.catalog.silences.drop(gone)
 
     def _limit(self, one: CameraSummary, before: Silence | None, now: datetime) -> timedelta | None:
         """For how long a camera may be quiet; None where nobody knows, or cares."""
@@ -104,7 +104,7 @@ class SilenceWatch:
         clock = self.services.clock.monotonic()
         if one.camera not in self._learnt or clock - at > LEARN_SECONDS:
             first = quarter_of(now - timedelta(days=LEARNT_DAYS))
-            limit = usual_quiet(self.catalog.active_quarters(one.camera, first))
+            limit = usual_quiet(self.catalog.silences.active_quarters(one.camera, first))
             self._learnt[one.camera] = (clock, limit)
         # One that has been away for weeks has no rhythm any more, but it had one.
         return limit or (None if before is None else before.limit)

@@ -51,16 +51,16 @@ class Webhook:
 
     def turn(self) -> None:
         """Tell what is due; what is under way when we are to end may be told once more."""
-        self._catalog_id = self._catalog_id or self.catalog.catalog_id() or ""
+        self._catalog_id = self._catalog_id or self.catalog.database.catalog_id() or ""
         now, hook = self.services.clock.now(), self._hook
-        self.catalog.fill_outbox(hook.url, hook.cameras, BATCH, now=now)
+        self.catalog.outbox.fill(hook.url, hook.cameras, BATCH, now=now)
         if self._pause_until <= now:
-            for delivery in self.catalog.due(hook.url, BATCH, now=now):
+            for delivery in self.catalog.outbox.due(hook.url, BATCH, now=now):
                 if self.stopped.is_set() or not self._deliver(delivery):
                     break
         if now >= self._give_up_at:
             self._give_up_at = now + LONGEST
-            if gone := self.catalog.give_up(now - GIVEN_UP):
+            if gone := self.catalog.outbox.give_up(now - GIVEN_UP):
                 log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
 
     def _deliver(self, delivery: Delivery) -> bool:
@@ -69,7 +69,7 @@ class Webhook:
         try:
             body = self._body(delivery, now)
         except ClipNotFoundError:
-            self.catalog.delivered(hook.url, delivery.revision)
+            self.catalog.outbox.delivered(hook.url, delivery.revision)
             return True
         headers = signed(hook.secret, f"{self._catalog_id[:12]}-{delivery.revision}", int(now.timestamp()), body)
         reached, told = True, None
@@ -80,10 +80,10 @@ class Webhook:
         except OSError as reason:
             told, reached = type(reason).__name__, False
         if told is None:
-            self.catalog.delivered(hook.url, delivery.revision)
+            self.catalog.outbox.delivered(hook.url, delivery.revision)
             return True
         again = self.services.clock.now() + min(LONGEST, timedelta(seconds=2.0 ** min(delivery.attempts, 12)))
-        self.catalog.undelivered(hook.url, delivery.revision, due=again, told=told)
+        self.catalog.outbox.undelivered(hook.url, delivery.revision, due=again, told=told)
         if not reached:
             self._pause_until = again
         what = f"clip {delivery.clip_id}" if delivery.event is None else "a camera"
@@ -98,7 +98,7 @@ class Webhook:
             settings = self.services.settings
             site = settings.site
             mount = site.path + serialize.MOUNT
-            clip = self.catalog.clip(delivery.clip_id)
+            clip = self.catalog.clips.get(delivery.clip_id)
             shape = serialize.clip_bodies([clip], base=site.origin, mount=mount, zone=settings.zone)[0]
             event = {"type": "clip.ready", "data": shape}
         return msgspec.json.encode({"type": event["type"], "timestamp": serialize.utc(now), "data": event["data"]})
@@ -130,7 +130,7 @@ def name_of(hooks: Sequence[Hook], hook: Hook) -> str:
 
 def show(services: Services, *, out: TextIO) -> int:
     """How each hook stands; 1 if something is stuck."""
-    known = {stuck.url: stuck for stuck in services.catalog.stuck()}
+    known = {stuck.url: stuck for stuck in services.catalog.outbox.stuck()}
     hooks = services.settings.webhooks.hooks
     waiting = 0
     for hook in hooks:

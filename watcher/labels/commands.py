@@ -32,14 +32,14 @@ def run(services: Services, *, out: TextIO) -> int:
             now = time.monotonic()
             if now - told > TELL_SECONDS:
                 told = now
-                left = services.catalog.inspections_left()[0]
+                left = services.catalog.inspections.left()[0]
                 print(_progress(labeller.done, left, now - began), file=out, flush=True)
     except WorkerError as reason:
         print(f"no model looks at clips: {reason}", file=out)
         return 1
     finally:
         labeller.close()
-    print(f"{labeller.done:,} clips looked at; {services.catalog.inspections_left()[0]:,} wait", file=out)
+    print(f"{labeller.done:,} clips looked at; {services.catalog.inspections.left()[0]:,} wait", file=out)
     return 0
 
 
@@ -81,7 +81,7 @@ def evaluate(services: Services, *, out: TextIO) -> int:
     """Compare the model with people, on clips that people have labelled: what they did not say there is not so."""
     by_label: dict[tuple[str, str], list[tuple[bool, float]]] = defaultdict(list)
     after, clips, settings = 0, 0, services.settings.labels
-    while some := services.catalog.judged(after, PAGE):
+    while some := services.catalog.judgements.after(after, PAGE):
         after, clips = some[-1].id, clips + len(some)
         for one in some:
             for label, truth, sure in _judgements(one):

@@ -97,7 +97,7 @@ class Labeller:
         if self._worker is not None:
             self._worker.close()
             self._worker = None
-        self._catalog.release_claims(self._owner)
+        self._catalog.claims.release(self._owner)
 
     def _fault(self, told: str) -> None:
         """Of ours, or the model's: nothing is concluded about clips."""
@@ -111,8 +111,8 @@ class Labeller:
         """Look at some clips; False where none waits. Raises WorkerError where the model cannot look."""
         model = self._ready()
         now, clock = self._clock.now(), self._clock.monotonic()
-        self._catalog.fill_inspections(model.name, FILL, old=self._old, now=now)
-        jobs = self._catalog.claim_inspections(self._owner, BATCH, until=now + CLAIM, now=now)
+        self._catalog.inspections.fill(model.name, FILL, old=self._old, now=now)
+        jobs = self._catalog.inspections.claim(self._owner, BATCH, until=now + CLAIM, now=now)
         self._renewed_at = clock
         self._count(clock)
         if not jobs:
@@ -149,11 +149,11 @@ class Labeller:
                     self._put_off(job, reason)
                 raise
             handed.popleft()
-            self._catalog.release_claims(self._owner, [job.id])
+            self._catalog.claims.release(self._owner, [job.id])
             self.done += 1
             self._idle_at = self._clock.monotonic()
             if self._idle_at - self._renewed_at > RENEWAL_SECONDS:
-                self._catalog.renew_claims(self._owner, until=self._clock.now() + CLAIM)
+                self._catalog.claims.renew(self._owner, until=self._clock.now() + CLAIM)
                 self._renewed_at = self._idle_at
 
     def _running(self, model: Model) -> Worker:
@@ -178,36 +178,38 @@ class Labeller:
     def _conclude(self, job: Uninspected, answer: Answer, model: Model) -> None:
         rules = Rules(self._settings, job.camera)
         length = (job.duration_ms or 0) / 1000
-        known = self._catalog.still_near(job)
+        known = self._catalog.inspections.still_near(job)
         told = verdict(answer.pictures, length, rules, model.name, known)
-        self._catalog.set_inspection(job, model.name, told.found, told.seen, told.still, now=self._clock.now())
+        self._catalog.inspections.set_done(
+            job, model.name, told.found, told.seen, told.still, now=self._clock.now()
+        )
 
     def _failed(self, job: Uninspected, answer: Answer) -> None:
         """As of posters: what crashes a decoder is tried twice, what cannot be opened or was killed for ever."""
         error, now = answer.error or "", self._clock.now()
         if answer.closed or answer.killed or (answer.fatal and job.tries + 1 < TRIES):
             seconds = min(LONGEST_SECONDS, AGAIN_SECONDS * AGAIN_TIMES ** min(job.tries, 20))
-            self._catalog.retry_inspection(job, error, tries=job.tries + 1, due=now + timedelta(seconds=seconds))
+            self._catalog.inspections.retry(job, error, tries=job.tries + 1, due=now + timedelta(seconds=seconds))
             return
         log.warning("%s: no labels by a model: %s", printable(job.key), error)
-        self._catalog.fail_inspection(job, error, now=now)
+        self._catalog.inspections.set_error(job, error, now=now)
 
     def _put_off(self, job: Uninspected, reason: WorkerError) -> None:
         """What the model itself fails at again and again is given up; a worker that does not start says nothing."""
         now, tries = self._clock.now(), job.tries + isinstance(reason, StoringError)
         if tries >= FAULTS:
             log.warning("%s: no labels by a model: %s", printable(job.key), reason)
-            self._catalog.fail_inspection(job, str(reason), now=now)
+            self._catalog.inspections.set_error(job, str(reason), now=now)
         else:
             due = now + timedelta(seconds=2 * FAULT_SECONDS)
-            self._catalog.retry_inspection(job, str(reason), tries=tries, due=due)
+            self._catalog.inspections.retry(job, str(reason), tries=tries, due=due)
 
     def _count(self, clock: float) -> None:
         """Count what is left, now and then."""
         since = clock - self._counted_at
         if since < COUNT_SECONDS:
             return
-        self._left = self._catalog.inspections_left()
+        self._left = self._catalog.inspections.left()
         self._per_minute = round((self.done - self._counted_done) * 60 / since, 1) if self._counted_done else 0.0
         self._counted_at, self._counted_done = clock, self.done
 

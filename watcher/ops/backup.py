@@ -40,7 +40,7 @@ def backup(services: Services, file: Path, *, settings_file: Path, out: TextIO) 
     try:
         with _scratch(file.parent) as folder:
             with one_file(folder / CATALOG) as target:
-                copy(services.catalog.engine, target, _teller(out))
+                copy(services.catalog.database.engine, target, _teller(out))
             services.links.make()  # if nobody needed it before
             secrets = {name: services.places.data / name for name in SECRETS}
             members = {CATALOG: folder / CATALOG, **secrets, SETTINGS: settings_file}
@@ -76,8 +76,8 @@ def restore(services: Services, file: Path, *, out: TextIO) -> int:
             if CATALOG not in found:
                 raise StartError(f"{file} is no backup of watcher: it has no {CATALOG}")
             with one_file(folder / CATALOG) as source:  # an older watcher's is brought to this schema first
-                copy(source, services.catalog.engine, _teller(out))
-            step_on(services.catalog.engine)
+                copy(source, services.catalog.database.engine, _teller(out))
+            step_on(services.catalog.database.engine)
             for name in found & set(SECRETS):
                 if not (places.data / name).exists():
                     (folder / name).chmod(0o600)
@@ -88,7 +88,7 @@ def restore(services: Services, file: Path, *, out: TextIO) -> int:
         raise StartError(f"{file} cannot be restored: {reason.strerror or reason}") from reason
     if SETTINGS in found:
         print(f"The settings of then are in the archive: tar xf {file} {SETTINGS}", file=out)
-    problem = services.root.marker_problem(services.catalog.catalog_id() or "")
+    problem = services.root.marker_problem(services.catalog.database.catalog_id() or "")
     print(problem or "The catalog is restored; the next start compares it with the clips.", file=out)
     return 0
 
@@ -97,11 +97,11 @@ def copy_to(services: Services, url: str, *, out: TextIO) -> int:
     """Copy the catalog into an empty one elsewhere. Raises StartError, or CatalogError."""
     target = open_engine(url)
     try:
-        if target.url == services.catalog.engine.url:
+        if target.url == services.catalog.database.engine.url:
             raise StartError("that is this catalog itself")
         with only_one(services.places.run / INGESTER, _RUNNING):
             migrate(target, narrow=modes.narrow)
-            copy(services.catalog.engine, target, _teller(out))
+            copy(services.catalog.database.engine, target, _teller(out))
     finally:
         target.dispose()
     print(
@@ -117,14 +117,14 @@ def move_in(services: Services, *, out: TextIO) -> None:
     The marker in the video root names the catalog that it belongs to: an empty one beside it could never be ready.
     The file stays as it was. Raises StartError while an ingester is at work on it, or CatalogError.
     """
-    places, target = services.places, services.catalog.engine
+    places, target = services.places, services.catalog.database.engine
     left, marker = places.data / CATALOG, services.root.marker()
     if marker is None or target.dialect.name == "sqlite" or not left.is_file() or not is_empty(target):
         return
     with only_one(places.run / INGESTER, _RUNNING), _scratch(places.data) as folder:
         _snapshot(left, folder / CATALOG)
         with one_file(folder / CATALOG) as source:
-            if Catalog(source).catalog_id() == marker:
+            if Catalog(source).database.catalog_id() == marker:
                 print(
                     f"the catalog is new; what {left} knows of these clips is copied into it", file=out, flush=True
                 )

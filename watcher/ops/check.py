@@ -104,14 +104,14 @@ def _mark_missing(services: Services, gone: list[str], *, accept: bool) -> tuple
     """Note that files are gone, some at a time; how many clips had them, or what a person has to decide first."""
     catalog, clock = services.catalog, services.clock
     # A clip that moved was found under its new name by now; what is still under its old one is gone.
-    keys = [row.key for row in catalog.known_keys(gone).values()] if gone else []
+    keys = [row.key for row in catalog.files.known_keys(gone).values()] if gone else []
     if not accept:
         share = services.settings.scan.max_missing_share
         problem = too_many_missing(catalog, len(keys), share=share, now=clock.now())
         if problem is not None:
             return 0, problem
     batches = (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
-    return sum(catalog.mark_missing(batch, now=clock.now()) for batch in batches), None
+    return sum(catalog.writes.mark_missing(batch, now=clock.now()) for batch in batches), None
 
 
 def _shown(findings: Iterator[Finding], out: TextIO, *, again: bool) -> Iterator[Finding]:
@@ -170,13 +170,13 @@ def _check(services: Services, ingest: Ingest, *, list_ignored: bool, out: TextI
         if differences[finding.difference] <= 50:
             print(f"{what}: {printable(finding.key)}", file=out)
     _tell_ignored(ignored, out, each=list_ignored)
-    problem = root.marker_problem(catalog.catalog_id() or "")
+    problem = root.marker_problem(catalog.database.catalog_id() or "")
     if problem:
         wrong += 1
         print(problem, file=out)
     _tell_broken(services, out)
     _tell_pictures(services, out)
-    states = catalog.state_counts()
+    states = catalog.clips.state_counts()
     clips = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
     print(f"{files:,} files below {root.folder}; the catalog holds {clips}", file=out)
     print("all invariants hold" if not wrong else f"{wrong:,} differences; `watcher scan` repairs them", file=out)
@@ -194,7 +194,7 @@ def _tell_ignored(ignored: list[tuple[str, str]], out: TextIO, *, each: bool) ->
 
 def _tell_broken(services: Services, out: TextIO) -> None:
     """Which files are no clips that could be played, and why; in full they are listed by their state."""
-    broken = services.catalog.find(ClipFilter(states=(ClipState.BROKEN,)), limit=TROUBLES)
+    broken = services.catalog.clips.find(ClipFilter(states=(ClipState.BROKEN,)), limit=TROUBLES)
     for clip in broken.clips:
         print(f"broken: {printable(clip.key)}: {clip.error}", file=out)
     if broken.more_after:
@@ -203,7 +203,7 @@ def _tell_broken(services: Services, out: TextIO) -> None:
 
 def _tell_pictures(services: Services, out: TextIO) -> None:
     """Which clips have no picture."""
-    troubles = services.catalog.troubles(TROUBLES)
+    troubles = services.catalog.retries.troubles(TROUBLES)
     if troubles.number or troubles.waiting:
         print(f"{troubles.number:,} clips without a picture, {troubles.waiting:,} tried again later", file=out)
     for trouble in troubles.newest:

@@ -203,7 +203,7 @@ def fill(services: Services, rows: int) -> None:
             )
         )
         if len(batch) == 1000:
-            services.catalog.put(batch, now=end)
+            services.catalog.writes.put(batch, now=end)
             batch.clear()
     if batch:
-        services.catalog.put(batch, now=end)
+        services.catalog.writes.put(batch, now=end)

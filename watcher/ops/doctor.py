@@ -135,7 +135,7 @@ def _may_write(folder: Path) -> Iterator[Finding]:
 
 
 def _catalog(services: Services) -> Iterator[Finding]:
-    engine = services.catalog.engine
+    engine = services.catalog.database.engine
     shown = engine.url.render_as_string()
     if engine.dialect.name == "sqlite":
         path = Path(engine.url.database or "")
@@ -165,9 +165,9 @@ def _catalog(services: Services) -> Iterator[Finding]:
             "watcher backup first",
         )
     else:
-        yield Finding(GOOD, f"the catalog at {shown}: {services.catalog.listed_count():,} clips")
+        yield Finding(GOOD, f"the catalog at {shown}: {services.catalog.clips.listed_count():,} clips")
         if services.places.video.is_dir() and (
-            problem := services.root.marker_problem(services.catalog.catalog_id() or "")
+            problem := services.root.marker_problem(services.catalog.database.catalog_id() or "")
         ):
             yield Finding(BAD, problem)
 

@@ -70,7 +70,7 @@ def create(
     bound = None if not cameras else [camera_name(camera) for camera in dict.fromkeys(cameras)]
     secret, by = new_secret(KEY_PREFIX), _by(services)
     until = None if expires is None else _end(expires, by.at)
-    services.catalog.create_key(name, found, bound, hashed(secret), now=by.at, expires=until, by=by)
+    services.catalog.keys.create(name, found, bound, hashed(secret), now=by.at, expires=until, by=by)
     return secret
 
 
@@ -78,9 +78,9 @@ def rotate(services: Services, name: str, expires: str | None = None) -> str:
     """Give a key another secret, which is shown this once; the old one ends. Raises KeyNameError."""
     secret, by = new_secret(KEY_PREFIX), _by(services)
     until = None if expires is None else _end(expires, by.at)
-    services.catalog.replace_key(name, hashed(secret), by=by)
+    services.catalog.keys.replace(name, hashed(secret), by=by)
     if expires is not None:
-        services.catalog.expire_key(name, until, by=by)
+        services.catalog.keys.expire(name, until, by=by)
     return secret
 
 
@@ -89,19 +89,19 @@ def expire(services: Services, name: str, expires: str | None) -> None:
     if expires is None:
         raise KeyNameError("say when the key ends: --expires 90d, or never")
     by = _by(services)
-    services.catalog.expire_key(name, _end(expires, by.at), by=by)
+    services.catalog.keys.expire(name, _end(expires, by.at), by=by)
 
 
 def revoke(services: Services, name: str) -> None:
     """End a key and its sessions. Raises KeyNameError."""
-    services.catalog.revoke_key(name, by=_by(services))
+    services.catalog.keys.revoke(name, by=_by(services))
 
 
 def show(services: Services, *, out: TextIO) -> None:
     """A line for each key."""
     now = services.clock.now()
-    sessions = [one.key for one in services.catalog.sessions(now=now)]
-    for key in services.catalog.all_keys():
+    sessions = [one.key for one in services.catalog.sessions.all(now=now)]
+    for key in services.catalog.keys.all():
         name = key.principal.name
         cameras = "all cameras" if key.principal.cameras is None else ", ".join(key.principal.cameras)
         told = [name, str(key.principal.role), cameras, f"made {key.created_at:%Y-%m-%d}", _used(key.last_used_at)]
@@ -116,7 +116,7 @@ def show(services: Services, *, out: TextIO) -> None:
 
 def show_sessions(services: Services, name: str | None, *, out: TextIO) -> None:
     """A line for each browser that has signed in, with a key or with any."""
-    for one in services.catalog.sessions(now=services.clock.now(), key=name):
+    for one in services.catalog.sessions.all(now=services.clock.now(), key=name):
         since = f"since {_time(one.created_at)}" if one.created_at else "since before sessions were listed"
         used = _used(one.last_used_at) + (f" from {one.address}" if one.address else "")
         print("  ".join(filter(None, [one.id, one.key, since, used, printable(one.agent or "")])), file=out)
@@ -124,7 +124,7 @@ def show_sessions(services: Services, name: str | None, *, out: TextIO) -> None:
 
 def end_sessions(services: Services, name: str | None, which: str) -> int:
     """End a session by its id, or `all` of a key or altogether; how many. Raises KeyNameError for no session."""
-    ended = services.catalog.end_sessions(key=name, session=None if which == ALL else which, by=_by(services))
+    ended = services.catalog.sessions.end(key=name, session=None if which == ALL else which, by=_by(services))
     if not ended and which != ALL:
         raise KeyNameError(f"there is no session {which!r}")
     return ended
@@ -132,7 +132,7 @@ def end_sessions(services: Services, name: str | None, which: str) -> int:
 
 def show_shares(services: Services, name: str | None, *, out: TextIO) -> None:
     """A line for each shared link that goes on, of a key or of any."""
-    for one in services.catalog.shares(now=services.clock.now(), author=name):
+    for one in services.catalog.shares.all(now=services.clock.now(), author=name):
         seen = f"last seen {_time(one.last_view_at)}" if one.last_view_at else "never seen"
         told = [one.id, f"by {one.author}", f"until {_time(one.until)}", seen, printable(one.key)]
         print("  ".join(told), file=out)
@@ -140,7 +140,7 @@ def show_shares(services: Services, name: str | None, *, out: TextIO) -> None:
 
 def end_shares(services: Services, name: str | None, which: str) -> int:
     """End a shared link by its id, or `all` of a key or altogether; how many. Raises KeyNameError for no link."""
-    ended = services.catalog.end_shares(author=name, share_id=None if which == ALL else which, by=_by(services))
+    ended = services.catalog.shares.end(author=name, share_id=None if which == ALL else which, by=_by(services))
     if not ended and which != ALL:
         raise KeyNameError(f"there is no link {which!r}")
     return ended
@@ -150,14 +150,14 @@ def rotate_links(services: Services, *, end: bool) -> int:
     """Sign links with a new secret from now on; how many older secrets go on. With `end` all links end now."""
     by = _by(services)
     older = services.links.rotate(now=by.at, end=end)
-    services.catalog.audit("link secret rotated", "all links ended" if end else f"{older} older go on", by)
+    services.catalog.audit.note("link secret rotated", "all links ended" if end else f"{older} older go on", by)
     return older
 
 
 def show_audit(services: Services, *, out: TextIO) -> None:
     """What was done to keys, sessions and links, the newest last."""
     now = services.clock.now()
-    entries = services.catalog.audited(limit=ENTRIES)
+    entries = services.catalog.audit.entries(limit=ENTRIES)
     lines = [
         (
             one.at,
@@ -165,7 +165,7 @@ def show_audit(services: Services, *, out: TextIO) -> None:
         )
         for one in entries
     ]
-    over = [key for key in services.catalog.all_keys() if key.is_over(now)]  # which nobody had to do
+    over = [key for key in services.catalog.keys.all() if key.is_over(now)]  # which nobody had to do
     lines += [(key.expires_at, f"key expired: {key.principal.name}") for key in over if key.expires_at]
     for at, told in sorted(lines, key=lambda line: line[0]):
         print(f"{_time(at)}  {told}", file=out)
@@ -174,12 +174,12 @@ def show_audit(services: Services, *, out: TextIO) -> None:
 def first_sign_in(services: Services) -> str | None:
     """The secret of a link that signs the owner in once; None where somebody has a key, or has signed in."""
     catalog, now = services.catalog, services.clock.now()
-    known = catalog.all_keys()
+    known = catalog.keys.all()
     if any(key.principal.name != OWNER or key.last_used_at for key in known):
         return None
-    owner = known[0].id if known else catalog.create_key(OWNER, Role.ADMIN, None, hashed(new_secret()), now=now)
+    owner = known[0].id if known else catalog.keys.create(OWNER, Role.ADMIN, None, hashed(new_secret()), now=now)
     link = new_secret()
-    catalog.open_session(hashed(link), owner, until=now + LINK, once=True)
+    catalog.sessions.open(hashed(link), owner, until=now + LINK, once=True)
     return link
 
 

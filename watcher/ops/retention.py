@@ -71,7 +71,7 @@ def say_allowed(services: Services, *, out: TextIO) -> int:
 
 def run(services: Services, *, out: TextIO) -> int:
     """`watcher sweep`: carry the rules out once; 1 if the root is not this catalog's."""
-    problem = services.root.marker_problem(services.catalog.catalog_id() or "")
+    problem = services.root.marker_problem(services.catalog.database.catalog_id() or "")
     if problem is not None:
         print(problem, file=out)
         return 1
@@ -90,7 +90,7 @@ def show_bin(services: Services, *, out: TextIO) -> int:
     binned = Retention.of(services).binned()
     for one in binned:
         try:
-            key = printable(services.catalog.clip(one.clip_id).key)
+            key = printable(services.catalog.clips.get(one.clip_id).key)
         except ClipNotFoundError:
             key = "(forgotten)"
         print(f"{one.clip_id:>8}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.size_bytes:>13,}  {key}", file=out)

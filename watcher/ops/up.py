@@ -67,7 +67,7 @@ def up(unit: Unit) -> NoReturn:
         _port_is_free(*_listen(loaded.settings.tls.redirect_from, loaded.settings))
     _prepare_catalog(services)
     link = first_sign_in(services) if loaded.settings.auth.mode == "keys" else None
-    services.catalog.engine.dispose()
+    services.catalog.database.engine.dispose()
     nginx.write_settings(places, loaded.settings)
     address = f"{_bracketed(host)}:{port}"
     nginx.write_main(places, loaded.settings, nginx=program, listen=address, log=log)
@@ -227,7 +227,7 @@ def _port_is_free(host: str, port: int) -> None:
 
 
 def _prepare_catalog(services: Services) -> None:
-    engine = services.catalog.engine
+    engine = services.catalog.database.engine
     database = engine.url.database
     if engine.dialect.name == "sqlite" and database and on_network(Path(database).parent):
         print(  # noqa: T201 - to whoever starts it

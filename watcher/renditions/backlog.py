@@ -74,7 +74,7 @@ class Backlog:
         """What is claimed and not done is free for others; where this fails, it is so in two minutes."""
         if self._owner:
             try:
-                self._services.catalog.release_claims(self._owner)
+                self._services.catalog.claims.release(self._owner)
             except Exception as reason:
                 log.warning("claims stay for a while: %s", reason)
 
@@ -85,7 +85,7 @@ class Backlog:
                 return None
             now = self._services.clock.monotonic()
             if self._owner and now - self._renewed_at > RENEWAL_SECONDS:
-                self._services.catalog.renew_claims(self._owner, until=self._services.clock.now() + CLAIM)
+                self._services.catalog.claims.renew(self._owner, until=self._services.clock.now() + CLAIM)
                 self._renewed_at = now
             if not self._jobs and self._work:
                 self._away = {clip_id: until for clip_id, until in self._away.items() if until > now}
@@ -103,7 +103,7 @@ class Backlog:
             given = list(clip_ids)
             self._taken.difference_update(given)
             if self._owner and given:
-                self._services.catalog.release_claims(self._owner, given)
+                self._services.catalog.claims.release(self._owner, given)
             self._work = True
             self._change.notify_all()
 
@@ -115,7 +115,7 @@ class Backlog:
     def retry(self, job: Unrendered, error: str, *, tries: int, seconds: float) -> None:
         """Let the catalog put a clip off, over restarts too."""
         due = self._services.clock.now() + timedelta(seconds=seconds)
-        self._services.catalog.retry_rendering(job.id, job.digest, error, tries=tries, due=due)
+        self._services.catalog.retries.retry(job.id, job.digest, error, tries=tries, due=due)
         with self._change:
             self._retry_at = min(self._retry_at, self._services.clock.monotonic() + seconds)
 
@@ -151,11 +151,11 @@ class Backlog:
             what = Renditions.ALL if self._services.settings.render.sprites else Renditions.POSTERS
         exclude, catalog = [*self._taken, *self._away], self._services.catalog
         if self._services.clock.monotonic() >= self._retry_at:
-            self._retry_at = self._next_retry(catalog.renew_retries(self._services.clock.now()))
+            self._retry_at = self._next_retry(catalog.retries.renew(self._services.clock.now()))
         if not self._owner:
-            return catalog.unrendered(BATCH, exclude=exclude, what=what)
+            return catalog.files.unrendered(BATCH, exclude=exclude, what=what)
         now = self._services.clock.now()
-        return catalog.claim_unrendered(
+        return catalog.claims.claim(
             self._owner, SHARED_BATCH, until=now + CLAIM, now=now, exclude=exclude, what=what
         )
 

@@ -51,17 +51,17 @@ class Exports(Jobs):
     def begin(self) -> None:
         """Remove what a crash has left, and forget what is not there."""
         self._folder.mkdir(exist_ok=True)
-        for one in self.catalog.exports():
+        for one in self.catalog.exports.all():
             if one.done_ms is not None and one.error is None and not (self._folder_of(one) / MANIFEST).is_file():
-                self.catalog.drop_export(one.id)
+                self.catalog.exports.drop(one.id)
 
     def drop_spent(self) -> None:
         """Forget those that are too old, and remove the folders that no row names."""
         before = self.services.clock.now() - timedelta(days=self._settings.keep_days)
-        known = self.catalog.exports()
+        known = self.catalog.exports.all()
         for one in known:
             if one.done_ms is not None and moment(one.done_ms) < before:
-                self.catalog.drop_export(one.id)
+                self.catalog.exports.drop(one.id)
                 self._remove_folder(one)
         names = {str(one.id) for one in known}
         for path in self._folder.iterdir():
@@ -71,7 +71,7 @@ class Exports(Jobs):
     def make(self) -> None:
         """Make what is wanted, one after the other; one that fails by a fault of ours does not stop the others."""
         failed = False
-        for one in self.catalog.exports_to_make():
+        for one in self.catalog.exports.to_make():
             made = False
             try:
                 self._make(one)
@@ -112,10 +112,10 @@ class Exports(Jobs):
             self.must_have_room()  # or the disk is what went wrong
             log.warning("export %d: %s", one.id, reason)
             self._remove_folder(one)
-            self.catalog.set_no_export(one.id, str(reason), now=now())
+            self.catalog.exports.set_error(one.id, str(reason), now=now())
             return
         files = [_file(part["camera"], file) for part in parts for file in part["files"]]
-        if not self.catalog.set_export(one.id, files, size, now=now()):
+        if not self.catalog.exports.set_done(one.id, files, size, now=now()):
             raise _GivenUpError
         log.info("export %d: %d files of %s bytes", one.id, len(files), f"{size:,}")
 
@@ -167,7 +167,7 @@ class Exports(Jobs):
         wanted = ClipFilter(
             cameras=(camera,), states=(ClipState.READY,), from_at=moment(one.from_ms), to_at=moment(one.to_ms)
         )
-        for clip in chain.from_iterable(self.catalog.pages(wanted)):
+        for clip in chain.from_iterable(self.catalog.clips.pages(wanted)):
             if root.look(clip.key) is None:
                 left_out.append({"clip_id": clip.id, "key": clip.key, "reason": "its file is not there"})
                 continue
@@ -193,7 +193,7 @@ class Exports(Jobs):
         self._heard(one, (number + share) / len(one.cameras))
 
     def _heard(self, one: Export, share: float) -> None:
-        if not self.catalog.set_export_share(one.id, share):
+        if not self.catalog.exports.set_share(one.id, share):
             raise _GivenUpError
 
     def _write_manifest(self, one: Export, folder: Path, parts: list[dict[str, Any]]) -> int:

@@ -45,7 +45,9 @@ class Leftovers:
         if number := self._remove(self._aside):
             log.info("removed %d pictures that killed workers left unfinished", number)
         catalog, root = self.services.catalog, self.services.root
-        if root.marker_problem(catalog.catalog_id() or "") is None and (number := self._remove(self._unnamed)):
+        if root.marker_problem(catalog.database.catalog_id() or "") is None and (
+            number := self._remove(self._unnamed)
+        ):
             log.info("removed %d pictures of clips that are gone, or have another content", number)
 
     def _remove(self, unneeded: Callable[[Path], Iterator[Path]]) -> int:
@@ -73,7 +75,7 @@ class Leftovers:
         if not folder.name.isdecimal():
             return
         first = int(folder.name) * FOLDER_CLIPS
-        known = self.services.catalog.renditions_of(first, first + FOLDER_CLIPS)
+        known = self.services.catalog.renditions.renditions_of(first, first + FOLDER_CLIPS)
         with os.scandir(folder) as entries:
             for entry in entries:
                 match = _PICTURE.match(entry.name)

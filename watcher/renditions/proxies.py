@@ -39,17 +39,17 @@ class Proxies(Jobs):
     def begin(self) -> None:
         """Remove what a crash has left, and forget what is not there."""
         self._folder.mkdir(exist_ok=True)
-        known = self.catalog.proxy_names()
+        known = self.catalog.proxies.names()
         for path in self._folder.iterdir():
             if path.is_file() and f"{PROXIES}/{path.name}" not in known:
                 path.unlink()
         there = {f"{PROXIES}/{path.name}" for path in self._folder.iterdir()}
-        self.catalog.drop_proxies(self.catalog.proxies_without(there))
+        self.catalog.proxies.drop(self.catalog.proxies.without(there))
 
     def drop_spent(self) -> None:
         """Forget those that are too old or too many, and remove their files."""
         before = self.services.clock.now() - timedelta(days=self._settings.max_age_days)
-        for name in self.catalog.drop_proxies(self.catalog.spent_proxies(before, self._settings.max_bytes)):
+        for name in self.catalog.proxies.drop(self.catalog.proxies.spent(before, self._settings.max_bytes)):
             with contextlib.suppress(FileNotFoundError):
                 (self._folder.parent / name).unlink()
 
@@ -61,12 +61,12 @@ class Proxies(Jobs):
             self._make(wanted)
 
     def _next(self) -> Wanted | None:
-        return None if self._settings.make == "off" else self.catalog.next_proxy()
+        return None if self._settings.make == "off" else self.catalog.proxies.next()
 
     def _want_ahead(self) -> bool:
         now = self.services.clock.now()
         since = now - timedelta(days=self._settings.max_age_days)
-        return not self.stopped.is_set() and self.catalog.want_proxies_ahead(started_after=since, now=now)
+        return not self.stopped.is_set() and self.catalog.proxies.want_ahead(started_after=since, now=now)
 
     def _make(self, wanted: Wanted) -> None:
         self.must_have_room()
@@ -79,7 +79,7 @@ class Proxies(Jobs):
             self.work(
                 "watcher.renditions.workers.proxy",
                 self._job(wanted, aside),
-                lambda share: self.catalog.set_proxy_share(wanted.clip_id, share),
+                lambda share: self.catalog.proxies.set_share(wanted.clip_id, share),
             )
             with aside.open("rb") as file:
                 os.fsync(file.fileno())
@@ -88,11 +88,13 @@ class Proxies(Jobs):
         except RenderError as reason:
             self.must_have_room()  # or the disk is what went wrong
             log.warning("%s: no proxy: %s", printable(wanted.key), reason)
-            self.catalog.set_no_proxy(wanted.clip_id, wanted.digest, str(reason), now=self.services.clock.now())
+            self.catalog.proxies.set_error(
+                wanted.clip_id, wanted.digest, str(reason), now=self.services.clock.now()
+            )
             return
         finally:
             aside.unlink(missing_ok=True)
-        if not self.catalog.set_proxy(wanted.clip_id, wanted.digest, size, now=self.services.clock.now()):
+        if not self.catalog.proxies.set_done(wanted.clip_id, wanted.digest, size, now=self.services.clock.now()):
             target.unlink(missing_ok=True)
             return
         self.look_for_spent()

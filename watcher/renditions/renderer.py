@@ -150,7 +150,7 @@ class Renderer:
             done, self._done = self._done, []
             self._noted_at = now
         try:  # without the lock: the other threads need not wait for the disk
-            unneeded = self._catalog.set_posters(done)
+            unneeded = self._catalog.renditions.set_posters(done)
         finally:
             self._backlog.give_back(one.clip_id for one in done)
         self._remove(unneeded)
@@ -174,7 +174,7 @@ class Renderer:
             return
         media = _media(job)
         if media is not None and media.video is None:
-            self._catalog.set_no_poster(job.id, job.digest, NO_PICTURE)
+            self._catalog.renditions.set_no_poster(job.id, job.digest, NO_PICTURE)
             self._backlog.give_back([job.id])
             return
         name = poster_name(job.id, job.digest)
@@ -268,7 +268,7 @@ class Renderer:
             return
         try:
             poster = _telling(job) if told else None
-            unneeded = self._catalog.set_sprite(job.id, job.digest, sprite, poster=poster)
+            unneeded = self._catalog.renditions.set_sprite(job.id, job.digest, sprite, poster=poster)
         finally:
             self._backlog.give_back([job.id])
         self._remove(unneeded)

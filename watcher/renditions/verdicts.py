@@ -32,7 +32,7 @@ class Verdicts:
     def probed(self, job: Unrendered, media: MediaInfo, duration_seconds: float | None) -> None:
         """Note what a decoder found in a clip that our reader does not know."""
         verdict, reason = playable(media)
-        self._catalog.set_probe(
+        self._catalog.writes.set_probe(
             job.id,
             job.digest,
             media=msgspec.json.encode(media).decode(),
@@ -57,13 +57,13 @@ class Verdicts:
                 return
         except OSError:
             pass  # it cannot be looked at, as it could not be opened
-        tries = self._catalog.render_tries(job.id, job.digest) + 1
+        tries = self._catalog.retries.tries(job.id, job.digest) + 1
         if answer.closed or answer.killed or (answer.fatal and tries < TRIES):
             seconds = min(LONGEST_SECONDS, AGAIN_SECONDS * AGAIN_TIMES ** min(tries - 1, 20))
             log.warning("%s: no picture yet: %s; trying again in %.0f s", printable(job.key), error, seconds)
             self._backlog.retry(job, error, tries=tries, seconds=seconds)
             return
         log.warning("%s: no picture: %s", printable(job.key), error)
-        self._catalog.set_no_poster(job.id, job.digest, error)
+        self._catalog.renditions.set_no_poster(job.id, job.digest, error)
         if job.state == "new" or answer.undecodable:
-            self._catalog.set_broken(job.id, job.digest, error)
+            self._catalog.writes.set_broken(job.id, job.digest, error)

@@ -70,16 +70,16 @@ class Brake:
 
     @cached_property
     def _cameras(self) -> dict[str, tuple[int, int]]:
-        return self._catalog.kept_sums()
+        return self._catalog.expiry.kept_sums()
 
     @cached_property
     def _went_in_a_day(self) -> dict[str, int]:
-        return {camera: one.more_clips for camera, one in self._catalog.went(self._day_ago_ms).items()}
+        return {camera: one.more_clips for camera, one in self._catalog.retention.went(self._day_ago_ms).items()}
 
     @cached_property
     def _due_went(self) -> dict[str, int]:
-        return {camera: one.due_bytes for camera, one in self._catalog.went(self._since_ms).items()}
+        return {camera: one.due_bytes for camera, one in self._catalog.retention.went(self._since_ms).items()}
 
     @cached_property
     def _live(self) -> dict[str, int]:
-        return self._catalog.live_bytes(self._since_ms // QUARTER_MS * QUARTER_MS)
+        return self._catalog.expiry.live_bytes(self._since_ms // QUARTER_MS * QUARTER_MS)

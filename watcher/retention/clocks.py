@@ -35,20 +35,20 @@ class Clocks:
         """Note what is found in the catalog; the cameras whose clocks are behind, and by how many milliseconds."""
         self._repair_arrivals(now, remembered)
         lags = self._find_lags(dict(remembered.lags))
-        self._catalog.end_grace(now - self._grace)
+        self._catalog.arrivals.end_grace(now - self._grace)
         return lags
 
     def _repair_arrivals(self, now: datetime, remembered: Remembered) -> None:
         """What came while the host's clock was wrong has come now. A clock that has just jumped tells nothing."""
-        ahead = remembered.steady_ms >= self._grace.total_seconds() * 1000 and self._catalog.few_ahead(now)
-        while wrong := self._catalog.wrong_arrivals(now, ahead=ahead):
+        ahead = remembered.steady_ms >= self._grace.total_seconds() * 1000 and self._catalog.arrivals.few_ahead(now)
+        while wrong := self._catalog.arrivals.wrong(now, ahead=ahead):
             log.warning("%d clips came while this machine's clock was wrong: they count as if now", len(wrong))
-            self._catalog.came_now(wrong, now)
+            self._catalog.arrivals.set_now(wrong, now)
 
     def _find_lags(self, lags: dict[str, int]) -> dict[str, int]:
         """Doubt the live clips of cameras whose clocks are behind."""
         for page in self._fresh():
-            self._catalog.doubt(self._behind(page, lags))
+            self._catalog.arrivals.doubt(self._behind(page, lags))
         return lags
 
     def _behind(self, came: list[Came], lags: dict[str, int]) -> list[int]:
@@ -66,7 +66,8 @@ class Clocks:
                     run.clear()
                 run.append(one)
             lag = next(
-                filter(None, (steady_lag(list(run)[-last:], self._catalog.doubt_ms) for last in _LAST)), None
+                filter(None, (steady_lag(list(run)[-last:], self._catalog.database.doubt_ms) for last in _LAST)),
+                None,
             )
             if lag is not None:
                 lags[camera] = lag
@@ -82,7 +83,7 @@ class Clocks:
     def _fresh(self) -> Iterator[list[Came]]:
         """What has come since the last look, in the order in which it came, some at a time."""
         seen, self._seen = self._seen, set()
-        came = self._catalog.came_old((self._after_ms - LATE_MS, 0))
+        came = self._catalog.arrivals.old((self._after_ms - LATE_MS, 0))
         while page := list(itertools.islice(came, PAGE)):
             self._after_ms = page[-1].arrived_ms
             self._seen |= {one.id for one in page}

@@ -34,8 +34,8 @@ def disk_full_at(services: Services) -> datetime | None:
         free = services.root.free_bytes()
     except OSError:  # the check of the disk tells
         return None
-    more = services.catalog.arrived_bytes(now - day)
+    more = services.catalog.expiry.arrived_bytes(now - day)
     if told.max_age_days:  # what goes in the next day makes room for as much
         eldest = now - timedelta(days=told.max_age_days)
-        more -= services.catalog.arrived_bytes(eldest, eldest + day)
+        more -= services.catalog.expiry.arrived_bytes(eldest, eldest + day)
     return full_at(free, more, now)

@@ -89,10 +89,10 @@ class Retention:
         Raises ClipNotFoundError, HeldError, ChangedError if it is not at the `revision` that is meant, what
         `check` raises, and OSError if the file cannot be removed after all: then the clip is what it was.
         """
-        clip = self._catalog.clip(clip_id)
+        clip = self._catalog.clips.get(clip_id)
         if clip.state is not ClipState.RETIRED:
             self.check(clip.key)
-        retired = self._catalog.retire(clip_id, revision=revision, now=self._clock.now())
+        retired = self._catalog.retired.retire(clip_id, revision=revision, now=self._clock.now())
         if retired is not None:
             self._remove_or_keep(retired)
         if past_bin and (name := self._name_in_bin(clip_id)) is not None:
@@ -118,7 +118,7 @@ class Retention:
         name = self._name_in_bin(clip_id)
         if name is None:
             raise NotInBinError(f"the clip {clip_id} is not in the bin")
-        clip = self._catalog.clip(clip_id)
+        clip = self._catalog.clips.get(clip_id)
         if Path(self._root.path(clip.key)).exists():
             raise TakenError(f"another file is called {clip.key} now")
         self._root.check_mounted()
@@ -126,7 +126,7 @@ class Retention:
             permission.check_folder(folder)
         key = clip.key
         if clip.state is ClipState.RETIRED:
-            key = self._catalog.revive(clip_id, now=self._clock.now(), wanted=True)
+            key = self._catalog.retired.revive(clip_id, now=self._clock.now(), wanted=True)
         try:
             self._bin.give(name, self._root.path(key))
         except FileExistsError:
@@ -140,7 +140,7 @@ class Retention:
 
     def _name_in_bin(self, clip_id: int) -> str | None:
         """A clip's file in the bin: of its own content, since a bin may be older than its catalog."""
-        digest = self._catalog.gone([clip_id]).get(clip_id)
+        digest = self._catalog.retired.gone([clip_id]).get(clip_id)
         name = None if digest is None else name_of(clip_id, digest)
         return name if name is not None and self._bin.has(name) else None
 
@@ -159,7 +159,7 @@ class Retention:
         """
         binned, removed = self._bin.files(), 0
         too_old = self._too_old(binned)
-        missing = self._catalog.gone([one.clip_id for one in binned], states=(ClipState.MISSING,))
+        missing = self._catalog.retired.gone([one.clip_id for one in binned], states=(ClipState.MISSING,))
         for one in binned:
             if one.name == name_of(one.clip_id, missing.get(one.clip_id, "-")) and self._give_back(one):
                 continue
@@ -173,7 +173,7 @@ class Retention:
     def _too_old(self, binned: list[Binned]) -> set[int]:
         """The clips whose files have been in the bin for long enough."""
         now, days = self._clock.now(), timedelta(days=self._bin_days)
-        whose = self._catalog.whose([one.clip_id for one in binned])
+        whose = self._catalog.retired.whose([one.clip_id for one in binned])
 
         def kept_until(one: Binned) -> datetime:
             camera, labeled = whose.get(one.clip_id, ("", False))
@@ -184,7 +184,7 @@ class Retention:
     def _give_back(self, one: Binned) -> bool:
         """Finish a `restore` that a crash cut off; False where its name is taken."""
         try:
-            self._bin.give(one.name, self._root.path(self._catalog.clip(one.clip_id).key))
+            self._bin.give(one.name, self._root.path(self._catalog.clips.get(one.clip_id).key))
         except FileExistsError:  # or the crash came later, and both names are there
             return False
         return True
@@ -193,14 +193,14 @@ class Retention:
         """Finish what a crash or a read-only disk left half done, and forget what was retired long ago."""
         with contextlib.suppress(RootAwayError):  # the files may well be there, and go when their disk is back
             self._root.check_mounted()
-            for retired in self._catalog.unswept():
+            for retired in self._catalog.retired.unswept():
                 try:
                     self._remove_or_keep(retired)
                 except (OSError, WatcherError) as reason:
                     log.error("%s was to go and is kept: %s", printable(retired.key), reason)
-        while self._catalog.forget(self._clock.now() - REMEMBERED):
+        while self._catalog.retired.forget(self._clock.now() - REMEMBERED):
             pass
-        self._catalog.mark_scanned()  # this is the end of one
+        self._catalog.writes.mark_scanned()  # this is the end of one
 
     def _remove_or_keep(self, retired: Retired) -> None:
         """Remove a clip's file and what was made of it; where its file stays, let the clip be what it was.
@@ -213,7 +213,7 @@ class Retention:
         except (OSError, WatcherError):
             # 1. it is missing, with its labels, 2. its file is read again. A scan goes on after a crash in between.
             with contextlib.suppress(ClipNotFoundError):  # another process was quicker
-                self._catalog.revive(retired.id, now=self._clock.now())
+                self._catalog.retired.revive(retired.id, now=self._clock.now())
                 found = self._ingest.examine(retired.key, finished=True)
                 self._ingest.put([found] if isinstance(found, Probed) else [])
             raise
@@ -223,7 +223,7 @@ class Retention:
         except OSError as reason:
             log.warning("pictures of %s stay until the next sweep: %s", printable(retired.key), reason)
             return
-        self._catalog.swept(retired.id)
+        self._catalog.retired.swept(retired.id)
         log.info("%s was removed", printable(retired.key))
 
     def _remove_file(self, retired: Retired) -> None:

@@ -167,7 +167,7 @@ class Plan:
         self._chosen: set[int] = set()
         self._freed: dict[str, int] = {}  # bytes by camera
         self._waits: dict[str, int] = {}  # the same, of what waits
-        self._exports = self._catalog.exports_to_make()
+        self._exports = self._catalog.exports.to_make()
         self._brake = Brake(self._catalog, self._remembered, self._rules.max_share, allowed=self._allowed)
         limits = self._limits
         yield from self._by_age()
@@ -194,7 +194,7 @@ class Plan:
         questions = self._rules.questions(self._remembered)
         more: dict[str, tuple[int, int]] = {}
         for camera, but, labeled, aged in questions:
-            found = self._catalog.more_than_due(aged, camera=camera, but_cameras=but, labeled=labeled)
+            found = self._catalog.expiry.more_than_due(aged, camera=camera, but_cameras=but, labeled=labeled)
             for name, (count, size) in found.items():
                 before = more.get(name, (0, 0))
                 more[name] = (before[0] + count, before[1] + size)
@@ -206,7 +206,7 @@ class Plan:
             self.waiting.append(Waiting(AGE, name, count, size))
             self._waits[name] = size
         for camera, but, labeled, aged in questions:
-            some = self._catalog.oldest(
+            some = self._catalog.expiry.oldest(
                 camera=camera, but_cameras=but, labeled=labeled, aged=aged, but_more_of=held_back
             )
             for clip in some:
@@ -223,7 +223,7 @@ class Plan:
         if over <= 0:
             return
         if self._spared is None:
-            self._spared = self._catalog.spared_bytes()
+            self._spared = self._catalog.expiry.spared_bytes()
         self.overshoot_bytes = max(self.overshoot_bytes, min(over, of(self._spared)))
         yield from self._take(rule, over - of(self._spared), camera, spared=False)
 
@@ -261,7 +261,7 @@ class Plan:
     ) -> Iterator[Old]:
         """The oldest that may go, `most` of them; labelled clips last, where these are kept longer."""
         labels: Iterable[bool | None] = (None,) if self._limits.labeled_max_age is None else (False, True)
-        streams = (self._catalog.oldest(camera=camera, labeled=labeled, spared=spared) for labeled in labels)
+        streams = (self._catalog.expiry.oldest(camera=camera, labeled=labeled, spared=spared) for labeled in labels)
         taken = 0
         for clip in itertools.islice(filter(self._may_go, itertools.chain.from_iterable(streams)), most):
             if taken >= goal:

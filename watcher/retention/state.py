@@ -13,14 +13,14 @@ from watcher.services import Services
 
 def remembered(services: Services) -> Remembered:
     """What retention remembers, as of now."""
-    return advance(services, services.catalog.remembered())
+    return advance(services, services.catalog.retention.remembered())
 
 
 def advance(services: Services, old: Remembered | None) -> Remembered:
     """What was remembered, as of now."""
     rules, (boot, seconds) = Rules.of(services), services.clock.uptime()
     tick = Tick(milliseconds(services.clock.now()), boot, round(seconds * 1000))
-    ran = services.catalog.last_catalogued_ms() if old is None else None
+    ran = services.catalog.expiry.last_catalogued_ms() if old is None else None
     return advanced(old, tick, rules=rules.limits.text, grace_ms=rules.grace_ms, ran_ms=ran)
 
 
@@ -31,4 +31,4 @@ def allow(services: Services) -> Remembered:
         now = advance(services, old)
         return msgspec.structs.replace(now, allowed_until_ms=now.wall_ms + ALLOWED_MS)
 
-    return services.catalog.change_remembered(change) or remembered(services)
+    return services.catalog.retention.change(change) or remembered(services)

@@ -40,12 +40,12 @@ Done = dict[str, tuple[int, int]]  # by rule: clips, and their bytes
 
 def begin(services: Services, clocks: Clocks) -> Remembered:
     """Look at the clocks, and say which time has passed. What is worth it is remembered."""
-    old = services.catalog.remembered()
+    old = services.catalog.retention.remembered()
     now = advance(services, old)
     lags = clocks.look(services.clock.now(), now)
     if old is not None and not _worth_noting(old, now) and lags.keys() == old.lags.keys():
         return now
-    noted = services.catalog.change_remembered(
+    noted = services.catalog.retention.change(
         lambda old: msgspec.structs.replace(advance(services, old), lags=lags)
     )
     return noted or now
@@ -97,12 +97,12 @@ def _carry_out(
 ) -> bool:
     """Whether all of the plan was."""
     root, floor = services.root, Rules.of(services).limits.min_free_bytes
-    catalog_id = services.catalog.catalog_id() or ""
+    catalog_id = services.catalog.database.catalog_id() or ""
     went: list[Going] = []
 
     def note() -> None:
         if went:
-            services.catalog.note_removals(_sums(went), remembered.believed_ms)
+            services.catalog.retention.note_removals(_sums(went), remembered.believed_ms)
             went.clear()
 
     try:
@@ -160,7 +160,7 @@ def _end(services: Services, plan: Plan, remembered: Remembered, *, but: str) ->
     fresh = {"swept_ms": remembered.believed_ms, "waiting": waiting, "overshoot_bytes": overshoot}
     same = (remembered.waiting, remembered.overshoot_bytes) == (waiting, overshoot)
     if not but and not (same and remembered.believed_ms - remembered.swept_ms < NOTED_MS):
-        services.catalog.change_remembered(lambda old: old and msgspec.structs.replace(old, **fresh))
+        services.catalog.retention.change(lambda old: old and msgspec.structs.replace(old, **fresh))
 
 
 def said(one: Waiting) -> str:
@@ -174,11 +174,11 @@ def empty_bin(services: Services, retention: Retention, *, lacking_bytes: int) -
 
     Raises OSError.
     """
-    if services.root.marker_problem(services.catalog.catalog_id() or "") is not None:
+    if services.root.marker_problem(services.catalog.database.catalog_id() or "") is not None:
         return 0
     over = 0
     if most := services.settings.retention.max_bytes:  # what is in the bin counts as well
-        used = sum(one.size_bytes for one in services.catalog.camera_summaries())
+        used = sum(one.size_bytes for one in services.catalog.clips.camera_summaries())
         over = used + sum(one.size_bytes for one in retention.binned()) - most
     return retention.tidy_bin(wanted_bytes=max(over, lacking_bytes))
 

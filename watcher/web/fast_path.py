@@ -120,7 +120,7 @@ class Front:
         try:
             who = self._state.known.who(environ)
             # From the first look on, since whoever waits for their turn to read had better not begin to work.
-            with self._state.services.catalog.reading():
+            with self._state.services.catalog.database.reading():
                 answer = self._at_once(environ, who, *found)
         except Exception:  # Flask will meet it too, and says and logs it as any other
             answer = None
@@ -136,7 +136,7 @@ class Front:
         if declared.role is not None and not who.may(declared.role):
             return None
         kept = self._shelf.get(place)
-        if kept is not None and kept.head == services.catalog.head():
+        if kept is not None and kept.head == services.catalog.clips.head():
             return kept
         args = wire.parameters(query)
         if "%00" in query or not (path + query).isascii() or not args.keys() <= set(declared.takes):

@@ -56,7 +56,7 @@ def _ids() -> tuple[str, ...]:
 def _clip(text: str) -> Clip:
     if not (text.isascii() and text.isdigit() and len(text) < 20):
         raise BadParameterError("id", f"id={text!r} must be a whole number")
-    return visible(catalog().clip(bounded(int(text))))
+    return visible(catalog().clips.get(bounded(int(text))))
 
 
 def _zipped(root: VideoRoot, looks: Sequence[Look]) -> Iterator[bytes]:

@@ -51,7 +51,7 @@ def index(asked: ApiRequest) -> Answer:
     today = state.services.clock.now().astimezone(zone).date()
     first = _month(single(args, "month", f"{today:%Y-%m}"))
     wanted = asked.filter()
-    head = asked.catalog.head()
+    head = asked.catalog.clips.head()
     tag = asked.tag(f"calendar {head} {zone} {first} {wanted}")
     return Answer(head, tag, lambda: Body(_body(asked, wanted, first, zone)), by_tag=True)
 
@@ -69,12 +69,12 @@ def _body(asked: ApiRequest, wanted: ClipFilter, first: date, zone: tzinfo) -> C
     if by_sums(wanted) and wanted.from_at is None and wanted.to_at is None:
         counts: dict[date, int] = {}
         spans = buckets.spans(quarter_of(edges[0]), quarter_of(edges[-1]), zone)
-        for one in asked.catalog.timeline(spans, Bucket.DAY, wanted.cameras):
+        for one in asked.catalog.timeline.sums(spans, Bucket.DAY, wanted.cameras):
             day = buckets.bounds(one.place, Bucket.DAY, zone)[0].astimezone(zone).date()
             counts[day] = counts.get(day, 0) + one.clips
         found = [CalendarDay(day.isoformat(), count, more=False) for day, count in sorted(counts.items())]
     else:
-        with asked.catalog.reading():
+        with asked.catalog.database.reading():
             for day, start, end in zip(days, edges, edges[1:], strict=False):
                 count, more = _count(asked, wanted, start, end)
                 if count:
@@ -89,7 +89,7 @@ def _count(asked: ApiRequest, wanted: ClipFilter, start: datetime, end: datetime
     if from_at >= to_at:
         return 0, False
     part = msgspec.structs.replace(wanted, from_at=from_at, to_at=to_at)
-    page = asked.catalog.find(part, limit=COUNTED)
+    page = asked.catalog.clips.find(part, limit=COUNTED)
     return sum(start <= clip.started_at for clip in page.clips), page.more_after
 
 

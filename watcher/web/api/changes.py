@@ -34,16 +34,16 @@ def index(asked: ApiRequest) -> Answer:
     since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
     fields = read_fields(args)
     # Before the clips: what comes in between is after it, and read next time.
-    last, head = catalog.head(), asked.head()
+    last, head = catalog.clips.head(), asked.head()
     if since > last:
         raise StartOverError(f"since={since} is beyond the last change: this is another or a restored catalog")
     # Whoever began when all that is forgotten by now had been retired already has never seen it.
     began = began if since else head
-    if max(since, began) < catalog.forgotten():
+    if max(since, began) < catalog.clips.forgotten():
         raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
 
     def page() -> Body:
-        clips = catalog.changed(since, count + 1, cameras=asked.who.cameras)
+        clips = catalog.clips.changed(since, count + 1, cameras=asked.who.cameras)
         more, clips = len(clips) > count, clips[:count]
         following = None
         if more:
@@ -55,7 +55,7 @@ def index(asked: ApiRequest) -> Answer:
         upto = clips[-1].revision if more else last
         silences = [
             CameraChangeShape(one.revision or 0, one.camera, one.silent, serialize.utc(one.since))
-            for one in catalog.silences_after(since, upto, cameras=asked.who.cameras)
+            for one in catalog.silences.after(since, upto, cameras=asked.who.cameras)
         ]
         return Body(ChangesShape(changes, silences, following, head))
 
@@ -72,5 +72,5 @@ def _seq(args: MultiDict[str, str], name: str) -> int:
 @question(bp, "/changes/head", answers=HeadShape)
 def head(asked: ApiRequest) -> Answer:
     """The seq of the last change; the catalog's id tells a new catalog from the one that was followed."""
-    head, seq = asked.catalog.head(), asked.head()
-    return Answer(head, asked.tag(str(seq)), lambda: Body(HeadShape(seq, asked.catalog.catalog_id())))
+    head, seq = asked.catalog.clips.head(), asked.head()
+    return Answer(head, asked.tag(str(seq)), lambda: Body(HeadShape(seq, asked.catalog.database.catalog_id())))

@@ -47,12 +47,12 @@ def index(asked: ApiRequest) -> Answer:
 
     def page() -> Body:
         if around is not None:
-            found = catalog.around(wanted, around, limit=count, newest_first=newest_first)
+            found = catalog.clips.around(wanted, around, limit=count, newest_first=newest_first)
         else:
-            found = catalog.find(wanted, limit=count, newest_first=newest_first, after=after, before=before)
+            found = catalog.clips.find(wanted, limit=count, newest_first=newest_first, after=after, before=before)
         return _page(asked, found, fields)
 
-    head = catalog.head()
+    head = catalog.clips.head()
     return Answer(head, asked.listed_tag(head), page)
 
 
@@ -75,7 +75,7 @@ def _same_at(asked: ApiRequest, **cursor: str) -> str:
 @question(bp, "/clips/<int:clip_id>", takes=("fields",), answers=ClipShape, problems=(404,))
 def show(asked: ApiRequest, clip_id: int) -> Answer:
     """One clip, by its id."""
-    return _told(asked, asked.visible(asked.catalog.clip(bounded(clip_id))))
+    return _told(asked, asked.visible(asked.catalog.clips.get(bounded(clip_id))))
 
 
 def _told(asked: ApiRequest, clip: Clip) -> Answer:
@@ -109,7 +109,7 @@ def correct(clip_id: int) -> Response:
         raise BadParameterError("camera", f"a camera's name has 1 to {CAMERA_MOST} characters, all of them visible")
     if isinstance(body.note, str) and (len(body.note) > NOTE_MOST or "\0" in body.note):
         raise BadParameterError("note", f"a note has at most {NOTE_MOST:,} characters, and no NUL")
-    clip = visible(catalog().clip(bounded(clip_id)))
+    clip = visible(catalog().clips.get(bounded(clip_id)))
     if not principal().may(Role.ADMIN) and (camera, body.started_at) != (msgspec.UNSET, msgspec.UNSET):
         raise ForbiddenError("only an admin corrects camera and start; labellers hold clips and note something")
     start: Instant | msgspec.UnsetType | None = msgspec.UNSET
@@ -117,7 +117,7 @@ def correct(clip_id: int) -> Response:
         start = None
     elif body.started_at is not msgspec.UNSET:
         start = at_zone(wire.plausible_moment(body.started_at, "started_at"), state().zone)
-    catalog().correct(
+    catalog().writes.correct(
         clip.id,
         camera=camera,
         start=start,
@@ -126,7 +126,7 @@ def correct(clip_id: int) -> Response:
         revision=expected_revision(clip),
     )
     audit("correct", clip.key)
-    return clip_response(catalog().clip(clip.id))
+    return clip_response(catalog().clips.get(clip.id))
 
 
 @route(bp, "/clips/<int:clip_id>", "DELETE", role=Role.ADMIN, takes=("bin",), status=204, problems=(404, 409, 412))
@@ -135,7 +135,7 @@ def retire(clip_id: int) -> Response:
 
     409 while it is held.
     """
-    clip, past_bin = catalog().clip(bounded(clip_id)), yes_or_no(request.args, "bin") is False
+    clip, past_bin = catalog().clips.get(bounded(clip_id)), yes_or_no(request.args, "bin") is False
     Retention.of(state().services).retire(clip.id, revision=expected_revision(clip), past_bin=past_bin)
     audit("retire for good" if past_bin else "retire", clip.key)
     return Response(status=204)
@@ -152,10 +152,10 @@ def retire(clip_id: int) -> Response:
 )
 def restore(clip_id: int) -> Response:
     """Have a retired clip back from the bin: `missing` at first, and `ready` as soon as its file was seen."""
-    clip = catalog().clip(bounded(clip_id))
+    clip = catalog().clips.get(bounded(clip_id))
     Retention.of(state().services).restore(clip.id)
     audit("restore", clip.key)
-    response = clip_response(catalog().clip(clip.id))
+    response = clip_response(catalog().clips.get(clip.id))
     response.status_code = 202
     return response
 
@@ -163,7 +163,7 @@ def restore(clip_id: int) -> Response:
 @question(bp, "/clips/by-key/<key:key>", takes=("fields",), answers=ClipShape, problems=(404,))
 def show_by_key(asked: ApiRequest, key: str) -> Answer:
     """One clip, by its key."""
-    clip = None if "\0" in key else asked.catalog.by_key(key)
+    clip = None if "\0" in key else asked.catalog.clips.by_key(key)
     if clip is None or not asked.who.sees(clip.camera):
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")
     return _told(asked, clip)
@@ -172,7 +172,7 @@ def show_by_key(asked: ApiRequest, key: str) -> Answer:
 @question(bp, "/cameras", answers=CamerasShape)
 def cameras(asked: ApiRequest) -> Answer:
     """Every camera with what there is of it."""
-    head = asked.catalog.head()
+    head = asked.catalog.clips.head()
     return Answer(head, asked.listed_tag(head), lambda: _cameras(asked))
 
 
@@ -189,7 +189,7 @@ def _cameras(asked: ApiRequest) -> Body:
             silent=camera.silent,
             expected_by=serialize.utc_or_none(camera.expected_by),
         )
-        for camera in asked.catalog.camera_summaries()
+        for camera in asked.catalog.clips.camera_summaries()
         if asked.who.sees(camera.camera)
     ]
     return Body(CamerasShape(found))

@@ -73,11 +73,11 @@ def ask() -> Response:
     if first >= last:
         raise BadParameterError("from", "from must be before to")
     cameras = [one for one in dict.fromkeys(wanted.cameras) if principal().sees(one)]
-    source = catalog().export_source(cameras, first, last)
+    source = catalog().exports.source(cameras, first, last)
     if not source.clips:
         raise ClipNotFoundError("these cameras have no clips in that time")
     _must_fit(source.clips, source.size_bytes)
-    one = catalog().want_export(
+    one = catalog().exports.want(
         cameras,
         first,
         last,
@@ -97,7 +97,7 @@ def _must_fit(clips: int, size_bytes: int) -> None:
 
     An admin may have all, as may whoever asks where nobody says who they are: they can remove what is there.
     """
-    services, known = state().services, catalog().exports()
+    services, known = state().services, catalog().exports.all()
     most = services.settings.export.max_bytes
     if clips > CLIPS_MOST or size_bytes > most:
         told = f"{clips:,} clips of {size_bytes:,} bytes; an export has at most {CLIPS_MOST:,} of {most:,}"
@@ -141,7 +141,7 @@ def remove(export_id: int) -> Response:
     if not _may_remove(one):
         raise ForbiddenError("only an admin removes what others have asked for")
     audit("export removed", str(one.id))
-    catalog().drop_export(one.id)
+    catalog().exports.drop(one.id)
     shutil.rmtree(state().services.places.renditions / FOLDER / str(one.id), ignore_errors=True)
     return Response(status=204)
 
@@ -152,7 +152,7 @@ def _may_remove(one: Export) -> bool:
 
 def seen() -> list[Export]:
     """The exports that exist for whoever asks, the newest first."""
-    return [one for one in catalog().exports() if _sees(one)]
+    return [one for one in catalog().exports.all() if _sees(one)]
 
 
 class Shown(NamedTuple):
@@ -185,7 +185,7 @@ def _sees(one: Export) -> bool:
 def _visible(export_id: int) -> Export:
     if export_id >= 1 << 62:
         raise ExportNotFoundError(f"there is no export {export_id}")
-    one = catalog().export(export_id)
+    one = catalog().exports.get(export_id)
     if not _sees(one):
         raise ExportNotFoundError(f"there is no export {export_id}")
     return one
@@ -236,7 +236,7 @@ def content(path: str) -> str:
     found = _FILE.fullmatch(path)
     if found is None:
         raise ExportNotFoundError(f"{path} is of no export")
-    return _content(catalog().export(int(found[1])), found[2])
+    return _content(catalog().exports.get(int(found[1])), found[2])
 
 
 def _content(one: Export, name: str) -> str:

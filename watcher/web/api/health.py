@@ -129,7 +129,7 @@ def trouble_count() -> int:
     at, known = state().services.clock.monotonic(), state().trouble
     if known is None or at - known[0] >= TROUBLE_SECONDS:
         try:
-            cameras = tuple(one.camera for one in silent(catalog().camera_summaries()))
+            cameras = tuple(one.camera for one in silent(catalog().clips.camera_summaries()))
         except (CatalogError, sa.exc.DBAPIError):
             cameras = ()  # the check of the catalog tells
         known = state().trouble = (at, cameras, len(trouble(look=False)))
@@ -141,7 +141,7 @@ def retention() -> str | None:
     if not Rules.of(state().services).limits.any:
         return None
     try:
-        remembered = catalog().remembered()
+        remembered = catalog().retention.remembered()
     except (CatalogError, sa.exc.DBAPIError):
         return None  # the check of the catalog tells
     if remembered is None:
@@ -188,8 +188,8 @@ def full_at() -> datetime | None:
 
 def _catalog() -> str:
     try:
-        catalog().check_file()
-        check_schema(catalog().engine)
+        catalog().database.check_file()
+        check_schema(catalog().database.engine)
     except CatalogDamagedError:
         return _DAMAGED
     except CatalogError:

@@ -36,12 +36,12 @@ def index(asked: ApiRequest) -> Answer:
 
     def counts() -> Body:
         cameras: dict[str, list[LabelCameraCount]] = {}
-        for name, camera, clips in asked.catalog.label_cameras(asked.who.cameras):
+        for name, camera, clips in asked.catalog.labels.label_cameras(asked.who.cameras):
             cameras.setdefault(name, []).append(LabelCameraCount(camera, clips))
-        found = asked.catalog.label_counts(asked.who.cameras)
+        found = asked.catalog.labels.counts(asked.who.cameras)
         return Body(LabelsShape([LabelCount(name, clips, cameras.get(name, [])) for name, clips in found]))
 
-    head = asked.catalog.head()
+    head = asked.catalog.clips.head()
     return Answer(head, asked.listed_tag(head), counts)
 
 
@@ -61,7 +61,7 @@ def export() -> Response:
     bodies = asked().bodies  # who asks is known now, and no longer while it is sent
 
     def lines() -> Iterator[bytes]:
-        for clips in catalog().pages(wanted):
+        for clips in catalog().clips.pages(wanted):
             yield b"".join(msgspec.json.encode(body) + b"\n" for body in bodies(clips))
 
     response = streamed(stream_with_context(lines()), "application/jsonl")
@@ -89,10 +89,10 @@ def put(clip_id: int, name: str) -> Response:
     who = principal()
     author = f"key:{who.name}" if who is not ANYBODY else said.author or who.name
     _check(author, "author", NAME_MOST)
-    visible(catalog().clip(bounded(clip_id)))
+    visible(catalog().clips.get(bounded(clip_id)))
     now = state().services.clock.now()
-    fresh = catalog().put_label(clip_id, name, author=author, confidence=said.confidence, now=now)
-    response = clip_response(catalog().clip(clip_id))
+    fresh = catalog().labels.put(clip_id, name, author=author, confidence=said.confidence, now=now)
+    response = clip_response(catalog().clips.get(clip_id))
     response.status_code = 201 if fresh else 200
     return response
 
@@ -108,10 +108,10 @@ def put(clip_id: int, name: str) -> Response:
 def remove(clip_id: int, name: str) -> Response:
     """Take a label off; answers with the clip, also where it had none of that name."""
     _check(name, "name", NAME_MOST)
-    visible(catalog().clip(bounded(clip_id)))
+    visible(catalog().clips.get(bounded(clip_id)))
     who = principal().name
-    catalog().remove_label(clip_id, name, author=f"key:{who}", now=state().services.clock.now())
-    return clip_response(catalog().clip(clip_id))
+    catalog().labels.remove(clip_id, name, author=f"key:{who}", now=state().services.clock.now())
+    return clip_response(catalog().clips.get(clip_id))
 
 
 def _check(text: str, parameter: str, most: int) -> None:

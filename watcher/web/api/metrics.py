@@ -39,7 +39,7 @@ def metrics() -> Response:
         tell(name, told, [({}, value)], kind)
 
     tell("build_info", "The version that runs.", [({"version": VERSION}, 1)])
-    cameras = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    cameras = [one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
     of = [(camera, {"camera": camera.camera}) for camera in cameras]
     tell("clips", "Clips that lists show.", [(labels, camera.clips) for camera, labels in of])
     tell("clips_bytes", "Their size.", [(labels, camera.size_bytes) for camera, labels in of])
@@ -48,7 +48,7 @@ def metrics() -> Response:
     tell("last_clip_timestamp_seconds", "When the camera's last clip ended.", last)
     silent = [(labels, int(camera.silent)) for camera, labels in of]
     tell("camera_silent", "Whether it should have left another clip since.", silent)
-    sent = [({"camera": camera}, n) for camera, n in catalog().sent_last().items() if principal().sees(camera)]
+    sent = [({"camera": camera}, n) for camera, n in catalog().sent.last().items() if principal().sees(camera)]
     tell("uploaded_bytes_total", "Clips that were sent over HTTP, anew each day.", sent, "counter")
     if principal().cameras is None:  # figures of the whole service would tell of what others do
         _whole(tell, one)
@@ -59,7 +59,7 @@ def metrics() -> Response:
 
 def _whole(tell: Callable[..., None], one: Callable[..., None]) -> None:
     """Of the whole service."""
-    one("changes_total", "Changes of the catalog so far.", catalog().head(), "counter")
+    one("changes_total", "Changes of the catalog so far.", catalog().clips.head(), "counter")
     try:
         disk = shutil.disk_usage(state().services.places.video)
         one("disk_size_bytes", "Size of the disk with the clips.", disk.total)
@@ -90,7 +90,7 @@ def _whole(tell: Callable[..., None], one: Callable[..., None]) -> None:
         tell("problems", "What readyz says is wrong.", [({"check": code}, 1) for code in ingester.problems])
         if ingester.scan_seconds is not None:
             one("scan_seconds", "How long the last scan took.", ingester.scan_seconds)
-    proxies = catalog().proxy_sums()
+    proxies = catalog().proxies.sums()
     one("proxies_waiting", "Proxies that are wanted and not made yet.", proxies.waiting)
     one("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
     tell("clips_by_state", "Clips, also those that lists do not show.", _states(), "gauge")
@@ -102,7 +102,7 @@ def _states() -> list[Sample]:
     """Counted at most once a minute, since that reads an index over all clips."""
     now, counted = state().services.clock.monotonic(), state().counted
     if counted is None or now - counted[0] >= STATES_SECONDS:
-        counted = state().counted = (now, catalog().state_counts())
+        counted = state().counted = (now, catalog().clips.state_counts())
     counts = counted[1]
     return [({"state": name}, counts.get(name, 0)) for name in ClipState]
 

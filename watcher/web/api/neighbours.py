@@ -28,8 +28,8 @@ _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
 def index(asked: ApiRequest, clip_id: int) -> Answer:
     """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
     wanted = asked.filter()
-    head = asked.catalog.head()
-    clip = asked.visible(asked.catalog.clip(bounded(clip_id)))
+    head = asked.catalog.clips.head()
+    clip = asked.visible(asked.catalog.clips.get(bounded(clip_id)))
 
     def found() -> Body:
         near, bodies = neighbours_of(asked, clip, wanted), asked.bodies
@@ -54,9 +54,9 @@ class Neighbours(NamedTuple):
 
 def neighbours_of(asked: ApiRequest, clip: Clip, wanted: ClipFilter) -> Neighbours:
     """The clips before and after one among those that are wanted, and what other cameras saw meanwhile."""
-    previous, following = asked.catalog.neighbours(clip, wanted)
+    previous, following = asked.catalog.clips.neighbours(clip, wanted)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
-    meanwhile = asked.catalog.find(
+    meanwhile = asked.catalog.clips.find(
         asked.scoped(ClipFilter(from_at=clip.started_at, to_at=end)), limit=_OTHERS, newest_first=False
     )
     others: dict[str, Clip] = {}

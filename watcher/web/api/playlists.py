@@ -120,7 +120,7 @@ def playlist(camera: str) -> Response:
 def _clips(camera: str, first: datetime, last: datetime) -> Iterator[Clip]:
     wanted = ClipFilter(cameras=(camera,), states=(ClipState.READY,), from_at=first, to_at=last)
     count = 0
-    for clips in catalog().pages(wanted):
+    for clips in catalog().clips.pages(wanted):
         count += len(clips)
         if count > CLIPS_MOST:
             raise BadParameterError(
@@ -206,7 +206,7 @@ def segment(clip_id: int) -> Response:
 
 
 def _asked(clip_id: int) -> Piece:
-    clip = visible(catalog().clip(bounded(clip_id)))
+    clip = visible(catalog().clips.get(bounded(clip_id)))
     piece = _piece(clip) if clip.state is ClipState.READY else None
     if piece is None or single(request.args, "content", piece.content) != piece.content:
         raise ClipNotFoundError(f"there is no such segment of the clip {clip_id}")

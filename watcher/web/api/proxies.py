@@ -20,7 +20,7 @@ bp = Blueprint("proxies", __name__)
 @route(bp, "/clips/<int:clip_id>/proxy", role=Role.VIEW, answers=ProxyShape, problems=(404,))
 def show(clip_id: int) -> Response:
     """How it is with the copy of a clip that every browser plays: none, waiting, ready or failed."""
-    return _answer(visible(catalog().clip(bounded(clip_id))))
+    return _answer(visible(catalog().clips.get(bounded(clip_id))))
 
 
 @route(
@@ -34,13 +34,13 @@ def show(clip_id: int) -> Response:
 )
 def ask(clip_id: int) -> Response:
     """Have a copy made that every browser plays; 202 while it waits. Asking again is no harm, and tries again."""
-    clip = visible(catalog().clip(bounded(clip_id)))
+    clip = visible(catalog().clips.get(bounded(clip_id)))
     if state().services.settings.proxy.make == "off":
         raise NoProxyError("proxies are switched off here (proxy.make)")
     if clip.state is not ClipState.READY:
         raise NoProxyError(f"the clip is {clip.state}")
     if clip.proxy is None:
-        catalog().want_proxy(clip.id, now=state().services.clock.now())
+        catalog().proxies.want(clip.id, now=state().services.clock.now())
     response = _answer(clip)
     if clip.proxy is None:
         response.status_code = 202
@@ -48,7 +48,7 @@ def ask(clip_id: int) -> Response:
 
 
 def _answer(clip: Clip) -> Response:
-    known = catalog().proxy_of(clip.id)
+    known = catalog().proxies.get(clip.id)
     if clip.proxy is not None:
         address = f"{state().base}{request.script_root}/renditions/{clip.proxy}"
         body = ProxyShape("ready", address, 0, None, 1.0)

@@ -59,7 +59,7 @@ def begin() -> Response:
     now = state().services.clock.now()
     until = now + timedelta(seconds=wanted.lease_seconds)
     review = secrets.token_urlsafe(12)
-    clips = catalog().lease(review, limit=wanted.limit, until=until, now=now, cameras=cameras)
+    clips = catalog().reviews.lease(review, limit=wanted.limit, until=until, now=now, cameras=cameras)
     links = Links(state().base + url_for("reviews.end", review=review))
     body = ReviewShape(review, serialize.utc(until), asked().bodies(clips), links)
     return wire.json_response(body, Cache_Control="no-store")
@@ -69,5 +69,5 @@ def begin() -> Response:
 def end(review: str) -> Response:
     """Give back what a review has not labelled; one that has ended already is no error."""
     if "\0" not in review:
-        catalog().release(review)
+        catalog().reviews.release(review)
     return Response(status=204)

@@ -49,11 +49,11 @@ def index(asked: ApiRequest) -> Answer:
     It is of whoever asks: of the key, or, where nobody signs in, of the browser (its cookie `watcher_browser`).
     """
     person, seen, cameras = asked.person, asked.catalog, asked.who.cameras
-    mark, head = seen.seen_mark(person), seen.head()
+    mark, head = seen.seen.mark(person), seen.clips.head()
 
     def body() -> Body:
-        unseen, more = seen.count_unseen(person, cameras)
-        exceptions = [ClipWord(*word) for word in seen.seen_exceptions(person, cameras)]
+        unseen, more = seen.seen.count_unseen(person, cameras)
+        exceptions = [ClipWord(*word) for word in seen.seen.exceptions(person, cameras)]
         return Body(SeenShape(mark.until_revision, serialize.utc_or_none(mark.marked_at), exceptions, unseen, more))
 
     return Answer(None, asked.tag(f"seen {head} {person} {mark.version}"), body, private=True)
@@ -65,7 +65,7 @@ def mark() -> Response:
     upto = wire.body(Upto).until_revision
     if not 0 <= upto <= wire.NUMBER_MOST:
         raise BadParameterError("until_revision", f"until_revision must be from 0 to {wire.NUMBER_MOST}")
-    catalog().mark_seen(asked().person, upto, now=state().services.clock.now())
+    catalog().seen.set_mark(asked().person, upto, now=state().services.clock.now())
     return Response(status=204)
 
 
@@ -82,6 +82,6 @@ def remove(clip_id: int) -> Response:
 
 
 def _say(clip_id: int, *, yes: bool) -> Response:
-    clip = visible(catalog().clip(bounded(clip_id)))
-    catalog().set_seen(asked().person, clip.id, yes=yes, now=state().services.clock.now())
+    clip = visible(catalog().clips.get(bounded(clip_id)))
+    catalog().seen.set(asked().person, clip.id, yes=yes, now=state().services.clock.now())
     return Response(status=204)

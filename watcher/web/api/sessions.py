@@ -40,7 +40,7 @@ def index() -> Response:
 @route(bp, "/sessions", "DELETE", role=Role.VIEW, status=204)
 def end_others() -> Response:
     """End all one's own sessions but the one that asks, an admin's as well."""
-    ended = catalog().end_sessions(key=auth.principal().name, but=auth.session_id(), by=auth.by())
+    ended = catalog().sessions.end(key=auth.principal().name, but=auth.session_id(), by=auth.by())
     auth.audit("sessions ended", str(ended))
     return Response(status=204)
 
@@ -48,7 +48,7 @@ def end_others() -> Response:
 @route(bp, "/sessions/<session>", "DELETE", role=Role.VIEW, status=204, problems=(404,))
 def end(session: str) -> Response:
     """End a session; only an admin ends those of others."""
-    if not catalog().end_sessions(key=_mine(), session=session, by=auth.by()):
+    if not catalog().sessions.end(key=_mine(), session=session, by=auth.by()):
         raise SessionNotFoundError(f"there is no session {session!r}")
     auth.audit("session ended", session)
     return Response(status=204)
@@ -56,7 +56,7 @@ def end(session: str) -> Response:
 
 def seen() -> list[Session]:
     """The sessions that exist for whoever asks, who was here last first."""
-    return catalog().sessions(now=state().services.clock.now(), key=_mine())
+    return catalog().sessions.all(now=state().services.clock.now(), key=_mine())
 
 
 def _mine() -> str | None:

@@ -48,12 +48,12 @@ def share(clip_id: int) -> Response:
     wanted = wire.body(Wanted)
     if not 1 <= wanted.expires_in_seconds <= SHARE_MOST:
         raise BadParameterError("expires_in_seconds", f"expires_in_seconds must be from 1 to {SHARE_MOST:,}")
-    clip = auth.visible(catalog().clip(bounded(clip_id)))
+    clip = auth.visible(catalog().clips.get(bounded(clip_id)))
     expires = int(state().services.clock.now().timestamp()) + wanted.expires_in_seconds
     until, share_id = datetime.fromtimestamp(expires, UTC), new_secret()[:16]
     # 1. the link is signed, 2. it is noted: one that is not noted shows nothing.
     question = state().services.links.question("/" + clip.key, expires, share=share_id)
-    catalog().add_share(share_id, clip.id, until=until, by=auth.by())
+    catalog().shares.add(share_id, clip.id, until=until, by=auth.by())
     auth.audit("share", clip.key)
     address = f"{state().base}{wire.clip_path(clip)}?{question}"
     return wire.json_response(ShareShape(address, serialize.utc(until), share_id), Cache_Control="no-store")
@@ -82,7 +82,7 @@ def index() -> Response:
 @route(bp, "/shares/<share_id>", "DELETE", role=Role.VIEW, status=204, problems=(404,))
 def end(share_id: str) -> Response:
     """End a link, of media within five seconds; only an admin ends those of others."""
-    if not catalog().end_shares(author=_mine(), share_id=share_id, by=auth.by()):
+    if not catalog().shares.end(author=_mine(), share_id=share_id, by=auth.by()):
         raise ShareNotFoundError(f"there is no link {share_id!r}")
     auth.audit("share ended", share_id)
     return Response(status=204)
@@ -90,7 +90,7 @@ def end(share_id: str) -> Response:
 
 def seen() -> list[Share]:
     """The links that exist for whoever asks, the newest first."""
-    found = catalog().shares(now=state().services.clock.now(), author=_mine())
+    found = catalog().shares.all(now=state().services.clock.now(), author=_mine())
     return [one for one in found if auth.principal().sees(one.camera)]
 
 
@@ -113,7 +113,7 @@ def shows(path: str) -> bool:
             return False
     if not links.holds(told, path, now=now):
         return False
-    found = catalog().share(told.share, now=now)
+    found = catalog().shares.get(told.share, now=now)
     if found is None or "/" + found.key != path:
         return False
     # A file that was written over a moment ago is not known for another one yet.
@@ -121,5 +121,5 @@ def shows(path: str) -> bool:
     if look is None or look.fingerprint != found.fingerprint:
         return False
     with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking
-        catalog().viewed_share(found, now=now)
+        catalog().shares.note_view(found, now=now)
     return True

@@ -49,7 +49,7 @@ def index(asked: ApiRequest) -> Answer:
         raise BadParameterError("bucket", f"that would be more than {_MOST:,} buckets: ask for longer ones")
     first, end = buckets.whole(from_at, to_at, bucket, zone)
     cameras = asked.scoped(ClipFilter(cameras=texts(args, "camera"))).cameras
-    head = asked.catalog.head()
+    head = asked.catalog.clips.head()
     # By what is summed up, not by what was asked: without `to` that moves with the clock, and any moment of a day
     # or an hour asks for all of it.
     tag = asked.tag(f"timeline {head} {bucket} {zone} {first} {end} {cameras}")
@@ -57,7 +57,7 @@ def index(asked: ApiRequest) -> Answer:
 
 
 def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> Body:
-    found = catalog.timeline(buckets.spans(first, end, zone), bucket, cameras)
+    found = catalog.timeline.sums(buckets.spans(first, end, zone), bucket, cameras)
     body = TimelineShape(
         bucket=bucket.name.lower(),
         tz=str(zone),

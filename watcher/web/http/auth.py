@@ -95,8 +95,8 @@ def open_session(key: Key, to: str) -> Response:
     secret, now = new_secret(), state().services.clock.now()
     mine = By(key.principal.name, now, request.remote_addr)
     agent = printable(request.headers.get("User-Agent", ""))
-    catalog().used_key(key, now=now, address=request.remote_addr)
-    catalog().open_session(hashed(secret), key.id, until=now + SESSION, agent=agent, by=mine)
+    catalog().keys.note_use(key, now=now, address=request.remote_addr)
+    catalog().sessions.open(hashed(secret), key.id, until=now + SESSION, agent=agent, by=mine)
     response = wire.see_other(to)
     cookie = session_cookie(request.environ, state().base)
     response.set_cookie(

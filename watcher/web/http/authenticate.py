@@ -52,7 +52,7 @@ class Known:
 
     def _find(self, place: tuple[bool, str]) -> Key | None:
         catalog, clock = self._services.catalog, self._services.clock
-        version = catalog.counter("keys")
+        version = catalog.database.counter("keys")
         session, kept = place
         with self._lock:
             if version != self._version or len(self._keys) > REMEMBERED:
@@ -61,7 +61,7 @@ class Known:
             key, until = self._keys.get(place, (None, 0.0))
         if until <= time.monotonic():
             now = clock.now()
-            key = catalog.session_of(kept, now=now) if session else catalog.key_of(kept, now=now)
+            key = catalog.sessions.get(kept, now=now) if session else catalog.keys.get(kept, now=now)
             with self._lock:
                 if version == self._version:
                     self._keys[place] = (key, time.monotonic() + REMEMBERED_SECONDS)
@@ -78,9 +78,9 @@ class Known:
         self._used[place] = monotonic
         catalog, now = self._services.catalog, self._services.clock.now()
         with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking
-            catalog.used_key(key, now=now, address=address)
+            catalog.keys.note_use(key, now=now, address=address)
             if place[0]:
-                catalog.used_session(place[1], now=now, address=address)
+                catalog.sessions.note_use(place[1], now=now, address=address)
 
 
 def _secret(authorization: str) -> str:

@@ -22,17 +22,17 @@ class Heads:
         It costs a look at what changed since it was asked for last; the first time all changes after these cameras'
         last one. It never lies before what the feed has forgotten, so that who has read up to it can go on.
         """
-        upto = catalog.head()
+        upto = catalog.clips.head()
         if cameras is None:
             return upto
         looked, last = self._known.get(cameras, (0, 0))
         if looked > upto:  # another catalog
             looked, last = 0, 0
         if looked < upto:
-            silences = catalog.silences_after(looked, upto, cameras=cameras)
-            last = max([last, catalog.last_change(looked, cameras), *(one.revision or 0 for one in silences)])
+            silences = catalog.silences.after(looked, upto, cameras=cameras)
+            last = max([last, catalog.clips.last_change(looked, cameras), *(one.revision or 0 for one in silences)])
             with self._lock:
                 if len(self._known) >= KEPT_MOST:
                     self._known.clear()
                 self._known[cameras] = (upto, last)
-        return max(last, catalog.forgotten())
+        return max(last, catalog.clips.forgotten())

@@ -90,7 +90,7 @@ class ApiRequest(NamedTuple):
         if "seen" not in self.args:
             return answer
         person = self.person
-        tag = self.tag(f"{answer.tag} {person} {self.catalog.seen_mark(person).version}")
+        tag = self.tag(f"{answer.tag} {person} {self.catalog.seen.mark(person).version}")
         return answer._replace(head=None, tag=tag, by_tag=False, private=True)
 
     def bodies(self, clips: Sequence[Clip]) -> list[ClipShape]:

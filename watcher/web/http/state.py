@@ -53,7 +53,7 @@ class State:
     def mark(self) -> str:
         """What every answer depends on besides the catalog's last change: which catalog it is, and the settings."""
         if self._catalog_id is None:  # until the first ingester has given it one
-            self._catalog_id = self.services.catalog.catalog_id()
+            self._catalog_id = self.services.catalog.database.catalog_id()
         return f"{self._catalog_id} {self._settings_mark}"
 
 

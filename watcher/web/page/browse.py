@@ -48,7 +48,7 @@ def browse() -> Response:
     wanted = scoped(read_filter(question))
     page = _page(args, wanted)
     clips = page.clips
-    summaries = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    summaries = [one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
     counts = counting.by_day(wanted, clips)
     following = wire.cursor(clips[-1]) if clips and page.more_after else None
     previous = wire.cursor(clips[0]) if clips and page.more_before else None
@@ -60,7 +60,7 @@ def browse() -> Response:
         counts=counts,
         count=counting.total(wanted, summaries),
         cameras=[one.camera for one in summaries],
-        labels=[name for name, _ in catalog().label_counts(principal().cameras)],
+        labels=[name for name, _ in catalog().labels.counts(principal().cameras)],
         chosen={name: args.getlist(name) for name in FILTERS},
         chips=chips,
         spans=_spans(today, args),
@@ -87,9 +87,9 @@ def browse() -> Response:
 def find() -> Response:
     """What is typed into the search box, as filters: sends on to Browse, where they are chips."""
     args = request.args
-    cameras = [one.camera for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    cameras = [one.camera for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
     today = state().services.clock.now().astimezone(state().zone).date()
-    labels = [name for name, _ in catalog().label_counts(principal().cameras)]
+    labels = [name for name, _ in catalog().labels.counts(principal().cameras)]
     found = understand(args.get("q", ""), labels=labels, cameras=cameras, today=today)
     named = {name for name, _ in found}
     once = {"q", *({"from", "to"} if "from" in named else ())}  # what is typed now stands in their place
@@ -118,10 +118,10 @@ def _groups(
 def _news(args: MultiDict[str, str]) -> dict[str, Any] | None:
     """What is new to whoever asks, and since when; None where nothing is, and for who was never here."""
     who = asked()
-    mark = catalog().seen_mark(who.person)
+    mark = catalog().seen.mark(who.person)
     if mark.marked_at is None or "seen" in args:
         return None
-    count, more = catalog().count_unseen(who.person, who.who.cameras)
+    count, more = catalog().seen.count_unseen(who.person, who.who.cameras)
     if not count:
         return None
     since, now = mark.marked_at.astimezone(zone()), state().services.clock.now().astimezone(zone())
@@ -154,10 +154,10 @@ def _spans(today: date, args: MultiDict[str, str]) -> list[tuple[str, str]]:
 
 def _page(args: MultiDict[str, str], wanted: ClipFilter) -> Page:
     if "at" in args:
-        return catalog().around(wanted, place(args["at"], "at"), limit=PAGE)
+        return catalog().clips.around(wanted, place(args["at"], "at"), limit=PAGE)
     after = wire.position(args["after"], "after") if "after" in args else None
     before = wire.position(args["before"], "before") if "before" in args and after is None else None
-    return catalog().find(wanted, limit=PAGE, after=after, before=before)
+    return catalog().clips.find(wanted, limit=PAGE, after=after, before=before)
 
 
 def _nearest(wanted: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, str, Clip]]:
@@ -166,7 +166,7 @@ def _nearest(wanted: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, s
     if at is None:
         return []
     found = []
-    around = catalog().around(ClipFilter(cameras=wanted.cameras), place(serialize.utc(at), "at"), limit=2)
+    around = catalog().clips.around(ClipFilter(cameras=wanted.cameras), place(serialize.utc(at), "at"), limit=2)
     for clip in around.clips:
         day = clip.started_at.astimezone(state().zone).date()
         found.append(("before" if clip.started_at < at else "after", address(args, only_days=(day, day)), clip))
@@ -182,15 +182,15 @@ def watch_from() -> Response:
     args = request.args
     wanted = scoped(read_filter(question_of(args)))
     if "at" in args:
-        clips = catalog().around(wanted, place(args["at"], "at"), limit=2, newest_first=False).clips[::-1]
+        clips = catalog().clips.around(wanted, place(args["at"], "at"), limit=2, newest_first=False).clips[::-1]
     elif question_of(args):
-        clips = catalog().find(wanted, limit=1, newest_first=False).clips
+        clips = catalog().clips.find(wanted, limit=1, newest_first=False).clips
     else:
-        clips = catalog().find(wanted, limit=1).clips
+        clips = catalog().clips.find(wanted, limit=1).clips
         for newest in clips:
             midnight = datetime.combine(newest.started_at.astimezone(zone()).date(), time(), zone())
             day = msgspec.structs.replace(wanted, from_at=midnight.astimezone(UTC))
-            clips = catalog().find(day, limit=1, newest_first=False).clips
+            clips = catalog().clips.find(day, limit=1, newest_first=False).clips
     if not clips:
         return wire.see_other(address(args))
     to = watch_url(clips[0], args)
@@ -203,7 +203,7 @@ def watch(clip_id: int) -> Response:
     args = request.args
     question = question_of(args)
     wanted = scoped(read_filter(question))
-    clip = visible(catalog().clip(bounded(clip_id)))
+    clip = visible(catalog().clips.get(bounded(clip_id)))
     around = neighbours_of(asked(), clip, wanted)
     gone = clip.state in {ClipState.MISSING, ClipState.RETIRED}
     response = html(
@@ -222,7 +222,7 @@ def watch(clip_id: int) -> Response:
         if "Referer" not in request.headers
         else address(args),
         day=url_for("days.day", day=clip.started_at.astimezone(zone()).date().isoformat()),
-        labels=[name for name, _ in sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])],
+        labels=[name for name, _ in sorted(catalog().labels.counts(principal().cameras), key=lambda one: -one[1])],
         gone=gone,
         unsorted=clip.camera == UNSORTED and "/" not in clip.key,  # a folder may be called so
         binned=clip.state is ClipState.RETIRED and Retention.of(state().services).in_bin(clip.id),

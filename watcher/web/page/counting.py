@@ -27,10 +27,10 @@ def total(wanted: ClipFilter, cameras: Sequence[CameraSummary]) -> int | None:
     if any((edge - EPOCH) % QUARTER for edge in (wanted.from_at, wanted.to_at)):
         return None
     spans = buckets.spans(quarter_of(wanted.from_at), quarter_of(wanted.to_at), zone())
-    started = sum(one.clips for one in catalog().timeline(spans, Bucket.DAY, wanted.cameras))
+    started = sum(one.clips for one in catalog().timeline.sums(spans, Bucket.DAY, wanted.cameras))
     # A clip counts where it starts, but is found wherever it lasts: add what was being recorded at the beginning.
     at = ClipFilter(cameras=wanted.cameras, from_at=wanted.from_at, to_at=wanted.from_at)
-    return started + len(catalog().find(at, limit=BUSY).clips)
+    return started + len(catalog().clips.find(at, limit=BUSY).clips)
 
 
 def by_day(wanted: ClipFilter, clips: Sequence[Clip]) -> dict[date, int]:
@@ -39,7 +39,7 @@ def by_day(wanted: ClipFilter, clips: Sequence[Clip]) -> dict[date, int]:
         return {}
     found: dict[date, int] = {}
     first, end = buckets.whole(clips[-1].started_at, clips[0].started_at + timedelta(seconds=1), Bucket.DAY, zone())
-    for one in catalog().timeline(buckets.spans(first, end, zone()), Bucket.DAY, wanted.cameras):
+    for one in catalog().timeline.sums(buckets.spans(first, end, zone()), Bucket.DAY, wanted.cameras):
         day = buckets.bounds(one.place, Bucket.DAY, zone())[0].astimezone(zone()).date()
         found[day] = found.get(day, 0) + one.clips
     return found

@@ -44,7 +44,7 @@ def day(day: str) -> Response:
     args = MultiDict([one for one in request.args.items(multi=True) if one[0] in _FILTERS and one[1]])
     wanted = scoped(read_filter(question_of(args)))
     plain = wanted == ClipFilter(cameras=wanted.cameras)
-    cameras = natural([one for one in catalog().camera_summaries() if principal().sees(one.camera)])
+    cameras = natural([one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)])
     kept = list(args.items(multi=True))
     counts = _counts(cameras, start, end) if plain else {}
     chosen = [one.camera for one in cameras if one.camera in args.getlist("camera")] or [
@@ -52,7 +52,7 @@ def day(day: str) -> Response:
     ]
     total = sum(counts.get(camera, 0) for camera in chosen) if plain else None
     now = state().services.clock.now()
-    labels = sorted(catalog().label_counts(principal().cameras), key=lambda one: -one[1])
+    labels = sorted(catalog().labels.counts(principal().cameras), key=lambda one: -one[1])
     return html(
         "day.html",
         day=shown,
@@ -90,7 +90,7 @@ def _counts(cameras: list[CameraSummary], start: datetime, end: datetime) -> dic
     """How many clips each camera left in a day, from kept sums."""
     spans = buckets.spans(quarter_of(start), quarter_of(end), zone())
     found = {one.camera: 0 for one in cameras}
-    for one in catalog().timeline(spans, Bucket.DAY, ()):
+    for one in catalog().timeline.sums(spans, Bucket.DAY, ()):
         if one.camera in found:
             found[one.camera] += one.clips
     return found
@@ -104,7 +104,7 @@ def _listed(kept: list[tuple[str, str]], day: str) -> str:
 def _nearest(wanted: ClipFilter, at: datetime, kept: list[tuple[str, str]]) -> list[tuple[str, str, Clip]]:
     """The clips just before and just after a day that has none."""
     found = []
-    for clip in catalog().around(wanted, Position(milliseconds(at), 0), limit=2).clips:
+    for clip in catalog().clips.around(wanted, Position(milliseconds(at), 0), limit=2).clips:
         day = clip.started_at.astimezone(zone()).date().isoformat()
         moment = ("at", serialize.utc(clip.started_at))
         found.append(
@@ -129,7 +129,7 @@ def newest_day() -> Response:
             raise BadParameterError("at", "at lies outside the calendar") from None
         kept.append(("at", request.args["at"]))
     if not wanted:
-        newest = catalog().find(scoped(read_filter(question_of(args))), limit=1).clips
+        newest = catalog().clips.find(scoped(read_filter(question_of(args))), limit=1).clips
         at = newest[0].started_at if newest else state().services.clock.now()
         wanted = at.astimezone(zone()).date().isoformat()
     return wire.see_other(url_for("days.day", day=wanted) + tail(kept))

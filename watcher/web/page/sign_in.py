@@ -34,7 +34,7 @@ def form() -> Response:
     link = request.args.get("link", "")
     if not link:
         return _form(None, 200)
-    if catalog().link_key(hashed(link), now=state().services.clock.now()) is None:
+    if catalog().sessions.link_key(hashed(link), now=state().services.clock.now()) is None:
         return _refused(_NO_LINK)
     return _form(None, 200, link=link)
 
@@ -44,9 +44,9 @@ def sign_in() -> Response:
     """Open a session for a key, or for who has a link, which is used up then."""
     now = state().services.clock.now()
     if link := request.form.get("link", ""):
-        key = catalog().use_link(hashed(link), now=now)
+        key = catalog().sessions.use_link(hashed(link), now=now)
     else:
-        key = catalog().key_of(hashed(request.form.get("key", "").strip()), now=now)
+        key = catalog().keys.get(hashed(request.form.get("key", "").strip()), now=now)
     if key is None or not key.principal.may(Role.VIEW):
         return _refused(_NO_LINK if link else "That is no key that may see clips.")
     return auth.open_session(key, _next())
@@ -57,7 +57,7 @@ def sign_out() -> Response:
     """End the session."""
     with contextlib.suppress(SignInError):  # several sessions: none of them is believed, and the cookie goes
         if secret := session_secret(request.environ, state().base):
-            catalog().close_session(hashed(secret), by=_whoever())
+            catalog().sessions.close(hashed(secret), by=_whoever())
     response = wire.see_other(url_for("signing.form"))
     cookie = session_cookie(request.environ, state().base)
     response.delete_cookie(cookie.name, path=cookie.path, secure=cookie.secure, httponly=True, samesite="Lax")
@@ -77,7 +77,11 @@ def media() -> Response:
             if not text:
                 return Response(status=403)
             poster = re.fullmatch(r"/watcher/renditions/(?:\d+|proxies)/(\d+)-.*", path)
-            clip = catalog().clip(bounded(int(poster[1]))) if poster else catalog().by_key(path.removeprefix("/"))
+            clip = (
+                catalog().clips.get(bounded(int(poster[1])))
+                if poster
+                else catalog().clips.by_key(path.removeprefix("/"))
+            )
             if clip is None:
                 return Response(status=403)
             auth.visible(clip)

@@ -66,14 +66,14 @@ def overview() -> Response:
     places, now = state().services.places, state().services.clock.now()
     wrong = []
     for kind in (ClipState.BROKEN, ClipState.MISSING):
-        page = catalog().find(scoped(ClipFilter(states=(kind,))), limit=SHOWN)
+        page = catalog().clips.find(scoped(ClipFilter(states=(kind,))), limit=SHOWN)
         wrong.append((kind.value, [(clip, watch_url(clip, MultiDict())) for clip in page.clips], page.more_after))
     ingester = status.read(places.status)
     try:
         disk = shutil.disk_usage(places.video)
     except OSError:
         disk = None
-    cameras = [one for one in catalog().camera_summaries() if principal().sees(one.camera)]
+    cameras = [one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
     silent, problems = health.silent(cameras), health.trouble()
     return html(
         "status.html",
@@ -86,7 +86,7 @@ def overview() -> Response:
         wrong=wrong,
         arriving=ingester[0].settling if ingester else 0,
         scanned_at=ingester[0].last_scan_at if ingester else None,
-        copies=catalog().proxy_sums(),
+        copies=catalog().proxies.sums(),
         looking=ingester[0].labels if ingester and not principal().cameras else None,
         films=[films.shown(one) for one in films.seen()],
         refused=state().refusals.recent() if principal().may(Role.ADMIN) else [],
@@ -95,7 +95,7 @@ def overview() -> Response:
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=health.full_at(),
         kept=Rules.of(state().services).limits.any,
-        unseen=catalog().troubles(SHOWN, scoped(ClipFilter()).cameras),
+        unseen=catalog().retries.troubles(SHOWN, scoped(ClipFilter()).cameras),
         aside=_aside(ingester[0].aside if ingester else []),
         problems=problems,
         trouble=lambda: len(silent) + len(problems),  # the bar says what the headline says
@@ -113,7 +113,7 @@ def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime) ->
     total = sum(one.size_bytes for one in cameras) or 1
     found = []
     for one in natural(cameras):
-        last = next(iter(catalog().find(ClipFilter(cameras=(one.camera,)), limit=1).clips), None)
+        last = next(iter(catalog().clips.find(ClipFilter(cameras=(one.camera,)), limit=1).clips), None)
         came = None if last is None else datetime.fromtimestamp(last.ingested_ms / 1000, zone()) - last.ended_at
         found.append(
             CameraCard(
@@ -137,7 +137,9 @@ def _bars(now: datetime) -> tuple[dict[str, list[int]], int, dict[str, int]]:
     first, end = buckets.whole(midnight - timedelta(days=DAYS - 1), now + timedelta(seconds=1), Bucket.HOUR, zone())
     bars: dict[str, list[int]] = {}
     today: dict[str, int] = {}
-    for one in catalog().timeline(buckets.spans(first, end, zone()), Bucket.HOUR, scoped(ClipFilter()).cameras):
+    for one in catalog().timeline.sums(
+        buckets.spans(first, end, zone()), Bucket.HOUR, scoped(ClipFilter()).cameras
+    ):
         local = buckets.bounds(one.place, Bucket.HOUR, zone())[0].astimezone(zone())
         back = (midnight.date() - local.date()).days
         if 0 <= back < DAYS:
@@ -170,7 +172,7 @@ def _aside(keys: list[str]) -> list[tuple[str, str]]:
     """The files that are set aside, and why, as far as whoever asks sees their cameras."""
     found = []
     for key in keys[:SHOWN]:
-        clip = catalog().by_key(key)
+        clip = catalog().clips.by_key(key)
         camera = clip.camera if clip is not None else key.partition("/")[0]
         if principal().sees(camera):
             found.append((key, (clip.error if clip is not None else None) or "it cannot be catalogued"))
