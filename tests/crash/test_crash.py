@@ -125,7 +125,13 @@ def missing(world: World) -> list[str]:
 
 def leftovers(unit: RunningUnit) -> list[str]:
     """What a killed process left, and nobody has removed after a start and a scan."""
-    found = [*unit.data.glob("renditions/**/*.tmp"), *unit.data.glob("video/**/*.tmp"), *unit.data.glob("*.tmp")]
+
+    def is_being_written(path: Path) -> bool:
+        process = re.search(r"\.(\d+)\.tmp$", path.name)
+        return process is not None and alive(int(process[1]))
+
+    found = [path for path in unit.data.glob("renditions/**/*.tmp") if not is_being_written(path)]
+    found += [*unit.data.glob("video/**/*.tmp"), *unit.data.glob("*.tmp")]
     found += [path for path in unit.data.glob("spool/*") if path.is_file()]
     return [str(path.relative_to(unit.data)) for path in found]
 

@@ -134,6 +134,8 @@ def _own_names(settings: Settings) -> str:
     text, name = "set $watcher_foreign $watcher_stranger;\n", urlsplit(settings.site.public_url).hostname or ""
     if _NAME.fullmatch(name):
         text += f'if ($host = "{name}") {{ set $watcher_foreign ""; }}\n'
+    if settings.tls.certificate:  # plain HTTP is sent on to our own name
+        text += 'if ($https = "") { set $watcher_foreign ""; }\n'
     return text + f'if ($watcher_foreign) {{ return 421 "{NOT_OURS}"; }}\n'
 
 
