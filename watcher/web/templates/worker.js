@@ -6,6 +6,10 @@ const SHELL = {{ assets | tojson }}.map((name) => FOLDER + name);
 
 addEventListener("install", (event) => {
   event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll([OFFLINE, ...SHELL])).then(() => skipWaiting()));
+  // Where the browser can, nothing else even waits for this worker: what a page sends as it goes would be lost with it.
+  if (!event.addRoutes) return;
+  const mine = { or: [{ urlPattern: new URLPattern({ pathname: `${FOLDER}*` }) }, { requestMode: "navigate" }] };
+  event.addRoutes({ condition: { not: mine }, source: "network" });
 });
 
 addEventListener("activate", (event) => {
