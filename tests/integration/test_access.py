@@ -106,6 +106,7 @@ def routes() -> list[tuple[str, str, Role | None, bool]]:
 
 
 OPEN = {"/watcher/livez", "/watcher/readyz", "/watcher/sign-in", "/watcher/sign-out"}
+OPEN |= {"/watcher/manifest.webmanifest", "/watcher/worker.js", "/watcher/offline"}  # of the page that is installed
 
 
 @pytest.mark.parametrize(("method", "path", "role", "page"), routes(), ids=str)
@@ -217,7 +218,9 @@ def test_a_bound_viewer_sees_its_camera_only(
     assert {b["camera"] for b in get(f"/watcher/timeline?{day}").json()["buckets"]} == {"porch"}
     assert get(f"/watcher/timeline?{day}&camera=gate").json()["buckets"] == []
     assert {c["clip"]["camera"] for c in get("/watcher/changes?since=0").json()["changes"]} == {"porch"}
-    assert get("/watcher/labels").json()["labels"] == [{"name": "at porch", "clips": 1}]
+    assert get("/watcher/labels").json()["labels"] == [
+        {"name": "at porch", "clips": 1, "cameras": [{"camera": "porch", "clips": 1}]}
+    ]
     assert "gate" not in get("/watcher/labels/export").text
     assert "gate" not in get("/watcher/metrics").text
     page = get("/watcher/").text

@@ -30,9 +30,14 @@ def shelf(unit: RunningUnit, samples: Path) -> list[dict]:
         path = unit.video / f"cam{number % 3}" / f"{at:%Y-%m-%d}" / f"{at:%H%M%S}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data[:500] + bytes([number]) if number % 5 == 4 else clips.stamp(data, number))
-    return wait_for(
-        lambda: (found := unit.clips(sort="started_at")) and len(found) == 30 and found, what="30 clips"
-    )
+
+    def settled() -> list[dict] | None:
+        """All of them, when nothing is learnt of them any more."""
+        found = unit.clips(sort="started_at")
+        pictured = [clip for clip in found if clip["state"] == "broken" or (clip["poster_url"] and clip["sprite"])]
+        return found if len(pictured) == 30 else None
+
+    return wait_for(settled, what="30 clips")
 
 
 def test_pages_follow_each_other_without_gap_or_double(unit: RunningUnit, shelf: list[dict]) -> None:

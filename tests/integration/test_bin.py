@@ -77,7 +77,8 @@ def test_had_back_as_the_same_clip(unit: RunningUnit, samples: Path) -> None:
     )
     assert [c["id"] for c in unit.clips(label="fox")] == [clip["id"]]
     assert [c["id"] for c in unit.clips(q="gate fox")] == [clip["id"]]
-    assert unit.get("/watcher/labels").json()["labels"] == [{"name": "fox", "clips": 1}]
+    fox = {"name": "fox", "clips": 1, "cameras": [{"camera": "gate", "clips": 1}]}
+    assert unit.get("/watcher/labels").json()["labels"] == [fox]
     wait_for(lambda: unit.clip("gate/1.mp4")["poster_url"], what="its poster")
     assert os.listdir(unit.video / FOLDER) == []
     again = restore(unit, clip)

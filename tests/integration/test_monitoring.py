@@ -66,7 +66,7 @@ def test_connections_of_nginx(program: str, start_unit: Callable[..., RunningUni
         assert 0 < had[0] < had[1]
         now = {one.labels["state"]: one.value for one in second.get("watcher_nginx_connections", [])}
     # Debian's is built so, the one of PyPI is not.
-    knows = nginx._figures(nginx.find_nginx()) and not program
+    knows = nginx.figures(nginx.find_nginx()) and not program
     assert bool(now) == bool(knows)
     if knows:
         assert now["active"] >= 2

@@ -32,13 +32,28 @@ def test_the_description_is_openapi(document: dict) -> None:
     assert document["servers"] == [{"url": "/watcher"}]
 
 
+APP = ("manifest.webmanifest", "worker.js")
+
+
 def test_everything_is_described(document: dict) -> None:
     """Each route of the guide, with a sentence, and its parameters with theirs."""
     told = {f"{method.upper()} /watcher{path}" for path, methods in document["paths"].items() for method in methods}
     guide = re.findall(r"`((?:GET|PUT|PATCH|POST|DELETE) /watcher/[^`?]*)`", (ROOT / "guide/api.md").read_text())
     pages = {
         f"GET /watcher/{page}"
-        for page in ("", "watch/<id>", "day", "day/<day>", "review", "status", "docs", "find")
+        for page in (
+            "",
+            "watch/<id>",
+            "day",
+            "day/<day>",
+            "review",
+            "status",
+            "docs",
+            "find",
+            "watch",
+            "offline",
+            *APP,
+        )
     }
     guide = [one for one in guide if "/tus" not in one and "/sign-" not in one]  # a protocol of others, and pages
     guide = [one.replace("/exports/<id>", "/exports/{export_id}") for one in guide]

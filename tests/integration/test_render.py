@@ -98,7 +98,7 @@ def test_a_worker_that_fails_by_itself_blames_no_clip(
         with renderer(folder, samples, "raises.mp4") as services:
             tried = services.places.run / "tried"
             assert not tried.exists()
-            wait_for(lambda services=services: services.catalog.unrendered(1), what="the clip")
+            wait_for(lambda services=services: services.catalog.files.unrendered(1), what="the clip")
             clip = services.catalog.clips.by_key("raises.mp4")
         assert (clip.state, clip.error, clip.poster) == ("ready", None, None)
 

@@ -28,13 +28,17 @@ from watcher.web import create_app
 EXPECTED = {
     "anybody": """
         GET /livez
+        GET /manifest.webmanifest
+        GET /offline
         GET /readyz
+        GET /worker.js
         GET /sign-in
         POST /sign-in
         POST /sign-out
     """,
     "view": """
         GET /
+        GET /calendar
         GET /cameras
         GET /cameras/<camera>/playlist.m3u8
         GET /changes
@@ -47,6 +51,8 @@ EXPECTED = {
         GET /clips/<clip_id>/proxy
         POST /clips/<clip_id>/proxy
         GET /clips/<clip_id>/segment.m4s
+        PUT /clips/<clip_id>/seen
+        DELETE /clips/<clip_id>/seen
         POST /clips/<clip_id>/share
         GET /clips/by-key/<key>
         GET /day
@@ -56,10 +62,13 @@ EXPECTED = {
         POST /exports
         GET /exports/<export_id>
         DELETE /exports/<export_id>
+        GET /find
         GET /labels
         GET /labels/export
         GET /metrics
         GET /openapi.json
+        GET /seen
+        PUT /seen
         GET /sessions
         DELETE /sessions
         DELETE /sessions/<session>
@@ -67,6 +76,7 @@ EXPECTED = {
         DELETE /shares/<share_id>
         GET /status
         GET /timeline
+        GET /watch
         GET /watch/<clip_id>
     """,
     "label": """
