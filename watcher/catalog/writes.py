@@ -42,7 +42,7 @@ from watcher.model.search_words import words_of
 
 
 class Writes:
-    """What can be noted; the questions are in `questions.py`."""
+    """What can be noted of clips; the questions are in `queries.py`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
