@@ -1,6 +1,6 @@
 """The one road by which a file becomes a clip.
 
-    event, scan, `watcher scan`, upload ─▶ examine (look, writer, probe, describe) ─▶ catalog.put, in batches
+    event, scan, `watcher scan`, upload ─▶ examine (look, writer, probe, describe) ─▶ catalog.writes.put, in batches
 
 The order of writes: the file is on disk first, then its row. A crash between the two leaves a file without a row,
 which the next scan finds; there is never a row without a file that was seen. Twice is the same as once.
