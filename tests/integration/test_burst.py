@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests import clips
+from tests.mounting import OWN_FILES_ONLY, give_away
 from tests.running import RunningUnit, running, wait_for
 
 NO_POSTERS = {"WATCHER_RENDER__WORKERS": "0"}
@@ -322,3 +323,26 @@ def test_what_a_crash_left_of_a_copy_goes_after_a_day(
     unit.wait_clip("porch/1.mp4")
     wait_for(lambda: not left.exists(), what="its end")
     assert written.exists()
+
+
+def test_a_folder_that_is_opened_later_is_watched_then(
+    start_unit: Callable[..., RunningUnit], samples: Path
+) -> None:
+    """It was closed to us when the watch began: what is in it is found when it is opened, and so is what comes after."""
+    give_away()
+    unit = start_unit(within=OWN_FILES_ONLY)
+    unit.stop()
+    data = (samples / "plain.mp4").read_bytes()
+    folder = unit.video / "porch" / "day"
+    folder.mkdir(parents=True)
+    (folder / "1.mp4").write_bytes(data)
+    give_away(folder, folder.parent)
+    folder.parent.chmod(0o700)
+    unit.start()
+    assert unit.clips() == []
+    assert "watches" not in unit.get("/watcher/readyz").json().get("warnings", {}), "more of them would not help"
+    folder.parent.chmod(0o755)
+    unit.wait_clip("porch/day/1.mp4", seconds=30)
+    (folder / "2.mp4").write_bytes(clips.stamp(data, 2))
+    (folder / "2.mp4").chmod(0o644)
+    unit.wait_clip("porch/day/2.mp4", seconds=30)

@@ -30,6 +30,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.inotify import InotifyEmitter, InotifyWatchGroup
+from watchdog.observers.inotify_c import WatchDescriptor
 
 from watcher.storage.video_root import VideoRoot
 
@@ -37,6 +38,7 @@ log = logging.getLogger("watcher.ingester")
 
 SELF_TEST_SECONDS = 2.0
 LOST = "events were lost"
+_CLOSED = WatchDescriptor(-1)  # what watchdog keeps of a folder that the kernel does not let us watch
 _EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileClosedEvent,
@@ -110,18 +112,23 @@ class _Group(InotifyWatchGroup):
     """Watches of folders, and which folders have none."""
 
     def _add_callback(self, path: bytes) -> None:
-        super()._add_callback(path)  # swallows what the kernel says of any folder but the root
+        super()._add_callback(path)  # swallows what the kernel says of any folder but the root …
         unwatched: set[bytes] = self.__dict__.setdefault("unwatched", set())
-        if path in self._active_callbacks_by_path:
+        if self._active_callbacks_by_path.get(path, _CLOSED) != _CLOSED:
             unwatched.discard(path)
-        else:
-            unwatched.add(path)
+            return
+        if (
+            self._active_callbacks_by_path.pop(path, None) is not None
+        ):  # … and takes one that is closed to us for watched
+            self._active_callbacks_by_watch.pop(_CLOSED, None)
+            self._inotify_fd._remove_watch(_CLOSED)
+        unwatched.add(path)
 
     def again(self) -> list[bytes]:
         """Try once more to watch each folder that is there and not watched; those to look into.
 
         That is who still has no watch, and who has one now: what came before it was told by nobody. A folder below
-        another of them is left out.
+        another of them is left out, and one that is closed to us until it is opened.
         """
         with self._lock:
             found: list[bytes] = []
@@ -129,16 +136,16 @@ class _Group(InotifyWatchGroup):
             for path in sorted(unwatched):
                 if not os.path.isdir(path):  # noqa: PTH112 - bytes, as the kernel names it
                     unwatched.discard(path)
-                    continue
-                self._add_callback(path)
-                if not (found and path.startswith(found[-1] + b"/")):
+                elif os.access(path, os.R_OK) and not (found and path.startswith(found[-1] + b"/")):
+                    self._add_all_callbacks(path)  # also those below, which nobody could list while it was closed
                     found.append(path)
             return found
 
     def count(self) -> tuple[int, int]:
-        """How many folders are watched, and how many are not."""
+        """How many folders are watched, and how many are not though they are open to us."""
         with self._lock:
-            return len(self._active_callbacks_by_path), len(self.__dict__.get("unwatched", ()))
+            unwatched = self.__dict__.get("unwatched", ())
+            return len(self._active_callbacks_by_path), sum(os.access(path, os.R_OK) for path in unwatched)
 
 
 class _Emitter(InotifyEmitter):

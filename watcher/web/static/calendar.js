@@ -19,7 +19,7 @@ function plusMonths(day, months) {
 }
 
 /** Where a day ends, in ms: what is found from there backwards is its latest clip. */
-export const endOf = (day) => momentOf(plus(day, 1), "00:00:00", zone()) - 1;
+const endOf = (day) => momentOf(plus(day, 1), "00:00:00", zone()) - 1;
 
 /** The words of a moment; those of two that a clock shows alike name their zone's name for it. */
 function said({ at, whole }, all) {
