@@ -242,7 +242,7 @@ def test_very_many_clips(watched: Watched, many: RunningUnit) -> None:
         first = f"{CARDS}.find(card => card.getBoundingClientRect().bottom > 160)"
         # A day of so many is divided by hours; the jump leads to its last one.
         title = f"{first}?.closest('.day').querySelector('h2').textContent"
-        until(page, f"/^{day}, 23:00 {clips_of} that day$/.test({title})")
+        until(page, f"/^{day}, 23:00 {clips_of} that day\\b/.test({title})")
         in_order(page)
     rail.focus()
     page.keyboard.press("End")

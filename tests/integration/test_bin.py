@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Callable
@@ -172,6 +173,40 @@ def test_a_crash_between_the_row_and_the_file(tmp_path: Path, samples: Path) -> 
     assert Retention.of(services).binned() == []
     with pytest.raises(ClipNotFoundError):
         services.catalog.retired.revive(clip_id, now=services.clock.now())
+
+
+def test_a_crash_while_a_file_gets_its_name_back(
+    tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without hard links and a rename that takes nobody's name an empty file holds it first: it is in nobody's way."""
+
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "as FAT says")
+
+    services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
+    Retention.of(services).retire(clip_id)
+    services.catalog.retired.revive(clip_id, now=services.clock.now())
+    (left := services.places.video / "a/0.mp4").touch()
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr("watcher.storage.descent.rename_new", lambda *_: False)
+    empty_bin(services, Retention.of(services), lacking_bytes=0)
+    assert left.stat().st_size > 0
+    assert Retention.of(services).binned() == []
+
+
+def test_nothing_comes_back_through_a_link(tmp_path: Path, samples: Path) -> None:
+    """That somebody has put in the place of the camera's folder."""
+    services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
+    Retention.of(services).retire(clip_id)
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    folder = services.places.video / "a"
+    folder.rmdir()
+    folder.symlink_to(elsewhere)
+    with pytest.raises(TakenError):
+        Retention.of(services).restore(clip_id)
+    assert list(elsewhere.iterdir()) == []
+    assert Retention.of(services).in_bin(clip_id)
 
 
 def test_a_file_of_another_catalog_is_not_taken_for_a_clips(tmp_path: Path, samples: Path) -> None:

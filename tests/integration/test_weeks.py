@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
-from watcher.catalog import Catalog, migrate
+from watcher.catalog import migrate
 from watcher.catalog.exports import Export
+from watcher.catalog.retired import RetiredClips
+from watcher.catalog.writes import Writes
 from watcher.model.clip import Clip, ClipFilter, ClipState
 from watcher.model.clock import SystemClock
 from watcher.model.errors import HeldError
@@ -46,14 +48,14 @@ RULES = {
 STEPS = [
     (VideoRoot, "remove"),
     (Bin, "put"),
-    (Bin, "give"),
+    (VideoRoot, "give"),
     (Bin, "remove"),
-    (Catalog, "retire"),
-    (Catalog, "swept"),
-    (Catalog, "revive"),
-    (Catalog, "put"),
-    (Catalog, "mark_missing"),
-    (Catalog, "forget"),
+    (RetiredClips, "retire"),
+    (RetiredClips, "swept"),
+    (RetiredClips, "revive"),
+    (RetiredClips, "forget"),
+    (Writes, "put"),
+    (Writes, "mark_missing"),
 ]
 
 

@@ -134,7 +134,7 @@ def test_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "link", no_links)
     if not at_once:
-        monkeypatch.setattr("watcher.storage.folders.rename_new", lambda *_: False)
+        monkeypatch.setattr("watcher.storage.descent.rename_new", lambda *_: False)
     root = own(tmp_path / "video")
     (body := spooled(tmp_path)).write_bytes(b"clip")
     root.commit(body, "porch/1.mp4")

@@ -10,9 +10,10 @@ import pytest
 
 from watcher.naming.ignore import Ignoring
 from watcher.renditions.workers import forkserver
+from watcher.storage.content import digest
 from watcher.storage.folders import held
 from watcher.storage.mounts import file_system
-from watcher.storage.video_root import Blind, VideoRoot, digest
+from watcher.storage.video_root import Blind, VideoRoot
 from watcher.web.api import archive
 
 

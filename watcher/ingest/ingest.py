@@ -31,10 +31,11 @@ from watcher.model.instant import Instant
 from watcher.naming.ignore import printable
 from watcher.naming.reader import Naming
 from watcher.services import Services
+from watcher.storage.content import digest
 from watcher.storage.look import Look, bounded, look_of
 from watcher.storage.mounts import on_network
 from watcher.storage.settle import Writer, quiet_needed, writer
-from watcher.storage.video_root import VideoRoot, digest
+from watcher.storage.video_root import VideoRoot
 
 log = logging.getLogger("watcher.ingest")
 

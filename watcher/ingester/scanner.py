@@ -17,7 +17,7 @@ from watcher.ingester.intake import BATCH, Intake
 from watcher.naming.ignore import PICTURE, printable
 from watcher.retention.retire import Retention
 from watcher.services import Services
-from watcher.storage.folders import is_half_copy
+from watcher.storage.descent import is_half_copy
 
 log = logging.getLogger("watcher.ingester")
 

@@ -128,8 +128,8 @@ class Retention:
         if clip.state is ClipState.RETIRED:
             key = self._catalog.retired.revive(clip_id, now=self._clock.now(), wanted=True)
         try:
-            self._bin.give(name, self._root.path(key))
-        except FileExistsError:
+            self._give_back(name, key)
+        except (FileExistsError, NotADirectoryError):
             raise TakenError(f"another file is called {key} now") from None
         log.info("%s is back from the bin", printable(key))
         return key
@@ -161,7 +161,7 @@ class Retention:
         too_old = self._too_old(binned)
         missing = self._catalog.retired.gone([one.clip_id for one in binned], states=(ClipState.MISSING,))
         for one in binned:
-            if one.name == name_of(one.clip_id, missing.get(one.clip_id, "-")) and self._give_back(one):
+            if one.name == name_of(one.clip_id, missing.get(one.clip_id, "-")) and self._finish_restore(one):
                 continue
             if one.clip_id in too_old or removed < wanted_bytes:
                 with permission.explained(self._bin.folder):
@@ -181,11 +181,19 @@ class Retention:
 
         return {one.clip_id for one in binned if kept_until(one) < now}
 
-    def _give_back(self, one: Binned) -> bool:
-        """Finish a `restore` that a crash cut off; False where its name is taken."""
+    def _give_back(self, name: str, key: str) -> None:
+        """Give a file in the bin its key. Raises what `VideoRoot.give` does.
+
+        1. it gets its key, 2. it loses the name in the bin. A crash after 1 leaves both; the clip is back.
+        """
+        self._root.give(self._bin.path(name), key)
+        self._bin.remove(name)
+
+    def _finish_restore(self, one: Binned) -> bool:
+        """Go on with a `restore` that a crash cut off; False where its name is taken."""
         try:
-            self._bin.give(one.name, self._root.path(self._catalog.clips.get(one.clip_id).key))
-        except FileExistsError:  # or the crash came later, and both names are there
+            self._give_back(one.name, self._catalog.clips.get(one.clip_id).key)
+        except (FileExistsError, NotADirectoryError):  # or the crash came later, and both names are there
             return False
         return True
 

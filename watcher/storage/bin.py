@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = ".watcher.bin"
-_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
 
 class Binned(NamedTuple):
@@ -46,7 +45,7 @@ class Bin:
         """Take a file in; False where it lies on another disk, and cannot be. Raises OSError."""
         self._folder.mkdir(mode=0o750, exist_ok=True)
         try:
-            Path(path).replace(self._folder / name)
+            Path(path).replace(self.path(name))
         except OSError as reason:
             if reason.errno == errno.EXDEV:
                 return False
@@ -55,29 +54,16 @@ class Bin:
 
     def has(self, name: str) -> bool:
         """Whether a file is in it."""
-        return (self._folder / name).is_file()
+        return self.path(name).is_file()
 
-    def give(self, name: str, path: str) -> None:
-        """Give a file back its name, which nobody else's file loses. Raises FileExistsError, or OSError.
-
-        1. it gets its old name, 2. it loses the one in the bin. A crash after 1 leaves both; the clip is back.
-        """
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        source = self._folder / name
-        try:
-            Path(path).hardlink_to(source)
-        except OSError as reason:
-            if reason.errno not in _NO_LINKS:
-                raise
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # only our own is replaced
-            source.replace(path)
-            return
-        source.unlink()
+    def path(self, name: str) -> Path:
+        """Where a file in it lies."""
+        return self._folder / name
 
     def remove(self, name: str) -> None:
         """Remove a file for good. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
-            (self._folder / name).unlink()
+            self.path(name).unlink()
 
     def files(self) -> list[Binned]:
         """What is in it, the eldest first. A file is there since its name was changed, as its inode tells."""

@@ -20,12 +20,12 @@ from typing import NamedTuple
 from watcher.model.errors import WatcherError
 from watcher.naming.ignore import KEY_LIMIT, Ignoring, unusable
 from watcher.storage import durable, marker
-from watcher.storage.folders import Descent, held, open_file
+from watcher.storage.descent import Descent
+from watcher.storage.folders import held, open_file
 from watcher.storage.look import Look, look_of
 from watcher.storage.permission import check_folder, check_removal, check_space, explained, space
 
 CLIP_MODE = 0o640  # of files that were sent: for us, and for a group of tools
-DIGEST_SPAN = 8 << 10  # bytes read at either end of a file for its digest
 
 
 class Blind(NamedTuple):
@@ -131,15 +131,23 @@ class VideoRoot:
 
         Raises FileExistsError, NotADirectoryError, what `check_writable` raises, and OSError.
         """
-        path = self.path(key)
-        folder, _, name = key.rpartition("/")
-        if self.ignoring.prefix(folder):
+        if self.ignoring.prefix(key.rpartition("/")[0]):
             raise NotADirectoryError(errno.ENOTDIR, "a folder on the way is ignored", key)
-        with explained(path.rpartition("/")[0]), Descent(self._open()) as way:
+        self.check_mounted()
+        with explained(self.path(key).rpartition("/")[0]), source.open("rb") as file:
+            os.fchmod(file.fileno(), CLIP_MODE)
+            os.fsync(file.fileno())
+        self.give(source, key)
+
+    def give(self, source: Path, key: str) -> None:
+        """Let a file of ours have a key, where nothing has it; what `commit` says of the disk holds here too.
+
+        Its own name may stay: who calls removes it. Raises FileExistsError, NotADirectoryError, what
+        `check_writable` raises, and OSError.
+        """
+        folder, _, name = key.rpartition("/")
+        with explained(self.path(key).rpartition("/")[0]), Descent(self._open()) as way:
             way.to(folder)
-            with source.open("rb") as file:
-                os.fchmod(file.fileno(), CLIP_MODE)
-                os.fsync(file.fileno())
             way.give(source, name)
             way.sync()
 
@@ -285,16 +293,3 @@ class VideoRoot:
 
 def _first(pair: tuple[str, object]) -> str:
     return pair[0]
-
-
-def digest(fd: int, size: int) -> str:
-    """A content id: BLAKE2b over the size and 8 KiB at either end, 128 bits in hex.
-
-    The ends hold the index of an MP4 (every sample's size), so that two recordings do not share them. It finds
-    a clip again that was moved or restored; it proves nothing against somebody who wants a collision.
-    """
-    hasher = hashlib.blake2b(str(size).encode(), digest_size=16)
-    hasher.update(os.pread(fd, DIGEST_SPAN, 0))
-    if size > DIGEST_SPAN:
-        hasher.update(os.pread(fd, DIGEST_SPAN, max(DIGEST_SPAN, size - DIGEST_SPAN)))
-    return hasher.hexdigest()
