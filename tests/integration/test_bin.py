@@ -195,6 +195,24 @@ def test_a_crash_while_a_file_gets_its_name_back(
     assert Retention.of(services).binned() == []
 
 
+@pytest.mark.parametrize("retired_again", [False, True])
+def test_a_crash_before_the_name_in_the_bin_is_dropped(tmp_path: Path, samples: Path, retired_again: bool) -> None:
+    """One file has two names: the bin's goes, or the key when the clip does; rename(2) would change nothing."""
+    services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
+    Retention.of(services).retire(clip_id)
+    (binned,) = Retention.of(services).binned()
+    services.catalog.retired.revive(clip_id, now=services.clock.now())
+    clip = services.places.video / "a/0.mp4"
+    clip.hardlink_to(services.places.video / FOLDER / binned.name)
+    scan(services, accept_missing=False, accept_root=False, out=io.StringIO())
+    if retired_again:
+        Retention.of(services).retire(clip_id)
+    else:
+        empty_bin(services, Retention.of(services), lacking_bytes=0)
+    assert clip.exists() is not retired_again
+    assert [one.name for one in Retention.of(services).binned()] == [binned.name] * retired_again
+
+
 def test_nothing_comes_back_through_a_link(tmp_path: Path, samples: Path) -> None:
     """That somebody has put in the place of the camera's folder."""
     services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)

@@ -19,7 +19,7 @@ from pathlib import Path
 from watcher.catalog import Catalog, Probed
 from watcher.catalog.retired import Retired
 from watcher.ingest.ingest import Ingest
-from watcher.model.clip import ClipState
+from watcher.model.clip import LISTED_STATES, ClipState
 from watcher.model.clock import Clock
 from watcher.model.errors import ClipNotFoundError, NotInBinError, RootAwayError, TakenError, WatcherError
 from watcher.naming.ignore import printable
@@ -160,8 +160,11 @@ class Retention:
         binned, removed = self._bin.files(), 0
         too_old = self._too_old(binned)
         missing = self._catalog.retired.gone([one.clip_id for one in binned], states=(ClipState.MISSING,))
+        there = self._catalog.retired.gone([one.clip_id for one in binned], states=LISTED_STATES)
         for one in binned:
             if one.name == name_of(one.clip_id, missing.get(one.clip_id, "-")) and self._finish_restore(one):
+                continue
+            if one.clip_id in there and self._drop_second_name(one):
                 continue
             if one.clip_id in too_old or removed < wanted_bytes:
                 with permission.explained(self._bin.folder):
@@ -193,9 +196,17 @@ class Retention:
         """Go on with a `restore` that a crash cut off; False where its name is taken."""
         try:
             self._give_back(one.name, self._catalog.clips.get(one.clip_id).key)
-        except (FileExistsError, NotADirectoryError):  # or the crash came later, and both names are there
-            return False
+        except (FileExistsError, NotADirectoryError):
+            return self._drop_second_name(one)
         return True
+
+    def _drop_second_name(self, one: Binned) -> bool:
+        """Remove the name in the bin of a file that has its key too; False where another file has that."""
+        with contextlib.suppress(OSError):
+            if self._bin.path(one.name).samefile(self._root.path(self._catalog.clips.get(one.clip_id).key)):
+                self._bin.remove(one.name)
+                return True
+        return False
 
     def sweep(self) -> None:
         """Finish what a crash or a read-only disk left half done, and forget what was retired long ago."""

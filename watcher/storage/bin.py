@@ -44,6 +44,9 @@ class Bin:
     def put(self, path: str, name: str) -> bool:
         """Take a file in; False where it lies on another disk, and cannot be. Raises OSError."""
         self._folder.mkdir(mode=0o750, exist_ok=True)
+        with contextlib.suppress(OSError):
+            if self.path(name).samefile(path):  # rename(2) would leave both, of one file with two names
+                self.remove(name)
         try:
             Path(path).replace(self.path(name))
         except OSError as reason:
