@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import io
 import os
@@ -71,6 +72,19 @@ def leave(services: Services, key: str, data: bytes) -> Clip:
     clip = replace(probed(key, 1), fingerprint=look.fingerprint, inode=look.inode, digest=digest)
     services.catalog.writes.put([clip], now=services.clock.now())
     return services.catalog.clips.by_key(key)
+
+
+def test_the_first_secret_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which FAT and exFAT have not."""
+
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "as FAT says")
+
+    monkeypatch.setattr(os, "link", no_links)
+    links.Links(tmp_path).make()
+    kept = (tmp_path / links.KEYS).read_bytes()
+    links.Links(tmp_path).make()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [kept]
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ import msgspec
 
 from watcher.model.access import new_secret
 from watcher.model.errors import StartError
+from watcher.storage.descent import Descent
 
 KEYS, OLD = "link-keys.json", "link.secret"
 LONGEST = timedelta(days=366)  # that any link works, of an export; of a clip it is 30 days
@@ -105,9 +106,9 @@ class Links:
             found = path.stat()
         except FileNotFoundError:
             temporary = self._written((_new(),))
-            with contextlib.suppress(FileExistsError):  # another process was first: its secret counts
-                path.hardlink_to(temporary)
-            temporary.unlink()
+            with contextlib.suppress(FileExistsError), Descent(os.open(self._folder, os.O_RDONLY)) as folder:
+                folder.give(temporary, KEYS)  # unless another process was first: its secret counts
+            temporary.unlink(missing_ok=True)
             found = path.stat()
         seen = found.st_ino, found.st_mtime_ns, found.st_size
         if seen != self._seen:
