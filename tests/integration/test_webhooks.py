@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -134,6 +135,34 @@ def test_a_clip_that_is_ready_is_told_of(
     assert sorted(listener.keys) == ["porch/1.mp4", "porch/1.mp4", "porch/last.mp4", "porch/sent.mp4"]
     assert len({headers["webhook-id"] for headers, _ in listener.got}) == 4
     assert SECRET not in unit.run("config").stdout
+
+
+def test_a_clip_that_gets_a_label_is_told_of(
+    start_unit: Callable[..., RunningUnit], samples: Path, listener: Listener
+) -> None:
+    """Once, when it gets the label; not when it is ready, nor for other labels, nor for what is changed later."""
+    unit = start_unit(settings=hooks(listener.port, labels=["person", "dog"]))
+    begun(unit)
+    for number in (1, 2):
+        write(unit, samples, f"porch/{number}.mp4", number)
+    first, other = (unit.wait_clip(f"porch/{number}.mp4", state="ready") for number in (1, 2))
+
+    def label(clip: dict[str, Any], name: str) -> None:
+        requests.put(unit.url(f"{clip['links']['self']}/labels/{name}"), timeout=10).raise_for_status()
+
+    label(other, "car")
+    label(first, "person")
+    wait_for(lambda: listener.got, what="a delivery")
+    requests.patch(unit.url(first["links"]["self"]), json={"note": "x"}, timeout=10)
+    label(first, "car")
+    label(first, "dog")
+    wait_for(lambda: len(listener.got) > 1, what="the second label")
+    label(other, "dog")
+    wait_for(lambda: len(listener.got) > 2, what="the other clip")
+    told = [json.loads(body) for _, body in listener.got]
+    assert {one["type"] for one in told} == {"clip.labeled"}
+    assert listener.keys == ["porch/1.mp4", "porch/1.mp4", "porch/2.mp4"]
+    assert [one["name"] for one in told[0]["data"]["labels"]] == ["person"]
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def write_labels(
 ) -> bool:
     """Let a clip have these labels, and its row these other values; False if it has them already.
 
-    The clip's row holds its labels as well, so that lists read no other table.
+    The clip's row holds its labels as well, so that lists read no other table. `values` has its new revision.
     """
     before = labels_in(clip)
     if before == after:
@@ -33,7 +33,8 @@ def write_labels(
     gone = before.keys() - after.keys()
     if gone:
         connection.execute(sa.delete(labels).where(labels.c.clip_id == clip.id, labels.c.name.in_(gone)))
-    rows = [label_row(clip.id, clip.started_ms, one) for one in after.values() if before.get(one.name) != one]
+    changed = [one for one in after.values() if before.get(one.name) != one]
+    rows = [label_row(clip.id, clip.started_ms, one) | {"revision": values["revision"]} for one in changed]
     if rows:
         put = insert(labels)
         word = {name: put.excluded[name] for name in ("author", "confidence", "at_ms")}

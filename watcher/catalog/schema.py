@@ -86,6 +86,7 @@ labels = sa.Table(
     sa.Column("confidence", sa.Float),
     sa.Column("at_ms", sa.BigInteger, nullable=False),
     sa.Column("started_ms", sa.BigInteger, nullable=False),  # the clip's, so that an index has both
+    sa.Column("revision", sa.BigInteger),  # the clip's, when it got this label; null of an earlier version
     sa.Index("ix_labels_time", "name", "started_ms", "clip_id"),
 )
 

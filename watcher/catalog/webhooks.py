@@ -7,16 +7,19 @@ delivery was answered: a crash in between delivers twice, and never not at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.database import Database
-from watcher.catalog.schema import clips, counters, hooks, outbox, silences
+from watcher.catalog.schema import clips, counters, hooks, labels, outbox, silences
 from watcher.model.clip import milliseconds, moment
 from watcher.model.serialize import utc_of
+
+# A clip that came longer ago is not told of when it is labeled: looking through a collection tells nobody.
+LABELED_LATE = timedelta(days=1)
 
 
 class Delivery(NamedTuple):
@@ -53,31 +56,33 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def fill(self, url: str, cameras: Sequence[str], limit: int, *, now: datetime) -> int:
+    def fill(
+        self, url: str, cameras: Sequence[str], limit: int, *, now: datetime, names: Sequence[str] = ()
+    ) -> int:
         """Put clips that became ready, and cameras that fell silent or were back, into a hook's outbox; how many.
 
-        A hook that is new begins with what becomes ready from now on.
+        With names of labels it is clips that got one of them. A hook that is new begins with what is to come.
         """
         place = sa.select(hooks.c.revision).where(hooks.c.url == url)
         with self._database.engine.connect() as connection:  # mostly nothing: look before taking the lock
             since = connection.execute(place).scalar()
-            newest = [
+            head = max(
                 connection.execute(sa.select(sa.func.max(column))).scalar() or 0
-                for column in (clips.c.ready_revision, silences.c.revision)
-            ]
-        if since is not None and max(newest) <= since:
+                for column in (clips.c.revision if names else clips.c.ready_revision, silences.c.revision)
+            )
+        if since is not None and head <= since:
             return 0
         with self._database.write() as connection:
             if since is None:
-                head = connection.execute(
+                now_at = connection.execute(
                     sa.select(counters.c.value).where(counters.c.name == "revision")
                 ).scalar_one()
-                begun = self._database.insert(hooks).values(url=url, revision=head)
+                begun = self._database.insert(hooks).values(url=url, revision=now_at)
                 connection.execute(begun.on_conflict_do_nothing())
                 return 0
-            found = _since(connection, since, limit)
-            if not found:
-                return 0
+            ready = _ready(since, head)
+            of_clips = _labeled(names, since, head, came_after=now - LABELED_LATE) if names else ready
+            found = _between(connection, of_clips, since, head, limit)
             at = milliseconds(now)
             rows = [
                 {
@@ -94,7 +99,8 @@ class Outbox:
             ]
             if rows:
                 connection.execute(self._database.insert(outbox).on_conflict_do_nothing(), rows)
-            connection.execute(sa.update(hooks).where(hooks.c.url == url).values(revision=found[-1].revision))
+            until = found[-1].revision if len(found) == limit else head
+            connection.execute(sa.update(hooks).where(hooks.c.url == url).values(revision=until))
         return len(rows)
 
     def due(self, url: str, limit: int, *, now: datetime) -> list[Delivery]:
@@ -152,13 +158,29 @@ class Outbox:
             ]
 
 
-def _since(connection: sa.Connection, since: int, limit: int) -> list[_Happened]:
-    """What happened after a revision, the first of it."""
-    ready = sa.select(clips.c.ready_revision, clips.c.id, clips.c.camera).where(clips.c.ready_revision > since)
-    ready = ready.order_by(clips.c.ready_revision).limit(limit)
-    silent = sa.select(silences).where(silences.c.revision > since).order_by(silences.c.revision).limit(limit)
-    found = [_Happened(row[0], row[1], row[2], None) for row in connection.execute(ready)]
-    for row in connection.execute(silent):
+def _labeled(names: Sequence[str], since: int, until: int, *, came_after: datetime) -> Any:
+    """Clips that got some of these labels between two revisions, at the last of them.
+
+    A clip has changed since it got them, so that the index of its newest revision finds it.
+    """
+    at = sa.func.max(labels.c.revision).label("at")
+    of_clips = sa.select(at, clips.c.id, clips.c.camera).join(labels, labels.c.clip_id == clips.c.id)
+    new = labels.c.name.in_(names) & (labels.c.revision > since) & (labels.c.revision <= until)
+    some = of_clips.where(clips.c.revision > since, new, clips.c.ingested_ms >= milliseconds(came_after))
+    return some.group_by(clips.c.id, clips.c.camera).order_by(at)
+
+
+def _ready(since: int, until: int) -> Any:
+    """Clips that became ready between two revisions."""
+    at = clips.c.ready_revision
+    return sa.select(at, clips.c.id, clips.c.camera).where(at > since, at <= until).order_by(at)
+
+
+def _between(connection: sa.Connection, of_clips: Any, since: int, until: int, limit: int) -> list[_Happened]:
+    """What happened after a revision, and until another one, the first of it."""
+    silent = sa.select(silences).where(silences.c.revision > since, silences.c.revision <= until)
+    found = [_Happened(row[0], row[1], row[2], None) for row in connection.execute(of_clips.limit(limit))]
+    for row in connection.execute(silent.order_by(silences.c.revision).limit(limit)):
         event = {
             "type": "camera.silent" if row.silent else "camera.back",
             "data": {"camera": row.camera, "silent_since": utc_of(row.since_ms)},

@@ -1,7 +1,8 @@
 """Webhooks: whoever wants is told of each clip that is ready, signed, at least once, in order for each clip.
 
-And of each camera that falls silent, or is back. Each hook has a thread of its own, so that none waits for another.
-An address may hold a password or a token: logs and the command name a hook by its number and its host.
+Or of each clip that gets a label; and of each camera that falls silent, or is back. Each hook has a thread of its
+own, so that none waits for another. An address may hold a password or a token: logs and the command name a hook by
+its number and its host.
 
 Signed as Standard Webhooks have it (https://www.standardwebhooks.com): HMAC-SHA-256 over id, time and body.
 """
@@ -53,7 +54,7 @@ class Webhook:
         """Tell what is due; what is under way when we are to end may be told once more."""
         self._catalog_id = self._catalog_id or self.catalog.database.catalog_id() or ""
         now, hook = self.services.clock.now(), self._hook
-        self.catalog.outbox.fill(hook.url, hook.cameras, BATCH, now=now)
+        self.catalog.outbox.fill(hook.url, hook.cameras, BATCH, now=now, names=hook.labels)
         if self._pause_until <= now:
             for delivery in self.catalog.outbox.due(hook.url, BATCH, now=now):
                 if self.stopped.is_set() or not self._deliver(delivery):
@@ -100,7 +101,7 @@ class Webhook:
             mount = site.path + serialize.MOUNT
             clip = self.catalog.clips.get(delivery.clip_id)
             shape = serialize.clip_bodies([clip], base=site.origin, mount=mount, zone=settings.zone)[0]
-            event = {"type": "clip.ready", "data": shape}
+            event = {"type": "clip.labeled" if self._hook.labels else "clip.ready", "data": shape}
         return msgspec.json.encode({"type": event["type"], "timestamp": serialize.utc(now), "data": event["data"]})
 
 

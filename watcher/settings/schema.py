@@ -190,7 +190,7 @@ class Ftp(msgspec.Struct, frozen=True):
 
 
 class Hook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody who is told of each clip that is ready."""
+    """Somebody who is told of each clip that is ready, or that gets a label."""
 
     # Where it is posted to.
     url: str
@@ -198,6 +198,8 @@ class Hook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret: str = ""
     # Only clips of these; none for all.
     cameras: tuple[str, ...] = ()
+    # Told of a clip when it gets one of these, and not when it is ready; none for when it is ready.
+    labels: tuple[str, ...] = ()
 
 
 class Webhooks(msgspec.Struct, frozen=True):
