@@ -556,7 +556,7 @@ def test_lists_by_label_walk_its_index(catalog: Catalog) -> None:
     with catalog.database.write() as connection:
         rows = [{"id": n, "name": "fox" if n % 100 == 0 else "cat", "at": n * 60000} for n in range(1, 3900)]
         connection.execute(
-            sa.text("INSERT INTO labels VALUES (:id, :name, 'anna', NULL, 0, :at)"),
+            sa.text("INSERT INTO labels VALUES (:id, :name, 'anna', NULL, 0, :at, NULL)"),
             rows,
         )
         connection.execute(sa.text("UPDATE clips SET labels = '[]' WHERE id < 3900"))
