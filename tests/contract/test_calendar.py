@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask.testing import FlaskClient
 
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from watcher.catalog import Catalog
 from watcher.model.clip import Clip, ClipFilter
 from watcher.web.api.calendar import COUNTED

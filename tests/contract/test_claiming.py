@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from tests.contract.test_clocks import FakeClock
 from watcher.catalog import Catalog
 from watcher.catalog.rendition_names import Renditions

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import catalogs
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from watcher.catalog import Catalog, Probed
 from watcher.ingest.bind import bind_root
 from watcher.model.clip import ClipState, Fingerprint, TimeQuality, milliseconds, moment

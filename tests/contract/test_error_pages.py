@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.contract.test_front import services
+from tests.builders import services
 from watcher.settings.schema import Settings
 from watcher.web import create_app
 from watcher.web.page import browse, layout

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from watcher.catalog import migrate
 from watcher.ingester.disk_space import DiskSpace
 from watcher.model.clip import Fingerprint

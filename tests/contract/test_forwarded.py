@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.contract.test_front import services
+from tests.builders import services
 from watcher.model.errors import ConfigError
 from watcher.ops import keys
 from watcher.settings.schema import Auth, Settings, Site

@@ -12,8 +12,7 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from tests import catalogs
-from tests.contract.test_catalog import probed
+from tests.builders import client_of, holder, probed, services
 from tests.running import free_port
 from watcher.model.access import hashed
 from watcher.ops import keys
@@ -35,19 +34,6 @@ QUESTIONS = (
     "/changes/head",
     "/timeline?from=2026-11-20T00:00:00Z&to=2026-11-22T00:00:00Z",
 )
-
-
-def services(folder: Path, settings: Settings) -> Services:
-    made = open_services(settings, folder)
-    made.places.make()
-    (folder / "catalog.db").write_bytes(catalogs.empty())
-    made.catalog.writes.put([probed(f"gate/{n}.mp4", n) for n in range(5)], now=NOW)
-    return made
-
-
-def holder(made: Services, name: str, cameras: list[str] | None = None, role: str = "view") -> dict[str, str]:
-    """What somebody with a new key sends."""
-    return {"HTTP_AUTHORIZATION": f"Bearer {keys.create(made, name, role, cameras)}"}
 
 
 def session(made: Services, name: str) -> dict[str, str]:
@@ -74,13 +60,6 @@ def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Ser
     made = services(tmp_path, settings)
     yield made, client_of(made, sends(made))
     made.catalog.database.engine.dispose()
-
-
-def client_of(made: Services, sends: dict[str, str]) -> FlaskClient:
-    """An application of its own, and somebody who asks it."""
-    client = create_app(made).test_client(use_cookies=False)
-    client.environ_base.update(sends)
-    return client
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from tests.contract.test_catalog import probed
-from tests.contract.test_front import client_of, holder
+from tests.builders import client_of, holder, probed
 from watcher.catalog import Catalog
 from watcher.services import open_services
 from watcher.settings.schema import Auth, CatalogTable, Settings

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from watcher.catalog import Catalog, inspections, migrate
 from watcher.catalog.inspections import AWAY_MS, Found, Uninspected
 from watcher.catalog.rows import Rendered

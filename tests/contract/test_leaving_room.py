@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 
 from tests import catalogs
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from tests.contract.test_signing import SETTINGS
 from watcher.catalog import Catalog, sessions, shares
 from watcher.catalog.audit import By

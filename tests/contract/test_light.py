@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from watcher.catalog import Catalog
 from watcher.catalog.rows import Rendered
 from watcher.model.clip import ClipFilter, Light, Sprite

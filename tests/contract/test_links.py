@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 
 from tests import catalogs
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from tests.contract.test_signing import SETTINGS
 from watcher.catalog import Catalog
 from watcher.catalog.audit import By

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from watcher.catalog import Catalog
 from watcher.model.clip import ClipFilter, ClipState, Fingerprint, Position, milliseconds
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from watcher.catalog import Catalog
 from watcher.catalog.rendition_names import proxy_name
 from watcher.model.clip import ClipState, Playable

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from watcher.catalog import Catalog, migrate, open_engine
 from watcher.model.errors import CatalogError, ClipNotFoundError
 

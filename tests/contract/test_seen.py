@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from watcher.catalog import Catalog
 from watcher.catalog import seen as rules
 from watcher.model.access import Role

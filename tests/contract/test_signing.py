@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.contract.test_front import services
+from tests.builders import services
 from watcher.ops import keys
 from watcher.services import Services
 from watcher.settings.schema import Auth, Settings, Site

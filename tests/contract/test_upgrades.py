@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from watcher.catalog import Catalog, migrate
 from watcher.catalog.engine import HEAD, revision
 from watcher.catalog.migrations import VERSIONS

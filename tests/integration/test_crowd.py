@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from tests.running import RunningUnit, wait_for
 from watcher.services import open_services
 from watcher.settings.load import load

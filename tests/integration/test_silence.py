@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests import clips
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from tests.integration.test_webhooks import Listener
 from tests.integration.test_webhooks import hooks as hook_settings
 from tests.running import RunningUnit, wait_for

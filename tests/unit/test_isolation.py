@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import clips
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from watcher.catalog import Catalog
 from watcher.ingest import ingest
 from watcher.ingest.ingest import Ingest

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from watcher.catalog import Catalog, migrate, open_engine
 from watcher.ingest.scan import Difference, reconcile, too_many_missing
 from watcher.model.clip import Fingerprint

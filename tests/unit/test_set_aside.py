@@ -158,7 +158,7 @@ def root_of(folder: Path) -> VideoRoot:
 
 
 def filled(root: VideoRoot, catalog: Catalog, count: int) -> None:
-    from tests.contract.test_catalog import START, probed
+    from tests.builders import START, probed
 
     batch = []
     for number in range(count):

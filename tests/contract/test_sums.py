@@ -1,0 +1,115 @@
+"""Sums that are kept equal what counting would tell, on either engine."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+import sqlalchemy as sa
+
+from tests.builders import START, probed
+from watcher.catalog import Catalog, Probed
+from watcher.model.buckets import Bucket, bounds, spans, whole
+from watcher.model.clip import (
+    ClipFilter,
+    ClipState,
+    Fingerprint,
+    TimeQuality,
+)
+from watcher.model.instant import Instant
+
+
+def test_sums_equal_what_they_sum(catalog: Catalog) -> None:
+    """After five hundred random changes the kept sums are what counting gives."""
+    chance = random.Random(5)
+    for _ in range(100):
+        keys = [f"c{chance.randrange(3)}/{chance.randrange(30)}.mp4" for _ in range(5)]
+        batch = {
+            key: probed(
+                key,
+                chance.randrange(100),
+                fingerprint=Fingerprint(chance.randrange(1, 999), chance.randrange(9)),
+                digest=f"{key}{chance.randrange(3)}",
+                state=chance.choice([ClipState.READY, ClipState.BROKEN, ClipState.NEW]),
+                camera=f"c{chance.randrange(3)}",
+            )
+            for key in keys
+        }
+        catalog.writes.put(list(batch.values()), now=START)
+        catalog.writes.mark_missing(chance.choices(keys, k=2), now=START)
+    with sa.create_engine(catalog.database.engine.url, poolclass=sa.NullPool).connect() as connection:
+        counted = connection.execute(
+            sa.text(
+                "SELECT camera, count(*), sum(size_bytes), sum(coalesce(duration_ms, 0)) FROM clips "
+                "WHERE state IN ('ready', 'broken') GROUP BY camera ORDER BY camera"
+            )
+        ).fetchall()
+        listed = connection.execute(
+            sa.text("SELECT count(*) FROM clips WHERE listed = 1 AND state NOT IN ('ready', 'broken')")
+        )
+        assert listed.scalar() == 0
+    kept = [
+        (c.camera, c.clips, c.size_bytes, round(c.duration_seconds * 1000))
+        for c in catalog.clips.camera_summaries()
+    ]
+    assert kept == [tuple(row) for row in counted]
+
+
+@pytest.mark.parametrize("kept", [None, {4, 8}, {8}], ids=["no days", "all days", "those of summer"])
+def test_the_timeline_is_what_counting_would_tell(catalog: Catalog, kept: set[int] | None) -> None:
+    """After clips came, changed, moved, were re-dated, went and came back; in a zone, over a change of its clocks."""
+    chance = random.Random(8)
+    zone = ZoneInfo("Europe/Berlin")
+    base = datetime(2026, 10, 23, tzinfo=UTC)
+
+    def some(key: str) -> Probed:
+        at = base + timedelta(seconds=chance.randrange(4 * 86400))
+        long = chance.choice([None, 5.0, 60.0])
+        print_ = Fingerprint(chance.randrange(1, 10**6), 1)
+        return probed(key, camera=chance.choice("ab"), started_at=at, duration_seconds=long, fingerprint=print_)
+
+    keys = [f"x/{number}.mp4" for number in range(60)]
+    for turn in range(40):
+        if kept is not None and turn == 10:
+            catalog.timeline.keep_days({0, 20}, lambda: True)
+        if kept is not None and turn == 20:  # those of another zone, and it is cut off at first
+            catalog.timeline.keep_days(kept, lambda: False)
+        if kept is not None and turn == 30:
+            catalog.timeline.keep_days(kept, lambda: True)
+        match chance.randrange(4):
+            case 0:
+                catalog.writes.mark_missing(chance.sample(keys, 5), now=START)
+            case 1:
+                clip = catalog.clips.by_key(chance.choice(keys))
+                if clip is not None:
+                    at = base + timedelta(seconds=chance.randrange(4 * 86400))
+                    catalog.writes.correct(clip.id, start=Instant(at, 0, TimeQuality.SURE))
+            case _:
+                catalog.writes.put([some(key) for key in chance.sample(keys, 10)], now=START)
+    for bucket in Bucket:
+        first, end = whole(base, base + timedelta(days=4), bucket, zone)
+        told: Counter[tuple[datetime, str]] = Counter()
+        seconds: Counter[tuple[datetime, str]] = Counter()
+        for one in catalog.timeline.sums(spans(first, end, zone), bucket, ()):
+            start, _ = bounds(one.place, bucket, zone)
+            told[start, one.camera] += one.clips
+            seconds[start, one.camera] += one.duration_ms
+        counted: Counter[tuple[datetime, str]] = Counter()
+        lengths: Counter[tuple[datetime, str]] = Counter()
+        for clip in catalog.clips.find(ClipFilter(), limit=500).clips:
+            local = clip.started_at.astimezone(zone)
+            match bucket:
+                case Bucket.DAY:
+                    local = local.replace(hour=0, minute=0, second=0, fold=0)
+                case Bucket.HOUR:
+                    local = local.replace(minute=0, second=0)
+                case Bucket.QUARTER:
+                    local = local.replace(minute=local.minute // 15 * 15, second=0)
+            place = (local.astimezone(UTC), clip.camera)
+            counted[place] += 1
+            lengths[place] += round((clip.duration_seconds or 0) * 1000)
+        assert told == counted
+        assert +seconds == +lengths
