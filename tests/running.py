@@ -83,17 +83,17 @@ class RunningUnit:
 
     def spawn(self) -> None:
         listen = f"127.0.0.1:{self.port}"
-        self.output = (self.folder / "console.txt").open("ab")
-        self.process = subprocess.Popen(
-            self.command("up", "--data", str(self.data), "--listen", listen, "--log", str(self.log)),
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
-            env=self.environment,
-            cwd=self.folder,
-            start_new_session=True,
-            preexec_fn=lambda: die_with_parent(signal.SIGTERM),  # when pytest itself is killed
-            text=True,
-        )
+        with (self.folder / "console.txt").open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command("up", "--data", str(self.data), "--listen", listen, "--log", str(self.log)),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd=self.folder,
+                start_new_session=True,
+                preexec_fn=lambda: die_with_parent(signal.SIGTERM),  # when pytest itself is killed
+                text=True,
+            )
 
     def wait_ready(self) -> None:
         def ready() -> bool:
@@ -120,7 +120,6 @@ class RunningUnit:
             os.kill(self.process.pid, number)
         self.process.wait(DEADLINE)
         wait_for(lambda: not [pid for pid in family if alive(pid)], what="the end of all processes")
-        self.output.close()
         return time.monotonic() - began
 
     def console(self) -> str:

@@ -87,7 +87,6 @@ def again(unit: RunningUnit) -> None:
     with contextlib.suppress(Exception):
         unit.process.wait(0.2)
     if unit.process.poll() is not None:
-        unit.output.close()
         unit.start()
 
 

@@ -80,7 +80,6 @@ def test_damage_is_told_and_the_guide_leads_back(
         assert {unit.get(f"/watcher/clips?limit={limit}").status_code for limit in (1, 50, 500)} <= {200, 503}
         wait_for(lambda: "damaged" in unit.logged(), what="the log's word")
         unit.stop()
-    unit.output.close()
 
     environment = {**unit.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for line in commands("mkdir", "mv", "watcher restore" if backup else "watcher scan"):

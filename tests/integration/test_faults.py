@@ -20,7 +20,7 @@ from tests import clips
 from tests.faults import FAULTS, GUIDE, QUESTIONS, WAYS, table
 from tests.integration.test_push import command, pushing
 from tests.mounting import OWN_FILES_ONLY, behind, bound, give_away, mounted, remount, unmount
-from tests.running import RunningUnit, free_port, running, wait_for
+from tests.running import RunningUnit, alive, free_port, running, wait_for
 
 INODES = 300
 WATCHES = "/proc/sys/user/max_inotify_watches"  # of a user namespace
@@ -204,6 +204,13 @@ def befallen(fault: str, unit: RunningUnit, scratch: Path, mounts: contextlib.Ex
         yield
 
 
+def forget_dead_clocks() -> None:
+    """What libfaketime keeps of a process that was killed ends a later one that gets its number."""
+    for kept in Path("/dev/shm").glob("*faketime_*"):
+        if not alive(int(kept.name.rpartition("_")[2])):
+            kept.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize(
     "fault", [pytest.param(name, marks=[pytest.mark.slow] if one.slow else []) for name, one in FAULTS.items()]
 )
@@ -220,6 +227,7 @@ def test_what_happens(fault: str, tmp_path: Path, samples: Path) -> None:
     }
     within = {"foreign": OWN_FILES_ONLY, "no_watches": FEW_WATCHES}.get(fault, ())
     if fault in CLOCKS:
+        forget_dead_clocks()
         settings |= {
             "LD_PRELOAD": FAKED,
             "FAKETIME_TIMESTAMP_FILE": str(tmp_path / "unit" / "clock"),

@@ -365,7 +365,7 @@ def test_it_ends_at_once(bench: Callable[..., Bench]) -> None:
 def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: Path) -> None:
     """The process that looks and notes is killed 20 times; in the end each clip has what it should, once."""
     made = Bench(tmp_path)
-    keys = [f"cam{n % 5}/2026-11-21/{7 + n // 60:02}{n % 60:02}00.mp4" for n in range(60)]
+    keys = [f"cam{n % 5}/2026-11-21/{7 + n // 60:02}{n % 60:02}00.mp4" for n in range(120)]
     made.add(*keys[::2], red=(2, 4))
     made.add(*keys[1::2], red=(9, 9))
     settings = tmp_path / "settings.toml"
@@ -397,9 +397,9 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
     assert done == len(keys)
     for number, key in enumerate(keys):
         assert [one.name for one in made.labels(key)] == ([] if number % 2 else ["red"]), key
-    assert made.catalog.labels.counts() == [("red", 30)]
+    assert made.catalog.labels.counts() == [("red", 60)]
     with made.catalog.database.engine.connect() as connection:
-        assert connection.execute(sa.text("SELECT count(*) FROM labels")).scalar() == 30
+        assert connection.execute(sa.text("SELECT count(*) FROM labels")).scalar() == 60
     made.catalog.database.engine.dispose()
 
 

@@ -124,7 +124,6 @@ def test_nginx_and_the_parent_killed_leave_nothing(start_unit: Callable[..., Run
     if more == r"^$":
         wait_for(lambda: not [pid for pid in family if alive(pid)], what="the end of all processes")
     unit.process.wait()
-    unit.output.close()
     unit.start()
     wait_for(lambda: not [pid for pid in family if alive(pid)], what="the end of what was left")
 
