@@ -87,6 +87,11 @@ release: $(RELEASE)/.done ## sdist, wheel, SBOM, notices and image (IMAGE=no lea
 	$(RELEASE)/bin/python release/constraints.py requirements/image.txt requirements/ftp.txt > dist/constraints.txt
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(RELEASE)/bin/python -m build --no-isolation . > dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
 	rm dist/build.log
+	# setuptools packs the files with the times of this clone; packed again, the same commit is the same bytes.
+	mkdir dist/sdist && tar -xzf dist/*.tar.gz -C dist/sdist
+	tar --sort=name --mtime=@$$(git log -1 --format=%ct) --owner=0 --group=0 --numeric-owner --mode=u+rw,go+r-w \
+	    -C dist/sdist -c $$(ls dist/sdist) | gzip -n > $$(ls dist/*.tar.gz)
+	rm -r dist/sdist
 	WATCHER_TEST_WHEEL="$$(echo dist/*.whl)" $(BIN)/pytest -q tests/release
 ifneq ($(IMAGE),no)
 	docker build -q --platform $(PLATFORM) --build-arg VERSION=$(VERSION) -t watcher:$(VERSION) .
