@@ -9,7 +9,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Watched
+from tests.browser.conftest import Watched, look
 from tests.running import RunningUnit, wait_for
 from tests.sights import colours, red_model
 
@@ -57,8 +57,18 @@ def test_from_the_clip_to_the_page(
     page = watched.open(f"/watcher/watch/{clip['id']}")
     page.get_by_role("button", name="where red is seen").click()
     page.wait_for_function("document.querySelector('#player').currentTime >= 2")
+    mark, bar = (page.locator(one).bounding_box() for one in (".sights i", ".track"))
+    assert mark is not None
+    assert bar is not None
+    begin, end = (
+        (x - bar["x"]) / bar["width"] * clip["duration_seconds"] for x in (mark["x"], mark["x"] + mark["width"])
+    )
+    assert abs(begin - label["spans"][0][0]) < 0.2
+    assert abs(end - label["spans"][0][1]) < 0.2
+    look(page, "watch-sights")
     page.get_by_role("button", name="Take the label red off").click()
     expect(page.locator("#labels li.none")).to_be_visible()
+    expect(page.locator(".sights i")).to_have_count(0)
     assert requests.get(unit.url("/watcher/labels"), timeout=10).json()["labels"] == []
     page = watched.open("/watcher/status")
     expect(page.get_by_role("heading", name="Labels by a model")).to_be_visible()

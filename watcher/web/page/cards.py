@@ -34,7 +34,7 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "seconds": seconds,
         "length": length(seconds),
         "labels": labels,
-        "sights": {one.name: one.sight.at_seconds for one in clip.labels or () if one.sight is not None},
+        "sights": {one.name: one.sight for one in clip.labels or () if one.sight is not None},
         "held": clip.held,
         "badge": said,
         "codec": video_codec(clip) if said else None,

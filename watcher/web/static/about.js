@@ -26,14 +26,24 @@ export function about(root, { back, review, copyLink }) {
       return undefined;
     }
   };
-  // Since which second a model sees what a label names: a click goes there.
-  const seconds = new Map([...part.querySelectorAll("li[data-at]")].map((one) => [one.dataset.label, Number(one.dataset.at)]));
-  const there = (name) => (!seconds.has(name) || !root.querySelector("#player") ? [] : [button(lengthOf(seconds.get(name)), () => { root.querySelector("#player").currentTime = seconds.get(name); },
-    { class: "at", "aria-label": texts.seenAt(name, lengthOf(seconds.get(name))) }), " "]);
+  // Since which second a model sees what a label names: a click goes there, and the seek bar is marked from when to when.
+  const player = root.querySelector("#player"), ruler = root.querySelector(".sights");
+  const sights = new Map([...part.querySelectorAll("li[data-at]")].map((one) => [one.dataset.label, { at: Number(one.dataset.at), spans: JSON.parse(one.dataset.spans) }]));
+  const there = (name) => {
+    if (!sights.has(name) || !player) return [];
+    const { at } = sights.get(name);
+    return [button(lengthOf(at), () => { player.currentTime = at; }, { class: "at", "aria-label": texts.seenAt(name, lengthOf(at)) }), " "];
+  };
+  const rule = () => ruler?.replaceChildren(...names.flatMap((name) => (sights.get(name)?.spans ?? []).map(([from, to]) => {
+    const mark = element("i", "", { "data-label": name }), share = 100 / (Number(player.dataset.seconds) || Infinity);
+    Object.assign(mark.style, { left: `${from * share}%`, width: `${(to - from) * share}%` });
+    return mark;
+  })));
   const shown = (clip) => {
     if (!clip) return;
     names = clip.labels.map((label) => label.name);
-    for (const { name, at_seconds: at } of clip.labels) if (at !== undefined) seconds.set(name, at);
+    for (const { name, at_seconds: at, spans } of clip.labels) if (at !== undefined) sights.set(name, { at, spans });
+    rule();
     for (const one of numbered) one.setAttribute("aria-pressed", String(names.includes(one.value)));
     part.querySelector("ul").replaceChildren(...(names.length ? names.map(chip) : [element("li", "none", {}, "none yet")]));
   };
@@ -111,6 +121,7 @@ export function about(root, { back, review, copyLink }) {
     more.append(remove);
   }
   part.append(trouble);
+  rule();
   strip(root).catch(() => {}); // a help to find one's way, no more
   return numbered.length ? [[numbered.map((_, index) => String(index + 1)), "a label on, or off", (event) => numbered[Number(event.key) - 1].click()]] : [];
 }

@@ -49,7 +49,7 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
   const controls = root.querySelector("#controls");
   controls.hidden = false;
   controls.replaceChildren(
-    element("span", "track", {}, seek, bubble),
+    element("span", "track", {}, seek, element("span", "sights", { ariaHidden: "true" }), bubble),
     element("span", "row", {}, toggle,
       iconButton("back", texts.back5, () => by(-5), { "aria-keyshortcuts": "ArrowLeft" }), iconButton("on", texts.on5, () => by(5), { "aria-keyshortcuts": "ArrowRight" }),
       time, ...(place ? [element("label", "tick", { id: "on-and-on" }, onward, texts.onward)] : []), speed, sound, volume, loops,
