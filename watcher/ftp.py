@@ -8,7 +8,6 @@ off waits in the spool to be sent again; when nobody does, it is filed as it is,
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import signal
 import sys
@@ -263,9 +262,10 @@ def serve(services: Services) -> None:
     except OSError as reason:
         raise StartError(f"cannot listen on {settings.ftp.listen} for FTP: {reason.strerror}") from reason
     server.max_cons, server.max_cons_per_ip = CONNECTIONS_MOST, OF_ADDRESS_MOST
-    signal.signal(signal.SIGTERM, lambda *_: server.close_all())
+    # What closes it is left to the loop: closed by a signal's handler it would be polled once more, or waited for by
+    # itself where the signal comes while it joins threads.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     logging.getLogger("pyftpdlib").setLevel(logging.WARNING)
     log.info("FTP at %s", settings.ftp.listen)
     Stragglers(services).start()
-    with contextlib.suppress(KeyboardInterrupt):
-        server.serve_forever(handle_exit=False)
+    server.serve_forever()

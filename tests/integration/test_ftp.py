@@ -262,6 +262,28 @@ def test_folders_that_stay_empty_go(tmp_path: Path) -> None:
     assert (home / "kept" / "a.tmp").exists()
 
 
+@pytest.mark.parametrize("connected", [False, True])
+def test_it_stops_without_a_word(connected: bool, tmp_path: Path) -> None:
+    """Whether or not a camera is there: nothing polls what is closed."""
+    port, unit = free_port(), RunningUnit(tmp_path)
+    unit.environment["WATCHER_FTP__LISTEN"] = f"127.0.0.1:{port}"
+    key = unit.run("key", "create", "porch", "--role", "upload", "--camera", "porch").stdout.strip()
+    command, pipe = unit.command("ftp", "--data", str(unit.data)), subprocess.PIPE
+    started = subprocess.Popen(command, env=unit.environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+    with started as door, ftplib.FTP() as camera:
+        assert "FTP at" in door.stdout.readline()
+        tasks = Path(f"/proc/{door.pid}/task")
+        camera.connect("127.0.0.1", port, timeout=20)
+        camera.login("anybody", key)
+        both = len(list(tasks.iterdir()))
+        if not connected:
+            camera.quit()
+            wait_for(lambda: len(list(tasks.iterdir())) < both, what="the end of its thread")
+        door.terminate()
+        assert door.communicate(timeout=60)[0] == ""
+        assert door.returncode == 0
+
+
 def test_silent_connections_keep_no_camera_out(unit: RunningUnit, port: int, key: str) -> None:
     """One address has half of all connections."""
     with contextlib.ExitStack() as stack:
