@@ -59,7 +59,7 @@ class Keys:
                 camera = key.principal.cameras[0]
                 home = self._services.places.spool / "ftp" / camera
                 home.mkdir(parents=True, exist_ok=True)
-                handler.camera, handler.secret_hash, handler.key_name = camera, hashed(secret), key.principal.name
+                handler.camera, handler.secret_hash, handler.owner = camera, hashed(secret), key.principal.person
                 self._let_in.home = home
                 self._services.catalog.keys.note_use(key, now=now, address=handler.remote_ip)
                 return
@@ -124,7 +124,7 @@ class _Files(AbstractedFS):  # type: ignore[misc]
         """Open a file that a camera sends. Raises FilesystemError where it has too many, OSError."""
         budget, path = self.cmd_channel.uploads.budget, self.cmd_channel.spooled(filename)
         here = Path(filename).stat().st_size if Path(filename).exists() and "w" not in mode else 0
-        entry = Entry(path, self.cmd_channel.key_name, self.cmd_channel.camera, here, time.time(), path)
+        entry = Entry(path, self.cmd_channel.owner, self.cmd_channel.camera, here, time.time(), path)
         try:
             budget.promise(entry, coming=0)
         except WatcherError as reason:
@@ -181,7 +181,7 @@ class _Handler(FTPHandler):  # type: ignore[misc]
     camera: str
 
     secret_hash: str
-    key_name: str
+    owner: str
 
     def on_connect(self) -> None:
         """Let nobody stay who does not log in: silent connections must not take all that there are."""

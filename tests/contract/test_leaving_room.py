@@ -82,8 +82,11 @@ def test_a_key_s_exports_leave_half_of_the_turns(made: Services, client: FlaskCl
     assert [want(client, greedy) for _ in range(half + 1)] == [202] * half + [429]
     assert want(client, other) == 202
     source = made.catalog.exports.source(["a"], START, START + timedelta(days=1))
+    key_id = next(key.id for key in made.catalog.keys.all() if key.principal.name == "other")
     for _ in range(AUTHOR_MOST):
-        one = made.catalog.exports.want(["a"], START, NOW, cut="key", author="other", source=source, now=NOW)
+        one = made.catalog.exports.want(
+            ["a"], START, NOW, cut="key", author="other", key_id=key_id, source=source, now=NOW
+        )
         made.catalog.exports.set_done(one.id, [], 0, now=NOW)
     assert want(client, other) == 429
 
@@ -141,8 +144,8 @@ def test_a_key_has_so_many_links(catalog: Catalog, monkeypatch: pytest.MonkeyPat
     assert clip is not None
 
     def share(name: str, who: str, minutes: int = 0) -> None:
-        at = NOW + timedelta(minutes=minutes)
-        catalog.shares.add(name, clip.id, until=at + timedelta(minutes=5), by=By(who, at, None))
+        at, key_id = NOW + timedelta(minutes=minutes), {"me": 1, "you": 2}[who]
+        catalog.shares.add(name, clip.id, until=at + timedelta(minutes=5), by=By(who, at, None, key_id))
 
     for number in range(3):
         share(str(number), "me")

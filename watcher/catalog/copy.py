@@ -17,7 +17,7 @@ from watcher.model.errors import CatalogError
 
 BATCH = 2000  # rows held at a time
 _OWN = {counters.name, facts.name}  # of which an empty catalog has some rows already
-_NUMBERED = ("clips", "keys", "exports", "audit")  # tables whose ids the database gives
+_NUMBERED = ("clips", "exports", "audit")  # tables whose ids the database gives
 _SUMS_MOST = 1 << 128
 RESTORED_STEP = 1 << 30  # more revisions than anybody has given between a backup and what became of it
 

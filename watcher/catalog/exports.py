@@ -37,7 +37,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody has asked for, and how far it is."""
 
     id: int
-    author: str
+    author: str  # the name of the key that asked
     cameras: tuple[str, ...]
     from_ms: int
     to_ms: int
@@ -50,6 +50,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[ExportFile, ...] = ()
     size_bytes: int | None = None
     error: str | None = None
+    key_id: int | None = None  # whose it is; None: of a key that is not known any more
 
     def needs(self, camera: str, started_ms: int, ended_ms: int) -> bool:
         """Whether a clip is part of it."""
@@ -94,10 +95,12 @@ class Exports:
         author: str,
         source: Source,
         now: datetime,
+        key_id: int = 0,
     ) -> Export:
         """Note that somebody wants an export."""
         values = {
             "author": author,
+            "key_id": key_id,
             "cameras": msgspec.json.encode(cameras).decode(),
             "from_ms": milliseconds(from_at),
             "to_ms": milliseconds(to_at),
@@ -125,8 +128,8 @@ class Exports:
             return [_export(row) for row in connection.execute(sa.select(exports).order_by(exports.c.id.desc()))]
 
     def to_make(self) -> list[Export]:
-        """Those that are not made yet, as their turns come: the first of each author before any second."""
-        turn = sa.func.row_number().over(partition_by=exports.c.author, order_by=exports.c.id)
+        """Those that are not made yet, as their turns come: the first of each key before any second."""
+        turn = sa.func.row_number().over(partition_by=[exports.c.author, exports.c.key_id], order_by=exports.c.id)
         select = sa.select(exports).where(exports.c.done_ms.is_(None)).order_by(turn, exports.c.id)
         with self._database.engine.connect() as connection:
             return [_export(row) for row in connection.execute(select)]

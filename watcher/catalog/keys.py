@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from watcher.catalog.audit import By, note
 from watcher.catalog.database import Database
 from watcher.catalog.schema import counters, keys, sessions
-from watcher.catalog.seen import forget, person_of
-from watcher.model.access import Principal, Role
+from watcher.catalog.seen import forget
+from watcher.model.access import Principal, Role, person_of
 from watcher.model.clip import milliseconds, moment
 from watcher.model.errors import KeyNameError
 
@@ -52,8 +52,8 @@ class Keys:
         expires: datetime | None = None,
         by: By | None = None,
     ) -> int:
-        """Note a key; its id. Raises KeyNameError if there is one of this name."""
-        values = {
+        """Note a key; its id, which no other one had or gets. Raises KeyNameError if there is one of this name."""
+        values: dict[str, Any] = {
             "name": name,
             "role": role.value,
             "cameras": None if cameras is None else msgspec.json.encode(list(cameras)).decode(),
@@ -62,12 +62,13 @@ class Keys:
             "expires_ms": None if expires is None else milliseconds(expires),
         }
         with self._database.write() as connection:
-            changed(connection)
+            values["id"] = changed(connection)
             if connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).first():
                 raise KeyNameError(f"there is a key {name!r} already; revoke or rotate it")
             told = f"{name}, {role}{'' if cameras is None else ' of ' + ', '.join(cameras)}{_until(expires)}"
             note(connection, "key created", told, by)
-            return int(connection.execute(keys.insert().values(values)).inserted_primary_key[0])
+            connection.execute(keys.insert().values(values))
+        return int(values["id"])
 
     def replace(self, name: str, secret_hash: str, *, by: By | None = None) -> None:
         """Give a key another secret; the old one and its sessions end. Raises KeyNameError."""
@@ -94,7 +95,7 @@ class Keys:
             key_id = self._id(connection, name)
             connection.execute(sa.delete(sessions).where(sessions.c.key_id == key_id))
             connection.execute(sa.delete(keys).where(keys.c.id == key_id))
-            forget(connection, person_of(name))
+            forget(connection, person_of(key_id))
             note(connection, "key revoked", name, by)
 
     def all(self) -> list[Key]:
@@ -123,10 +124,10 @@ class Keys:
         return int(found)
 
 
-def changed(connection: sa.Connection) -> None:
-    """Whoever remembers who may has to look again; the row's lock makes writers queue."""
-    counter = sa.update(counters).where(counters.c.name == "keys")
-    connection.execute(counter.values(value=counters.c.value + 1))
+def changed(connection: sa.Connection) -> int:
+    """Whoever remembers who may has to look again; the row's lock makes writers queue. A number that is new."""
+    counter = sa.update(counters).where(counters.c.name == "keys").values(value=counters.c.value + 1)
+    return int(connection.execute(counter.returning(counters.c.value)).scalar_one())
 
 
 def live_key(now: datetime) -> sa.ColumnElement[bool]:
@@ -139,7 +140,7 @@ def to_key(row: Any) -> Key:
     cameras = None if row.cameras is None else tuple(msgspec.json.decode(row.cameras, type=list[str]))
     return Key(
         row.id,
-        Principal(row.name, Role(row.role), cameras),
+        Principal(row.name, Role(row.role), cameras, row.id),
         moment(row.created_ms),
         None if row.last_used_ms is None else moment(row.last_used_ms),
         None if row.expires_ms is None else moment(row.expires_ms),

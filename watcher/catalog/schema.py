@@ -141,7 +141,7 @@ exports = sa.Table(
     "exports",
     metadata,
     sa.Column("id", Id, primary_key=True, autoincrement=True),
-    sa.Column("author", sa.Text, nullable=False),  # who asked
+    sa.Column("author", sa.Text, nullable=False),  # the name of the key that asked
     sa.Column("cameras", sa.Text, nullable=False),  # a JSON list
     sa.Column("from_ms", sa.BigInteger, nullable=False),
     sa.Column("to_ms", sa.BigInteger, nullable=False),
@@ -154,6 +154,7 @@ exports = sa.Table(
     sa.Column("files", sa.Text),  # a JSON list of ExportFile
     sa.Column("size_bytes", sa.BigInteger),
     sa.Column("error", sa.Text),  # why it cannot be
+    sa.Column("key_id", Id),  # the key's number; 0: of nobody's key, null: of one that is not known any more
     sqlite_autoincrement=True,  # a link to one that is gone must not lead to another
 )
 
@@ -244,7 +245,7 @@ silences = sa.Table(
     sa.Column("revision", sa.BigInteger),  # at which it fell silent or was back
 )
 
-# Who may; of a key's secret only the hash.
+# Who may; of a key's secret only the hash. A number is never given twice, a name may be: what is somebody's is by number.
 keys = sa.Table(
     "keys",
     metadata,
@@ -284,6 +285,7 @@ shares = sa.Table(
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("until_ms", sa.BigInteger, nullable=False),
     sa.Column("last_view_ms", sa.BigInteger),
+    sa.Column("key_id", Id),  # as of exports
     sa.Index("ix_shares_clip", "clip_id"),
 )
 
@@ -291,7 +293,7 @@ shares = sa.Table(
 seen_marks = sa.Table(
     "seen_marks",
     metadata,
-    sa.Column("person", sa.Text, primary_key=True),  # a key's name, or a browser's, where nobody signs in
+    sa.Column("person", sa.Text, primary_key=True),  # a key's number, or a browser, where nobody signs in
     sa.Column("until_revision", sa.BigInteger, nullable=False),
     sa.Column("marked_ms", sa.BigInteger),  # when it was moved last
     sa.Column("version", sa.BigInteger, nullable=False),  # grows with every word of theirs
@@ -307,7 +309,7 @@ seen = sa.Table(
     sa.Index("ix_seen_clip", "clip_id"),
 )
 
-# What happened to keys, sessions and links: rows are added, and go when they are old; nothing changes them.
+# What happened to keys, sessions and links: rows are added, and go when they are old or many; nothing changes them.
 audit = sa.Table(
     "audit",
     metadata,
@@ -318,6 +320,7 @@ audit = sa.Table(
     sa.Column("action", sa.Text, nullable=False),
     sa.Column("about", sa.Text, nullable=False),
     sa.Index("ix_audit_at", "at_ms"),
+    sa.Index("ix_audit_who", "who", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -389,7 +392,7 @@ day_offsets = sa.Table(
 )
 
 # revision: the last one given; longest_ms: an upper bound of every clip's length; forgotten: the newest revision of
-# a clip that was dropped; keys: grows with every change of keys and sessions; proxied: the revision up to which
+# a clip that was dropped; keys: grows with every change of keys and sessions, and numbers keys; proxied: the revision up to which
 # clips were looked at for proxies ahead.
 # The first statement of each writing transaction updates `revision`, so that revisions are committed in order.
 counters = sa.Table(

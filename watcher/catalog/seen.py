@@ -221,11 +221,6 @@ def to_mark(row: Any) -> Mark:
     return Mark(int(row[0]), None if row[1] is None else moment(row[1]), int(row[2]))
 
 
-def person_of(key: str) -> str:
-    """Who somebody with a key is, by the key's name."""
-    return f"key:{key}"
-
-
 def forget(connection: sa.Connection, person: str) -> None:
     """Remove all that is known of what somebody has seen."""
     for table in (seen, seen_marks):

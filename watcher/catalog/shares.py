@@ -25,7 +25,7 @@ class Share(NamedTuple):
     clip_id: int
     key: str  # the clip's
     camera: str
-    author: str
+    author: str  # the name of the key that it is of
     created_at: datetime
     until: datetime
     last_view_at: datetime | None
@@ -49,11 +49,12 @@ class Shares:
                 "clip_id": clip_id,
                 "content": clip.digest,
                 "author": by.who,
+                "key_id": by.key_id,
                 "created_ms": milliseconds(by.at),
                 "until_ms": milliseconds(until),
             }
             connection.execute(sa.delete(shares).where(shares.c.until_ms <= milliseconds(by.at)))
-            mine = sa.select(sa.func.count()).select_from(shares).where(shares.c.author == by.who)
+            mine = sa.select(sa.func.count()).select_from(shares).where(shares.c.key_id == by.key_id)
             if connection.execute(mine).scalar_one() >= SHARES_MOST:
                 raise TooManyError(f"{SHARES_MOST:,} links of one key are enough: end some, or let them expire")
             connection.execute(sa.insert(shares).values(values))
@@ -64,9 +65,9 @@ class Shares:
         found = self._select(now, shares.c.id == share_id, clips.c.digest == shares.c.content)
         return found[0] if found else None
 
-    def all(self, *, now: datetime, author: str | None = None) -> list[Share]:
-        """The links that go on, of one key or of all, the newest first."""
-        return self._select(now, *([] if author is None else [shares.c.author == author]))
+    def all(self, *, now: datetime, author: str | None = None, key_id: int | None = None) -> list[Share]:
+        """The links that go on, of one key, of all keys that had a name, or of all, the newest first."""
+        return self._select(now, *_of(author, key_id))
 
     def note_view(self, share: Share, *, now: datetime) -> None:
         """Note that a link was used; to the minute, as of keys."""
@@ -75,9 +76,11 @@ class Shares:
                 mine = sa.update(shares).where(shares.c.id == share.id)
                 connection.execute(mine.values(last_view_ms=milliseconds(now)))
 
-    def end(self, *, author: str | None = None, share_id: str | None = None, by: By) -> int:
-        """End links: of one key or of all, the one with this id or all; how many there were."""
-        gone = [] if author is None else [shares.c.author == author]
+    def end(
+        self, *, author: str | None = None, key_id: int | None = None, share_id: str | None = None, by: By
+    ) -> int:
+        """End links: of those that `all` tells the one with this id or all; how many there were."""
+        gone = _of(author, key_id)
         if share_id is not None:
             gone.append(shares.c.id == share_id)
         with self._database.write() as connection:
@@ -106,3 +109,8 @@ class Shares:
                 )
                 for row in connection.execute(select.order_by(shares.c.created_ms.desc(), shares.c.id))
             ]
+
+
+def _of(author: str | None, key_id: int | None) -> list[sa.ColumnElement[bool]]:
+    named = [] if author is None else [shares.c.author == author]
+    return named if key_id is None else [*named, shares.c.key_id == key_id]

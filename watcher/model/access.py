@@ -31,9 +31,10 @@ _INCLUDES = {
 class Principal(msgspec.Struct, frozen=True):
     """Who asks."""
 
-    name: str  # of the key
+    name: str  # of the key; a later key may have it as well
     role: Role
     cameras: tuple[str, ...] | None = None  # the only ones that exist for them; None: all
+    key_id: int = 0  # which no other key gets; 0: of nobody's key
 
     def may(self, needed: Role) -> bool:
         """Whether they may do what a role is needed for.
@@ -46,6 +47,17 @@ class Principal(msgspec.Struct, frozen=True):
     def sees(self, camera: str) -> bool:
         """Whether a camera exists for them."""
         return self.cameras is None or camera in self.cameras
+
+
+    @property
+    def person(self) -> str:
+        """Whose something is, where it is kept."""
+        return person_of(self.key_id)
+
+
+def person_of(key_id: int) -> str:
+    """Who somebody with a key is, by the key's number: a name would pass what they have on to the next one."""
+    return f"key#{key_id}"
 
 
 ANYBODY = Principal("anybody", Role.ADMIN)  # where nobody has to say who they are

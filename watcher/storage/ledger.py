@@ -31,7 +31,7 @@ class Entry(msgspec.Struct, array_like=True):
     """Something on its way."""
 
     id: str
-    owner: str  # whose: a key's name, or an address
+    owner: str  # whose: a key, or an address
     camera: str  # "" while that is not known, or where its bytes count elsewhere
     size: int  # bytes that it may come to
     at: float  # seconds since 1970

@@ -83,6 +83,7 @@ def ask() -> Response:
         last,
         cut=wanted.cut,
         author=principal().name,
+        key_id=principal().key_id,
         source=source,
         now=state().services.clock.now(),
     )
@@ -108,7 +109,7 @@ def _must_fit(clips: int, size_bytes: int) -> None:
     if size_bytes + _bytes(known) > most:
         raise TooManyError(f"exports may have {most:,} bytes together; remove one that is not needed any more")
     if not principal().may(Role.ADMIN):
-        mine = [one for one in known if one.author == principal().name]
+        mine = [one for one in known if one.key_id == principal().key_id]
         if sum(one.done_ms is None for one in mine) >= WAITING_MOST // 2 or len(mine) >= AUTHOR_MOST:
             raise TooManyError("many exports of your key wait or are kept; remove some, or wait for them")
         if size_bytes + _bytes(mine) > most // 2:
@@ -147,7 +148,7 @@ def remove(export_id: int) -> Response:
 
 
 def _may_remove(one: Export) -> bool:
-    return one.author == principal().name or principal().may(Role.ADMIN)
+    return one.key_id == principal().key_id or principal().may(Role.ADMIN)
 
 
 def seen() -> list[Export]:

@@ -82,7 +82,7 @@ def index() -> Response:
 @route(bp, "/shares/<share_id>", "DELETE", role=Role.VIEW, status=204, problems=(404,))
 def end(share_id: str) -> Response:
     """End a link, of media within five seconds; only an admin ends those of others."""
-    if not catalog().shares.end(author=_mine(), share_id=share_id, by=auth.by()):
+    if not catalog().shares.end(key_id=_mine(), share_id=share_id, by=auth.by()):
         raise ShareNotFoundError(f"there is no link {share_id!r}")
     auth.audit("share ended", share_id)
     return Response(status=204)
@@ -90,14 +90,14 @@ def end(share_id: str) -> Response:
 
 def seen() -> list[Share]:
     """The links that exist for whoever asks, the newest first."""
-    found = catalog().shares.all(now=state().services.clock.now(), author=_mine())
+    found = catalog().shares.all(now=state().services.clock.now(), key_id=_mine())
     return [one for one in found if auth.principal().sees(one.camera)]
 
 
-def _mine() -> str | None:
+def _mine() -> int | None:
     """Whose links one sees and ends; None: everybody's."""
     who = auth.principal()
-    return None if who.may(Role.ADMIN) else who.name
+    return None if who.may(Role.ADMIN) else who.key_id
 
 
 def shows(path: str) -> bool:

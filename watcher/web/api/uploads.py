@@ -166,7 +166,7 @@ def _over(_reason: BaseException | None) -> None:
 def owner() -> str:
     """Whose budget a request counts in: the key's, or the address's where nobody has to have one."""
     who = auth.principal()
-    return f"@{request.remote_addr}" if who is ANYBODY else who.name
+    return f"@{request.remote_addr}" if who is ANYBODY else who.person
 
 
 def body() -> Path | None:

@@ -82,7 +82,8 @@ def session_id() -> str | None:
 
 def by() -> By:
     """Who does something now, for the audit."""
-    return By(principal().name, state().services.clock.now(), request.remote_addr)
+    who = principal()
+    return By(who.name, state().services.clock.now(), request.remote_addr, who.key_id)
 
 
 def audit(action: str, about: str) -> None:
@@ -93,7 +94,7 @@ def audit(action: str, about: str) -> None:
 def open_session(key: Key, to: str) -> Response:
     """Sign a browser in as a key, and send it on."""
     secret, now = new_secret(), state().services.clock.now()
-    mine = By(key.principal.name, now, request.remote_addr)
+    mine = By(key.principal.name, now, request.remote_addr, key.id)
     agent = printable(request.headers.get("User-Agent", ""))
     catalog().keys.note_use(key, now=now, address=request.remote_addr)
     catalog().sessions.open(hashed(secret), key.id, until=now + SESSION, agent=agent, by=mine)

@@ -10,7 +10,6 @@ import msgspec
 from werkzeug.datastructures import MultiDict
 
 from watcher.catalog import Catalog
-from watcher.catalog.seen import person_of
 from watcher.model import serialize
 from watcher.model.access import ANYBODY, Principal, hashed
 from watcher.model.clip import Clip, ClipFilter
@@ -81,7 +80,7 @@ class ApiRequest(NamedTuple):
     def person(self) -> str:
         """Whose answer it is, where it depends on what somebody has seen: of a key, or of a browser without one."""
         if self.who is not ANYBODY:
-            return person_of(self.who.name)
+            return self.who.person
         browser = browser_of(self.cookie)
         return f"browser:{hashed(browser)[:32]}" if browser else "anybody"
 

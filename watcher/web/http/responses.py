@@ -37,7 +37,7 @@ def streamed(pieces: Iterator[bytes], content_type: str) -> Response:
     and keep up to a gigabyte of it on the disk for each reader who is slow.
     """
     who = asked().who
-    turn = state().turns.take(str(request.remote_addr) if who is ANYBODY else who.name)
+    turn = state().turns.take(str(request.remote_addr) if who is ANYBODY else who.person)
     response = Response(paced(pieces), content_type=content_type)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
