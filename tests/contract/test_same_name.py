@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from tests import catalogs
-from tests.contract.test_catalog import START, probed
+from tests.builders import START, probed
 from tests.contract.test_signing import SETTINGS
 from watcher.catalog import Catalog, migrate
 from watcher.catalog.engine import WRITE

@@ -48,7 +48,6 @@ class Principal(msgspec.Struct, frozen=True):
         """Whether a camera exists for them."""
         return self.cameras is None or camera in self.cameras
 
-
     @property
     def person(self) -> str:
         """Whose something is, where it is kept."""

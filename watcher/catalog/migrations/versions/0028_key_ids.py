@@ -16,8 +16,9 @@ def upgrade() -> None:
         mine = f"keys.name = {table}.author AND keys.created_ms <= {table}.{made}"
         op.execute(f"UPDATE {table} SET key_id = (SELECT keys.id FROM keys WHERE {mine})")  # nosec B608  # noqa: S608 - ours
     for table in ("seen_marks", "seen"):
-        key = f"(SELECT 'key#' || keys.id FROM keys WHERE 'key:' || keys.name = {table}.person)"
-        op.execute(f"UPDATE {table} SET person = {key} WHERE person IN (SELECT 'key:' || name FROM keys)")  # nosec B608  # noqa: S608 - ours
+        mine = f"keys WHERE 'key:' || keys.name = {table}.person"
+        number = f"(SELECT 'key#' || keys.id FROM {mine})"  # nosec B608  # noqa: S608 - ours
+        op.execute(f"UPDATE {table} SET person = {number} WHERE EXISTS (SELECT 1 FROM {mine})")  # nosec B608  # noqa: S608 - ours
         op.execute(f"DELETE FROM {table} WHERE person LIKE 'key:%'")  # nosec B608  # noqa: S608 - ours
     # The next key gets the next number of this counter.
     op.execute(
