@@ -262,8 +262,8 @@ def serve(services: Services) -> None:
     except OSError as reason:
         raise StartError(f"cannot listen on {settings.ftp.listen} for FTP: {reason.strerror}") from reason
     server.max_cons, server.max_cons_per_ip = CONNECTIONS_MOST, OF_ADDRESS_MOST
-    # The loop closes it: closed by the handler of a signal it would be polled once more, or wait for itself where the
-    # signal comes while it joins threads.
+    # The loop closes it: closed by a signal's handler it would be polled once more, or wait for itself where
+    # that comes while it joins threads.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     logging.getLogger("pyftpdlib").setLevel(logging.WARNING)
     log.info("FTP at %s", settings.ftp.listen)

@@ -245,8 +245,8 @@ silences = sa.Table(
     sa.Column("revision", sa.BigInteger),  # at which it fell silent or was back
 )
 
-# Who may; of a key's secret only the hash. A number is never given twice, a name may be: whose something is tells the
-# number.
+# Who may; of a key's secret only the hash. A number is never given twice, a name may be: whose something is,
+# the number tells.
 keys = sa.Table(
     "keys",
     metadata,
@@ -393,8 +393,8 @@ day_offsets = sa.Table(
 )
 
 # revision: the last one given; longest_ms: an upper bound of every clip's length; forgotten: the newest revision of
-# a clip that was dropped; keys: grows with every change of keys and sessions, and numbers keys; proxied: the revision
-# up to which clips were looked at for proxies ahead.
+# a clip that was dropped; keys: grows with every change of keys and sessions, and numbers keys; proxied: up to
+# which revision clips were looked at for proxies ahead.
 # The first statement of each writing transaction updates `revision`, so that revisions are committed in order.
 counters = sa.Table(
     "counters",
