@@ -263,7 +263,8 @@ def fuzz(folder: Path, samples: Path, count: int) -> None:
                 segments = Segments(Index(fd, len(data)))
                 cuts = segments.cuts(0.5)
                 segments.beginning(sound=True)
-                segments.segment(fd, cuts[0], cuts[1], sound=True)
+                piece = segments.segment(cuts[0], cuts[1], sound=True)
+                piece.read(fd, 0, piece.size)
         finally:
             os.close(fd)
         if watched:

@@ -10,15 +10,50 @@ import os
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from watcher.media.samples import Index, Track
 from watcher.media.walk import make
 from watcher.model.errors import BrokenClipError
 
-SEGMENT_BYTES_MOST = 64 << 20  # held in memory while it is sent
+SEGMENT_BYTES_MOST = 64 << 20
+PIECE = 256 << 10  # bytes that are read at once where not all are
 SYNC, NOT_SYNC = 0x02000000, 0x01010000  # sample flags (8.8.3.1): a key frame, or one that needs others
 # ISO base media with fragments, and Common Media Application Format (ISO/IEC 23000-19).
 _FTYP = b"iso6\x00\x00\x00\x00iso6cmfcmp41"
+
+
+class Segment(NamedTuple):
+    """A piece of a clip: what is new in it, and where all else lies in the clip's file."""
+
+    head: bytes
+    runs: tuple[tuple[int, int], ...]  # where each begins, and its length
+
+    @property
+    def size(self) -> int:
+        """Bytes that it has."""
+        return len(self.head) + sum(length for _, length in self.runs)
+
+    def read(self, fd: int, start: int, end: int) -> bytes:
+        """Its bytes from one number to before another. Raises BrokenClipError if it lacks some."""
+        parts, at = [self.head[start:end]], len(self.head)
+        for begins, length in self.runs:
+            low, high = max(start - at, 0), min(end - at, length)
+            if low < high:
+                try:
+                    parts.append(os.pread(fd, high - low, begins + low))
+                except (OverflowError, OSError) as reason:  # places that no clip has
+                    raise BrokenClipError(f"its index is damaged ({reason})") from reason
+            at += length
+        data = b"".join(parts)
+        if len(data) != min(end, self.size) - start:
+            raise BrokenClipError("the file has become shorter")
+        return data
+
+    def pieces(self, fd: int) -> Iterator[bytes]:
+        """All of it, one piece after another. Raises BrokenClipError."""
+        for start in range(0, self.size, PIECE):
+            yield self.read(fd, start, min(start + PIECE, self.size))
 
 
 class Segments:
@@ -53,11 +88,11 @@ class Segments:
         heads = [one.head for one in tracks]
         return make(b"ftyp", _FTYP) + make(b"moov", self._index.header, *heads, make(b"mvex", *extends))
 
-    def segment(self, fd: int, begin: float, end: float, *, sound: bool) -> bytes:
+    def segment(self, begin: float, end: float, *, sound: bool) -> Segment:
         """What begins with key frames in [begin, end): the sound meanwhile goes along.
 
         The first one has what comes before its key frame, and sound is cut where the pictures are. Raises
-        BrokenClipError if nothing begins there, or the file has become shorter.
+        BrokenClipError if nothing begins there, or it is too large.
         """
         tracks = self.chosen(sound=sound)
         lead = tracks[0]
@@ -77,12 +112,10 @@ class Segments:
         wait = max(0, lead.edit) / lead.timescale
         try:
             head = _moof(spans, wait, len(_moof(spans, wait, 0)) + 8)
-            data = b"".join(piece for one, low, high in spans for piece in _samples(fd, one, low, high))
-        except (struct.error, OverflowError, OSError) as reason:  # times and places that no clip has
+        except (struct.error, OverflowError) as reason:  # times and places that no clip has
             raise BrokenClipError(f"its index is damaged ({reason})") from reason
-        if len(data) != total:
-            raise BrokenClipError("the file has become shorter")
-        return head + struct.pack(">I4s", len(data) + 8, b"mdat") + data
+        runs = tuple(run for one, low, high in spans for run in _runs(one, low, high))
+        return Segment(head + struct.pack(">I4s", total + 8, b"mdat"), runs)
 
     @staticmethod
     def _key_at(lead: Track, at: float) -> int:
@@ -126,14 +159,13 @@ def _moof(spans: Sequence[tuple[Track, int, int]], wait: float, at: int) -> byte
     return make(b"moof", *parts)
 
 
-def _samples(fd: int, track: Track, low: int, high: int) -> Iterator[bytes]:
-    """The bytes of some samples; those that lie together are read at once."""
+def _runs(track: Track, low: int, high: int) -> list[tuple[int, int]]:
+    """Where the bytes of some samples lie; those that lie together are one run."""
+    found: list[tuple[int, int]] = []
     start = size = 0
     for number in range(low, high):
         if track.offset[number] != start + size:
-            if size:
-                yield os.pread(fd, size, start)
+            found.append((start, size))
             start, size = track.offset[number], 0
         size += track.size[number]
-    if size:
-        yield os.pread(fd, size, start)
+    return [run for run in (*found, (start, size)) if run[1]]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from flask import Blueprint, Response, request
 
-from watcher.media.fragments import Segments
+from watcher.media.fragments import Segment, Segments
 from watcher.media.samples import Index
 from watcher.model import serialize
 from watcher.model.access import Role
@@ -26,6 +26,7 @@ from watcher.model.clip import Clip, ClipFilter, ClipState
 from watcher.model.errors import BadParameterError, BrokenClipError, ClipNotFoundError
 from watcher.web.http.auth import principal, visible
 from watcher.web.http.query import bounded, single
+from watcher.web.http.responses import streamed
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
 from watcher.web.http.wire import moment
@@ -39,6 +40,7 @@ LARGE_BYTES = 32 << 20  # clips that are looked into however long that takes
 LOOK_SECONDS = 3.0
 REMEMBERED = 20_000  # clips
 CONTAINERS = {"mp4", "mov"}
+WHOLE_MOST = 8 << 20  # bytes of a segment that nginx takes at once, and keeps on the disk for a slow reader
 PICTURES = {"h264", "hevc", "av1", "vp9"}  # that players take in fragments
 SOUND = "aac"
 
@@ -196,13 +198,14 @@ def beginning(clip_id: int) -> Response:
     role=Role.VIEW,
     takes=("content", "sound", "begin", "end"),
     media_type="video/mp4",
-    problems=(404, 422),
+    problems=(404, 422, 429),
 )
 def segment(clip_id: int) -> Response:
     """The pictures of a clip from the key frame at `begin` to the one at `end`, and the sound meanwhile."""
     begin, end = _number("begin", 0) / 1000, _number("end", 1 << 40) / 1000
     with _opened(_asked(clip_id)) as (fd, segments):
-        return _sent(segments.segment(fd, begin, end, sound=_flag("sound")))
+        cut = segments.segment(begin, end, sound=_flag("sound"))
+        return _sent(cut.read(fd, 0, cut.size)) if cut.size <= WHOLE_MOST else _streamed(fd, cut)
 
 
 def _asked(clip_id: int) -> Piece:
@@ -245,6 +248,22 @@ def _opened(piece: Piece) -> Iterator[tuple[int, Segments]]:
 
 
 def _sent(data: bytes) -> Response:
-    response = Response(data, content_type="video/mp4")
+    return _kept(Response(data, content_type="video/mp4"))
+
+
+def _streamed(fd: int, cut: Segment) -> Response:
+    """A large segment, as its reader takes it. Raises TooManyError."""
+    own = os.dup(fd)
+    try:
+        response = streamed(cut.pieces(own), "video/mp4")
+    except BaseException:
+        os.close(own)
+        raise
+    response.call_on_close(lambda: os.close(own))
+    response.content_length = cut.size
+    return _kept(response)
+
+
+def _kept(response: Response) -> Response:
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"  # the address says of which content
     return response

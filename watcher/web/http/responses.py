@@ -13,7 +13,6 @@ from watcher.web.http import wire
 from watcher.web.http.auth import asked
 from watcher.web.http.request import Answer, clip_tag
 from watcher.web.http.state import state
-from watcher.web.http.turns import give, paced
 
 
 def respond(found: Answer) -> Response:
@@ -33,15 +32,16 @@ def respond(found: Answer) -> Response:
 def streamed(pieces: Iterator[bytes], content_type: str) -> Response:
     """An answer that is made while it is sent, and takes as long as its reader does. Raises TooManyError.
 
-    It holds one of a process's threads for so long, in a turn of the reader's. nginx would take it at once instead,
-    and keep up to a gigabyte of it on the disk for each reader who is slow.
+    It holds one of a process's threads for so long, in a turn of the reader's, which ends after some time where
+    others wait. nginx would take it at once instead, and keep up to a gigabyte of it on the disk for each reader
+    who is slow.
     """
     who = asked().who
     turn = state().turns.take(str(request.remote_addr) if who is ANYBODY else who.person)
-    response = Response(paced(pieces), content_type=content_type)
+    response = Response(turn.paced(pieces), content_type=content_type)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(lambda: give(turn))
+    response.call_on_close(turn.give)
     return response
 
 
