@@ -113,6 +113,21 @@ def test_slow_readers_make_room_when_others_wait(names: str, tmp_path: Path, now
     assert not late.ended, "they have their time as well"
 
 
+def test_who_got_another_turn_waits_for_none(tmp_path: Path, now: list[float]) -> None:
+    """The one that they waited for goes on."""
+    zips = Turns(tmp_path, "zip")
+    readers = [
+        Reader(zips.take(name), PACE_LEAST * pace) for name, pace in zip("abcd", (1.1, 2, 3, 4), strict=True)
+    ]
+    pass_time(now, TIME_SECONDS + 1, *readers)
+    with pytest.raises(TooManyError):
+        zips.take("late")
+    readers[1].turn.give()
+    late = Reader(zips.take("late"), PACE_LEAST * 2)
+    pass_time(now, 30, readers[0], late)
+    assert [reader.ended for reader in (readers[0], late)] == [False, False]
+
+
 def test_whom_nobody_waits_for_reads_as_long_as_it_takes(tmp_path: Path, now: list[float]) -> None:
     """An honest slow reader, beside others who do; and where who waited does not come again."""
     zips = Turns(tmp_path, "zip")

@@ -128,6 +128,9 @@ class Turns:
             of_reader = sum(_State.of(descriptor).reader == me for descriptor in taken)
             mine = [one for one in free if not (state := _State.of(one)).awaited(now) or state.waits == me]
             mine.sort(key=lambda one: _State.of(one).waits == me)
+            for one in taken:  # whoever comes waits no longer, or at another one
+                if _State.of(one).waits == me:
+                    os.pwrite(one, _WAITS.pack(_NOBODY, 0), _HELD.size)
             if of_reader < ONE_MOST and len(mine) >= (1 if of_reader == 0 else 1 + OTHERS_LEAST):
                 return Turn(os.dup(mine[-1]), me, now)
             if of_reader == 0:
@@ -140,10 +143,7 @@ class Turns:
 def _wait(taken: Sequence[int], me: bytes, now: float) -> None:
     """Note that somebody waits: for the slowest turn that is over, else for the eldest; where no other one does."""
     states = {turn: _State.of(turn) for turn in taken}
-    for turn, state in states.items():
-        if state.waits == me:
-            os.pwrite(turn, _WAITS.pack(_NOBODY, 0), _HELD.size)
-    open_to_me = [turn for turn, state in states.items() if state.waits == me or not state.awaited(now)]
+    open_to_me = [turn for turn, state in states.items() if not state.awaited(now)]
     over = [turn for turn in open_to_me if states[turn].is_over(now)]
     if over:
         chosen = min(over, key=lambda turn: states[turn].sent / (now - states[turn].since))
