@@ -255,7 +255,8 @@ def test_a_key_that_ends_meanwhile(unit: RunningUnit, services: Services, sample
         sending.putheader("Content-Length", str(len(body)))
         sending.endheaders(body[:1000])
         noted = unit.data / "run" / "uploads.json"
-        wait_for(lambda: "sender" in noted.read_text(), what="the promise of room for it")
+        sender = services.catalog.keys.get(hashed(sends), now=services.clock.now()).principal.person
+        wait_for(lambda: noted.exists() and sender in noted.read_text(), what="the promise of room for it")
         end_soon(services, "sender", 0)
         end_soon(services, "guest", 1)
         ends = time.monotonic() + 1  # not before the key's own moment, however long the line above took
