@@ -68,6 +68,14 @@ def test_everything_is_described(document: dict) -> None:
             assert all(p.get("description") or p["in"] == "path" for p in operation["parameters"])
 
 
+def test_what_nginx_itself_answers_is_described(unit: RunningUnit, document: dict) -> None:
+    """Of each operation: any address may be too long, and anybody may ask too much."""
+    assert unit.get(f"/watcher/clips.zip?id={'9' * 9000}").status_code == 414
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert {"414", "429", "503"} <= set(operation["responses"])
+
+
 def test_the_page_to_read_it(unit: RunningUnit, document: dict) -> None:
     """Every operation and every type; nothing of it comes from elsewhere."""
     answer = unit.get("/watcher/docs")

@@ -25,6 +25,7 @@ _CONVERTERS = {
     "path": ({"type": "string", "pattern": "^[^/\\u0000][^\\u0000]*$"}, "2026-11-21/070000.mp4"),
     "default": ({"type": "string", "minLength": 1, "pattern": "^[^/\\u0000]+$"}, "fox"),
 }
+NGINX = {414, 429, 503}  # what it may say to any question: too long, too many, nobody answers
 FORM: dict[str, Any] = {
     "type": "object",
     "required": ["camera", "file"],
@@ -149,7 +150,7 @@ def _responses(declared: Declared, schemas: dict[type, Any]) -> dict[str, Any]:
         refusals |= {413}
     if declared.role is not None:
         refusals |= {401, 403}
-    for status in sorted(refusals | {503}):
+    for status in sorted(refusals | NGINX):
         content = {"application/problem+json": {"schema": schemas[ProblemShape]}}
         responses[str(status)] = {"description": problems.PHRASES[status], "content": content}
     return responses

@@ -28,6 +28,7 @@ PHRASES = {
     411: "Send the length.",
     412: "It is no longer what you mean.",
     413: "The body is too large.",
+    414: "The address is too long.",
     415: "Not a film that can be taken.",
     422: "The film is broken.",
     423: "Somebody else is at it.",
