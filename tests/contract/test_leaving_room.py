@@ -25,6 +25,7 @@ from watcher.model.errors import BadParameterError, TooManyError
 from watcher.ops import keys
 from watcher.services import Services, open_services
 from watcher.web import create_app
+from watcher.web.api import playlists
 from watcher.web.api.exports import AUTHOR_MOST, WAITING_MOST
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -153,6 +154,26 @@ def test_a_key_has_so_many_links(catalog: Catalog, monkeypatch: pytest.MonkeyPat
         share("4", "me")
     share("5", "you")
     share("6", "me", minutes=10)
+
+
+def test_a_playlist_has_an_end(made: Services, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of bytes, since what a slow reader has not taken of it lies on the disk."""
+    track = '"video":{"codec":"h264","width":64,"height":64,"fps":10.0},"audio":null'
+    media = f'{{"container":"mp4","codecs":"","fragmented":false,"faststart":true,{track}}}'
+    found = [probed(f"film/{n}.mp4", n, duration_seconds=5.0, media=media) for n in range(10)]
+    made.catalog.writes.put(found, now=NOW)
+    viewer = bearer(made, "viewer", "view")
+
+    def ask(minutes: int) -> tuple[int, int]:
+        times = (f"{START + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}" for minute in (0, minutes))
+        answer = client.get("/cameras/film/playlist.m3u8?from={}&to={}".format(*times), headers=viewer)
+        return answer.status_code, len(answer.data)
+
+    status, size = ask(10)
+    assert status == 200
+    monkeypatch.setattr(playlists, "WHOLE_MOST", size - 500)
+    assert ask(10)[0] == 400
+    assert ask(5)[0] == 200
 
 
 def test_labels_are_sent_in_turns(made: Services, client: FlaskClient) -> None:

@@ -40,7 +40,7 @@ LARGE_BYTES = 32 << 20  # clips that are looked into however long that takes
 LOOK_SECONDS = 3.0
 REMEMBERED = 20_000  # clips
 CONTAINERS = {"mp4", "mov"}
-WHOLE_MOST = 8 << 20  # bytes of a segment that nginx takes at once, and keeps on the disk for a slow reader
+WHOLE_MOST = 8 << 20  # bytes that nginx takes at once, and keeps on the disk for a slow reader
 PICTURES = {"h264", "hevc", "av1", "vp9"}  # that players take in fragments
 SOUND = "aac"
 
@@ -89,7 +89,7 @@ def playlist(camera: str) -> Response:
     # Players stop where a sound ends that others had: either all have one, or none is heard.
     sound = bool(pieces) and all(piece.sound for piece in pieces)
     until = state().services.clock.monotonic() + LOOK_SECONDS
-    longest = 1.0
+    longest, size = 1.0, 0
     lines: list[str] = []
     for piece in pieces:
         try:
@@ -104,7 +104,11 @@ def playlist(camera: str) -> Response:
             and piece.clip.started_at + timedelta(seconds=begin) < last
         ]
         longest = max([longest, *(end - begin for begin, end in shown)])
-        lines += _lines(piece, shown, cuts[-1], sound=sound)
+        fresh = list(_lines(piece, shown, cuts[-1], sound=sound))
+        lines += fresh
+        size += sum(len(line) + 1 for line in fresh)
+        if size > WHOLE_MOST:
+            raise BadParameterError("to", "a playlist of that time would be too long; ask for less of it")
     if not lines:
         raise ClipNotFoundError("no player takes any of this camera's clips in that time in pieces")
     head = [
