@@ -4,7 +4,7 @@
 alone: its own code let cameras leave clips for fifty days, swept them all the while by the settings below, and was
 ended before it swept what came last. *right* has cameras whose clocks are right, *wrong* others beside them. What
 that commit would have removed in the forty days that follow is what `due` says by the start: its own sweeps and
-`due` have been compared, clip by clip.
+`due` have been compared, clip by clip, each sweep repeated until nothing went any more.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.contract.test_catalog import probed
+from tests.builders import probed
 from tests.contract.test_clocks import BEGAN, DAY, HOUR, FakeClock
 from tests.contract.test_upgrades import leave
 from watcher.catalog import migrate
