@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 from pathlib import Path
@@ -13,6 +14,7 @@ from watcher.renditions.workers import forkserver
 from watcher.storage.content import digest
 from watcher.storage.folders import held
 from watcher.storage.mounts import file_system
+from watcher.storage.places import Places
 from watcher.storage.video_root import Blind, VideoRoot
 from watcher.web.api import archive
 
@@ -165,3 +167,17 @@ def test_a_file_of_another_disk_is_copied(tmp_path: Path) -> None:
         source.unlink()
     assert [path.name for path in (tmp_path / "porch").iterdir()] == ["a.mp4"]
     assert [look.key for look in root.walk()] == ["porch/a.mp4"]
+
+
+def test_a_kill_while_folders_are_tried_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written to see whether it can be has no name."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "unlink", killed)
+    monkeypatch.setattr(Path, "unlink", killed)
+    with contextlib.suppress(KeyboardInterrupt):
+        Places(tmp_path).make()
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []
+    assert (tmp_path / "run").is_dir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,9 +56,7 @@ class Places:
         for folder in (self.video, self.renditions, self.spool, self.run):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                trial = folder / f".writable.{uuid.uuid4().hex}.tmp"
-                trial.touch()
-                trial.unlink()
+                tempfile.TemporaryFile(dir=folder).close()  # it has no name, so that a kill leaves none
             except OSError as reason:
                 raise StartError(f"cannot write into {folder}: {reason.strerror}") from reason
         # Not of clips, and so of their pictures: other programs' users read and write them.
