@@ -63,7 +63,7 @@ def test_slow_readers_of_segments(start_unit: Callable[..., RunningUnit]) -> Non
     Large ones are read in turns: nobody else's answers wait for who reads none of it.
     """
     unit = start_unit()
-    small, large = film(unit, "small.mp4", 2), film(unit, "large.mp4", 4)
+    small, large = film(unit, "small.mp4", 2), film(unit, "large.mp4", 5)
     whole = {address: unit.get(address) for address in (small, large)}
     assert len(whole[small].content) <= WHOLE_MOST < len(whole[large].content)
     for answer in whole.values():
