@@ -87,6 +87,16 @@ def test_the_first_secret_needs_no_hard_links(tmp_path: Path, monkeypatch: pytes
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [kept]
 
 
+def test_a_secret_that_a_kill_left_unnamed_goes(tmp_path: Path) -> None:
+    """At the next start, and not while somebody may be writing it."""
+    left, written = (tmp_path / f".link.{name}.tmp" for name in ("left", "written"))
+    left.touch()
+    os.utime(left, (0, 0))
+    written.touch()
+    links.Links(tmp_path).make()
+    assert {path.name for path in tmp_path.iterdir()} == {links.KEYS, written.name}
+
+
 @pytest.fixture
 def client(made: Services) -> FlaskClient:
     """Somebody without a key."""

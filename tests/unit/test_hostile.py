@@ -264,7 +264,7 @@ def fuzz(folder: Path, samples: Path, count: int) -> None:
                 cuts = segments.cuts(0.5)
                 segments.beginning(sound=True)
                 piece = segments.segment(cuts[0], cuts[1], sound=True)
-                piece.read(fd, 0, piece.size)
+                b"".join(piece.pieces(fd))
         finally:
             os.close(fd)
         if watched:

@@ -6,12 +6,13 @@ import os
 import random
 import struct
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import clips
-from watcher.media.fragments import Segments
+from watcher.media.fragments import PIECE, Segment, Segments
 from watcher.media.samples import Index
 from watcher.model.errors import BrokenClipError
 
@@ -25,7 +26,7 @@ def tried(path: Path) -> bool:
         segments.beginning(sound=True)
         for begin, end in zip(cuts, [*cuts[1:-1], 1e9], strict=False):
             piece = segments.segment(begin, end, sound=True)
-            piece.read(fd, 0, piece.size)
+            b"".join(piece.pieces(fd))
     except BrokenClipError:
         return False
     finally:
@@ -75,3 +76,30 @@ def test_a_file_that_became_shorter(tmp_path: Path) -> None:
     path = clips.make(tmp_path / "a.mp4", seconds=2, faststart=True)
     path.write_bytes(path.read_bytes()[:-100])
     assert not tried(path)
+
+
+class _Runs(tuple[tuple[int, int], ...]):
+    """Runs that count how often all of them are gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        type(self).times += 1
+        return super().__iter__()
+
+
+def test_a_large_segment_is_gone_through_once(tmp_path: Path) -> None:
+    """However many pieces are sent, and runs it has: once for each piece would take minutes of a hostile file."""
+    data = random.Random(1).randbytes(3 * PIECE)
+    (path := tmp_path / "a.mp4").write_bytes(data)
+    runs = [(at, 1 + at % 90) for at in range(0, len(data) - 100, 100)] + [(7, 2 * PIECE + 5), (3, 1)]
+    segment = Segment(b"head", _Runs(runs))
+    with path.open("rb") as file:
+        pieces = list(segment.pieces(file.fileno()))
+    assert b"".join(pieces) == b"head" + b"".join(data[at : at + length] for at, length in runs)
+    assert max(map(len, pieces)) <= 2 * PIECE
+    assert _Runs.times == 1
+    assert sum(map(len, pieces)) == segment.size
+    os.truncate(path, PIECE)
+    with path.open("rb") as file, pytest.raises(BrokenClipError):
+        list(segment.pieces(file.fileno()))

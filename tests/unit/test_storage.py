@@ -12,6 +12,7 @@ import pytest
 from watcher.naming.ignore import Ignoring
 from watcher.renditions.workers import forkserver
 from watcher.storage.content import digest
+from watcher.storage.descent import is_leftover
 from watcher.storage.folders import held
 from watcher.storage.mounts import file_system
 from watcher.storage.places import Places
@@ -167,6 +168,27 @@ def test_a_file_of_another_disk_is_copied(tmp_path: Path) -> None:
         source.unlink()
     assert [path.name for path in (tmp_path / "porch").iterdir()] == ["a.mp4"]
     assert [look.key for look in root.walk()] == ["porch/a.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        (".watcher-copy-00ff.tmp", True),
+        (".watcher.4711.tmp", True),
+        (".selftest.4711.tmp", True),
+        (".writable.805f3ddfbb1a47048095bf4142340945.tmp", True),
+        (".watcher", False),
+        (".watcher.bin", False),
+        (".watcher.4711.mp4", False),
+        ("my.watcher.4711.tmp", False),
+        (".watcher-copy-.tmp", False),
+        (".selftest.4711.tmp.mp4", False),
+    ],
+)
+def test_what_a_kill_left_is_known_by_its_name(name: str, ours: bool) -> None:
+    """And nobody else's file is: it would be removed after a day."""
+    assert is_leftover(name) is ours
+    assert is_leftover(f"porch/{name}") is ours
 
 
 def test_a_kill_while_folders_are_tried_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,14 +74,14 @@ class Outbox:
             return 0
         with self._database.write() as connection:
             if since is None:
-                now_at = connection.execute(
+                newest = connection.execute(
                     sa.select(counters.c.value).where(counters.c.name == "revision")
                 ).scalar_one()
-                begun = self._database.insert(hooks).values(url=url, revision=now_at)
+                begun = self._database.insert(hooks).values(url=url, revision=newest)
                 connection.execute(begun.on_conflict_do_nothing())
                 return 0
-            ready = _ready(since, head)
-            of_clips = _labeled(names, since, head, came_after=now - LABELED_LATE) if names else ready
+            late = now - LABELED_LATE
+            of_clips = _labeled(names, since, head, came_after=late) if names else _ready(since, head)
             found = _between(connection, of_clips, since, head, limit)
             at = milliseconds(now)
             rows = [

@@ -112,14 +112,13 @@ class _Group(InotifyWatchGroup):
     """Watches of folders, and which folders have none."""
 
     def _add_callback(self, path: bytes) -> None:
-        super()._add_callback(path)  # swallows what the kernel says of any folder but the root …
+        super()._add_callback(path)  # swallows what the kernel says of any folder but the root
         unwatched: set[bytes] = self.__dict__.setdefault("unwatched", set())
         if self._active_callbacks_by_path.get(path, _CLOSED) != _CLOSED:
             unwatched.discard(path)
             return
-        if (
-            self._active_callbacks_by_path.pop(path, None) is not None
-        ):  # … and takes one that is closed to us for watched
+        # It takes a folder that is closed to us for watched.
+        if self._active_callbacks_by_path.pop(path, None) is not None:
             self._active_callbacks_by_watch.pop(_CLOSED, None)
             self._inotify_fd._remove_watch(_CLOSED)
         unwatched.add(path)

@@ -17,13 +17,13 @@ from watcher.ingester.intake import BATCH, Intake
 from watcher.naming.ignore import PICTURE, printable
 from watcher.retention.retire import Retention
 from watcher.services import Services
-from watcher.storage.descent import is_half_copy
+from watcher.storage.descent import is_leftover
 
 log = logging.getLogger("watcher.ingester")
 
 PROBLEM_RESCAN_SECONDS = 10.0  # at least, while something waits for a person …
 PROBLEM_RESCAN_SHARE = 10  # … and so many times what a scan takes
-HALF_COPY_SECONDS = 86_400.0  # without another byte: whoever copied is no more
+LEFTOVER_SECONDS = 86_400.0  # without another byte: whoever wrote it is no more
 
 
 class Scanner:
@@ -104,8 +104,8 @@ class Scanner:
             self._pictures.add(key)
         elif why.startswith(UNREADABLE) and key.endswith("/"):
             self._intake.unreadable.add(key)
-        elif is_half_copy(key):
-            self._services.root.drop_half_copy(key, older_than=self._clock.now().timestamp() - HALF_COPY_SECONDS)
+        elif is_leftover(key):
+            self._services.root.drop_leftover(key, older_than=self._clock.now().timestamp() - LEFTOVER_SECONDS)
         log.debug("ignoring %s: %s", printable(key), why)
 
     def _go_on(self, comparison: Comparison) -> bool:

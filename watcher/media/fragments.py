@@ -17,7 +17,7 @@ from watcher.media.walk import make
 from watcher.model.errors import BrokenClipError
 
 SEGMENT_BYTES_MOST = 64 << 20
-PIECE = 256 << 10  # bytes that are read at once where not all are
+PIECE = 256 << 10  # bytes that are read at once
 SYNC, NOT_SYNC = 0x02000000, 0x01010000  # sample flags (8.8.3.1): a key frame, or one that needs others
 # ISO base media with fragments, and Common Media Application Format (ISO/IEC 23000-19).
 _FTYP = b"iso6\x00\x00\x00\x00iso6cmfcmp41"
@@ -34,26 +34,26 @@ class Segment(NamedTuple):
         """Bytes that it has."""
         return len(self.head) + sum(length for _, length in self.runs)
 
-    def read(self, fd: int, start: int, end: int) -> bytes:
-        """Its bytes from one number to before another. Raises BrokenClipError if it lacks some."""
-        parts, at = [self.head[start:end]], len(self.head)
+    def pieces(self, fd: int) -> Iterator[bytes]:
+        """All of it, in pieces of some size; each run is looked at once, however many there are.
+
+        Raises BrokenClipError if the file lacks some of it.
+        """
+        parts, held = [self.head], len(self.head)
         for begins, length in self.runs:
-            low, high = max(start - at, 0), min(end - at, length)
-            if low < high:
+            for at in range(begins, begins + length, PIECE):
                 try:
-                    parts.append(os.pread(fd, high - low, begins + low))
+                    part = os.pread(fd, min(PIECE, begins + length - at), at)
                 except (OverflowError, OSError) as reason:  # places that no clip has
                     raise BrokenClipError(f"its index is damaged ({reason})") from reason
-            at += length
-        data = b"".join(parts)
-        if len(data) != min(end, self.size) - start:
-            raise BrokenClipError("the file has become shorter")
-        return data
-
-    def pieces(self, fd: int) -> Iterator[bytes]:
-        """All of it, one piece after another. Raises BrokenClipError."""
-        for start in range(0, self.size, PIECE):
-            yield self.read(fd, start, min(start + PIECE, self.size))
+                if len(part) < min(PIECE, begins + length - at):
+                    raise BrokenClipError("the file has become shorter")
+                parts.append(part)
+                held += len(part)
+                if held >= PIECE:
+                    yield b"".join(parts)
+                    parts, held = [], 0
+        yield b"".join(parts)
 
 
 class Segments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 import time
@@ -16,13 +17,18 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 _NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL}
 _NO_SUCH_RENAME = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _HALF_COPY = ".watcher-copy-"
+_LEFTOVER = re.compile(rf"(?:{re.escape(_HALF_COPY)}|\.watcher\.|\.selftest\.|\.writable\.)[0-9a-f]+\.tmp")
 EMPTY_SECONDS = 60.0  # that an empty file is left alone: somebody may have just begun it
 _REAL = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def is_half_copy(key: str) -> bool:
-    """Whether a file, by its name, is what `Descent.give` writes before it has its own."""
-    return key.rpartition("/")[2].startswith(_HALF_COPY)
+def is_leftover(key: str) -> bool:
+    """Whether a file, by its name, is one of ours that a kill left: they are there for a moment only.
+
+    What `Descent.give` writes before it has its own name; a marker before it has its own; the trial of events; that
+    of a start, by earlier versions.
+    """
+    return _LEFTOVER.fullmatch(key.rpartition("/")[2]) is not None
 
 
 def rename_new(source: Path | str, name: str, source_folder: int | None, folder: int) -> bool:
@@ -96,7 +102,7 @@ class Descent(contextlib.ExitStack):
         """Copy it from another disk, sync it, and name it then; a crash before leaves nothing that has a name.
 
         Where the file system knows no files without a name (network, user space), a hidden one stays behind, which
-        a scan removes after a day (`is_half_copy`).
+        a scan removes after a day (`is_leftover`).
         """
         with source.open("rb") as reading:
             mode, aside = stat.S_IMODE(os.fstat(reading.fileno()).st_mode), ""

@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import os
 import re
+import time
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from watcher.model.errors import StartError
 from watcher.storage.descent import Descent
 
 KEYS, OLD = "link-keys.json", "link.secret"
+LEFT_SECONDS = 60.0  # after which nobody writes a secret any more
 LONGEST = timedelta(days=366)  # that any link works, of an export; of a clip it is 30 days
 _TOLD = re.compile(r"(\S*) (\S*) (\d{1,12}) (\S{1,100})", re.ASCII)
 _FOR = "watcher link 1"  # what is signed is nothing else, whatever else these secrets are used for one day
@@ -96,7 +98,11 @@ class Links:
         return len(ended)
 
     def make(self) -> None:
-        """Make the first secret, unless there is one."""
+        """Make the first secret, unless there is one; what a kill left of an earlier one goes."""
+        for left in self._folder.glob(".link.*.tmp"):
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > LEFT_SECONDS:
+                    left.unlink()
         self._current()
 
     def _current(self) -> tuple[LinkKey, ...]:

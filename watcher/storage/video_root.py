@@ -185,8 +185,8 @@ class VideoRoot:
         with contextlib.suppress(FileNotFoundError), held(self._base, key) as path:
             Path(path).unlink()
 
-    def drop_half_copy(self, key: str, *, older_than: float) -> None:
-        """Remove what a crash left of a copy, if nothing was written into it since (seconds since 1970)."""
+    def drop_leftover(self, key: str, *, older_than: float) -> None:
+        """Remove what a crash left of ours, if nothing was written into it since (seconds since 1970)."""
         with contextlib.suppress(OSError):
             if os.lstat(self.path(key)).st_mtime < older_than:
                 self.remove(key)

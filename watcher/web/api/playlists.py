@@ -209,7 +209,7 @@ def segment(clip_id: int) -> Response:
     begin, end = _number("begin", 0) / 1000, _number("end", 1 << 40) / 1000
     with _opened(_asked(clip_id)) as (fd, segments):
         cut = segments.segment(begin, end, sound=_flag("sound"))
-        return _sent(cut.read(fd, 0, cut.size)) if cut.size <= WHOLE_MOST else _streamed(fd, cut)
+        return _sent(b"".join(cut.pieces(fd))) if cut.size <= WHOLE_MOST else _streamed(fd, cut)
 
 
 def _asked(clip_id: int) -> Piece:

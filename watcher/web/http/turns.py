@@ -27,15 +27,13 @@ from watcher.model.errors import TooManyError
 ALL_MOST, ONE_MOST = 4, 2  # of eight requests at a time; of one reader
 OTHERS_LEAST = 2  # that a reader's second turn leaves free: two readers never have all
 TIME_SECONDS = 900.0  # that everybody has, whoever waits
-WAIT_SECONDS = (
-    180.0  # for which somebody is waited for who asked, and came too early; nginx ends who takes nothing for 60
-)
+# For which a turn is kept for somebody who came too early; nginx ends who takes nothing for 60.
+WAIT_SECONDS = 180.0
 LOOK_SECONDS = 1.0  # between two looks at whether somebody waits
 GRACE_SECONDS = 30.0  # before a reader's pace is looked at
 PACE_LEAST = 32 << 10  # bytes a second, less than any link that films can be watched over
-AHEAD_SECONDS = (
-    120.0  # for which a quick start counts: sockets take some megabytes at once, and then for long nothing
-)
+# For which a quick start counts: sockets take some megabytes at once, and then for long nothing.
+AHEAD_SECONDS = 120.0
 # Whose turn it is, since when and how many bytes they have; who waits for it, and when they asked (both monotonic).
 _HELD, _WAITS = struct.Struct("=16sdQ"), struct.Struct("=16sd")
 _NOBODY = bytes(16)
