@@ -227,6 +227,37 @@ def test_nothing_comes_back_through_a_link(tmp_path: Path, samples: Path) -> Non
     assert Retention.of(services).in_bin(clip_id)
 
 
+def test_nothing_that_a_link_in_the_bin_leads_to_comes_back(tmp_path: Path, samples: Path) -> None:
+    """A camera's account may write there: a file of ours that it may not read would be served."""
+    services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
+    (secret := tmp_path / "secret").write_text("secret")
+    Retention.of(services).retire(clip_id)
+    (binned,) = Retention.of(services).binned()
+    (left := services.places.video / FOLDER / binned.name).unlink()
+    left.symlink_to(secret)
+    with pytest.raises(NotInBinError):
+        Retention.of(services).restore(clip_id)
+    services.root.give(left, "a/0.mp4")  # put there just after it was looked for, it stays a link
+    assert (services.places.video / "a/0.mp4").is_symlink()
+    assert secret.stat().st_nlink == 1
+
+
+def test_the_bin_is_no_link(tmp_path: Path, samples: Path) -> None:
+    """A clip stays what it was rather than go elsewhere, and nothing there is taken for the bin's, or removed."""
+    services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (somebodys := elsewhere / f"{clip_id}-0123456789abcdef").touch()
+    (services.places.video / FOLDER).symlink_to(elsewhere)
+    retention = Retention.of(services)
+    with pytest.raises(NotADirectoryError, match="the bin is a link"):
+        retention.retire(clip_id)
+    assert services.catalog.clips.get(clip_id).state is ClipState.READY
+    assert (services.places.video / "a/0.mp4").exists()
+    assert retention.binned() == []
+    retention.tidy_bin(wanted_bytes=10**9)
+    assert list(elsewhere.iterdir()) == [somebodys]
+
+
 def test_a_file_of_another_catalog_is_not_taken_for_a_clips(tmp_path: Path, samples: Path) -> None:
     """The bin is older than the catalog: the same id, and another content."""
     services, (clip_id,) = binning(tmp_path, samples, count=1, bin_days=1)

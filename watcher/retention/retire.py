@@ -189,7 +189,8 @@ class Retention:
 
         1. it gets its key, 2. it loses the name in the bin. A crash after 1 leaves both; the clip is back.
         """
-        self._root.give(self._bin.path(name), key)
+        with self._bin.held(name) as source:
+            self._root.give(source, key)
         self._bin.remove(name)
 
     def _finish_restore(self, one: Binned) -> bool:
@@ -202,8 +203,8 @@ class Retention:
 
     def _drop_second_name(self, one: Binned) -> bool:
         """Remove the name in the bin of a file that has its key too; False where another file has that."""
-        with contextlib.suppress(OSError):
-            if self._bin.path(one.name).samefile(self._root.path(self._catalog.clips.get(one.clip_id).key)):
+        with contextlib.suppress(OSError), self._bin.held(one.name) as path:
+            if path.samefile(self._root.path(self._catalog.clips.get(one.clip_id).key)):
                 self._bin.remove(one.name)
                 return True
         return False

@@ -70,9 +70,9 @@ class Descent(contextlib.ExitStack):
             self.callback(os.close, self.last)
 
     def give(self, source: Path, name: str) -> None:
-        """Let a file be called so in the last one, if nothing is. Raises FileExistsError, and OSError."""
+        """Let a file be called so in the last one, if nothing is; a link stays one. Raises FileExistsError, and OSError."""
         try:
-            os.link(source, name, dst_dir_fd=self.last)
+            os.link(source, name, dst_dir_fd=self.last, follow_symlinks=False)
         except OSError as reason:
             if reason.errno == errno.EXDEV:
                 self._copy(source, name)
@@ -104,7 +104,7 @@ class Descent(contextlib.ExitStack):
         Where the file system knows no files without a name (network, user space), a hidden one stays behind, which
         a scan removes after a day (`is_leftover`).
         """
-        with source.open("rb") as reading:
+        with os.fdopen(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as reading:
             mode, aside = stat.S_IMODE(os.fstat(reading.fileno()).st_mode), ""
             try:
                 writing = os.open(".", os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, mode, dir_fd=self.last)
