@@ -70,7 +70,10 @@ class Descent(contextlib.ExitStack):
             self.callback(os.close, self.last)
 
     def give(self, source: Path, name: str) -> None:
-        """Let a file be called so in the last one, if nothing is; a link stays one. Raises FileExistsError, and OSError."""
+        """Let a file be called so in the last one, if nothing is; no link is followed.
+
+        Raises FileExistsError, and OSError.
+        """
         try:
             os.link(source, name, dst_dir_fd=self.last, follow_symlinks=False)
         except OSError as reason:
