@@ -48,8 +48,10 @@ def test_what_we_may_not_read_is_named_and_costs_no_neighbour(
     for text in (check, status, unit.logged()):
         assert "porch/closed.mp4" in text
     assert "cannot be read" in next(line for line in check.splitlines() if "attic/" in line), check
-    for text in (status, unit.logged()):
-        assert f"{unit.video}/attic belongs to" in text
+    named = f"{unit.video}/attic belongs to"
+    shown = "the folder on Status"
+    wait_for(lambda: named in unescape(unit.get("/watcher/status").text), seconds=RETRIED_SECONDS, what=shown)
+    assert named in unit.logged()
 
     (unit.video / "porch" / "closed.mp4").chmod(0o644)
     (unit.video / "attic").chmod(0o755)

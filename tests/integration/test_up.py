@@ -129,6 +129,23 @@ def test_nginx_and_the_parent_killed_leave_nothing(start_unit: Callable[..., Run
 
 
 @pytest.mark.slow
+def test_an_nginx_that_was_just_killed_is_stopped_with_the_rest(start_unit: Callable[..., RunningUnit]) -> None:
+    """Its workers outlive it, and nobody has started it again: uWSGI waits a second before it does so anew."""
+    unit = start_unit()
+
+    def waits() -> bool:
+        return "throttling" in (unit.log / "app.log").read_text()
+
+    while not waits():
+        wait_for(lambda: {"nginx: master", "nginx: worker"} <= kinds(unit).keys(), what="nginx and its workers")
+        family, master = unit.family(), unit.pid_of("nginx: master")
+        os.kill(master, signal.SIGKILL)
+        wait_for(lambda pid=master: waits() or pid not in unit.family(), what="its end")
+    unit.stop()
+    assert not [pid for pid in family if alive(pid)]
+
+
+@pytest.mark.slow
 def test_a_second_one_on_the_same_data_is_refused(start_unit: Callable[..., RunningUnit]) -> None:
     """Two units would fight over the catalog and the sockets."""
     unit = start_unit()

@@ -7,6 +7,9 @@ a killed earlier PROGRAM of the same name left behind: nginx workers outlive the
 its port. uWSGI starts each attached daemon in a session of its own, so they are found by that session, and by their
 working folder.
 
+    python -m watcher.ops.tether RUN_DIR
+
+only ends what is left: a unit does so last of all, for a PROGRAM may have been killed a moment before the stop.
 Where the parent is killed as well, nobody starts PROGRAM again: then the ingester ends what is left when it goes,
 and, if it was killed too, the next `watcher up` does before it looks at the port.
 """
@@ -71,8 +74,12 @@ def take_lock(run: Path) -> int:
 
 
 def main() -> None:
-    """Become the program."""
-    run, name, *command = sys.argv[1:]
+    """Become the program, or end what is left of all."""
+    run, *program = sys.argv[1:]
+    if not program:
+        end_all_leftovers(Path(run))
+        return
+    name, *command = program
     die_with_parent(signal.SIGTERM)
     if os.getppid() != int(os.environ["WATCHER_UNIT"]):
         return  # the unit was killed before we could be tied to it

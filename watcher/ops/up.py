@@ -121,8 +121,9 @@ def up(unit: Unit) -> NoReturn:
         *(f"{tied} extra{number} {command}" for number, command in enumerate(unit.daemons)),
     ]
     arguments = ["uwsgi", "--ini", str(ETC / "uwsgi.ini"), "--honour-stdin", "--daemons-honour-stdin"]
-    # Memory is not given back by itself; after a kill the next start does it.
-    arguments += ["--exec-as-user-atexit", 'rm -rf "$WATCHER_CACHE"']
+    # Memory is not given back by itself, and an nginx whose master was just killed not stopped; after a kill of
+    # ours the next start does both.
+    arguments += ["--exec-as-user-atexit", f'({tied}); rm -rf "$WATCHER_CACHE"']
     for daemon in daemons:
         arguments += ["--attach-daemon2", f"cmd={daemon},stopsignal=15,max_throttle=1"]
     os.execve(  # nosec B606  # noqa: S606 - a list, no shell
