@@ -19,6 +19,7 @@ ROOMS = {  # each room, and those that it may import; the order is that of the f
     "settings": {"model", "naming"},
     "storage": {"model", "naming"},
     "catalog": {"model"},
+    "stores": {"model", "naming", "settings", "storage"},
     "services": BELOW,
     "ingest": {"services", *BELOW},
     "retention": {"ingest", "services", *BELOW},  # what stays after all is read again
@@ -100,7 +101,7 @@ def test_rooms_import_what_is_below(path: Path) -> None:
 
 
 def test_no_room_is_above_one_that_imports_it() -> None:
-    """The table itself points down, in at most eight floors and 21 rooms; rooms of a room are one with it."""
+    """The table itself points down, in at most eight floors and 22 rooms; rooms of a room are one with it."""
     floors: dict[str, int] = {}
     for name, below in ROOMS.items():
         top = name.split("/")[0]
@@ -108,7 +109,7 @@ def test_no_room_is_above_one_that_imports_it() -> None:
         assert others <= floors.keys(), f"{name} imports what is above it"
         floors[top] = max([floors.get(top, 0), *(floors[other] + 1 for other in others)])
     assert max(floors[name] for name in floors if name != "__main__") < 8  # that is two lines before cli
-    assert len([name for name in ROOMS if "/" not in name]) <= 21
+    assert len([name for name in ROOMS if "/" not in name]) <= 22
 
 
 @pytest.mark.parametrize("path", modules(), ids=label)
@@ -153,7 +154,8 @@ def test_the_camera_s_side_is_light() -> None:
 def test_modules_are_small(path: Path) -> None:
     """A module that outgrows its room is divided; those that are allowed more are named here."""
     allowed = {
-        "catalog/schema": 420,  # a list of tables
+        "catalog/schema": 430,  # a list of tables
+        "model/errors": 320,  # a list of errors
         "model/schemas": 350,  # a list of types
         "settings/schema": 360,
         "client": 330,

@@ -149,3 +149,55 @@ def test_naming_that_makes_no_sense_is_refused_with_its_line(
         load({"WATCHER_CONFIG": str(path)})
     assert f"{path}, line {line}: " in str(refusal.value)
     assert why in str(refusal.value)
+
+
+STORE = '[[stores]]\nname = "cold"\nkind = "disk"\npath = "/mnt/cold"\n'
+S3 = '[[stores]]\nname = "far"\nkind = "s3"\nendpoint = "https://s3.example.net"\nbucket = "clips"\n'
+
+
+def test_stores(tmp_path: Path) -> None:
+    """Any number of them, and where clips go; `watcher config` shows each."""
+    found = loaded(tmp_path, STORE + S3 + '[tiering]\nafter_days = 30\nstore = "far"\n')
+    assert [(store.name, store.kind, store.path) for store in found.stores] == [
+        ("cold", "disk", "/mnt/cold"),
+        ("far", "s3", ""),
+    ]
+    assert found.tiering.any
+    assert not Settings().tiering.any
+    shown = [name for name, _, _ in describe(load({"WATCHER_CONFIG": str(tmp_path / "watcher.toml")}))]
+    assert [name for name in shown if name.startswith("stores.")] == ["stores.cold", "stores.far"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (STORE.replace('"disk"', '"tape"'), r'stores.kind .*: must be "disk" or "s3"'),
+        (STORE.replace('"cold"', '"LOCAL"'), "own disk"),
+        (STORE.replace('"cold"', '"a/b"'), "stores.name"),
+        (STORE.replace('"cold"', '"a\\n"'), "stores.name"),
+        (STORE + STORE.replace('"cold"', '"Cold"'), "same name"),
+        (STORE.replace("/mnt/cold", "mnt/cold"), "whole path"),
+        (STORE.replace("/mnt/cold", "/mnt/../cold"), "whole path"),
+        (STORE.replace("/mnt/cold", "/"), "folder of its own"),
+        (STORE.replace("/mnt/cold", "/mnt/$cold"), "rename"),
+        (STORE + 'bucket = "clips"\n', "no bucket"),
+        (STORE + "pth = 1\n", "pth"),
+        (S3 + 'path = "/mnt"\n', "no path"),
+        (S3.replace("https", "ftp"), "http"),
+        (S3.replace("https://", "https://key:secret@"), "http"),
+        (S3 + 'access_key_file = "/run/secrets/a"\n', "both"),
+        (S3 + 'prefix = "../"\n', "beginning of a key"),
+        ("[tiering]\nafter_days = 3\n", r"\[\[stores\]\]"),
+        (STORE + '[tiering]\nstore = "hot"\n', "no store called 'hot'"),
+        (STORE + "[tiering]\nafter_days = -1\n", "between"),
+        (STORE + "[tiering]\nafter_days = nan\n", "between"),
+        (STORE + '[[tiering.cameras]]\ncamera = "a"\nafter_days = -1\n', "after_days|tiering"),
+        (STORE + '[[tiering.labels]]\nlabel = "a"\nafter_days = 0\n', "after_days|tiering"),
+        ('stores = "cold"\n', "stores"),
+        ("[stores]\nname = 1\n", "stores"),
+    ],
+)
+def test_stores_that_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    """In a sentence that says which setting it is."""
+    with pytest.raises(ConfigError, match=words):
+        loaded(tmp_path, text)

@@ -29,6 +29,8 @@ STATISTICS = {
     ("clips", "ix_clips_camera_counts"): "1000000 20000 20000 20000 1 1",
     ("clips", "ix_clips_spared"): "10000 10 1",
     ("clips", "ix_clips_poster_error"): "1000 1 1",
+    ("clips", "ix_clips_store"): "1000000 500000 1",
+    ("clips", "ix_clips_store_due"): "100 50 1",
     ("labels", "sqlite_autoindex_labels_1"): "100000 1 1",
     ("labels", "ix_labels_time"): "100000 5000 1 1",
     ("inspections", "sqlite_autoindex_inspections_1"): "1000000 1",

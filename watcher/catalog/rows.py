@@ -155,6 +155,11 @@ _KEPT = frozenset(
         "rendered_from",
         "rendered_at",
         "light",
+        "store",
+        "store_key",
+        "store_etag",
+        "store_sha256",
+        "store_due",
     }
 )
 UPDATE = (

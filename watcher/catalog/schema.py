@@ -58,6 +58,13 @@ clips = sa.Table(
     ),  # by what retention goes: start or arrival
     sa.Column("spared", sa.SmallInteger, nullable=False, server_default="0"),  # 1: very old when it came, lately
     sa.Column("labeled_by_people", sa.SmallInteger, nullable=False, server_default="0"),  # 1: not by models alone
+    # Where it lies; null: in the video root. Its key there, the ETag, and SHA-256 in hex, are of when it was moved.
+    sa.Column("store", sa.Text),
+    sa.Column("store_key", Key),
+    sa.Column("store_etag", sa.Text),
+    sa.Column("store_sha256", sa.Text),
+    # What is left to be done: 1, its file in the video root is to go; 2, it is wanted back; 3, its object is to go.
+    sa.Column("store_due", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),
     sa.Index("ix_clips_state_time", "state", "started_ms", "id"),
@@ -74,6 +81,8 @@ clips = sa.Table(
     sa.Index("ix_clips_spared", "arrived_ms", "id", sqlite_where=sa.text("spared = 1")),
     sa.Index("ix_clips_poster_error", "started_ms", "id", sqlite_where=sa.text("poster_error IS NOT NULL")),
     sa.Index("ix_clips_picture", "picture", sqlite_where=sa.text("picture IS NOT NULL")),
+    sa.Index("ix_clips_store", "store", "store_key", sqlite_where=sa.text("store IS NOT NULL")),
+    sa.Index("ix_clips_store_due", "store_due", "id", sqlite_where=sa.text("store_due <> 0")),
     sqlite_autoincrement=True,  # an id is never given twice: links to a deleted clip must not show another
 )
 

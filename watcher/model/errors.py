@@ -246,6 +246,20 @@ class OffsetError(UploadError):
     title = "The offset does not match"
 
 
+class StoreAwayError(WatcherError):
+    """A store cannot be asked, or does not take what it is given; the message names it and says why."""
+
+    code = "store_away"
+    title = "The store is away"
+
+
+class MissingError(WatcherError):
+    """A store has nothing under a key."""
+
+    code = "not_in_store"
+    title = "The store does not have it"
+
+
 class NotInBinError(WatcherError):
     """A clip is not in the bin, so it cannot be had back."""
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from watcher.settings import stores
 from watcher.settings.place import place_of
 from watcher.settings.schema import Ftp, Settings, Site, Tls, Webhooks
 
@@ -23,7 +24,10 @@ Problem = tuple[str, str]  # the name of a setting, and what is wrong with it
 def possible(name: str) -> str | None:
     """The choices or the range of a setting, as `must be …`; None where its type has neither."""
     table, _, key = name.partition(".")
-    kind: Any = get_type_hints(get_type_hints(Settings)[table], include_extras=True).get(key)
+    struct = get_type_hints(Settings)[table]
+    if get_origin(struct) is tuple:  # any number of them
+        struct = get_args(struct)[0]
+    kind: Any = get_type_hints(struct, include_extras=True).get(key)
     if get_origin(kind) is Literal:
         *others, last = (f'"{choice}"' for choice in get_args(kind))
         return f"must be {', '.join(others)} or {last}"
@@ -44,13 +48,14 @@ def problems(settings: Settings) -> Iterator[Problem]:
         _of_ftp(settings.ftp, settings.tls),
         _of_tls(settings.tls),
         _of_webhooks(settings.webhooks),
+        stores.problems(settings.stores, settings.tiering),
     )
 
 
 def _no_numbers(settings: Settings) -> Iterator[Problem]:
     """TOML has nan, which is in every range: it is neither less nor more than a bound."""
     for table, values in msgspec.structs.asdict(settings).items():
-        for key, value in msgspec.structs.asdict(values).items():
+        for key, value in ({} if isinstance(values, tuple) else msgspec.structs.asdict(values)).items():
             if _has_nan(value):
                 yield f"{table}.{key}", possible(f"{table}.{key}") or "nan is no number"
 

@@ -22,6 +22,7 @@ from watcher.naming.presets import NamingError
 from watcher.settings.check import possible, problems
 from watcher.settings.schema import Settings
 
+_LISTS = ("stores",)  # settings that are no table, but any number of them
 _PACKAGE = Path(__file__).resolve().parent.parent
 # In a wheel they lie inside the package (setup.py), where an upgrade would write over settings.
 INSTALLED = (_PACKAGE / "etc").is_dir()
@@ -45,7 +46,7 @@ def load(environment: Mapping[str, str] | None = None) -> Loaded:
     """Read the settings. Raises ConfigError, in a sentence that names the place."""
     env = os.environ if environment is None else environment
     path = settings_file(env)
-    values: dict[str, dict[str, Any]] = {}
+    values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     if path.is_file():
         _read_file(path, values, sources)
@@ -65,13 +66,16 @@ def load(environment: Mapping[str, str] | None = None) -> Loaded:
     return Loaded(settings, sources)
 
 
-def _read_file(path: Path, values: dict[str, dict[str, Any]], sources: dict[str, str]) -> None:
+def _read_file(path: Path, values: dict[str, Any], sources: dict[str, str]) -> None:
     """Take every setting of the file. Raises ConfigError."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as reason:
         raise ConfigError(f"{path}: {reason}") from reason
     for table, entries in tables.items():
+        if table in _LISTS:
+            values[table], sources[table] = entries, str(path)
+            continue
         _known(table, _tables(), f"{path} has no table [{table}]")
         if not isinstance(entries, dict):
             raise ConfigError(f"{path}: {table} must be a table")
@@ -81,9 +85,7 @@ def _read_file(path: Path, values: dict[str, dict[str, Any]], sources: dict[str,
             sources[f"{table}.{key}"] = str(path)
 
 
-def _read_environment(
-    environment: Mapping[str, str], values: dict[str, dict[str, Any]], sources: dict[str, str]
-) -> None:
+def _read_environment(environment: Mapping[str, str], values: dict[str, Any], sources: dict[str, str]) -> None:
     """Take every setting of a variable, which wins over the file's. Raises ConfigError."""
     for name, text in sorted(environment.items()):
         if not name.startswith("WATCHER_") or "__" not in name:
@@ -108,7 +110,7 @@ def _invalid(path: Path, message: str, sources: Mapping[str, str]) -> ConfigErro
     detail, _, at = message.partition(" - at `$.")
     if found := re.match(r"naming\.(\w+)\[(\d+)\]", at):
         return _refusal(path, NamingError(found[1], int(found[2]), "", detail))
-    place = re.match(r"[\w.]+", at)
+    place = re.match(r"[\w.]+", re.sub(r"^(stores)\[\d+\]", r"\1", at))
     where = place.group() if place else "settings"
     if re.match(r"Expected `\w+` [<>]|Invalid enum value", detail):
         detail = possible(where) or detail
@@ -138,6 +140,9 @@ def _refusal(path: Path, reason: NamingError) -> ConfigError:
 def describe(loaded: Loaded) -> list[tuple[str, str, str]]:
     """Name, value and source of every setting, passwords masked."""
     rows = []
+    for store in loaded.settings.stores:
+        text = msgspec.json.encode(store).decode()
+        rows.append((f"stores.{store.name}", text, loaded.sources.get("stores", "default")))
     for table, struct in _tables().items():
         for field in msgspec.structs.fields(struct):
             name = f"{table}.{field.name}"
@@ -154,7 +159,7 @@ def describe(loaded: Loaded) -> list[tuple[str, str, str]]:
 
 
 def _tables() -> dict[str, type[msgspec.Struct]]:
-    return get_type_hints(Settings)
+    return {name: kind for name, kind in get_type_hints(Settings).items() if name not in _LISTS}
 
 
 def _keys(table: str) -> dict[str, Any]:

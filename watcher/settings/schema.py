@@ -17,6 +17,7 @@ from watcher.naming.ignore import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
 from watcher.naming.presets import Camera, Folder, Preset
 from watcher.naming.reader import Naming
 from watcher.settings.labels import Labels
+from watcher.settings.stores import StoreTable, Tiering
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -307,6 +308,8 @@ class Settings(msgspec.Struct, frozen=True):
     webhooks: Webhooks = Webhooks()
     retention: Retention = Retention()
     silence: Silence = Silence()
+    stores: tuple[StoreTable, ...] = ()
+    tiering: Tiering = Tiering()
     log: Log = Log()
     auth: Auth = Auth()
 

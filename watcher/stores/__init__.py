@@ -1,0 +1,23 @@
+"""Stores: where clips lie that are not on the local disk. Imports model, naming, settings and storage.
+
+A store knows keys and bytes, and nothing of the catalog. What is off costs nothing: a member is imported when a
+setting names its kind.
+"""
+
+from __future__ import annotations
+
+from watcher.model.errors import ConfigError
+from watcher.settings.stores import StoreTable
+from watcher.stores.store import Store
+
+
+def open_store(table: StoreTable, catalog_id: str | None = None) -> Store:
+    """The store that a table of the settings describes; opens no file and no connection.
+
+    `catalog_id` tells whose it has to be; None while that is open. Raises ConfigError.
+    """
+    if table.kind == "disk":
+        from watcher.stores.disk import Disk  # noqa: PLC0415 - what is off costs nothing
+
+        return Disk(table.name, table.path, catalog_id)
+    raise ConfigError(f'stores: {table.name} is of a kind that this watcher cannot open yet: "{table.kind}"')
