@@ -141,27 +141,11 @@ CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 SCANNED = sa.select(facts.c.value).where(facts.c.name == "scanned")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 # What reading a file never changes: who the clip is, and what was said or left of it.
-_KEPT = frozenset(
-    {
-        "id",
-        "ingested_ms",
-        "picture",
-        "sprite",
-        "proxy",
-        "held",
-        "note",
-        "labels",
-        "labeled_by_people",
-        "rendered_from",
-        "rendered_at",
-        "light",
-        "store",
-        "store_key",
-        "store_etag",
-        "store_sha256",
-        "store_due",
-    }
-)
+_KEPT = frozenset((
+    "id", "ingested_ms", "picture", "sprite", "proxy", "held", "note", "labels", "labeled_by_people",
+    "rendered_from", "rendered_at", "light",
+    "store", "store_key", "store_etag", "store_sha256", "store_due",
+))  # fmt: skip
 UPDATE = (
     sa.update(clips)
     .where(clips.c.id == sa.bindparam("row"))

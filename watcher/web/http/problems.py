@@ -67,6 +67,7 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.DiskFullError: 507,
     # Whoever runs the service can mend these, and the sender need not change anything: it tries again.
     errors.RootAwayError: 503,
+    errors.StoreAwayError: 503,
     errors.ReadOnlyError: 503,
     errors.FolderError: 503,
     errors.CatalogError: 503,
@@ -75,6 +76,7 @@ STATUS: dict[type[errors.WatcherError], int] = {
     errors.StartError: 500,
     errors.AlreadyRunningError: 500,
     errors.NotInBinError: 404,
+    errors.MissingError: 404,
     errors.NoProxyError: 409,
     errors.ExportNotFoundError: 404,
     errors.SessionNotFoundError: 404,
