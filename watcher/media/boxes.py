@@ -20,14 +20,20 @@ from watcher.media.lengths import Length, length_of
 from watcher.media.runs import Defaults, defaults_of
 from watcher.media.signatures import begins_like_a_movie, picture, sniff
 from watcher.media.tracks import UNSET_LENGTHS, Track, read_fragment, read_track
-from watcher.media.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished, u32, u64
+from watcher.media.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished
 from watcher.model.errors import BrokenClipError, NotIsoMediaError
 
 __all__ = ["Movie", "begins_like_a_movie", "read_movie", "reading"]
 
 QUICKTIME_EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _MOOV_WINDOW = 256 << 10  # most indexes are read at once
-_WANTED = frozenset({b"mvhd", b"trak", b"mvex", b"cmov", b"rmra"})  # of an index
+_WITHOUT_SAMPLES = {  # boxes of an index that say that it has none itself
+    b"cmov": "its index is compressed (cmov), as old QuickTime did: it is not read here",
+    b"rmra": "a reference movie: its pictures and its sound lie in other files",
+}
+_WANTED = frozenset({b"mvhd", b"trak", b"mvex", *_WITHOUT_SAMPLES})  # of an index
+# Two layouts of `mvhd` (8.2.2): when it was made, ticks a second, its length in them.
+_MOVIE_HEADER = struct.Struct(">4xI4xII"), struct.Struct(">4xQ8xIQ")
 _end_of = attrgetter("end")
 
 
@@ -115,7 +121,7 @@ def _read(walk: Walk, movie: Movie) -> Generator[None, None, None]:
     _judge_end(top, movie, walk.size, indexed=indexed)
     for number in range(0, len(early), 3):
         yield from read_fragment(walk, early[number + 1], early[number + 2], early[number], tracks, defaults)
-    movie.end = max(map(_end_of, movie.tracks), default=0)
+    movie.end = max([0, *map(_end_of, movie.tracks)])
     movie.trailing_bytes = max(0, walk.size - max(top.end, movie.end))
 
 
@@ -168,40 +174,40 @@ def _read_moov(
     walk.at(start, min(end - start, _MOOV_WINDOW))
     wanted = set(_WANTED)
     for kind, first, last in walk.children(start, end, wanted):
-        if walk.due():
+        if walk.steps >= walk.due_at and walk.due():
             yield
-        if kind != b"trak":
-            wanted.discard(kind)  # the first of a kind counts
-        if kind == b"mvhd":
-            at = walk.at(first, 32 if last - first >= 32 else 20)
-            wide = walk.data[at] == 1
-            movie.created_at = _created((u64 if wide else u32)(walk.data, at + 4)[0])
-            movie.timescale = u32(walk.data, at + (20 if wide else 12))[0]
-            length = (u64 if wide else u32)(walk.data, at + (24 if wide else 16))[0]
-            if movie.timescale and length not in UNSET_LENGTHS:
-                movie.seconds = length / movie.timescale
-        elif kind == b"trak":
+        if kind == b"trak":
             if len(movie.tracks) >= TRACK_LIMIT:
                 raise ValueError(f"more than {TRACK_LIMIT} tracks")
             track = Track()
             movie.tracks.append(track)
             yield from read_track(walk, first, last, track)
-        elif kind == b"mvex":
-            movie.fragmented = True
-            for trex in defaults_of(walk, first, last):
-                if trex is None:
-                    yield
-                else:
-                    defaults.setdefault(*trex)
-        elif kind == b"cmov":
-            raise BrokenClipError("its index is compressed (cmov), as old QuickTime did: it is not read here")
-        elif kind == b"rmra":
-            raise BrokenClipError("a reference movie: its pictures and its sound lie in other files")
+        elif kind in wanted:
+            wanted.discard(kind)  # the first of a kind counts
+            if kind == b"mvhd":
+                _read_header(walk, first, movie)
+            elif kind == b"mvex":
+                movie.fragmented = True
+                yield from _read_defaults(walk, first, last, defaults)
+            else:
+                raise BrokenClipError(_WITHOUT_SAMPLES[kind])
     for track in movie.tracks:
         defaults.setdefault(track.id, (0, 0, 0))
         track.timing.movie_timescale = movie.timescale
 
 
-def _created(seconds: int) -> datetime | None:
-    """The `mvhd` creation time: seconds since 1904 in UTC; cameras often leave it 0."""
-    return QUICKTIME_EPOCH + timedelta(seconds=seconds) if 0 < seconds < 1 << 33 else None
+def _read_header(walk: Walk, first: int, movie: Movie) -> None:
+    """Take what `mvhd` says; cameras often leave the time 0."""
+    created, movie.timescale, length = walk.fields(first, *_MOVIE_HEADER)
+    if 0 < created < 1 << 33:
+        movie.created_at = QUICKTIME_EPOCH + timedelta(seconds=created)
+    if movie.timescale and length not in UNSET_LENGTHS:
+        movie.seconds = length / movie.timescale
+
+
+def _read_defaults(walk: Walk, first: int, last: int, defaults: dict[int, Defaults]) -> Generator[None, None, None]:
+    for trex in defaults_of(walk, first, last):
+        if trex is None:
+            yield
+        else:
+            defaults.setdefault(*trex)

@@ -67,8 +67,8 @@ def length_of(timings: Sequence[Timing], header_seconds: float) -> Length:
         found = Length(
             shown.seconds,
             whole if as_stored else shown.seconds,
-            round(shown.skips, 3),
-            round(shown.waits, 3),
+            round(shown.skips, 3) if shown.skips else 0.0,
+            round(shown.waits, 3) if shown.waits else 0.0,
             shown.edited,
         )
         if not as_stored:
@@ -107,24 +107,27 @@ def _shown(track: Timing) -> _Shown:
     """What the edit list shows of a track (ISO/IEC 14496-12, 8.6.6); all of it where there is none."""
     if not track.edits or not track.timescale or not track.movie_timescale:
         return _Shown(track.seconds)
-    unit, end = 1 / track.movie_timescale, track.first + track.ticks
+    scale, first = track.timescale, track.first
+    unit, end = 1 / track.movie_timescale, first + track.ticks
     total = waits = skips = 0.0
     number, plain = 0, True
-    for edit in track.edits:
-        length = edit.length * unit
-        if edit.media < 0:  # nothing is shown meanwhile
+    for ticks, media, rate in track.edits:
+        length = ticks * unit
+        if media < 0:  # nothing is shown meanwhile
             waits += 0 if number else length
             total += length
             continue
-        rest = max(0, end - max(edit.media, track.first)) / track.timescale
-        if edit.rate == 0:  # one picture, for so long
-            rest = length
-        elif edit.rate > 0:
-            rest = rest * 65536 / edit.rate
+        rest = max(0, end - max(media, first)) / scale
+        if rate != 1 << 16:
+            plain = False
+            if rate == 0:  # one picture, for so long
+                rest = length
+            elif rate > 0:
+                rest = rest * 65536 / rate
         # Its length is rounded to the movie's ticks; 0 stands for all the rest in a file of fragments.
         total += length if 0 < length < rest - unit else rest
-        skips = skips if number else max(0, edit.media - track.first) / track.timescale
-        plain = plain and edit.rate == 1 << 16
+        if not number:
+            skips = max(0, media - first) / scale
         number += 1
     if total - waits <= unit and track.ticks:
         return _Shown(track.seconds)
@@ -132,7 +135,8 @@ def _shown(track: Timing) -> _Shown:
 
 
 def _shows_nothing(track: Timing) -> bool:
-    return all(edit.media < 0 or edit.media >= track.first + track.ticks for edit in track.edits)
+    end = track.first + track.ticks
+    return not any(0 <= media < end for _, media, _ in track.edits)
 
 
 def _doubt(seconds: float, samples: int) -> str:

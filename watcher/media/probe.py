@@ -7,6 +7,7 @@ from collections.abc import Generator
 from datetime import datetime
 
 import msgspec
+from msgspec import UNSET
 
 from watcher.media.boxes import Movie, reading
 from watcher.media.entries import RATE_LIMIT
@@ -90,33 +91,30 @@ def media_info(movie: Movie) -> MediaInfo:
     if video is not None and video.entry is not None:
         seconds = movie.length.media_seconds
         fps = round(video.samples / seconds, 3) if seconds else 0.0
-        # What is optional is handed over only where it is there: MediaInfo omits the rest.
-        more = {
-            "pixel_aspect": video.entry.pixel_aspect,
-            "mirrored": video.mirrored,
-            "skips_seconds": movie.length.skips,
-            "waits_seconds": movie.length.waits,
-        }
         shown = VideoTrack(
             video.entry.codec,
             *video.dimensions(),
             fps if fps <= FPS_LIMIT else 0.0,
             video.rotation,
-            **{name: value for name, value in more.items() if value},  # type: ignore[arg-type]
+            mirrored=video.mirrored or UNSET,
+            pixel_aspect=video.entry.pixel_aspect or UNSET,
+            skips_seconds=movie.length.skips or UNSET,
+            waits_seconds=movie.length.waits or UNSET,
         )
     if audio is not None and audio.entry is not None:
         # A rate that the entry cannot hold is the track's own count of ticks (12.2.3.2).
         rate = audio.entry.sample_rate or audio.timing.timescale
         heard = AudioTrack(audio.entry.codec, audio.entry.channels, rate if rate <= RATE_LIMIT else 0)
-    told = {"trailing_bytes": movie.trailing_bytes, "edited": movie.length.edited, "remarks": movie.length.remarks}
     return MediaInfo(
         container="mov" if movie.brand == "qt" else "mp4",
-        codecs=",".join(track.entry.codec_string for track in (video, audio) if track and track.entry),
+        codecs=",".join([track.entry.codec_string for track in (video, audio) if track and track.entry]),
         fragmented=movie.fragmented,
         faststart=movie.faststart,
         video=shown,
         audio=heard,
-        **{name: value for name, value in told.items() if value},  # type: ignore[arg-type]
+        trailing_bytes=movie.trailing_bytes or UNSET,
+        edited=movie.length.edited or UNSET,
+        remarks=movie.length.remarks or UNSET,
     )
 
 

@@ -15,6 +15,9 @@ REORDER_LIMIT = 32  # pictures; H.264 and H.265 reorder among 16 at most
 CHUNKS_STEPS = 4  # what it costs to look at chunks of as many samples each, beside those
 EDITS_LIMIT = 1000  # entries of an edit list; nobody edits on a camera
 
+_Layouts = list[struct.Struct]  # of no run, of one, …
+_LASTING: _Layouts = [struct.Struct(">" + "II" * runs) for runs in range(REORDER_LIMIT + 1)]
+_SHIFTS: _Layouts = [struct.Struct(">" + "Ii" * runs) for runs in range(REORDER_LIMIT + 1)]
 _EDIT, _WIDE_EDIT = struct.Struct(">Iii"), struct.Struct(">Qqi")
 
 _UPPER, _LOWER = bytes(byte >> 4 for byte in range(256)), bytes(byte & 15 for byte in range(256))
@@ -188,15 +191,21 @@ def _bytes_of(walk: Walk, sizes: Sizes, count: int) -> Generator[None, None, int
     return total
 
 
-def ticks_of(walk: Walk, parts: Parts, samples: int) -> Generator[None, None, tuple[int, int]]:
-    """How many ticks the first so many samples last, and how many of them `stts` names."""
+def due_of(walk: Walk, parts: Parts, samples: int) -> Generator[None, None, tuple[int, int, int]]:
+    """How many of the first so many samples `stts` names, when the first one is shown, and for how long all are.
+
+    Where pictures of different durations are shown in another order than they are stored (`ctts`), the sum of their
+    durations holds the encoder's delay as well, which can be seconds. Times are in ticks.
+    """
     if b"stts" not in parts:
-        return 0, 0
+        return 0, 0, 0
     first, last = parts[b"stts"]
     entries = walk.count(first, last, 8)
     if entries == 1:
-        count, each = struct.unpack(">II", walk.read(first + 8, first + 16))
-        return min(count, samples) * each, min(count, samples)
+        count, each = _LASTING[1].unpack(walk.read(first + 8, first + 16))
+        shown = _first_shown(walk, parts, repeat(each, count)) if b"ctts" in parts else 0
+        named = min(count, samples)
+        return named, shown, named * each
     named = ticks = 0
     for piece in walk.numbers(first + 8, entries * 2):
         counts, lasting = piece[::2], piece[1::2]
@@ -211,54 +220,56 @@ def ticks_of(walk: Walk, parts: Parts, samples: int) -> Generator[None, None, tu
         ticks += sum(map(mul, counts, lasting))
         if walk.due():
             yield
-    return ticks, named
+    if b"ctts" not in parts or not entries:
+        return named, 0, ticks
+    shown = _first_shown(walk, parts, _unrolled(_first_runs(walk, parts[b"stts"], _LASTING)))
+    return named, shown, max(0, _last_shown(walk, parts, ticks) - shown)
 
 
-def shown_span(walk: Walk, parts: Parts, ticks: int) -> tuple[int, int]:
-    """The ticks at which the first picture is shown and at which the last one has been.
+def _first_shown(walk: Walk, parts: Parts, lasting: Iterable[int]) -> int:
+    """The tick at which the first picture is shown, of those that last so long."""
+    shifts = _first_runs(walk, parts[b"ctts"], _SHIFTS)
+    return first_shown(lasting, _unrolled(shifts), back=bool(shifts) and min(shifts[1::2]) < 0)
 
-    Where pictures of different durations are shown in another order than they are stored, the sum of their
-    durations holds the encoder's delay as well, which can be seconds. Only the pictures at either end can be the
-    first or the last. How long the last one shown stays is the muxer's best guess, where it is not the last stored.
+
+def _last_shown(walk: Walk, parts: Parts, ticks: int) -> int:
+    """The tick at which the last picture has been shown.
+
+    Only those at the end can be the last. How long it stays is the muxer's best guess, where it is not the last
+    stored.
     """
-    if b"ctts" not in parts or b"stts" not in parts:
-        return 0, ticks
-    lasting, shifts = _first_runs(walk, parts[b"stts"], "II"), _first_runs(walk, parts[b"ctts"], "Ii")
-    first = first_shown(_unrolled(lasting), _unrolled(shifts), back=min(shifts[1::2], default=0) < 0)
-    if len(lasting) < 4:
-        return first, first + ticks
-    lasting, shifts = _last_runs(walk, parts[b"stts"], "II"), _last_runs(walk, parts[b"ctts"], "Ii")
+    lasting, shifts = _last_runs(walk, parts[b"stts"], _LASTING), _last_runs(walk, parts[b"ctts"], _SHIFTS)
     stays = lasting[1]
     end, decoded = 0, ticks
     for each, shift in zip(_unrolled(lasting), _unrolled(shifts), strict=False):
         decoded -= each
         end = max(end, decoded + shift + stays)
-    return first, max(first, end)
+    return end
 
 
 def first_shown(lasting: Iterable[int], shifts: Iterable[int], *, back: bool) -> int:
     """The tick at which the first picture is shown; `back`: some are shown before they are decoded."""
-    first = decoded = 0
-    for number, (each, shift) in enumerate(zip(lasting, shifts, strict=False)):
-        if number and decoded >= first and not back:  # nothing that comes later is shown before this
+    both = zip(lasting, shifts, strict=False)
+    decoded, first = next(both, (0, 0))
+    for each, shift in both:
+        if decoded >= first and not back:  # nothing that comes later is shown before this
             break
-        if not number or decoded + shift < first:
-            first = decoded + shift
+        first = min(first, decoded + shift)
         decoded += each
     return first
 
 
-def _first_runs(walk: Walk, where: tuple[int, int], layout: str) -> tuple[int, ...]:
+def _first_runs(walk: Walk, where: tuple[int, int], layouts: _Layouts) -> tuple[int, ...]:
     """The first runs of a table, each a count and a value."""
     some, begin = min(walk.count(*where, 8), REORDER_LIMIT), where[0] + 8
-    return struct.unpack(">" + layout * some, walk.read(begin, begin + some * 8))
+    return layouts[some].unpack(walk.read(begin, begin + some * 8))
 
 
-def _last_runs(walk: Walk, where: tuple[int, int], layout: str) -> tuple[int, ...]:
+def _last_runs(walk: Walk, where: tuple[int, int], layouts: _Layouts) -> tuple[int, ...]:
     """Its last ones, in reverse."""
     entries = walk.count(*where, 8)
     some, end = min(entries, REORDER_LIMIT), where[0] + 8 + entries * 8
-    runs = struct.unpack(">" + layout * some, walk.read(end - some * 8, end))
+    runs = layouts[some].unpack(walk.read(end - some * 8, end))
     return tuple(chain.from_iterable(zip(runs[-2::-2], runs[::-2], strict=True)))
 
 

@@ -12,8 +12,8 @@ from watcher.media.codecs import fourcc
 from watcher.media.entries import ENTRY_LIMIT, SIDE_LIMIT, Entry, entry_of
 from watcher.media.lengths import Timing
 from watcher.media.runs import DURATION, SHIFT, Defaults, Run, runs_of
-from watcher.media.tables import REORDER_LIMIT, edits_of, first_shown, placed, shown_span, ticks_of
-from watcher.media.walk import Walk, u32, u64
+from watcher.media.tables import REORDER_LIMIT, due_of, edits_of, first_shown, placed
+from watcher.media.walk import Walk
 
 UNSET_LENGTHS = frozenset({0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF})
 
@@ -46,28 +46,18 @@ def read_track(walk: Walk, start: int, end: int, track: Track) -> Generator[None
     parts = yield from walk.parts(start, end)
     timing = track.timing
     if b"tkhd" in parts:
-        first = parts[b"tkhd"][0]
-        at = walk.at(first, 84)
-        wide = 12 if walk.data[at] == 1 else 0
-        at = walk.at(first, 84 + wide)
-        track.id = u32(walk.data, at + (20 if wide else 12))[0]
-        track.rotation, track.mirrored = _turned(walk.data, at + 40 + wide)
-        track.width = u32(walk.data, at + wide + 76)[0] >> 16
-        track.height = u32(walk.data, at + wide + 80)[0] >> 16
+        track.id, matrix, width, height = walk.fields(parts[b"tkhd"][0], *_TRACK_HEADER)
+        track.width, track.height = width >> 16, height >> 16
+        if matrix != _UPRIGHT:
+            track.rotation, track.mirrored = _turned(matrix)
     if b"hdlr" in parts:
         at = walk.at(parts[b"hdlr"][0], 12)
         track.handler = fourcc(walk.data[at + 8 : at + 12])
     if track.handler not in {"vide", "soun"}:
         return
     if b"mdhd" in parts:
-        first = parts[b"mdhd"][0]
-        at = walk.at(first, 20)
-        if walk.data[at] == 1:
-            at = walk.at(first, 32)
-            timing.timescale, timing.header = u32(walk.data, at + 20)[0], u64(walk.data, at + 24)[0]
-        else:
-            timing.timescale, timing.header = u32(walk.data, at + 12)[0], u32(walk.data, at + 16)[0]
-        timing.header = 0 if timing.header in UNSET_LENGTHS else timing.header
+        timing.timescale, length = walk.fields(parts[b"mdhd"][0], *_MEDIA_HEADER)
+        timing.header = 0 if length in UNSET_LENGTHS else length
     if b"stsd" in parts:
         first, last = parts[b"stsd"]
         entry = walk.box(first + 8, last) if first + 16 <= last else None
@@ -75,25 +65,26 @@ def read_track(walk: Walk, start: int, end: int, track: Track) -> Generator[None
             kind, begin, stop = entry
             track.entry = entry_of(kind, track.handler, walk.read(begin, min(stop, begin + ENTRY_LIMIT)))
     located, track.end = yield from placed(walk, parts)
-    timing.ticks, named = yield from ticks_of(walk, parts, located)
-    track.samples = timing.samples = min(located, named)
-    timing.first, span = shown_span(walk, parts, timing.ticks)
-    timing.ticks = span - timing.first
-    timing.edits = edits_of(walk, parts)
+    track.samples, timing.first, timing.ticks = yield from due_of(walk, parts, located)
+    timing.samples = track.samples
+    if b"elst" in parts:
+        timing.edits = edits_of(walk, parts)
 
 
-def _turned(data: bytes, start: int) -> tuple[int, bool]:
+def _turned(matrix: bytes) -> tuple[int, bool]:
     """How a track's matrix (a, b, u, c, d, …) turns it, in degrees clockwise, and whether it is mirrored before.
 
     Left and right are exchanged first, where they are. Skewed ones count as upright.
     """
-    if data[start : start + 20] == _UPRIGHT:
-        return 0, False
-    a, b, _, c, d = struct.unpack_from(">5i", data, start)
+    a, b, _, c, d = struct.unpack(">5i", matrix)
     sign = tuple((n > 0) - (n < 0) for n in (a, b, c, d))
     return _TURNS.get(sign, (0, False))
 
 
+# Two layouts of a header each, with 32 and with 64 bits for times: a track's number, matrix, width and height
+# (8.3.2), and ticks a second and length of its samples (8.4.2).
+_TRACK_HEADER = struct.Struct(">12xI24x20s16xII"), struct.Struct(">20xI28x20s16xII")
+_MEDIA_HEADER = struct.Struct(">12xII"), struct.Struct(">20xIQ")
 _UPRIGHT = struct.pack(">5i", 1 << 16, 0, 0, 0, 1 << 16)
 _TURNS = {
     (0, 1, -1, 0): (90, False),

@@ -12,7 +12,7 @@ import sys
 from array import array
 from collections.abc import Generator, Iterable, Iterator, Set
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 STEPS_MOST = 2_300_000  # a day in one-second fragments of picture and sound takes 26 a fragment
 SLICE_STEPS = 5_000  # between two moments in which somebody else may go on: some milliseconds
@@ -68,6 +68,15 @@ class Walk:
             if need > len(self.data):
                 raise ValueError("the file ends inside it")
         return at
+
+    def fields(self, first: int, short: struct.Struct, wide: struct.Struct) -> tuple[Any, ...]:
+        """What the content of a box has that lays itself out anew in its version 1."""
+        layout = short
+        at = self.at(first, layout.size)
+        if self.data[at] == 1:
+            layout = wide
+            at = self.at(first, layout.size)
+        return layout.unpack_from(self.data, at)
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes of a place, not kept as the window."""
@@ -126,6 +135,7 @@ class Walk:
         """Where the content of each box of a `trak` is, those within others too; the first of a kind counts."""
         found: dict[bytes, tuple[int, int]] = {}
         ends: list[int] = []  # of the boxes around this one
+        self.at(start, min(16, end - start))  # from there it goes forward only
         data, base, near = self.data, self.base, self.base + len(self.data) - 16
         steps, due = self.steps, self.due_at
         while True:
@@ -135,11 +145,10 @@ class Walk:
                 start, end = end, ends.pop()
                 continue
             length = 0
-            if base <= start <= near:  # most are: what `box` does, without a call of it
+            if start <= near:  # most are: what `box` does, without a call of it
                 steps += 1
                 length, kind = header(data, start - base)
-                body = start + 8
-                stop = start + length
+                body, stop = start + 8, start + length
             if length < 8 or stop > end:
                 self.steps = steps
                 inner = self.box(start, end)
@@ -169,7 +178,10 @@ class Walk:
     def piece(self, start: int, count: int, code: str = "I") -> array[int]:
         """Some unsigned numbers (B, H, I, Q: as in `array`)."""
         self.steps += count >> 5
-        return numbers_of(self.read(start, start + count * _WIDTHS[code]), code)
+        numbers = array(code, self.read(start, start + count * _WIDTHS[code]))
+        if _SWAPPED:
+            numbers.byteswap()
+        return numbers
 
     def numbers(self, start: int, count: int, code: str = "I") -> Iterator[array[int]]:
         """A table of numbers in pieces of at most `PIECE`."""
@@ -187,8 +199,12 @@ class Walk:
 
     def count(self, first: int, last: int, width: int) -> int:
         """How many entries of so many bytes a table has that begins with their number."""
-        at = self.at(first, 8)
-        return int(min(u32(self.data, at + 4)[0], (last - first - 8) // width))
+        at = first - self.base
+        if at < 0 or at + 8 > len(self.data):
+            at = self.at(first, 8)
+        told: int = u32(self.data, at + 4)[0]
+        room = (last - first - 8) // width
+        return told if told <= room else max(0, room)
 
 
 class Top:
