@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from watcher.storage.settle import Writer, quiet_needed, writer
+from watcher.storage.settle import Writer, quiet, quiet_needed, writer
 
 
 def test_a_whole_file_without_a_writer_is_taken_at_once() -> None:
@@ -39,3 +39,10 @@ def test_the_kernel_tells_of_writers(tmp_path: Path) -> None:
     with path.open("ab"):  # a new writer is not kept waiting by what we asked
         assert writer(fd) in {Writer.OPEN, Writer.UNKNOWN}
     os.close(fd)
+
+
+def test_the_time_of_a_file_is_believed_when_it_is_long_ago() -> None:
+    """A minute, and ten times the settle time: two clocks are nearer than that."""
+    assert quiet(1.0, 81.0, 2) == 81.0
+    assert quiet(1.0, 80.0, 2) == 1.0
+    assert quiet(1.0, -5000.0, 2) == 1.0

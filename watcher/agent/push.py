@@ -26,7 +26,7 @@ from watcher.model.errors import BrokenClipError, StartError
 from watcher.naming.ignore import Ignoring, printable
 from watcher.naming.upload_names import SUFFIXES, camera_name
 from watcher.storage.lock import only_one
-from watcher.storage.settle import quiet_needed, writer
+from watcher.storage.settle import quiet, quiet_needed, writer
 
 log = logging.getLogger(__name__)
 
@@ -242,10 +242,6 @@ class Push:
         seen = self._seen.get(found.name)
         if seen is None or seen[0] != look:
             seen = self._seen[found.name] = (look, now)
-        quiet = now - seen[1]
-        age = time.time() - found.mtime_ns / 1e9
-        if age > 10 * self._wanted.settle_seconds + 60:
-            quiet = max(quiet, age)
         try:
             descriptor = os.open(self._wanted.folder / found.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
@@ -260,7 +256,8 @@ class Push:
         finally:
             os.close(descriptor)
         needed = quiet_needed(writer=who, whole=whole, settle_seconds=self._wanted.settle_seconds)
-        settled = needed is not None and needed <= quiet
+        age = time.time() - found.mtime_ns / 1e9
+        settled = needed is not None and needed <= quiet(now - seen[1], age, self._wanted.settle_seconds)
         if settled:
             self._seen.pop(found.name, None)
         return settled

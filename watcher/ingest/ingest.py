@@ -34,7 +34,7 @@ from watcher.services import Services
 from watcher.storage.content import digest
 from watcher.storage.look import Look, bounded, look_of
 from watcher.storage.mounts import on_network
-from watcher.storage.settle import Writer, quiet_needed, writer
+from watcher.storage.settle import Writer, quiet, quiet_needed, writer
 from watcher.storage.video_root import VideoRoot
 
 log = logging.getLogger("watcher.ingest")
@@ -241,7 +241,7 @@ class Ingest:
             if not (ours or self.catalog.clips.by_key(look.key)):
                 return NotClip(look, f"its bytes are no film's ({found.error})")
             needed = quiet_needed(writer=who, whole=found.whole, settle_seconds=self.settle_seconds)
-            if needed is None or needed > self._quiet(look, quiet_since):
+            if needed is None or needed > self.quiet(look, quiet_since):
                 return Waiting(look, needed)
             content = digest(fd, look.size_bytes)
             status = os.fstat(fd)
@@ -290,14 +290,10 @@ class Ingest:
         who = writer(fd)
         return Writer.NONE if who is Writer.UNKNOWN and closed else who
 
-    def _quiet(self, look: Look, since: float | None) -> float:
-        """For how many seconds a file has looked as it does, as far as we saw or its own time tells.
-
-        Its time is believed only when it is long ago: clocks differ between machines by less than that.
-        """
+    def quiet(self, look: Look, since: float | None) -> float:
+        """For how many seconds a file has looked as it does; `since` is monotonic: since when we saw it so."""
         seen = 0.0 if since is None else self._clock.monotonic() - since
-        age = self._clock.now().timestamp() - look.mtime_ns / 1e9
-        return max(seen, age) if age > 10 * self.settle_seconds + 60 else seen
+        return quiet(seen, self._clock.now().timestamp() - look.mtime_ns / 1e9, self.settle_seconds)
 
 
 def _said(reason: Exception) -> str:

@@ -24,7 +24,7 @@ from watcher.naming.ignore import unusable
 from watcher.naming.presets import stem_of
 from watcher.services import Services
 from watcher.storage.look import Look
-from watcher.storage.settle import Writer
+from watcher.storage.settle import quiet_needed
 from watcher.storage.video_root import VideoRoot
 
 BEFORE = timedelta(seconds=5)  # a picture may be taken so long before its clip begins
@@ -162,8 +162,8 @@ class Pictures:
             look = self._root.look(key)
             if look is None or look.size_bytes == 0:
                 return None
-            if not self._whole(look, before, now):
-                since = before.since if before is not None and before.look == look else now
+            since = before.since if before is not None and before.look == look else now
+            if not self._settled(look, since):
                 self._unsettled[key] = Unsettled(look, since, now + RECHECK_SECONDS)
                 return None
         except OSError:
@@ -174,15 +174,12 @@ class Pictures:
         reading = self._ingest.naming.read(key, modified_at=modified_at)
         return None if reading.start is None else Picture(key, reading.camera, reading.start.at)
 
-    def _whole(self, look: Look, before: Unsettled | None, now: float) -> bool:
-        """Whether nobody writes it: the kernel says, else it has to look the same for the settle time."""
+    def _settled(self, look: Look, since: float) -> bool:
+        """Whether nobody writes it, by the rule for clips; it has looked so since a monotonic time."""
         fd = self._root.open(look.key)
         try:
             who = self._ingest.who_writes(fd)
         finally:
             os.close(fd)
-        if who is not Writer.UNKNOWN:
-            return who is Writer.NONE
-        long_ago = self._clock.now().timestamp() - look.mtime_ns / 1e9 > 60 + 10 * self._ingest.settle_seconds
-        quiet = before is not None and before.look == look and now - before.since >= self._ingest.settle_seconds
-        return long_ago or quiet
+        needed = quiet_needed(writer=who, whole=True, settle_seconds=self._ingest.settle_seconds)
+        return needed is not None and needed <= self._ingest.quiet(look, since)

@@ -1,8 +1,8 @@
 """Reconcile the catalog with the disk: events are hints, the scan is the truth.
 
 Two ordered streams are merged, the walk of the disk and the catalog by key, so memory does not grow with the
-number of files. What differs comes out as findings; `ingester/scanner.py` and `watcher scan` act on them,
-`watcher check` only tells them.
+number of files. What differs comes out as findings. A `Comparison` acts on them, the ingester's and that of
+`watcher scan`; `watcher check` only tells them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Finding(NamedTuple):
     difference: Difference | None
     mtime_ns: int = 0  # of the file, where there is one
     deferred: bool = False  # it comes again, once everything has been seen
+    due: bool = False  # it was deferred, and its turn has come to be read
 
 
 def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "") -> Iterator[Finding]:
@@ -84,20 +85,20 @@ def newest_first(
     """The same findings, the files that are to be read after all others and the newest of them first.
 
     A year of clips that is moved in takes minutes, and what people look for is mostly what happened last. Each
-    such file is yielded twice: `deferred` when it is seen, so that a caller can count and pause, and in its turn.
-    `moment` tells about when a file's recording began, in seconds since 1970, from its key and mtime; `again` has
-    unchanged files read too. More than can be kept in memory waits in a file in `folder`.
+    such file is yielded twice: `deferred` when it is seen, so that a caller can count and pause, and when it is
+    `due`. `moment` tells about when a file's recording began, in seconds since 1970, from its key and mtime;
+    `again` has unchanged files read too. More than can be kept in memory waits in a file in `folder`.
     """
     with contextlib.closing(Worklist(folder)) as work:
         for finding in findings:
-            key, difference, mtime_ns, _ = finding
+            key, difference, mtime_ns = finding[:3]
             if difference is Difference.GONE or (difference is None and not again):
                 yield finding
             else:
                 work.add(moment(key, mtime_ns), key, difference.name if difference else "")
                 yield finding._replace(deferred=True)
         for key, name in work:
-            yield Finding(key, Difference[name] if name else None)
+            yield Finding(key, Difference[name] if name else None, due=True)
 
 
 def too_many_missing(catalog: Catalog, count: int, *, share: float, now: datetime) -> str | None:

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 
 from watcher.catalog import Probed
+from watcher.ingest.comparison import SLICE_SECONDS, Reading
 from watcher.ingest.ingest import FAILED, UNREADABLE, Found, Ingest, NotClip, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.set_aside import Aside
-from watcher.ingester.comparison import SLICE_SECONDS, Reading
 from watcher.ingester.pending import Pending, PendingFiles, Recent
 from watcher.ingester.unreadable import Unreadable
 from watcher.model.clip import Fingerprint

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from watcher.ingest.comparison import Comparison, Reading
 from watcher.ingest.ingest import UNREADABLE, Found, Ingest, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.progress import Progress
 from watcher.ingest.scan import Difference, Finding, newest_first, reconcile
 from watcher.ingest.uploads import open_spool
-from watcher.ingester.comparison import Comparison, Folders, Reading
+from watcher.ingester.folders import Folders
 from watcher.ingester.health import Problems
 from watcher.ingester.intake import BATCH, Intake
 from watcher.naming.ignore import PICTURE, printable

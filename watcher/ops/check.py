@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
 from watcher.catalog import Probed
 from watcher.ingest.bind import bind_root
-from watcher.ingest.ingest import Ingest, NotClip, Waiting
+from watcher.ingest.comparison import Comparison, Reading
+from watcher.ingest.ingest import Found, Ingest, NotClip, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.progress import Progress
 from watcher.ingest.scan import Difference, Finding, newest_first, reconcile, too_many_missing
 from watcher.ingest.set_aside import Aside
-from watcher.media.walk import finished
 from watcher.model.clip import ClipFilter, ClipState
 from watcher.naming.ignore import PICTURE, printable
 from watcher.retention.retire import Retention
@@ -51,9 +49,8 @@ def _scan(
         root.write_marker(catalog_id)
     problem = root.marker_problem(catalog_id)
     batch: list[Probed] = []
-    gone: list[str] = []
     refused: set[str] = set()
-    files = settling = catalogued = 0
+    others = settling = catalogued = 0  # others: files that are no clips
     pictures = Pictures.of(services, ingest)
 
     def put() -> int:
@@ -68,30 +65,33 @@ def _scan(
         if why == PICTURE:
             pictures.add(key)
 
-    findings = newest_first(reconcile(root, catalog, passed_over), ingest.moment, services.places.run, again=again)
-    for finding in _shown(findings, out, again=again):
-        if finding.difference is Difference.GONE:
-            gone.append(finding.key)
-            continue
-        if finding.deferred or (finding.difference is None and not again):
-            files += 1
-            continue
-        found = finished(ingest.examining(finding.key, again=again))
-        if isinstance(found, Waiting):
-            settling += 1
-        elif isinstance(found, NotClip):
-            files -= 1
-        elif found is not None:
+    def begin(finding: Finding) -> Reading:
+        return Reading(finding.key, ingest.examining(finding.key, again=again))
+
+    def take(_key: str, found: Found) -> bool:
+        nonlocal others, settling
+        if isinstance(found, Probed):
             batch.append(found)
-        if len(batch) >= BATCH:
-            catalogued += put()
+        settling += isinstance(found, Waiting)
+        others += isinstance(found, NotClip)
+        return len(batch) >= BATCH
+
+    findings = newest_first(reconcile(root, catalog, passed_over), ingest.moment, services.places.run, again=again)
+    comparison = Comparison(findings, Progress(services.clock.monotonic()))
+    # disable=None: on no terminal there is no bar
+    with tqdm(file=out, unit=" files", unit_scale=True, dynamic_ncols=True, leave=False, disable=None) as bar:
+        while not comparison.go_on(services.clock, begin, take):
+            if len(batch) >= BATCH:
+                catalogued += put()
+            _show(comparison.progress, bar, out, services.clock.monotonic())
     catalogued += put()
     while pictures.next_at() == 0:  # what may still be written is left to the ingester
         pictures.turn()
     missing = 0
     if problem is None:
-        missing, problem = _mark_missing(services, gone, accept=accept_missing)
+        missing, problem = _mark_missing(services, comparison.gone, accept=accept_missing)
     Retention.of(services, ingest).sweep()
+    files = comparison.progress.files - others
     print(f"{files:,} files: {catalogued:,} catalogued, {settling:,} still settling, {missing:,} missing", file=out)
     if problem:
         print(problem, file=out)
@@ -114,27 +114,16 @@ def _mark_missing(services: Services, gone: list[str], *, accept: bool) -> tuple
     return sum(catalog.writes.mark_missing(batch, now=clock.now()) for batch in batches), None
 
 
-def _shown(findings: Iterator[Finding], out: TextIO, *, again: bool) -> Iterator[Finding]:
-    """The findings, with a progress bar on a terminal and a line now and then elsewhere."""
-    progress = Progress(time.monotonic())
-    # disable=None: on no terminal there is no bar
-    with tqdm(file=out, unit=" files", unit_scale=True, dynamic_ncols=True, leave=False, disable=None) as bar:
-        bar.set_description("looking")
-        for finding in findings:
-            yield finding
-            if finding.difference is Difference.GONE:
-                continue
-            if finding.deferred or (finding.difference is None and not again):
-                progress.files += 1
-                progress.todo += finding.deferred
-            else:
-                if not progress.done:
-                    bar.reset(total=progress.todo)
-                    bar.set_description("reading, newest first")
-                progress.read_one(time.monotonic())
-            bar.update()
-            if bar.disable and (line := progress.line(time.monotonic())):
-                print(line, file=out, flush=True)
+def _show(progress: Progress, bar: tqdm[NoReturn], out: TextIO, now: float) -> None:
+    """A progress bar on a terminal, a line now and then elsewhere."""
+    if bar.disable:
+        if line := progress.line(now):
+            print(line, file=out, flush=True)
+        return
+    if progress.done and bar.total is None:
+        bar.reset(total=progress.todo)
+    bar.set_description("reading, newest first" if progress.done else "looking", refresh=False)
+    bar.update((progress.done or progress.files) - bar.n)
 
 
 def check(services: Services, *, list_ignored: bool, out: TextIO) -> int:

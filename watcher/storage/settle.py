@@ -35,6 +35,14 @@ def quiet_needed(*, writer: Writer, whole: bool, settle_seconds: float) -> float
     return settle_seconds if whole else settle_seconds * INCOMPLETE_PATIENCE
 
 
+def quiet(seen_seconds: float, age_seconds: float, settle_seconds: float) -> float:
+    """For how many seconds a file has looked as it does, as far as we saw or its own time tells.
+
+    Its time is believed only when it is long ago: clocks differ between machines by less than that.
+    """
+    return max(seen_seconds, age_seconds) if age_seconds > 10 * settle_seconds + 60 else seen_seconds
+
+
 def writer(fd: int) -> Writer:
     """Whether anybody has the file open for writing, asked of the kernel.
 
