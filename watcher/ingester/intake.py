@@ -10,7 +10,7 @@ from watcher.ingest.comparison import SLICE_SECONDS, Reading
 from watcher.ingest.ingest import FAILED, UNREADABLE, Found, Ingest, NotClip, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.set_aside import Aside
-from watcher.ingester.pending import Pending, PendingFiles, Recent
+from watcher.ingester.pending import Pending, PendingFiles, Recent, Turns
 from watcher.ingester.unreadable import Unreadable
 from watcher.model.clip import Fingerprint
 from watcher.naming.ignore import printable
@@ -31,9 +31,9 @@ class Intake:
         self._clock = services.clock
         self._pictures = pictures
         self._wake = wake
-        self.pending = PendingFiles()
+        self.pending = PendingFiles(self._moment, self._clock)
         self._long: tuple[Reading, Pending] | None = None  # a file that events led to and that is read in slices
-        self._longer: dict[str, Pending] = {}  # those that wait for it, the last to be read first
+        self._longer = Turns(self._moment)  # those that wait for it
         self.gone: dict[str, None] = {}  # what turned out not to be there
         self.batch: list[Probed] = []
         self._finished: list[float] = []  # since when those in the batch lie finished that events led to, monotonic
@@ -61,7 +61,7 @@ class Intake:
         self.gone.clear()
 
     def read_due(self) -> None:
-        """Examine the files whose time has come, for a slice of time, the last event's first."""
+        """Examine the files whose time has come, for a slice of time."""
         now = self._clock.monotonic()
         until = now + SLICE_SECONDS
         while len(self.batch) < BATCH and (entry := self.pending.take(now)) is not None:
@@ -75,7 +75,7 @@ class Intake:
             try:
                 next(steps)
                 steps.close()  # its index is long: it is begun again once it is its turn
-                self._longer[key] = pending
+                self._longer.add(key, self._clock.now().timestamp())
             except StopIteration as done:
                 self._examined(key, pending, done.value, now)
             if self._clock.monotonic() >= until:
@@ -84,8 +84,9 @@ class Intake:
 
     def _go_on(self) -> None:
         """Read one long index for a slice of time."""
-        if self._long is None and self._longer:
-            key, pending = self._longer.popitem()
+        if self._long is None and (key := self._longer.take()) is not None:
+            if (pending := self.pending.get(key)) is None:
+                return
             steps = self._ingest.examining(key, seen=pending.seen, closed=pending.closed)
             self._long = Reading(key, steps), pending
         if self._long is not None:
@@ -106,6 +107,14 @@ class Intake:
             self._finished.append(pending.quiet_since)
         elif found is None:
             self.gone[key] = None  # it may have been known, and may be back already: looked at again there
+
+    def _moment(self, key: str) -> float:
+        """About when a file was recorded, in seconds since 1970; 0 if it cannot be seen."""
+        try:
+            look = self._root.look(key)
+        except (OSError, ValueError):
+            return 0.0
+        return 0.0 if look is None else self._ingest.moment(key, look.mtime_ns)
 
     def took(self, key: str, found: Found, now: float) -> bool:
         """Put what was read into the batch; False where there is nothing to catalog."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from watcher.ingest.ingest import Waiting
 from watcher.model.clip import Fingerprint
+from watcher.model.clock import Clock
 from watcher.storage.look import Look
 
 FIRST_RECHECK, LAST_RECHECK = 0.02, 1.0  # seconds between looks at a file that is being written
 RECENT_MOST = 10_000  # files; the eldest are forgotten, which costs no more than reading them again
 RECENT_SECONDS = 10.0  # after which an event is believed to be about something new
+FEW = 20  # files of a folder that wait: of more it is asked when they were recorded
 
 
 @dataclass(slots=True)
@@ -30,19 +32,68 @@ class Pending:
         return None if self.look is None else (self.look, self.quiet_since)
 
 
+class Turns:
+    """Keys that wait to be read: the root's folders take turns, and in each the latest recording comes first.
+
+    So a live clip waits neither for a collection that is copied in beside it, nor for one that is copied into its
+    own camera's folder, though more of that come than can be read.
+    """
+
+    def __init__(self, moment: Callable[[str], float]) -> None:
+        """`moment` tells when a key was recorded, in seconds since 1970."""
+        self._moment = moment
+        self._folders: dict[str, list[tuple[float, int, str]]] = {}  # heaps: −moment, −number, key
+        self._numbers: dict[str, int] = {}  # of each key's last entry; older ones are passed over
+        self._number = 0
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._numbers
+
+    def add(self, key: str, now: float) -> None:
+        """Let a key wait; `now` is in seconds since 1970, and what claims to be later is not."""
+        self._number += 1
+        self._numbers[key] = self._number
+        folder, slash, _ = key.partition("/")
+        waiting = self._folders.setdefault(folder if slash else "", [])
+        moment = now if len(waiting) < FEW else min(now, self._moment(key))
+        heapq.heappush(waiting, (-moment, -self._number, key))
+
+    def take(self) -> str | None:
+        """The key whose turn it is."""
+        while self._folders:
+            folder = next(iter(self._folders))
+            waiting = self._folders.pop(folder)
+            _, number, key = heapq.heappop(waiting)
+            if waiting:
+                self._folders[folder] = waiting  # behind the others
+            if self._numbers.get(key) == -number:
+                del self._numbers[key]
+                return key
+        return None
+
+
 class PendingFiles:
     """All of them, by key; times are monotonic, in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, moment: Callable[[str], float], clock: Clock) -> None:
+        """`moment` tells when a file was recorded, in seconds since 1970."""
+        self._clock = clock
         self._files: dict[str, Pending] = {}
         self._due: list[tuple[float, str]] = []  # a heap; entries of keys that settled are passed over
-        self._ready: dict[str, None] = {}  # whose time has come, the last to be read first
+        self._ready = Turns(moment)  # whose time has come
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __contains__(self, key: str) -> bool:
         return key in self._files
+
+    def get(self, key: str) -> Pending | None:
+        """What is known of a file; None if it was read, or is gone."""
+        return self._files.get(key)
 
     def add(self, key: str, now: float, *, closed: bool = False) -> None:
         """Something happened to a file, perhaps its close: look at it now."""
@@ -64,18 +115,14 @@ class PendingFiles:
         return self._due[0][0] if self._due else None
 
     def take(self, now: float) -> tuple[str, Pending] | None:
-        """The next file to look at, the one of the last event first.
-
-        So a live clip does not wait for a collection that is being copied in.
-        """
+        """The next file to look at."""
         while self._due and self._due[0][0] <= now:
             _, key = heapq.heappop(self._due)
-            self._ready.pop(key, None)
-            self._ready[key] = None
-        while self._ready:
-            key, _ = self._ready.popitem()
-            if (pending := self._files.get(key)) is not None:
-                return key, pending
+            if key in self._files:
+                self._ready.add(key, self._clock.now().timestamp())
+        while (ready := self._ready.take()) is not None:
+            if (pending := self._files.get(ready)) is not None:
+                return ready, pending
         return None
 
     def wait(self, key: str, found: Waiting, now: float) -> None:
