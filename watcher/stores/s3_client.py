@@ -1,0 +1,163 @@
+"""Signed requests to one bucket, by path style (`https://endpoint/bucket/key`), and their answers."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from watcher.model.errors import StoreAwayError
+from watcher.stores.exchange import Exchange, Patience, Reply
+from watcher.stores.s3_errors import RefusedError, refusal
+from watcher.stores.signature import EMPTY, Query, Signer, encoded, encoded_query
+from watcher.stores.xml import Element, XmlError, parse
+
+ANSWER_MOST = 8 << 20  # bytes; a page of a thousand keys of 1,024 bytes, each of them encoded, has some 3.5 MB
+ERROR_MOST = 64 << 10
+ONE_BYTE = {"Range": "bytes=0-0"}
+RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+NO_KEY = "NoSuchKey"
+_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"}
+
+Keys = Callable[[], tuple[str, str]]  # the access key and its secret; raises StoreAwayError
+
+
+class Answer(NamedTuple):
+    """An answer and all of its body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Body(NamedTuple):
+    """What is sent: its bytes, how many they are, and their SHA-256 in hex."""
+
+    blocks: Iterable[bytes] = ()
+    size: int = 0
+    sha256: str = EMPTY
+
+
+NOTHING = Body()
+
+
+class Client:
+    """Asks one bucket; says nothing of its secret in errors, logs or its representation."""
+
+    def __init__(self, store: str, endpoint: str, bucket: str, region: str, keys: Keys) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._region = region
+        self._keys = keys
+        self._signer: Signer | None = None
+        self._exchange = Exchange(store, endpoint)
+
+    @contextlib.contextmanager
+    def ask(
+        self,
+        method: str,
+        key: str = "",
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body = NOTHING,
+        patience: Patience | None = None,
+    ) -> Iterator[Reply]:
+        """Ask about a key of the bucket, or the bucket; the body of the answer is still to be read."""
+        path, query = self._path(key), query or {}
+        told = {"Host": self._exchange.host, **(headers or {})}
+        if method in {"PUT", "POST"}:
+            told["Content-Length"] = str(body.size)
+        told = self._signing().headers(method, path, query, told, body.sha256, datetime.now(UTC))
+        target = f"{path}?{encoded_query(query)}" if query else path
+        with self._exchange.ask(method, target, told, body.blocks, patience) as reply:
+            yield reply
+
+    def answer(
+        self,
+        method: str,
+        key: str = "",
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body = NOTHING,
+        patience: Patience | None = None,
+    ) -> Answer:
+        """Ask, and read the answer."""
+        with self.ask(method, key, query, headers, body, patience) as reply:
+            return Answer(reply.status, reply.headers, reply.whole(ANSWER_MOST))
+
+    def find(self, key: str) -> tuple[int, str] | None:
+        """The size of an object and its ETag; None if there is none.
+
+        One byte is asked for, rather than HEAD: only so does a refusal say whether key or bucket is not there.
+        """
+        with self.ask("GET", key, headers=ONE_BYTE) as reply:
+            if reply.status == 404:
+                reason = self.refused_reply(reply)
+                if reason.said == NO_KEY:
+                    return None
+                raise reason
+            if reply.status == 206:
+                reply.whole(ANSWER_MOST)
+                found = RANGE.fullmatch(reply.headers.get("content-range", ""))
+                size = found[3] if found else ""
+            elif reply.status in {200, 416}:  # 416: it is empty
+                size = reply.headers.get("content-length", "") if reply.status == 200 else "0"
+            else:
+                raise self.refused_reply(reply)
+        if not (size.isascii() and size.isdigit()):
+            raise self.error("does not say how large an object is")
+        return int(size), reply.headers.get("etag", "").strip('"')
+
+    def address(self, key: str, seconds: int) -> str:
+        """The path and query by which anybody may GET a key for some seconds."""
+        return self._signing().address(self._path(key), self._exchange.host, seconds, datetime.now(UTC))
+
+    @contextlib.contextmanager
+    def fetch(self, target: str, headers: Mapping[str, str]) -> Iterator[Reply]:
+        """GET an address that is signed already, as nginx does."""
+        with self._exchange.ask("GET", target, {"Host": self._exchange.host, **headers}) as reply:
+            yield reply
+
+    def refused(self, answer: Answer) -> RefusedError:
+        """The error of an answer that is not what was asked for."""
+        reason = refusal(self._store, self._region, *answer)
+        if reason.said in _KEYS:
+            self._signer = None  # the files are read again: they may hold others by now
+        return reason
+
+    def refused_reply(self, reply: Reply) -> RefusedError:
+        """The same, of an answer whose body is still to be read."""
+        return self.refused(Answer(reply.status, reply.headers, reply.whole(ERROR_MOST)))
+
+    def tree(self, answer: Answer, name: str) -> Element:
+        """The document of an answer. Raises StoreAwayError for an error, also for one that comes with 200."""
+        if answer.status != 200:
+            raise self.refused(answer)
+        try:
+            root = parse(answer.body)
+        except XmlError as reason:
+            raise self.error(f"answers what cannot be read: {reason}") from reason
+        if root.name == "Error":
+            raise self.refused(answer)
+        if root.name != name:
+            raise self.error("answers something else than was asked for")
+        return root
+
+    def error(self, what: str) -> StoreAwayError:
+        """What the store did, as a sentence."""
+        return self._exchange.trouble.error(what)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._exchange.close()
+
+    def _path(self, key: str) -> str:
+        return f"/{self._bucket}/{encoded(key, safe='/')}" if key else f"/{self._bucket}"
+
+    def _signing(self) -> Signer:
+        signer = self._signer
+        if signer is None:
+            self._signer = signer = Signer(*self._keys(), self._region)
+        return signer
