@@ -154,9 +154,8 @@ class S3:
     def refuses_to_overwrite(self, key: str, data: bytes) -> bool:
         """Whether the store itself keeps an object that is there; where it does not, the object has `data` then."""
         digest = hashlib.sha256(data).hexdigest()
-        answer = self._client.answer(
-            "PUT", self._prefix + key, headers={"If-None-Match": "*"}, body=Body((data,), len(data), digest)
-        )
+        body, headers = Body((data,), len(data), digest), {"If-None-Match": "*"}
+        answer = self._client.answer("PUT", self._prefix + key, headers=headers, body=body)
         if answer.status not in {200, 412, 501}:
             raise self._client.refused(answer)
         return answer.status == 412
