@@ -14,7 +14,7 @@ KILLS  ?= 25
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup labels test slow browser scale motion crash soak security containers check format bench screenshots house docs release wheels licences sbom audit images requirements npm pictures
+.PHONY: help demo run setup labels test slow browser scale motion crash ceph soak security containers check format bench screenshots house docs release wheels licences sbom audit images requirements npm pictures
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -31,7 +31,7 @@ labels: $(VENV)/.labels ## the model that labels clips, into DATA=data; guide/la
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 
 test: $(VENV)/.dev   ## the tests, on every core; six minutes on two
-	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not release"
+	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not ceph and not release"
 
 slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
 	$(BIN)/pytest -n 2 --dist loadfile -m "slow"
@@ -47,6 +47,9 @@ motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
 
 crash: $(VENV)/.dev    ## SIGKILL at random, KILLS=25 times on each engine: nothing acknowledged is lost
 	KILLS=$(KILLS) $(BIN)/pytest -s -m crash tests/crash
+
+ceph: $(VENV)/.dev     ## a bucket on a real S3 server, Ceph's radosgw, and what it does under faults
+	$(BIN)/pytest -m ceph tests/ceph
 
 security: $(VENV)/.dev ## bandit over watcher/, gixy over nginx's files, schemathesis against a running unit
 	$(BIN)/bandit -q -c pyproject.toml -r watcher

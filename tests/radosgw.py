@@ -20,7 +20,9 @@ from typing import Any
 import requests
 
 from tests.running import free_port, wait_for
+from watcher.model.errors import StoreAwayError
 from watcher.renditions.workers.spawn import die_with_parent
+from watcher.stores.s3 import S3
 
 PROGRAMS = ("radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool")
 KEY, SECRET = "TESTKEY", "testsecret"
@@ -103,9 +105,7 @@ class Radosgw:
         self._spawn("ceph-osd", "-f", "-i", "0")
         self._spawn("radosgw", "-f", "-n", "client.rgw")
         wait_for(self._answers, seconds=120, what="radosgw")
-        self.admin(
-            "user", "create", "--uid=test", "--display-name=test", f"--access-key={KEY}", f"--secret-key={SECRET}"
-        )
+        self.user("test", KEY, SECRET)
 
     def stop(self) -> None:
         for process in reversed(self._processes.values()):
@@ -127,13 +127,54 @@ class Radosgw:
         finally:
             self._processes[program].send_signal(signal.SIGCONT)
 
-    def restart(self, program: str = "radosgw") -> None:
-        """Kill a program, and start it again."""
-        process = self._processes.pop(program)
-        process.kill()
+    def end(self, by: signal.Signals) -> None:
+        """End the S3 server; SIGKILL is what a power cut does."""
+        process = self._processes.pop("radosgw")
+        process.send_signal(by)
         process.wait(30)
-        self._spawn(*process.args[:1], *process.args[3:])  # type: ignore[index]
+
+    def run_again(self) -> None:
+        self._spawn("radosgw", "-f", "-n", "client.rgw")
         wait_for(self._answers, seconds=120, what="radosgw")
+
+    def user(self, name: str, key: str, secret: str) -> None:
+        self.admin(
+            "user",
+            "create",
+            f"--uid={name}",
+            f"--display-name={name}",
+            f"--access-key={key}",
+            f"--secret-key={secret}",
+        )
+
+    @contextlib.contextmanager
+    def quota(self, objects: int) -> Iterator[None]:
+        """Each bucket may have so many objects for the time of a block."""
+        of = ("--quota-scope=bucket", "--uid=test")
+        self.admin("quota", "set", *of, f"--max-objects={objects}")
+        self.admin("quota", "enable", *of)
+        self._forget_users()
+        try:
+            yield
+        finally:
+            self.admin("quota", "disable", *of)
+            self._forget_users()
+
+    def _forget_users(self) -> None:
+        """It keeps what it knows of users and quotas for minutes."""
+        self.end(signal.SIGTERM)
+        self.run_again()
+
+    def bucket(self, *, prefix: str = "") -> S3:
+        """An empty bucket as a store."""
+        made = S3("cold", self.endpoint, f"clips-{uuid.uuid4()}", keys=lambda: (KEY, SECRET), prefix=prefix)
+        wait_for(lambda: self._made(made), what="a bucket")  # the OSD waits some 30 s for a server that was killed
+        return made
+
+    def _made(self, bucket: S3) -> bool:
+        with contextlib.suppress(StoreAwayError):
+            return bucket._client.answer("PUT").status == 200
+        return False
 
     def _answers(self) -> bool:
         with contextlib.suppress(requests.RequestException):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.s3_server import bucket, s3_server
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.stores.disk import COPIES, MARKER, Disk
 from watcher.stores.store import Store
@@ -16,11 +18,15 @@ from watcher.stores.store import Store
 OURS = "0b0e6f0c"
 
 
-@pytest.fixture(params=["disk"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """An empty store of each kind."""
-    assert request.param == "disk"
-    return disk(tmp_path / "cold")
+@pytest.fixture(params=["disk", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind; tests/ceph runs what is asked of it over a real S3 server."""
+    if request.param == "disk":
+        yield disk(tmp_path / "cold")
+        return
+    with s3_server() as server, contextlib.closing(bucket(server, prefix="cold/ä+1/")) as found:
+        server.bucket.page = 2
+        yield found
 
 
 def disk(folder: Path) -> Disk:

@@ -20,4 +20,9 @@ def open_store(table: StoreTable, catalog_id: str | None = None) -> Store:
         from watcher.stores.disk import Disk  # noqa: PLC0415 - what is off costs nothing
 
         return Disk(table.name, table.path, catalog_id)
-    raise ConfigError(f'stores: {table.name} is of a kind that this watcher cannot open yet: "{table.kind}"')
+    from watcher.stores.s3 import S3  # noqa: PLC0415
+
+    try:
+        return S3.of(table)
+    except ValueError as reason:  # a port that is none
+        raise ConfigError(f"stores: the endpoint of {table.name} is no address: {reason}") from reason

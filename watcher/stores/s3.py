@@ -35,6 +35,8 @@ class S3:
     ) -> None:
         """`keys` tells the access key and its secret when they are needed; nothing is asked before."""
         self.name = name
+        self.endpoint = endpoint.rstrip("/")
+        self.bucket = bucket
         self._prefix = prefix
         self._client = Client(name, endpoint, bucket, region or REGION, keys)
         self._writer = Writer(self._client)
