@@ -19,7 +19,7 @@ from typing import Any
 
 import requests
 
-from tests.running import free_port, wait_for
+from tests.running import wait_for
 from watcher.model.errors import StoreAwayError
 from watcher.renditions.workers.spawn import die_with_parent
 from watcher.stores.s3 import S3
@@ -77,7 +77,8 @@ class Radosgw:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self._ports = _free_range(20)
+        self.port = self._ports
         self.endpoint = f"http://127.0.0.1:{self.port}"
         self._conf = folder / "ceph.conf"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -85,11 +86,10 @@ class Radosgw:
     def start(self) -> None:
         for name in ("mon", "osd0", "rgw", "run", "log"):
             (self.folder / name).mkdir(parents=True)
-        fsid, osd, mon = str(uuid.uuid4()), str(uuid.uuid4()), free_port()
-        least = _free_range(16)
+        fsid, osd, mon = str(uuid.uuid4()), str(uuid.uuid4()), self._ports + 1
         self._conf.write_text(
             _CONFIGURATION.format(
-                fsid=fsid, mon=mon, least=least, most=least + 15, folder=self.folder, port=self.port
+                fsid=fsid, mon=mon, least=mon + 1, most=mon + 18, folder=self.folder, port=self.port
             )
         )
         self._run(
@@ -103,8 +103,8 @@ class Radosgw:
         self._run("ceph", "osd", "crush", "move", "localhost", "root=default")
         self._run("ceph", "osd", "crush", "add", "osd.0", "1.0", "host=localhost")
         self._spawn("ceph-osd", "-f", "-i", "0")
-        self._spawn("radosgw", "-f", "-n", "client.rgw")
-        wait_for(self._answers, seconds=120, what="radosgw")
+        wait_for(lambda: "1 up" in self._run("ceph", "osd", "stat"), seconds=120, what="the OSD")
+        self.run_again()
         self.user("test", KEY, SECRET)
 
     def stop(self) -> None:
@@ -127,17 +127,23 @@ class Radosgw:
         finally:
             self._processes[program].send_signal(signal.SIGCONT)
 
-    def end(self, by: signal.Signals) -> None:
-        """End the S3 server; SIGKILL is what a power cut does."""
+    def kill(self) -> None:
+        """End the S3 server as a power cut does."""
         process = self._processes.pop("radosgw")
-        process.send_signal(by)
+        process.kill()
         process.wait(30)
 
     def run_again(self) -> None:
+        """Start the S3 server, also after a kill."""
         self._spawn("radosgw", "-f", "-n", "client.rgw")
-        wait_for(self._answers, seconds=120, what="radosgw")
+        try:
+            wait_for(self._answers, seconds=120, what="radosgw")
+        except AssertionError as reason:
+            logs = (path.read_text(errors="replace")[-2000:] for path in sorted((self.folder / "log").iterdir()))
+            raise RuntimeError("\n".join(logs)) from reason
 
-    def user(self, name: str, key: str, secret: str) -> None:
+    def user(self, name: str, key: str, secret: str, *, objects: int | None = None) -> None:
+        """Somebody with keys, of whose buckets each may have so many objects."""
         self.admin(
             "user",
             "create",
@@ -147,27 +153,14 @@ class Radosgw:
             f"--secret-key={secret}",
         )
 
-    @contextlib.contextmanager
-    def quota(self, objects: int) -> Iterator[None]:
-        """Each bucket may have so many objects for the time of a block."""
-        of = ("--quota-scope=bucket", "--uid=test")
-        self.admin("quota", "set", *of, f"--max-objects={objects}")
-        self.admin("quota", "enable", *of)
-        self._forget_users()
-        try:
-            yield
-        finally:
-            self.admin("quota", "disable", *of)
-            self._forget_users()
+        if objects is not None:
+            of = ("--quota-scope=bucket", f"--uid={name}")
+            self.admin("quota", "set", *of, f"--max-objects={objects}")
+            self.admin("quota", "enable", *of)
 
-    def _forget_users(self) -> None:
-        """It keeps what it knows of users and quotas for minutes."""
-        self.end(signal.SIGTERM)
-        self.run_again()
-
-    def bucket(self, *, prefix: str = "") -> S3:
+    def bucket(self, *, prefix: str = "", key: str = KEY, secret: str = SECRET) -> S3:
         """An empty bucket as a store."""
-        made = S3("cold", self.endpoint, f"clips-{uuid.uuid4()}", keys=lambda: (KEY, SECRET), prefix=prefix)
+        made = S3("cold", self.endpoint, f"clips-{uuid.uuid4()}", keys=lambda: (key, secret), prefix=prefix)
         wait_for(lambda: self._made(made), what="a bucket")  # the OSD waits some 30 s for a server that was killed
         return made
 

@@ -30,7 +30,7 @@ ROOMS = {  # each room, and those that it may import; the order is that of the f
     "client": {"model"},
     "ftp": {"services", *BELOW, *VERBS},
     "ingester": {"services", *BELOW, *VERBS},
-    "ops": {"services", *BELOW, *VERBS, "renditions/workers"},
+    "ops": {"services", "stores", *BELOW, *VERBS, "renditions/workers"},
     "web/http": {"services", *BELOW, *VERBS},
     "web/api": {"web/http", "services", *BELOW, *VERBS},
     "web/page": {"web/api", "web/http", "services", *BELOW, *VERBS},

@@ -17,6 +17,6 @@ def cluster() -> Iterator[Radosgw]:
     if absent := missing():
         pytest.skip(f"{', '.join(absent)} not installed (Debian: radosgw ceph-mon ceph-osd ceph-common)")
     # Not pytest's own folder: its sockets have names of at most 107 bytes.
-    with TemporaryDirectory(prefix="watcher-ceph.", ignore_cleanup_errors=True) as folder:
-        with radosgw(Path(folder)) as started:
-            yield started
+    folder = TemporaryDirectory(prefix="watcher-ceph.", ignore_cleanup_errors=True)
+    with folder as name, radosgw(Path(name)) as started:
+        yield started

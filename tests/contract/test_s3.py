@@ -271,7 +271,7 @@ def test_an_error_that_comes_with_200_is_one(server: Server, store: S3, monkeypa
 REFUSALS = {
     (403, "InvalidAccessKeyId"): "does not know the access key",
     (403, "SignatureDoesNotMatch"): "refuses the signature",
-    (403, "AccessDenied"): "does not allow that with this key",
+    (403, "AccessDenied"): "does not allow this key to ",
     (404, "NoSuchBucket"): "has no such bucket",
     (403, "QuotaExceeded"): "is full",
     (507, "XMinioStorageFull"): "is full",

@@ -1,4 +1,7 @@
-"""`watcher doctor`: what stands in the way of running here, with the remedy for each finding. Changes nothing."""
+"""`watcher doctor`: what stands in the way of running here, with the remedy for each finding.
+
+Changes nothing; into each of the stores it writes a small object, and removes it again.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from watcher.catalog import engine as engines
 from watcher.catalog.integrity import quick_check
 from watcher.model.errors import CatalogError, FolderError, ReadOnlyError, StartError
 from watcher.ops import nginx
+from watcher.ops.finding import BAD, GOOD, WARN, Finding
 from watcher.renditions.workers.process import ClipError, Worker, WorkerError
 from watcher.renditions.workers.sandbox import described
 from watcher.services import Services
@@ -25,20 +29,11 @@ from watcher.storage.lock import INGESTER, only_one
 from watcher.storage.mounts import file_system, on_network
 from watcher.storage.places import Places
 
-GOOD, WARN, BAD = "ok", "warn", "BAD"
 FILES_LEAST = 1024  # descriptors that uWSGI takes
 LOOK_SECONDS = 5.0  # for which folders are counted
 FOLDERS_SHOWN = 20
 FOLDERS_MOST = 1_000_000
 EARLIEST_YEAR = 2025  # a clock that says less has not been set since the machine was switched on
-
-
-class Finding(NamedTuple):
-    """One thing that was looked at."""
-
-    level: str
-    what: str
-    remedy: str = ""
 
 
 def doctor(services: Services, *, out: TextIO) -> int:
@@ -250,6 +245,14 @@ def _labels(services: Services) -> Iterator[Finding]:
         worker.close()
 
 
+def _stores(services: Services) -> Iterator[Finding]:
+    """Each is really used: an object goes there, comes back, and is removed."""
+    if services.settings.stores:
+        from watcher.ops.store_findings import findings  # noqa: PLC0415 - what is off costs nothing
+
+        yield from findings(services.settings.stores)
+
+
 def _running(services: Services) -> Iterator[Finding]:
     if not services.places.run.is_dir() or not os.access(services.places.run, os.W_OK):
         return
@@ -261,5 +264,5 @@ def _running(services: Services) -> Iterator[Finding]:
 
 
 LOOKS: tuple[Callable[[Services], Iterator[Finding]], ...] = (
-    _machine, _folders, _catalog, _nginx, _events, _decoder, _labels, _running,
+    _machine, _folders, _catalog, _nginx, _events, _decoder, _labels, _stores, _running,
 )  # fmt: skip

@@ -27,6 +27,7 @@ Keys = Callable[[], tuple[str, str]]  # the access key and its secret; raises St
 class Answer(NamedTuple):
     """An answer and all of its body."""
 
+    asked: str  # what was asked for: a right of the key
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -85,7 +86,7 @@ class Client:
     ) -> Answer:
         """Ask, and read the answer."""
         with self.ask(method, key, query, headers, body, patience) as reply:
-            return Answer(reply.status, reply.headers, reply.whole(ANSWER_MOST))
+            return Answer(_right(method, key), reply.status, reply.headers, reply.whole(ANSWER_MOST))
 
     def find(self, key: str) -> tuple[int, str] | None:
         """The size of an object and its ETag; None if there is none.
@@ -128,8 +129,8 @@ class Client:
         return reason
 
     def refused_reply(self, reply: Reply) -> RefusedError:
-        """The same, of an answer whose body is still to be read."""
-        return self.refused(Answer(reply.status, reply.headers, reply.whole(ERROR_MOST)))
+        """The same, of an object's bytes that were asked for."""
+        return self.refused(Answer(_right("GET", "key"), reply.status, reply.headers, reply.whole(ERROR_MOST)))
 
     def tree(self, answer: Answer, name: str) -> Element:
         """The document of an answer. Raises StoreAwayError for an error, also for one that comes with 200."""
@@ -161,3 +162,10 @@ class Client:
         if signer is None:
             self._signer = signer = Signer(*self._keys(), self._region)
         return signer
+
+
+def _right(method: str, key: str) -> str:
+    """The right that a request needs, as policies of buckets call it."""
+    if not key:
+        return "ListBucket"
+    return {"GET": "GetObject", "DELETE": "DeleteObject"}.get(method, "PutObject")

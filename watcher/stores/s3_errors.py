@@ -17,7 +17,6 @@ _WORDS = {
         "refuses the signature: the secret key is not that of the access key",
         "look at secret_key_file",
     ),
-    "AccessDenied": ("does not allow that with this key (403)", "give the key the right to do it"),
     "AllAccessDisabled": ("has disabled the bucket", "ask whoever runs the store"),
     "AccountProblem": ("says that the account has a problem", "ask whoever runs the store"),
     "InvalidObjectState": ("has the object in an archive from which it cannot be read at once", "restore it there"),
@@ -47,6 +46,12 @@ _STATUSES = {  # where no code is told
     504: "ServiceUnavailable",
     507: "InsufficientStorage",
 }
+_DOES = {
+    "ListBucket": "list the bucket",
+    "GetObject": "read an object",
+    "PutObject": "write an object",
+    "DeleteObject": "remove an object",
+}
 _SKEWED = {"RequestTimeTooSkewed", "RequestExpired"}
 _REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 _CODE_MOST = 60  # characters of a code that are told
@@ -70,8 +75,10 @@ def code_of(body: bytes) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", root.get("Code"))[:_CODE_MOST] if root.name == "Error" else ""
 
 
-def refusal(store: str, region: str, status: int, headers: Mapping[str, str], body: bytes) -> RefusedError:
-    """The sentence for an answer that is not what was asked for; nothing but its code is passed on of it."""
+def refusal(
+    store: str, region: str, right: str, status: int, headers: Mapping[str, str], body: bytes
+) -> RefusedError:
+    """The sentence for an answer that is not what was asked for, by a right; only its code is passed on of it."""
     told = code_of(body)
     code = told or _STATUSES.get(status, "")
     name = f"the store {store}"
@@ -90,6 +97,10 @@ def refusal(store: str, region: str, status: int, headers: Mapping[str, str], bo
         where = f"lies in the region {other}" if other else "lies in another region or at another address"
         remedy = f'set region = "{other}"' if other else "look at region and endpoint"
         return RefusedError(f"the bucket of {name} {where}, not in {region}", code or "PermanentRedirect", remedy)
+    if code == "AccessDenied":
+        return RefusedError(
+            f"{name} does not allow this key to {_DOES[right]} (403)", code, f"give the key the right s3:{right}"
+        )
     if code in _WORDS:
         words, remedy = _WORDS[code]
         return RefusedError(f"{name} {words}", code, remedy)
