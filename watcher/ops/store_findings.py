@@ -28,7 +28,11 @@ def findings(tables: tuple[StoreTable, ...]) -> Iterator[Finding]:
         except ConfigError as reason:
             yield Finding(BAD, str(reason))
             continue
-        yield from _of_store(store)
+        try:
+            yield from _of_store(store)
+        finally:
+            if isinstance(store, S3):
+                store.close()
 
 
 def _of_store(store: Store) -> Iterator[Finding]:
@@ -39,7 +43,7 @@ def _of_store(store: Store) -> Iterator[Finding]:
         if any(problem.level == BAD for problem in problems):
             return
     # Hidden, so that no list shows one that a kill left.
-    key = f".watcher-doctor/{secrets.token_hex(8)}"
+    key = f".watcher-doctor-{secrets.token_hex(8)}"
     steps: list[tuple[Callable[[], Finding | None], bool]] = [  # and whether the later ones need it
         (lambda: _lists(store), False),
         (lambda: _takes(store, key), True),
@@ -123,4 +127,5 @@ def _removes(store: Store, key: str) -> Finding | None:
 
 
 def _refused(reason: StoreAwayError) -> Finding:
-    return Finding(BAD, str(reason), reason.remedy if isinstance(reason, RefusedError) else "")
+    remedy = reason.remedy if isinstance(reason, RefusedError) else ""
+    return Finding(BAD, str(reason), remedy or "look at its table [[stores]], and whether the store runs")
