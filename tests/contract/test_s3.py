@@ -284,6 +284,8 @@ REFUSALS = {
     (404, ""): "answers 404, and not as S3 does",
     (200, "Surprise"): "",
     (302, ""): "answers 302, and not as S3 does",
+    (307, "TemporaryRedirect"): "lies in another region or at another address, not in us-east-1",
+    (403, "RequestTimeTooSkewed"): "has another time",
     (301, ""): "lies in another region or at another address, not in us-east-1",
 }
 
@@ -371,6 +373,7 @@ GARBAGE = {
     "another order": LIST % (b"false", ENTRY % (b"b", b"1") + ENTRY % (b"a", b"1")),
     "the same twice": LIST % (b"false", ENTRY % (b"a", b"1") * 2),
     "no size": LIST % (b"false", ENTRY % (b"a", b"-1")),
+    "a size of many digits": LIST % (b"false", ENTRY % (b"a", b"9" * 5000)),
 }
 
 
@@ -391,6 +394,14 @@ def test_a_list_of_what_is_not_below_the_prefix(server: Server) -> None:
         keys = [b"cold/", b"cold/.hidden/a", b"cold/a/", b"cold/a//b", b"cold/b"]
         server.bucket.trick = answering(200, LIST % (b"false", b"".join(ENTRY % (key, b"1") for key in keys)))
         assert [one.key for one in store.list()] == ["b"]
+
+
+def test_a_name_that_is_no_text_costs_no_other(server: Server, store: S3) -> None:
+    """Other programs may have put it there, in stores that take any bytes; the others are listed in order."""
+    keys = ["🎥/1.mp4", "%FE.mp4", "%FF.mp4"]
+    listed = b"<EncodingType>url</EncodingType>" + b"".join(ENTRY % (key.encode(), b"1") for key in keys)
+    server.bucket.trick = answering(200, LIST % (b"false", listed))
+    assert [one.key for one in store.list()] == ["🎥/1.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -247,10 +247,18 @@ class OffsetError(UploadError):
 
 
 class StoreAwayError(WatcherError):
-    """A store cannot be asked, or does not take what it is given; the message names it and says why."""
+    """A store cannot be asked, or does not take what it is given; the message names it and says why.
+
+    `said` is the code of a store's own refusal, `remedy` what to do about it.
+    """
 
     code = "store_away"
     title = "The store is away"
+
+    def __init__(self, detail: str, *, said: str = "", remedy: str = "") -> None:
+        super().__init__(detail)
+        self.said = said
+        self.remedy = remedy
 
 
 class MissingError(WatcherError):

@@ -12,7 +12,6 @@ from watcher.ops.finding import BAD, GOOD, WARN, Finding
 from watcher.settings.stores import StoreTable
 from watcher.stores import open_store
 from watcher.stores.s3 import S3
-from watcher.stores.s3_errors import RefusedError
 from watcher.stores.store import Store
 
 SKEW_MOST = 60.0  # seconds between clocks that NTP sets; from 900 on S3 refuses every request
@@ -77,7 +76,7 @@ def _address(store: S3) -> Iterator[Finding]:
     try:
         ahead = store.clock()
     except StoreAwayError as reason:
-        if getattr(reason, "said", "") != "AccessDenied":  # whether it may list is looked at by itself
+        if reason.said != "AccessDenied":  # whether it may list is looked at by itself
             yield _refused(reason)
         return
     if ahead is not None and abs(ahead) > SKEW_MOST:
@@ -127,5 +126,4 @@ def _removes(store: Store, key: str) -> Finding | None:
 
 
 def _refused(reason: StoreAwayError) -> Finding:
-    remedy = reason.remedy if isinstance(reason, RefusedError) else ""
-    return Finding(BAD, str(reason), remedy or "look at its table [[stores]], and whether the store runs")
+    return Finding(BAD, str(reason), reason.remedy or "look at its table [[stores]], and whether the store runs")

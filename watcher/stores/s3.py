@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.settings.stores import StoreTable
 from watcher.stores.exchange import BLOCK
-from watcher.stores.s3_client import ANSWER_MOST, NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys
+from watcher.stores.s3_client import ANSWER_MOST, NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys, number
 from watcher.stores.s3_errors import skew
 from watcher.stores.s3_put import Writer
 from watcher.stores.signature import LONGEST_SECONDS
@@ -25,6 +25,7 @@ from watcher.stores.store import Stored, segments
 
 REGION = "us-east-1"  # where none is set; stores that have no regions take it
 PAGE = 1000  # keys of a page, which is the most
+_ANY = "surrogateescape"  # some stores take names that are no text, and have them in the order of their bytes
 
 
 class S3:
@@ -119,16 +120,16 @@ class S3:
             page = self._client.tree(self._client.answer("GET", query=query), "ListBucketResult")
             encoded = page.get("EncodingType") == "url"
             for entry in page.all("Contents"):
-                key = unquote_plus(entry.get("Key")) if encoded else entry.get("Key")
-                size = entry.get("Size")
-                if not key.startswith(self._prefix) or not (size.isascii() and size.isdigit()):
+                key = unquote_plus(entry.get("Key"), errors=_ANY) if encoded else entry.get("Key")
+                size = number(entry.get("Size"))
+                if not key.startswith(self._prefix) or size is None:
                     raise self._client.error("lists what was not asked for")
                 key = key.removeprefix(self._prefix)
-                if key and key.encode() <= last:
+                if key and key.encode(errors=_ANY) <= last:
                     raise self._client.error("lists objects in another order than that of their keys")
-                last = key.encode()
+                last = key.encode(errors=_ANY)
                 if _is_key(key):
-                    yield Stored(key, int(size), entry.get("ETag").strip('"'))
+                    yield Stored(key, size, entry.get("ETag").strip('"'))
             if page.get("IsTruncated") != "true":
                 return
             token = page.get("NextContinuationToken")
@@ -183,8 +184,9 @@ class S3:
 
 
 def _is_key(key: str) -> bool:
-    """Whether a clip could have it: no marker of a folder, nothing hidden, as in a folder."""
-    return all(part and not part.startswith(".") for part in key.split("/")) and "\0" not in key
+    """Whether a clip could have it: text, no marker of a folder, nothing hidden, as in a folder."""
+    text = not any(character == "\0" or "\udc80" <= character <= "\udcff" for character in key)
+    return text and all(part and not part.startswith(".") for part in key.split("/"))
 
 
 def _type(key: str) -> str:

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from watcher.model.errors import StoreAwayError
 from watcher.stores.exchange import Exchange, Patience, Reply
-from watcher.stores.s3_errors import RefusedError, refusal
+from watcher.stores.s3_errors import refusal
 from watcher.stores.signature import EMPTY, Query, Signer, encoded, encoded_query
 from watcher.stores.xml import Element, XmlError, parse
 
 ANSWER_MOST = 8 << 20  # bytes; a page of a thousand keys of 1,024 bytes, each of them encoded, has some 3.5 MB
 ERROR_MOST = 64 << 10
 ONE_BYTE = {"Range": "bytes=0-0"}
-RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
 NO_KEY = "NoSuchKey"
 _KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"}
 
@@ -102,14 +102,14 @@ class Client:
             if reply.status == 206:
                 reply.whole(ANSWER_MOST)
                 found = RANGE.fullmatch(reply.headers.get("content-range", ""))
-                size = found[3] if found else ""
+                size = number(found[3] if found else "")
             elif reply.status in {200, 416}:  # 416: it is empty
-                size = reply.headers.get("content-length", "") if reply.status == 200 else "0"
+                size = number(reply.headers.get("content-length", "")) if reply.status == 200 else 0
             else:
                 raise self.refused_reply(reply)
-        if not (size.isascii() and size.isdigit()):
+        if size is None:
             raise self.error("does not say how large an object is")
-        return int(size), reply.headers.get("etag", "").strip('"')
+        return size, reply.headers.get("etag", "").strip('"')
 
     def address(self, key: str, seconds: int) -> str:
         """The path and query by which anybody may GET a key for some seconds."""
@@ -121,14 +121,14 @@ class Client:
         with self._exchange.ask("GET", target, {"Host": self._exchange.host, **headers}) as reply:
             yield reply
 
-    def refused(self, answer: Answer) -> RefusedError:
+    def refused(self, answer: Answer) -> StoreAwayError:
         """The error of an answer that is not what was asked for."""
         reason = refusal(self._store, self._region, *answer)
         if reason.said in _KEYS:
             self._signer = None  # the files are read again: they may hold others by now
         return reason
 
-    def refused_reply(self, reply: Reply) -> RefusedError:
+    def refused_reply(self, reply: Reply) -> StoreAwayError:
         """The same, of an object's bytes that were asked for."""
         return self.refused(Answer(_right("GET", "key"), reply.status, reply.headers, reply.whole(ERROR_MOST)))
 
@@ -162,6 +162,11 @@ class Client:
         if signer is None:
             self._signer = signer = Signer(*self._keys(), self._region)
         return signer
+
+
+def number(text: str) -> int | None:
+    """A number of bytes as an answer tells it; None for what is none."""
+    return int(text) if re.fullmatch(r"[0-9]{1,19}", text) else None
 
 
 def _right(method: str, key: str) -> str:

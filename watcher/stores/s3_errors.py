@@ -53,17 +53,13 @@ _DOES = {
     "DeleteObject": "remove an object",
 }
 _SKEWED = {"RequestTimeTooSkewed", "RequestExpired"}
-_REGION = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
+_REGION = {
+    "AuthorizationHeaderMalformed",
+    "PermanentRedirect",
+    "TemporaryRedirect",
+    "IllegalLocationConstraintException",
+}
 _CODE_MOST = 60  # characters of a code that are told
-
-
-class RefusedError(StoreAwayError):
-    """The store answered, and refuses; `said` is the code of its answer, `remedy` what to do."""
-
-    def __init__(self, message: str, said: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.said = said
-        self.remedy = remedy
 
 
 def code_of(body: bytes) -> str:
@@ -77,7 +73,7 @@ def code_of(body: bytes) -> str:
 
 def refusal(
     store: str, region: str, right: str, status: int, headers: Mapping[str, str], body: bytes
-) -> RefusedError:
+) -> StoreAwayError:
     """The sentence for an answer that is not what was asked for, by a right; only its code is passed on of it."""
     told = code_of(body)
     code = told or _STATUSES.get(status, "")
@@ -85,9 +81,8 @@ def refusal(
     if code in _SKEWED:
         apart = skew(headers)
         seconds = f"{abs(apart):,.0f} seconds" if apart is not None else "minutes"
-        return RefusedError(
-            f"{name} has another time: its clock and this machine's are {seconds} apart", code, "let NTP set both"
-        )
+        words = f"has another time: its clock and this machine's are {seconds} apart"
+        return StoreAwayError(f"{name} {words}", said=code, remedy="let NTP set both")
     if (
         code in _REGION
         or (status in {301, 307, 308} and not told)
@@ -96,25 +91,25 @@ def refusal(
         other = _region(headers, body)
         where = f"lies in the region {other}" if other else "lies in another region or at another address"
         remedy = f'set region = "{other}"' if other else "look at region and endpoint"
-        return RefusedError(f"the bucket of {name} {where}, not in {region}", code or "PermanentRedirect", remedy)
+        said = code or "PermanentRedirect"
+        return StoreAwayError(f"the bucket of {name} {where}, not in {region}", said=said, remedy=remedy)
     if code == "AccessDenied":
-        return RefusedError(
-            f"{name} does not allow this key to {_DOES[right]} (403)", code, f"give the key the right s3:{right}"
-        )
+        words = f"does not allow this key to {_DOES[right]} (403)"
+        return StoreAwayError(f"{name} {words}", said=code, remedy=f"give the key the right s3:{right}")
     if code in _WORDS:
         words, remedy = _WORDS[code]
-        return RefusedError(f"{name} {words}", code, remedy)
+        return StoreAwayError(f"{name} {words}", said=code, remedy=remedy)
     what = f"{status} {code}".rstrip()
     if told:
-        return RefusedError(f"{name} refuses: {what}", code)
-    return RefusedError(f"{name} answers {what}, and not as S3 does", "", "look at endpoint: is it a store's?")
+        return StoreAwayError(f"{name} refuses: {what}", said=code)
+    return StoreAwayError(f"{name} answers {what}, and not as S3 does", remedy="look at endpoint: is it a store's?")
 
 
 def skew(headers: Mapping[str, str]) -> float | None:
     """Seconds by which the clock of whoever answered is ahead of ours; None where it tells none."""
     try:
         theirs = email.utils.parsedate_to_datetime(headers["date"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
     if theirs.tzinfo is None:
         theirs = theirs.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from watcher.model.errors import StoreAwayError
 from watcher.stores.exchange import BLOCK, SENT, Patience
 from watcher.stores.s3_client import Answer, Body, Client
-from watcher.stores.s3_errors import RefusedError, code_of
+from watcher.stores.s3_errors import code_of
 
 PART_LEAST = 64 << 20  # bytes; a smaller file goes in one piece, and S3 wants parts of 5 MiB at least
 PARTS_MOST = 10_000
@@ -117,7 +117,7 @@ class Writer:
         query = {"uploads": "", "prefix": key, "encoding-type": "url"}
         try:
             page = self._client.tree(self._client.answer("GET", query=query), "ListMultipartUploadsResult")
-        except RefusedError:
+        except StoreAwayError:
             return
         encoded = page.get("EncodingType") == "url"
         for entry in page.all("Upload"):
