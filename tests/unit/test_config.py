@@ -64,6 +64,12 @@ def test_a_secret_in_a_file(tmp_path: Path) -> None:
         ("[silence]\nafter_hours = nan\n", {}, "silence.after_hours .*: must be between 0 and 87600"),
         ("[proxy]\nmax_age_days = nan\n", {}, "proxy.max_age_days .*: must be between 0 and 36500"),
         ("[[silence.cameras]]\ncamera = 'a'\nafter_hours = 0\n", {}, "silence.cameras"),
+        (
+            "[[live.cameras]]\ncamera = 'a'\nlive_url = 'javascript:alert(1)'\n",
+            {},
+            "live.cameras .*: live_url of 'a'",
+        ),
+        ("[[live.cameras]]\ncamera = 'a'\nlive_url = 'http://me:secret@cam/'\n", {}, "without a user"),
         ("[video\n", {}, "watcher.toml"),
         ("video = 3\n", {}, "must be a table"),
         ("", {"WATCHER_VIDEO__SETTEL_SECONDS": "3"}, "did you mean 'settle_seconds'"),

@@ -16,7 +16,7 @@ import msgspec
 
 from watcher.settings import stores
 from watcher.settings.place import place_of
-from watcher.settings.schema import Ftp, Settings, Site, Tls, Webhooks
+from watcher.settings.schema import Ftp, Live, Settings, Site, Tls, Webhooks
 
 Problem = tuple[str, str]  # the name of a setting, and what is wrong with it
 
@@ -48,6 +48,7 @@ def problems(settings: Settings) -> Iterator[Problem]:
         _of_ftp(settings.ftp, settings.tls),
         _of_tls(settings.tls),
         _of_webhooks(settings.webhooks),
+        _of_live(settings.live),
         stores.problems(settings.stores, settings.tiering),
     )
 
@@ -92,6 +93,14 @@ def _of_site(site: Site) -> Iterator[Problem]:
             ipaddress.ip_network(network, strict=False)
         except ValueError:
             yield "site.trusted_proxies", f"{network!r} is no address and no network"
+
+
+def _of_live(live: Live) -> Iterator[Problem]:
+    """It becomes a link, which everybody may follow who may see the camera's clips."""
+    for table in live.cameras:
+        if not re.fullmatch(r"https?://[^/?#@\s]+([/?#]\S*)?", table.live_url):
+            what = "must be http:// or https:// and a host, without a user and a password"
+            yield "live.cameras", f"live_url of {table.camera!r} {what}"
 
 
 def _of_ftp(ftp: Ftp, tls: Tls) -> Iterator[Problem]:

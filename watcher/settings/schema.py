@@ -270,6 +270,24 @@ class Silence(msgspec.Struct, frozen=True):
     ignore: tuple[str, ...] = ()
 
 
+class CameraLive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where one camera is seen live."""
+
+    camera: str
+    live_url: str
+
+
+class Live(msgspec.Struct, frozen=True):
+    """Live views, which others show: go2rtc, MediaMTX, the camera itself."""
+
+    # One table for each camera that has one.
+    cameras: tuple[CameraLive, ...] = ()
+
+    def url_of(self, camera: str) -> str | None:
+        """The address of a camera's live view."""
+        return next((table.live_url for table in self.cameras if table.camera == camera), None)
+
+
 class Log(msgspec.Struct, frozen=True):
     """What is said, and how it looks."""
 
@@ -308,6 +326,7 @@ class Settings(msgspec.Struct, frozen=True):
     webhooks: Webhooks = Webhooks()
     retention: Retention = Retention()
     silence: Silence = Silence()
+    live: Live = Live()
     stores: tuple[StoreTable, ...] = ()
     tiering: Tiering = Tiering()
     log: Log = Log()

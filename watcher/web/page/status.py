@@ -58,6 +58,7 @@ class CameraCard(NamedTuple):
     today: int
     bars: list[int]  # percent of the most, oldest first
     share: int  # percent of all clips' bytes
+    live_url: str | None
 
 
 @route(bp, "/status", role=Role.VIEW, page=True)
@@ -126,6 +127,7 @@ def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime) ->
                 today.get(one.camera, 0),
                 [round(100 * count / most) for count in bars.get(one.camera, [0] * DAYS * _BARS_A_DAY)],
                 round(100 * one.size_bytes / total),
+                state().services.settings.live.url_of(one.camera),
             )
         )
     return sorted(found, key=lambda card: (not card.silent, (card.of.silent_since if card.silent else None) or now))
