@@ -9,47 +9,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
 from watcher.catalog.light import LIGHT
+from watcher.catalog.list_shape import Shape, several_of, shape_of, times_of, values_of
 from watcher.catalog.rows import CLIP
 from watcher.catalog.schema import ID_BITS, clip_words, clips, labels
 from watcher.catalog.seen import id_text, is_one_of, is_seen
-from watcher.model.clip import LISTED_STATES, MODEL, MODELS, PEOPLE, ClipFilter, ClipState, Position, milliseconds
-
-SECOND_MOST = (1 << (63 - ID_BITS)) - 1  # of a row's number; in the year 2106
+from watcher.model.clip import MODEL, ClipFilter, Position
 
 _OTHER = labels.alias("other")  # beside the one that may lead a list
 Statement = sa.Select[Any] | sa.CompoundSelect[Any]
-
-
-class Shape(NamedTuple):
-    """What makes one list's statement differ from another's."""
-
-    sqlite: bool
-    descending: bool
-    position: bool
-    inclusive: bool
-    cameras: int
-    states: tuple[bool, ...]  # whether it is the one of most clips; empty: those that lists show by default
-    labels: int
-    not_labels: int
-    author: bool  # by one of this name,
-    models: bool | None  # by models, or by people
-    confidence: bool
-    playable: int
-    light: int
-    words: bool
-    seen: bool | None
-    few: bool  # of those that are seen or not, so that their ids are told
-    labeled: bool | None
-    held: bool | None
-    least: bool
-    most: bool
-    from_at: bool
-    to_at: bool
 
 
 def listing(
@@ -69,74 +41,18 @@ def listing(
     `longest_ms` bounds the length of every clip; it matters for a filter with a `from`. `mark` and `ids` are what
     `seen.candidates` says, for a filter with `seen`.
     """
-    default = frozenset(wanted.states) == frozenset(LISTED_STATES)
-    several: dict[str, dict[str, None]] = {
-        "camera": dict.fromkeys(wanted.cameras),
-        "state": {} if default else dict.fromkeys(wanted.states),
-        "label": dict.fromkeys(wanted.labels),
-        "not_label": dict.fromkeys(wanted.not_labels),
-        "playable": dict.fromkeys(wanted.playable),
-        "light": dict.fromkeys(wanted.light),
-    }
-    values: dict[str, Any] = {f"{name}{n}": value for name, some in several.items() for n, value in enumerate(some)}
-    values["limit"] = limit
-    if wanted.min_confidence is not None:
-        values["confidence"] = wanted.min_confidence
-    if wanted.author is not None:
-        values["author"] = wanted.author
-    if position is not None:
-        values |= {"place_ms": position.started_ms, "place_id": position.id}
-        if wanted.words:
-            values["place"] = _row(position.started_ms, position.id)
-    if wanted.words:
-        values["words"] = (" " if sqlite else " & ").join(f'"{w}"' if sqlite else f"'{w}'" for w in wanted.words)
+    several = several_of(wanted)
+    values = values_of(wanted, several, position, sqlite=sqlite) | times_of(wanted, longest_ms) | {"limit": limit}
     if wanted.seen is not None:
         values |= {"person": wanted.person, "mark": mark}
         if ids is not None:
             values["ids"] = id_text(ids, sqlite=sqlite)
-    if wanted.min_seconds is not None:
-        values["least"] = round(wanted.min_seconds * 1000)
-    if wanted.max_seconds is not None:
-        values["most"] = round(wanted.max_seconds * 1000)
-    if wanted.to_at is not None:
-        values["to"] = milliseconds(wanted.to_at)
-        values["to_row"] = _row(values["to"] + 2000, 0)  # a little wide: the exact bound stands beside it
-    if wanted.from_at is not None:
-        values["from"] = milliseconds(wanted.from_at)
-        # Overlap asks for the end, which no index orders; but none that starts earlier than this can reach it.
-        values["earliest"] = values["from"] - longest_ms
-        values["earliest_row"] = _row(values["earliest"] - 1000, 0)
-    shape = Shape(
-        sqlite=sqlite,
-        descending=descending,
-        position=position is not None,
-        inclusive=inclusive,
-        cameras=len(several["camera"]),
-        states=tuple(state == ClipState.READY for state in several["state"]),
-        labels=len(several["label"]),
-        not_labels=len(several["not_label"]),
-        author=wanted.author is not None and wanted.author not in {MODELS, PEOPLE},
-        models={MODELS: True, PEOPLE: False}.get(wanted.author or ""),
-        confidence=wanted.min_confidence is not None,
-        playable=len(several["playable"]),
-        light=len(several["light"]),
-        words=bool(wanted.words),
-        seen=wanted.seen,
-        few=ids is not None,
-        labeled=wanted.labeled,
-        held=wanted.held,
-        least=wanted.min_seconds is not None,
-        most=wanted.max_seconds is not None,
-        from_at=wanted.from_at is not None,
-        to_at=wanted.to_at is not None,
+    few, placed = ids is not None, position is not None
+    shape = shape_of(
+        wanted, several, sqlite=sqlite, descending=descending, position=placed, inclusive=inclusive, few=few
     )
     statement, names = _statement(shape)
     return statement, {name: value for name, value in values.items() if name in names}
-
-
-def _row(started_ms: int, clip_id: int) -> int:
-    second = int(started_ms / 1000)  # rounds towards 0, as the division in SQL
-    return (max(-SECOND_MOST, min(second, SECOND_MOST)) << ID_BITS) + clip_id
 
 
 @lru_cache(maxsize=500)
@@ -146,29 +62,13 @@ def _statement(shape: Shape) -> tuple[Statement, frozenset[str]]:
     Several cameras or states are one ordered part each, merged by the database: reading any of them through
     one index would walk past everybody else's clips.
     """
-    order, conditions = _order(shape), _conditions(shape)
-    order = [column.desc() for column in order] if shape.descending else order
-    # Few clips are held: their own index is the one to walk, and this hides the one by camera.
-    camera = sa.func.coalesce(clips.c.camera, "") if shape.held or shape.few else clips.c.camera
-    listed: Any = sa.literal_column("+clips.listed") if shape.few else clips.c.listed  # as for cameras
-    limit = _number("limit")
-    parts = []
-    for camera_n, state_n, label_n in itertools.product(
+    numbers = itertools.product(
         range(shape.cameras) or [None], range(len(shape.states)) or [None], range(shape.labels) or [None]
-    ):
-        part = CLIP.where(*conditions)
-        if state_n is None or shape.states[state_n]:  # so that most clips have the indexes of lists
-            part = part.where(listed == sa.literal_column("1"))
-        if state_n is not None:
-            part = part.where(clips.c.state == _text(f"state{state_n}"))
-        if camera_n is not None:
-            part = part.where(camera == _text(f"camera{camera_n}"))
-        if _by_words(shape):
-            part = part.where(clips.c.id == _clip_of_row())
-        if label_n is not None:
-            part = part.where(labels.c.clip_id == clips.c.id, labels.c.name == _text(f"label{label_n}"))
-            part = part.where(*_of_label(shape, labels))
-        parts.append(part.order_by(*order).limit(limit))
+    )
+    limit = _number("limit")
+    order = _order(shape)
+    order = [column.desc() for column in order] if shape.descending else order
+    parts = [_part(shape, *each).order_by(*order).limit(limit) for each in numbers]
     if len(parts) == 1:
         return parts[0], frozenset(parts[0].compile().params)
     merge = sa.union if shape.labels > 1 else sa.union_all  # a clip may have several of the labels
@@ -177,6 +77,26 @@ def _statement(shape: Shape) -> tuple[Statement, frozenset[str]]:
     columns = [started, merged.c.id]
     whole = sa.select(merged).order_by(*(c.desc() if shape.descending else c for c in columns)).limit(limit)
     return whole, frozenset(whole.compile().params)
+
+
+def _part(shape: Shape, camera: int | None, state: int | None, label: int | None) -> sa.Select[Any]:
+    """The clips of one camera, state and label, of each the number in the filter."""
+    part = CLIP.where(*_conditions(shape))
+    if state is None or shape.states[state]:  # so that most clips have the indexes of lists
+        listed: Any = sa.literal_column("+clips.listed") if shape.few else clips.c.listed  # as for cameras
+        part = part.where(listed == sa.literal_column("1"))
+    if state is not None:
+        part = part.where(clips.c.state == _text(f"state{state}"))
+    if camera is not None:
+        # Few clips are held: their own index is the one to walk, and this hides the one by camera.
+        column = sa.func.coalesce(clips.c.camera, "") if shape.held or shape.few else clips.c.camera
+        part = part.where(column == _text(f"camera{camera}"))
+    if _by_words(shape):
+        part = part.where(clips.c.id == _clip_of_row())
+    if label is not None:
+        part = part.where(labels.c.clip_id == clips.c.id, labels.c.name == _text(f"label{label}"))
+        part = part.where(*_of_label(shape, labels))
+    return part
 
 
 def _number(name: str) -> sa.BindParameter[int]:

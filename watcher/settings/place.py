@@ -1,9 +1,13 @@
-"""Where the site is."""
+"""Where the site is, and in which time zone."""
 
 from __future__ import annotations
 
+import os
 import re
+import zoneinfo
+from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 
 class Place(NamedTuple):
@@ -23,3 +27,21 @@ def place_of(text: str) -> Place:
     if found is None or abs(float(found[1])) > 90 or abs(float(found[2])) > 180:
         raise ValueError(f'{text!r} is no place, such as "52.52, 13.40": degrees north and east')
     return Place(float(found[1]), float(found[2]))
+
+
+def host_zone() -> str:
+    """The host's IANA zone, from TZ, /etc/timezone or /etc/localtime; UTC where none of them tells."""
+    candidates = [os.environ.get("TZ", "").lstrip(":")]
+    try:
+        candidates.append(os.path.realpath("/etc/localtime").partition("zoneinfo/")[2])
+        candidates.append(Path("/etc/timezone").read_text(encoding="utf-8").strip())
+    except OSError:
+        pass
+    for candidate in candidates:
+        if candidate:
+            try:
+                ZoneInfo(candidate)
+            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+                continue
+            return "UTC" if candidate.lower() in {"etc/utc", "etc/uct", "zulu"} else candidate
+    return "UTC"

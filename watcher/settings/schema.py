@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import zoneinfo
 from datetime import tzinfo
-from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -17,6 +14,7 @@ from watcher.naming.ignore import CLIP_SUFFIXES, IGNORED_NAMES, Ignoring
 from watcher.naming.presets import Camera, Folder, Preset
 from watcher.naming.reader import Naming
 from watcher.settings.labels import Labels
+from watcher.settings.place import host_zone
 from watcher.settings.stores import StoreTable, Tiering
 
 
@@ -344,21 +342,3 @@ class Settings(msgspec.Struct, frozen=True):
     def ignoring(self, naming: Naming) -> Ignoring:
         """Which files are passed over, by their names and by the presets in force."""
         return Ignoring(self.video.ignore, self.video.suffixes, naming.role, judges=naming.judges)
-
-
-def host_zone() -> str:
-    """The host's IANA zone, from TZ, /etc/timezone or /etc/localtime; UTC where none of them tells."""
-    candidates = [os.environ.get("TZ", "").lstrip(":")]
-    try:
-        candidates.append(os.path.realpath("/etc/localtime").partition("zoneinfo/")[2])
-        candidates.append(Path("/etc/timezone").read_text(encoding="utf-8").strip())
-    except OSError:
-        pass
-    for candidate in candidates:
-        if candidate:
-            try:
-                ZoneInfo(candidate)
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-                continue
-            return "UTC" if candidate.lower() in {"etc/utc", "etc/uct", "zulu"} else candidate
-    return "UTC"

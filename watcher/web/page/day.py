@@ -32,25 +32,37 @@ FIELDS = (
 LABELS = 8  # that can be chosen with one click
 
 
-@route(bp, "/day/<day>", role=Role.VIEW, page=True)
-def day(day: str) -> Response:
-    """The clips around one day, a lane for each camera; the day's edges are those of the clock that is shown."""
+def _filters() -> MultiDict[str, str]:
+    """What the address asks of clips, but the time."""
+    return MultiDict(
+        [(name, value) for name, value in request.args.items(multi=True) if name in _FILTERS and value]
+    )
+
+
+def _bounds(day: str) -> tuple[date, datetime, datetime, str, str]:
+    """A day, where it begins and ends on the clock that is shown, and its neighbours. Raises BadParameterError."""
     try:
         shown = date.fromisoformat(day)
         start, end = (datetime.combine(shown + timedelta(days=n), time(), zone()).astimezone(UTC) for n in (0, 1))
         before, after = ((shown + timedelta(days=n)).isoformat() for n in (-1, 1))
+        return shown, start, end, before, after
     except (ValueError, OverflowError):
         raise BadParameterError("day", f"{day!r} is not a day, such as 2026-11-21.") from None
-    args = MultiDict([one for one in request.args.items(multi=True) if one[0] in _FILTERS and one[1]])
+
+
+@route(bp, "/day/<day>", role=Role.VIEW, page=True)
+def day(day: str) -> Response:
+    """The clips around one day, a lane for each camera; the day's edges are those of the clock that is shown."""
+    shown, start, end, before, after = _bounds(day)
+    args = _filters()
     wanted = scoped(read_filter(question_of(args)))
     plain = wanted == ClipFilter(cameras=wanted.cameras)
     cameras = natural([one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)])
     kept = list(args.items(multi=True))
-    counts = _counts(cameras, start, end) if plain else {}
-    chosen = [one.camera for one in cameras if one.camera in args.getlist("camera")] or [
-        one.camera for one in cameras
-    ]
-    total = sum(counts.get(camera, 0) for camera in chosen) if plain else None
+    counts = _counts(cameras, start, end) if plain else None
+    names = [one.camera for one in cameras]
+    chosen = [name for name in names if name in args.getlist("camera")] or names
+    total = None if counts is None else sum(counts[camera] for camera in chosen)
     now = state().services.clock.now()
     labels = sorted(catalog().labels.counts(principal().cameras), key=lambda one: -one[1])
     return html(
@@ -59,19 +71,12 @@ def day(day: str) -> Response:
         start=serialize.utc(start),
         now=serialize.utc(now),
         first=min((one.first_started_at for one in cameras if one.first_started_at), default=None),
-        cameras=[one.camera for one in cameras],
+        cameras=names,
         chosen=args.getlist("camera"),
         labels=list(dict.fromkeys([name for name, _ in labels[:LABELS]] + args.getlist("label"))),
         wanted_labels=args.getlist("label"),
         plain=plain,
-        counts=[
-            (
-                one.camera,
-                counts.get(one.camera, 0) if plain else None,
-                _listed([*kept, ("camera", one.camera)], day),
-            )
-            for one in cameras
-        ],
+        counts=_lanes(names, counts, kept, day),
         total=total,
         nearest=[] if total or not cameras else _nearest(wanted, start, kept),
         here=zone(),
@@ -94,6 +99,14 @@ def _counts(cameras: list[CameraSummary], start: datetime, end: datetime) -> dic
         if one.camera in found:
             found[one.camera] += one.clips
     return found
+
+
+def _lanes(
+    cameras: list[str], counts: dict[str, int] | None, kept: list[tuple[str, str]], day: str
+) -> list[tuple[str, int | None, str]]:
+    """Each camera, its clips of the day where they are counted, and the address of them as a list."""
+    of = [(camera, _listed([*kept, ("camera", camera)], day)) for camera in cameras]
+    return [(camera, None if counts is None else counts[camera], address) for camera, address in of]
 
 
 def _listed(kept: list[tuple[str, str]], day: str) -> str:
@@ -120,7 +133,7 @@ def _nearest(wanted: ClipFilter, at: datetime, kept: list[tuple[str, str]]) -> l
 @route(bp, "/day", role=Role.VIEW, page=True)
 def newest_day() -> Response:
     """The day that a form asks for, or that of the newest clip under the filter."""
-    args = MultiDict([one for one in request.args.items(multi=True) if one[0] in _FILTERS and one[1]])
+    args = _filters()
     wanted, kept = request.args.get("day", ""), list(args.items(multi=True))
     if not wanted and "at" in request.args:
         try:
