@@ -9,6 +9,7 @@ import json
 import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,12 +32,14 @@ class Listener:
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.refuse = 0
+        self.seconds = 0.0  # that it takes to answer
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = 204
+                time.sleep(listener.seconds)
                 if listener.refuse:
                     listener.refuse -= 1
                     status = 500
@@ -185,6 +188,25 @@ def test_what_was_refused_is_told_again_in_order(
     listener.refuse = 0
     wait_for(lambda: "porch/stuck.mp4" in listener.keys, what="the last one")
     wait_for(lambda: unit.run("webhooks").returncode == 0, what="an empty outbox")
+
+
+def test_what_happens_now_does_not_wait_for_a_collection(
+    start_unit: Callable[..., RunningUnit], samples: Path, listener: Listener
+) -> None:
+    """Eighty clips are moved in, and the hook takes its time; still it is told of the next one soon, and of all."""
+    unit = start_unit(settings=hooks(listener.port))
+    begun(unit)
+    listener.seconds = 0.1
+    for number in range(80):
+        write(unit, samples, f"outside/{number}.mp4", number)
+    wait_for(lambda: len(unit.clips(state="ready")) == 80, what="the collection")
+    write(unit, samples, "porch/live.mp4", 100)
+    wait_for(lambda: unit.clip("porch/live.mp4"), what="the live clip")
+    wait_for(lambda: "porch/live.mp4" in listener.keys, what="its delivery")
+    assert len(listener.keys) < 80
+    listener.seconds = 0.0
+    wait_for(lambda: len(listener.keys) == 81, what="all deliveries")
+    assert len(set(listener.keys)) == 81
 
 
 @pytest.mark.slow

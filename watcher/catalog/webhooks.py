@@ -58,10 +58,11 @@ class Outbox:
 
     def fill(
         self, url: str, cameras: Sequence[str], limit: int, *, now: datetime, names: Sequence[str] = ()
-    ) -> int:
-        """Put clips that became ready, and cameras that fell silent or were back, into a hook's outbox; how many.
+    ) -> bool:
+        """Put clips that became ready, and cameras that fell silent or were back, into a hook's outbox.
 
-        With names of labels it is clips that got one of them. A hook that is new begins with what is to come.
+        `limit` of them at most; whether there may be more. With names of labels it is clips that got one of them.
+        A hook that is new begins with what is to come.
         """
         place = sa.select(hooks.c.revision).where(hooks.c.url == url)
         with self._database.engine.connect() as connection:  # mostly nothing: look before taking the lock
@@ -71,7 +72,7 @@ class Outbox:
                 for column in (clips.c.revision if names else clips.c.ready_revision, silences.c.revision)
             )
         if since is not None and head <= since:
-            return 0
+            return False
         with self._database.write() as connection:
             if since is None:
                 newest = connection.execute(
@@ -79,7 +80,7 @@ class Outbox:
                 ).scalar_one()
                 begun = self._database.insert(hooks).values(url=url, revision=newest)
                 connection.execute(begun.on_conflict_do_nothing())
-                return 0
+                return False
             late = now - LABELED_LATE
             of_clips = _labeled(names, since, head, came_after=late) if names else _ready(since, head)
             found = _between(connection, of_clips, since, head, limit)
@@ -101,9 +102,9 @@ class Outbox:
                 connection.execute(self._database.insert(outbox).on_conflict_do_nothing(), rows)
             until = found[-1].revision if len(found) == limit else head
             connection.execute(sa.update(hooks).where(hooks.c.url == url).values(revision=until))
-        return len(rows)
+        return len(found) == limit
 
-    def due(self, url: str, limit: int, *, now: datetime) -> list[Delivery]:
+    def due(self, url: str, limit: int, *, now: datetime, newest_first: bool = False) -> list[Delivery]:
         """What is to be told now, in order; of each clip only what comes first."""
         before = outbox.alias()
         first = ~sa.exists().where(
@@ -114,7 +115,7 @@ class Outbox:
         select = (
             sa.select(outbox.c.revision, outbox.c.clip_id, outbox.c.attempts, outbox.c.event)
             .where(outbox.c.url == url, outbox.c.due_ms <= milliseconds(now), first)
-            .order_by(outbox.c.revision)
+            .order_by(outbox.c.revision.desc() if newest_first else outbox.c.revision)
             .limit(limit)
         )
         with self._database.engine.connect() as connection:

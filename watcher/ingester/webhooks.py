@@ -18,6 +18,7 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, TextIO
 from urllib.parse import urlsplit
 
@@ -33,7 +34,8 @@ from watcher.settings.schema import Hook
 log = logging.getLogger("watcher.webhooks")
 
 LOOK_SECONDS = 0.5  # between two looks for clips that are ready
-BATCH = 100
+BATCH = 100  # clips that are put into the outbox at once
+FEW = 10  # that wait are told of in order
 LONGEST = timedelta(hours=1)  # between two attempts
 GIVEN_UP = timedelta(days=7)
 
@@ -53,16 +55,41 @@ class Webhook:
     def turn(self) -> None:
         """Tell what is due; what is under way when we are to end may be told once more."""
         self._catalog_id = self._catalog_id or self.catalog.database.catalog_id() or ""
-        now, hook = self.services.clock.now(), self._hook
-        self.catalog.outbox.fill(hook.url, hook.cameras, BATCH, now=now, names=hook.labels)
-        if self._pause_until <= now:
-            for delivery in self.catalog.outbox.due(hook.url, BATCH, now=now):
-                if self.stopped.is_set() or not self._deliver(delivery):
-                    break
+        while self._tell_some():
+            pass
+        now = self.services.clock.now()
         if now >= self._give_up_at:
             self._give_up_at = now + LONGEST
             if gone := self.catalog.outbox.give_up(now - GIVEN_UP):
                 log.error("webhooks: %d deliveries are given up after %d days", gone, GIVEN_UP.days)
+
+    def _tell_some(self) -> bool:
+        """Tell what is due, for a while; whether there may be more."""
+        now, hook, outbox = self.services.clock.now(), self._hook, self.catalog.outbox
+        while outbox.fill(hook.url, hook.cameras, BATCH, now=now, names=hook.labels):
+            if self.stopped.is_set():
+                return False
+        if self._pause_until > now:
+            return False
+        until = self.services.clock.monotonic() + LOOK_SECONDS
+        some = self._due(now)
+        for delivery in some:
+            if self.stopped.is_set() or not self._deliver(delivery):
+                return False
+            if self.services.clock.monotonic() >= until:
+                break  # who comes meanwhile does not wait for the others
+        return len(some) > FEW
+
+    def _due(self, now: datetime) -> list[Delivery]:
+        """What is to be told now, the eldest first; where many wait, the newest and the eldest take turns.
+
+        So nobody waits long for what happens now, though a hook takes its time and a collection was moved in.
+        """
+        eldest = self.catalog.outbox.due(self._hook.url, FEW + 1, now=now)
+        if len(eldest) <= FEW:
+            return eldest
+        newest = self.catalog.outbox.due(self._hook.url, FEW + 1, now=now, newest_first=True)
+        return list(dict.fromkeys(chain.from_iterable(zip(newest, eldest, strict=False))))
 
     def _deliver(self, delivery: Delivery) -> bool:
         """Tell it; False if the hook cannot be reached, so that the others need not be tried now."""
