@@ -27,7 +27,7 @@ from watcher.web.api import (
     uploads,
 )
 from watcher.web.http import problems, wire
-from watcher.web.http.counters import Tally
+from watcher.web.http.counters import Counters
 from watcher.web.http.routes import declared_of, questions_of
 from watcher.web.http.state import EXTENSION, State
 from watcher.web.page import app as installed
@@ -71,6 +71,6 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(openapi.bp)
     app.register_blueprint(docs.bp)
     rules = [(rule.endpoint, declared_of(app, rule.endpoint)) for rule in app.url_map.iter_rules()]
-    state.tally = Tally(len(rules))
-    app.wsgi_app = fast_path.Front(app.wsgi_app, state, rules, questions_of(app), state.tally)  # type: ignore[assignment]
+    state.counters = Counters(len(rules))
+    app.wsgi_app = fast_path.FastPath(app.wsgi_app, state, rules, questions_of(app), state.counters)  # type: ignore[assignment]
     return app

@@ -19,8 +19,8 @@ from werkzeug.http import parse_etags
 
 from watcher.model.access import Principal
 from watcher.web.http import wire
-from watcher.web.http.cache import Kept, Shelf
-from watcher.web.http.counters import Tally
+from watcher.web.http.cache import Cache, Kept
+from watcher.web.http.counters import Counters
 from watcher.web.http.forwarded import Forwarded
 from watcher.web.http.request import ApiRequest
 from watcher.web.http.responses import kept_by
@@ -69,7 +69,7 @@ class Matcher:
         return None
 
 
-class Front:
+class FastPath:
     """A WSGI application before another one, which answers all that is not hot, and says all that is refused.
 
     `rules` are that one's: the endpoint of each, and what is declared of it.
@@ -81,16 +81,16 @@ class Front:
         state: State,
         rules: Sequence[tuple[str, Declared]],
         questions: Iterable[tuple[str, str, Question]],
-        tally: Tally,
+        counters: Counters,
     ) -> None:
         self._app = app
         self.matcher = Matcher(questions)
         self._declared = dict(rules)
         self._routes = {endpoint: number for number, (endpoint, _) in enumerate(rules)}
-        self._tally = tally
+        self._counters = counters
         self._state = state
         self._varies = wire.varies(state.services.settings)
-        self._shelf = Shelf()
+        self._cache = Cache()
         self._forwarded = Forwarded(state.services.settings.site)
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
@@ -110,7 +110,7 @@ class Front:
             return self._answer(environ, hear)
         finally:
             if (route := self._routes.get(environ.get(ROUTE, ""))) is not None:
-                self._tally.add(route, int(told[0][:3]), time.perf_counter() - began)
+                self._counters.add(route, int(told[0][:3]), time.perf_counter() - began)
 
     def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "GET" or "HTTP_ORIGIN" in environ:  # which Flask lets in or not
@@ -135,7 +135,7 @@ class Front:
         services, declared = self._state.services, self._declared[endpoint]
         if declared.role is not None and not who.may(declared.role):
             return None
-        kept = self._shelf.get(place)
+        kept = self._cache.get(place)
         if kept is not None and kept.head == services.catalog.clips.head():
             return kept
         args = wire.parameters(query)
@@ -150,7 +150,7 @@ class Front:
             return Kept(told.head, told.tag, headers, None, endpoint)
         if told.by_tag:
             place = f"{scheme} {mount} {told.tag}"
-            if (kept := self._shelf.get(place)) is not None:
+            if (kept := self._cache.get(place)) is not None:
                 return kept
         made = told.make()
         body = msgspec.json.encode(made.body)
@@ -159,7 +159,7 @@ class Front:
             headers.append(("Link", made.link))
         kept = Kept(told.head, told.tag, headers, body, endpoint)
         if told.head is not None:
-            self._shelf.put(place, kept, len(body))
+            self._cache.put(place, kept, len(body))
         return kept
 
 

@@ -115,8 +115,8 @@ def _requests(tell: Callable[..., None]) -> None:
     """
     node = socket.gethostname()
     rules = list(current_app.url_map.iter_rules())
-    tally = state().tally
-    answered = [] if tally is None else list(tally.sums())
+    counters = state().counters
+    answered = [] if counters is None else list(counters.sums())
 
     def labels(one: Answered) -> dict[str, str]:
         rule = rules[one.route]

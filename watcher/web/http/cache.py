@@ -20,7 +20,7 @@ class Kept(NamedTuple):
     route: str
 
 
-class Shelf:
+class Cache:
     """Answers by place, bounded with all that belongs to them; the eldest make room."""
 
     def __init__(self) -> None:

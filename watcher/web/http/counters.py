@@ -25,13 +25,13 @@ _FIGURE_BYTES = 8
 class Answered(NamedTuple):
     """What one route has answered with statuses of one class."""
 
-    route: int  # number in the list that the tally was made for
+    route: int  # number in the list that the counters were made for
     status_class: int  # 2 for 200 to 299
     requests: int
     seconds: float
 
 
-class Tally:
+class Counters:
     """Counts for some routes."""
 
     def __init__(self, routes: int) -> None:

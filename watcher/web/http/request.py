@@ -1,4 +1,4 @@
-"""A question as what answers it sees it, whoever carries it: Flask, or the front before Flask."""
+"""A question as what answers it sees it, whoever carries it: Flask, or the fast path before Flask."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from watcher.services import Services
 from watcher.storage.refused import Refusals
 from watcher.web.http.attempts import Attempts
 from watcher.web.http.authenticate import Known
-from watcher.web.http.counters import Tally
+from watcher.web.http.counters import Counters
 from watcher.web.http.heads import Heads
 from watcher.web.http.turns import Turns
 
@@ -47,7 +47,7 @@ class State:
         self.heads = Heads()
         self.attempts = Attempts()
         self.turns = Turns(services.places.run, "zip")
-        self.tally: Tally | None = None  # of requests, once all routes are known
+        self.counters: Counters | None = None  # of requests, once all routes are known
 
     @property
     def mark(self) -> str:

@@ -100,7 +100,7 @@ def test_without_flask_as_with_it(
     sends = client.environ_base
     headers = {"If-None-Match": '"other"'}
     at_once = client_of(made, sends).get(question, headers=headers)
-    monkeypatch.setattr(fast_path.Front, "_at_once", lambda *_told: None)
+    monkeypatch.setattr(fast_path.FastPath, "_at_once", lambda *_told: None)
     by_flask = client_of(made, sends).get(question, headers=headers)
     assert (at_once.status_code, at_once.data) == (200, by_flask.data)
     assert sorted(at_once.headers) == sorted(by_flask.headers)
@@ -116,7 +116,7 @@ def test_flask_is_not_asked(
     """A hot question is answered and counted without it; one changed clip later, and as 304, as well."""
     made, client = opened
     kept = client.application.wsgi_app
-    assert isinstance(kept, fast_path.Front)
+    assert isinstance(kept, fast_path.FastPath)
     monkeypatch.setattr(kept, "_app", lambda *_told: pytest.fail("Flask was asked"))
     first = client.get(question)
     assert (first.status_code, bool(first.json)) == (200, True)
@@ -124,13 +124,13 @@ def test_flask_is_not_asked(
     for clip_id in (1, 2):
         made.catalog.labels.put(clip_id, "fox", author="a", confidence=None, now=NOW)
     assert client.get(question).headers["ETag"] != first.headers["ETag"]
-    assert sum(one.requests for one in kept._tally.sums()) == 3
+    assert sum(one.requests for one in kept._counters.sums()) == 3
 
 
 def test_what_is_hot(opened: tuple[Services, FlaskClient]) -> None:
     """All that a page, a dashboard and a follower ask again and again; of keys those that are plain."""
     front = opened[1].application.wsgi_app
-    assert isinstance(front, fast_path.Front)
+    assert isinstance(front, fast_path.FastPath)
     assert all(front.matcher.find(question.partition("?")[0]) for question in QUESTIONS)
     for path in ("/clips/by-key//x", "/clips/by-key/a b.mp4", "/clips/by-key/a/", "/clips/1/", "/clips/x", "/"):
         assert front.matcher.find(path) is None
@@ -267,11 +267,11 @@ def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClie
     """What is kept is bounded with all that belongs to it."""
     _, client = opened
     kept = client.application.wsgi_app
-    assert isinstance(kept, fast_path.Front)
+    assert isinstance(kept, fast_path.FastPath)
     for number in range(400):
         assert client.get(f"/clips?camera={'x' * 4000}{number}").json["clips"] == []
-    assert kept._shelf._bytes == sum(cost for _, cost in kept._shelf._kept.values()) <= cache.BYTES_MOST
-    assert 10 < len(kept._shelf._kept) < 200
+    assert kept._cache._bytes == sum(cost for _, cost in kept._cache._kept.values()) <= cache.BYTES_MOST
+    assert 10 < len(kept._cache._kept) < 200
 
 
 def test_a_refusal_is_not_kept(opened: tuple[Services, FlaskClient]) -> None:
