@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "watcher"
 
 BELOW = {"model", "media", "naming", "settings", "storage", "catalog"}
-VERBS = {"ingest", "retention", "renditions", "labels"}
+VERBS = {"ingest", "retention", "tiering", "renditions", "labels", "stores"}
 ROOMS = {  # each room, and those that it may import; the order is that of the floors
     "model": set(),
     "media": {"model"},
@@ -23,9 +23,10 @@ ROOMS = {  # each room, and those that it may import; the order is that of the f
     "services": BELOW,
     "ingest": {"services", *BELOW},
     "retention": {"ingest", "services", *BELOW},  # what stays after all is read again
+    "tiering": {"stores", "services", *BELOW},
     "renditions/workers": {"model", "media", "storage"},
-    "renditions": {"renditions/workers", "services", *BELOW},
-    "labels": {"renditions/workers", "services", *BELOW},
+    "renditions": {"renditions/workers", "tiering", "services", *BELOW},
+    "labels": {"renditions/workers", "tiering", "services", *BELOW},
     "agent": {"model", "media", "naming", "storage"},
     "client": {"model"},
     "ftp": {"services", *BELOW, *VERBS},
@@ -101,15 +102,15 @@ def test_rooms_import_what_is_below(path: Path) -> None:
 
 
 def test_no_room_is_above_one_that_imports_it() -> None:
-    """The table itself points down, in at most eight floors and 22 rooms; rooms of a room are one with it."""
+    """The table itself points down, in at most nine floors and 23 rooms; rooms of a room are one with it."""
     floors: dict[str, int] = {}
     for name, below in ROOMS.items():
         top = name.split("/")[0]
         others = {other.split("/")[0] for other in below} - {top}
         assert others <= floors.keys(), f"{name} imports what is above it"
         floors[top] = max([floors.get(top, 0), *(floors[other] + 1 for other in others)])
-    assert max(floors[name] for name in floors if name != "__main__") < 8  # that is two lines before cli
-    assert len([name for name in ROOMS if "/" not in name]) <= 22
+    assert max(floors[name] for name in floors if name != "__main__") < 9  # that is two lines before cli
+    assert len([name for name in ROOMS if "/" not in name]) <= 23
 
 
 @pytest.mark.parametrize("path", modules(), ids=label)
@@ -156,7 +157,7 @@ def test_modules_are_small(path: Path) -> None:
     allowed = {
         "catalog/schema": 430,  # a list of tables
         "model/errors": 320,  # a list of errors
-        "model/schemas": 350,  # a list of types
+        "model/schemas": 360,  # a list of types
         "settings/schema": 360,
         "client": 330,
         "cli": 350,

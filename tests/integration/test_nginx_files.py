@@ -20,9 +20,11 @@ PASSED_OVER = "try_files_is_evil_too"
 
 
 @pytest.mark.parametrize("mode", ["open", "keys"])
-def test_a_checker_finds_nothing(mode: str, tmp_path: Path) -> None:
-    """gixy, on the files as `watcher up` fills them in."""
-    settings = load({"WATCHER_AUTH__MODE": mode}).settings
+@pytest.mark.parametrize("stores", ["", '[[stores]]\nname = "cold"\nkind = "disk"\npath = "/mnt/cold"\n'])
+def test_a_checker_finds_nothing(mode: str, stores: str, tmp_path: Path) -> None:
+    """gixy, on the files as `watcher up` fills them in, also with a store."""
+    (tmp_path / "watcher.toml").write_text(stores)
+    settings = load({"WATCHER_AUTH__MODE": mode, "WATCHER_CONFIG": str(tmp_path / "watcher.toml")}).settings
     places = open_services(settings, tmp_path).places
     places.make()
     nginx.write_settings(places, settings)

@@ -163,7 +163,7 @@ S3 = '[[stores]]\nname = "far"\nkind = "s3"\nendpoint = "https://s3.example.net"
 
 def test_stores(tmp_path: Path) -> None:
     """Any number of them, and where clips go; `watcher config` shows each."""
-    found = loaded(tmp_path, STORE + S3 + '[tiering]\nafter_days = 30\nstore = "far"\n')
+    found = loaded(tmp_path, STORE + S3 + '[tiering]\nafter_days = 30\nstore = "cold"\n')
     assert [(store.name, store.kind, store.path) for store in found.stores] == [
         ("cold", "disk", "/mnt/cold"),
         ("far", "s3", ""),
@@ -195,6 +195,7 @@ def test_stores(tmp_path: Path) -> None:
         (S3 + 'prefix = "../"\n', "beginning of a key"),
         ("[tiering]\nafter_days = 3\n", r"\[\[stores\]\]"),
         (STORE + '[tiering]\nstore = "hot"\n', "no store called 'hot'"),
+        (S3 + "[tiering]\nafter_days = 3\n", "to a disk only"),
         (STORE + "[tiering]\nafter_days = -1\n", "between"),
         (STORE + "[tiering]\nafter_days = nan\n", "between"),
         (STORE + '[[tiering.cameras]]\ncamera = "a"\nafter_days = -1\n', "after_days|tiering"),

@@ -84,13 +84,17 @@ class Expiry:
         spared: bool | None = None,
         aged: Aged | None = None,
         but_more_of: Sequence[str] = (),
+        local: bool = False,
     ) -> Iterator[Old]:
         """Clips in the order of the time that counts, oldest first; not those that are held.
 
         Read page by page, each by its own statement, so that no transaction is held while clips go. Those that are
-        `aged` without what is more than passing time makes due, `but_more_of` some cameras.
+        `aged` without what is more than passing time makes due, `but_more_of` some cameras. `local`: only those
+        whose files lie in the video root.
         """
         wanted = _wanted(camera, but_cameras, labeled, self._database.labeled)
+        if local:
+            wanted.append(clips.c.store.is_(None))
         if aged is not None:
             wanted.append(aged.due())
             if but_more_of:

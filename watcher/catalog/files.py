@@ -54,7 +54,10 @@ class Files:
         """Key, size and time (ns) of some clips whose files should be there: the eldest, and the newest."""
         select = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns)
         select = select.where(
-            clips.c.state.in_(["new", "ready", "broken"]), clips.c.mtime_ns != 0, clips.c.id > 0
+            clips.c.state.in_(["new", "ready", "broken"]),
+            clips.c.mtime_ns != 0,
+            clips.c.id > 0,
+            clips.c.store.is_(None),
         ).limit(count)
         found: dict[str, tuple[str, int, int]] = {}
         with self._database.engine.connect() as connection:
@@ -67,7 +70,8 @@ class Files:
     def namesakes(self, contents: Sequence[tuple[str, int]]) -> list[Namesake]:
         """Clips with the same content (digest) as some files: of the same inode, missing ones, some others."""
         select = sa.select(clips.c.id, clips.c.key, clips.c.digest, clips.c.inode, clips.c.state)
-        select = select.where(clips.c.state != "retired")
+        # Not of what lies in a store, whose file is not here for a good reason.
+        select = select.where(clips.c.state != "retired", clips.c.store.is_(None))
         alike = select.where(clips.c.digest.in_([digest for digest, _ in contents])).limit(ALIKE_LIMIT)
         with self._database.engine.connect() as connection:
             found = [Namesake(*row) for row in connection.execute(alike)]

@@ -9,10 +9,12 @@ import sqlalchemy as sa
 
 from watcher.catalog.arrivals import came
 from watcher.catalog.corrections import keep_corrections, take_word
+from watcher.catalog.database import Database
 from watcher.catalog.label_counts import Insert, move_labels
 from watcher.catalog.rendition_names import SPRITE, shows
 from watcher.catalog.rows import FULL, REDATE_LABELS, UPDATE, Probed, gone_key, label_names, signed
 from watcher.catalog.schema import clips, counters
+from watcher.catalog.stored import LEAVING, NOTHING, free_key
 from watcher.model.clip import ClipState
 from watcher.model.search_words import words_of
 
@@ -45,12 +47,27 @@ class Before:
             and (row.digest, row.inode) == (probed.digest, signed(probed.inode))
         )
 
-    def take(self, probed: Probed) -> Any:
+    def is_elsewhere(self, probed: Probed) -> bool:
+        """Whether it is another copy of a clip that lies in a store: the mover removes it, or lets it stay."""
+        row = self._named.get(probed.key)
+        if row is None or row.store is None or row.state == ClipState.RETIRED:
+            return False
+        if (row.digest, row.size_bytes) != (probed.digest, probed.fingerprint.size_bytes):
+            return False
+        leaves = sa.update(clips).where(clips.c.id == row.id, clips.c.store_due == NOTHING)
+        self._connection.execute(leaves.values(store_due=LEAVING))
+        return True
+
+    def take(self, probed: Probed, database: Database) -> Any:
         """The row that a file has, else the one whose content moved to its name; None for a new clip.
 
-        A retired clip frees its key: another file has taken the name already.
+        A retired clip frees its key: another file has taken the name already. So does one that lies in a store,
+        whose content nobody has written over: it stays, under another key.
         """
         row = self._named.get(probed.key)
+        if row is not None and row.store is not None and row.state != ClipState.RETIRED:
+            free_key(self._connection, database, row)
+            row = None
         if row is not None and row.state == ClipState.RETIRED:
             freed = {"key": gone_key(row.id, row.key)}
             self._connection.execute(sa.update(clips).where(clips.c.id == row.id).values(freed))

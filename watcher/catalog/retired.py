@@ -21,6 +21,7 @@ from watcher.catalog.rendition_names import poster_files
 from watcher.catalog.rows import FULL, gone_key, shown_key, unchanged
 from watcher.catalog.rows import label_names as label_names_of
 from watcher.catalog.schema import clips, counters, inspections, labels, leases, proxies
+from watcher.catalog.stored import DROPPED, GIVEN_UP, NOTHING
 from watcher.catalog.sums import Sums
 from watcher.model.clip import ClipState, Fingerprint, Sprite, milliseconds
 from watcher.model.errors import ChangedError, ClipNotFoundError, HeldError, TakenError
@@ -38,6 +39,7 @@ class Retired(NamedTuple):
     inode: int  # signed, as it is kept
     digest: str
     renditions: list[str]  # paths below the renditions folder
+    store: str | None = None  # that has its bytes, for as long as it can be had back
 
 
 class RetiredClips:
@@ -70,6 +72,8 @@ class RetiredClips:
                 "words": None,
                 "revision": fresh,
             }
+            if old.store is not None:
+                values["store_due"] = GIVEN_UP
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
             count_labels(connection, self._database.insert, labels_in(old), old.camera, -1)
             for table in (labels, leases, proxies, inspections):
@@ -92,12 +96,12 @@ class RetiredClips:
         """Let a retired clip be one that is missing, with its labels: ready when its file was seen there.
 
         One that a person has `wanted` back is spared as if it came now. Returns the key. Raises ClipNotFoundError
-        unless it is retired, TakenError if another clip has the key.
+        unless it is retired, TakenError if another clip has the key. One that lies in a store is what it was.
         """
         with self._database.write() as connection:
             fresh = self._database.revisions(connection, 1) + 1
             old = connection.execute(FULL.where(clips.c.id == clip_id)).first()
-            if old is None or old.state != ClipState.RETIRED:
+            if old is None or old.state != ClipState.RETIRED or old.store_due == DROPPED:
                 raise ClipNotFoundError(f"there is no retired clip {clip_id}")
             key = shown_key(old.key)
             others = sa.select(clips.c.id).where(clips.c.key == key, clips.c.id != clip_id)
@@ -114,6 +118,14 @@ class RetiredClips:
                 "revision": fresh,
             }
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
+            if old.store is not None:
+                state = ClipState.READY if old.error is None else ClipState.BROKEN
+                values |= {"state": state.value, "listed": 1, "missing_ms": None, "store_due": NOTHING}
+                values |= {"render_due": int(state is ClipState.READY), "poster": None, "sprite": None}
+                sums = Sums()
+                sums.give({**old._mapping, **values})
+                sums.write(connection, self._database.insert)
+                connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
             if names:
                 rows = [label_row(clip_id, old.started_ms, one) for one in labels_in(old).values()]
                 connection.execute(sa.insert(labels), rows)
@@ -156,6 +168,7 @@ class RetiredClips:
         Never the last row of the feed, so that whoever has read to its end stands behind all that is forgotten.
         """
         gone = (clips.c.state == ClipState.RETIRED) & (clips.c.missing_ms < milliseconds(before))
+        gone &= clips.c.store.is_(None) & (clips.c.store_due == NOTHING)  # while an object is to go
         last = sa.select(sa.func.max(clips.c.revision)).scalar_subquery()
         select = sa.select(clips.c.id, clips.c.revision).where(gone, clips.c.key.startswith("/"))
         with self._database.write() as connection:
@@ -175,4 +188,5 @@ def _retired(row: Any) -> Retired:
         renditions.append(msgspec.json.decode(row.sprite, type=Sprite).name)
     if row.proxy is not None:
         renditions.append(row.proxy)
-    return Retired(row.id, row.key, Fingerprint(row.size_bytes, row.mtime_ns), row.inode, row.digest, renditions)
+    look = Fingerprint(row.size_bytes, row.mtime_ns)
+    return Retired(row.id, row.key, look, row.inode, row.digest, renditions, row.store)

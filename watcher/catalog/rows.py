@@ -58,7 +58,7 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Known(NamedTuple):
-    """What a scan needs of a catalogued clip."""
+    """What a scan needs of a catalogued clip that lies in the video root, or should."""
 
     key: str
     size_bytes: int
@@ -130,12 +130,13 @@ CLIP = sa.select(
     clips.c.note,
     clips.c.labels,
     clips.c.proxy,
+    clips.c.store,
     LIGHT.label("light"),
 )
 PRESENT = ("new", "ready", "broken")  # states of clips whose file should be there
 FULL = sa.select(clips)
 KNOWN = sa.select(clips.c.key, clips.c.size_bytes, clips.c.mtime_ns, clips.c.state).where(
-    clips.c.state != "retired"
+    clips.c.state != "retired", clips.c.store.is_(None)
 )
 CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 SCANNED = sa.select(facts.c.value).where(facts.c.name == "scanned")
@@ -144,7 +145,7 @@ COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("cou
 _KEPT = frozenset((
     "id", "ingested_ms", "picture", "sprite", "proxy", "held", "note", "labels", "labeled_by_people",
     "rendered_from", "rendered_at", "light",
-    "store", "store_key", "store_etag", "store_sha256", "store_due",
+    "store", "store_key", "store_etag", "store_sha256", "store_ms", "store_due",
 ))  # fmt: skip
 UPDATE = (
     sa.update(clips)
@@ -195,7 +196,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
     (
         clip_id, key, camera, state, started, ended, source, duration, size,
         media, playable, reason, error, poster, sprite, digest, revision, ingested, missing,
-        offset, quality, held, note, said, proxy, light,
+        offset, quality, held, note, said, proxy, store, light,
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
@@ -223,6 +224,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
         held=bool(held),
         note=note,
         labels=None if said is None else msgspec.json.decode(said, type=tuple[Label, ...]),
+        store=store,
     )
 
 

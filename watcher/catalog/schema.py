@@ -65,6 +65,7 @@ clips = sa.Table(
     sa.Column("store_sha256", sa.Text),
     # What is left to be done: 1, its file in the video root is to go; 2, it is wanted back; 3, it is back, and its
     # object is to go, whose key stands behind its store's name and a colon.
+    sa.Column("store_ms", sa.BigInteger),  # when it was moved there, or came back
     sa.Column("store_due", sa.SmallInteger, nullable=False, server_default="0"),
     sa.Index("ix_clips_time", "listed", "started_ms", "id"),
     sa.Index("ix_clips_camera_time", "camera", "listed", "started_ms", "id"),

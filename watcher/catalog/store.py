@@ -30,6 +30,7 @@ from watcher.catalog.seen import SeenClips
 from watcher.catalog.sessions import Sessions
 from watcher.catalog.shares import Shares
 from watcher.catalog.silences import Silences
+from watcher.catalog.stored import StoredClips
 from watcher.catalog.timeline import Timeline
 from watcher.catalog.webhooks import Outbox
 from watcher.catalog.writes import Writes
@@ -68,4 +69,5 @@ class Catalog:
         self.sessions = Sessions(database)
         self.shares = Shares(database)
         self.silences = Silences(database)
+        self.stored = StoredClips(database)
         self.timeline = Timeline(database)

@@ -65,9 +65,9 @@ class Writes:
                 revision += 1
                 values = to_values(probed, revision)
                 longest = max(longest, values["ended_ms"] - values["started_ms"])
-                if before.goes(probed):
+                if before.goes(probed) or before.is_elsewhere(probed):
                     continue
-                old = before.take(probed)
+                old = before.take(probed, self._database)
                 arrived = arrived_ms(probed, now, scanned=scanned)
                 complete(values, probed, old, arrived=arrived, doubt_ms=self._database.doubt_ms)
                 if old is None:
@@ -97,7 +97,8 @@ class Writes:
         """Note that the files of some clips are gone; all that is known of them stays. Returns how many were."""
         with self._database.write() as connection:
             revision = self._database.revisions(connection, len(keys))
-            gone = list(connection.execute(FULL.where(clips.c.key.in_(keys), clips.c.state.in_(PRESENT))))
+            here = clips.c.state.in_(PRESENT) & clips.c.store.is_(None)
+            gone = list(connection.execute(FULL.where(clips.c.key.in_(keys), here)))
             sums = Sums()
             for row in gone:
                 revision += 1

@@ -108,7 +108,7 @@ def too_many_missing(catalog: Catalog, count: int, *, share: float, now: datetim
     """
     if not count:
         return None
-    present = catalog.clips.listed_count()
+    present = catalog.clips.listed_count() - catalog.stored.listed()
     recent = catalog.clips.missing_since(now - RECENT)
     going, before = count + recent, max(present, count) + recent
     emptied = count >= before - recent and going > 1 and before > 1

@@ -75,7 +75,10 @@ class Uploads:
         clock: Clock,
         zone: tzinfo,
         limits: Limits,
+        stores: bool = False,
     ) -> None:
+        """`stores`: clips may lie elsewhere, so that a name may be taken that no file has."""
+        self._stores = stores
         self.spool = spool
         self.limits = limits
         self._root = root
@@ -92,6 +95,7 @@ class Uploads:
         return cls(
             root=services.root,
             catalog=services.catalog,
+            stores=bool(services.settings.stores),
             ingest=ingest or Ingest.of(services),
             spool=open_spool(services),
             run=services.places.run,
@@ -132,6 +136,9 @@ class Uploads:
             return None
         key = key_for(camera, name, self._root.ignoring)
         look = self._root.look(key)
+        if look is None and self._stores and (lying := self._catalog.stored.find(key)) is not None:
+            same = lying.size_bytes == size and lying.sha256 == sha256
+            return self._catalog.clips.get(lying.id) if same else None
         if look is None or look.size_bytes != size or self._root.sha256(key) != sha256:
             return None
         self._root.sync(key)  # whoever brought it: a sender may remove its own copy now
@@ -231,6 +238,12 @@ class Uploads:
         moment = (start.at if start else begun_at).astimezone(self._zone)
         for number in range(1, NAMES_MOST):
             key = key_for(camera, name or name_for(moment, number), self._root.ignoring)
+            if self._stores and (lying := self._catalog.stored.find(key)) is not None:
+                if lying.size_bytes == size and lying.sha256 == digest(body, "sha256").hex():
+                    return Received(self._catalog.clips.get(lying.id), fresh=False)
+                if name:
+                    raise TakenError(f"{key} is another clip, of other bytes")
+                continue
             try:
                 self._root.commit(body, key)
             except FileExistsError:

@@ -15,6 +15,9 @@ from watcher.storage.mounts import on_network
 if TYPE_CHECKING:
     from watcher.ingester.scanner import Scanner
 
+Moving = tuple[str | None, dict[str, str]]
+NOT_MOVING: Moving = (None, {})
+
 log = logging.getLogger("watcher.ingester")
 
 LOOK_SECONDS = 1.0  # between two looks
@@ -133,8 +136,13 @@ class Health:
             log.warning("%s", warning)
             self._warnings["watches"] = warning
 
-    def tell(self, *, pictures: bool, labels: status.LabelsState | None = None) -> None:
-        """Say how we are, in the status file; `pictures`: they can be made; `labels`: how far a model is."""
+    def tell(
+        self, *, pictures: bool, labels: status.LabelsState | None = None, moving: Moving = NOT_MOVING
+    ) -> None:
+        """Say how we are, in the status file; `pictures`: they can be made; `labels`: how far a model is.
+
+        `moving`: why clips wait to be moved, and which stores cannot be asked.
+        """
         intake, scanner = self._intake, self._scanner
         current = status.Status(
             pid=os.getpid(),
@@ -147,11 +155,17 @@ class Health:
             ingest_seconds=round(intake.ingest_seconds, 3),
             lost_events=self.lost_events,
             problems=self._problems.copy(),
-            warnings=self._warnings | ({} if pictures else PICTURELESS) | _unlabelled(labels),
+            warnings=self._warnings | ({} if pictures else PICTURELESS) | _unlabelled(labels) | _unmoved(moving),
             labels=labels,
+            away=moving[1],
             aside=intake.aside.names(),
         )
         self._teller.tell(current, self._clock.monotonic())
+
+
+def _unmoved(moving: Moving) -> dict[str, str]:
+    """The warning that clips cannot be moved to a store, or back."""
+    return {} if moving[0] is None else {"stores": moving[0]}
 
 
 def _unlabelled(labels: status.LabelsState | None) -> dict[str, str]:

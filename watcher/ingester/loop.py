@@ -13,13 +13,14 @@ import signal
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING, cast
 
 from watcher.catalog import trouble
 from watcher.ingest.bind import bind_root
 from watcher.ingest.ingest import Ingest
 from watcher.ingest.pictures import Pictures
 from watcher.ingester.events import LOST, Hint, Watch
-from watcher.ingester.health import Health, Problems
+from watcher.ingester.health import NOT_MOVING, Health, Problems
 from watcher.ingester.intake import Intake
 from watcher.ingester.missing import Missing
 from watcher.ingester.periodic import Periodic
@@ -29,6 +30,9 @@ from watcher.naming.ignore import PICTURE
 from watcher.renditions.renderer import Renderer
 from watcher.services import Services
 from watcher.storage.lock import INGESTER, only_one
+
+if TYPE_CHECKING:
+    from watcher.tiering.mover import Mover
 
 log = logging.getLogger("watcher.ingester")
 
@@ -53,6 +57,8 @@ class Ingester:
         self._ingest = Ingest.of(services)
         self._labeller = labeller(services)
         looked_after = [*tasks(services, self._ingest), *([self._labeller] if self._labeller else [])]
+        # By its name: its module is imported only where there is a store.
+        self._mover = cast("Mover | None", next((task for task in looked_after if task.name == "tiering"), None))
         self._tasks = [Periodic(task) for task in looked_after]
         self._pictures = Pictures.of(services, self._ingest)
         self._problems = Problems()
@@ -211,4 +217,5 @@ class Ingester:
 
     def _tell(self) -> None:
         labels = None if self._labeller is None else self._labeller.state()
-        self._health.tell(pictures=self._renderer.trouble() is None, labels=labels)
+        moving = NOT_MOVING if self._mover is None else (self._mover.problem, self._mover.away)
+        self._health.tell(pictures=self._renderer.trouble() is None, labels=labels, moving=moving)

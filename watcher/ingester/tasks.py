@@ -16,7 +16,7 @@ from watcher.renditions.exports import Exports
 from watcher.renditions.leftovers import Leftovers
 from watcher.renditions.proxies import Proxies
 from watcher.retention.retire import Retention
-from watcher.retention.rules import Rules
+from watcher.retention.rules import Rules, limits_of
 from watcher.services import Services
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ def tasks(services: Services, ingest: Ingest) -> list[Task]:
     found: list[Task] = [CatalogHealth(services), Finishing(services, ingest), Proxies(services), Exports(services)]
     found += [DaySums(services), SilenceWatch(services), DaylightSums(services), DiskSpace(services)]
     found.append(Leftovers(services))
+    if services.settings.stores:
+        from watcher.tiering.mover import Mover  # noqa: PLC0415 - what is off costs nothing
+
+        found.append(Mover(services, limits_of(services.settings.retention).age))
     if services.settings.webhooks.hooks:
         from watcher.ingester.webhooks import Webhook  # noqa: PLC0415 - only where somebody wants to be told
 

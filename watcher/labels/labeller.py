@@ -27,6 +27,7 @@ from watcher.naming.ignore import printable
 from watcher.renditions.workers.process import Answer, ClipError, StoringError, Worker, WorkerError
 from watcher.services import Services
 from watcher.storage.status import LabelsState
+from watcher.tiering.footage import Footage
 
 log = logging.getLogger("watcher.ingester")
 
@@ -51,6 +52,7 @@ class Labeller:
     def __init__(self, services: Services, *, old: bool | None = None) -> None:
         """`old`: whether clips from before the model are looked at too; else the settings say."""
         self._services = services
+        self._footage = Footage.of(services)
         self._old = services.settings.labels.old if old is None else old
         self._settings = services.settings.labels
         self._catalog = services.catalog
@@ -171,9 +173,7 @@ class Labeller:
     def _ask(self, worker: Worker, job: Uninspected) -> None:
         media = _media(job)
         rotation = media.video.rotation if media and media.video else 0
-        worker.ask_inspect(
-            self._services.root.path(job.key), rotation, container=media.container if media else None
-        )
+        worker.ask_inspect(self._footage.reach(job.key), rotation, container=media.container if media else None)
 
     def _conclude(self, job: Uninspected, answer: Answer, model: Model) -> None:
         rules = Rules(self._settings, job.camera)

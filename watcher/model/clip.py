@@ -168,6 +168,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     held: bool  # it is never retired
     note: str | None  # a person's words
     labels: tuple[Label, ...] | None
+    store: str | None = None  # where it lies; None: in the video root
 
     @property
     def started_at(self) -> datetime:

@@ -72,7 +72,10 @@ class ClipShape(msgspec.Struct):
     revision: int
     ingested_at: Time
     links: Links
+    store: str  # "local", or the name of the store that it lies in
     missing_since: Time | UnsetType = UNSET
+    available: bool | UnsetType = UNSET  # false: its store is away, …
+    available_reason: str | UnsetType = UNSET  # … and why
 
 
 class PageShape(msgspec.Struct):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
+from types import MappingProxyType
 from urllib.parse import quote
 
 import msgspec
@@ -14,6 +15,8 @@ from msgspec import UNSET
 from watcher.model.clip import Clip, ClipState, Label, Playable, Sprite, moment
 from watcher.model.schemas import ClipShape, LabelShape, Links, SpriteShape, as_media
 
+LOCAL = "local"  # where clips lie that are in no store
+NONE_AWAY: Mapping[str, str] = MappingProxyType({})
 MOUNT = "/watcher"  # where the application is, below the address that people use
 _DAY_MS = 86_400_000
 _EPOCH_DAY = date(1970, 1, 1)
@@ -106,10 +109,13 @@ def _label(label: Label) -> LabelShape:
     return LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms), at, spans, box, model)
 
 
-def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -> list[ClipShape]:
+def clip_bodies(
+    clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo, away: Mapping[str, str] = NONE_AWAY
+) -> list[ClipShape]:
     """Clips as the contract shows them.
 
-    `base` stands before every address ("" keeps them relative), `mount` is where the API is below it.
+    `base` stands before every address ("" keeps them relative), `mount` is where the API is below it; `away` are
+    the stores that cannot be asked, and why.
     """
     site = base + mount.removesuffix(MOUNT)  # clips lie beside the application
     clips_at, renditions = f"{base}{mount}/clips", f"{base}{mount}/renditions/"
@@ -144,7 +150,10 @@ def clip_bodies(clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo) -
             revision=clip.revision,
             ingested_at=utc_of(clip.ingested_ms),
             links=Links(f"{clips_at}/{clip.id}"),
+            store=clip.store or LOCAL,
             missing_since=UNSET if clip.missing_ms is None else utc_of(clip.missing_ms),
+            available=False if clip.store in away else UNSET,
+            available_reason=away.get(clip.store or "", UNSET),
         )
         for clip in clips
     ]

@@ -17,11 +17,13 @@ from watcher.ingest.progress import Progress
 from watcher.ingest.scan import Difference, Finding, newest_first, reconcile, too_many_missing
 from watcher.ingest.set_aside import Aside
 from watcher.model.clip import ClipFilter, ClipState
+from watcher.model.errors import StoreAwayError
 from watcher.naming.ignore import PICTURE, printable
 from watcher.retention.retire import Retention
 from watcher.services import Services
 
 TROUBLES = 20  # clips that are broken, or without a picture: the newest, that are told
+TOLD_MOST = 50  # differences of one kind that are named
 BATCH = 500  # clips a transaction: nobody waits for the single one here
 
 
@@ -156,20 +158,47 @@ def _check(services: Services, ingest: Ingest, *, list_ignored: bool, out: TextI
         what = "still being written" if settling else finding.difference.value
         wrong += not settling
         differences[finding.difference] += 1
-        if differences[finding.difference] <= 50:
+        if differences[finding.difference] <= TOLD_MOST:
             print(f"{what}: {printable(finding.key)}", file=out)
     _tell_ignored(ignored, out, each=list_ignored)
     problem = root.marker_problem(catalog.database.catalog_id() or "")
     if problem:
         wrong += 1
         print(problem, file=out)
+    lost = _compare_stores(services, out)
     _tell_broken(services, out)
     _tell_pictures(services, out)
     states = catalog.clips.state_counts()
     clips = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
     print(f"{files:,} files below {root.folder}; the catalog holds {clips}", file=out)
     print("all invariants hold" if not wrong else f"{wrong:,} differences; `watcher scan` repairs them", file=out)
-    return 1 if wrong else 0
+    if lost:
+        print(f"{lost:,} clips are not in their store as they were put there: have them from a backup", file=out)
+    return 1 if wrong or lost else 0
+
+
+def _compare_stores(services: Services, out: TextIO) -> int:
+    """Tell how the stores differ from the catalog; how many clips they have lost. One that is away loses none."""
+    from watcher.tiering import check as stored  # noqa: PLC0415 - what is off costs nothing
+
+    lost = 0
+    sums = services.catalog.stored.sums()
+    for table in services.settings.stores:
+        count, size = sums.get(table.name, (0, 0))
+        print(f"{count:,} clips of {size:,} bytes lie in the store {table.name}", file=out)
+        if not services.catalog.stored.is_bound(table.name):
+            continue
+        try:
+            for told, (key, difference) in enumerate(stored.compare(services, table.name)):
+                lost += difference is not stored.Difference.UNKNOWN
+                if told < TOLD_MOST:
+                    print(f"{difference.value} {table.name}: {printable(key)}", file=out)
+        except StoreAwayError as reason:
+            print(str(reason), file=out)
+    for name in sums.keys() - {table.name for table in services.settings.stores}:
+        print(f"{sums[name][0]:,} clips lie in the store {name}, which is not in the settings", file=out)
+        lost += sums[name][0]
+    return lost
 
 
 def _tell_ignored(ignored: list[tuple[str, str]], out: TextIO, *, each: bool) -> None:

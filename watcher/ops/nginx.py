@@ -107,6 +107,9 @@ location @unmeasured {{
     include watcher/upload.conf;
 }}
 """
+    text += f"set $watcher_absent {'@cold' if settings.stores else '@absent'};\n"
+    if settings.stores:
+        text += "include watcher/cold.conf;\n"
     for network in settings.site.trusted_proxies:
         text += f"set_real_ip_from {network};\n"
     if settings.site.trusted_proxies:

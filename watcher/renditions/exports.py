@@ -24,9 +24,10 @@ import msgspec
 from watcher.catalog.exports import Export, ExportFile
 from watcher.model import serialize
 from watcher.model.clip import ClipFilter, ClipState, moment
-from watcher.model.errors import NotNowError, RenderError
+from watcher.model.errors import NotNowError, RenderError, StoreAwayError
 from watcher.renditions.jobs import Jobs
 from watcher.services import Services
+from watcher.tiering.footage import Footage
 
 log = logging.getLogger("watcher.ingester")
 
@@ -161,14 +162,18 @@ class Exports(Jobs):
 
     def _sources(self, one: Export, camera: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """What a worker is told of a camera's clips; and those that are left out."""
-        root, zone = self.services.root, self.services.settings.zone
+        footage, zone = Footage.of(self.services), self.services.settings.zone
         clips: list[dict[str, Any]] = []
         left_out: list[dict[str, Any]] = []
         wanted = ClipFilter(
             cameras=(camera,), states=(ClipState.READY,), from_at=moment(one.from_ms), to_at=moment(one.to_ms)
         )
         for clip in chain.from_iterable(self.catalog.clips.pages(wanted)):
-            if root.look(clip.key) is None:
+            try:
+                path = footage.path(clip.key)
+            except StoreAwayError as reason:  # rather no film than one that lacks what is there
+                raise RenderError(str(reason)) from None
+            if path is None:
                 left_out.append({"clip_id": clip.id, "key": clip.key, "reason": "its file is not there"})
                 continue
             offset = clip.offset_seconds
@@ -178,7 +183,7 @@ class Exports(Jobs):
                 {
                     "id": clip.id,
                     "key": clip.key,
-                    "path": root.path(clip.key),
+                    "path": path,
                     "container": clip.media_info.container if clip.media_info else None,
                     "size_bytes": clip.size_bytes,
                     "started_ms": clip.started_ms,

@@ -20,10 +20,11 @@ from watcher.catalog.proxies import Wanted
 from watcher.catalog.rendition_names import PROXIES, proxy_name
 from watcher.media.probe import plain
 from watcher.model.clip import MediaInfo
-from watcher.model.errors import RenderError
+from watcher.model.errors import RenderError, StoreAwayError
 from watcher.naming.ignore import printable
 from watcher.renditions.jobs import Jobs
 from watcher.services import Services
+from watcher.tiering.footage import Footage
 
 log = logging.getLogger("watcher.ingester")
 
@@ -74,11 +75,15 @@ class Proxies(Jobs):
         aside = target.with_suffix(".tmp")
         began = self.services.clock.monotonic()
         try:
-            if self.services.root.look(wanted.key) is None:
+            try:
+                path = Footage.of(self.services).path(wanted.key)
+            except StoreAwayError as reason:
+                raise RenderError(str(reason)) from None
+            if path is None:
                 raise RenderError("its file is not there")
             self.work(
                 "watcher.renditions.workers.proxy",
-                self._job(wanted, aside),
+                self._job(wanted, path, aside),
                 lambda share: self.catalog.proxies.set_share(wanted.clip_id, share),
             )
             with aside.open("rb") as file:
@@ -100,11 +105,11 @@ class Proxies(Jobs):
         self.look_for_spent()
         log.info("%s: a proxy was made in %.1f s", printable(wanted.key), self.services.clock.monotonic() - began)
 
-    def _job(self, wanted: Wanted, aside: Path) -> dict[str, Any]:
+    def _job(self, wanted: Wanted, path: str, aside: Path) -> dict[str, Any]:
         media = None if wanted.media is None else msgspec.json.decode(wanted.media, type=MediaInfo)
         picture, sound = (False, False) if media is None else plain(media)
         return {
-            "path": self.services.root.path(wanted.key),
+            "path": path,
             "out": str(aside),
             "container": None if media is None else media.container,
             "height": self._settings.height,

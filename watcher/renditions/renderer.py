@@ -21,6 +21,7 @@ from watcher.renditions.workers.forkserver import TOGETHER
 from watcher.renditions.workers.process import Answer, ClipError, Worker, WorkerError
 from watcher.renditions.workers.sandbox import described
 from watcher.services import Services
+from watcher.tiering.footage import Footage
 
 log = logging.getLogger("watcher.ingester")
 
@@ -51,6 +52,7 @@ class Renderer:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._footage = Footage.of(services)
         self._catalog = services.catalog
         self._backlog = Backlog(services)
         self._verdicts = Verdicts(services, self._backlog)
@@ -159,7 +161,7 @@ class Renderer:
         self, worker: Worker, job: Unrendered, handed: deque[Handed], attempt: int = 1, *, own: bool = False
     ) -> None:
         """Ask the worker for what is due; `own`: from the clip itself, whatever picture its camera left."""
-        path, now = self._services.root.path(job.key), self._services.clock.monotonic()
+        path, now = self._footage.reach(job.key), self._services.clock.monotonic()
         if job.state == "new":
             handed.append(Handed(job, attempt))
             worker.ask_probe(path)
@@ -188,7 +190,7 @@ class Renderer:
         sprite = renditions / sprite_name(one.job.id, one.job.digest)
         # What the camera left as the clip's picture is its own choice.
         poster = renditions / _telling(one.job) if one.job.picture is None else None
-        path, media = self._services.root.path(one.job.key), _media(one.job)
+        path, media = self._footage.reach(one.job.key), _media(one.job)
         worker.ask_sprite(
             path, sprite, _rotation(one.job), container=media.container if media else None, poster=poster
         )

@@ -13,6 +13,7 @@ from watcher.naming.ignore import printable
 from watcher.renditions.backlog import Backlog
 from watcher.renditions.workers.process import Answer
 from watcher.services import Services
+from watcher.tiering.footage import Footage
 
 log = logging.getLogger("watcher.ingester")
 
@@ -52,7 +53,7 @@ class Verdicts:
         """
         error = answer.error or ""
         try:
-            if self._services.root.look(job.key) is None:
+            if Footage.of(self._services).look(job.key) is None:
                 self._backlog.put_off(job.id)  # moved or gone while we looked
                 return
         except OSError:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from watcher.catalog import Catalog, Probed
 from watcher.catalog.retired import Retired
+from watcher.catalog.stored import GIVEN_UP
 from watcher.ingest.ingest import Ingest
 from watcher.model.clip import LISTED_STATES, ClipState
 from watcher.model.clock import Clock
@@ -90,11 +91,13 @@ class Retention:
         `check` raises, and OSError if the file cannot be removed after all: then the clip is what it was.
         """
         clip = self._catalog.clips.get(clip_id)
-        if clip.state is not ClipState.RETIRED:
+        if clip.state is not ClipState.RETIRED and clip.store is None:
             self.check(clip.key)
         retired = self._catalog.retired.retire(clip_id, revision=revision, now=self._clock.now())
         if retired is not None:
             self._remove_or_keep(retired)
+        if past_bin:
+            self._catalog.stored.drop(clip_id)
         if past_bin and (name := self._name_in_bin(clip_id)) is not None:
             with permission.explained(self._bin.folder):
                 self._bin.remove(name)
@@ -115,6 +118,8 @@ class Retention:
         Raises NotInBinError, TakenError if anything else has the name, RootAwayError, ReadOnlyError, FolderError,
         and OSError.
         """
+        if self._waits_in_store(clip_id):
+            return self._catalog.retired.revive(clip_id, now=self._clock.now(), wanted=True)
         name = self._name_in_bin(clip_id)
         if name is None:
             raise NotInBinError(f"the clip {clip_id} is not in the bin")
@@ -136,7 +141,12 @@ class Retention:
 
     def in_bin(self, clip_id: int) -> bool:
         """Whether a clip can be had back."""
-        return self._name_in_bin(clip_id) is not None
+        return self._waits_in_store(clip_id) or self._name_in_bin(clip_id) is not None
+
+    def _waits_in_store(self, clip_id: int) -> bool:
+        """Whether the object of a retired clip is there for as long as its file would be in the bin."""
+        lying = self._catalog.stored.get(clip_id)
+        return lying is not None and lying.due == GIVEN_UP
 
     def _name_in_bin(self, clip_id: int) -> str | None:
         """A clip's file in the bin: of its own content, since a bin may be older than its catalog."""
@@ -247,7 +257,8 @@ class Retention:
         log.info("%s was removed", printable(retired.key))
 
     def _remove_file(self, retired: Retired) -> None:
-        self._root.check_mounted()
+        if retired.store is None:
+            self._root.check_mounted()
         look = self._root.look(retired.key)
         # Another file that took the name meanwhile is nobody's to remove: it becomes a clip of its own.
         same = look is not None and look.inode in {0, retired.inode % 2**64}  # 0: nobody knows
@@ -257,7 +268,8 @@ class Retention:
             with held(str(self._root.folder), retired.key) as path:
                 if look_of(retired.key, os.lstat(path)).fingerprint != look.fingerprint:
                     return
-                if not (self._may_bin() and self._bin.put(path, name)):
+                # Of one that lies in a store this is left of its moving there.
+                if not (retired.store is None and self._may_bin() and self._bin.put(path, name)):
                     Path(path).unlink()
 
     def _may_bin(self) -> bool:

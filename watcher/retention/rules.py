@@ -183,7 +183,8 @@ class Plan:
         if limits.min_free_bytes and lacking > 0:
             step = max(STEP, self._brake.clips_of_all // STEP_PART)
             # Without the brake: what waited here would keep new clips from being taken at all.
-            for clip in self._until(lacking, None, spared=None, most=step):
+            # Nor what lies in a store: its going would free nothing here.
+            for clip in self._until(lacking, None, spared=None, most=step, local=True):
                 yield self._going(clip, FREE, due=True)
 
     @property
@@ -257,11 +258,18 @@ class Plan:
             yield self._going(clip, rule, due=is_due)
 
     def _until(
-        self, goal: int, camera: str | None, *, spared: bool | None, most: int | None = None
+        self,
+        goal: int,
+        camera: str | None,
+        *,
+        spared: bool | None,
+        most: int | None = None,
+        local: bool = False,
     ) -> Iterator[Old]:
         """The oldest that may go, `most` of them; labelled clips last, where these are kept longer."""
         labels: Iterable[bool | None] = (None,) if self._limits.labeled_max_age is None else (False, True)
-        streams = (self._catalog.expiry.oldest(camera=camera, labeled=labeled, spared=spared) for labeled in labels)
+        oldest = self._catalog.expiry.oldest
+        streams = (oldest(camera=camera, labeled=labeled, spared=spared, local=local) for labeled in labels)
         taken = 0
         for clip in itertools.islice(filter(self._may_go, itertools.chain.from_iterable(streams)), most):
             if taken >= goal:

@@ -87,6 +87,9 @@ def problems(stores: tuple[StoreTable, ...], tiering: Tiering) -> Iterator[tuple
         yield "stores.name", "two stores have the same name"
     if tiering.store and tiering.store not in {store.name for store in stores}:
         yield "tiering.store", f"there is no store called {tiering.store!r}"
+    target = next((one for one in stores if not tiering.store or one.name == tiering.store), None)
+    if tiering.any and target is not None and target.kind != "disk":
+        yield "tiering.store", f"{target.name} is a bucket: in this version clips can go to a disk only"
     if tiering.any and not stores:
         yield "tiering.after_days", "clips can only go where there is a store: add a table [[stores]]"
     for what, said in (

@@ -45,6 +45,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     problems: dict[str, str]  # stable code → a sentence for people
     warnings: dict[str, str] = {}  # the same of what does not stand in the way of work
     labels: LabelsState | None = None  # where a model looks at clips
+    away: dict[str, str] = {}  # stores that cannot be asked, and why
     aside: list[str] = []  # keys of files that are set aside, the latest first
 
 

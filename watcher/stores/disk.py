@@ -136,6 +136,11 @@ class Disk:
         with self._told(), self._root() as root:
             yield from self._below(root, "", os.fsencode(after))
 
+    def path(self, key: str) -> str | None:
+        """Where an object lies, whether it is there or not."""
+        segments(key)
+        return f"{os.path.realpath(self.folder)}/{key}"
+
     def sign(self, key: str, seconds: int) -> str | None:  # noqa: ARG002 - nginx serves from the folder
         """Nothing: nginx reads the folder itself."""
         return None
@@ -199,6 +204,7 @@ class Disk:
                 with contextlib.suppress(OSError, AttributeError):  # what has no time of its own
                     os.utime(copy, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
                 os.fsync(copy)
+                os.posix_fadvise(copy, 0, 0, os.POSIX_FADV_DONTNEED)  # what is read back comes from the disk
             except BaseException:
                 os.unlink(aside, dir_fd=folder)
                 raise

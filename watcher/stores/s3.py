@@ -137,6 +137,12 @@ class S3:
                 raise self._client.error("does not say how its list goes on")
             query["continuation-token"] = token
 
+    def bind(self) -> None:
+        """Nothing: a bucket is not taken for another one, as a folder is whose disk is away."""
+
+    def path(self, key: str) -> None:
+        """None: what is in a bucket is read over the network."""
+
     def sign(self, key: str, seconds: int) -> str:
         """A path and query for nginx to GET, any range of it; HEAD is another request, and refused."""
         segments(key)

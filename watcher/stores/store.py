@@ -26,6 +26,9 @@ class Store(Protocol):
 
     name: str
 
+    def bind(self) -> None:
+        """Let it be this catalog's, the first time; nothing is done where a store cannot be taken for another."""
+
     def put(self, key: str, file: BinaryIO, size: int) -> Stored:
         """Take `size` bytes, where nothing has the key: all of them or none, and on its disk when this returns.
 
@@ -43,6 +46,9 @@ class Store(Protocol):
 
     def list(self, after: str = "") -> Iterator[Stored]:
         """Everything behind a key, in the byte order of keys (UTF-8); memory does not grow with their number."""
+
+    def path(self, key: str) -> str | None:
+        """A path of what has a key, without links on the way; None where a store has no files of its own."""
 
     def sign(self, key: str, seconds: int) -> str | None:
         """A path and question that lets nginx GET it for so long; None where it serves from a folder instead."""

@@ -13,7 +13,7 @@ from watcher.model.access import Role
 from watcher.model.clip import Clip, ClipState
 from watcher.model.errors import BadParameterError, ClipNotFoundError
 from watcher.storage.look import Look, look_of
-from watcher.storage.video_root import VideoRoot
+from watcher.tiering.footage import ELSEWHERE, Footage
 from watcher.web.http.auth import visible
 from watcher.web.http.query import bounded, texts
 from watcher.web.http.responses import streamed
@@ -30,14 +30,14 @@ PIECE = 256 << 10  # bytes handed to uWSGI at a time
 def clips_zip() -> Response:
     """The files of some clips, under their keys. What is no file any more is left out."""
     found = [clip for clip in (_clip(text) for text in _ids()) if clip.state not in _GONE]
-    root = state().services.root
+    footage = Footage.of(state().services)
     archive = ZipStream(sized=True)  # which is never read
-    looks = [look for clip in found if (look := root.look(clip.key)) is not None]
+    looks = [look for clip in found if (look := footage.look(clip.key)) is not None]
     if not looks:
         raise ClipNotFoundError("none of these clips has a file")
     for look in looks:
         archive.add((), look.key, size=look.size_bytes)  # how long it will be
-    response = streamed(_pieces(_zipped(root, looks)), "application/zip")
+    response = streamed(_pieces(_zipped(footage, looks)), "application/zip")
     response.content_length = len(archive)
     response.headers["Content-Disposition"] = f'attachment; filename="{_name(found)}"'
     return response
@@ -59,16 +59,17 @@ def _clip(text: str) -> Clip:
     return visible(catalog().clips.get(bounded(int(text))))
 
 
-def _zipped(root: VideoRoot, looks: Sequence[Look]) -> Iterator[bytes]:
+def _zipped(footage: Footage, looks: Sequence[Look]) -> Iterator[bytes]:
     """Each file by its descriptor, since a path that was looked at may lead elsewhere when it is opened.
 
-    Raises OSError for a file that is gone or is another one now: the answer is cut.
+    Raises OSError for a file that is gone or is another one now, and StoreAwayError: the answer is cut.
     """
     archive = ZipStream(sized=True)
     for look in looks:
-        fd = root.open(look.key)
+        fd = footage.open(look.key)
         try:
-            if look_of(look.key, os.fstat(fd)).fingerprint != look.fingerprint:
+            there = look_of(look.key, os.fstat(fd))
+            if there.size_bytes != look.size_bytes or (look.inode != ELSEWHERE and there.mtime_ns != look.mtime_ns):
                 raise OSError(errno.ESTALE, "it has changed meanwhile", look.key)
             archive.add_path(f"/proc/self/fd/{fd}", look.key, recurse=False)
             yield from archive.file()

@@ -160,6 +160,17 @@ def restore(clip_id: int) -> Response:
     return response
 
 
+@route(bp, "/clips/<int:clip_id>/recall", "POST", role=Role.ADMIN, answers=ClipShape, status=202, problems=(404,))
+def recall(clip_id: int) -> Response:
+    """Bring a clip back from its store into the video root, where it stays for a week; `store` says when it is."""
+    clip = catalog().clips.get(bounded(clip_id))
+    if catalog().stored.want(clip.id):
+        audit("recall", clip.key)
+    response = clip_response(catalog().clips.get(clip.id))
+    response.status_code = 202
+    return response
+
+
 @question(bp, "/clips/by-key/<key:key>", takes=("fields",), answers=ClipShape, problems=(404,))
 def show_by_key(asked: ApiRequest, key: str) -> Answer:
     """One clip, by its key."""

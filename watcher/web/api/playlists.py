@@ -24,6 +24,7 @@ from watcher.model import serialize
 from watcher.model.access import Role
 from watcher.model.clip import Clip, ClipFilter, ClipState
 from watcher.model.errors import BadParameterError, BrokenClipError, ClipNotFoundError
+from watcher.tiering.footage import Footage
 from watcher.web.http.auth import principal, visible
 from watcher.web.http.query import bounded, single
 from watcher.web.http.responses import streamed
@@ -242,7 +243,7 @@ def _opened(piece: Piece) -> Iterator[tuple[int, Segments]]:
         if piece.copied:
             fd = os.open(services.places.renditions / str(piece.clip.proxy), os.O_RDONLY | os.O_CLOEXEC)
         else:
-            fd = services.root.open(piece.clip.key)
+            fd = Footage.of(services).open(piece.clip.key)
     except FileNotFoundError:
         raise ClipNotFoundError("its file is not there") from None
     try:

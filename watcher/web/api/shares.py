@@ -17,6 +17,7 @@ from watcher.model.access import Role, new_secret
 from watcher.model.errors import BadParameterError, ExportNotFoundError, ShareNotFoundError
 from watcher.model.schemas import Links, SharedShape, ShareShape, SharesShape
 from watcher.storage.links import Told
+from watcher.tiering.footage import Footage
 from watcher.web.api import exports
 from watcher.web.http import auth, wire
 from watcher.web.http.query import bounded
@@ -117,7 +118,7 @@ def shows(path: str) -> bool:
     if found is None or "/" + found.key != path:
         return False
     # A file that was written over a moment ago is not known for another one yet.
-    look = state().services.root.look(found.key)
+    look = Footage.of(state().services).look(found.key)
     if look is None or look.fingerprint != found.fingerprint:
         return False
     with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking

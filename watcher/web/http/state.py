@@ -13,6 +13,7 @@ from watcher.catalog import Catalog
 from watcher.ingest.uploads import Uploads
 from watcher.model.version import VERSION
 from watcher.services import Services
+from watcher.storage import status
 from watcher.storage.refused import Refusals
 from watcher.web.http.attempts import Attempts
 from watcher.web.http.authenticate import Known
@@ -48,6 +49,11 @@ class State:
         self.attempts = Attempts()
         self.turns = Turns(services.places.run, "zip")
         self.counters: Counters | None = None  # of requests, once all routes are known
+
+    def away(self) -> dict[str, str]:
+        """The stores that cannot be asked, and why, as the ingester says."""
+        said = status.read(self.services.places.status)
+        return {} if said is None else said[0].away
 
     @property
     def mark(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import re
 from urllib.parse import urlsplit
 
@@ -11,7 +12,8 @@ from flask import Blueprint, Response, request, url_for
 
 from watcher.catalog.audit import By
 from watcher.model.access import Role, hashed
-from watcher.model.errors import SignInError, WatcherError
+from watcher.model.errors import SignInError, StoreAwayError, WatcherError
+from watcher.tiering.footage import Footage
 from watcher.web.api import shares
 from watcher.web.http import auth, problems, wire
 from watcher.web.http.cookies import session_cookie, session_secret
@@ -67,7 +69,32 @@ def sign_out() -> Response:
 @route(bp, "/internal/media", role=None, internal=True)
 def media() -> Response:
     """Whether whoever asks may read a clip or a poster: 204, 401 or 403; nginx remembers a 204 for a while."""
+    return _may_read(wire.asked_path())
+
+
+@route(bp, "/internal/cold", role=None, internal=True)
+def cold() -> Response:
+    """The same of a clip that is not in the video root; and in which store's folder it lies, if it does."""
     path = wire.asked_path()
+    response = _may_read(path)
+    if response.status_code != 204 or not wire.is_text(path):
+        return response
+    try:
+        place = Footage.of(state().services).place(path.removeprefix("/"))
+    except StoreAwayError:
+        response.headers["X-Watcher-Why"] = "away"
+        return response
+    if place is not None:
+        response.headers["X-Watcher-Root"], response.headers["X-Watcher-Path"] = map(_as_header, place)
+    return response
+
+
+def _as_header(path: str) -> str:
+    """A path's bytes, as WSGI hands them on (PEP 3333)."""
+    return os.fsencode(path).decode("latin-1")
+
+
+def _may_read(path: str) -> Response:
     try:
         text = wire.is_text(path)  # no clip has another name, and no database takes one
         if text and shares.shows(path):

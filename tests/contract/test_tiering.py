@@ -1,0 +1,563 @@
+"""Clips that move to a store and back, on real files: each is in one place or in two, never in none."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests import clips
+from watcher.catalog import Catalog, Probed
+from watcher.catalog.stored import LEAVING, WANTED, Lying, StoredClips
+from watcher.ingest.ingest import Ingest
+from watcher.ingest.scan import Difference, reconcile
+from watcher.model.clip import Clip, ClipFilter, ClipState
+from watcher.model.errors import ConfigError, NotInBinError, StoreAwayError
+from watcher.retention.retire import Retention
+from watcher.retention.rules import Rules, limits_of
+from watcher.services import Services, open_services
+from watcher.settings.schema import Retention as RetentionTable
+from watcher.settings.schema import Settings, Video
+from watcher.settings.stores import CameraTier, LabelTier, StoreTable, Tiering
+from watcher.storage.video_root import VideoRoot
+from watcher.stores.disk import MARKER, Disk
+from watcher.tiering.check import Difference as StoreDifference
+from watcher.tiering.check import compare
+from watcher.tiering.footage import Footage
+from watcher.tiering.mover import Mover
+
+
+class Killed(BaseException):
+    """What ends a process in the middle of a step."""
+
+
+@pytest.fixture
+def services(catalog: Catalog, tmp_path: Path) -> Services:
+    return serving(catalog, tmp_path)
+
+
+def serving(catalog: Catalog, folder: Path, **more: Any) -> Services:
+    (folder / "cold").mkdir(exist_ok=True)
+    values: dict[str, Any] = {
+        "stores": (StoreTable(name="cold", kind="disk", path=str(folder / "cold")),),
+        "tiering": Tiering(after_days=1),
+        "video": Video(watch="poll"),
+    }
+    made = open_services(Settings(**values | more), folder / "data")
+    made.places.make()
+    catalog.database.claim_id("0b0e6f0c")
+    root = VideoRoot(made.places.video, made.root.ignoring, catalog.database.catalog_id)
+    root.write_marker(catalog.database.catalog_id() or "")
+    return dataclasses.replace(made, catalog=catalog, root=root)
+
+
+def leave(services: Services, number: int, *, days: float = 9, camera: str = "porch", data: bytes = b"") -> Clip:
+    """A clip of a real file."""
+    at = datetime.now(UTC) - timedelta(days=days)
+    key = f"{camera}/{at:%Y-%m-%d}/{at:%H%M}{number:02}.mp4"
+    path = services.places.video / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data or clips.stamp(SAMPLE, number))
+    os.utime(path, (at.timestamp(), at.timestamp()))
+    return adopt(services, key)
+
+
+SAMPLE = b""
+
+
+@pytest.fixture(autouse=True)
+def sample(samples: Path) -> None:
+    global SAMPLE  # noqa: PLW0603
+    SAMPLE = (samples / "plain.mp4").read_bytes()
+
+
+def adopt(services: Services, key: str) -> Clip:
+    ingest = Ingest.of(services)
+    found = ingest.examine(key, finished=True)
+    assert isinstance(found, Probed)
+    ingest.put([found])
+    clip = services.catalog.clips.by_key(key)
+    assert clip is not None
+    with services.catalog.database.write() as connection:  # no renderer is here to make its pictures
+        connection.exec_driver_sql("UPDATE clips SET render_due = 0")
+    return clip
+
+
+def mover(services: Services) -> Mover:
+    return Mover(services, limits_of(services.settings.retention).age)
+
+
+def move(services: Services) -> Mover:
+    made = mover(services)
+    made.turn()
+    return made
+
+
+def bytes_of(services: Services, key: str) -> bytes:
+    with os.fdopen(Footage.of(services).open(key), "rb") as file:
+        return file.read()
+
+
+def again(services: Services, clip: Clip) -> Clip:
+    return services.catalog.clips.get(clip.id)
+
+
+def local(services: Services, clip: Clip) -> Path:
+    return services.places.video / clip.key
+
+
+def cold(services: Services, clip: Clip) -> Path:
+    return Path(services.settings.stores[0].path) / clip.key
+
+
+def differences(services: Services) -> list[Difference | None]:
+    found = reconcile(services.root, services.catalog, lambda _key, _why: None)
+    return [one.difference for one in found if one.difference is not None]
+
+
+def test_an_old_clip_goes_to_the_store(services: Services) -> None:
+    """Every byte and its time; the row says where it lies, a scan misses nothing, and a young one stays."""
+    old, young = leave(services, 1), leave(services, 2, days=0.5)
+    data, time = local(services, old).read_bytes(), local(services, old).stat().st_mtime_ns
+    assert move(services).problem is None
+    assert not local(services, old).exists()
+    assert cold(services, old).read_bytes() == data
+    assert cold(services, old).stat().st_mtime_ns == time
+    assert (again(services, old).store, again(services, old).state) == ("cold", ClipState.READY)
+    assert again(services, old).revision > old.revision
+    assert again(services, young).store is None
+    assert local(services, young).exists()
+    assert differences(services) == []
+    assert bytes_of(services, old.key) == data
+    assert services.catalog.writes.mark_missing([old.key], now=datetime.now(UTC)) == 0
+    assert [clip.id for clip in services.catalog.clips.find(ClipFilter(), limit=9).clips] == [young.id, old.id]
+
+
+STEPS: list[tuple[Any, str, str]] = [
+    (Disk, "put", "before"),
+    (Disk, "put", "after"),
+    (Disk, "read", "before"),
+    (StoredClips, "moved", "before"),
+    (StoredClips, "moved", "after"),
+    (Mover, "_remove", "before"),
+    (Mover, "_remove", "after"),
+    (StoredClips, "has_left", "before"),
+    (StoredClips, "has_left", "after"),
+]
+
+
+def killed(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str) -> None:
+    """End the process before or after a step."""
+    real: Callable[..., Any] = getattr(owner, name)
+
+    def step(*args: Any, **more: Any) -> Any:
+        if when == "after":
+            real(*args, **more)
+        raise Killed
+
+    monkeypatch.setattr(owner, name, step)
+
+
+@pytest.mark.parametrize(("owner", "name", "when"), STEPS, ids=[f"{when}-{name}" for _, name, when in STEPS])
+def test_a_kill_on_the_way_there(
+    services: Services, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str
+) -> None:
+    """Before and after each step: the clip is read whole at once, and the next turn finishes the move."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    with monkeypatch.context() as patched:
+        killed(patched, owner, name, when)
+        with pytest.raises(Killed):
+            move(services)
+    assert bytes_of(services, clip.key) == data
+    assert Difference.GONE not in differences(services)
+    if Difference.NEW in differences(services):
+        adopt(services, clip.key)  # as a scan would
+    assert again(services, clip).state is ClipState.READY
+    move(services)
+    assert bytes_of(services, clip.key) == data
+    assert not local(services, clip).exists()
+    assert again(services, clip).store == "cold"
+    assert differences(services) == []
+    assert services.catalog.clips.listed_count() == 1
+    assert [one.key for one in Disk("cold", cold(services, clip).parents[2], None).list()] == [clip.key]
+
+
+BACK: list[tuple[Any, str, str]] = [
+    (Disk, "read", "before"),
+    (VideoRoot, "give", "before"),
+    (VideoRoot, "give", "after"),
+    (StoredClips, "returned", "before"),
+    (StoredClips, "returned", "after"),
+    (Disk, "delete", "before"),
+    (Disk, "delete", "after"),
+    (StoredClips, "object_gone", "before"),
+    (StoredClips, "object_gone", "after"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name", "when"), BACK, ids=[f"{when}-{name}" for _, name, when in BACK])
+def test_a_kill_on_the_way_back(
+    services: Services, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str
+) -> None:
+    """The same; and what is back stays for a while, though it is old."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    move(services)
+    services.catalog.stored.want(clip.id)
+    with monkeypatch.context() as patched:
+        killed(patched, owner, name, when)
+        with contextlib.suppress(Killed):
+            move(services)
+            move(services)
+            pytest.fail("it was not killed")
+    assert bytes_of(services, clip.key) == data
+    if Difference.NEW in differences(services):
+        adopt(services, clip.key)
+    for _ in range(2):
+        move(services)
+    assert again(services, clip).store is None
+    assert local(services, clip).read_bytes() == data
+    assert not cold(services, clip).exists()
+    assert differences(services) == []
+    assert list((services.places.run / "recall").glob("*")) == []
+    move(services)
+    assert local(services, clip).exists()
+
+
+def test_two_movers_at_once(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that slept goes on when the other has moved it: nothing is lost, nothing is there twice."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    real = StoredClips.moved
+
+    def slow(self: StoredClips, *args: Any, **more: Any) -> bool:
+        monkeypatch.setattr(StoredClips, "moved", real)
+        move(services)  # another one, all of it, meanwhile
+        return real(self, *args, **more)
+
+    monkeypatch.setattr(StoredClips, "moved", slow)
+    move(services)
+    assert bytes_of(services, clip.key) == data
+    assert again(services, clip).store == "cold"
+    assert len(list(Disk("cold", cold(services, clip).parents[2], None).list())) == 1
+
+
+def test_a_name_that_is_taken_in_the_store(services: Services) -> None:
+    """By other bytes: they stay, and the clip gets a name with its number; by its own: they are taken for what they are."""
+    one, two = leave(services, 1), leave(services, 2)
+    data = local(services, one).read_bytes()
+    Disk("cold", cold(services, one).parents[2], services.catalog.database.catalog_id()).bind()
+    for clip, found in ((one, b"others"), (two, local(services, two).read_bytes())):
+        cold(services, clip).parent.mkdir(parents=True, exist_ok=True)
+        cold(services, clip).write_bytes(found)
+    move(services)
+    assert cold(services, one).read_bytes() == b"others"
+    assert bytes_of(services, one.key) == data
+    lying = services.catalog.stored.find(one.key)
+    assert lying is not None
+    assert lying.store_key == one.key.replace(".mp4", f"~{one.id}.mp4")
+    lying = services.catalog.stored.find(two.key)
+    assert lying is not None
+    assert lying.store_key == two.key
+
+
+def test_a_store_that_is_away(services: Services, tmp_path: Path) -> None:
+    """Unplugged, or empty where it should be: clips stay where they are, and are not said to be gone."""
+    one = leave(services, 1)
+    move(services)
+    two = leave(services, 2)
+    (tmp_path / "cold").rename(tmp_path / "unplugged")
+    for there in (False, True):
+        if there:
+            (tmp_path / "cold").mkdir()
+        assert "away" in (move(services).problem or "")
+        assert local(services, two).exists()
+        assert again(services, one).state is ClipState.READY
+        assert differences(services) == []
+    assert list((tmp_path / "cold").iterdir()) == []
+    (tmp_path / "cold").rmdir()
+    (tmp_path / "unplugged").rename(tmp_path / "cold")
+    assert move(services).problem is None
+    assert again(services, two).store == "cold"
+
+
+def test_a_store_that_is_full_or_read_only(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clip stays, nothing half is left, and the reason is told."""
+    clip = leave(services, 1)
+    for code, words in ((28, "full"), (30, "read-only")):
+        with monkeypatch.context() as patched:
+
+            def refuse(*_: object, code: int = code) -> int:
+                raise OSError(code, os.strerror(code))
+
+            patched.setattr("watcher.stores.disk.os.write", refuse)
+            made = move(services)
+        assert words in (made.problem or "")
+        assert local(services, clip).exists()
+        assert again(services, clip).store is None
+        left = [path for path in cold(services, clip).parents[2].rglob("*") if path.is_file()]
+        assert [path.name for path in left] == [MARKER]
+
+
+def test_a_store_that_gives_other_bytes_back(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file stays."""
+    clip = leave(services, 1)
+
+    def bad(_self: Disk, _key: str, _first: int, _length: int) -> Iterator[bytes]:
+        yield b"x" * clip.size_bytes
+
+    monkeypatch.setattr(Disk, "read", bad)
+    assert "does not give" in (move(services).problem or "")
+    assert local(services, clip).exists()
+    assert again(services, clip).store is None
+
+
+def test_a_file_that_changes_while_it_is_copied(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appended to before the row, or before it goes: it stays as it is."""
+    for number, (owner, name) in enumerate(((StoredClips, "moved"), (Mover, "_remove"))):
+        clip = leave(services, number)
+        real = getattr(owner, name)
+
+        def later(self: Any, *args: Any, real: Any = real, clip: Clip = clip, **more: Any) -> Any:
+            with local(services, clip).open("ab") as file:
+                file.write(b"\0\0\0\x08free")
+            return real(self, *args, **more)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, later)
+            move(services)
+        assert local(services, clip).stat().st_size == clip.size_bytes + 8, name
+
+
+def test_another_file_gets_the_name_of_a_clip_in_the_store(services: Services) -> None:
+    """A camera that uses its names again: both are clips, the old one under another key, each with its bytes."""
+    old = leave(services, 1)
+    data = local(services, old).read_bytes()
+    move(services)
+    local(services, old).write_bytes(clips.stamp(SAMPLE, 77))
+    new = adopt(services, old.key)
+    assert new.id != old.id
+    assert bytes_of(services, new.key) == clips.stamp(SAMPLE, 77)
+    moved = again(services, old)
+    assert moved.key == old.key.replace(".mp4", f"~{old.id}.mp4")
+    assert bytes_of(services, moved.key) == data
+    assert differences(services) == []
+
+
+def test_a_copy_of_a_clip_in_the_store_comes_back_by_hand(services: Services) -> None:
+    """Its bytes are compared, and the second copy goes: it is one clip."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    move(services)
+    local(services, clip).write_bytes(data)
+    assert adopt(services, clip.key).id == clip.id
+    assert [one.id for one in services.catalog.stored.left(LEAVING)] == [clip.id]
+    move(services)
+    assert not local(services, clip).exists()
+    assert bytes_of(services, clip.key) == data
+
+
+def test_a_copy_elsewhere_is_another_clip(services: Services) -> None:
+    """It is not taken for the clip in the store, which has not moved."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    move(services)
+    other = services.places.video / "gate/1.mp4"
+    other.parent.mkdir()
+    other.write_bytes(data)
+    assert adopt(services, "gate/1.mp4").id != clip.id
+    assert bytes_of(services, clip.key) == data
+
+
+def test_the_store_lost_what_was_to_go(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file that is left stays, and is the clip's."""
+    clip = leave(services, 1)
+    with monkeypatch.context() as patched:
+        killed(patched, Mover, "_remove", "before")
+        with pytest.raises(Killed):
+            move(services)
+    cold(services, clip).unlink()
+    made = mover(services)
+    made._settle()
+    assert again(services, clip).store is None
+    assert local(services, clip).exists()
+    assert differences(services) == []
+
+
+def test_which_clips_go(services: Services) -> None:
+    """By camera and by label as well as by age; kept ones stay where that is set."""
+    porch, gate, person, kept = (
+        leave(services, 1),
+        leave(services, 2, camera="gate"),
+        leave(services, 3, days=20),
+        leave(services, 4),
+    )
+    services.catalog.labels.put(person.id, "person", author="key:me", confidence=None, now=datetime.now(UTC))
+    services.catalog.writes.correct(kept.id, held=True)
+    told = Tiering(
+        after_days=5,
+        keep_kept=True,
+        cameras=(CameraTier(camera="gate", after_days=30),),
+        labels=(LabelTier(label="person", after_days=90),),
+    )
+    settings = msgspec.structs.replace(services.settings, tiering=told)
+    move(dataclasses.replace(services, settings=settings))
+    stores = [again(services, one).store for one in (porch, gate, person, kept)]
+    assert stores == ["cold", None, None, None]
+
+
+def test_what_is_too_much_for_the_local_disk_goes(services: Services) -> None:
+    """The oldest, and just so many that the rest fits."""
+    found = [leave(services, number, days=9 - number) for number in range(4)]
+    told = Tiering(keep_local_bytes=sum(one.size_bytes for one in found[2:]))
+    made = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, tiering=told))
+    move(made)
+    move(made)
+    assert [again(services, one).store for one in found] == ["cold", "cold", None, None]
+
+
+def test_a_retired_clip_goes_from_the_store_when_it_would_go_from_the_bin(services: Services) -> None:
+    """Until then it can be had back at once; for good it goes at once; nothing of it is left."""
+    one, two = leave(services, 1), leave(services, 2)
+    data = local(services, one).read_bytes()
+    move(services)
+    retention = Retention.of(services)
+    retention.retire(one.id)
+    assert again(services, one).state is ClipState.RETIRED
+    with pytest.raises(FileNotFoundError):
+        bytes_of(services, one.key)
+    assert services.catalog.clips.listed_count() == 1
+    move(services)
+    assert cold(services, one).exists()
+    assert retention.in_bin(one.id)
+    assert retention.restore(one.id) == one.key
+    assert (again(services, one).state, again(services, one).store) == (ClipState.READY, "cold")
+    assert bytes_of(services, one.key) == data
+    assert services.catalog.clips.listed_count() == 2
+    retention.retire(two.id, past_bin=True)
+    move(services)
+    assert not cold(services, two).exists()
+    with pytest.raises(NotInBinError):
+        retention.restore(two.id)
+    settings = msgspec.structs.replace(services.settings, retention=RetentionTable(bin_days=0))
+    soon = dataclasses.replace(services, settings=settings)
+    Retention.of(soon).retire(one.id)
+    move(soon)
+    assert not cold(services, one).exists()
+
+
+def test_the_floor_of_free_space_takes_nothing_from_a_store(services: Services) -> None:
+    """Its going would free nothing on the local disk."""
+    old, young = leave(services, 1), leave(services, 2, days=0.5)
+    move(services)
+    told = RetentionTable(min_free_bytes=1 << 50)
+    made = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, retention=told))
+    from watcher.retention.state import remembered
+
+    plan = Rules.of(made).plan(remembered(made), 0)
+    assert {going.clip.id for going in plan} == {young.id}
+    assert again(services, old).store == "cold"
+
+
+def test_a_local_disk_that_was_emptied_is_asked_about(services: Services) -> None:
+    """However many clips lie in stores: only those of the disk can go missing from it."""
+    from watcher.ingest.scan import too_many_missing
+
+    for number in range(12):
+        leave(services, number)
+    move(services)
+    for number in range(20, 22):
+        leave(services, number, days=0.5)
+    assert too_many_missing(services.catalog, 2, share=0.2, now=datetime.now(UTC)) is not None
+
+
+def test_wanting_back_what_the_store_has_lost(services: Services) -> None:
+    """It is told, and nothing else changes."""
+    clip = leave(services, 1)
+    move(services)
+    cold(services, clip).unlink()
+    services.catalog.stored.want(clip.id)
+    assert "has nothing called" in (move(services).problem or "")
+    assert [one.id for one in services.catalog.stored.left(WANTED)] == [clip.id]
+
+
+def test_what_a_store_has_lost_is_found(services: Services, tmp_path: Path) -> None:
+    """A removed object, another one, and one that is nobody's; `check` says each, and that is all it does."""
+    found = [leave(services, number) for number in range(4)]
+    move(services)
+    cold(services, found[0]).unlink()
+    cold(services, found[2]).write_bytes(b"other")
+    (tmp_path / "cold/nobody.mp4").write_bytes(b"x")
+    differ = {finding.key: finding.difference for finding in compare(services, "cold")}
+    assert differ == {
+        found[0].key: StoreDifference.LOST,
+        found[2].key: StoreDifference.OTHER,
+        "nobody.mp4": StoreDifference.UNKNOWN,
+    }
+    with pytest.raises(StoreAwayError):
+        list(compare(services, "warm"))
+
+
+def test_a_store_in_the_data_folder_is_refused(services: Services, tmp_path: Path) -> None:
+    """Or around it, also by a link: clips would be found twice, or move onto their own disk."""
+    for path in (tmp_path / "data/video/cold", tmp_path / "data/cold/../cold", tmp_path / "data", tmp_path):
+        settings = Settings(stores=(StoreTable(name="cold", kind="disk", path=str(path)),))
+        with pytest.raises(ConfigError, match="apart"):
+            open_services(settings, tmp_path / "data")
+    leave(services, 1)
+    (services.places.video / "inside").mkdir()
+    (tmp_path / "cold").rmdir()
+    (tmp_path / "cold").symlink_to(services.places.video / "inside")
+    assert "apart" in (move(services).problem or "")
+    assert list((services.places.video / "inside").iterdir()) == []
+
+
+def test_a_clip_is_had_back_while_its_object_is_about_to_go(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is first is right: what was had back stays, and what goes cannot be had back."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    move(services)
+    settings = msgspec.structs.replace(services.settings, retention=RetentionTable(bin_days=0))
+    soon = dataclasses.replace(services, settings=settings)
+    Retention.of(services).retire(clip.id)
+    real = Mover._drop_given_up
+
+    def late(self: Mover, one: Lying) -> None:
+        Retention.of(services).restore(clip.id)
+        real(self, one)
+
+    monkeypatch.setattr(Mover, "_drop_given_up", late)
+    move(soon)
+    assert bytes_of(services, clip.key) == data
+    assert again(services, clip).state is ClipState.READY
+
+
+def test_an_ingester_that_slept_removes_nothing_that_is_back(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was about to remove the file of a clip; meanwhile another one has had it back, and removed the object."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    real = Mover._remove
+
+    def slept(self: Mover, one: Lying, sha256: str) -> None:
+        monkeypatch.setattr(Mover, "_remove", real)
+        services.catalog.stored.want(clip.id)
+        for _ in range(2):
+            move(services)
+        real(self, one, sha256)
+
+    monkeypatch.setattr(Mover, "_remove", slept)
+    move(services)
+    assert again(services, clip).store is None
+    assert bytes_of(services, clip.key) == data

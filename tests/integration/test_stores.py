@@ -1,0 +1,170 @@
+"""A second disk on a running watcher: clips move there, and play at their address as before."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import time
+import zipfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from tests import clips
+from tests.running import RunningUnit, wait_for
+
+
+def leave(unit: RunningUnit, samples: Path, number: int, *, days: float = 9, camera: str = "porch") -> str:
+    """A clip that began so many days ago."""
+    at = datetime.now().astimezone() - timedelta(days=days)
+    key = f"{camera}/{at:%Y-%m-%d}/{at:%H%M}{number:02}.mp4"
+    path = unit.video / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
+    os.utime(path, (at.timestamp(), at.timestamp()))
+    unit.wait_clip(key, state="ready")
+    return key
+
+
+def tiered(unit: RunningUnit, tmp_path: Path, **settings: str) -> Path:
+    """Stop it, and start it with a store."""
+    cold = tmp_path / "ärchive 🎥"
+    cold.mkdir()
+    unit.stop()
+    unit.environment |= settings
+    (unit.folder / "watcher.toml").write_text(
+        f'[[stores]]\nname = "archive"\nkind = "disk"\npath = "{cold}"\n[tiering]\nafter_days = 1\n'
+    )
+    unit.start()
+    return cold
+
+
+def address(unit: RunningUnit, key: str) -> str:
+    return unit.url(f"/{quote(key)}")
+
+
+def ingester(unit: RunningUnit) -> int:
+    return next((pid for pid, command in unit.family().items() if "-m watcher ingest --data /" in command), 0)
+
+
+def store_of(unit: RunningUnit, key: str) -> str:
+    clip = unit.clip(key)
+    return str(clip and clip["store"])
+
+
+def test_a_clip_in_a_store_plays_as_before(
+    start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
+) -> None:
+    """The same bytes, ranges, ETag and times at the same address; HLS and zips have it too; and it comes back."""
+    unit = start_unit()
+    key, odd, young = (
+        leave(unit, samples, 1),
+        leave(unit, samples, 2, camera="Ünter 100% #1"),
+        leave(unit, samples, 3, days=0),
+    )
+    assert store_of(unit, key) == "local"
+    before = {one: requests.get(address(unit, one), timeout=10) for one in (key, odd)}
+    assert requests.get(address(unit, "porch/none.mp4"), timeout=10).status_code == 404
+    cold = tiered(unit, tmp_path)
+    for one in (key, odd):
+        wait_for(lambda one=one: store_of(unit, one) == "archive", what="the move", seconds=60)
+        wait_for(lambda one=one: not (unit.video / one).exists(), what="its end here")
+        assert (cold / one).read_bytes() == before[one].content
+        after = requests.get(address(unit, one), timeout=10)
+        assert after.status_code == 200
+        assert after.content == before[one].content
+        for name in ("ETag", "Last-Modified", "Content-Type", "Content-Length", "Cache-Control", "Accept-Ranges"):
+            assert after.headers[name] == before[one].headers[name], name
+        part = requests.get(address(unit, one), headers={"Range": "bytes=100-199"}, timeout=10)
+        assert (part.status_code, part.content) == (206, before[one].content[100:200])
+        part = requests.get(address(unit, one), headers={"Range": "bytes=-7"}, timeout=10)
+        assert (part.status_code, part.content) == (206, before[one].content[-7:])
+        assert requests.get(address(unit, one), headers={"Range": "bytes=99999999-"}, timeout=10).status_code == 416
+        same = {"If-None-Match": after.headers["ETag"]}
+        assert requests.get(address(unit, one), headers=same, timeout=10).status_code == 304
+        head = requests.head(address(unit, one), timeout=10)
+        assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(after.content)))
+    assert store_of(unit, young) == "local"
+    clip = unit.clip(key)
+    assert clip is not None
+    number = clip["id"]
+    assert clip["poster_url"] is not None
+    assert requests.get(unit.url(f"/watcher/clips/{number}/segment.m4s"), timeout=10).status_code == 200
+    packed = requests.get(unit.url("/watcher/clips.zip"), params={"id": [number]}, timeout=10).content
+    assert zipfile.ZipFile(io.BytesIO(packed)).read(key) == before[key].content
+    share = requests.post(unit.url(f"/watcher/clips/{number}/share"), json={"expires_in_seconds": 60}, timeout=10)
+    assert requests.get(unit.url(share.json()["url"]), timeout=10).content == before[key].content
+    # The same bytes sent again are this clip; other bytes are refused, as of a local one.
+    name = key.removeprefix("porch/")
+    sent = requests.put(unit.url(f"/watcher/uploads/porch/{name}"), data=before[key].content, timeout=10)
+    assert (sent.status_code, sent.json()["id"]) == (200, number)
+    other = clips.stamp((samples / "plain.mp4").read_bytes(), 99)
+    assert requests.put(unit.url(f"/watcher/uploads/porch/{name}"), data=other, timeout=10).status_code == 409
+    assert unit.run("check").returncode == 0
+    assert unit.run("scan").returncode == 0
+    assert store_of(unit, key) == "archive"
+    # A disk that is away: said in words, and nothing is taken for gone.
+    cold.rename(tmp_path / "unplugged")
+    time.sleep(5)  # for which nginx remembers where a clip lies
+    assert requests.get(address(unit, key), timeout=10).status_code == 503
+    assert requests.get(address(unit, young), timeout=10).status_code == 200
+    assert unit.run("check").returncode == 0
+    (tmp_path / "unplugged").rename(cold)
+    wait_for(lambda: requests.get(address(unit, key), timeout=10).status_code == 200, what="the disk's return")
+    # Back.
+    assert requests.post(unit.url(f"/watcher/clips/{number}/recall"), timeout=10).status_code == 202
+    wait_for(lambda: store_of(unit, key) == "local", what="its return", seconds=90)
+    assert (unit.video / key).read_bytes() == before[key].content
+    wait_for(lambda: not (cold / key).exists(), what="its object's end")
+    # Retired: gone at once.
+    clip = unit.clip(odd)
+    assert clip is not None
+    assert requests.delete(unit.url(clip["links"]["self"]), timeout=10).status_code == 204
+    wait_for(lambda: requests.get(address(unit, odd), timeout=10).status_code == 404, what="its end")
+    back = requests.post(unit.url(f"{clip['links']['self']}/restore"), timeout=10)
+    assert (back.status_code, back.json()["store"]) == (202, "archive")
+    wait_for(lambda: requests.get(address(unit, odd), timeout=10).status_code == 200, what="its return")
+
+
+def test_who_may_not_see_a_clip_does_not_see_it_in_a_store(
+    start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
+) -> None:
+    """Keys, roles and cameras hold there as well, also for who asks right after somebody who may."""
+    unit = start_unit(settings={"WATCHER_AUTH__MODE": "open"})
+    key = leave(unit, samples, 1)
+    cold = tiered(unit, tmp_path, WATCHER_AUTH__MODE="keys")
+    wait_for(lambda: (cold / key).exists() and not (unit.video / key).exists(), what="the move", seconds=60)
+    secrets = {
+        name: unit.run("key", "create", name, "--role", "view", "--camera", camera).stdout.strip()
+        for name, camera in (("mine", "porch"), ("other", "gate"))
+    }
+    for _ in range(2):
+        for name, status in (("mine", 200), ("other", 403)):
+            sends = {"Authorization": f"Bearer {secrets[name]}"}
+            assert requests.get(address(unit, key), headers=sends, timeout=10).status_code == status
+        assert requests.get(address(unit, key), timeout=10).status_code == 401
+
+
+@pytest.mark.slow
+def test_kills_of_a_mover(start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path) -> None:
+    """SIGKILL again and again while clips move: each plays with all of its bytes, and `check` is clean."""
+    unit = start_unit(settings={"WATCHER_RENDER__SPRITES": "false"})
+    keys = [leave(unit, samples, number) for number in range(40)]
+    cold = tiered(unit, tmp_path, WATCHER_TIERING__MAX_BYTES_PER_SECOND="4000000")
+    for number in range(12):
+        time.sleep(0.4 + number / 10)
+        os.kill(wait_for(lambda: ingester(unit), what="the ingester"), signal.SIGKILL)
+        for place, key in enumerate(keys):
+            data = clips.stamp((samples / "plain.mp4").read_bytes(), place)
+            assert (unit.video / key).exists() or (cold / key).exists()
+            assert requests.get(address(unit, key), timeout=10).content == data
+    wait_for(lambda: not any((unit.video / key).exists() for key in keys), what="the move of all", seconds=120)
+    assert unit.run("scan").returncode == 0
+    assert unit.run("check").returncode == 0
+    assert all(store_of(unit, key) == "archive" for key in keys)
+    assert len([path for path in cold.rglob("*.mp4") if not path.name.startswith(".")]) == len(keys)

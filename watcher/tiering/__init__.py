@@ -1,0 +1,1 @@
+"""Where clips lie: which go to a store and come back, and how their bytes are read wherever they are."""

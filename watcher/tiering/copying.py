@@ -1,0 +1,67 @@
+"""How bytes are read when clips move: no faster than they may be, and hashed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from typing import BinaryIO
+
+from watcher.model.errors import NotNowError
+from watcher.stores.store import Store
+
+CHUNK = 1 << 20  # bytes
+
+
+class OtherError(Exception):
+    """A file or an object is not, or no longer, what its row says."""
+
+
+class Pace:
+    """How fast bytes may be read, and until when."""
+
+    def __init__(self, stopped: threading.Event, bytes_per_second: int) -> None:
+        """`bytes_per_second` 0 is without limit."""
+        self.stopped = stopped
+        self._rate = bytes_per_second
+
+    def took(self, count: int) -> None:
+        """Wait for as long as so many bytes take. Raises NotNowError when it is time to end."""
+        if self.stopped.is_set() or (self._rate and self.stopped.wait(count / self._rate)):
+            raise NotNowError
+
+    def hash_of(self, fd: int) -> str:
+        """The SHA-256 of an open file, from its beginning, in hex."""
+        digest, at = hashlib.sha256(), 0
+        while piece := os.pread(fd, CHUNK, at):
+            digest.update(piece)
+            at += len(piece)
+            self.took(len(piece))
+        return digest.hexdigest()
+
+    def hash_in(self, store: Store, key: str) -> str:
+        """The SHA-256 of what a store gives back, all of it. Raises MissingError, StoreAwayError."""
+        digest = hashlib.sha256()
+        for piece in store.read(key, 0, 1 << 60):
+            digest.update(piece)
+            self.took(len(piece))
+        return digest.hexdigest()
+
+
+class Paced:
+    """A file that is read at a pace, and hashed as it is."""
+
+    def __init__(self, file: BinaryIO, pace: Pace) -> None:
+        self._file, self._pace = file, pace
+        self.hash = hashlib.sha256()
+
+    def fileno(self) -> int:
+        """Its descriptor: whoever copies it takes its time from there."""
+        return self._file.fileno()
+
+    def read(self, size: int = -1) -> bytes:
+        """Some bytes. Raises NotNowError when it is time to end."""
+        piece = self._file.read(size)
+        self.hash.update(piece)
+        self._pace.took(len(piece))
+        return piece

@@ -1,0 +1,149 @@
+"""The bytes of clips, wherever they lie: in the video root, or in a store.
+
+Whoever reads clips asks here. The video root is asked first, and the catalog only where it has no such file and
+there are stores: a local clip costs nothing more.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import BinaryIO
+
+from watcher.catalog import Catalog
+from watcher.catalog.stored import Lying
+from watcher.model.errors import StoreAwayError
+from watcher.services import Services
+from watcher.storage.folders import open_file
+from watcher.storage.look import Look
+from watcher.storage.video_root import VideoRoot
+from watcher.stores import open_store
+from watcher.stores.store import Store
+
+ELSEWHERE = -1  # in place of an inode: the file lies in a store
+
+
+class Stores:
+    """The stores that the settings name."""
+
+    def __init__(self, services: Services) -> None:
+        self._tables = {table.name: table for table in services.settings.stores}
+        self._services = services
+        self._open: dict[str, Store] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._tables)
+
+    def __getitem__(self, name: str) -> Store:
+        """A store. Raises StoreAwayError for one that the settings do not name, or no more."""
+        if name not in self._tables:
+            raise StoreAwayError(f"the store {name} is not in the settings any more")
+        if name not in self._open:
+            owner = self._services.catalog.database.catalog_id()
+            self._open[name] = open_store(self._tables[name], owner)
+        return self._open[name]
+
+
+class Footage:
+    """Opens clips."""
+
+    def __init__(self, root: VideoRoot, catalog: Catalog, stores: Stores, scratch: str) -> None:
+        """`scratch` is a folder for copies of what a store does not hand out as a file."""
+        self._root = root
+        self._catalog = catalog
+        self._stores = stores
+        self._scratch = scratch
+
+    @classmethod
+    def of(cls, services: Services) -> Footage:
+        """The service's own."""
+        return cls(services.root, services.catalog, Stores(services), str(services.places.run))
+
+    def open(self, key: str) -> int:
+        """A read-only descriptor of a clip, which the caller closes.
+
+        Raises FileNotFoundError where there is none, StoreAwayError, and OSError.
+        """
+        try:
+            return self._root.open(key)
+        except FileNotFoundError:
+            if (lying := self._elsewhere(key)) is None:
+                raise
+        return opened(self._stores[lying.store or ""], lying, self._scratch)
+
+    def path(self, key: str) -> str | None:
+        """A path for another process that opens it without following links; None where there is no such clip.
+
+        Raises StoreAwayError, and OSError where it cannot be looked at.
+        """
+        if self._root.look(key) is not None:
+            return self._root.path(key)
+        if (lying := self._elsewhere(key)) is None:
+            return None
+        store = self._stores[lying.store or ""]
+        if store.find(lying.store_key or "") is None:
+            return None
+        if (path := store.path(lying.store_key or "")) is None:
+            raise StoreAwayError(
+                f"the store {store.name} has no files that could be opened: have the clip back first"
+            )
+        return path
+
+    def reach(self, key: str) -> str:
+        """The same for who finds out by opening it that nothing is there, or that its store is away."""
+        if not self._stores:
+            return self._root.path(key)
+        try:
+            return self.path(key) or self._root.path(key)
+        except (StoreAwayError, OSError):
+            return self._root.path(key)
+
+    def place(self, key: str) -> tuple[str, str] | None:
+        """The folder of the store that a clip lies in, and its path below it; None if there is none.
+
+        Raises StoreAwayError.
+        """
+        if (lying := self._elsewhere(key)) is None:
+            return None
+        store, stored_as = self._stores[lying.store or ""], lying.store_key or ""
+        path = store.path(stored_as)
+        if path is None or store.find(stored_as) is None:
+            return None
+        return path.removesuffix(f"/{stored_as}"), f"/{stored_as}"
+
+    def look(self, key: str) -> Look | None:
+        """How a clip's file looks, or looked when it was moved; None if there is none. Its store is not asked.
+
+        Raises OSError where the answer cannot be had.
+        """
+        found = self._root.look(key)
+        if found is None and (lying := self._elsewhere(key)) is not None:
+            return Look(key, lying.size_bytes, lying.mtime_ns, ELSEWHERE)
+        return found
+
+    def _elsewhere(self, key: str) -> Lying | None:
+        return self._catalog.stored.find(key) if self._stores else None
+
+
+def opened(store: Store, lying: Lying, scratch: str) -> int:
+    """A descriptor of an object; of a copy without a name where the store has no files of its own.
+
+    Raises FileNotFoundError where the store has nothing, or something else, and StoreAwayError.
+    """
+    key = lying.store_key or ""
+    stored = store.find(key)
+    if stored is None or stored.size != lying.size_bytes:
+        raise FileNotFoundError(f"the store {store.name} has not got {key} as it was put there")
+    if (path := store.path(key)) is not None:
+        return open_file("/", path.lstrip("/"))
+    with tempfile.TemporaryFile(dir=scratch) as copy:
+        fetch(store, key, lying.size_bytes, copy)
+        copy.seek(0)
+        return os.dup(copy.fileno())
+
+
+def fetch(store: Store, key: str, size: int, target: BinaryIO) -> None:
+    """Write an object into a file. Raises MissingError, StoreAwayError, OSError."""
+    for piece in store.read(key, 0, size):
+        target.write(piece)
+    target.flush()
