@@ -46,6 +46,9 @@ osd crush chooseleaf type = 0
 mon allow pool size one = true
 mon data avail crit = 1
 mon data avail warn = 2
+osd heartbeat grace = 600
+osd op thread timeout = 600
+osd op thread suicide timeout = 0
 osd objectstore = memstore
 memstore device bytes = 1073741824
 run dir = {folder}/run
@@ -62,6 +65,7 @@ host = localhost
 rgw frontends = beast endpoint=127.0.0.1:{port}
 rgw data = {folder}/rgw
 rgw dynamic resharding = false
+rgw op thread timeout = 0
 rgw bucket quota ttl = 0
 rgw user quota bucket sync interval = 0
 """

@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.test_stores import (  # noqa: F401 - tests
     test_a_file_that_is_shorter_than_said_is_not_there,
+    test_an_empty_file,
     test_keys_are_listed_in_the_order_of_their_bytes,
     test_nothing_is_written_over,
     test_what_is_no_key,

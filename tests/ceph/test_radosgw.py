@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
 
 from tests.integration.test_faults import FAKED, forget_dead_clocks
 from tests.radosgw import KEY, SECRET, Radosgw
-from tests.running import wait_for
+from tests.running import RunningUnit, wait_for
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.stores import s3_put
 from watcher.stores.s3 import S3
@@ -162,19 +163,6 @@ def test_who_sends_is_killed(store: S3, parts: None) -> None:
     assert uploads(store) == 0
 
 
-@pytest.mark.parametrize("program", ["radosgw", "ceph-osd"])
-def test_it_is_frozen(cluster: Radosgw, store: S3, program: str) -> None:
-    """Each call ends in time; afterwards all is as before."""
-    put(store)
-    with cluster.frozen(program):
-        for call in (store.find, whole_of(store)):
-            began = time.monotonic()
-            with pytest.raises(StoreAwayError, match="is frozen or too slow"):
-                call("a/1.mp4")
-            assert time.monotonic() - began > 5
-    wait_for(lambda: reads(store, "a/1.mp4") == b"film", seconds=120, what="the film")
-
-
 def reads(store: S3, key: str) -> bytes | None:
     """An object, if the server can read it by now."""
     try:
@@ -263,6 +251,41 @@ def test_it_is_full(cluster: Radosgw, parts: None) -> None:
             whole(store, "a/1.mp4")
 
 
+def test_what_doctor_says(store: S3, tmp_path: Path) -> None:
+    """Of a bucket that works, of one that is not there, and of a clock that is wrong; nothing of it stays."""
+    unit = RunningUnit(tmp_path / "unit")
+    (tmp_path / "key").write_text(KEY)
+    (tmp_path / "secret").write_text(SECRET)
+
+    def told(bucket: str) -> tuple[int, list[str]]:
+        (unit.folder / "watcher.toml").write_text(
+            f"""
+            [[stores]]
+            name = "cold"
+            kind = "s3"
+            endpoint = "{store.endpoint}"
+            bucket = "{bucket}"
+            prefix = "clips/"
+            access_key_file = "{tmp_path}/key"
+            secret_key_file = "{tmp_path}/secret"
+            """
+        )
+        answer = unit.run("doctor")
+        return answer.returncode, [line for line in answer.stdout.splitlines() if "store cold" in line]
+
+    assert told(store.bucket) == (0, ["ok    the store cold lists, takes, gives and removes objects"])
+    listed = store._client.tree(store._client.answer("GET", query={"list-type": "2"}), "ListBucketResult")
+    assert listed.all("Contents") == []
+    assert told("nobody-s") == (1, ["BAD   the store cold has no such bucket"])
+    unit.environment |= {"LD_PRELOAD": FAKED, "FAKETIME": "+1h"}
+    try:
+        code, (line,) = told(store.bucket)
+    finally:
+        forget_dead_clocks()
+    assert code == 1
+    assert "its clock and this machine's are 3," in line
+
+
 def test_the_server_is_killed(cluster: Radosgw, store: S3, parts: None) -> None:
     """In the middle of an upload: it is an error, and when it runs again the same put is whole."""
 
@@ -288,3 +311,16 @@ def test_the_server_is_killed(cluster: Radosgw, store: S3, parts: None) -> None:
     put(store, "a/1.mp4", FILM)
     assert [whole(store, one.key) for one in store.list()] == [b"film", FILM]
     assert uploads(store) == 0
+
+
+@pytest.mark.parametrize("program", ["radosgw", "ceph-osd"])
+def test_it_is_frozen(cluster: Radosgw, store: S3, program: str) -> None:
+    """Each call ends in time; afterwards all is as before."""
+    put(store)
+    with cluster.frozen(program):
+        for call in (store.find, whole_of(store)):
+            began = time.monotonic()
+            with pytest.raises(StoreAwayError, match="is frozen or too slow"):
+                call("a/1.mp4")
+            assert time.monotonic() - began > 5
+    wait_for(lambda: reads(store, "a/1.mp4") == b"film", seconds=120, what="the film")

@@ -56,6 +56,14 @@ def test_what_was_put_is_there(store: Store) -> None:
     assert b"".join(store.read(stored.key, len(data), 1)) == b""
 
 
+def test_an_empty_file(store: Store) -> None:
+    """Is an object too."""
+    stored = store.put("a/1.mp4", io.BytesIO(b""), 0)
+    assert store.find("a/1.mp4") == stored
+    assert list(store.list()) == [stored]
+    assert whole(store, "a/1.mp4") == b""
+
+
 def test_nothing_is_written_over(store: Store) -> None:
     """Not with other bytes, and not with the same ones; what is there stays."""
     put(store, "a/1.mp4", b"first")

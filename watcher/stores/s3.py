@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.settings.stores import StoreTable
 from watcher.stores.exchange import BLOCK
-from watcher.stores.s3_client import ANSWER_MOST, NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys, number
+from watcher.stores.s3_client import NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys, number
 from watcher.stores.s3_errors import skew
 from watcher.stores.s3_put import Writer
 from watcher.stores.signature import LONGEST_SECONDS
@@ -78,8 +78,7 @@ class S3:
             return
         headers = {"Range": f"bytes={first}-{first + length - 1}"}
         with self._client.ask("GET", self._prefix + key, headers=headers) as reply:
-            if reply.status == 416:
-                reply.whole(ANSWER_MOST)
+            if reply.status == 416:  # it ends before
                 return
             if reply.status == 404:
                 reason = self._client.refused_reply(reply)
@@ -174,7 +173,7 @@ class S3:
         with self._client.fetch(self.sign(key, 60), ONE_BYTE) as reply:
             if reply.status != 206:
                 raise self._client.refused_reply(reply)
-            return reply.whole(ANSWER_MOST)
+            return reply.whole(1)
 
     # — inside —
 

@@ -93,18 +93,23 @@ class Client:
 
         One byte is asked for, rather than HEAD: only so does a refusal say whether key or bucket is not there.
         """
-        with self.ask("GET", key, headers=ONE_BYTE) as reply:
+        return self._find(key, ONE_BYTE)
+
+    def _find(self, key: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
+        with self.ask("GET", key, headers=headers) as reply:
             if reply.status == 404:
                 reason = self.refused_reply(reply)
                 if reason.said == NO_KEY:
                     return None
                 raise reason
+            if reply.status == 416 and headers:  # it is empty
+                return self._find(key, {})
             if reply.status == 206:
-                reply.whole(ANSWER_MOST)
+                reply.whole(1)
                 found = RANGE.fullmatch(reply.headers.get("content-range", ""))
                 size = number(found[3] if found else "")
-            elif reply.status in {200, 416}:  # 416: it is empty
-                size = number(reply.headers.get("content-length", "")) if reply.status == 200 else 0
+            elif reply.status == 200:
+                size = number(reply.headers.get("content-length", ""))
             else:
                 raise self.refused_reply(reply)
         if size is None:

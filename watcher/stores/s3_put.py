@@ -17,9 +17,8 @@ from watcher.stores.s3_errors import code_of
 
 PART_LEAST = 64 << 20  # bytes; a smaller file goes in one piece, and S3 wants parts of 5 MiB at least
 PARTS_MOST = 10_000
-STORING = Patience(
-    30.0, 60.0
-)  # after a body: what was sent may still lie in buffers, and is written before the answer
+# After a body: what was sent may still lie in buffers, some MB, and is written before the answer.
+STORING = Patience(60.0, 90.0)
 JOINING = Patience(60.0, 600.0)  # while parts become one object; Amazon's sends spaces until it is done
 
 
