@@ -125,11 +125,14 @@ class Radosgw:
     @contextlib.contextmanager
     def frozen(self, program: str = "radosgw") -> Iterator[None]:
         """One of its programs does nothing for the time of a block."""
-        self._processes[program].send_signal(signal.SIGSTOP)
+        process = self._processes[program]
+        process.send_signal(signal.SIGSTOP)
+        tasks = Path(f"/proc/{process.pid}/task")
+        wait_for(lambda: {_state(task) for task in tasks.iterdir()} == {"T"}, what="a standstill")
         try:
             yield
         finally:
-            self._processes[program].send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End the S3 server as a power cut does."""
@@ -200,6 +203,11 @@ class Radosgw:
         if done.returncode:
             raise RuntimeError(f"{command}: {done.stderr}")
         return done.stdout
+
+
+def _state(task: Path) -> str:
+    """What a thread does, by one letter."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _free_range(count: int) -> int:
