@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import os
+import resource
 import socket
 import ssl
 import subprocess
@@ -582,6 +583,33 @@ def test_whose_certificate_nobody_knows(tmp_path: Path, monkeypatch: pytest.Monk
             put(store)
             assert store.find("a/1.mp4") is not None
             assert b"".join(store.read("a/1.mp4", 0, 100)) == FILM[:100]
+            server.bucket.trick = closing
+            for _ in range(5):
+                assert store.find("a/1.mp4") is not None
+
+
+def closing(handler: Handler) -> bool:
+    """Answers, and closes the connection without a word of it."""
+    handler.close_connection = True
+    return False
+
+
+def test_a_process_with_many_files(store: S3) -> None:
+    """As one that watches many folders: numbers of sockets beyond 1,024 are such as any others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2048:
+        pytest.skip(f"a process may open only {hard} files here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+    try:
+        with contextlib.ExitStack() as stack:
+            for _ in range(1024):
+                stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            put(store)
+            for _ in range(2):
+                assert store.find("a/1.mp4") is not None
+            store.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_connection_is_used_again(server: Server, store: S3, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -594,10 +622,6 @@ def test_a_connection_is_used_again(server: Server, store: S3, monkeypatch: pyte
         assert store.find("a/1.mp4") is not None
         assert len(list(store.list())) == 1
     assert len(opened) == 2  # one for the body
-
-    def closing(handler: Handler) -> bool:
-        handler.close_connection = True  # without a word
-        return False
 
     server.bucket.trick = closing
     for _ in range(5):

@@ -33,6 +33,7 @@ BLOCK = 256 << 10  # bytes that are read in one go; fewer than BLOCK / WHOLE_SEC
 SENT = 64 << 10  # bytes that are sent in one go
 IDLE_SECONDS = 5.0  # for which a connection is used again; servers close those that are quiet for longer
 IDLE_MOST = 8  # connections that are kept
+_BROKEN = (ConnectionError, http.client.IncompleteRead, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 
 class Patience(NamedTuple):
@@ -87,7 +88,9 @@ class _Socket:
 
     def readable(self) -> bool:
         """Whether there is something to read: an answer, or the end of the connection."""
-        return bool(select.select([self._sock], [], [], 0)[0])
+        poll = select.poll()  # select takes no number of a file beyond 1,023
+        poll.register(self._sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         self._sock.close()
@@ -117,14 +120,14 @@ class Trouble:
             return f"cannot be reached: the name {self._host} is not known"
         if isinstance(reason, ssl.SSLCertVerificationError):
             return f"cannot be trusted: the certificate of {self._at} is refused ({reason.verify_message})"
+        if isinstance(reason, ConnectionRefusedError):
+            return f"cannot be reached: nothing listens at {self._at}"
+        if isinstance(reason, _BROKEN):
+            return f"is away: {self._at} broke the connection off"
         if isinstance(reason, ssl.SSLError):
             return f"speaks no TLS at {self._at} ({reason.reason or 'it broke off'})"
         if isinstance(reason, TimeoutError):
             return f"is frozen or too slow: {self._at} did not go on in time"
-        if isinstance(reason, ConnectionRefusedError):
-            return f"cannot be reached: nothing listens at {self._at}"
-        if isinstance(reason, (http.client.RemoteDisconnected, ConnectionError, http.client.IncompleteRead)):
-            return f"is away: {self._at} broke the connection off"
         if isinstance(reason, OSError):
             return f"cannot be reached at {self._at}: {os.strerror(reason.errno) if reason.errno else 'no network'}"
         return f"answers no HTTP at {self._at}: is that its address?"
@@ -195,7 +198,7 @@ class Exchange:
             try:
                 answer = self._answer(connection, wire, method, target, headers, body, patience or READING)
             except StoreAwayError as reason:
-                if kept is None or not isinstance(reason.__cause__, ConnectionError):
+                if kept is None or not isinstance(reason.__cause__, _BROKEN):
                     raise
                 connection.close()
                 with self.trouble:
