@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from tests import clips
+from tests.mounting import mounted, remount, unmount
 from watcher.catalog import Catalog, Probed
 from watcher.catalog.stored import LEAVING, WANTED, Lying, StoredClips
 from watcher.ingest.ingest import Ingest
@@ -26,12 +27,15 @@ from watcher.services import Services, open_services
 from watcher.settings.schema import Retention as RetentionTable
 from watcher.settings.schema import Settings, Video
 from watcher.settings.stores import CameraTier, LabelTier, StoreTable, Tiering
+from watcher.storage import status
+from watcher.storage.status import Status
 from watcher.storage.video_root import VideoRoot
 from watcher.stores.disk import MARKER, Disk
 from watcher.tiering.check import Difference as StoreDifference
 from watcher.tiering.check import compare
 from watcher.tiering.footage import Footage
 from watcher.tiering.mover import Mover
+from watcher.web import create_app
 
 
 class Killed(BaseException):
@@ -561,3 +565,68 @@ def test_an_ingester_that_slept_removes_nothing_that_is_back(
     move(services)
     assert again(services, clip).store is None
     assert bytes_of(services, clip.key) == data
+
+
+def test_a_clip_says_where_it_lies_and_whether_its_store_is_away(services: Services, tmp_path: Path) -> None:
+    """As soon as the ingester knows, in every answer; a local clip says nothing of the kind."""
+    old, young = leave(services, 1), leave(services, 2, days=0.5)
+    made = move(services)
+    client = create_app(services).test_client(use_cookies=False)
+
+    def told() -> dict[int, tuple[str, object, str]]:
+        current = Status(pid=1, watching="poll", settling=0, scanning=False, last_scan_at=None, problems={})
+        status.write(services.places.status, msgspec.structs.replace(current, away=made.away))
+        found = client.get("/clips").json
+        assert found
+        return {
+            clip["id"]: (clip["store"], clip.get("available"), clip.get("available_reason", ""))
+            for clip in found["clips"]
+        }
+
+    assert told() == {old.id: ("cold", None, ""), young.id: ("local", None, "")}
+    (tmp_path / "cold").rename(tmp_path / "unplugged")
+    made._asked_at = -1e9
+    made.turn()
+    assert told()[young.id] == ("local", None, "")
+    store, available, reason = told()[old.id]
+    assert (store, available) == ("cold", False)
+    assert "there is no folder" in reason
+    (tmp_path / "unplugged").rename(tmp_path / "cold")
+    made._asked_at = -1e9
+    made.turn()
+    assert told()[old.id] == ("cold", None, "")
+    back = client.post(f"/clips/{old.id}/recall")
+    assert back.status_code == 202
+    move(services)
+    assert told()[old.id] == ("local", None, "")
+
+
+def test_a_real_disk_that_fills_up_becomes_read_only_and_goes_away(services: Services, tmp_path: Path) -> None:
+    """Each clip stays whole where it was, and goes when there is room."""
+    (tmp_path / "cold").rmdir()
+    room = (256 << 10).to_bytes(4, "big") + b"free" + bytes((256 << 10) - 8)
+    found = [leave(services, number, data=clips.stamp(SAMPLE, number) + room) for number in range(4)]
+    data = {one.id: local(services, one).read_bytes() for one in found}
+    size = len(data[found[0].id])
+
+    def whole() -> bool:
+        return all(bytes_of(services, one.key) == data[one.id] for one in found)
+
+    with mounted(tmp_path / "cold", f"{size * 2 + (40 << 10)}"):
+        assert "full" in (move(services).problem or "")
+        there = [again(services, one).store for one in found]
+        assert 0 < there.count("cold") < 4
+        assert whole()
+        remount(tmp_path / "cold", "ro")
+        assert "read-only" in (move(services).problem or "")
+        assert whole()
+        remount(tmp_path / "cold", f"rw,size={size * 8}")
+        assert move(services).problem is None
+        assert [again(services, one).store for one in found] == ["cold"] * 4
+        assert whole()
+        unmount(tmp_path / "cold")
+        leave(services, 9)
+        assert "marker" in (move(services).problem or "")
+        assert list((tmp_path / "cold").iterdir()) == []
+        assert differences(services) == []
+        assert [again(services, one).state for one in found] == [ClipState.READY] * 4

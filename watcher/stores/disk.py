@@ -177,7 +177,8 @@ class Disk:
     def _check(self, found: tuple[str, str] | None) -> None:
         if found is None:
             raise StoreAwayError(
-                f"the store {self.name} is away: {self.folder} has no marker ({MARKER}): is its disk mounted?"
+                f"the store {self.name} is away: {self.folder} has no marker ({MARKER}): is its disk mounted? "
+                "A new one gets it with the first clip"
             )
         if found != (self.name, self._catalog_id or found[1]):
             raise StoreAwayError(

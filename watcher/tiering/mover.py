@@ -235,9 +235,7 @@ class Mover:
             key, etag, sha256 = self._copy(store, one, file)
             self._check_same(one, file)
         moved = self._catalog.stored.moved(one, store.name, key, etag, sha256, now=self._clock.now())
-        if not moved:
-            if not self._catalog.stored.uses(store.name, key):
-                store.delete(key)
+        if not moved:  # its object stays: another ingester may be about to note it, and `check` tells of it
             raise OtherError("it has changed meanwhile")
         there = self._catalog.stored.get(one.id)
         if there is not None and there.due == LEAVING:
@@ -279,9 +277,9 @@ class Mover:
             return self._pace.hash_of(file.fileno())
 
     def _check_same(self, one: Lying, file: BinaryIO) -> None:
-        look = look_of(one.key, os.fstat(file.fileno()))
-        inode = self._root.look(one.key)
-        if look.fingerprint != one.fingerprint or inode is None or signed(inode.inode) != one.inode:
+        """Raise OtherError where an open file, or what has its name, is not the one that the row means."""
+        look, named = look_of(one.key, os.fstat(file.fileno())), self._root.look(one.key)
+        if look.fingerprint != one.fingerprint or named is None or signed(named.inode) != one.inode:
             raise OtherError("it is another file by now")
 
 
