@@ -107,6 +107,7 @@ def _read(walk: Walk, movie: Movie) -> Generator[None, None, None]:
                 yield from read_fragment(walk, start, end, begin, tracks, defaults)
             else:
                 early.extend((begin, start, end))
+                walk.steps += 2
         elif kind == b"mdat":
             seen_mdat = True
         elif kind == b"ftyp" and not movie.brand:

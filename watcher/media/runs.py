@@ -85,7 +85,9 @@ def runs_of(
         length, kind = header(data, at)
         body, after = at + 8, at + length
         if length < 8 or after > limit:
+            walk.steps = steps
             box = walk.box(at + place, limit + place)
+            steps = walk.steps
             if box is None:
                 at = limit
                 continue
@@ -133,7 +135,7 @@ def runs_of(
                 told, run.track = _opening(data, body)
                 known = defaults.get(run.track)
                 if known is None:
-                    at = limit
+                    steps, at = steps + 1, limit
                     continue
                 body += 8
                 if told & 0x1:
@@ -141,7 +143,10 @@ def runs_of(
                 elif told & 0x20000:  # default-base-is-moof
                     base = offset
                 behind = base
-                run.defaults = known = _changed(known, data, body, told) if told & 0x3A else known
+                if told & 0x3A:
+                    known = _changed(known, data, body, told)
+                    steps += 1
+                run.defaults = known
         elif kind == b"tfdt" and not timed:
             timed = True
             run.decoded = (u64 if data[body] == 1 else u32)(data, body + 4)[0]

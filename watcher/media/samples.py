@@ -19,6 +19,7 @@ from watcher.media.tables import Parts, chunk_runs, chunks_of, edits_of, sizes_o
 from watcher.media.walk import MOOV_LIMIT, TRACK_LIMIT, Top, Walk, finished, make, u32
 from watcher.model.errors import BrokenClipError
 
+CHUNK_STEPS = 2  # what it costs to place the samples of a chunk, beside those
 ADD_STEPS = 10  # what it costs to add a run of a fragment, beside its samples
 BYTES_MOST = 42 << 20  # of what is kept of all samples: ten hours of picture and sound take 40 MB
 HEAD_LIMIT = 1 << 20  # bytes of what is passed on of a track's boxes
@@ -120,6 +121,7 @@ class Index:
         defaults: dict[int, Defaults] = {}
         wanted: dict[int, Track] = {}
         for kind, start, end in Top(walk):
+            walk.due()
             if kind == b"moov" and not indexed:
                 if end - start > MOOV_LIMIT:
                     raise ValueError("it is too long")
@@ -220,7 +222,7 @@ class Index:
                 first, last = len(offset), min(len(offset) + each, sizes.number)
                 if first == sizes.number:
                     break
-                self._step()
+                self._pay(CHUNK_STEPS)
                 for size in track.size[first:last]:
                     offset.append(at)
                     at += size  # noqa: PLW2901 - the next one lies behind it
@@ -238,20 +240,16 @@ class Index:
         """When each of so many samples is decoded, and for how long it is shown."""
         first, last = parts[b"stts"]
         entries = self._walk.count(first, last, 8)
-        numbers = chain.from_iterable(self._walk.numbers(first + 8, entries * 2))
         if entries == 1:
-            count, each = numbers
+            count, each = self._walk.piece(first + 8, 2)
             count = min(count, most)
             return (range(0, count * each, each) if each else Same(0, count)), Same(each, count)
         self._take(12 * most)
-        decoded, ticks, at = array("Q"), array("I"), 0
-        for count, each in zip(numbers, numbers, strict=False):
-            self._step()
-            for _ in range(min(count, most - len(decoded))):
-                decoded.append(at)
-                ticks.append(each)
-                at += each
-        return decoded, ticks
+        ticks = array("I")
+        for piece in self._walk.numbers(first + 8, entries * 2):
+            ticks.extend(islice(chain.from_iterable(map(repeat, piece[1::2], piece[::2])), most - len(ticks)))
+            self._pay(len(piece) >> 2)
+        return array("Q", accumulate(ticks[:-1], initial=0)) if ticks else array("Q"), ticks
 
     def _shifts(self, parts: Parts, whole: int) -> Sequence[int]:
         """How many ticks later than it is decoded each sample is shown."""
@@ -261,10 +259,11 @@ class Index:
         self._take(4 * whole)
         shift = array("i")
         entries = self._walk.count(first, last, 8)
-        numbers = chain.from_iterable(self._walk.numbers(first + 8, entries * 2))
-        for count, each in zip(numbers, numbers, strict=False):
-            self._step()
-            shift.extend(repeat(_signed(each), min(count, whole - len(shift))))
+        for piece in self._walk.numbers(first + 8, entries * 2):
+            # What no shift can be otherwise is taken for one that goes back.
+            shifts = array("i", piece[1::2].tobytes())
+            shift.extend(islice(chain.from_iterable(map(repeat, shifts, piece[::2])), whole - len(shift)))
+            self._pay(len(piece) >> 2)
         shift.extend([0] * (whole - len(shift)))
         return shift
 
@@ -285,9 +284,9 @@ class Index:
             keys.append(number - 1)
         return keys
 
-    def _step(self) -> None:
+    def _pay(self, steps: int) -> None:
         walk = self._walk
-        walk.steps += 1
+        walk.steps += steps
         if walk.steps >= walk.due_at:
             walk.due()
 
@@ -320,8 +319,3 @@ class Index:
         if run.opening is not None and count and not run.columns & FLAGS:
             told[0] = run.opening
         into.keys.extend(first + number for number, one in enumerate(told) if not one & _DIFFERENCE)
-
-
-def _signed(number: int) -> int:
-    """A 32-bit number as a signed one: what no shift can be otherwise is taken for one that goes back."""
-    return number - (1 << 32) if number >> 31 else number

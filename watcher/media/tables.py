@@ -179,7 +179,7 @@ def _placed_at_once(walk: Walk, parts: Parts, begins: array[int], sizes: Sizes) 
 
 def _bytes_of(walk: Walk, sizes: Sizes, count: int) -> Generator[None, None, int]:
     """The bytes of the next samples."""
-    walk.steps += 1
+    walk.steps += 3
     if sizes.uniform:
         return count * sizes.uniform
     total = 0

@@ -1,6 +1,6 @@
 """The one walk through the boxes of an MP4 (ISO/IEC 14496-12, 4.2), a window of the file at a time.
 
-Whatever a file holds, a walk takes at most `STEPS_MOST` steps of about half a microsecond, and keeps a window:
+Whatever a file holds, a walk takes a bounded number of steps of about half a microsecond, and keeps a window:
 `boxes.py` sums over an index that it never holds, `samples.py` unrolls one. Places are offsets in the file.
 """
 
@@ -14,7 +14,11 @@ from collections.abc import Generator, Iterable, Iterator, Set
 from itertools import chain
 from typing import Any, TypeVar
 
-STEPS_MOST = 2_300_000  # a day in one-second fragments of picture and sound takes 26 a fragment
+# Any file may take the least, and a step more for so many bytes that it has: what is read longest is long. A day in
+# one-second fragments of picture and sound takes the most, 40 steps each; the smallest of those have 4 kB.
+STEPS_LEAST, STEP_BYTES, STEPS_MOST = 700_000, 80, 3_600_000
+READ_STEPS = 8  # what it costs to read from the file, beside the bytes
+WIDE_STEPS = 2  # … and to take a box whose header is an unusual one
 SLICE_STEPS = 5_000  # between two moments in which somebody else may go on: some milliseconds
 MOOV_LIMIT = 64 << 20  # bytes; a day at 30 pictures a second needs about 40 MB
 MOOF_LIMIT = 4 << 20
@@ -23,6 +27,7 @@ TRACK_LIMIT = 64
 WINDOW = 64 << 10
 PIECE = 6 << 10  # numbers of a table that are held at once; a multiple of 2 and 3
 _NEAR = 4 << 10  # bytes read at a place where only a header is expected
+_TYPE_BYTES = bytes((*range(0x20, 0x7F), 0xA9))
 _WIDTHS = {"B": 1, "H": 2, "I": 4, "Q": 8}  # bytes of a number, as `array` and `struct` name its kind
 _CONTAINERS = frozenset({b"mdia", b"minf", b"stbl", b"edts"})
 
@@ -50,13 +55,14 @@ class Walk:
         self.data = b""  # the window
         self.base = 0  # where in the file it begins
         self.due_at = SLICE_STEPS  # the step at which somebody else may go on
+        self.most = min(STEPS_MOST, STEPS_LEAST + size // STEP_BYTES)  # steps that it may take
 
     def due(self) -> bool:
         """Whether somebody else may go on now."""
         if self.steps < self.due_at:
             return False
-        if self.steps > STEPS_MOST:
-            raise ValueError(f"it takes more than {STEPS_MOST:,} steps to read")
+        if self.steps > self.most:
+            raise ValueError(f"it takes more than {self.most:,} steps to read")
         self.due_at = self.steps + SLICE_STEPS
         return True
 
@@ -65,6 +71,7 @@ class Walk:
         at = offset - self.base
         if at < 0 or at + need > len(self.data):
             self.data, self.base, at = os.pread(self.fd, max(need, window), offset), offset, 0
+            self.steps += READ_STEPS + (len(self.data) >> 12)
             if need > len(self.data):
                 raise ValueError("the file ends inside it")
         return at
@@ -83,6 +90,7 @@ class Walk:
         at = start - self.base
         if at >= 0 and end - self.base <= len(self.data):
             return self.data[at : end - self.base]
+        self.steps += READ_STEPS
         found = os.pread(self.fd, end - start, start)
         if len(found) < end - start:
             raise ValueError("the file ends inside it")
@@ -90,7 +98,7 @@ class Walk:
 
     def box(self, start: int, end: int) -> tuple[bytes, int, int] | None:
         """Type, start and end of the content of the box at a place; None where a list of them ends."""
-        self.steps += 1
+        self.steps += WIDE_STEPS
         at = start - self.base
         if at < 0 or at + 16 > len(self.data):
             at = self.at(start, min(16, end - start))
@@ -125,7 +133,7 @@ class Walk:
                 if found is None:
                     return
                 kind, body, stop = found
-            if self.steps > STEPS_MOST:
+            if self.steps > self.most:
                 self.due()
             if wanted is None or kind in wanted or self.steps >= self.due_at:
                 yield kind, body, stop
@@ -219,15 +227,10 @@ class Top:
         self.rest: tuple[bytes, int] | None = None  # type and length of what begins there and is no whole box
 
     def __iter__(self) -> Iterator[tuple[bytes, int, int]]:
-        """Type, start and end of the content of each whole box.
-
-        Raises ValueError where they are too many.
-        """
+        """Type, start and end of the content of each whole box; the caller looks whether it is `due`."""
         walk, size, end = self._walk, self._walk.size, 0
         while end < size:
             walk.steps += 1
-            if walk.steps > STEPS_MOST:
-                walk.due()
             start = end
             at = start - walk.base
             try:
@@ -238,6 +241,7 @@ class Top:
                 body = start + 8
                 if length == 1:
                     length, body = u64(walk.data, at + 8)[0], start + 16
+                    walk.steps += 1
             except (struct.error, ValueError):  # less than a header is left
                 self.rest = (b"", size - start)
                 return
@@ -261,7 +265,7 @@ def numbers_of(data: bytes, code: str = "I") -> array[int]:
 
 def is_type(kind: bytes) -> bool:
     """Whether four bytes can be a box type: printable, or QuickTime's leading ©."""
-    return all(0x20 <= byte < 0x7F or byte == 0xA9 for byte in kind)
+    return not kind.translate(None, _TYPE_BYTES)
 
 
 def make(kind: bytes, *content: bytes) -> bytes:
