@@ -74,7 +74,7 @@ def runs_of(
     base = behind = offset  # `behind` is the data of the run before, as those lie that say nothing else
     inside = headed = timed = False  # a `traf`; behind its first `tfhd`, `tfdt`
     limit = last  # where the boxes end that are read now
-    steps, due = walk.steps + MOOF_STEPS, walk.due_at
+    steps, due = walk.steps + MOOF_STEPS + (end - start >> 10), walk.due_at
     while True:
         if at + 8 > limit:
             if not inside:
