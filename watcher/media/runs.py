@@ -48,6 +48,7 @@ def defaults_of(walk: Walk, start: int, end: int) -> Iterator[tuple[int, Default
     """A track's number and its defaults, for each that an `mvex` tells; None where somebody else may go on."""
     left = DEFAULTS_LIMIT
     for kind, begin, stop in walk.children(start, end):
+        walk.steps += 1
         if walk.due():
             yield None
         if kind == b"trex" and left:

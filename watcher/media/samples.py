@@ -248,7 +248,7 @@ class Index:
         ticks = array("I")
         for piece in self._walk.numbers(first + 8, entries * 2):
             ticks.extend(islice(chain.from_iterable(map(repeat, piece[1::2], piece[::2])), most - len(ticks)))
-            self._pay(len(piece) >> 2)
+            self._pay(len(piece) >> 1)
         return array("Q", accumulate(ticks[:-1], initial=0)) if ticks else array("Q"), ticks
 
     def _shifts(self, parts: Parts, whole: int) -> Sequence[int]:
@@ -263,7 +263,7 @@ class Index:
             # What no shift can be otherwise is taken for one that goes back.
             shifts = array("i", piece[1::2].tobytes())
             shift.extend(islice(chain.from_iterable(map(repeat, shifts, piece[::2])), whole - len(shift)))
-            self._pay(len(piece) >> 2)
+            self._pay(len(piece) >> 1)
         shift.extend([0] * (whole - len(shift)))
         return shift
 
