@@ -533,6 +533,14 @@ def test_a_store_that_takes_no_more_bytes(quick: None) -> None:
         assert 0 < file.tell() < 32 << 20
 
 
+def test_a_success_that_comes_before_the_body_is_sent(quick: None) -> None:
+    """Is none: what has not been sent is not there."""
+    behave = say(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\n\r\n')
+    refused = pytest.raises(StoreAwayError, match=r"says that it has what was not sent|is frozen")  # if it is late
+    with serving(behave) as endpoint, contextlib.closing(away(endpoint)) as store, refused:
+        store._writer._put_whole("a", io.BytesIO(bytes(32 << 20)), 32 << 20, Sums("", ""), {})
+
+
 def test_a_refusal_that_comes_before_the_body_is_sent(server: Server, store: S3) -> None:
     """Is the reason that is told, and not that the connection broke."""
 

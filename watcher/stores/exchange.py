@@ -228,11 +228,12 @@ class Exchange:
             for name, value in headers.items():
                 connection.putheader(name, value)
             connection.endheaders()
-        for block in body:
-            if not self._sent(connection, wire, block):
-                break
+        whole = all(self._sent(connection, wire, block) for block in body)
         with self.trouble:
-            return connection.getresponse()
+            answer = connection.getresponse()
+        if not whole and answer.status < 300:
+            raise self.trouble.error("says that it has what was not sent")
+        return answer
 
     def _sent(self, connection: http.client.HTTPConnection, wire: _Socket, block: bytes) -> bool:
         """Send a block; False where the answer is there already, as of a store that refuses the rest."""
