@@ -101,6 +101,14 @@ export function about(root, { back, review, copyLink }) {
     actions.after(line);
   }
   more.addEventListener("click", () => { menu.open = false; });
+  const stored = root.querySelector("#stored");
+  if (may("admin") && stored) {
+    stored.append(button(texts.recall, () => attempt(async () => {
+      await send("POST", `${address}/recall`);
+      stored.append(element("span", "quiet", { role: "status" }, ` ${texts.recalled}`));
+      stored.querySelector("button").remove();
+    })));
+  }
   const binned = root.querySelector("#binned");
   if (may("admin") && binned) {
     binned.append(button(texts.restore, () => attempt(async () => {

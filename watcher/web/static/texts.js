@@ -55,6 +55,8 @@ export const texts = {
   copied: "Copied",
   share: "Share",
   shared: "Anybody with this link can see this clip for a day:",
+  recall: "Bring it back",
+  recalled: "It is on its way to the first disk, and stays there for a week.",
   addLabel: "Add a label",
   add: "Add",
   review: "Review",
