@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import os
+import random
 import resource
 import socket
 import ssl
@@ -30,7 +31,7 @@ from watcher.stores.s3_put import Sums
 from watcher.stores.signature import Signer
 from watcher.stores.xml import XmlError, parse
 
-FILM = os.urandom(9000)
+FILM = random.Random(24).randbytes(9000)
 NAMES = [
     "a b.mp4",
     "a+b.mp4",
