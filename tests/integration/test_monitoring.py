@@ -113,4 +113,4 @@ def test_what_is_shipped_asks_for_what_is_told(unit: RunningUnit, name: str, exp
     told = set(re.findall(r"# TYPE (watcher_\w+)", unit.get("/watcher/metrics").text))
     asked = set(re.findall(r"watcher_\w+", expression))
     assert asked or "up" in expression
-    assert asked <= told | {"watcher_scan_seconds"}, name
+    assert asked <= told | {"watcher_scan_seconds", "watcher_store_up"}, name  # once there was a scan, or a store

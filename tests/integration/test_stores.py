@@ -108,6 +108,10 @@ def test_a_clip_in_a_store_plays_as_before(
     assert unit.run("check").returncode == 0
     assert unit.run("scan").returncode == 0
     assert store_of(unit, key) == "archive"
+    figures = unit.get("/watcher/metrics").text
+    assert 'watcher_store_clips{store="archive"} 2' in figures
+    assert f'watcher_store_bytes{{store="archive"}} {sum(len(one.content) for one in before.values())}' in figures
+    assert 'watcher_store_up{store="archive"} 1' in figures
     # A disk that is away: said in words, and nothing is taken for gone.
     cold.rename(tmp_path / "unplugged")
     time.sleep(5)  # for which nginx remembers where a clip lies

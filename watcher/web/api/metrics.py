@@ -93,18 +93,30 @@ def _whole(tell: Callable[..., None], one: Callable[..., None]) -> None:
     proxies = catalog().proxies.sums()
     one("proxies_waiting", "Proxies that are wanted and not made yet.", proxies.waiting)
     one("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
-    tell("clips_by_state", "Clips, also those that lists do not show.", _states(), "gauge")
+    states, stores = _counted()
+    states_of = [({"state": name}, states.get(name, 0)) for name in ClipState]
+    tell("clips_by_state", "Clips, also those that lists do not show.", states_of, "gauge")
+    if state().services.settings.stores:
+        away = {} if found is None else found[0].away
+        of = [({"store": table.name}, stores.get(table.name, (0, 0))) for table in state().services.settings.stores]
+        tell("store_clips", "Clips that lie in a store.", [(labels, clips) for labels, (clips, _) in of])
+        tell("store_bytes", "Their size.", [(labels, size) for labels, (_, size) in of])
+        there = [(labels, int(labels["store"] not in away)) for labels, _ in of]
+        tell("store_up", "Whether the store could be asked when the ingester looked last.", there)
     _requests(tell)
     _connections(tell)
 
 
-def _states() -> list[Sample]:
-    """Counted at most once a minute, since that reads an index over all clips."""
+def _counted() -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
+    """Clips of each state, and of each store with their bytes.
+
+    Counted at most once a minute, since that reads an index over all clips.
+    """
     now, counted = state().services.clock.monotonic(), state().counted
     if counted is None or now - counted[0] >= STATES_SECONDS:
-        counted = state().counted = (now, catalog().clips.state_counts())
-    counts = counted[1]
-    return [({"state": name}, counts.get(name, 0)) for name in ClipState]
+        stores = catalog().stored.sums() if state().services.settings.stores else {}
+        counted = state().counted = (now, catalog().clips.state_counts(), stores)
+    return counted[1], counted[2]
 
 
 def _requests(tell: Callable[..., None]) -> None:

@@ -39,8 +39,8 @@ class State:
         self.assets = _assets_hash()
         self._settings_mark = f"{VERSION} {self.base} {self.zone_name}"
         self._catalog_id: str | None = None
-        # How many clips are in each state, and when that was counted (monotonic).
-        self.counted: tuple[float, dict[str, int]] | None = None
+        # When clips were counted (monotonic), how many are in each state, and of each store with their bytes.
+        self.counted: tuple[float, dict[str, int], dict[str, tuple[int, int]]] | None = None
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
         self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
         # Looked up when, which cameras are silent, and how many other things are wrong.
