@@ -100,6 +100,7 @@ EXPECTED = {
     """,
     "admin": """
         DELETE /clips/<clip_id>
+        POST /clips/<clip_id>/recall
         POST /clips/<clip_id>/restore
         POST /retention/allow
         GET /retention/plan

@@ -57,6 +57,7 @@ def store_of(unit: RunningUnit, key: str) -> str:
     return str(clip and clip["store"])
 
 
+@pytest.mark.slow
 def test_a_clip_in_a_store_plays_as_before(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
 ) -> None:
