@@ -30,8 +30,8 @@ labels: $(VENV)/.labels ## the model that labels clips, into DATA=data; guide/la
 
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 
-test: $(VENV)/.dev   ## the tests, on every core; six minutes on two
-	$(BIN)/pytest -n $$(($$(nproc) + 1)) --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not ceph and not release"
+test: $(VENV)/.dev   ## the tests, on every core; six to eight minutes on two
+	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not ceph and not release"
 
 slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
 	$(BIN)/pytest -n 2 --dist loadfile -m "slow"

@@ -81,6 +81,9 @@ def value(unit: RunningUnit, name: str, **labels: str) -> float:
 def test_what_came_is_counted(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """A file that was left, with the time until it was listed; bytes that were sent; events that were lost."""
     unit = start_unit()
+    wait_for(
+        lambda: "watcher_last_scan_timestamp_seconds" in figures(unit), what="the first scan, which counts none"
+    )
     assert value(unit, "watcher_ingested_files_total") == value(unit, "watcher_uploaded_bytes_total") == 0
     data = (samples / "plain.mp4").read_bytes()
     for number in range(3):
