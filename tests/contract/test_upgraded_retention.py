@@ -285,6 +285,8 @@ def test_where_clocks_are_right_the_same_goes(
 ) -> None:
     """By age, by bytes and by the floor, clip by clip, for weeks; however long the upgrade took."""
     one = upgraded("right", away)
+    if one.services.catalog.database.engine.dialect.name == "postgresql":
+        steps //= 2  # the rules are the same, and take twice as long there
     for step in range(steps):
         one.clock.passed = away + step * STEP
         one.come(coming(step, one.clock.now(), "right") if step else ())
