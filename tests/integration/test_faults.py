@@ -20,7 +20,7 @@ from tests import clips
 from tests.faults import FAULTS, GUIDE, QUESTIONS, WAYS, table
 from tests.integration.test_push import command, pushing
 from tests.mounting import OWN_FILES_ONLY, behind, bound, give_away, mounted, remount, unmount
-from tests.running import RunningUnit, alive, free_port, running, wait_for
+from tests.running import RunningUnit, free_port, running, wait_for
 
 INODES = 300
 WATCHES = "/proc/sys/user/max_inotify_watches"  # of a user namespace
@@ -205,9 +205,15 @@ def befallen(fault: str, unit: RunningUnit, scratch: Path, mounts: contextlib.Ex
 
 
 def forget_dead_clocks() -> None:
-    """What libfaketime keeps of a process that was killed ends a later one that gets its number."""
+    """What libfaketime keeps of a process that was killed ends a later one that gets its number.
+
+    That number may be somebody else's meanwhile, who has no such clock.
+    """
     for kept in Path("/dev/shm").glob("*faketime_*"):
-        if not alive(int(kept.name.rpartition("_")[2])):
+        maps = b""
+        with contextlib.suppress(OSError):
+            maps = Path(f"/proc/{kept.name.rpartition('_')[2]}/maps").read_bytes()
+        if b"faketime" not in maps:
             kept.unlink(missing_ok=True)
 
 
