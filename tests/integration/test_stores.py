@@ -156,6 +156,44 @@ def test_who_may_not_see_a_clip_does_not_see_it_in_a_store(
 
 
 @pytest.mark.slow
+def test_workers_reach_a_clip_in_a_store(
+    start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
+) -> None:
+    """A film of it, and a copy for browsers; that the settings do not name its store any more is said, and no loss."""
+    unit = start_unit(settings={"WATCHER_PROXY__MAKE": "asked"})
+    key = leave(unit, samples, 1)
+    wait_for(lambda: (unit.clip(key) or {}).get("sprite"), what="its pictures")
+    tiered(unit, tmp_path)
+    wait_for(
+        lambda: store_of(unit, key) == "archive" and not (unit.video / key).exists(), seconds=60, what="the move"
+    )
+    clip = unit.clip(key)
+    assert clip is not None
+    address = unit.url(clip["links"]["self"])
+    assert requests.post(f"{address}/proxy", timeout=10).status_code in {200, 202}
+    wait_for(lambda: (unit.clip(key) or {}).get("proxy_url"), what="its copy")
+    asked = {"cameras": ["porch"], "from": clip["started_at"], "to": clip["ended_at"]}
+    film = unit.url(requests.post(unit.url("/watcher/exports"), json=asked, timeout=10).json()["links"]["self"])
+    done = wait_for(
+        lambda: (one := requests.get(film, timeout=10).json())["state"] in {"ready", "failed"} and one,
+        what="a film",
+    )
+    assert (done["state"], len(done["files"])) == ("ready", 1), done
+
+    (unit.folder / "watcher.toml").write_text("")
+    unit.stop()
+    unit.start()
+    assert requests.get(unit.url(f"/{quote(key)}"), timeout=10).status_code == 404
+    clip = unit.clip(key)
+    assert clip is not None
+    assert (clip["store"], clip["state"], clip["available"]) == ("archive", "ready", False)
+    assert "not in the settings" in clip["available_reason"]
+    assert "not in the settings" in unit.get(f"/watcher/watch/{clip['id']}").text
+    check = unit.run("check")
+    assert (check.returncode, "do not name any more" in check.stdout, "backup" in check.stdout) == (1, True, False)
+
+
+@pytest.mark.slow
 def test_kills_of_a_mover(start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path) -> None:
     """SIGKILL again and again while clips move: each plays with all of its bytes, and `check` is clean."""
     unit = start_unit(settings={"WATCHER_RENDER__SPRITES": "false"})

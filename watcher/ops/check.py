@@ -165,16 +165,19 @@ def _check(services: Services, ingest: Ingest, *, list_ignored: bool, out: TextI
     if problem:
         wrong += 1
         print(problem, file=out)
-    lost = _compare_stores(services, out)
+    lost, unnamed = _compare_stores(services, out), _tell_unnamed(services, out)
     _tell_broken(services, out)
     _tell_pictures(services, out)
     states = catalog.clips.state_counts()
     clips = ", ".join(f"{states[state]:,} {state}" for state in ClipState if state in states) or "no clips"
     print(f"{files:,} files below {root.folder}; the catalog holds {clips}", file=out)
-    print("all invariants hold" if not wrong else f"{wrong:,} differences; `watcher scan` repairs them", file=out)
+    if wrong:
+        print(f"{wrong:,} differences; `watcher scan` repairs them", file=out)
+    elif not (lost or unnamed):
+        print("all invariants hold", file=out)
     if lost:
         print(f"{lost:,} clips are not in their store as they were put there: have them from a backup", file=out)
-    return 1 if wrong or lost else 0
+    return 1 if wrong or lost or unnamed else 0
 
 
 def _compare_stores(services: Services, out: TextIO) -> int:
@@ -195,10 +198,17 @@ def _compare_stores(services: Services, out: TextIO) -> int:
                     print(f"{difference.value} {table.name}: {printable(key)}", file=out)
         except StoreAwayError as reason:
             print(str(reason), file=out)
-    for name in sums.keys() - {table.name for table in services.settings.stores}:
-        print(f"{sums[name][0]:,} clips lie in the store {name}, which is not in the settings", file=out)
-        lost += sums[name][0]
     return lost
+
+
+def _tell_unnamed(services: Services, out: TextIO) -> int:
+    """How many clips lie in stores that the settings do not name any more."""
+    sums = services.catalog.stored.sums()
+    unnamed = sums.keys() - {table.name for table in services.settings.stores}
+    for name in sorted(unnamed):
+        clips = sums[name][0]
+        print(f"{clips:,} clips lie in the store {name}, which the settings do not name any more", file=out)
+    return sum(sums[name][0] for name in unnamed)
 
 
 def _tell_ignored(ignored: list[tuple[str, str]], out: TextIO, *, each: bool) -> None:

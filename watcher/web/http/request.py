@@ -95,8 +95,7 @@ class ApiRequest(NamedTuple):
     def bodies(self, clips: Sequence[Clip]) -> list[ClipShape]:
         """Clips as the contract shows them."""
         at = self.state
-        away = at.away() if at.services.settings.stores and any(clip.store for clip in clips) else {}
-        return serialize.clip_bodies(clips, base=at.base, mount=self.mount, zone=at.zone, away=away)
+        return serialize.clip_bodies(clips, base=at.base, mount=self.mount, zone=at.zone, away=at.away(clips))
 
     def picked(self, clips: Sequence[Clip], wanted: Fields | None) -> list[Any]:
         """The same, or only the fields that are wanted of them."""

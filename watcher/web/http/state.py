@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import cast
@@ -11,6 +12,7 @@ from flask import current_app
 
 from watcher.catalog import Catalog
 from watcher.ingest.uploads import Uploads
+from watcher.model.clip import Clip
 from watcher.model.version import VERSION
 from watcher.services import Services
 from watcher.storage import status
@@ -37,7 +39,8 @@ class State:
         self.uploads: Uploads = Uploads.of(services)
         self.refusals = Refusals(services.places.run)
         self.assets = _assets_hash()
-        self._settings_mark = f"{VERSION} {self.base} {self.zone_name}"
+        stores = " ".join(table.name for table in services.settings.stores)
+        self._settings_mark = f"{VERSION} {self.base} {self.zone_name} {stores}"
         self._catalog_id: str | None = None
         # When clips were counted (monotonic), how many are in each state, and of each store with their bytes.
         self.counted: tuple[float, dict[str, int], dict[str, tuple[int, int]]] | None = None
@@ -50,10 +53,15 @@ class State:
         self.turns = Turns(services.places.run, "zip")
         self.counters: Counters | None = None  # of requests, once all routes are known
 
-    def away(self) -> dict[str, str]:
-        """The stores that cannot be asked, and why, as the ingester says."""
+    def away(self, clips: Iterable[Clip]) -> dict[str, str]:
+        """The stores of these clips that cannot be asked, and why, as settings and the ingester say."""
+        stores = {clip.store for clip in clips if clip.store}
+        if not stores:
+            return {}
+        named = {table.name for table in self.services.settings.stores}
+        absent = {name: f"the store {name} is not in the settings any more" for name in stores - named}
         said = status.read(self.services.places.status)
-        return {} if said is None else said[0].away
+        return absent | ({} if said is None else said[0].away)
 
     @property
     def mark(self) -> str:

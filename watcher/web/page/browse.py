@@ -225,7 +225,7 @@ def watch(clip_id: int) -> Response:
         labels=[name for name, _ in sorted(catalog().labels.counts(principal().cameras), key=lambda one: -one[1])],
         gone=gone,
         unsorted=clip.camera == UNSORTED and "/" not in clip.key,  # a folder may be called so
-        away=state().away().get(clip.store) if clip.store else None,
+        away=state().away([clip]).get(clip.store or ""),
         live_url=state().services.settings.live.url_of(clip.camera),
         binned=clip.state is ClipState.RETIRED and Retention.of(state().services).in_bin(clip.id),
     )
