@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.integration.test_faults import FAKED, forget_dead_clocks
+from tests.clock import Clock
 from tests.radosgw import KEY, SECRET, Radosgw
 from tests.running import RunningUnit, wait_for
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
@@ -223,15 +223,14 @@ for call in (store.find, store.delete, lambda key: store.put(key, io.BytesIO(b"x
 """
 
 
-@pytest.mark.parametrize("by", ["+1h", "-1h"])
-def test_our_clock_is_wrong(store: S3, by: str) -> None:
+@pytest.mark.parametrize("seconds", [3600, -3600])
+def test_our_clock_is_wrong(store: S3, tmp_path: Path, seconds: int) -> None:
     """It is told by how much."""
-    environment = {**os.environ, "LD_PRELOAD": FAKED, "FAKETIME": by}
+    clock = Clock(tmp_path / "clock")
+    clock.set(seconds)
     command = [sys.executable, "-c", CLOCK, store.endpoint, store.bucket, KEY, SECRET]
-    try:
-        told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    finally:
-        forget_dead_clocks()
+    environment = os.environ | clock.environment
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     assert told.count("its clock and this machine's are 3,") == 4, told
 
 
@@ -277,11 +276,10 @@ def test_what_doctor_says(store: S3, tmp_path: Path) -> None:
     listed = store._client.tree(store._client.answer("GET", query={"list-type": "2"}), "ListBucketResult")
     assert listed.all("Contents") == []
     assert told("nobody-s") == (1, ["BAD   the store cold has no such bucket"])
-    unit.environment |= {"LD_PRELOAD": FAKED, "FAKETIME": "+1h"}
-    try:
-        code, (line,) = told(store.bucket)
-    finally:
-        forget_dead_clocks()
+    clock = Clock(tmp_path / "clock")
+    clock.set(3600)
+    unit.environment |= clock.environment
+    code, (line,) = told(store.bucket)
     assert code == 1
     assert "its clock and this machine's are 3," in line
 

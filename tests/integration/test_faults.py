@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from tests import clips
+from tests.clock import Clock
 from tests.faults import FAULTS, GUIDE, QUESTIONS, WAYS, table
 from tests.integration.test_push import command, pushing
 from tests.mounting import OWN_FILES_ONLY, behind, bound, give_away, mounted, remount, unmount
@@ -25,8 +26,7 @@ from tests.running import RunningUnit, free_port, running, wait_for
 INODES = 300
 WATCHES = "/proc/sys/user/max_inotify_watches"  # of a user namespace
 FEW_WATCHES = (*OWN_FILES_ONLY, "sh", "-c", f'echo 1 > {WATCHES} && exec "$@"', "sh")
-CLOCKS = {"clock_ahead": "+12h", "clock_back": "-12h"}
-FAKED = "/usr/$LIB/faketime/libfaketime.so.1"  # sets the clock of a program, not that of the file system nor the monotonic one
+CLOCKS = {"clock_ahead": 12 * 3600, "clock_back": -12 * 3600}  # seconds
 Undo = Callable[[], None]
 
 
@@ -135,12 +135,6 @@ def connects(client: ftplib.FTP, port: int) -> bool:
     return True
 
 
-def set_clock(unit: RunningUnit, offset: str) -> None:
-    """Of the unit's programs, from now on."""
-    (unit.folder / "clock.new").write_text(offset)
-    (unit.folder / "clock.new").rename(unit.folder / "clock")
-
-
 @contextlib.contextmanager
 def disk_of(fault: str, folder: Path) -> Iterator[None]:
     """The disk that the fault befalls, as the video root."""
@@ -154,7 +148,9 @@ def disk_of(fault: str, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def befallen(fault: str, unit: RunningUnit, scratch: Path, mounts: contextlib.ExitStack) -> Iterator[None]:
+def befallen(
+    fault: str, unit: RunningUnit, scratch: Path, mounts: contextlib.ExitStack, clock: Clock
+) -> Iterator[None]:
     """The fault, for the time of a block; `mounts` are undone when the test is over."""
     video, filler = unit.video, unit.video / ".filler"
     if fault == "away":
@@ -197,24 +193,11 @@ def befallen(fault: str, unit: RunningUnit, scratch: Path, mounts: contextlib.Ex
         own = ("nsenter", "--user", f"--target={unit.process.pid}")
         subprocess.run([*own, "sh", "-c", f"echo 8192 > {WATCHES}"], check=True)
     elif fault in CLOCKS:
-        set_clock(unit, CLOCKS[fault])
+        clock.set(CLOCKS[fault])
         yield
-        set_clock(unit, "+0")
+        clock.set(0)
     else:
         yield
-
-
-def forget_dead_clocks() -> None:
-    """What libfaketime keeps of a process that was killed ends a later one that gets its number.
-
-    That number may be somebody else's meanwhile, who has no such clock.
-    """
-    for kept in Path("/dev/shm").glob("*faketime_*"):
-        maps = b""
-        with contextlib.suppress(OSError):
-            maps = Path(f"/proc/{kept.name.rpartition('_')[2]}/maps").read_bytes()
-        if b"faketime" not in maps:
-            kept.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -232,15 +215,9 @@ def test_what_happens(fault: str, tmp_path: Path, samples: Path) -> None:
         "WATCHER_VIDEO__SETTLE_SECONDS": "1",
     }
     within = {"foreign": OWN_FILES_ONLY, "no_watches": FEW_WATCHES}.get(fault, ())
+    clock, folder = Clock(tmp_path / "clock"), tmp_path / "unit"
     if fault in CLOCKS:
-        forget_dead_clocks()
-        settings |= {
-            "LD_PRELOAD": FAKED,
-            "FAKETIME_TIMESTAMP_FILE": str(tmp_path / "unit" / "clock"),
-            "FAKETIME_NO_CACHE": "1",
-        }
-        settings |= {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
-    folder = tmp_path / "unit"
+        settings |= clock.environment
     with (
         disk_of(fault, folder),
         contextlib.ExitStack() as mounts,
@@ -251,7 +228,7 @@ def test_what_happens(fault: str, tmp_path: Path, samples: Path) -> None:
         (unit.video / "porch" / "known.mp4").write_bytes(clips.stamp(rig.data, 1))
         known = unit.wait_clip("porch/known.mp4", state="ready")
         with pushing(command(rig.pushed, unit)):
-            with befallen(fault, unit, tmp_path, mounts):
+            with befallen(fault, unit, tmp_path, mounts, clock):
                 pushed = rig.push()
                 drop = "—" if expected.ways[0] == "—" else rig.drop()
                 seen = [drop, rig.put(), rig.post(), rig.tus(), rig.ftp()]

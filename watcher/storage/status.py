@@ -1,6 +1,6 @@
 """What the ingester says of itself to the other processes: a small file, rewritten when it changes.
 
-Its modification time is the heartbeat.
+Its modification time is the heartbeat, by the clock of this machine: that of a file server may be another.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Teller:
                 write(self._path, current)
                 self._told, self._next_beat = current, now + HEARTBEAT_SECONDS
             elif now >= self._next_beat:
-                os.utime(self._path)
+                _beat(self._path)
                 self._next_beat = now + HEARTBEAT_SECONDS
         except OSError as reason:
             log.warning("the status file cannot be written: %s", reason.strerror)
@@ -77,7 +77,13 @@ def write(path: Path, status: Status) -> None:
     """Replace the file in one step. Raises OSError."""
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_bytes(msgspec.json.encode(status))
+    _beat(temporary)
     temporary.replace(path)
+
+
+def _beat(path: Path) -> None:
+    now = time.time()
+    os.utime(path, (now, now))
 
 
 def read(path: Path) -> tuple[Status, float] | None:
