@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from watcher.renditions.workers.spawn import die_with_parent
+from watcher.renditions.workers.parent_death import die_with_parent
 
 Found = TypeVar("Found")
 # A worker's command line names its module.

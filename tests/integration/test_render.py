@@ -118,6 +118,33 @@ def test_two_answers_in_one_piece_are_two_answers() -> None:
         worker.close()
 
 
+def talks(*lines: str) -> process.Worker:
+    """A worker that is ready, takes a job, says some lines, and is silent."""
+    script = f"import sys; print('{{}}', flush=True); input(); print({chr(10).join(lines)!r}, flush=True); sys.stdin.read()"
+    return process.Worker(timeout_seconds=2, command=[sys.executable, "-c", script])
+
+
+def test_who_follows_long_work_hears_how_far_it_is() -> None:
+    """Each share, and also that nothing is said, until the answer; who does not follow is answered in time."""
+    heard: list[process.Answer] = []
+    worker = talks('{"about": 7}', '{"done": 0.5}', '{"made": [1]}')
+    try:
+        worker.ask({})
+        assert worker.answer(heard.append).made == [1]
+        said = [answer for answer in heard if answer != process.Answer()]
+        assert said == [process.Answer(about=7), process.Answer(done=0.5)]
+        heard.clear()
+        worker.ask({})
+        worker.ask({})
+        with pytest.raises(process.ClipError, match="said nothing for 2 s"):
+            worker.answer(heard.append)
+        assert process.Answer() in heard
+        with pytest.raises(ZeroDivisionError):
+            worker.answer(lambda _: 1 / 0)
+    finally:
+        worker.close()
+
+
 def test_a_picture_that_cannot_be_stored_blames_no_clip(tmp_path: Path, samples: Path) -> None:
     """That is said of the worker, which tries again later; the clip keeps its good name."""
     worker = process.Worker(timeout_seconds=30)

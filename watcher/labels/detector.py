@@ -19,7 +19,8 @@ import sys
 from typing import Any
 
 from watcher.renditions.workers import sandbox
-from watcher.renditions.workers.spawn import die_with_parent
+from watcher.renditions.workers.forkserver import say
+from watcher.renditions.workers.parent_death import die_with_parent
 
 MEMORY = 2 << 30  # bytes of address space
 MODEL_MOST = 512 << 20  # bytes of a file
@@ -93,10 +94,10 @@ def _run(path: str, memory: mmap.mmap, asked: int, answers: int, keeper: int) ->
     try:
         detector = _load(path, asked, answers, keeper)
     except Exception as reason:
-        _say(answers, {"error": _sentence(path, reason)})
+        say(answers, {"error": _sentence(path, reason)})
         return
     shape = {"width": detector.width, "height": detector.height}
-    _say(answers, {**shape, "letterbox": detector.letterbox, "names": detector.names()})
+    say(answers, {**shape, "letterbox": detector.letterbox, "names": detector.names()})
     import numpy as np  # noqa: PLC0415 - it is loaded by now
 
     picture = np.frombuffer(memory, np.uint8, 3 * detector.width * detector.height)
@@ -107,7 +108,7 @@ def _run(path: str, memory: mmap.mmap, asked: int, answers: int, keeper: int) ->
             told["boxes"] = [[round(float(part), 4) for part in box] for box in detector.boxes(picture)]
         except Exception as reason:
             told["error"] = _sentence(path, reason)
-        _say(answers, told)
+        say(answers, told)
 
 
 def _load(path: str, asked: int, answers: int, keeper: int) -> Any:
@@ -163,12 +164,6 @@ def _sentence(path: str, reason: Exception) -> str:
         if isinstance(reason, ModelError) and "onnxruntime" in told
         else f"the model {path} cannot be used: {told}"
     )
-
-
-def _say(to: int, told: dict[str, Any]) -> None:
-    data = json.dumps(told).encode() + b"\n"
-    while data:
-        data = data[os.write(to, data) :]
 
 
 if __name__ == "__main__":  # for a trial by hand

@@ -43,6 +43,36 @@ class Run:
             return None
         return self.table if columns == bit else self.table[_WIDTHS[columns & (bit - 1)] :: _WIDTHS[columns]]
 
+    def read(self, data: bytes, at: int, end: int, base: int, begin: int, default_size: int) -> int:
+        """Become the run that a `trun` tells; returns what that costs, in steps.
+
+        Its samples lie at `begin`, unless it says how far from `base`. Raises ValueError, struct.error.
+        """
+        flags, count = _opening(data, at)
+        self.signed, self.count, self.opening = flags > 0xFFFFFF, count, None
+        at += 8
+        if flags & 0x1:
+            begin, at = base + i32(data, at)[0], at + 4
+        self.begin = begin
+        if flags & 0x4:
+            self.opening, at = u32(data, at)[0], at + 4
+        self.columns = columns = flags >> 8 & 0xF
+        if columns:
+            length: int = 4 * count * _WIDTHS[columns]
+            if length > end - at:
+                raise ValueError("a fragment names more samples than it holds")
+            self.table = table = numbers_of(data[at : at + length])
+            if columns == SIZE:
+                self.size = sum(table)
+            else:
+                sizes = self.column(SIZE)
+                self.size = count * default_size if sizes is None else sum(sizes)
+            return TABLE_STEPS + (length >> 7)
+        if count > BARE_LIMIT:
+            raise ValueError("a fragment names more samples than it holds")
+        self.table, self.size = _NOTHING, count * default_size
+        return BARE_STEPS
+
 
 def defaults_of(walk: Walk, start: int, end: int) -> Iterator[tuple[int, Defaults] | None]:
     """A track's number and its defaults, for each that an `mvex` tells; None where somebody else may go on."""
@@ -105,27 +135,7 @@ def runs_of(
                 continue
         elif kind == b"trun":
             if known is not None:
-                told, count = _opening(data, body)
-                run.signed, run.count, run.begin, run.opening = told > 0xFFFFFF, count, behind, None
-                body += 8
-                if told & 0x1:
-                    run.begin, body = base + i32(data, body)[0], body + 4
-                if told & 0x4:
-                    run.opening, body = u32(data, body)[0], body + 4
-                run.columns = columns = told >> 8 & 0xF
-                if columns:
-                    length = 4 * count * _WIDTHS[columns]
-                    if length > after - body:
-                        raise ValueError("a fragment names more samples than it holds")
-                    run.table = numbers_of(data[body : body + length])
-                    steps += TABLE_STEPS + (length >> 7)
-                    sizes = run.column(SIZE)
-                    run.size = count * known[1] if sizes is None else sum(sizes)
-                elif count > BARE_LIMIT:
-                    raise ValueError("a fragment names more samples than it holds")
-                else:
-                    run.table, run.size = _NOTHING, count * known[1]
-                    steps += BARE_STEPS
+                steps += run.read(data, body, after, base, behind, known[1])
                 behind = run.begin + run.size
                 walk.steps = steps
                 yield run
@@ -133,33 +143,40 @@ def runs_of(
         elif kind == b"tfhd":
             if not headed:
                 headed = True
-                told, run.track = _opening(data, body)
+                flags, run.track = _opening(data, body)
                 known = defaults.get(run.track)
                 if known is None:
                     steps, at = steps + 1, limit
                     continue
-                body += 8
-                if told & 0x1:
-                    base, body = u64(data, body)[0], body + 8
-                elif told & 0x20000:  # default-base-is-moof
-                    base = offset
-                behind = base
-                if told & 0x3A:
-                    known = _changed(known, data, body, told)
+                behind = base = _base(base, offset, data, body, flags)
+                if flags & 0x3A:
+                    known = _changed(known, data, body, flags)
                     steps += 1
                 run.defaults = known
         elif kind == b"tfdt" and not timed:
             timed = True
-            run.decoded = (u64 if data[body] == 1 else u32)(data, body + 4)[0]
+            run.decoded = _tick(data, body)
         at = after
     walk.steps = steps
 
 
-def _changed(known: Defaults, data: bytes, at: int, told: int) -> Defaults:
+def _base(base: int, offset: int, data: bytes, at: int, flags: int) -> int:
+    """From where a fragment counts its samples' places, as its `tfhd` says; `base` where that says nothing."""
+    if flags & 0x1:
+        return int(u64(data, at + 8)[0])
+    return offset if flags & 0x20000 else base  # default-base-is-moof
+
+
+def _tick(data: bytes, at: int) -> int:
+    """When a fragment's first sample is decoded, as its `tfdt` says."""
+    return int((u64 if data[at] == 1 else u32)(data, at + 4)[0])
+
+
+def _changed(known: Defaults, data: bytes, at: int, flags: int) -> Defaults:
     """A track's defaults as a fragment's `tfhd` has them."""
-    at += 4 if told & 0x2 else 0
+    at += 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)
     changed = list(known)
     for number, bit in enumerate((0x8, 0x10, 0x20)):
-        if told & bit:
+        if flags & bit:
             changed[number], at = u32(data, at)[0], at + 4
     return changed[0], changed[1], changed[2]

@@ -6,20 +6,13 @@ cuts off is done again later.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import select
-import sys
 import threading
 from collections.abc import Callable
-from subprocess import Popen
 from typing import Any
 
-import msgspec
-
 from watcher.model.errors import NotNowError, RenderError
-from watcher.renditions.workers.spawn import spawn, was_told_to_end
+from watcher.renditions.workers.process import Answer, ClipError, EndedError, Worker, WorkerError, python
 from watcher.services import Services
 
 log = logging.getLogger("watcher.ingester")
@@ -27,17 +20,6 @@ log = logging.getLogger("watcher.ingester")
 LOOK_SECONDS = 1.0  # between two looks at what is wanted: other processes take the wishes
 SPENT_SECONDS = 60.0  # between two looks at what is too old
 STALL_SECONDS = 120.0  # after which a worker that says nothing is ended
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What a worker says."""
-
-    done: float | None = None  # of the job, as a share
-    about: int | None = None  # which clip it takes up
-    made: Any = None  # what became of it, when it is done
-    error: str | None = None
-    fatal: bool = False  # it crashed
-    ours: bool = False  # what it made cannot be stored, whatever the clip
 
 
 class Jobs:
@@ -78,64 +60,41 @@ class Jobs:
         """Do so in the next turn: there may be too much now."""
         self._spent_at = None
 
-    def work(self, module: str, job: dict[str, Any], heard: Callable[[float], None] | None = None) -> Any:
-        """Have a process do a job, and return what it made; `heard` is told which share of it is done.
+    def work(self, module: str, job: dict[str, Any], tell: Callable[[float], None] | None = None) -> Any:
+        """Have a process do a job, and return what it made; `tell` is told which share of it is done.
 
-        Raises RenderError where it cannot be done, and NotNowError, also out of `heard`.
+        Raises RenderError where it cannot be done, and NotNowError, also out of `tell`.
         """
-        self.about = None
-        process = spawn([sys.executable, "-P", "-m", module])
-        assert process.stdin is not None and process.stdout is not None  # nosec B101  # noqa: S101, PT018 - for the type checker
+        self.about, share = None, 0.0
+
+        def hear(answer: Answer) -> None:
+            nonlocal share
+            if self.stopped.is_set():
+                raise NotNowError
+            self.must_have_room()
+            self.about = answer.about or self.about
+            share = share if answer.done is None else answer.done
+            if tell is not None and answer.about is None:
+                tell(share)  # also of a worker that hangs: perhaps nobody wants it any more
+
+        worker = Worker(timeout_seconds=STALL_SECONDS, command=python(module))
         try:
-            with contextlib.suppress(BrokenPipeError):  # it died; what it does not say tells
-                process.stdin.write(msgspec.json.encode(job) + b"\n")
-                process.stdin.flush()
-            return self._hear(process, heard)
+            worker.ask(job)
+            return worker.answer(hear).made
+        except ClipError as reason:
+            raise RenderError(str(reason), fatal=reason.answer.fatal) from None
+        except EndedError as reason:
+            if reason.stopped:
+                raise NotNowError from None
+            raise RenderError("the decoder crashed", fatal=True) from None
+        except WorkerError as reason:
+            self.must_have_room()  # or the disk is what went wrong
+            log.error("%s: trying again in a while", reason)
+            raise NotNowError from None
         finally:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                with contextlib.suppress(OSError):
-                    pipe.close()
+            worker.close()
 
     def must_have_room(self) -> None:
         """Raise NotNowError while the disk is nearly full."""
         if not self.services.root.has_room(self.services.settings.upload.min_free_bytes):
             raise NotNowError
-
-    def _hear(self, process: Popen[bytes], heard: Callable[[float], None] | None) -> Any:
-        """Read what a worker says, until it says that it is done."""
-        assert process.stdout is not None  # nosec B101  # noqa: S101 - for the type checker
-        said = process.stdout.fileno()
-        clock, rest, share = self.services.clock, b"", 0.0
-        last = clock.monotonic()
-        while True:
-            if self.stopped.is_set():
-                raise NotNowError
-            if not select.select([said], [], [], LOOK_SECONDS)[0]:
-                if clock.monotonic() - last > STALL_SECONDS:
-                    raise RenderError(f"the worker said nothing for {STALL_SECONDS:.0f} s", fatal=True)
-                if heard is not None:
-                    heard(share)  # also of a worker that hangs nobody may want to hear any more
-                continue
-            last = clock.monotonic()
-            piece = os.read(said, 1 << 20)
-            if not piece:
-                if was_told_to_end(process):
-                    raise NotNowError
-                raise RenderError("the decoder crashed", fatal=True)
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                one = msgspec.json.decode(line, type=Said)
-                if one.made is not None:
-                    return one.made
-                self.must_have_room()  # also where a full disk is what went wrong
-                if one.ours:
-                    log.error("%s: trying again in a while", one.error)
-                    raise NotNowError
-                if one.error is not None:
-                    raise RenderError(one.error, fatal=one.fatal)
-                self.about = one.about or self.about
-                if one.done is not None and heard is not None:
-                    share = one.done
-                    heard(share)

@@ -26,7 +26,7 @@ from typing import IO, Any, NamedTuple
 
 from watcher.model.errors import RenderError
 from watcher.renditions.workers import sandbox
-from watcher.renditions.workers.spawn import die_with_parent
+from watcher.renditions.workers.parent_death import die_with_parent
 from watcher.storage.folders import open_file
 
 TOGETHER = 32  # jobs that a child is given at most: what it costs to make one is shared by them
@@ -102,15 +102,16 @@ def serve(kinds: dict[str, Kind]) -> None:
     av.logging.set_level(av.logging.PANIC)
     sandbox.leave_outside()
     held, holes = _trial()
-    _say(answers, {"ready": True, "held": held, "holes": holes})
+    say(answers, {"ready": True, "held": held, "holes": holes})
     for lines in _lines():
         jobs = [_opened(kinds, json.loads(line)) for line in lines]
         while jobs:
             jobs = jobs[_together(av, jobs, answers) :]
 
 
-def _say(to: int, told: dict[str, Any], mark: bytes = b"") -> None:
-    data = mark + json.dumps(told).encode() + b"\n"
+def say(to: int, message: dict[str, Any], mark: bytes = b"") -> None:
+    """Write a message as a line, also where a pipe takes it in pieces."""
+    data = mark + json.dumps(message).encode() + b"\n"
     while data:
         data = data[os.write(to, data) :]
 
@@ -134,7 +135,7 @@ def _trial() -> tuple[list[str], list[str]]:
     """What the wall of a child is made of, and what holes it has: tried in one."""
     reading, writing = os.pipe()
     if os.fork() == 0:
-        _say(writing, {"told": [sandbox.close_in(), sandbox.holes()]})
+        say(writing, {"told": [sandbox.close_in(), sandbox.holes()]})
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as said:
@@ -222,16 +223,16 @@ def _together(av: Any, jobs: list[_Job], answers: int) -> int:
     with os.fdopen(reading, "rb") as said:
         for last, told in _heard(said):
             if not last:
-                _say(answers, {name: told[name] for name in ("done", "about") if name in told})
+                say(answers, {name: told[name] for name in ("done", "about") if name in told})
             elif done < len(jobs):
-                _say(answers, _put_away(jobs[done], told))
+                say(answers, _put_away(jobs[done], told))
                 done += 1
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if -status in TOLD_TO_END:  # as whole groups are: so are we
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     if done < len(jobs) and (status != 0 or done == 0):
-        _say(answers, _put_away(jobs[done], _crashed(status)))
+        say(answers, _put_away(jobs[done], _crashed(status)))
         done += 1
     return done
 
@@ -270,8 +271,8 @@ def _behind_the_wall(av: Any, jobs: list[_Job], answers: int, keeper: int) -> No
     sandbox.close_in()
     die_with_parent(signal.SIGKILL, parent=keeper)  # after the wall: some of its parts would forget it
     for job in jobs:
-        answer = job.error or _answer(av, job, lambda **told: _say(answers, told, _PROGRESS))
-        _say(answers, answer, _LAST)
+        answer = job.error or _answer(av, job, lambda **told: say(answers, told, _PROGRESS))
+        say(answers, answer, _LAST)
         if answer.get("memory"):
             return  # the next child has all of it again
 

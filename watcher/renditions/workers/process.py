@@ -1,6 +1,8 @@
-"""Posters, made by PyAV in worker processes with limits of time and memory; a crash costs one clip its picture.
+"""Worker processes, seen from outside: the only way to start one, give it jobs, hear its answers and end it.
 
-`render.py` is the other side of the pipe.
+Pictures, copies, films and labels are all made so. A job is a line of JSON on the worker's standard input. The
+worker answers it with a line, and may say before that how far it is. `forkserver.py` is the other side; it has the
+wall and the limits.
 """
 
 from __future__ import annotations
@@ -11,8 +13,9 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,12 @@ import msgspec
 
 from watcher.model.clip import Light, MediaInfo
 from watcher.model.sight import Picture
-from watcher.renditions.workers.spawn import spawn, was_told_to_end
 
 START_SECONDS = 30.0  # for a process to be ready, whatever a clip may take: the machine may be busy
-WORKER = (sys.executable, "-P", "-m", "watcher.renditions.workers.render")
+HEAR_SECONDS = 1.0  # between two calls of whoever follows a job, while the worker is silent
+STOPS = frozenset(
+    {-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+)  # uWSGI, terminals and shutdowns stop groups so
 
 
 class WorkerError(Exception):
@@ -32,6 +37,14 @@ class WorkerError(Exception):
 
 class StoringError(WorkerError):
     """What a worker has made of a clip cannot be stored; the worker itself is well."""
+
+
+class EndedError(WorkerError):
+    """The worker ended by itself, or somebody killed it; `stopped`: as whole groups of processes are stopped."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the worker ended with status {status}")
+        self.stopped = status in STOPS
 
 
 class Wall(msgspec.Struct, frozen=True):
@@ -44,9 +57,12 @@ class Wall(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the process says of a job: of a probe what a decoder found, of a sprite its tiles, or what is wrong."""
+    """What the process says of a job: how far it is, then what it has made or what is wrong."""
 
-    media: MediaInfo | None = None
+    done: float | None = None  # the share that is done: the job goes on
+    about: int | None = None  # the clip that it takes up: the job goes on
+    made: Any = None  # of a copy or films
+    media: MediaInfo | None = None  # of a probe, as the following
     duration_seconds: float | None = None
     error: str | None = None
     fatal: bool = False
@@ -63,12 +79,23 @@ class Answer(msgspec.Struct, frozen=True):
     pictures: tuple[Picture, ...] = ()  # that a model was shown
 
 
+Hear = Callable[[Answer], None]
+
+
 class ClipError(Exception):
     """A worker could not do what it was asked of a clip; `answer` has the kind of trouble."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.error or "")
         self.answer = answer
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours as a worker."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+WORKER = python("watcher.renditions.workers.render")
 
 
 class Worker:
@@ -79,18 +106,19 @@ class Worker:
     """
 
     def __init__(self, *, timeout_seconds: float, command: Sequence[str] | None = None) -> None:
+        """`timeout_seconds`: how long the worker may say nothing of a job."""
         self._timeout = timeout_seconds
         self._command = list(command or WORKER)
         self._process: subprocess.Popen[bytes] | None = None
-        self._asked: deque[bytes] = deque()  # and not answered
-        self._said = b""  # by the process, and not taken yet
+        self._jobs: deque[bytes] = deque()  # that are not answered
+        self._rest = b""  # of what the process has said
         self.wall: Wall | None = None  # of the last process that was started
 
     def ask_poster(self, path: str, out: Path, rotation: int, *, container: str | None = None) -> None:
         """Ask for a clip's first picture as a WebP in `out`. `container`: what our reader found, if it did."""
         if not out.parent.is_dir():
             out.parent.mkdir(parents=True, exist_ok=True)
-        self._ask(_picture_job("poster", path, out, rotation, container))
+        self.ask(_picture_job("poster", path, out, rotation, container))
 
     def ask_sprite(
         self, path: str, out: Path, rotation: int, *, container: str | None = None, poster: Path | None = None
@@ -100,48 +128,62 @@ class Worker:
         And for the one that tells most in `poster`: written only where `significant_ms` is answered.
         """
         out.parent.mkdir(parents=True, exist_ok=True)
-        told = {} if poster is None else {"poster": str(poster)}
-        self._ask(_picture_job("sprite", path, out, rotation, container) | told)
+        job = _picture_job("sprite", path, out, rotation, container)
+        self.ask(job if poster is None else {**job, "poster": str(poster)})
 
     def ask_probe(self, path: str) -> None:
         """Ask what is in a file that is not ISO-BMFF."""
-        self._ask({"do": "probe", "path": path})
+        self.ask({"do": "probe", "path": path})
 
     def ask_inspect(self, path: str, rotation: int, *, container: str | None = None) -> None:
         """Ask what a model sees on some frames of a clip; only of a process that has one."""
-        self._ask({"do": "inspect", "path": path, "rotation": rotation, "container": container})
+        self.ask({"do": "inspect", "path": path, "rotation": rotation, "container": container})
 
-    def answer(self) -> Answer:
+    def ask(self, job: dict[str, Any]) -> None:
+        """Ask for a job, in the words of the worker's module."""
+        self._jobs.append(msgspec.json.encode(job) + b"\n")
+        if self._process is not None:
+            self._write(self._process, self._jobs[-1])
+
+    def answer(self, hear: Hear | None = None) -> Answer:
         """Wait for the answer to the oldest job. Raises ClipError or StoringError, or WorkerError about all jobs.
 
         A job that kills the process takes no other with it: what was asked after it is asked again.
+
+        `hear` follows long work: it is called with all that the worker says before its answer, and with an empty
+        answer each second while the worker is silent. An error that it raises goes through; then `close` is due.
         """
-        process = self._process or self._start()
-        line = self._line(process)
-        if line is None:
-            self._end()
-            self._asked.popleft()
-            raise ClipError(Answer(error=f"the decoder did not finish within {self._timeout:g} s", fatal=True))
-        if not line:
-            status = process.wait()
-            # By itself, or by somebody: never the clip's doing.
-            if status >= 0 or status == -signal.SIGKILL or was_told_to_end(process):
-                self.close()
-                raise WorkerError(f"the render worker ended with status {status}")
-            self._end()
-            self._asked.popleft()
-            crash = f"the decoder crashed on it ({signal.Signals(-status).name})"
-            raise ClipError(Answer(error=crash, fatal=True))
-        self._asked.popleft()
-        try:
-            answer = msgspec.json.decode(line, type=Answer)
-        except msgspec.MsgspecError:  # as none of ours would answer: something else speaks
-            answer = Answer(error="the decoder gave an answer that is none", fatal=True)
+        answer = self._next(hear)
+        while hear is not None and (answer.done is not None or answer.about is not None):
+            hear(answer)
+            answer = self._next(hear)
+        self._jobs.popleft()
         if answer.error is not None and answer.ours:
             raise StoringError(answer.error)
         if answer.error is not None:
             raise ClipError(answer)
         return answer
+
+    def _next(self, hear: Hear | None) -> Answer:
+        """What the worker says next of the oldest job. Raises WorkerError."""
+        process = self._process or self._start(hear)
+        line = self._line(process, self._timeout, hear)
+        if line is None:
+            self._end()
+            silence = "the decoder did not finish within" if hear is None else "the worker said nothing for"
+            return Answer(error=f"{silence} {self._timeout:g} s", fatal=True)
+        if not line:
+            status = process.wait()
+            # By itself, or by somebody: never the clip's doing.
+            if status >= 0 or status == -signal.SIGKILL or status in STOPS:
+                self.close()
+                raise EndedError(status)
+            self._end()
+            return Answer(error=f"the decoder crashed on it ({signal.Signals(-status).name})", fatal=True)
+        try:
+            return msgspec.json.decode(line, type=Answer)
+        except msgspec.MsgspecError:  # as none of ours would answer: something else speaks
+            return Answer(error="the decoder gave an answer that is none", fatal=True)
 
     def kill(self) -> None:
         """End the process from another thread; the one that waits for its answer then closes it."""
@@ -150,12 +192,12 @@ class Worker:
 
     def close(self) -> None:
         """End the process, whatever it is doing, and forget what it was asked."""
-        self._asked.clear()
+        self._jobs.clear()
         self._end()
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        self._said = b""
+        self._rest = b""
         if process is None:
             return
         process.kill()
@@ -170,48 +212,57 @@ class Worker:
         """Whether there is a process that holds memory."""
         return self._process is not None
 
-    def _ask(self, job: dict[str, Any]) -> None:
-        self._asked.append(msgspec.json.encode(job) + b"\n")
-        if self._process is not None:
-            self._write(self._process, self._asked[-1])
-
     def _write(self, process: subprocess.Popen[bytes], jobs: bytes) -> None:
         assert process.stdin is not None  # nosec B101  # noqa: S101 - for the type checker: it was made with pipes
         with contextlib.suppress(OSError):  # it died; the answer that does not come says how
             process.stdin.write(jobs)
             process.stdin.flush()
 
-    def _line(self, process: subprocess.Popen[bytes], seconds: float | None = None) -> bytes | None:
-        """The next line that the worker says; empty at its end, None when it takes too long.
+    def _line(self, process: subprocess.Popen[bytes], seconds: float, hear: Hear | None) -> bytes | None:
+        """The next line that the worker says; empty at its end, None when it says nothing for so long.
 
         Two answers may come in one piece: what is left of it is kept here, where `select` cannot overlook it.
         """
         assert process.stdout is not None  # nosec B101  # noqa: S101 - for the type checker
-        while b"\n" not in self._said:
-            if not select.select([process.stdout], [], [], seconds or self._timeout)[0]:
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._rest:
+            wait = max(0.0, deadline - time.monotonic())
+            if select.select([process.stdout], [], [], wait if hear is None else min(wait, HEAR_SECONDS))[0]:
+                piece = os.read(process.stdout.fileno(), 1 << 20)
+                if not piece:
+                    return b""
+                self._rest += piece
+                deadline = time.monotonic() + seconds
+            elif time.monotonic() >= deadline:
                 return None
-            piece = os.read(process.stdout.fileno(), 65536)
-            if not piece:
-                return b""
-            self._said += piece
-        line, _, self._said = self._said.partition(b"\n")
+            elif hear is not None:
+                hear(Answer())
+        line, _, self._rest = self._rest.partition(b"\n")
         return line + b"\n"
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, hear: Hear | None) -> subprocess.Popen[bytes]:
         """Start the process and wait until it can work, so that what follows is the clip's doing, not ours."""
         try:
-            process = self._process = spawn(self._command)
+            process = self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                # One malloc arena and no BLAS-like pools: the address space limit should measure pictures.
+                env={**os.environ, "MALLOC_ARENA_MAX": "1"},
+            )
         except OSError as reason:
-            raise WorkerError(f"the render worker does not start: {reason.strerror}") from reason
-        line = self._line(process, START_SECONDS)
+            raise WorkerError(f"the worker does not start: {reason.strerror}") from reason
+        line = self._line(process, START_SECONDS, hear)
         if not line:
+            status = 0 if line is None else process.wait()
             self.close()
-            raise WorkerError("the render worker does not start")
+            raise EndedError(status) if status < 0 else WorkerError("the worker does not start")
         self.wall = msgspec.json.decode(line, type=Wall)
         if self.wall.error is not None:
             self.close()
             raise WorkerError(self.wall.error)
-        self._write(process, b"".join(self._asked))
+        self._write(process, b"".join(self._jobs))
         return process
 
 
