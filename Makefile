@@ -33,8 +33,8 @@ setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 test: $(VENV)/.dev   ## the tests, on every core; six to eight minutes on two
 	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not ceph and not release"
 
-slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits
-	$(BIN)/pytest -n 2 --dist loadfile -m "slow"
+slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits; three at once, as most wait
+	$(BIN)/pytest -n 3 --dist loadfile --durations=15 -m "slow"
 
 browser: $(VENV)/.dev  ## the page and playing, in the distribution's Chromium
 	$(BIN)/pytest -m "browser and not slow"

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import requests
 
+from tests import catalogs
 from watcher.renditions.workers.parent_death import die_with_parent
 
 Found = TypeVar("Found")
@@ -77,6 +78,11 @@ class RunningUnit:
         return [*self.within, sys.executable, "-m", "watcher", *arguments]
 
     def start(self) -> RunningUnit:
+        """Run it, from the first time on with a catalog at the newest schema."""
+        catalog = self.data / "catalog.db"
+        if not catalog.exists() and "WATCHER_CATALOG__URL" not in self.environment:
+            self.data.mkdir(exist_ok=True)
+            catalog.write_bytes(catalogs.empty())
         self.spawn()
         self.wait_ready()
         return self
