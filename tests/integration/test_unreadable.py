@@ -52,6 +52,7 @@ def test_what_we_may_not_read_is_named_and_costs_no_neighbour(
     shown = "the folder on Status"
     wait_for(lambda: named in unescape(unit.get("/watcher/status").text), seconds=RETRIED_SECONDS, what=shown)
     assert named in unit.logged()
+    assert "may neither read it nor write into it" in unescape(unit.get("/watcher/status").text)
 
     (unit.video / "porch" / "closed.mp4").chmod(0o644)
     (unit.video / "attic").chmod(0o755)

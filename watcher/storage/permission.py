@@ -156,9 +156,10 @@ def _foreign(folder: str) -> FolderError:
     with contextlib.suppress(OSError):
         found = Path(folder).stat()
         owner, mode = _user(found.st_uid), f"{stat.S_IMODE(found.st_mode):o}"
+    readable = os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
     return FolderError(
-        f"the folder {folder} belongs to {owner} (mode {mode}), and watcher, which runs as "
-        f"{_user(os.geteuid())}, may not write into it: chown or chmod it"
+        f"the folder {folder} belongs to {owner} (mode {mode}), and watcher, which runs as {_user(os.geteuid())}, "
+        f"may {'not' if readable else 'neither read it nor'} write into it: chown or chmod it"
     )
 
 
