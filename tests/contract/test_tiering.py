@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 from tests import clips
-from tests.mounting import mounted, remount, unmount
+from tests.mounting import bound, mounted, remount, unmount
 from watcher.catalog import Catalog, Probed
-from watcher.catalog.stored import LEAVING, WANTED, Lying, StoredClips
+from watcher.catalog.stored import LEAVING, RETURNED, WANTED, Lying, StoredClips
 from watcher.ingest.ingest import Ingest
 from watcher.ingest.scan import Difference, reconcile
 from watcher.model.clip import Clip, ClipFilter, ClipState
@@ -522,6 +522,39 @@ def test_a_store_in_the_data_folder_is_refused(services: Services, tmp_path: Pat
     (tmp_path / "cold").symlink_to(services.places.video / "inside")
     assert "apart" in (move(services).problem or "")
     assert list((services.places.video / "inside").iterdir()) == []
+
+
+@pytest.mark.parametrize("part", ["", "video", "video/porch"])
+def test_a_store_that_is_the_data_folder_by_another_way_is_refused(
+    services: Services, tmp_path: Path, part: str
+) -> None:
+    """A second mount of the same folder, as of a NAS or in a container: the copy would be the file that goes."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    with mounted(tmp_path / "elsewhere", "1m"), bound(services.places.data / part, tmp_path / "cold"):
+        made = move(services)
+        assert "apart" in (made.problem or "")
+        assert local(services, clip).read_bytes() == data
+        assert again(services, clip).store is None
+
+
+def test_a_copy_that_is_the_file_itself_is_none(services: Services, tmp_path: Path) -> None:
+    """What a mount that comes later, or a hard link, shows in the store stays, whichever of the two is to go."""
+    clip, back = leave(services, 1), leave(services, 2)
+    move(services)
+    both = {one.id: bytes_of(services, one.key) for one in (clip, back)}
+    for due, one in ((LEAVING, clip), (RETURNED, back)):
+        object_of, file = cold(services, one), local(services, one)
+        file.parent.mkdir(exist_ok=True, parents=True)
+        file.hardlink_to(object_of)
+        with services.catalog.database.write() as connection:
+            key = one.key if due == LEAVING else f"cold:{one.key}"
+            connection.exec_driver_sql(
+                f"UPDATE clips SET store_due = {due}, store_key = '{key}' WHERE id = {one.id}"
+            )
+        assert "the same file" in (move(services).problem or "")
+        assert file.read_bytes() == both[one.id]
+        assert object_of.exists()
 
 
 def test_a_clip_is_had_back_while_its_object_is_about_to_go(

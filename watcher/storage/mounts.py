@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 # Beside these, `fuse` and every `fuse.…`: sshfs, rclone and s3fs are remote, and of mergerfs and bindfs the folder
@@ -26,6 +27,35 @@ def file_system(path: Path, mounts: str = "/proc/self/mounts") -> str | None:
         if (place == point or place.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
             best, kind = point, fields[2]
     return kind
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Whether one of two folders is the other or lies in it, by whatever mounts they are reached.
+
+    >>> overlap(Path("/proc"), Path("/proc/self")), overlap(Path("/proc"), Path("/sys"))
+    (True, False)
+    """
+    (device, first), (other_device, second) = _origin(one), _origin(other)
+    return device == other_device and (first.is_relative_to(second) or second.is_relative_to(first))
+
+
+def _origin(path: Path) -> tuple[str, Path]:
+    """The device that holds a path, and its path from that device's own root: the same for each mount of it.
+
+    Source: proc_pid_mountinfo(5), fields 3 to 5.
+    """
+    place = Path(os.path.realpath(path))
+    best, origin = Path("/"), ("", place)
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return origin
+    for line in lines:
+        device, *folders = line.split(" ")[2:5]
+        root, point = (Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), one)) for one in folders)
+        if place.is_relative_to(point) and len(point.parts) >= len(best.parts):  # a later one lies over an earlier
+            best, origin = point, (device, root / place.relative_to(point))
+    return origin
 
 
 def on_network(path: Path) -> bool:

@@ -26,12 +26,13 @@ from watcher.catalog.stored import DROPPED, GIVEN_UP, LEAVING, RETURNED, WANTED,
 from watcher.model.clip import milliseconds
 from watcher.model.errors import NotNowError, StoreAwayError, TakenError, WatcherError
 from watcher.naming.ignore import printable
-from watcher.services import Services, apart
+from watcher.services import Services
 from watcher.storage.folders import held
 from watcher.storage.look import look_of
 from watcher.storage.settle import Writer, writer
 from watcher.stores.store import Store
 from watcher.tiering.copying import OtherError, Pace, Paced
+from watcher.tiering.distinct import check_object, check_store
 from watcher.tiering.footage import Stores
 from watcher.tiering.recall import Recall
 from watcher.tiering.rules import TierRules
@@ -64,6 +65,7 @@ class Mover:
         self.problem: str | None = None  # why clips wait, in a sentence
         self.away: dict[str, str] = {}  # stores that cannot be asked, and why
         self._asked_at = -1e9
+        self._apart = False  # known once in a process
 
     def turn(self) -> None:
         """Finish what was begun, have back what is wanted, then move what is to go."""
@@ -169,6 +171,7 @@ class Mover:
                 hashed = self._pace.hash_of(fd)
                 if hashed != sha256 or look_of(one.key, os.fstat(fd)) != look:
                     raise OtherError("it has changed meanwhile")
+                check_object(self._stores[one.store or ""], one.store_key or "", fd)
                 row = self._catalog.stored.get(one.id)  # the last look: another ingester may have had it back
                 if row is None or (row.store, row.due) != (one.store, LEAVING):
                     raise OtherError("it is to stay by now")
@@ -179,9 +182,11 @@ class Mover:
 
     def _drop_object(self, one: Lying) -> None:
         """Remove the object of a clip that is back, if its file is there. Raises StoreAwayError."""
-        if self._hash(one.key) != one.sha256:
-            raise OtherError("it was brought back, and is another file by now")
         name, key = one.left_in
+        with os.fdopen(self._root.open(one.key), "rb") as file:
+            if self._pace.hash_of(file.fileno()) != one.sha256:
+                raise OtherError("it was brought back, and is another file by now")
+            check_object(self._stores[name], key, file.fileno())
         self._stores[name].delete(key)
         self._catalog.stored.object_gone(one)
 
@@ -244,9 +249,10 @@ class Mover:
     def _store(self) -> Store:
         """Where clips go; bound to this catalog once, so that an empty folder later is a disk that is away."""
         store = self._stores[self._target]
+        if not self._apart:
+            check_store(store, self.services.places)
+        self._apart = True
         if not self._catalog.stored.is_bound(store.name):
-            if (path := store.path("-")) is not None:  # which names no link any more
-                apart(Path(path).parent, self.services.places.data, store.name)
             store.bind()
             self._catalog.stored.bind(store.name)
         return store
