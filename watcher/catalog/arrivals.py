@@ -21,8 +21,8 @@ PAGE = 500
 def arrived_ms(probed: Probed, now: datetime, *, scanned: bool) -> int:
     """When a file that is new here came: now; but what the first scan finds was there before, as the file tells."""
     at = milliseconds(now)
-    told = max(probed.fingerprint.mtime_ns, probed.changed_ns) // 1_000_000
-    return told if not scanned and probed.changed_ns and told < at else at
+    file_ms = max(probed.fingerprint.mtime_ns, probed.changed_ns) // 1_000_000
+    return file_ms if not scanned and probed.changed_ns and file_ms < at else at
 
 
 def came(old: Any, values: dict[str, Any], arrived: int, doubt_ms: int) -> dict[str, int]:
@@ -94,19 +94,19 @@ class Arrivals:
         """
         at = milliseconds(now)
         too_late = at + AHEAD_MS
-        found: list[int] = []
+        ids: list[int] = []
         if at < EARLIEST_MS:
-            return found
+            return ids
         with self._database.engine.connect() as connection:
             for spared in (0, 1):
                 here = sa.select(clips.c.id).where(clips.c.listed == 1, clips.c.spared == spared).limit(BATCH)
-                found += connection.execute(here.where(clips.c.counts_ms < EARLIEST_MS)).scalars()
+                ids += connection.execute(here.where(clips.c.counts_ms < EARLIEST_MS)).scalars()
                 if ahead:
-                    found += connection.execute(here.where(clips.c.counts_ms > too_late)).scalars()
+                    ids += connection.execute(here.where(clips.c.counts_ms > too_late)).scalars()
             if ahead:
                 late = sa.select(clips.c.id).where(clips.c.spared == sa.literal_column("1"))
-                found += connection.execute(late.where(clips.c.arrived_ms > too_late).limit(BATCH)).scalars()
-        return list(dict.fromkeys(found))
+                ids += connection.execute(late.where(clips.c.arrived_ms > too_late).limit(BATCH)).scalars()
+        return list(dict.fromkeys(ids))
 
     def few_ahead(self, now: datetime) -> bool:
         """Whether hardly any clip counts from after now: else it is this machine's clock that is behind."""

@@ -39,11 +39,11 @@ class Claims:
         with self._database.write() as connection:
             self._database.revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
             connection.execute(sa.delete(claims).where(claims.c.until_ms <= milliseconds(now)))
-            found = find_unrendered(connection, limit, clips.c.id.not_in(exclude) & free, what)
-            if found:
-                rows = [{"clip_id": c.id, "owner": owner, "until_ms": milliseconds(until)} for c in found]
+            jobs = find_unrendered(connection, limit, clips.c.id.not_in(exclude) & free, what)
+            if jobs:
+                rows = [{"clip_id": c.id, "owner": owner, "until_ms": milliseconds(until)} for c in jobs]
                 connection.execute(claims.insert(), rows)
-        return found
+        return jobs
 
     def renew(self, owner: str, *, until: datetime) -> None:
         """They hold for longer."""

@@ -38,17 +38,17 @@ def copy(source: sa.Engine, target: sa.Engine, tell: Callable[[str, int], None])
                 for rows in old.execute(sa.select(table).execution_options(yield_per=BATCH)).partitions():
                     new.execute(sa.insert(table), [dict(row._mapping) for row in rows])
                     count, sums = count + len(rows), _add(sums, rows)
-                found = 0
+                copied = 0
                 for rows in new.execute(sa.select(table).execution_options(yield_per=BATCH)).partitions():
-                    found = _add(found, rows)
-                if found != sums:
+                    copied = _add(copied, rows)
+                if copied != sums:
                     raise CatalogError(f"the table {table.name} is not the same after it was copied")
                 tell(table.name, count)
             for name in _NUMBERED:
                 _give_from(new, name, _given(old, name))
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as reason:
-        told = str(getattr(reason, "orig", None) or reason).strip().splitlines()[0]
-        raise CatalogError(f"the catalog cannot be copied: {told}") from reason
+        line = str(getattr(reason, "orig", None) or reason).strip().splitlines()[0]
+        raise CatalogError(f"the catalog cannot be copied: {line}") from reason
 
 
 @contextlib.contextmanager

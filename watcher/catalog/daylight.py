@@ -33,7 +33,7 @@ class Daylight:
             ).scalar()
         return None if first is None else moment(first)
 
-    def set_sun(self, told: str, changes: Sequence[tuple[datetime, Light]]) -> None:
+    def set_sun(self, fact_text: str, changes: Sequence[tuple[datetime, Light]]) -> None:
         """Note from when on it is what, in place of what was known; lists are asked anew."""
         with self._database.write() as connection:
             self._database.revisions(connection, 1)
@@ -42,5 +42,5 @@ class Daylight:
                 connection.execute(
                     sa.insert(sun), [{"at_ms": milliseconds(at), "light": light.value} for at, light in changes]
                 )
-            fact = self._database.insert(facts).values(name=FACT, value=told)
-            connection.execute(fact.on_conflict_do_update(index_elements=["name"], set_={"value": told}))
+            fact = self._database.insert(facts).values(name=FACT, value=fact_text)
+            connection.execute(fact.on_conflict_do_update(index_elements=["name"], set_={"value": fact_text}))

@@ -140,9 +140,9 @@ def revision_of(engine: sa.Engine) -> str | None:
 
 def check_schema(engine: sa.Engine) -> None:
     """Raise CatalogError unless the catalog can be opened and is at this watcher's schema."""
-    found = revision_of(engine)
-    if found != HEAD:
-        raise CatalogError(f"the catalog is at schema {found or 'none'}, this watcher needs {HEAD}")
+    revision = revision_of(engine)
+    if revision != HEAD:
+        raise CatalogError(f"the catalog is at schema {revision or 'none'}, this watcher needs {HEAD}")
 
 
 @contextlib.contextmanager
@@ -150,9 +150,9 @@ def _opening(engine: sa.Engine) -> Iterator[None]:
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as reason:
-        found = getattr(reason, "orig", None) or reason
-        told = str(found).strip().splitlines()[0]
-        if is_damage(found):
+        origin = getattr(reason, "orig", None) or reason
+        line = str(origin).strip().splitlines()[0]
+        if is_damage(origin):
             where = engine.url.render_as_string()
-            raise CatalogDamagedError(f"the catalog at {where} is damaged ({told}): {WAY_BACK}") from reason
-        raise CatalogError(f"the catalog at {engine.url.render_as_string()} cannot be opened: {told}") from reason
+            raise CatalogDamagedError(f"the catalog at {where} is damaged ({line}): {WAY_BACK}") from reason
+        raise CatalogError(f"the catalog at {engine.url.render_as_string()} cannot be opened: {line}") from reason

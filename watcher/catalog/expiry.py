@@ -92,19 +92,21 @@ class Expiry:
         `aged` without what is more than passing time makes due, `but_more_of` some cameras. `local`: only those
         whose files lie in the video root.
         """
-        wanted = _wanted(camera, but_cameras, labeled, self._database.labeled)
+        conditions = _conditions(camera, but_cameras, labeled, self._database.labeled)
         if local:
-            wanted.append(clips.c.store.is_(None))
+            conditions.append(clips.c.store.is_(None))
         if aged is not None:
-            wanted.append(aged.due())
+            conditions.append(aged.due())
             if but_more_of:
-                wanted.append(~(aged.more() & clips.c.camera.in_(but_more_of)))
+                conditions.append(~(aged.more() & clips.c.camera.in_(but_more_of)))
         streams = [
-            self._oldest([*wanted, clips.c.spared == int(one)]) for one in (False, True) if spared in {None, one}
+            self._oldest([*conditions, clips.c.spared == int(flag)])
+            for flag in (False, True)
+            if spared in {None, flag}
         ]
-        return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda one: (one.counts_ms, one.id))
+        return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda old: (old.counts_ms, old.id))
 
-    def _oldest(self, wanted: list[Any]) -> Iterator[Old]:
+    def _oldest(self, conditions: list[Any]) -> Iterator[Old]:
         columns = (
             clips.c.id,
             clips.c.key,
@@ -116,7 +118,7 @@ class Expiry:
             clips.c.counts_ms,
             clips.c.time_quality,
         )
-        select = sa.select(*columns).where(*wanted).order_by(clips.c.counts_ms, clips.c.id).limit(PAGE)
+        select = sa.select(*columns).where(*conditions).order_by(clips.c.counts_ms, clips.c.id).limit(PAGE)
         after: tuple[int, int] | None = None
         while True:
             page = select
@@ -135,14 +137,17 @@ class Expiry:
     ) -> dict[str, tuple[int, int]]:
         """Of each camera, the clips that a rule by age would remove beyond what is due by time; their bytes."""
         sums = sa.select(clips.c.camera, sa.func.count(), sa.func.sum(clips.c.size_bytes)).group_by(clips.c.camera)
-        found: dict[str, tuple[int, int]] = {}
+        excess: dict[str, tuple[int, int]] = {}
         with self._database.engine.connect() as connection:
             for spared in (0, 1):
-                wanted = [*_wanted(camera, but_cameras, labeled, self._database.labeled), clips.c.spared == spared]
-                for name, count, size in connection.execute(sums.where(*wanted, aged.due(), aged.more())):
-                    before = found.get(name, (0, 0))
-                    found[name] = (before[0] + count, before[1] + int(size))
-        return found
+                conditions = [
+                    *_conditions(camera, but_cameras, labeled, self._database.labeled),
+                    clips.c.spared == spared,
+                ]
+                for name, count, size in connection.execute(sums.where(*conditions, aged.due(), aged.more())):
+                    before = excess.get(name, (0, 0))
+                    excess[name] = (before[0] + count, before[1] + int(size))
+        return excess
 
     def kept_sums(self) -> dict[str, tuple[int, int]]:
         """How many listed clips each camera has, and their bytes."""
@@ -180,14 +185,14 @@ class Expiry:
             return int(connection.execute(total.where(where)).scalar_one())
 
 
-def _wanted(
+def _conditions(
     camera: str | None, but_cameras: Sequence[str], labeled: bool | None, has_label: sa.ColumnElement[bool]
 ) -> list[Any]:
-    wanted = [clips.c.listed == 1, clips.c.held == 0]
+    conditions = [clips.c.listed == 1, clips.c.held == 0]
     if camera is not None:
-        wanted.append(clips.c.camera == camera)
+        conditions.append(clips.c.camera == camera)
     if but_cameras:
-        wanted.append(clips.c.camera.not_in(but_cameras))
+        conditions.append(clips.c.camera.not_in(but_cameras))
     if labeled is not None:
-        wanted.append(has_label if labeled else sa.not_(has_label))
-    return wanted
+        conditions.append(has_label if labeled else sa.not_(has_label))
+    return conditions

@@ -73,7 +73,7 @@ class Exports:
     def source(self, cameras: Sequence[str], from_at: datetime, to_at: datetime) -> Source:
         """How many clips that are ready some cameras have in a time, and their bytes."""
         first, last = milliseconds(from_at), milliseconds(to_at)
-        wanted = (
+        conditions = (
             clips.c.camera.in_(cameras),
             clips.c.listed == 1,
             clips.c.started_ms < last,
@@ -81,7 +81,7 @@ class Exports:
             clips.c.ended_ms > first,
             clips.c.state == ClipState.READY,
         )
-        sums = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(clips.c.size_bytes), 0)).where(*wanted)
+        sums = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(clips.c.size_bytes), 0)).where(*conditions)
         with self._database.engine.connect() as connection:
             return Source(*map(int, connection.execute(sums).one()))
 

@@ -24,12 +24,12 @@ def blamed() -> Iterator[None]:
     except Exception as reason:
         if not _of_a_row(reason):
             raise
-        raise RowError(_said(reason)) from reason
+        raise RowError(_first_line(reason)) from reason
 
 
 def trouble(reason: BaseException) -> str | None:
     """What the database says, in a sentence; None for an error that is not its."""
-    return f"the catalog cannot be written: {_said(reason)}" if isinstance(reason, _DATABASE) else None
+    return f"the catalog cannot be written: {_first_line(reason)}" if isinstance(reason, _DATABASE) else None
 
 
 def _of_a_row(reason: Exception) -> bool:
@@ -45,7 +45,7 @@ def _of_a_row(reason: Exception) -> bool:
     return isinstance(reason, sa.exc.DataError)  # the driver's own, before the server was asked: a NUL in a text
 
 
-def _said(reason: BaseException) -> str:
+def _first_line(reason: BaseException) -> str:
     """The first line of what an error says."""
     origin = getattr(reason, "orig", None) or reason
     lines = str(origin).strip().splitlines()

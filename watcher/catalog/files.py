@@ -43,12 +43,12 @@ class Files:
 
     def known_keys(self, keys: Sequence[str]) -> dict[str, Known]:
         """What is known under some keys."""
-        found: dict[str, Known] = {}
+        by_key: dict[str, Known] = {}
         with self._database.engine.connect() as connection:
             for start in range(0, len(keys), IN_LIMIT):
                 some = KNOWN.where(clips.c.key.in_(keys[start : start + IN_LIMIT]))
-                found.update((row[0], Known(*row)) for row in connection.execute(some))
-        return found
+                by_key.update((row[0], Known(*row)) for row in connection.execute(some))
+        return by_key
 
     def some_present(self, count: int) -> list[tuple[str, int, int]]:
         """Key, size and time (ns) of some clips whose files should be there: the eldest, and the newest."""
@@ -59,13 +59,13 @@ class Files:
             clips.c.id > 0,
             clips.c.store.is_(None),
         ).limit(count)
-        found: dict[str, tuple[str, int, int]] = {}
+        by_key: dict[str, tuple[str, int, int]] = {}
         with self._database.engine.connect() as connection:
             for order in (clips.c.id.asc(), clips.c.id.desc()):
-                found.update(
+                by_key.update(
                     (row[0], (row[0], row[1], row[2])) for row in connection.execute(select.order_by(order))
                 )
-        return list(found.values())
+        return list(by_key.values())
 
     def namesakes(self, contents: Sequence[tuple[str, int]]) -> list[Namesake]:
         """Clips with the same content (digest) as some files: of the same inode, missing ones, some others."""
@@ -74,16 +74,18 @@ class Files:
         select = select.where(clips.c.state != "retired", clips.c.store.is_(None))
         alike = select.where(clips.c.digest.in_([digest for digest, _ in contents])).limit(ALIKE_LIMIT)
         with self._database.engine.connect() as connection:
-            found = [Namesake(*row) for row in connection.execute(alike)]
-            if len(found) == ALIKE_LIMIT:  # a crowd of copies: those that matter must be among them
+            namesakes = [Namesake(*row) for row in connection.execute(alike)]
+            if len(namesakes) == ALIKE_LIMIT:  # a crowd of copies: those that matter must be among them
                 files: dict[str, list[int]] = {}
                 for digest, inode in contents:
                     files.setdefault(digest, []).append(signed(inode))
                 # One by one: SQLite would look for pairs by reading all clips.
-                same = [select.where(clips.c.digest == one, clips.c.inode.in_(files[one])) for one in files]
+                same = [
+                    select.where(clips.c.digest == digest, clips.c.inode.in_(files[digest])) for digest in files
+                ]
                 missing = alike.where(clips.c.state == "missing")
-                found += [Namesake(*row) for query in (*same, missing) for row in connection.execute(query)]
-        return list({one.id: one for one in found}.values())
+                namesakes += [Namesake(*row) for query in (*same, missing) for row in connection.execute(query)]
+        return list({namesake.id: namesake for namesake in namesakes}.values())
 
     def unrendered(
         self, limit: int, *, exclude: Sequence[int] = (), what: Renditions = Renditions.ALL
@@ -117,8 +119,8 @@ class Files:
             for row in connection.execute(twin.limit(10)):
                 if "." not in row.key[len(stem) + 1 :]:
                     return int(row.id)
-            found = connection.execute(recording).first()
-        return int(found.id) if found is not None and found.ended_ms >= moment else None
+            last = connection.execute(recording).first()
+        return int(last.id) if last is not None and last.ended_ms >= moment else None
 
 
 def find_unrendered(
@@ -132,7 +134,7 @@ def find_unrendered(
     pictures = some.where(sa.text(f"render_due = {PICTURE}"))
     if what is Renditions.NONE:
         pictures = pictures.where(clips.c.state == ClipState.NEW)
-    found = connection.execute(pictures).fetchall()
-    if not found and what is Renditions.ALL:
-        found = connection.execute(some.where(sa.text(f"render_due = {SPRITE}"))).fetchall()
-    return [Unrendered(*row) for row in found]
+    rows = connection.execute(pictures).fetchall()
+    if not rows and what is Renditions.ALL:
+        rows = connection.execute(some.where(sa.text(f"render_due = {SPRITE}"))).fetchall()
+    return [Unrendered(*row) for row in rows]

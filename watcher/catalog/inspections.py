@@ -159,17 +159,17 @@ class Inspections:
             self._database.revisions(connection, 0)
             connection.execute(sa.delete(claims).where(claims.c.until_ms <= at))
             rows = connection.execute(select).fetchall()
-            found = [Uninspected(*row[:-1]) for row in rows if row.state == ClipState.READY]
+            jobs = [Uninspected(*row[:-1]) for row in rows if row.state == ClipState.READY]
             if away := [row.id for row in rows if row.state != ClipState.READY]:
                 later = sa.update(inspections).where(inspections.c.clip_id.in_(away))
                 connection.execute(later.values(due_ms=at + AWAY_MS))
-            if found:
-                mine = [{"clip_id": one.id, "owner": owner, "until_ms": milliseconds(until)} for one in found]
+            if jobs:
+                mine = [{"clip_id": job.id, "owner": owner, "until_ms": milliseconds(until)} for job in jobs]
                 connection.execute(claims.insert(), mine)
-        return found
+        return jobs
 
     def set_done(
-        self, job: Uninspected, model: str, found: Sequence[Found], seen: Sequence[Seen], still: Sequence[Seen],
+        self, job: Uninspected, model: str, labels: Sequence[Found], seen: Sequence[Seen], still: Sequence[Seen],
         *, now: datetime,
     ) -> bool:  # fmt: skip
         """Give a clip the labels of a model in place of those it had of any, and note that it is done.
@@ -191,11 +191,11 @@ class Inspections:
                 connection.execute(sa.select(refusals.c.name).where(refusals.c.clip_id == job.id)).scalars()
             )
             before = labels_in(clip)
-            after = {name: one for name, one in before.items() if not one.by_model}
-            for one in found:
-                if one.name not in refused and one.name not in after:
-                    after[one.name] = _unless_same(
-                        before.get(one.name), Label(one.name, MODEL + model, one.confidence, at, one.sight)
+            after = {name: label for name, label in before.items() if not label.by_model}
+            for label in labels:
+                if label.name not in refused and label.name not in after:
+                    after[label.name] = _unless_same(
+                        before.get(label.name), Label(label.name, MODEL + model, label.confidence, at, label.sight)
                     )
             write_labels(connection, self._database.insert, clip, after, rendered(fresh))
         return True
@@ -215,7 +215,7 @@ class Inspections:
 
     def still_near(self, job: Uninspected) -> list[Seen]:
         """What did not move on the clips of the same camera just before and after one, within a day."""
-        found: list[Seen] = []
+        things: list[Seen] = []
         of_camera = (clips.c.camera == job.camera) & (clips.c.listed == sa.literal_column("1"))
         with self._database.engine.connect() as connection:
             for after in (False, True):
@@ -227,12 +227,12 @@ class Inspections:
                 )
                 near = sa.select(clips.c.id).where(of_camera, *bounds)
                 near = near.order_by(side if after else side.desc()).limit(NEAR)
-                told = sa.select(inspections.c.still).where(
+                select = sa.select(inspections.c.still).where(
                     inspections.c.clip_id.in_(near.subquery().select()), inspections.c.still.is_not(None)
                 )
-                for text in connection.execute(told).scalars():
-                    found += msgspec.json.decode(text, type=list[Seen])
-        return found
+                for text in connection.execute(select).scalars():
+                    things += msgspec.json.decode(text, type=list[Seen])
+        return things
 
     def left(self) -> tuple[int, int]:
         """How many clips wait for a model, and how many of them were there before it; reads an index, so rarely."""

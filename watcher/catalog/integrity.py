@@ -57,10 +57,10 @@ class SameFile:
 
     def _now(self) -> tuple[int, int] | None:
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
 
 def watch(engine: sa.Engine, path: Path) -> SameFile:
@@ -97,11 +97,11 @@ def quick_check(path: Path) -> str | None:
         return f"there is no {path}"
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
-            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.OperationalError as reason:
         if not is_damage(reason):
             return None  # it is busy, or its disk is away: that is told elsewhere
-        found = str(reason)
+        verdict = str(reason)
     except sqlite3.DatabaseError as reason:
-        found = str(reason)
-    return None if found == "ok" else f"the catalog is damaged ({found.strip().splitlines()[-1]}): {WAY_BACK}"
+        verdict = str(reason)
+    return None if verdict == "ok" else f"the catalog is damaged ({verdict.strip().splitlines()[-1]}): {WAY_BACK}"

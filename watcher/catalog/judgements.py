@@ -50,9 +50,9 @@ class Judgements:
             Judged(
                 row.id,
                 row.camera,
-                {name for name, one in labels_in(row).items() if not one.by_model},
+                {name for name, label in labels_in(row).items() if not label.by_model},
                 said_no.get(row.id, set()),
-                {one.name: one.score for one in msgspec.json.decode(row.seen or "[]", type=list[Seen])},
+                {thing.name: thing.score for thing in msgspec.json.decode(row.seen or "[]", type=list[Seen])},
             )
             for row in rows
         ]

@@ -65,8 +65,8 @@ class Keys:
             values["id"] = changed(connection)
             if connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).first():
                 raise KeyNameError(f"there is a key {name!r} already; revoke or rotate it")
-            told = f"{name}, {role}{'' if cameras is None else ' of ' + ', '.join(cameras)}{_until(expires)}"
-            note(connection, "key created", told, by)
+            text = f"{name}, {role}{'' if cameras is None else ' of ' + ', '.join(cameras)}{_until(expires)}"
+            note(connection, "key created", text, by)
             connection.execute(keys.insert().values(values))
         return int(values["id"])
 
@@ -118,10 +118,10 @@ class Keys:
                 connection.execute(sa.update(keys).where(keys.c.id == key.id).values(values))
 
     def _id(self, connection: sa.Connection, name: str) -> int:
-        found = connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).scalar()
-        if found is None:
+        key_id = connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).scalar()
+        if key_id is None:
             raise KeyNameError(f"there is no key {name!r}")
-        return int(found)
+        return int(key_id)
 
 
 def changed(connection: sa.Connection) -> int:

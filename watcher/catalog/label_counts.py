@@ -17,7 +17,7 @@ Insert = Callable[[sa.Table], Any]
 
 def labels_in(row: Any) -> dict[str, Label]:
     """A clip's labels by their name, as its row has them."""
-    return {one.name: one for one in msgspec.json.decode(row.labels or "[]", type=list[Label])}
+    return {label.name: label for label in msgspec.json.decode(row.labels or "[]", type=list[Label])}
 
 
 def write_labels(
@@ -33,8 +33,8 @@ def write_labels(
     gone = before.keys() - after.keys()
     if gone:
         connection.execute(sa.delete(labels).where(labels.c.clip_id == clip.id, labels.c.name.in_(gone)))
-    changed = [one for one in after.values() if before.get(one.name) != one]
-    rows = [label_row(clip.id, clip.started_ms, one) | {"revision": values["revision"]} for one in changed]
+    changed = [label for label in after.values() if before.get(label.name) != label]
+    rows = [label_row(clip.id, clip.started_ms, label) | {"revision": values["revision"]} for label in changed]
     if rows:
         put = insert(labels)
         word = {name: put.excluded[name] for name in ("author", "confidence", "at_ms")}
@@ -42,7 +42,7 @@ def write_labels(
     count_labels(connection, insert, gone, clip.camera, -1)
     count_labels(connection, insert, after.keys() - before.keys(), clip.camera, 1)
     text = msgspec.json.encode([after[name] for name in sorted(after)]).decode() if after else None
-    people = int(any(not one.by_model for one in after.values()))
+    people = int(any(not label.by_model for label in after.values()))
     values = values | {"labels": text, "labeled_by_people": people, "words": words_of(clip.key, clip.camera, after)}
     connection.execute(sa.update(clips).where(clips.c.id == clip.id).values(values))
     return True

@@ -39,47 +39,51 @@ class Shape(NamedTuple):
     to_at: bool
 
 
-def several_of(wanted: ClipFilter) -> Several:
+def several_of(clip_filter: ClipFilter) -> Several:
     """Cameras, states, labels and the like of a filter; no states where it asks for those that lists show."""
-    default = frozenset(wanted.states) == frozenset(LISTED_STATES)
+    default = frozenset(clip_filter.states) == frozenset(LISTED_STATES)
     return {
-        "camera": dict.fromkeys(wanted.cameras),
-        "state": {} if default else dict.fromkeys(wanted.states),
-        "label": dict.fromkeys(wanted.labels),
-        "not_label": dict.fromkeys(wanted.not_labels),
-        "playable": dict.fromkeys(wanted.playable),
-        "light": dict.fromkeys(wanted.light),
+        "camera": dict.fromkeys(clip_filter.cameras),
+        "state": {} if default else dict.fromkeys(clip_filter.states),
+        "label": dict.fromkeys(clip_filter.labels),
+        "not_label": dict.fromkeys(clip_filter.not_labels),
+        "playable": dict.fromkeys(clip_filter.playable),
+        "light": dict.fromkeys(clip_filter.light),
     }
 
 
-def values_of(wanted: ClipFilter, several: Several, position: Position | None, *, sqlite: bool) -> dict[str, Any]:
+def values_of(
+    clip_filter: ClipFilter, several: Several, position: Position | None, *, sqlite: bool
+) -> dict[str, Any]:
     """The values of a filter and a position by their names in a statement, but for those of time and of `seen`."""
     values: dict[str, Any] = {f"{name}{n}": value for name, some in several.items() for n, value in enumerate(some)}
-    if wanted.min_confidence is not None:
-        values["confidence"] = wanted.min_confidence
-    if wanted.author is not None:
-        values["author"] = wanted.author
+    if clip_filter.min_confidence is not None:
+        values["confidence"] = clip_filter.min_confidence
+    if clip_filter.author is not None:
+        values["author"] = clip_filter.author
     if position is not None:
         values |= {"place_ms": position.started_ms, "place_id": position.id}
-        if wanted.words:
+        if clip_filter.words:
             values["place"] = _row(position.started_ms, position.id)
-    if wanted.words:
-        values["words"] = (" " if sqlite else " & ").join(f'"{w}"' if sqlite else f"'{w}'" for w in wanted.words)
-    if wanted.min_seconds is not None:
-        values["least"] = round(wanted.min_seconds * 1000)
-    if wanted.max_seconds is not None:
-        values["most"] = round(wanted.max_seconds * 1000)
+    if clip_filter.words:
+        values["words"] = (" " if sqlite else " & ").join(
+            f'"{w}"' if sqlite else f"'{w}'" for w in clip_filter.words
+        )
+    if clip_filter.min_seconds is not None:
+        values["least"] = round(clip_filter.min_seconds * 1000)
+    if clip_filter.max_seconds is not None:
+        values["most"] = round(clip_filter.max_seconds * 1000)
     return values
 
 
-def times_of(wanted: ClipFilter, longest_ms: int) -> dict[str, int]:
+def times_of(clip_filter: ClipFilter, longest_ms: int) -> dict[str, int]:
     """The values of a filter's bounds in time; `longest_ms` bounds the length of every clip."""
     values = {}
-    if wanted.to_at is not None:
-        values["to"] = milliseconds(wanted.to_at)
+    if clip_filter.to_at is not None:
+        values["to"] = milliseconds(clip_filter.to_at)
         values["to_row"] = _row(values["to"] + 2000, 0)  # a little wide: the exact bound stands beside it
-    if wanted.from_at is not None:
-        values["from"] = milliseconds(wanted.from_at)
+    if clip_filter.from_at is not None:
+        values["from"] = milliseconds(clip_filter.from_at)
         # Overlap asks for the end, which no index orders; but none that starts earlier than this can reach it.
         values["earliest"] = values["from"] - longest_ms
         values["earliest_row"] = _row(values["earliest"] - 1000, 0)
@@ -87,7 +91,7 @@ def times_of(wanted: ClipFilter, longest_ms: int) -> dict[str, int]:
 
 
 def shape_of(
-    wanted: ClipFilter,
+    clip_filter: ClipFilter,
     several: Several,
     *,
     sqlite: bool,
@@ -106,20 +110,20 @@ def shape_of(
         states=tuple(state == ClipState.READY for state in several["state"]),
         labels=len(several["label"]),
         not_labels=len(several["not_label"]),
-        author=wanted.author is not None and wanted.author not in {MODELS, PEOPLE},
-        models={MODELS: True, PEOPLE: False}.get(wanted.author or ""),
-        confidence=wanted.min_confidence is not None,
+        author=clip_filter.author is not None and clip_filter.author not in {MODELS, PEOPLE},
+        models={MODELS: True, PEOPLE: False}.get(clip_filter.author or ""),
+        confidence=clip_filter.min_confidence is not None,
         playable=len(several["playable"]),
         light=len(several["light"]),
-        words=bool(wanted.words),
-        seen=wanted.seen,
+        words=bool(clip_filter.words),
+        seen=clip_filter.seen,
         few=few,
-        labeled=wanted.labeled,
-        held=wanted.held,
-        least=wanted.min_seconds is not None,
-        most=wanted.max_seconds is not None,
-        from_at=wanted.from_at is not None,
-        to_at=wanted.to_at is not None,
+        labeled=clip_filter.labeled,
+        held=clip_filter.held,
+        least=clip_filter.min_seconds is not None,
+        most=clip_filter.max_seconds is not None,
+        from_at=clip_filter.from_at is not None,
+        to_at=clip_filter.to_at is not None,
     )
 
 

@@ -25,7 +25,7 @@ Statement = sa.Select[Any] | sa.CompoundSelect[Any]
 
 
 def listing(
-    wanted: ClipFilter,
+    clip_filter: ClipFilter,
     *,
     sqlite: bool,
     descending: bool,
@@ -41,15 +41,19 @@ def listing(
     `longest_ms` bounds the length of every clip; it matters for a filter with a `from`. `mark` and `ids` are what
     `seen.candidates` says, for a filter with `seen`.
     """
-    several = several_of(wanted)
-    values = values_of(wanted, several, position, sqlite=sqlite) | times_of(wanted, longest_ms) | {"limit": limit}
-    if wanted.seen is not None:
-        values |= {"person": wanted.person, "mark": mark}
+    several = several_of(clip_filter)
+    values = (
+        values_of(clip_filter, several, position, sqlite=sqlite)
+        | times_of(clip_filter, longest_ms)
+        | {"limit": limit}
+    )
+    if clip_filter.seen is not None:
+        values |= {"person": clip_filter.person, "mark": mark}
         if ids is not None:
             values["ids"] = id_text(ids, sqlite=sqlite)
     few, placed = ids is not None, position is not None
     shape = shape_of(
-        wanted, several, sqlite=sqlite, descending=descending, position=placed, inclusive=inclusive, few=few
+        clip_filter, several, sqlite=sqlite, descending=descending, position=placed, inclusive=inclusive, few=few
     )
     statement, names = _statement(shape)
     return statement, {name: value for name, value in values.items() if name in names}
@@ -149,9 +153,9 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
         known = sa.func.coalesce(clips.c.playable, unknown)
         conditions.append(sa.or_(*(known == _text(f"playable{n}") for n in range(shape.playable))))
     if shape.light:
-        wanted = sa.or_(*(_text(f"light{n}") == LIGHT for n in range(shape.light)))
+        matches = sa.or_(*(_text(f"light{n}") == LIGHT for n in range(shape.light)))
         # PostgreSQL takes what equals something without statistics for rare: it would read and sort the table.
-        conditions.append(sa.case((wanted, sa.true()), else_=sa.false()))
+        conditions.append(sa.case((matches, sa.true()), else_=sa.false()))
     if shape.least:
         conditions.append(clips.c.duration_ms >= _number("least"))
     if shape.most:

@@ -97,7 +97,7 @@ class Proxies:
             rows = connection.execute(select).fetchall()
         if not rows:
             return False
-        wanted = [
+        wishes = [
             {"clip_id": row.id, "digest": row.digest, "ahead": 1, "asked_ms": milliseconds(now)}
             for row in rows
             if row.state == ClipState.READY
@@ -109,7 +109,7 @@ class Proxies:
             there = set(
                 connection.execute(sa.select(clips.c.id).where(clips.c.id.in_([row.id for row in rows]))).scalars()
             )
-            fresh = [one for one in wanted if one["clip_id"] in there]  # not forgotten meanwhile
+            fresh = [wish for wish in wishes if wish["clip_id"] in there]  # not forgotten meanwhile
             if fresh:
                 connection.execute(self._database.insert(proxies).on_conflict_do_nothing(), fresh)
             upto = sa.update(counters).where(counters.c.name == "proxied")
@@ -175,13 +175,13 @@ class Proxies:
             proxies.c.clip_id, proxies.c.done_ms, proxies.c.size_bytes, proxies.c.digest, clips.c.digest
         )
         made = made.where(proxies.c.clip_id == clips.c.id, proxies.c.done_ms.is_not(None))
-        found, total = [], 0
+        clip_ids, total = [], 0
         with self._database.engine.connect() as connection:
             for clip_id, done, size, digest, now in connection.execute(made.order_by(proxies.c.done_ms.desc())):
                 total += size or 0
                 if done < milliseconds(before) or total > most_bytes or digest != now:
-                    found.append(clip_id)
-        return found[:BATCH]
+                    clip_ids.append(clip_id)
+        return clip_ids[:BATCH]
 
     def drop(self, clip_ids: Sequence[int]) -> list[str]:
         """Forget some proxies; the names of their files, which nobody needs any more."""
@@ -216,5 +216,7 @@ class Proxies:
         made = sa.func.sum(sa.case((proxies.c.size_bytes.is_not(None), 1), else_=0))
         size = sa.func.sum(proxies.c.size_bytes)
         with self._database.engine.connect() as connection:
-            row = connection.execute(sa.select(*(sa.func.coalesce(one, 0) for one in (waits, made, size)))).one()
+            row = connection.execute(
+                sa.select(*(sa.func.coalesce(number, 0) for number in (waits, made, size)))
+            ).one()
         return ProxySums(int(row[0]), int(row[1]), int(row[2]))

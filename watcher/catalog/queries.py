@@ -20,8 +20,8 @@ from watcher.model.errors import ClipNotFoundError
 
 PAGE = 500  # clips in memory, where all are wanted
 
-BY_ID = CLIP.where(clips.c.id == sa.bindparam("wanted"))
-BY_KEY = CLIP.where(clips.c.key == sa.bindparam("wanted"), clips.c.state != ClipState.RETIRED.value)
+BY_ID = CLIP.where(clips.c.id == sa.bindparam("value"))
+BY_KEY = CLIP.where(clips.c.key == sa.bindparam("value"), clips.c.state != ClipState.RETIRED.value)
 
 
 class Clips:
@@ -33,7 +33,7 @@ class Clips:
     def get(self, clip_id: int) -> Clip:
         """One clip. Raises ClipNotFoundError."""
         with self._database.reading() as ask:
-            rows = ask(BY_ID, {"wanted": clip_id})
+            rows = ask(BY_ID, {"value": clip_id})
         if not rows:
             raise ClipNotFoundError(f"there is no clip {clip_id}")
         return to_clip(rows[0])
@@ -41,12 +41,12 @@ class Clips:
     def by_key(self, key: str) -> Clip | None:
         """One clip by its key, or None."""
         with self._database.reading() as ask:
-            rows = ask(BY_KEY, {"wanted": key})
+            rows = ask(BY_KEY, {"value": key})
         return to_clip(rows[0]) if rows else None
 
     def find(
         self,
-        wanted: ClipFilter,
+        clip_filter: ClipFilter,
         *,
         limit: int,
         newest_first: bool = True,
@@ -61,43 +61,43 @@ class Clips:
         position = before if backwards else after
         descending = newest_first != backwards
         with self._database.reading() as ask:
-            rows = self._listed(ask, wanted, descending, position, limit + 1)
+            rows = self._listed(ask, clip_filter, descending, position, limit + 1)
             # What lies on the side that we came from.
             behind = position is not None and bool(
-                self._listed(ask, wanted, not descending, position, 1, inclusive=True)
+                self._listed(ask, clip_filter, not descending, position, 1, inclusive=True)
             )
         more = len(rows) > limit
-        found = [to_clip(row) for row in rows[:limit]]
+        page = [to_clip(row) for row in rows[:limit]]
         if backwards:
-            return Page(found[::-1], more_after=behind, more_before=more)
-        return Page(found, more_after=more, more_before=behind)
+            return Page(page[::-1], more_after=behind, more_before=more)
+        return Page(page, more_after=more, more_before=behind)
 
-    def pages(self, wanted: ClipFilter) -> Iterator[list[Clip]]:
+    def pages(self, clip_filter: ClipFilter) -> Iterator[list[Clip]]:
         """All clips under a filter, oldest first, some hundred at a time: nothing is held open in between."""
         after: Position | None = None
         more = True
         while more:
-            page = self.find(wanted, limit=PAGE, newest_first=False, after=after)
+            page = self.find(clip_filter, limit=PAGE, newest_first=False, after=after)
             yield page.clips
             more = page.more_after
             if more:
                 after = Position(page.clips[-1].started_ms, page.clips[-1].id)
 
-    def around(self, wanted: ClipFilter, position: Position, *, limit: int, newest_first: bool = True) -> Page:
+    def around(self, clip_filter: ClipFilter, position: Position, *, limit: int, newest_first: bool = True) -> Page:
         """A page of clips with a position in its middle: what lies there comes first in the second half."""
         first, second = limit // 2, limit - limit // 2
         with self._database.reading() as ask:
-            above = self._listed(ask, wanted, not newest_first, position, first + 1)
-            below = self._listed(ask, wanted, newest_first, position, second + 1, inclusive=True)
-        found = [to_clip(row) for row in [*above[:first][::-1], *below[:second]]]
-        return Page(found, more_after=len(below) > second, more_before=len(above) > first)
+            above = self._listed(ask, clip_filter, not newest_first, position, first + 1)
+            below = self._listed(ask, clip_filter, newest_first, position, second + 1, inclusive=True)
+        page = [to_clip(row) for row in [*above[:first][::-1], *below[:second]]]
+        return Page(page, more_after=len(below) > second, more_before=len(above) > first)
 
-    def neighbours(self, clip: Clip, wanted: ClipFilter) -> tuple[Clip | None, Clip | None]:
+    def neighbours(self, clip: Clip, clip_filter: ClipFilter) -> tuple[Clip | None, Clip | None]:
         """The clips just before and just after one in time, among those that are wanted."""
         here = Position(clip.started_ms, clip.id)
         with self._database.reading() as ask:
-            found = [self._listed(ask, wanted, descending, here, 1) for descending in (True, False)]
-        before, after = (to_clip(rows[0]) if rows else None for rows in found)
+            neighbours = [self._listed(ask, clip_filter, descending, here, 1) for descending in (True, False)]
+        before, after = (to_clip(rows[0]) if rows else None for rows in neighbours)
         return before, after
 
     def camera_summaries(self) -> list[CameraSummary]:
@@ -189,7 +189,7 @@ class Clips:
     def _listed(
         self,
         ask: Ask,
-        wanted: ClipFilter,
+        clip_filter: ClipFilter,
         descending: bool,
         position: Position | None,
         limit: int,
@@ -198,14 +198,14 @@ class Clips:
     ) -> list[Any]:
         """The first `limit` clips in time order beyond a position."""
         longest = 0
-        if wanted.from_at is not None:
+        if clip_filter.from_at is not None:
             longest = ask(COUNTER, {"counter": "longest_ms"})[0][0]
         mark, ids = 0, None
-        if wanted.seen is not None:
-            mark = mark_of(ask, wanted.person).until_revision
-            ids = candidates(ask, wanted.person, mark, wanted=wanted.seen)
+        if clip_filter.seen is not None:
+            mark = mark_of(ask, clip_filter.person).until_revision
+            ids = candidates(ask, clip_filter.person, mark, seen_ones=clip_filter.seen)
         statement, values = listing(
-            wanted,
+            clip_filter,
             sqlite=self._database.engine.dialect.name == "sqlite",
             descending=descending,
             limit=limit,

@@ -132,5 +132,5 @@ class Reader:
     def _prepare(self, statement: Any) -> Prepared:
         compiled = statement.compile(dialect=self._engine.dialect)
         order = compiled.positiontup if compiled.positional else None
-        self._prepared[statement] = found = Prepared(str(compiled), dict(compiled.params), order)
-        return found
+        self._prepared[statement] = prepared = Prepared(str(compiled), dict(compiled.params), order)
+        return prepared

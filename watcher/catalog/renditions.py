@@ -66,7 +66,7 @@ class RenditionResults:
                 )
             if values:
                 connection.execute(_SET_POSTER, values)
-                forget_retries(connection, [one["row"] for one in values])
+                forget_retries(connection, [value["row"] for value in values])
         return unneeded
 
     def set_sprite(
@@ -113,13 +113,13 @@ class RenditionResults:
         A retired one has no content, but its names for as long as it may be revived.
         """
         columns = (clips.c.id, clips.c.digest, clips.c.poster, clips.c.sprite, clips.c.state)
-        found = {}
+        contents = {}
         with self._database.engine.connect() as connection:
             there = (clips.c.id >= first) & (clips.c.id < end)
             for clip_id, digest, poster, sprite, state in connection.execute(sa.select(*columns).where(there)):
                 names = [*(poster_files(poster) if poster else ()), *([_name(sprite)] if sprite else ())]
-                found[clip_id] = ("" if state == ClipState.RETIRED else digest or "", names)
-        return found
+                contents[clip_id] = ("" if state == ClipState.RETIRED else digest or "", names)
+        return contents
 
     def set_picture(self, clip_id: int, key: str) -> bool:
         """Note that a camera left a picture of a clip, which becomes its poster; False if it has one already."""

@@ -49,7 +49,9 @@ class RetentionState:
     def note_removals(self, went: Mapping[str, Went], now_ms: int) -> None:
         """Add what went of some cameras just now; what is older than two days is forgotten."""
         quarter = now_ms // QUARTER_MS
-        rows = [{"quarter": quarter, "camera": camera, **one._asdict()} for camera, one in sorted(went.items())]
+        rows = [
+            {"quarter": quarter, "camera": camera, **losses._asdict()} for camera, losses in sorted(went.items())
+        ]
         old = ~removals.c.quarter.between(quarter - 2 * DAY_MS // QUARTER_MS, quarter)
         with self._database.write() as connection:
             self._database.revisions(connection, 0)

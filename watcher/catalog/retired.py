@@ -92,11 +92,12 @@ class RetiredClips:
                 values = {"key": gone_key(clip_id, key), "poster": None, "sprite": None, "proxy": None}
                 connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
 
-    def revive(self, clip_id: int, *, now: datetime, wanted: bool = False) -> str:
+    def revive(self, clip_id: int, *, now: datetime, by_request: bool = False) -> str:
         """Let a retired clip be one that is missing, with its labels: ready when its file was seen there.
 
-        One that a person has `wanted` back is spared as if it came now. Returns the key. Raises ClipNotFoundError
-        unless it is retired, TakenError if another clip has the key. One that lies in a store is what it was.
+        `by_request`: a person wants it back; it is spared as if it came now. Returns the key. Raises
+        ClipNotFoundError unless it is retired, TakenError if another clip has the key. One that lies in a store is
+        what it was.
         """
         with self._database.write() as connection:
             fresh = self._database.revisions(connection, 1) + 1
@@ -109,7 +110,7 @@ class RetiredClips:
                 raise TakenError(f"another clip is called {key} now")
             names = label_names_of(old)
             values = {
-                **(came_again(old, milliseconds(now), self._database.doubt_ms) if wanted else {}),
+                **(came_again(old, milliseconds(now), self._database.doubt_ms) if by_request else {}),
                 "key": key,
                 "state": ClipState.MISSING.value,
                 "proxy": None,
@@ -127,7 +128,7 @@ class RetiredClips:
                 sums.write(connection, self._database.insert)
                 connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
             if names:
-                rows = [label_row(clip_id, old.started_ms, one) for one in labels_in(old).values()]
+                rows = [label_row(clip_id, old.started_ms, label) for label in labels_in(old).values()]
                 connection.execute(sa.insert(labels), rows)
                 count_labels(connection, self._database.insert, names, old.camera, 1)
         return key
@@ -136,25 +137,25 @@ class RetiredClips:
         self, clip_ids: Sequence[int], states: Sequence[ClipState] = (ClipState.RETIRED, ClipState.MISSING)
     ) -> dict[int, str]:
         """The contents (digests) of those clips that are gone from disk."""
-        found: dict[int, str] = {}
+        digests: dict[int, str] = {}
         with self._database.engine.connect() as connection:
             for start in range(0, len(clip_ids), BATCH):
                 some = clips.c.id.in_(clip_ids[start : start + BATCH]) & clips.c.state.in_(states)
-                found.update(
+                digests.update(
                     (row.id, row.digest)
                     for row in connection.execute(sa.select(clips.c.id, clips.c.digest).where(some))
                 )
-        return found
+        return digests
 
     def whose(self, clip_ids: Sequence[int]) -> dict[int, tuple[str, bool]]:
         """The cameras of some clips, and whether they have, or had, a label."""
-        found: dict[int, tuple[str, bool]] = {}
+        cameras: dict[int, tuple[str, bool]] = {}
         with self._database.engine.connect() as connection:
             for start in range(0, len(clip_ids), BATCH):
                 columns = (clips.c.id, clips.c.camera, self._database.labeled)
                 some = sa.select(*columns).where(clips.c.id.in_(clip_ids[start : start + BATCH]))
-                found.update((row[0], (row[1], bool(row[2]))) for row in connection.execute(some))
-        return found
+                cameras.update((row[0], (row[1], bool(row[2]))) for row in connection.execute(some))
+        return cameras
 
     def unswept(self) -> list[Retired]:
         """Retired clips of which something may be left on disk: a crash came between."""

@@ -87,15 +87,15 @@ class Retries:
         wrong &= clips.c.state == sa.literal_column("'ready'")
         waits = _WAITS & (render_retries.c.clip_id == clips.c.id)
         with self._database.engine.connect() as connection:
-            found: list[Any] = []
+            rows: list[Any] = []
             for error, which in ((clips.c.poster_error, wrong), (render_retries.c.error, waits)):
                 mine = which & clips.c.camera.in_(cameras) if cameras else which
                 some = sa.select(clips.c.id).where(mine).limit(COUNTED).subquery()
                 newest = sa.select(*columns, error).where(mine)
                 newest = newest.order_by(clips.c.started_ms.desc(), clips.c.id.desc()).limit(limit)
-                found.append(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
-                found.append([Trouble(*row) for row in connection.execute(newest)])
-        return Troubles(*found)
+                rows.append(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+                rows.append([Trouble(*row) for row in connection.execute(newest)])
+        return Troubles(*rows)
 
 
 NEVER = 2**62  # of a clip that is due, or was set aside

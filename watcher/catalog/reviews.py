@@ -32,11 +32,11 @@ class Reviews:
         with self._database.write() as connection:
             self._database.revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
             connection.execute(sa.delete(leases).where(leases.c.until_ms <= milliseconds(now)))
-            found = [to_clip(row) for row in connection.execute(select)]
-            if found:
-                rows = [{"clip_id": c.id, "review": review, "until_ms": milliseconds(until)} for c in found]
+            page = [to_clip(row) for row in connection.execute(select)]
+            if page:
+                rows = [{"clip_id": c.id, "review": review, "until_ms": milliseconds(until)} for c in page]
                 connection.execute(leases.insert(), rows)
-        return found
+        return page
 
     def release(self, review: str) -> int:
         """Give back what a review has not labelled; how many clips that were."""

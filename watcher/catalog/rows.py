@@ -142,7 +142,7 @@ CATALOG_ID = sa.select(facts.c.value).where(facts.c.name == "catalog_id")
 SCANNED = sa.select(facts.c.value).where(facts.c.name == "scanned")
 COUNTER = sa.select(counters.c.value).where(counters.c.name == sa.bindparam("counter"))
 # What reading a file never changes: who the clip is, and what was said or left of it.
-_KEPT = frozenset((
+_UNCHANGED = frozenset((
     "id", "ingested_ms", "picture", "sprite", "proxy", "held", "note", "labels", "labeled_by_people",
     "rendered_from", "rendered_at", "light",
     "store", "store_key", "store_etag", "store_sha256", "store_ms", "store_due",
@@ -150,7 +150,7 @@ _KEPT = frozenset((
 UPDATE = (
     sa.update(clips)
     .where(clips.c.id == sa.bindparam("row"))
-    .values({column.name: sa.bindparam(column.name) for column in clips.c if column.name not in _KEPT})
+    .values({column.name: sa.bindparam(column.name) for column in clips.c if column.name not in _UNCHANGED})
 )
 REDATE_LABELS = (
     sa.update(labels).where(labels.c.clip_id == sa.bindparam("row")).values(started_ms=sa.bindparam("at"))
@@ -184,11 +184,11 @@ def shown_key(key: str) -> str:
 
 
 # Looked up rather than called: a third of what a clip costs.
-_STATES: dict[str, ClipState] = {one.value: one for one in ClipState}
-_SOURCES: dict[str, TimeSource] = {one.value: one for one in TimeSource}
-_QUALITIES: dict[str, TimeQuality] = {one.value: one for one in TimeQuality}
-_PLAYABLE: dict[str, Playable] = {one.value: one for one in Playable}
-_LIGHTS: dict[str, Light] = {one.value: one for one in Light}
+_STATES: dict[str, ClipState] = {state.value: state for state in ClipState}
+_SOURCES: dict[str, TimeSource] = {source.value: source for source in TimeSource}
+_QUALITIES: dict[str, TimeQuality] = {quality.value: quality for quality in TimeQuality}
+_PLAYABLE: dict[str, Playable] = {playable.value: playable for playable in Playable}
+_LIGHTS: dict[str, Light] = {light.value: light for light in Light}
 
 
 def to_clip(row: Sequence[Any]) -> Clip:
@@ -196,7 +196,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
     (
         clip_id, key, camera, state, started, ended, source, duration, size,
         media, playable, reason, error, poster, sprite, digest, revision, ingested, missing,
-        offset, quality, held, note, said, proxy, store, light,
+        offset, quality, held, note, labels, proxy, store, light,
     ) = row  # fmt: skip
     return Clip(
         id=clip_id,
@@ -223,7 +223,7 @@ def to_clip(row: Sequence[Any]) -> Clip:
         missing_ms=missing,
         held=bool(held),
         note=note,
-        labels=None if said is None else msgspec.json.decode(said, type=tuple[Label, ...]),
+        labels=None if labels is None else msgspec.json.decode(labels, type=tuple[Label, ...]),
         store=store,
     )
 
@@ -260,10 +260,10 @@ def to_values(probed: Probed, revision: int) -> dict[str, Any]:
     }
 
 
-def _end(started: int, duration: int | None, told: datetime | None) -> int:
+def _end(started: int, duration: int | None, name_end: datetime | None) -> int:
     """Milliseconds since 1970: the start and the length, or where that is unknown what the name told."""
-    if duration is None and told is not None:
-        duration = max(0, milliseconds(told) - started)
+    if duration is None and name_end is not None:
+        duration = max(0, milliseconds(name_end) - started)
     return started + min(duration or 0, LENGTH_LIMIT_MS)
 
 

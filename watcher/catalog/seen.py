@@ -73,12 +73,12 @@ def is_seen() -> sa.ColumnElement[int]:
     return sa.func.coalesce(word, by_mark)
 
 
-def candidates(ask: Ask, person: str, mark: int, *, wanted: bool) -> list[int] | None:
+def candidates(ask: Ask, person: str, mark: int, *, seen_ones: bool) -> list[int] | None:
     """The ids of the clips that can be seen, or unseen, where they are few; None for many."""
-    if wanted and mark > 0:
+    if seen_ones and mark > 0:
         return None
-    rows = ask(_SEEN_ALL_THE_SAME if wanted else _UNSEEN_ALL_THE_SAME, {"person": person})
-    if not wanted:
+    rows = ask(_SEEN_ALL_THE_SAME if seen_ones else _UNSEEN_ALL_THE_SAME, {"person": person})
+    if not seen_ones:
         if mark == 0:
             return None
         rows = rows + ask(_READY_SINCE, {"mark": mark})
@@ -106,7 +106,7 @@ class SeenClips:
         """How many listed clips somebody has not seen, and whether there are more than were looked at."""
         with self._database.reading() as ask:
             mark = mark_of(ask, person).until_revision
-            ids = candidates(ask, person, mark, wanted=False)
+            ids = candidates(ask, person, mark, seen_ones=False)
             values: dict[str, Any] = {"person": person, "mark": mark}
             if ids is not None:
                 values["ids"] = id_text(ids, sqlite=self._database.engine.dialect.name == "sqlite")
@@ -114,8 +114,8 @@ class SeenClips:
             count = None if cameras is None else len(cameras)
             statement = _unseen(self._database.engine.dialect.name == "sqlite", sides, count)
             values |= {f"camera{n}": camera for n, camera in enumerate(cameras or ())}
-            found = len(ask(statement, values))
-        return min(found, FEW), found > FEW
+            unseen = len(ask(statement, values))
+        return min(unseen, FEW), unseen > FEW
 
     def set_mark(self, person: str, until_revision: int, *, now: datetime) -> None:
         """All that was ready at a revision is seen. The mark never moves back: another tab knows less, no more."""
@@ -158,10 +158,10 @@ class SeenClips:
         self, connection: sa.Connection, person: str, mark: Mark, now: datetime, *, until: int, marked: bool
     ) -> None:
         at = milliseconds(now)
-        kept = None if mark.marked_at is None else milliseconds(mark.marked_at)
+        before_ms = None if mark.marked_at is None else milliseconds(mark.marked_at)
         values = {
             "until_revision": until,
-            "marked_ms": at if marked else kept,
+            "marked_ms": at if marked else before_ms,
             "version": mark.version + 1,
             "used_ms": at,
         }

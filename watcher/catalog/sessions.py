@@ -144,11 +144,11 @@ class Sessions:
             gone = gone.where(_of_hash != but)
         with self._database.write() as connection:
             changed(connection)
-            found = connection.execute(gone).all()
-            for session_id, name in found:
+            rows = connection.execute(gone).all()
+            for session_id, name in rows:
                 connection.execute(sa.delete(sessions).where(_of_hash == session_id, sessions.c.once == 0))
                 note(connection, "session ended", f"{session_id} of {name}", by)
-        return len(found)
+        return len(rows)
 
 
 def _of(key: str | None) -> list[sa.ColumnElement[bool]]:

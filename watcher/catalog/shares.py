@@ -62,8 +62,8 @@ class Shares:
 
     def get(self, share_id: str, *, now: datetime) -> Share | None:
         """What a link shows; None for one that has expired, was ended, or whose clip has another content."""
-        found = self._select(now, shares.c.id == share_id, clips.c.digest == shares.c.content)
-        return found[0] if found else None
+        matches = self._select(now, shares.c.id == share_id, clips.c.digest == shares.c.content)
+        return matches[0] if matches else None
 
     def all(self, *, now: datetime, author: str | None = None, key_id: int | None = None) -> list[Share]:
         """The links that go on, of one key, of all keys that had a name, or of all, the newest first."""
@@ -84,16 +84,16 @@ class Shares:
         if share_id is not None:
             gone.append(shares.c.id == share_id)
         with self._database.write() as connection:
-            found = connection.execute(sa.select(shares.c.id, shares.c.author).where(*gone)).all()
+            rows = connection.execute(sa.select(shares.c.id, shares.c.author).where(*gone)).all()
             connection.execute(sa.delete(shares).where(*gone))
-            for ended, name in found:
+            for ended, name in rows:
                 note(connection, "share ended", f"{ended} of {name}", by)
-        return len(found)
+        return len(rows)
 
-    def _select(self, now: datetime, *wanted: sa.ColumnElement[bool]) -> list[Share]:
+    def _select(self, now: datetime, *conditions: sa.ColumnElement[bool]) -> list[Share]:
         live = (shares.c.until_ms > milliseconds(now)) & clips.c.state.in_(_PRESENT)
         select = sa.select(shares, clips.c.key, clips.c.camera, clips.c.size_bytes, clips.c.mtime_ns)
-        select = select.join(clips, shares.c.clip_id == clips.c.id).where(live, *wanted)
+        select = select.join(clips, shares.c.clip_id == clips.c.id).where(live, *conditions)
         with self._database.engine.connect() as connection:
             return [
                 Share(

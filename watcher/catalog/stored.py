@@ -105,18 +105,18 @@ class StoredClips:
         self, *, camera: str | None, kept: bool, made: Sequence[int], returned_before: datetime
     ) -> Iterator[Lying]:
         """Local clips, oldest first by what counts; `kept`: those too; `made`: of which no more is due."""
-        wanted = [clips.c.listed == 1, clips.c.store.is_(None), clips.c.store_due == NOTHING]
-        wanted += [clips.c.render_due.in_(made), clips.c.mtime_ns != 0, clips.c.size_bytes > 0]
-        wanted.append(sa.func.coalesce(clips.c.store_ms, 0) < milliseconds(returned_before))
+        conditions = [clips.c.listed == 1, clips.c.store.is_(None), clips.c.store_due == NOTHING]
+        conditions += [clips.c.render_due.in_(made), clips.c.mtime_ns != 0, clips.c.size_bytes > 0]
+        conditions.append(sa.func.coalesce(clips.c.store_ms, 0) < milliseconds(returned_before))
         if camera is not None:
-            wanted.append(clips.c.camera == camera)
+            conditions.append(clips.c.camera == camera)
         if not kept:
-            wanted.append(clips.c.held == 0)
-        streams = [self._oldest([*wanted, clips.c.spared == spared]) for spared in (0, 1)]
-        return heapq.merge(*streams, key=lambda one: (one.counts_ms, one.id))
+            conditions.append(clips.c.held == 0)
+        streams = [self._oldest([*conditions, clips.c.spared == spared]) for spared in (0, 1)]
+        return heapq.merge(*streams, key=lambda clip: (clip.counts_ms, clip.id))
 
-    def _oldest(self, wanted: list[Any]) -> Iterator[Lying]:
-        select = SELECT.where(*wanted).order_by(clips.c.counts_ms, clips.c.id).limit(PAGE)
+    def _oldest(self, conditions: list[Any]) -> Iterator[Lying]:
+        select = SELECT.where(*conditions).order_by(clips.c.counts_ms, clips.c.id).limit(PAGE)
         after: tuple[int, int] | None = None
         while True:
             page = select
@@ -134,10 +134,10 @@ class StoredClips:
         whose: sa.ColumnClause[str] = sa.literal_column("camera || ''")  # no index of cameras, but that of stores
         away = sa.select(whose, sa.func.sum(clips.c.size_bytes)).where(COLD, clips.c.listed == 1)
         with self._database.engine.connect() as connection:
-            found = {camera: int(size) for camera, size in connection.execute(everywhere)}
+            by_camera = {camera: int(size) for camera, size in connection.execute(everywhere)}
             for camera, size in connection.execute(away.group_by(whose)):
-                found[camera] = found.get(camera, 0) - int(size)
-        return found
+                by_camera[camera] = by_camera.get(camera, 0) - int(size)
+        return by_camera
 
     def listed(self) -> int:
         """How many listed clips lie in stores."""
@@ -176,17 +176,17 @@ class StoredClips:
             fact = self._database.insert(facts).values(name=f"store {store}", value="1")
             connection.execute(fact.on_conflict_do_nothing())
 
-    def moved(self, one: Lying, store: str, store_key: str, etag: str, sha256: str, *, now: datetime) -> bool:
+    def moved(self, clip: Lying, store: str, store_key: str, etag: str, sha256: str, *, now: datetime) -> bool:
         """Note that a store has a clip, and that its file is to go; False where the clip is another one by now."""
         was = (
             clips.c.store.is_(None),
             clips.c.store_due == NOTHING,
             clips.c.state.in_(LISTED),
-            clips.c.key == one.key,
-            clips.c.digest == one.digest,
-            clips.c.size_bytes == one.size_bytes,
-            clips.c.mtime_ns == one.mtime_ns,
-            clips.c.inode == one.inode,
+            clips.c.key == clip.key,
+            clips.c.digest == clip.digest,
+            clips.c.size_bytes == clip.size_bytes,
+            clips.c.mtime_ns == clip.mtime_ns,
+            clips.c.inode == clip.inode,
         )
         values = {
             "store": store,
@@ -196,77 +196,79 @@ class StoredClips:
             "store_ms": milliseconds(now),
             "store_due": LEAVING,
         }
-        return self._change(one, values, *was)
+        return self._change(clip, values, *was)
 
     def let_answers_go(self) -> None:
         """Have every kept answer made anew, though no clip has changed: whether a store is away is part of them."""
         with self._database.write() as connection:
             self._database.revisions(connection, 1)
 
-    def has_left(self, one: Lying) -> bool:
+    def has_left(self, clip: Lying) -> bool:
         """Note that the file of a clip is gone, or is none of its own: it lies in the store alone."""
-        return self._change(one, {"store_due": NOTHING}, clips.c.store_due == LEAVING, told=False)
+        return self._change(clip, {"store_due": NOTHING}, clips.c.store_due == LEAVING, notify=False)
 
-    def stays(self, one: Lying) -> bool:
+    def stays(self, clip: Lying) -> bool:
         """Note that a clip lies in the video root after all: the store has lost it."""
         values = {**_LOCAL, "store_due": NOTHING}
-        return self._change(one, values, clips.c.store_due.in_([LEAVING, WANTED]))
+        return self._change(clip, values, clips.c.store_due.in_([LEAVING, WANTED]))
 
     def want(self, clip_id: int) -> bool:
         """Want a clip back; False where it is local. Raises ClipNotFoundError."""
-        one = self.get(clip_id)
-        if one is None or one.state == ClipState.RETIRED:
+        clip = self.get(clip_id)
+        if clip is None or clip.state == ClipState.RETIRED:
             raise ClipNotFoundError(f"there is no clip {clip_id}")
-        return self._change(one, {"store_due": WANTED}, clips.c.store.is_not(None), told=False)
+        return self._change(clip, {"store_due": WANTED}, clips.c.store.is_not(None), notify=False)
 
-    def give_up_wanting(self, one: Lying) -> bool:
+    def give_up_wanting(self, clip: Lying) -> bool:
         """Let a clip that cannot be had back stay where it is."""
-        return self._change(one, {"store_due": NOTHING}, clips.c.store_due == WANTED, told=False)
+        return self._change(clip, {"store_due": NOTHING}, clips.c.store_due == WANTED, notify=False)
 
-    def returned(self, one: Lying, inode: int, mtime_ns: int, *, now: datetime) -> bool:
+    def returned(self, clip: Lying, inode: int, mtime_ns: int, *, now: datetime) -> bool:
         """Note that a clip lies in the video root again, and that its object is to go."""
         values = {
             "store": None,
-            "store_key": f"{one.store}:{one.store_key}",
+            "store_key": f"{clip.store}:{clip.store_key}",
             "store_ms": milliseconds(now),
             "store_due": RETURNED,
             "inode": signed(inode),
             "mtime_ns": mtime_ns,
         }
-        return self._change(one, values, clips.c.store_due == WANTED, clips.c.store == one.store)
+        return self._change(clip, values, clips.c.store_due == WANTED, clips.c.store == clip.store)
 
     def drop(self, clip_id: int) -> bool:
         """Let the object of a retired clip go for good; False where it has none."""
-        one = self.get(clip_id)
-        return one is not None and self._change(
-            one, {"store_due": DROPPED}, clips.c.store_due == GIVEN_UP, told=False
+        clip = self.get(clip_id)
+        return clip is not None and self._change(
+            clip, {"store_due": DROPPED}, clips.c.store_due == GIVEN_UP, notify=False
         )
 
-    def object_gone(self, one: Lying) -> bool:
+    def object_gone(self, clip: Lying) -> bool:
         """Note that nothing of a clip is in a store any more."""
         values = {**_LOCAL, "store_due": NOTHING}
-        return self._change(one, values, clips.c.store_due == one.due, told=False)
+        return self._change(clip, values, clips.c.store_due == clip.due, notify=False)
 
-    def free_key(self, one: Lying) -> None:
+    def free_key(self, clip: Lying) -> None:
         """Let a clip in a store have another key, since another file has its name."""
         with self._database.write() as connection:
-            row = connection.execute(sa.select(clips).where(clips.c.id == one.id, COLD)).first()
-            if row is not None and row.key == one.key:
+            row = connection.execute(sa.select(clips).where(clips.c.id == clip.id, COLD)).first()
+            if row is not None and row.key == clip.key:
                 free_key(connection, self._database, row)
 
     # — inside —
 
-    def _change(self, one: Lying, values: dict[str, Any], *was: sa.ColumnElement[bool], told: bool = True) -> bool:
-        """Change a row that is still so; `told`: the feed of changes says it, as of renditions."""
+    def _change(
+        self, clip: Lying, values: dict[str, Any], *was: sa.ColumnElement[bool], notify: bool = True
+    ) -> bool:
+        """Change a row that is still so; `notify`: the feed of changes says it, as of renditions."""
         with self._database.write() as connection:
-            fresh = self._database.revisions(connection, int(told)) + 1
-            more = rendered(fresh) if told else {}
-            change = sa.update(clips).where(clips.c.id == one.id, *was).values({**values, **more})
+            fresh = self._database.revisions(connection, int(notify)) + 1
+            more = rendered(fresh) if notify else {}
+            change = sa.update(clips).where(clips.c.id == clip.id, *was).values({**values, **more})
             return bool(connection.execute(change).rowcount == 1)
 
-    def _first(self, *wanted: Any) -> Lying | None:
-        found = self._all(SELECT.where(*wanted).limit(1))
-        return found[0] if found else None
+    def _first(self, *conditions: Any) -> Lying | None:
+        clips_ = self._all(SELECT.where(*conditions).limit(1))
+        return clips_[0] if clips_ else None
 
     def _all(self, select: sa.Select[Any]) -> list[Lying]:
         with self._database.engine.connect() as connection:

@@ -62,12 +62,12 @@ class Sums:
     def _by_day(self, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
         """The same for the days that clocks with these offsets have."""
         for offset in sorted(offsets):
-            found: dict[tuple[int, str], list[int]] = {}
+            sums: dict[tuple[int, str], list[int]] = {}
             for (quarter, camera), (clips, duration) in self._quarters.items():
-                of_day = found.setdefault(((quarter + offset) // Bucket.DAY, camera), [0, 0])
+                of_day = sums.setdefault(((quarter + offset) // Bucket.DAY, camera), [0, 0])
                 of_day[0] += clips
                 of_day[1] += duration
-            for (day, camera), (clips, duration) in sorted(found.items()):
+            for (day, camera), (clips, duration) in sorted(sums.items()):
                 if (clips, duration) != (0, 0):
-                    told = {"day": day, "camera": camera, "clips": clips, "duration_ms": duration}
-                    yield {"offset_quarters": offset, **told}
+                    values = {"day": day, "camera": camera, "clips": clips, "duration_ms": duration}
+                    yield {"offset_quarters": offset, **values}

@@ -32,7 +32,7 @@ class Timeline:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def sums(self, spans: Iterable[Span], bucket: Bucket, wanted: Sequence[str]) -> list[Sum]:
+    def sums(self, spans: Iterable[Span], bucket: Bucket, cameras: Sequence[str]) -> list[Sum]:
         """Listed clips and their milliseconds by bucket and camera, in this order, in spans of constant offset.
 
         Reads the kept sums, however many clips they stand for: those of whole days where these are asked for and
@@ -43,9 +43,9 @@ class Timeline:
             whole = {row[0] for row in ask(WHOLE, {})} if bucket is Bucket.DAY else set()
             for span in spans:
                 if span.offset in whole:
-                    rows += _by_day(ask, span, wanted)
+                    rows += _by_day(ask, span, cameras)
                 else:
-                    rows += _by_quarter(ask, span, bucket, wanted)
+                    rows += _by_quarter(ask, span, bucket, cameras)
         return _merged(rows)
 
     def keep_days(self, offsets: Collection[int], go_on: Callable[[], bool]) -> None:
@@ -63,9 +63,9 @@ class Timeline:
             self._database.revisions(connection, 0)  # nobody else writes meanwhile
             for table in (day_offsets, days):
                 connection.execute(sa.delete(table).where(table.c.offset_quarters.not_in(offsets)))
-            if fresh := [{"offset_quarters": one, "whole": 0} for one in offsets if one not in known]:
+            if fresh := [{"offset_quarters": offset, "whole": 0} for offset in offsets if offset not in known]:
                 connection.execute(sa.insert(day_offsets), fresh)
-        for offset in (one for one in offsets if not known.get(one)):
+        for offset in [offset for offset in offsets if not known.get(offset)]:
             for camera in there:
                 if not go_on():
                     return
@@ -96,39 +96,39 @@ def _add_up(connection: sa.Connection, offset: int, camera: str) -> None:
 
 def _merged(rows: list[Any]) -> list[Sum]:
     """Rows in order, those of one bucket and camera added up: a day may have two offsets, and edges of its own."""
-    found: list[Sum] = []
+    sums: list[Sum] = []
     before: Any = (None, None)
     for row in sorted(rows):
         if row[0] == before[0] and row[1] == before[1]:
             row = (row[0], row[1], row[2] + before[2], row[3] + before[3])  # noqa: PLW2901 - in its place
-            found.pop()
-        found.append(Sum(*row))
+            sums.pop()
+        sums.append(Sum(*row))
         before = row
-    return found
+    return sums
 
 
-def _by_day(ask: Ask, span: Span, wanted: Sequence[str]) -> list[Any]:
+def _by_day(ask: Ask, span: Span, cameras: Sequence[str]) -> list[Any]:
     first, end = -(-(span.first + span.offset) // Bucket.DAY), (span.end + span.offset) // Bucket.DAY
     if first >= end:
-        return _by_quarter(ask, span, Bucket.DAY, wanted)
-    rows = ask(_days(len(wanted)), {"offset": span.offset, "first": first, "end": end} | _named(wanted))
+        return _by_quarter(ask, span, Bucket.DAY, cameras)
+    rows = ask(_days(len(cameras)), {"offset": span.offset, "first": first, "end": end} | _named(cameras))
     for edge in (
         span._replace(end=first * Bucket.DAY - span.offset),
         span._replace(first=end * Bucket.DAY - span.offset),
     ):
         if edge.first < edge.end:
-            rows += _by_quarter(ask, edge, Bucket.DAY, wanted)
+            rows += _by_quarter(ask, edge, Bucket.DAY, cameras)
     return rows
 
 
-def _by_quarter(ask: Ask, span: Span, bucket: Bucket, wanted: Sequence[str]) -> list[Any]:
-    values = {"offset": span.offset, "first": span.first, "end": span.end} | _named(wanted)
-    rows = ask(_quarters(bucket, len(wanted)), values)
+def _by_quarter(ask: Ask, span: Span, bucket: Bucket, cameras: Sequence[str]) -> list[Any]:
+    values = {"offset": span.offset, "first": span.first, "end": span.end} | _named(cameras)
+    rows = ask(_quarters(bucket, len(cameras)), values)
     return [(int(at), camera, int(clips), int(duration)) for at, camera, clips, duration in rows]
 
 
-def _named(wanted: Sequence[str]) -> dict[str, str]:
-    return {f"camera{number}": camera for number, camera in enumerate(wanted)}
+def _named(cameras: Sequence[str]) -> dict[str, str]:
+    return {f"camera{number}": camera for number, camera in enumerate(cameras)}
 
 
 def _of(table: sa.Table, count: int) -> sa.ColumnElement[bool]:

@@ -83,26 +83,26 @@ class Outbox:
                 return False
             late = now - LABELED_LATE
             of_clips = _labeled(names, since, head, came_after=late) if names else _ready(since, head)
-            found = _between(connection, of_clips, since, head, limit)
+            events = _between(connection, of_clips, since, head, limit)
             at = milliseconds(now)
             rows = [
                 {
                     "url": url,
-                    "revision": one.revision,
-                    "clip_id": one.clip_id,
-                    "event": one.event,
+                    "revision": event.revision,
+                    "clip_id": event.clip_id,
+                    "event": event.event,
                     "attempts": 0,
                     "due_ms": at,
                     "since_ms": at,
                 }
-                for one in found
-                if not cameras or one.camera in cameras
+                for event in events
+                if not cameras or event.camera in cameras
             ]
             if rows:
                 connection.execute(self._database.insert(outbox).on_conflict_do_nothing(), rows)
-            until = found[-1].revision if len(found) == limit else head
+            until = events[-1].revision if len(events) == limit else head
             connection.execute(sa.update(hooks).where(hooks.c.url == url).values(revision=until))
-        return len(found) == limit
+        return len(events) == limit
 
     def due(self, url: str, limit: int, *, now: datetime, newest_first: bool = False) -> list[Delivery]:
         """What is to be told now, in order; of each clip only what comes first."""
@@ -126,11 +126,11 @@ class Outbox:
         with self._database.write() as connection:
             connection.execute(sa.delete(outbox).where(outbox.c.url == url, outbox.c.revision == revision))
 
-    def undelivered(self, url: str, revision: int, *, due: datetime, told: str) -> None:
+    def undelivered(self, url: str, revision: int, *, due: datetime, error: str) -> None:
         """It could not be told; when it is tried again, and why."""
         row = sa.update(outbox).where(outbox.c.url == url, outbox.c.revision == revision)
         with self._database.write() as connection:
-            connection.execute(row.values(attempts=outbox.c.attempts + 1, due_ms=milliseconds(due), told=told))
+            connection.execute(row.values(attempts=outbox.c.attempts + 1, due_ms=milliseconds(due), told=error))
 
     def give_up(self, before: datetime) -> int:
         """Drop what could not be told for very long; how much."""
@@ -154,8 +154,8 @@ class Outbox:
         )
         with self._database.engine.connect() as connection:
             return [
-                Stuck(url, count, None if since is None else moment(since), attempts, told)
-                for url, count, since, attempts, told in connection.execute(waiting)
+                Stuck(url, count, None if since is None else moment(since), attempts, error)
+                for url, count, since, attempts, error in connection.execute(waiting)
             ]
 
 
@@ -180,11 +180,11 @@ def _ready(since: int, until: int) -> Any:
 def _between(connection: sa.Connection, of_clips: Any, since: int, until: int, limit: int) -> list[_Happened]:
     """What happened after a revision, and until another one, the first of it."""
     silent = sa.select(silences).where(silences.c.revision > since, silences.c.revision <= until)
-    found = [_Happened(row[0], row[1], row[2], None) for row in connection.execute(of_clips.limit(limit))]
+    events = [_Happened(row[0], row[1], row[2], None) for row in connection.execute(of_clips.limit(limit))]
     for row in connection.execute(silent.order_by(silences.c.revision).limit(limit)):
         event = {
             "type": "camera.silent" if row.silent else "camera.back",
             "data": {"camera": row.camera, "silent_since": utc_of(row.since_ms)},
         }
-        found.append(_Happened(row.revision, 0, row.camera, msgspec.json.encode(event).decode()))
-    return sorted(found)[:limit]
+        events.append(_Happened(row.revision, 0, row.camera, msgspec.json.encode(event).decode()))
+    return sorted(events)[:limit]

@@ -111,7 +111,7 @@ class Webhook:
             self.catalog.outbox.delivered(hook.url, delivery.revision)
             return True
         again = self.services.clock.now() + min(LONGEST, timedelta(seconds=2.0 ** min(delivery.attempts, 12)))
-        self.catalog.outbox.undelivered(hook.url, delivery.revision, due=again, told=told)
+        self.catalog.outbox.undelivered(hook.url, delivery.revision, due=again, error=told)
         if not reached:
             self._pause_until = again
         what = f"clip {delivery.clip_id}" if delivery.event is None else "a camera"

@@ -82,7 +82,7 @@ def steady_lag(came: Sequence[Came], least_ms: int) -> int | None:
     """
     if len(came) < LIVE_CLIPS:
         return None
-    lags = [one.lag_ms for one in came]
+    lags = [arrival.lag_ms for arrival in came]
     span, spread = came[-1].arrived_ms - came[0].arrived_ms, max(lags) - min(lags)
     if min(lags) <= least_ms or span < LIVE_SPAN_MS or spread > min(DAY_MS, span // LIVE_STEADY):
         return None

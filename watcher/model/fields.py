@@ -21,10 +21,10 @@ def read(text: str, kind: type[msgspec.Struct]) -> Fields:
     >>> read("id,labels.name,media,media.video", ClipShape)
     {'id': None, 'labels': {'name': None}, 'media': None}
     """
-    found: Fields = {}
+    fields: Fields = {}
     for path in text.split(","):
         known: Fields | None = _fields(kind)
-        place: Fields | None = found
+        place: Fields | None = fields
         *ways, last = path.split(".")
         for name in (*ways, last):
             if not known or name not in known:
@@ -36,7 +36,7 @@ def read(text: str, kind: type[msgspec.Struct]) -> Fields:
                 place = place.setdefault(name, {})
         if place is not None:  # else more of it is asked for already
             place[last] = None
-    return found
+    return fields
 
 
 def pick(value: Any, fields: Fields | None) -> Any:
@@ -44,7 +44,7 @@ def pick(value: Any, fields: Fields | None) -> Any:
     if fields is None or value is None:
         return value
     if isinstance(value, list):
-        return [pick(one, fields) for one in value]
+        return [pick(item, fields) for item in value]
     if isinstance(value, msgspec.Raw):  # it is JSON already
         value = msgspec.json.decode(value)
     if isinstance(value, dict):
@@ -73,5 +73,5 @@ def _within(kind: msgspec.inspect.Type) -> Fields | None:
     if isinstance(kind, msgspec.inspect.ListType):
         return _within(kind.item_type)
     if isinstance(kind, msgspec.inspect.UnionType):
-        return next((found for one in kind.types if (found := _within(one)) is not None), None)
+        return next((inner for kind_ in kind.types if (inner := _within(kind_)) is not None), None)
     return None

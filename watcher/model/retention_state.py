@@ -61,18 +61,18 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
 
     def now_ms(self, grace_ms: int) -> int:
         """The moment that rules go by whose clips are spared for so long."""
-        return self.wall_ms - sum(one.ms for one in self.jumps if one.waited_ms < grace_ms)
+        return self.wall_ms - sum(jump.ms for jump in self.jumps if jump.waited_ms < grace_ms)
 
     def since_ms(self, grace_ms: int) -> int:
         """What falls due after this moment, by such a rule, is due by passing time."""
         since = max(self.swept_ms - DAY_MS, self.changed_ms)
-        believed = [one.waited_ms - grace_ms for one in self.jumps if one.waited_ms >= grace_ms]
+        believed = [jump.waited_ms - grace_ms for jump in self.jumps if jump.waited_ms >= grace_ms]
         return max([since, *(self.now_ms(grace_ms) - ago for ago in believed)])
 
     @property
     def believed_ms(self) -> int:
         """Now, by the clock that no jump moves before it is believed."""
-        return self.wall_ms - sum(one.ms for one in self.jumps)
+        return self.wall_ms - sum(jump.ms for jump in self.jumps)
 
     def allows(self, rules: str) -> bool:
         """Whether a person has said that what waits may go: for a day, and by the rules of then."""
@@ -89,17 +89,17 @@ def advance(
         return Remembered(wall_ms=wall, boot=boot, boot_ms=boot_ms, rules=rules, swept_ms=began, changed_ms=began)
     gap = wall - old.wall_ms
     passed = max(0, boot_ms - old.boot_ms if boot == old.boot else min(gap, UNSEEN_MS))
-    waited = [Jump(one.ms, one.waited_ms + passed) for one in old.jumps]
-    jumps = [one for one in waited if one.waited_ms < grace_ms]
+    waited = [Jump(jump.ms, jump.waited_ms + passed) for jump in old.jumps]
+    jumps = [jump for jump in waited if jump.waited_ms < grace_ms]
     allowed, steady = old.allowed_until_ms, old.steady_ms + passed
     if (ahead := gap - passed) > JUMP_MS:
         jumps = [*jumps, Jump(ahead)][-JUMPS_MOST:]
         allowed = steady = 0
     elif ahead < -JUMP_MS:
         jumps, allowed, steady = _taken_back(jumps, -ahead), 0, 0
-    now = wall - sum(one.ms for one in jumps)
+    now = wall - sum(jump.ms for jump in jumps)
     # What a jump makes due as soon as it is believed is not due by passing time.
-    changed = now if any(one.waited_ms >= grace_ms for one in waited) else old.changed_ms
+    changed = now if any(jump.waited_ms >= grace_ms for jump in waited) else old.changed_ms
     if rules != old.rules:
         changed, allowed = max(changed, old.swept_ms), 0
     return msgspec.structs.replace(

@@ -126,17 +126,17 @@ class _Reader:
 
     def _known(self) -> bool:
         named = {kind: self._name(kind, self._at) for kind in ("camera", "label")}
-        kind = max(named, key=lambda one: named[one][1] if named[one] else 0)  # type: ignore[index]
-        told = named[kind]
-        if told is None:
+        kind = max(named, key=lambda name: named[name][1] if named[name] else 0)  # type: ignore[index]
+        score = named[kind]
+        if score is None:
             return False
         # Two labels without a word between are both meant: the second one is a word that is looked for as well.
         if kind == "label" and not self._either and any(name == "label" for name, _ in self.found):
-            self.rest += self._words[self._at : self._at + told[1]]
-        elif (kind, told[0]) not in self.found:
-            self.found.append((kind, told[0]))
+            self.rest += self._words[self._at : self._at + score[1]]
+        elif (kind, score[0]) not in self.found:
+            self.found.append((kind, score[0]))
         self._either = False
-        return self._take(told[1])
+        return self._take(score[1])
 
     def _light(self) -> bool:
         for known in LANGUAGES.values():

@@ -32,15 +32,15 @@ class Picture(msgspec.Struct, frozen=True, array_like=True):
     seen: tuple[Seen, ...]
 
 
-def shared(one: Sequence[float], other: Sequence[float]) -> float:
+def shared(box: Sequence[float], other: Sequence[float]) -> float:
     """Which share of two boxes' union is in both; each is x, y, width, height.
 
     >>> round(shared((0, 0, 1, 1), (0.5, 0, 1, 1)), 3), shared((0, 0, 1, 1), (2, 0, 1, 1))
     (0.333, 0.0)
     """
-    wide = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    high = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    wide = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
+    high = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
     if wide <= 0 or high <= 0:
         return 0.0
     both = wide * high
-    return both / (one[2] * one[3] + other[2] * other[3] - both)
+    return both / (box[2] * box[3] + other[2] * other[3] - both)

@@ -126,8 +126,8 @@ def check_base(template: Template, base: Base) -> None:
         return
     if base is Base.OFFSET and "z" not in start | end:
         raise TemplateError(f'it cannot match: base "offset" needs %z in {template.text!r}')
-    for found in (start, end):
-        if {"m", "d"} <= found and {"Y", "y"} & found and {"H", "I"} & found:
+    for part in (start, end):
+        if {"m", "d"} <= part and {"Y", "y"} & part and {"H", "I"} & part:
             return
     raise TemplateError(
         f'it cannot match: no start in {template.text!r}; a time needs year, month, day and hour, or base "none"'

@@ -129,23 +129,23 @@ class Naming:
         """The presets that a name could match by its shape: remembered, since a camera repeats itself."""
         stem, suffix = parts_of(key)
         shape = as_shape(stem)
-        found = self._memo.get((shape, suffix))
-        if found is None:
+        reading = self._memo.get((shape, suffix))
+        if reading is None:
             if len(self._memo) >= MEMO_LIMIT:
                 self._memo.clear()
-            found = [
+            reading = [
                 (preset, template)
                 for preset, template in self.rules
                 if takes(preset, suffix) and template.fits_shape(shape)
             ]
-            self._memo[shape, suffix] = found
-        return found
+            self._memo[shape, suffix] = reading
+        return reading
 
     def _may(self, preset: Preset, key: str, camera: Camera | None) -> bool:
         """Whether nothing is bound to another preset; one that is not automatic needs a binding to itself."""
         folder = self._folder(key)
-        wanted = (camera.preset if camera else "") or (folder.preset if folder else "")
-        return wanted == preset.name if wanted else preset.automatic
+        name = (camera.preset if camera else "") or (folder.preset if folder else "")
+        return name == preset.name if name else preset.automatic
 
     def _folder(self, key: str) -> Folder | None:
         for folder in self._folders:

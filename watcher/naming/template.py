@@ -100,12 +100,12 @@ class Template:
 
     def match(self, stem: str) -> Fields | None:
         """What the pattern reads in a key without its suffix; None if it does not match."""
-        found = self._match(stem)
-        if found is None:
+        match = self._match(stem)
+        if match is None:
             return None
         fields = Fields({}, {}, {})
         for group, token in self._names.items():
-            value = found[group]
+            value = match[group]
             kind = token.kind.lstrip("-")
             if kind == "dst":
                 value = value or ""  # a flag that is not there says something too
@@ -120,8 +120,8 @@ class Template:
         """How far a name fits that does not match: the part that does, and what the pattern wants next."""
         for count in range(len(self._pieces) - 1, 0, -1):
             pattern = re.compile("".join(self._pieces[:count]), re.IGNORECASE | re.DOTALL)
-            if found := pattern.match(stem):
-                return found[0], _shown(self.tokens[count])
+            if match := pattern.match(stem):
+                return match[0], _shown(self.tokens[count])
         return "", _shown(self.tokens[0])
 
     def _pattern(self, token: Token, before: Token | None, *, loose: bool = False) -> str:
@@ -153,18 +153,18 @@ class Template:
         if re.search(r"\.(?:mp4|m4v|mov|mkv|avi|jpe?g|ts|webm)$", self.text, re.IGNORECASE):
             raise TemplateError("leave out the suffix: a pattern is matched against the name without it")
         for tokens in _expansions(self.tokens):
-            for one, two in itertools.pairwise(tokens):
-                texts = one.kind in _TEXT and two.kind in _TEXT
-                digits = one.kind in _VARIABLE_DIGITS and two.kind in _VARIABLE_DIGITS
+            for first, second in itertools.pairwise(tokens):
+                texts = first.kind in _TEXT and second.kind in _TEXT
+                digits = first.kind in _VARIABLE_DIGITS and second.kind in _VARIABLE_DIGITS
                 if texts or digits:
                     raise TemplateError(
-                        f"ambiguous: {_shown(one)} and {_shown(two)} stand side by side, so nobody can tell where "
-                        "one ends and the other begins"
+                        f"ambiguous: {_shown(first)} and {_shown(second)} stand side by side, so nobody can tell "
+                        "where one ends and the other begins"
                     )
-        for found, which in ((self.directives, ""), (self.end_directives, " of the end")):
-            if "I" in found and "p" not in found:
+        for directives, which in ((self.directives, ""), (self.end_directives, " of the end")):
+            if "I" in directives and "p" not in directives:
                 raise TemplateError(f"ambiguous: %I{which} has 12 hours and needs %p")
-            if {"H", "I"} <= found or {"Y", "y"} <= found:
+            if {"H", "I"} <= directives or {"Y", "y"} <= directives:
                 raise TemplateError(f"it cannot match: two ways of writing the same thing{which}")
 
 
@@ -183,13 +183,13 @@ def _parse(text: str) -> tuple[Token, ...]:
 
 
 def _tokens(text: str, at: int, *, end: bool, closing: str) -> tuple[tuple[Token, ...], int]:
-    found: list[Token] = []
+    tokens: list[Token] = []
     literal = ""
 
     def flush() -> None:
         nonlocal literal
         if literal:
-            found.append(Token("literal", literal))
+            tokens.append(Token("literal", literal))
             literal = ""
 
     while at < len(text):
@@ -207,27 +207,27 @@ def _tokens(text: str, at: int, *, end: bool, closing: str) -> tuple[tuple[Token
                     f"there is no directive %{letter}; known: {' '.join('%' + d for d in _DIRECTIVES)}"
                 )
             flush()
-            found.append(Token(letter, end=end))
+            tokens.append(Token(letter, end=end))
         elif text.startswith("{end:", at):
             flush()
             inside, at = _tokens(text, at + 5, end=True, closing="}")
             if text[at : at + 1] != "}":
                 raise TemplateError("{end: is not closed")
-            found.extend(inside)
+            tokens.extend(inside)
             at += 1
         elif char == "{":
             name = text[at + 1 :].partition("}")[0]
             if name not in _FIELDS:
                 raise TemplateError(f"there is no field {{{name}}}; known: {' '.join(f'{{{f}}}' for f in _FIELDS)}")
             flush()
-            found.append(Token(name))
+            tokens.append(Token(name))
             at += len(name) + 2
         elif char == "<":
             flush()
             inside, at = _tokens(text, at + 1, end=end, closing=">")
             if text[at : at + 1] != ">":
                 raise TemplateError("a < is not closed by >")
-            found.append(Token("optional", inside=inside))
+            tokens.append(Token("optional", inside=inside))
             at += 1
         elif char in ">}":
             raise TemplateError(f"unexpected {char!r} at character {at + 1}")
@@ -235,7 +235,7 @@ def _tokens(text: str, at: int, *, end: bool, closing: str) -> tuple[tuple[Token
             literal += char
             at += 1
     flush()
-    return tuple(found), at
+    return tuple(tokens), at
 
 
 def _flat(tokens: tuple[Token, ...], *, optional: bool = False) -> Iterator[Token]:

@@ -119,7 +119,7 @@ class Retention:
         and OSError.
         """
         if self._waits_in_store(clip_id):
-            return self._catalog.retired.revive(clip_id, now=self._clock.now(), wanted=True)
+            return self._catalog.retired.revive(clip_id, now=self._clock.now(), by_request=True)
         name = self._name_in_bin(clip_id)
         if name is None:
             raise NotInBinError(f"the clip {clip_id} is not in the bin")
@@ -131,7 +131,7 @@ class Retention:
             permission.check_folder(folder)
         key = clip.key
         if clip.state is ClipState.RETIRED:
-            key = self._catalog.retired.revive(clip_id, now=self._clock.now(), wanted=True)
+            key = self._catalog.retired.revive(clip_id, now=self._clock.now(), by_request=True)
         try:
             self._give_back(name, key)
         except (FileExistsError, NotADirectoryError):

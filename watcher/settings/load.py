@@ -108,8 +108,8 @@ def _read_environment(environment: Mapping[str, str], values: dict[str, Any], so
 def _invalid(path: Path, message: str, sources: Mapping[str, str]) -> ConfigError:
     """What msgspec refuses, with the name of the setting and what it may be."""
     detail, _, at = message.partition(" - at `$.")
-    if found := re.match(r"naming\.(\w+)\[(\d+)\]", at):
-        return _refusal(path, NamingError(found[1], int(found[2]), "", detail))
+    if match := re.match(r"naming\.(\w+)\[(\d+)\]", at):
+        return _refusal(path, NamingError(match[1], int(match[2]), "", detail))
     place = re.match(r"[\w.]+", re.sub(r"^(stores)\[\d+\]", r"\1", at))
     where = place.group() if place else "settings"
     if re.match(r"Expected `\w+` [<>]|Invalid enum value", detail):

@@ -23,10 +23,10 @@ def place_of(text: str) -> Place:
     >>> place_of("52.52, 13.40")
     Place(north=52.52, east=13.4)
     """
-    found = re.fullmatch(r"\s*(-?\d{1,2}(?:\.\d+)?)\s*,\s*(-?\d{1,3}(?:\.\d+)?)\s*", text, re.ASCII)
-    if found is None or abs(float(found[1])) > 90 or abs(float(found[2])) > 180:
+    match = re.fullmatch(r"\s*(-?\d{1,2}(?:\.\d+)?)\s*,\s*(-?\d{1,3}(?:\.\d+)?)\s*", text, re.ASCII)
+    if match is None or abs(float(match[1])) > 90 or abs(float(match[2])) > 180:
         raise ValueError(f'{text!r} is no place, such as "52.52, 13.40": degrees north and east')
-    return Place(float(found[1]), float(found[2]))
+    return Place(float(match[1]), float(match[2]))
 
 
 def host_zone() -> str:

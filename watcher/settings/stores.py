@@ -73,7 +73,7 @@ class Tiering(msgspec.Struct, frozen=True):
     @property
     def any(self) -> bool:
         """Whether anything is to go."""
-        own = any(one.after_days or one.keep_local_bytes for one in self.cameras)
+        own = any(camera.after_days or camera.keep_local_bytes for camera in self.cameras)
         return bool(self.after_days or self.keep_local_bytes or self.labels or own)
 
 
@@ -87,16 +87,16 @@ def problems(stores: tuple[StoreTable, ...], tiering: Tiering) -> Iterator[tuple
         yield "stores.name", "two stores have the same name"
     if tiering.store and tiering.store not in {store.name for store in stores}:
         yield "tiering.store", f"there is no store called {tiering.store!r}"
-    target = next((one for one in stores if not tiering.store or one.name == tiering.store), None)
+    target = next((store for store in stores if not tiering.store or store.name == tiering.store), None)
     if tiering.any and target is not None and target.kind != "disk":
         yield "tiering.store", f"{target.name} is a bucket: in this version clips can go to a disk only"
     if tiering.any and not stores:
         yield "tiering.after_days", "clips can only go where there is a store: add a table [[stores]]"
-    for what, said in (
+    for what, text in (
         ("cameras", [c.camera for c in tiering.cameras]),
         ("labels", [n.label for n in tiering.labels]),
     ):
-        if len(set(said)) < len(said):
+        if len(set(text)) < len(text):
             yield f"tiering.{what}", "two tables are about the same one"
 
 

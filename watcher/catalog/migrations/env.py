@@ -9,7 +9,9 @@ from watcher.catalog.schema import metadata
 def complete_the_first(connection: sa.Connection) -> None:
     """Give a catalog of the first commit what migration 0001 makes since the second one, before others need it."""
     inspector = sa.inspect(connection)
-    if not inspector.has_table("clips") or "render_due" in {one["name"] for one in inspector.get_columns("clips")}:
+    if not inspector.has_table("clips") or "render_due" in {
+        column["name"] for column in inspector.get_columns("clips")
+    }:
         return
     connection.execute(sa.text("ALTER TABLE clips ADD COLUMN render_due SMALLINT NOT NULL DEFAULT 0"))
     waits = "poster IS NULL AND poster_error IS NULL AND state IN ('new', 'ready')"
