@@ -49,88 +49,96 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, run: object, help_text: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=help_text, description=help_text)
-        made.set_defaults(run=run)
+        parser = commands.add_parser(name, help=help_text, description=help_text)
+        parser.set_defaults(run=run)
         if name not in {"config", "push"}:
-            made.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="data folder (data)")
-        return made
+            parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="data folder (data)")
+        return parser
 
-    def serving(made: argparse.ArgumentParser) -> None:
-        made.add_argument(
+    def serving(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
             "--listen", default="127.0.0.1:8080", metavar="HOST:PORT", help="address (127.0.0.1:8080)"
         )
-        made.add_argument("--log", metavar="DIR", help="log folder; - for standard output")
-        made.add_argument(
+        parser.add_argument("--log", metavar="DIR", help="log folder; - for standard output")
+        parser.add_argument(
             "--user",
             default="",
             metavar="NAME",
             help="whom to become, started as root; what root owns is handed over",
         )
 
-    made = command("up", _up, "run nginx, uWSGI and the ingester as one unit")
-    serving(made)
-    made.set_defaults(log="log")
-    made = command("demo", _demo, "let sample cameras leave clips in a folder while it is served")
-    serving(made)
-    made.add_argument("--rows", type=int, metavar="N", help="instead: fill a catalog with N clips without files")
-    made.add_argument("--cameras-only", action="store_true", help=argparse.SUPPRESS)
-    made = command("ingest", _ingest, "run only the ingester")
-    made.add_argument("--announce", action="store_true", help=argparse.SUPPRESS)
-    made.add_argument(
+    subparser = command("up", _up, "run nginx, uWSGI and the ingester as one unit")
+    serving(subparser)
+    subparser.set_defaults(log="log")
+    subparser = command("demo", _demo, "let sample cameras leave clips in a folder while it is served")
+    serving(subparser)
+    subparser.add_argument(
+        "--rows", type=int, metavar="N", help="instead: fill a catalog with N clips without files"
+    )
+    subparser.add_argument("--cameras-only", action="store_true", help=argparse.SUPPRESS)
+    subparser = command("ingest", _ingest, "run only the ingester")
+    subparser.add_argument("--announce", action="store_true", help=argparse.SUPPRESS)
+    subparser.add_argument(
         "--labels", action="store_true", help="only look at clips with a model, beside another ingester"
     )
     command("migrate", _migrate, "bring the catalog to this version's schema")
     command("prepare", _prepare, "make folders, catalog and nginx's settings ready, for containers")
     command("ftp", _ftp, "run only the FTP door")
-    made = command("scan", _scan, "compare the catalog with the disk once, and repair it")
-    made.add_argument("--accept-missing", action="store_true", help="mark any number of clips missing")
-    made.add_argument("--again", action="store_true", help="read every file again, also unchanged ones")
-    made.add_argument("--accept-root", action="store_true", help="make this folder the catalog's video root")
-    made = command("check", _check, "verify the invariants and explain every file; changes nothing")
-    made.add_argument("--ignored", action="store_true", help="list each ignored file")
-    made = command("names", _names, "explain what names tell: camera, start, and which rule reads them")
-    made.add_argument("paths", nargs="+", metavar="PATH", help="a path below the video root")
-    made.add_argument("--why", action="store_true", help="say of each other rule why it does not match")
-    made = command("key", _key, "make, list and end keys, and the sessions and shared links of those who have them")
+    subparser = command("scan", _scan, "compare the catalog with the disk once, and repair it")
+    subparser.add_argument("--accept-missing", action="store_true", help="mark any number of clips missing")
+    subparser.add_argument("--again", action="store_true", help="read every file again, also unchanged ones")
+    subparser.add_argument("--accept-root", action="store_true", help="make this folder the catalog's video root")
+    subparser = command("check", _check, "verify the invariants and explain every file; changes nothing")
+    subparser.add_argument("--ignored", action="store_true", help="list each ignored file")
+    subparser = command("names", _names, "explain what names tell: camera, start, and which rule reads them")
+    subparser.add_argument("paths", nargs="+", metavar="PATH", help="a path below the video root")
+    subparser.add_argument("--why", action="store_true", help="say of each other rule why it does not match")
+    subparser = command(
+        "key", _key, "make, list and end keys, and the sessions and shared links of those who have them"
+    )
     verbs = ["create", "list", "revoke", "rotate", "expire", "sessions", "shares", "rotate-links", "audit"]
-    made.add_argument("verb", choices=verbs)
-    made.add_argument("name", nargs="?", help="of the key")
-    made.add_argument("--role", choices=["view", "label", "upload", "admin"], help="what its holder may do")
-    made.add_argument(
+    subparser.add_argument("verb", choices=verbs)
+    subparser.add_argument("name", nargs="?", help="of the key")
+    subparser.add_argument("--role", choices=["view", "label", "upload", "admin"], help="what its holder may do")
+    subparser.add_argument(
         "--camera", action="append", metavar="CAMERA", help="the only camera it is for; repeated: these"
     )
-    made.add_argument("--expires", metavar="TIME", help="after which it ends: 12h, 90d, 8w, 1y, or never")
-    made.add_argument("--end", metavar="ID", help="end this session or shared link; all: each of them")
-    made.add_argument("--end-all", action="store_true", help="with rotate-links: end all links at once")
-    made = command(
+    subparser.add_argument("--expires", metavar="TIME", help="after which it ends: 12h, 90d, 8w, 1y, or never")
+    subparser.add_argument("--end", metavar="ID", help="end this session or shared link; all: each of them")
+    subparser.add_argument("--end-all", action="store_true", help="with rotate-links: end all links at once")
+    subparser = command(
         "retention", _retention, "show what would go now by the rules of retention, and why; or allow it"
     )
-    made.add_argument("verb", choices=["plan", "allow"], help="allow: what waits for a person's word may go")
+    subparser.add_argument("verb", choices=["plan", "allow"], help="allow: what waits for a person's word may go")
     command("sweep", _sweep, "carry out the rules of retention once")
-    made = command("bin", _bin, "show which clips that went can be had back, and have one back")
-    made.add_argument("--restore", type=int, metavar="ID", help="have this clip back")
-    made = command(
+    subparser = command("bin", _bin, "show which clips that went can be had back, and have one back")
+    subparser.add_argument("--restore", type=int, metavar="ID", help="have this clip back")
+    subparser = command(
         "backup", _backup, "write the catalog, its secret and the settings into one file, also while it runs"
     )
-    made.add_argument("file", type=Path, metavar="FILE", help="that is not there yet, such as watcher.tar.gz")
-    made = command("restore", _restore, "fill an empty catalog from a backup")
-    made.add_argument("file", type=Path, metavar="FILE", help="that `watcher backup` wrote")
-    made = command("catalog", _catalog, "copy the catalog into an empty one, of either engine, and compare")
-    made.add_argument("verb", choices=["copy"])
-    made.add_argument("--to", required=True, metavar="URL", help="as for the setting catalog.url")
+    subparser.add_argument("file", type=Path, metavar="FILE", help="that is not there yet, such as watcher.tar.gz")
+    subparser = command("restore", _restore, "fill an empty catalog from a backup")
+    subparser.add_argument("file", type=Path, metavar="FILE", help="that `watcher backup` wrote")
+    subparser = command("catalog", _catalog, "copy the catalog into an empty one, of either engine, and compare")
+    subparser.add_argument("verb", choices=["copy"])
+    subparser.add_argument("--to", required=True, metavar="URL", help="as for the setting catalog.url")
     command("doctor", _doctor, "look for what stands in the way, and say what to do about it; changes nothing")
     command("webhooks", _webhooks, "show what webhooks have not been told yet")
-    made = command("labels", _labels, "have a model look at old clips now, or compare it with people's labels")
-    made.add_argument("verb", choices=["run", "eval"])
-    made = command("push", _push, "send the clips of a folder to a watcher elsewhere")
-    made.add_argument("folder", type=Path, metavar="DIR", help="what the camera writes into")
-    made.add_argument("--to", required=True, metavar="URL", help="the watcher, such as https://cams.example.net")
-    made.add_argument("--camera", help="whose clips they are; else each first folder is a camera")
-    made.add_argument("--key-file", type=Path, metavar="FILE", help="with the key; else WATCHER_KEY has it")
-    made.add_argument("--once", action="store_true", help="send what is there, and end")
-    made.add_argument("--delete", action="store_true", help="remove what the server has confirmed")
-    made.add_argument("--rate", type=float, default=0, metavar="KB/S", help="send no faster; 0 is without limit")
-    made.add_argument("--journal", type=Path, metavar="FILE", help="what was sent (DIR/.watcher-push.db)")
+    subparser = command("labels", _labels, "have a model look at old clips now, or compare it with people's labels")
+    subparser.add_argument("verb", choices=["run", "eval"])
+    subparser = command("push", _push, "send the clips of a folder to a watcher elsewhere")
+    subparser.add_argument("folder", type=Path, metavar="DIR", help="what the camera writes into")
+    subparser.add_argument(
+        "--to", required=True, metavar="URL", help="the watcher, such as https://cams.example.net"
+    )
+    subparser.add_argument("--camera", help="whose clips they are; else each first folder is a camera")
+    subparser.add_argument("--key-file", type=Path, metavar="FILE", help="with the key; else WATCHER_KEY has it")
+    subparser.add_argument("--once", action="store_true", help="send what is there, and end")
+    subparser.add_argument("--delete", action="store_true", help="remove what the server has confirmed")
+    subparser.add_argument(
+        "--rate", type=float, default=0, metavar="KB/S", help="send no faster; 0 is without limit"
+    )
+    subparser.add_argument("--journal", type=Path, metavar="FILE", help="what was sent (DIR/.watcher-push.db)")
     command("config", _config, "print the settings in force and where each came from")
     return parser
 
@@ -303,7 +311,7 @@ def _labels(args: argparse.Namespace) -> int:
 def _push(args: argparse.Namespace) -> int:
     from watcher.agent.push import Pushing, push  # noqa: PLC0415
 
-    wanted = Pushing(
+    options = Pushing(
         folder=args.folder,
         url=args.to,
         camera=args.camera,
@@ -312,7 +320,7 @@ def _push(args: argparse.Namespace) -> int:
         delete=args.delete,
         once=args.once,
     )
-    return push(wanted, args.key_file)
+    return push(options, args.key_file)
 
 
 def _config(_args: argparse.Namespace) -> int:

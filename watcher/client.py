@@ -238,9 +238,9 @@ class Client:
         self, clip_id: int, name: str, *, confidence: float | None = None, author: str | None = None
     ) -> ClipShape:
         """Say what a clip shows; `author` counts only where nobody needs a key."""
-        said = {"confidence": confidence} | ({"author": author} if author else {})
+        body = {"confidence": confidence} | ({"author": author} if author else {})
         address = f"watcher/clips/{clip_id}/labels/{quote(name, safe='')}"
-        return self._decode(self._ask("PUT", address, json=said), ClipShape)
+        return self._decode(self._ask("PUT", address, json=body), ClipShape)
 
     def unlabel(self, clip_id: int, name: str) -> ClipShape:
         """Take a label off."""
@@ -249,8 +249,8 @@ class Client:
 
     def review(self, *, limit: int = 10, lease_seconds: int = 600, cameras: Sequence[str] = ()) -> ReviewShape:
         """Unlabeled clips that nobody else gets for a while."""
-        wanted = {"limit": limit, "lease_seconds": lease_seconds, "cameras": list(cameras)}
-        return self._decode(self._ask("POST", "watcher/reviews", json=wanted), ReviewShape)
+        body = {"limit": limit, "lease_seconds": lease_seconds, "cameras": list(cameras)}
+        return self._decode(self._ask("POST", "watcher/reviews", json=body), ReviewShape)
 
     def end_review(self, review: ReviewShape) -> None:
         """Give back what was not labelled."""
@@ -290,13 +290,13 @@ class Client:
         if answer.status_code < 400:
             return answer
         try:
-            told = msgspec.json.decode(answer.content, type=ProblemShape)
+            problem = msgspec.json.decode(answer.content, type=ProblemShape)
         except msgspec.MsgspecError:
             raise Problem(answer.status_code, "http", answer.reason or "") from None
-        parameter = None if told.parameter is msgspec.UNSET else told.parameter
-        detail = told.title if told.detail is msgspec.UNSET else told.detail
-        kind = StartOver if told.code == "start_over" else Problem
-        raise kind(answer.status_code, told.code, detail, parameter)
+        parameter = None if problem.parameter is msgspec.UNSET else problem.parameter
+        detail = problem.title if problem.detail is msgspec.UNSET else problem.detail
+        kind = StartOver if problem.code == "start_over" else Problem
+        raise kind(answer.status_code, problem.code, detail, parameter)
 
     @staticmethod
     def _decode(answer: requests.Response, kind: type[Answer]) -> Answer:

@@ -131,8 +131,8 @@ def _serve() -> NoReturn:
 def _name_servers(text: str) -> list[str]:
     """Whom to ask for names, by resolv.conf, as nginx writes them."""
     lines = (line.split() for line in text.splitlines())
-    found = [line[1].partition("%")[0] for line in lines if len(line) > 1 and line[0] == "nameserver"]
-    return [f"[{address}]" if ":" in address else address for address in found] or ["127.0.0.1"]
+    servers = [line[1].partition("%")[0] for line in lines if len(line) > 1 and line[0] == "nameserver"]
+    return [f"[{address}]" if ":" in address else address for address in servers] or ["127.0.0.1"]
 
 
 def _well(what: str) -> bool:
@@ -142,8 +142,8 @@ def _well(what: str) -> bool:
             return True
         return False
     if not what.startswith("uwsgi:"):
-        found = status.read(Path(what))
-        return found is not None and found[1] <= status.STALE_SECONDS
+        state = status.read(Path(what))
+        return state is not None and state[1] <= status.STALE_SECONDS
     url = urlsplit(what)
     family, address = (socket.AF_INET, (url.hostname, url.port)) if url.hostname else (socket.AF_UNIX, url.path)
     variables = {"REQUEST_METHOD": "GET", "PATH_INFO": "/livez", "SERVER_NAME": "x", "SERVER_PORT": "80"}

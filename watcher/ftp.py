@@ -156,8 +156,8 @@ class _Taking:
         if not self._closed and self.receive and self.transfer_finished and self.file_obj is not None:
             self.file_obj.close()
             try:
-                if (told := self.cmd_channel.take(self.file_obj.name)) is not None:
-                    self._resp = (f"226 {told}", log.debug)
+                if (problem := self.cmd_channel.take(self.file_obj.name)) is not None:
+                    self._resp = (f"226 {problem}", log.debug)
             except (WatcherError, OSError) as reason:
                 log.warning("FTP: %s: %s", printable(self.file_obj.name), reason)
                 self._resp = (f"550 {reason}", log.debug)
@@ -219,16 +219,16 @@ class _Handler(FTPHandler):  # type: ignore[misc]
 
         Raises WatcherError, OSError.
         """
-        found = Path(path)
-        suffix = found.suffix[1:].lower()
+        path_ = Path(path)
+        suffix = path_.suffix[1:].lower()
         if suffix not in SUFFIXES + PICTURES:
-            if not found.is_file():
+            if not path_.is_file():
                 return None
             log.info("FTP: %s has no clip's name", printable(path))
             return f"That is no clip's name: rename it (.{', .'.join(SUFFIXES)}) within an hour, or it is removed."
-        if suffix in SUFFIXES and not is_whole(found):
+        if suffix in SUFFIXES and not is_whole(path_):
             return None  # the connection broke, which FTP does not tell from its end: it may be sent again
-        file(self.uploads, Path(self.fs.root), self.camera, found)
+        file(self.uploads, Path(self.fs.root), self.camera, path_)
         return None
 
 
@@ -248,7 +248,7 @@ def serve(services: Services) -> None:
     handler.abstracted_fs = _Files
     handler.banner = "watcher"
     # STOU makes a name of its own, which is no clip's.
-    handler.proto_cmds = {name: told for name, told in handler.proto_cmds.items() if name != "STOU"}
+    handler.proto_cmds = {name: help_text for name, help_text in handler.proto_cmds.items() if name != "STOU"}
     handler.use_sendfile = False
     handler.auth_failed_timeout = 1  # second: a key of 256 bits is not guessed
     handler.permit_foreign_addresses = False

@@ -56,5 +56,5 @@ def catalog_url(settings: Settings, places: Places) -> str:
     """The catalog's URL: the setting, or SQLite in the data folder."""
     url, password = settings.catalog.url, settings.catalog.password
     if password:
-        url = re.sub(r"^([\w+]+://[^:/@]+)@", lambda found: f"{found[1]}:{quote(password, safe='')}@", url)
+        url = re.sub(r"^([\w+]+://[^:/@]+)@", lambda match: f"{match[1]}:{quote(password, safe='')}@", url)
     return url or f"sqlite:///{places.data / 'catalog.db'}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from watcher.catalog import Catalog, audit
-from watcher.catalog.audit import KEPT, KEPT_OF_KEYS, By
+from watcher.catalog.audit import ENTRY_AGE, KEY_ENTRY_AGE, By
 from watcher.model.access import Role
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -37,14 +37,14 @@ def test_one_key_s_flood_takes_its_own_entries_alone(catalog: Catalog, monkeypat
 
 def test_what_was_done_to_keys_is_remembered_longest(catalog: Catalog) -> None:
     """Sign-ins, links and sessions for 400 days, as the guide says; both go when something else is noted."""
-    assert (KEPT.days, KEPT_OF_KEYS.days) == (400, 3650)
+    assert (ENTRY_AGE.days, KEY_ENTRY_AGE.days) == (400, 3650)
     catalog.keys.create("guest", Role.VIEW, None, "hash", now=NOW, by=By("admin", NOW))
     catalog.audit.note("signed in", "session 0", By("guest", NOW))
-    catalog.audit.note("signed in", "session 1", By("guest", NOW + KEPT))
+    catalog.audit.note("signed in", "session 1", By("guest", NOW + ENTRY_AGE))
     assert len(told(catalog)) == 3
-    catalog.audit.note("signed in", "session 2", By("guest", NOW + KEPT + timedelta(seconds=1)))
+    catalog.audit.note("signed in", "session 2", By("guest", NOW + ENTRY_AGE + timedelta(seconds=1)))
     assert "guest: signed in, session 0" not in told(catalog)
-    catalog.audit.note("signed in", "session 3", By("guest", NOW + KEPT_OF_KEYS))
+    catalog.audit.note("signed in", "session 3", By("guest", NOW + KEY_ENTRY_AGE))
     assert told(catalog) == ["guest: signed in, session 3", "admin: key created, guest, view"]
-    catalog.audit.note("signed in", "session 4", By("guest", NOW + KEPT_OF_KEYS + timedelta(seconds=1)))
+    catalog.audit.note("signed in", "session 4", By("guest", NOW + KEY_ENTRY_AGE + timedelta(seconds=1)))
     assert "admin: key created, guest, view" not in told(catalog)

@@ -270,8 +270,8 @@ def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClie
     assert isinstance(kept, fast_path.FastPath)
     for number in range(400):
         assert client.get(f"/clips?camera={'x' * 4000}{number}").json["clips"] == []
-    assert kept._cache._bytes == sum(cost for _, cost in kept._cache._kept.values()) <= cache.BYTES_MOST
-    assert 10 < len(kept._cache._kept) < 200
+    assert kept._cache._bytes == sum(cost for _, cost in kept._cache._entries.values()) <= cache.BYTES_MOST
+    assert 10 < len(kept._cache._entries) < 200
 
 
 def test_a_refusal_is_not_kept(opened: tuple[Services, FlaskClient]) -> None:

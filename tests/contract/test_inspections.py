@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from tests.builders import START, probed
 from watcher.catalog import Catalog, inspections, migrate
-from watcher.catalog.inspections import AWAY_MS, Found, Uninspected
+from watcher.catalog.inspections import AWAY_MS, ModelLabel, Uninspected
 from watcher.catalog.rows import Rendered
 from watcher.model.clip import ClipFilter, Fingerprint, Sight
 from watcher.model.sight import Seen
@@ -20,8 +20,8 @@ SIGHT = Sight(1.5, ((1.5, 4.0),), (0.1, 0.2, 0.3, 0.4), MODEL)
 CAR = Seen("car", 0.9, 0.1, 0.1, 0.2, 0.2)
 
 
-def person(confidence: float = 0.8) -> Found:
-    return Found("person", confidence, SIGHT)
+def person(confidence: float = 0.8) -> ModelLabel:
+    return ModelLabel("person", confidence, SIGHT)
 
 
 def put(catalog: Catalog, *numbers: int, camera: str = "porch") -> dict[int, int]:
@@ -43,7 +43,7 @@ def labels(catalog: Catalog, clip_id: int) -> dict[str, str]:
     return {one.name: one.author for one in catalog.clips.get(clip_id).labels or ()}
 
 
-def done(catalog: Catalog, jobs: list[Uninspected], *found: Found, model: str = MODEL) -> None:
+def done(catalog: Catalog, jobs: list[Uninspected], *found: ModelLabel, model: str = MODEL) -> None:
     for job in jobs:
         assert catalog.inspections.set_done(job, model, found, [], [], now=START)
     catalog.claims.release(OWNER)
@@ -120,7 +120,7 @@ def test_a_person_s_word_stands(catalog: Catalog) -> None:
     """What was put on or confirmed keeps its author, what was refused does not come back, also with another model."""
     ids = put(catalog, 1)
     catalog.labels.put(ids[1], "fox", author="key:anna", confidence=None, now=START)
-    done(catalog, wait(catalog), person(), Found("fox", 0.9, SIGHT), Found("car", 0.7, SIGHT))
+    done(catalog, wait(catalog), person(), ModelLabel("fox", 0.9, SIGHT), ModelLabel("car", 0.7, SIGHT))
     assert labels(catalog, ids[1]) == {"car": "model:tiny 1", "fox": "key:anna", "person": "model:tiny 1"}
     catalog.labels.put(ids[1], "person", author="key:anna", confidence=None, now=START)
     confirmed = next(one for one in catalog.clips.get(ids[1]).labels or () if one.name == "person")
@@ -128,7 +128,7 @@ def test_a_person_s_word_stands(catalog: Catalog) -> None:
     catalog.labels.remove(ids[1], "car", author="key:anna", now=START)
     jobs = wait(catalog, model="other 2")
     assert [job.id for job in jobs] == [ids[1]]  # another model looks at everything again
-    done(catalog, jobs, person(), Found("car", 0.9, SIGHT), Found("dog", 0.6, SIGHT), model="other 2")
+    done(catalog, jobs, person(), ModelLabel("car", 0.9, SIGHT), ModelLabel("dog", 0.6, SIGHT), model="other 2")
     assert labels(catalog, ids[1]) == {"dog": "model:other 2", "fox": "key:anna", "person": "key:anna"}
     catalog.labels.put(ids[1], "car", author="key:anna", confidence=None, now=START)  # a person may think again
     catalog.labels.remove(ids[1], "fox", author="key:anna", now=START)
@@ -265,7 +265,7 @@ def test_lists_by_who_says_it_and_how_sure(catalog: Catalog) -> None:
     jobs = {job.id: job for job in wait(catalog)}
     for n in range(6):
         catalog.inspections.set_done(jobs[ids[n]], MODEL, [person(0.5 + n / 20)], [], [], now=START)
-    catalog.inspections.set_done(jobs[ids[6]], MODEL, [Found("car", 0.9, SIGHT)], [], [], now=START)
+    catalog.inspections.set_done(jobs[ids[6]], MODEL, [ModelLabel("car", 0.9, SIGHT)], [], [], now=START)
     catalog.labels.put(ids[0], "person", author="key:anna", confidence=None, now=START)
     catalog.labels.put(ids[5], "fox", author="key:anna", confidence=None, now=START)
 

@@ -428,7 +428,7 @@ def test_old_clips_by_hand_and_how_well_the_model_does(bench: Callable[..., Benc
     assert rows["red"][2:6] == ["2", "0.00", "0.00", "0.99"]
     assert rows["grey"][2:5] == ["4", "0.00", "0.00"]
     judged = made.catalog.judgements.after(0, 100)
-    pairs = [("red" in one.said, one.seen.get("red", 0.0)) for one in judged]
+    pairs = [("red" in one.by_people, one.seen.get("red", 0.0)) for one in judged]
     lower = commands.score(pairs, 0.5)
     assert (lower.right, lower.wrong, lower.missed) == (2, 1, 0)
     assert (round(lower.precision, 2), lower.recall) == (0.67, 1.0)

@@ -44,7 +44,7 @@ def labels(eye: Worker, clip: Path, length: float) -> dict[str, tuple[float, flo
     """What a clip would be labelled with: how sure the model is, and since when."""
     eye.ask_inspect(str(clip), 0, container="mp4")
     told = verdict(eye.answer().pictures, length, Rules(SETTINGS, "porch"), "m")
-    return {one.name: (one.confidence, one.sight.at_seconds) for one in told.found}
+    return {one.name: (one.confidence, one.sight.at_seconds) for one in told.labels}
 
 
 def memory_and_time(eye: Worker) -> tuple[int, float]:

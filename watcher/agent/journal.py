@@ -15,7 +15,7 @@ class Entry(NamedTuple):
     mtime_ns: int
     state: str  # sending, sent, refused
     address: str | None  # of the upload that was begun
-    told: str | None  # why it was refused
+    refusal: str | None  # why it was refused
 
 
 class Journal:
@@ -36,8 +36,8 @@ class Journal:
         row = self._database.execute(
             "SELECT size, mtime, state, address, told FROM files WHERE name = ?", (name,)
         ).fetchone()
-        found = None if row is None else Entry(*row)
-        return found if found is not None and found[:2] == (size_bytes, mtime_ns) else None
+        entry = None if row is None else Entry(*row)
+        return entry if entry is not None and entry[:2] == (size_bytes, mtime_ns) else None
 
     def note(self, name: str, entry: Entry) -> None:
         """Remember how a file stands; on disk when this returns."""

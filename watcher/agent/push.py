@@ -51,17 +51,17 @@ class Pushing:
     once: bool = False
 
 
-def push(wanted: Pushing, key_file: Path | None) -> int:
+def push(options: Pushing, key_file: Path | None) -> int:
     """`watcher push`, with the key of a file, else of the environment. Raises StartError if it cannot be read."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     try:
         key = key_file.read_text(encoding="ascii").strip() if key_file else os.environ.get("WATCHER_KEY")
     except (OSError, UnicodeDecodeError) as reason:
         raise StartError(f"the key in {key_file} cannot be read: {reason}") from reason
-    return Push(replace(wanted, key=key)).run()
+    return Push(replace(options, key=key)).run()
 
 
-class Found(NamedTuple):
+class File(NamedTuple):
     """A clip that is to be sent."""
 
     name: str  # below the folder
@@ -72,10 +72,10 @@ class Found(NamedTuple):
 class Push:
     """The loop."""
 
-    def __init__(self, wanted: Pushing) -> None:
-        self._wanted = wanted
+    def __init__(self, options: Pushing) -> None:
+        self._options = options
         self._ignoring = Ignoring()
-        self._sender = Sender(wanted.url, key=wanted.key, bytes_a_second=wanted.bytes_a_second)
+        self._sender = Sender(options.url, key=options.key, bytes_a_second=options.bytes_a_second)
         self._seen: dict[str, tuple[tuple[int, int], float]] = {}  # how files looked, and since when
         self._wake = threading.Event()
         self._stopping = False
@@ -84,17 +84,17 @@ class Push:
 
     def run(self) -> int:
         """Send until `stop`, or with `once` until all is sent; 1 if something was refused. Raises StartError."""
-        if not self._wanted.folder.is_dir():
-            raise StartError(f"{self._wanted.folder} is no folder")
-        if self._wanted.camera is not None:
-            camera_name(self._wanted.camera)
+        if not self._options.folder.is_dir():
+            raise StartError(f"{self._options.folder} is no folder")
+        if self._options.camera is not None:
+            camera_name(self._options.camera)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
-        self._wanted.journal.parent.mkdir(parents=True, exist_ok=True)
-        lock = self._wanted.journal.with_suffix(".lock")
+        self._options.journal.parent.mkdir(parents=True, exist_ok=True)
+        lock = self._options.journal.with_suffix(".lock")
         with (
             only_one(lock, "another push uses this journal"),
-            contextlib.closing(Journal(self._wanted.journal)) as journal,
+            contextlib.closing(Journal(self._options.journal)) as journal,
             self._watching(),
         ):
             return self._loop(journal)
@@ -113,7 +113,7 @@ class Push:
                 failures = 0
             except AwayError as reason:
                 failures += 1
-                if self._wanted.once and (failures == ATTEMPTS_ONCE or isinstance(reason, DeniedError)):
+                if self._options.once and (failures == ATTEMPTS_ONCE or isinstance(reason, DeniedError)):
                     raise StartError(str(reason)) from reason
                 pause = backoff(failures)
                 log.warning("%s; again in %.0f s", reason, pause)
@@ -122,7 +122,7 @@ class Push:
                     self._wake.wait(until - time.monotonic())
                     self._wake.clear()
                 continue
-            if self._wanted.once and not self._settling:
+            if self._options.once and not self._settling:
                 return 1 if refused else 0
             self._wake.wait(SETTLING_SECONDS if self._settling else self._look_seconds)
         return 0
@@ -132,27 +132,27 @@ class Push:
         refused = 0
         self._settling = False
         due = []
-        for found in self._files():
-            entry = journal.entry(*found)
-            if entry is not None and entry.state == "sent" and not self._wanted.delete:
+        for file in self._files():
+            entry = journal.entry(*file)
+            if entry is not None and entry.state == "sent" and not self._options.delete:
                 continue
             if entry is not None and entry.state == "refused":
                 refused += 1
             else:
-                due.append((found, entry))
+                due.append((file, entry))
         due.sort(key=lambda pair: pair[0].mtime_ns, reverse=True)
         later: dict[str, LaterError] = {}  # why cameras have to wait; others need not
-        for found, entry in due:
-            camera = self._place(found)[0]
+        for file, entry in due:
+            camera = self._place(file)[0]
             if self._stopping:
                 break
             if camera in later:
                 continue
             try:
                 if entry is not None and entry.state == "sent":
-                    self._remove_later(found, journal)
-                elif self._settled(found):
-                    refused += not self._send(found, entry, journal)
+                    self._remove_later(file, journal)
+                elif self._settled(file):
+                    refused += not self._send(file, entry, journal)
                 else:
                     self._settling = True
             except LaterError as reason:
@@ -161,114 +161,114 @@ class Push:
             raise why
         return refused
 
-    def _place(self, found: Found) -> tuple[str, str]:
+    def _place(self, file: File) -> tuple[str, str]:
         """The camera of a clip, and its name there."""
-        if self._wanted.camera is not None:
-            return self._wanted.camera, found.name
-        camera, _, name = found.name.partition("/")
+        if self._options.camera is not None:
+            return self._options.camera, file.name
+        camera, _, name = file.name.partition("/")
         return camera, name
 
-    def _send(self, found: Found, entry: Entry | None, journal: Journal) -> bool:
+    def _send(self, file: File, entry: Entry | None, journal: Journal) -> bool:
         """Send one clip; False if the server refuses it. Raises AwayError."""
-        camera, name = self._place(found)
-        look = (found.size_bytes, found.mtime_ns)
+        camera, name = self._place(file)
+        look = (file.size_bytes, file.mtime_ns)
 
         def begun(address: str) -> None:
-            journal.note(found.name, Entry(*look, "sending", address, None))
+            journal.note(file.name, Entry(*look, "sending", address, None))
 
         try:
-            with progress_bar(found.name, found.size_bytes) as told:
-                path = self._wanted.folder / found.name
+            with progress_bar(file.name, file.size_bytes) as progress:
+                path = self._options.folder / file.name
                 self._sender.send(
-                    path, camera, name, address=entry.address if entry else None, begun=begun, told=told
+                    path, camera, name, address=entry.address if entry else None, begun=begun, tell=progress
                 )
         except FileNotFoundError:
             return True
         except RefusedError as reason:
-            log.error("%s is refused: %s", printable(found.name), reason)
-            journal.note(found.name, Entry(*look, "refused", None, str(reason)))
+            log.error("%s is refused: %s", printable(file.name), reason)
+            journal.note(file.name, Entry(*look, "refused", None, str(reason)))
             return False
-        journal.note(found.name, Entry(*look, "sent", None, None))
-        log.info("%s was sent", printable(found.name))
-        self._remove(found, journal)
+        journal.note(file.name, Entry(*look, "sent", None, None))
+        log.info("%s was sent", printable(file.name))
+        self._remove(file, journal)
         return True
 
-    def _remove_later(self, found: Found, journal: Journal) -> None:
+    def _remove_later(self, file: File, journal: Journal) -> None:
         """Remove a clip of which it is noted that it was sent, if the server has it now. Raises AwayError."""
         try:
-            if self._sender.confirm(self._wanted.folder / found.name, *self._place(found)):
-                self._remove(found, journal)
+            if self._sender.confirm(self._options.folder / file.name, *self._place(file)):
+                self._remove(file, journal)
                 return
         except FileNotFoundError:
             return
         except RefusedError:
             pass  # other bytes have its name there
-        log.warning("%s was sent, and is not there; sending it again", printable(found.name))
-        journal.forget(found.name)
+        log.warning("%s was sent, and is not there; sending it again", printable(file.name))
+        journal.forget(file.name)
         self._settling = True  # there is more to do at once
 
-    def _remove(self, found: Found, journal: Journal) -> None:
+    def _remove(self, file: File, journal: Journal) -> None:
         """Remove a clip that the server has just confirmed, if that was asked for and it is still the same here."""
-        if not self._wanted.delete:
+        if not self._options.delete:
             return
-        path = self._wanted.folder / found.name
+        path = self._options.folder / file.name
         with contextlib.suppress(FileNotFoundError):
             look = path.stat()
-            if (look.st_size, look.st_mtime_ns) == (found.size_bytes, found.mtime_ns):
+            if (look.st_size, look.st_mtime_ns) == (file.size_bytes, file.mtime_ns):
                 path.unlink()
-                journal.forget(found.name)
-                log.info("%s was removed here", printable(found.name))
+                journal.forget(file.name)
+                log.info("%s was removed here", printable(file.name))
 
-    def _files(self) -> Iterator[Found]:
+    def _files(self) -> Iterator[File]:
         """Every clip below the folder."""
-        for base, folders, names in os.walk(self._wanted.folder):
-            prefix = os.path.relpath(base, self._wanted.folder).replace(os.sep, "/")
+        for base, folders, names in os.walk(self._options.folder):
+            prefix = os.path.relpath(base, self._options.folder).replace(os.sep, "/")
             prefix = "" if prefix == "." else prefix + "/"
             folders[:] = sorted(name for name in folders if self._ignoring.folder(name) is None)
             for name in names:
                 key = prefix + name
                 if name.rpartition(".")[2].lower() not in SUFFIXES or self._ignoring.file(key) is not None:
                     continue
-                if self._wanted.camera is None and not prefix:
+                if self._options.camera is None and not prefix:
                     continue  # it lies in no camera's folder
                 with contextlib.suppress(OSError):
                     look = Path(base, name).stat(follow_symlinks=False)
-                    yield Found(key, look.st_size, look.st_mtime_ns)
+                    yield File(key, look.st_size, look.st_mtime_ns)
 
-    def _settled(self, found: Found) -> bool:
+    def _settled(self, file: File) -> bool:
         """Whether a file may be taken for whole, by the same rule as on the server."""
         now = time.monotonic()
-        look = (found.size_bytes, found.mtime_ns)
-        seen = self._seen.get(found.name)
+        look = (file.size_bytes, file.mtime_ns)
+        seen = self._seen.get(file.name)
         if seen is None or seen[0] != look:
-            seen = self._seen[found.name] = (look, now)
+            seen = self._seen[file.name] = (look, now)
         try:
-            descriptor = os.open(self._wanted.folder / found.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = os.open(self._options.folder / file.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return False
         try:
-            who = writer(descriptor)
+            writer_now = writer(descriptor)
             try:
                 # What ends in reserved space may still be growing.
-                whole = not read_movie(descriptor, found.size_bytes).trailing_bytes
+                whole = not read_movie(descriptor, file.size_bytes).trailing_bytes
             except BrokenClipError:
                 whole = False
         finally:
             os.close(descriptor)
-        needed = quiet_needed(writer=who, whole=whole, settle_seconds=self._wanted.settle_seconds)
-        age = time.time() - found.mtime_ns / 1e9
-        settled = needed is not None and needed <= quiet(now - seen[1], age, self._wanted.settle_seconds)
+        needed = quiet_needed(writer=writer_now, whole=whole, settle_seconds=self._options.settle_seconds)
+        age = time.time() - file.mtime_ns / 1e9
+        settled = needed is not None and needed <= quiet(now - seen[1], age, self._options.settle_seconds)
         if settled:
-            self._seen.pop(found.name, None)
+            self._seen.pop(file.name, None)
         return settled
 
     @contextlib.contextmanager
     def _watching(self) -> Iterator[None]:
         """Events wake the loop; without them it looks around by itself, and more often."""
-        if self._wanted.once:
+        if self._options.once:
             yield
             return
-        with watching(self._wanted.folder, self._wake.set) as why_not:
+        with watching(self._options.folder, self._wake.set) as why_not:
             if why_not is not None:
                 self._look_seconds = BLIND_SECONDS
                 log.warning("no file events (%s): looking every %.0f s", why_not, BLIND_SECONDS)

@@ -60,22 +60,22 @@ class Limiter:
 class Piece:
     """The next bytes of a file as the body of a request, read as slowly as the limit wants."""
 
-    def __init__(self, file: BinaryIO, length: int, limiter: Limiter, told: Callable[[int], None]) -> None:
+    def __init__(self, file: BinaryIO, length: int, limiter: Limiter, tell: Callable[[int], None]) -> None:
         self._file = file
         self._left = length
         self._limiter = limiter
-        self._told = told
+        self._tell = tell
 
     def __len__(self) -> int:
         return self._left
 
     def read(self, count: int = -1) -> bytes:
         """Some of what is left."""
-        wanted = min(self._left, BLOCK if count < 0 else min(count, BLOCK))
-        data = self._file.read(wanted)
+        size = min(self._left, BLOCK if count < 0 else min(count, BLOCK))
+        data = self._file.read(size)
         self._limiter.wait(len(data))
         self._left -= len(data)
-        self._told(len(data))
+        self._tell(len(data))
         return data
 
 
@@ -99,7 +99,7 @@ class Sender:
         *,
         address: str | None,
         begun: Callable[[str], None],
-        told: Callable[[int], None] = lambda _count: None,
+        tell: Callable[[int], None] = lambda _count: None,
     ) -> None:
         """Send a file, going on with the upload at `address` if it is still there; `begun` is told a new one.
 
@@ -116,9 +116,9 @@ class Sender:
                 if offset == length:
                     return
                 begun(address)
-            told(offset)
+            tell(offset)
             while offset < length:
-                offset = self._piece(file, address, offset, min(PIECE, length - offset), told)
+                offset = self._piece(file, address, offset, min(PIECE, length - offset), tell)
         address, offset = self._begin(camera, name, length, digest)
         if offset != length:
             begun(address)
@@ -148,7 +148,7 @@ class Sender:
         answer = self._ask("HEAD", address, also={404, 410})
         return _offset_of(answer) if answer.status_code == 200 else None
 
-    def _piece(self, file: BinaryIO, address: str, offset: int, count: int, told: Callable[[int], None]) -> int:
+    def _piece(self, file: BinaryIO, address: str, offset: int, count: int, tell: Callable[[int], None]) -> int:
         file.seek(offset)
         checksum = base64.b64encode(hashlib.sha256(file.read(count)).digest()).decode()
         headers = {
@@ -157,7 +157,7 @@ class Sender:
             "Upload-Checksum": f"sha256 {checksum}",
         }
         file.seek(offset)
-        body = Piece(file, count, self._limiter, told)
+        body = Piece(file, count, self._limiter, tell)
         answer = self._ask("PATCH", address, headers=headers, data=body, also={404, 409, 410, _CHECKSUM})
         if answer.status_code == 204:
             there: int | None = _offset_of(answer)
@@ -168,12 +168,12 @@ class Sender:
         if answer.status_code == _CHECKSUM:
             raise AwayError("a piece was damaged on the way")
         if answer.status_code == 409 and code != "offset_mismatch":
-            raise RefusedError(_told(answer))
+            raise RefusedError(_detail(answer))
         there = self._offset(address)
         if there is None:
             raise AwayError("the upload is gone; beginning anew")
         if there == offset:
-            raise AwayError(_told(answer))
+            raise AwayError(_detail(answer))
         return there
 
     def _ask(self, method: str, address: str, *, also: set[int] | None = None, **more: Any) -> requests.Response:
@@ -184,8 +184,8 @@ class Sender:
         if answer.status_code < 300 or answer.status_code in (also or ()):
             return answer
         if answer.status_code in _REFUSED:
-            raise RefusedError(_told(answer))
-        raise _KINDS.get(answer.status_code, AwayError)(_told(answer))
+            raise RefusedError(_detail(answer))
+        raise _KINDS.get(answer.status_code, AwayError)(_detail(answer))
 
 
 def backoff(attempt: int) -> float:
@@ -203,12 +203,12 @@ def _offset_of(answer: requests.Response, otherwise: int | None = None) -> int:
 
 def _problem(answer: requests.Response) -> dict[str, Any]:
     try:
-        found = answer.json()
+        body = answer.json()
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}
 
 
-def _told(answer: requests.Response) -> str:
+def _detail(answer: requests.Response) -> str:
     problem = _problem(answer)
     return f"{answer.status_code} {problem.get('detail') or problem.get('title') or answer.reason}"

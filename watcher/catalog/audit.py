@@ -11,7 +11,7 @@ from watcher.catalog.database import Database
 from watcher.catalog.schema import audit
 from watcher.model.clip import milliseconds, moment
 
-KEPT, KEPT_OF_KEYS = timedelta(days=400), timedelta(days=3650)
+ENTRY_AGE, KEY_ENTRY_AGE = timedelta(days=400), timedelta(days=3650)
 MOST = 5000  # of one who, of keys and of all else: nobody can push out what others did
 OF_KEYS = ("key created", "key rotated", "key's end set", "key revoked", "link secret rotated")
 COMMAND_LINE = "command line"  # who works where the data is; a key of that name has an address beside it
@@ -64,8 +64,8 @@ def note(connection: sa.Connection, action: str, about: str, by: By | None) -> N
     values = {"at_ms": milliseconds(by.at), "who": by.who, "address": by.address, "action": action, "about": about}
     connection.execute(sa.insert(audit).values(values))
     of_keys = audit.c.action.in_(OF_KEYS)
-    old = (audit.c.at_ms < milliseconds(by.at - KEPT)) & ~of_keys
-    connection.execute(sa.delete(audit).where(old | (audit.c.at_ms < milliseconds(by.at - KEPT_OF_KEYS))))
+    old = (audit.c.at_ms < milliseconds(by.at - ENTRY_AGE)) & ~of_keys
+    connection.execute(sa.delete(audit).where(old | (audit.c.at_ms < milliseconds(by.at - KEY_ENTRY_AGE))))
     alike = (audit.c.who == by.who) & (of_keys if action in OF_KEYS else ~of_keys)
     eldest = sa.select(audit.c.id).where(alike).order_by(audit.c.id.desc()).offset(MOST).limit(1)
     connection.execute(sa.delete(audit).where(alike, audit.c.id <= eldest.scalar_subquery()))

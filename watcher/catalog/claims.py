@@ -48,13 +48,13 @@ class Claims:
     def renew(self, owner: str, *, until: datetime) -> None:
         """They hold for longer."""
         with self._database.write() as connection:
-            this = sa.update(claims).where(claims.c.owner == owner)
-            connection.execute(this.values(until_ms=milliseconds(until)))
+            update = sa.update(claims).where(claims.c.owner == owner)
+            connection.execute(update.values(until_ms=milliseconds(until)))
 
     def release(self, owner: str, clip_ids: Iterable[int] | None = None) -> None:
         """Some of an owner's, or all, are free again."""
-        this = sa.delete(claims).where(claims.c.owner == owner)
+        delete = sa.delete(claims).where(claims.c.owner == owner)
         if clip_ids is not None:
-            this = this.where(claims.c.clip_id.in_(list(clip_ids)))
+            delete = delete.where(claims.c.clip_id.in_(list(clip_ids)))
         with self._database.write() as connection:
-            connection.execute(this)
+            connection.execute(delete)

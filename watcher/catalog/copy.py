@@ -120,13 +120,13 @@ def _given(connection: sa.Connection, table: str) -> int:
     """The last id that a table has given, also to what is gone: it is never given twice."""
     highest = connection.execute(sa.text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one()  # nosec B608  # noqa: S608 - ours
     if connection.dialect.name == "sqlite":
-        given = connection.execute(
+        number = connection.execute(
             sa.text("SELECT seq FROM sqlite_sequence WHERE name = :name"), {"name": table}
         ).scalar()
     else:
         sequence = connection.execute(sa.select(sa.func.pg_get_serial_sequence(table, "id"))).scalar_one()
-        given = connection.execute(sa.text(f"SELECT last_value FROM {sequence} WHERE is_called")).scalar()  # nosec B608  # noqa: S608
-    return max(int(highest), int(given or 0))
+        number = connection.execute(sa.text(f"SELECT last_value FROM {sequence} WHERE is_called")).scalar()  # nosec B608  # noqa: S608
+    return max(int(highest), int(number or 0))
 
 
 def _give_from(connection: sa.Connection, table: str, last: int) -> None:

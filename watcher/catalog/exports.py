@@ -111,8 +111,8 @@ class Exports:
         }
         with self._database.write() as connection:
             self._database.revisions(connection, 0)
-            made = connection.execute(sa.insert(exports).values(values).returning(exports.c.id)).scalar_one()
-        return self.get(made)
+            export_id = connection.execute(sa.insert(exports).values(values).returning(exports.c.id)).scalar_one()
+        return self.get(export_id)
 
     def get(self, export_id: int) -> Export:
         """One export. Raises ExportNotFoundError."""

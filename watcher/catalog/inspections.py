@@ -53,7 +53,7 @@ class Uninspected(NamedTuple):
     tries: int
 
 
-class Found(NamedTuple):
+class ModelLabel(NamedTuple):
     """A label that a model would give a clip."""
 
     name: str
@@ -80,48 +80,48 @@ class Inspections:
         with (
             self._database.engine.connect() as connection
         ):  # most times there is nothing: look before taking the lock
-            known = _progress(connection)
+            progress = _progress(connection)
             newest = connection.execute(sa.select(sa.func.max(clips.c.ready_revision))).scalar() or 0
-        same = known is not None and known.model == model
-        if known is not None and same and newest <= known.ready and not (old and known.before):
+        same = progress is not None and progress.model == model
+        if progress is not None and same and newest <= progress.ready and not (old and progress.before):
             return 0
         with self._database.write() as connection:
             self._database.revisions(connection, 0)  # whoever asks at the same time waits here, on both engines
-            known = _progress(connection)
-            if known is None or known.model != model:
-                known = Progress(model, connection.execute(HEAD).scalar_one(), (1 << 62, 0))
+            progress = _progress(connection)
+            if progress is None or progress.model != model:
+                progress = Progress(model, connection.execute(HEAD).scalar_one(), (1 << 62, 0))
             room = min(limit, WAITING_MOST - _waiting(connection, milliseconds(now)))
             count = 0
             if room > 0:
-                known, count = self._follow(connection, known, room)
-            if old and room > count and known.before is not None:
-                known, more = self._walk(connection, known, room - count)
+                progress, count = self._follow(connection, progress, room)
+            if old and room > count and progress.before is not None:
+                progress, more = self._walk(connection, progress, room - count)
                 count += more
-            fact = self._database.insert(facts).values(name=FACT, value=msgspec.json.encode(known).decode())
+            fact = self._database.insert(facts).values(name=FACT, value=msgspec.json.encode(progress).decode())
             connection.execute(
                 fact.on_conflict_do_update(index_elements=["name"], set_={"value": fact.excluded.value})
             )
         return count
 
-    def _follow(self, connection: sa.Connection, known: Progress, limit: int) -> tuple[Progress, int]:
+    def _follow(self, connection: sa.Connection, progress: Progress, limit: int) -> tuple[Progress, int]:
         """Clips that became ready, in that order."""
-        some = _UNINSPECTED.where(clips.c.ready_revision > known.ready).order_by(clips.c.ready_revision)
+        some = _UNINSPECTED.where(clips.c.ready_revision > progress.ready).order_by(clips.c.ready_revision)
         rows = connection.execute(some.limit(limit)).fetchall()
-        self._want(connection, known.model, rows, old=0)
-        last = rows[-1].ready_revision if rows else known.ready
-        return msgspec.structs.replace(known, ready=last), len(rows)
+        self._want(connection, progress.model, rows, old=0)
+        last = rows[-1].ready_revision if rows else progress.ready
+        return msgspec.structs.replace(progress, ready=last), len(rows)
 
-    def _walk(self, connection: sa.Connection, known: Progress, limit: int) -> tuple[Progress, int]:
+    def _walk(self, connection: sa.Connection, progress: Progress, limit: int) -> tuple[Progress, int]:
         """Clips from before, the newest first."""
-        assert known.before is not None  # nosec B101  # noqa: S101 - for the type checker
-        started, clip_id = known.before
+        assert progress.before is not None  # nosec B101  # noqa: S101 - for the type checker
+        started, clip_id = progress.before
         before = (clips.c.started_ms < started) | ((clips.c.started_ms == started) & (clips.c.id < clip_id))
         some = _UNINSPECTED.where(clips.c.listed == sa.literal_column("1"), clips.c.started_ms <= started, before)
         some = some.order_by(clips.c.started_ms.desc(), clips.c.id.desc())
         rows = connection.execute(some.limit(limit)).fetchall()
-        self._want(connection, known.model, [row for row in rows if row.state == ClipState.READY], old=1)
+        self._want(connection, progress.model, [row for row in rows if row.state == ClipState.READY], old=1)
         place = (rows[-1].started_ms, rows[-1].id) if len(rows) == limit else None
-        return msgspec.structs.replace(known, before=place), len(rows)
+        return msgspec.structs.replace(progress, before=place), len(rows)
 
     def _want(self, connection: sa.Connection, model: str, rows: Sequence[Any], *, old: int) -> None:
         if not rows:
@@ -169,9 +169,15 @@ class Inspections:
         return jobs
 
     def set_done(
-        self, job: Uninspected, model: str, labels: Sequence[Found], seen: Sequence[Seen], still: Sequence[Seen],
-        *, now: datetime,
-    ) -> bool:  # fmt: skip
+        self,
+        job: Uninspected,
+        model: str,
+        labels: Sequence[ModelLabel],
+        seen: Sequence[Seen],
+        still: Sequence[Seen],
+        *,
+        now: datetime,
+    ) -> bool:
         """Give a clip the labels of a model in place of those it had of any, and note that it is done.
 
         What a person said stays, and what a person refused does not come back. Nothing, and False, if the clip has
@@ -236,16 +242,16 @@ class Inspections:
 
     def left(self) -> tuple[int, int]:
         """How many clips wait for a model, and how many of them were there before it; reads an index, so rarely."""
-        known = self.progress()
+        progress = self.progress()
         with self._database.engine.connect() as connection:
             waiting = sa.select(inspections.c.old, sa.func.count()).where(sa.text("done_ms IS NULL"))
             by_age: dict[int, int] = {
                 row[0]: row[1] for row in connection.execute(waiting.group_by(inspections.c.old))
             }
             older = 0
-            if known is not None and known.before is not None:
+            if progress is not None and progress.before is not None:
                 some = sa.select(sa.func.count()).select_from(clips).where(clips.c.listed == sa.literal_column("1"))
-                older = connection.execute(some.where(clips.c.started_ms < known.before[0])).scalar_one()
+                older = connection.execute(some.where(clips.c.started_ms < progress.before[0])).scalar_one()
         old = by_age.get(1, 0) + older
         return by_age.get(0, 0) + old, old
 

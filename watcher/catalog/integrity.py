@@ -38,22 +38,22 @@ class SameFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: tuple[int, int] | None = None
+        self._file: tuple[int, int] | None = None
         self._next_look = 0.0
 
     def check(self, *, at_once: bool = False) -> None:
         """Raise CatalogDamagedError where there is another file now, or none; looks now and then."""
         now = time.monotonic()
-        if self._known is None or (now < self._next_look and not at_once):
+        if self._file is None or (now < self._next_look and not at_once):
             return
         self._next_look = now + LOOK_SECONDS
-        if self._now() != self._known:
+        if self._now() != self._file:
             self._next_look = 0.0  # it stays so, until the file is back
             raise CatalogDamagedError(MOVED)
 
     def opened(self) -> None:
         """A connection was made."""
-        self._known = self._known or self._now()
+        self._file = self._file or self._now()
 
     def _now(self) -> tuple[int, int] | None:
         try:

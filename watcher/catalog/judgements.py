@@ -18,7 +18,7 @@ class Judged(NamedTuple):
 
     id: int
     camera: str
-    said: set[str]  # labels by people
+    by_people: set[str]  # labels by people
     refused: set[str]  # a model's, that a person took off
     seen: dict[str, float]  # how sure the model is, of each label
 

@@ -33,14 +33,14 @@ class Labels:
         """
         with self._database.write() as connection:
             fresh = self._database.revisions(connection, 1) + 1
-            clip, known = self._labels_of(connection, clip_id)
-            old = known.get(name)
+            clip, labels = self._labels_of(connection, clip_id)
+            old = labels.get(name)
             if old is not None and (old.author, old.confidence) == (author, confidence):
                 return False
-            if old is None and len(known) >= LABELS_MOST:
+            if old is None and len(labels) >= LABELS_MOST:
                 raise BadParameterError("name", f"a clip has at most {LABELS_MOST} labels: take one off first")
-            known[name] = Label(name, author, confidence, milliseconds(now), None if old is None else old.sight)
-            write_labels(connection, self._database.insert, clip, known, {"revision": fresh})
+            labels[name] = Label(name, author, confidence, milliseconds(now), None if old is None else old.sight)
+            write_labels(connection, self._database.insert, clip, labels, {"revision": fresh})
             connection.execute(sa.delete(leases).where(leases.c.clip_id == clip_id))
             connection.execute(sa.delete(refusals).where(refusals.c.clip_id == clip_id, refusals.c.name == name))
             return old is None
@@ -52,11 +52,11 @@ class Labels:
         """
         with self._database.write() as connection:
             fresh = self._database.revisions(connection, 1) + 1
-            clip, known = self._labels_of(connection, clip_id)
-            old = known.pop(name, None)
+            clip, labels = self._labels_of(connection, clip_id)
+            old = labels.pop(name, None)
             if old is None:
                 return
-            write_labels(connection, self._database.insert, clip, known, {"revision": fresh})
+            write_labels(connection, self._database.insert, clip, labels, {"revision": fresh})
             if old.sight is not None and now is not None:
                 row = {"author": author, "at_ms": milliseconds(now), "confidence": old.confidence}
                 put = self._database.insert(refusals).values(clip_id=clip_id, name=name, **row)

@@ -72,7 +72,7 @@ def _statement(shape: Shape) -> tuple[Statement, frozenset[str]]:
     limit = _number("limit")
     order = _order(shape)
     order = [column.desc() for column in order] if shape.descending else order
-    parts = [_part(shape, *each).order_by(*order).limit(limit) for each in numbers]
+    parts = [_part(shape, *number).order_by(*order).limit(limit) for number in numbers]
     if len(parts) == 1:
         return parts[0], frozenset(parts[0].compile().params)
     merge = sa.union if shape.labels > 1 else sa.union_all  # a clip may have several of the labels
@@ -150,8 +150,8 @@ def _conditions(shape: Shape) -> list[sa.ColumnElement[bool]]:
         conditions.append(sa.literal_column("clips.held") == sa.literal_column("1" if shape.held else "0"))
     if shape.playable:
         unknown = sa.case((clips.c.state == "broken", "no"), else_="maybe")
-        known = sa.func.coalesce(clips.c.playable, unknown)
-        conditions.append(sa.or_(*(known == _text(f"playable{n}") for n in range(shape.playable))))
+        verdict = sa.func.coalesce(clips.c.playable, unknown)
+        conditions.append(sa.or_(*(verdict == _text(f"playable{n}") for n in range(shape.playable))))
     if shape.light:
         matches = sa.or_(*(_text(f"light{n}") == LIGHT for n in range(shape.light)))
         # PostgreSQL takes what equals something without statistics for rare: it would read and sort the table.

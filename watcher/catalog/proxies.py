@@ -24,7 +24,7 @@ from watcher.model.errors import ClipNotFoundError
 BATCH = 500  # rows looked at in one statement
 
 
-class Wanted(NamedTuple):
+class ProxyJob(NamedTuple):
     """A clip that a proxy is to be made of."""
 
     clip_id: int
@@ -116,7 +116,7 @@ class Proxies:
             connection.execute(upto.values(value=rows[-1].revision))
         return len(rows) == BATCH
 
-    def next(self) -> Wanted | None:
+    def next(self) -> ProxyJob | None:
         """What is to be made next: what somebody waits for, in their order."""
         select = (
             sa.select(proxies.c.clip_id, clips.c.key, clips.c.digest, clips.c.media)
@@ -126,7 +126,7 @@ class Proxies:
         )
         with self._database.engine.connect() as connection:
             row = connection.execute(select).first()
-        return None if row is None else Wanted(*row)
+        return None if row is None else ProxyJob(*row)
 
     def get(self, clip_id: int) -> Proxy | None:
         """How it is with a clip's proxy; None if nobody wants one."""
@@ -163,21 +163,21 @@ class Proxies:
             there = (clips.c.id == clip_id) & (clips.c.digest == digest) & (clips.c.state != ClipState.RETIRED)
             if connection.execute(sa.select(clips.c.id).where(there)).first() is None:
                 return False
-            noted = connection.execute(sa.update(proxies).where(proxies.c.clip_id == clip_id).values(values))
-            if not noted.rowcount:
+            result = connection.execute(sa.update(proxies).where(proxies.c.clip_id == clip_id).values(values))
+            if not result.rowcount:
                 return False
             connection.execute(sa.update(clips).where(there).values(proxy=name, **rendered(revision)))
         return True
 
     def spent(self, before: datetime, most_bytes: int) -> list[int]:
         """Clips whose proxy is to go: made before a moment, or of another content, or too many bytes together."""
-        made = sa.select(
+        select = sa.select(
             proxies.c.clip_id, proxies.c.done_ms, proxies.c.size_bytes, proxies.c.digest, clips.c.digest
         )
-        made = made.where(proxies.c.clip_id == clips.c.id, proxies.c.done_ms.is_not(None))
+        select = select.where(proxies.c.clip_id == clips.c.id, proxies.c.done_ms.is_not(None))
         clip_ids, total = [], 0
         with self._database.engine.connect() as connection:
-            for clip_id, done, size, digest, now in connection.execute(made.order_by(proxies.c.done_ms.desc())):
+            for clip_id, done, size, digest, now in connection.execute(select.order_by(proxies.c.done_ms.desc())):
                 total += size or 0
                 if done < milliseconds(before) or total > most_bytes or digest != now:
                     clip_ids.append(clip_id)
@@ -206,17 +206,17 @@ class Proxies:
 
     def without(self, there: set[str]) -> list[int]:
         """Clips that are said to have a proxy, whose file is not among those that are there."""
-        made = sa.select(proxies.c.clip_id, proxies.c.digest).where(proxies.c.size_bytes.is_not(None))
+        select = sa.select(proxies.c.clip_id, proxies.c.digest).where(proxies.c.size_bytes.is_not(None))
         with self._database.engine.connect() as connection:
-            return [row.clip_id for row in connection.execute(made) if proxy_name(*row) not in there]
+            return [row.clip_id for row in connection.execute(select) if proxy_name(*row) not in there]
 
     def sums(self) -> ProxySums:
         """How many there are, and how many wait."""
         waits = sa.func.sum(sa.case((_WAITING, 1), else_=0))
-        made = sa.func.sum(sa.case((proxies.c.size_bytes.is_not(None), 1), else_=0))
+        count = sa.func.sum(sa.case((proxies.c.size_bytes.is_not(None), 1), else_=0))
         size = sa.func.sum(proxies.c.size_bytes)
         with self._database.engine.connect() as connection:
             row = connection.execute(
-                sa.select(*(sa.func.coalesce(number, 0) for number in (waits, made, size)))
+                sa.select(*(sa.func.coalesce(number, 0) for number in (waits, count, size)))
             ).one()
         return ProxySums(int(row[0]), int(row[1]), int(row[2]))

@@ -123,5 +123,5 @@ def _ready_revision(old: Any, values: dict[str, Any]) -> int | None:
     if old is not None and old.digest == values["digest"] and old.ready_revision is not None:
         return int(old.ready_revision)
     # What an older watcher had catalogued was ready before anybody could be told.
-    known = old is not None and old.digest == values["digest"] and old.state in {"ready", "missing"}
-    return int(values["revision"]) if values["state"] == "ready" and not known else None
+    same_content = old is not None and old.digest == values["digest"] and old.state in {"ready", "missing"}
+    return int(values["revision"]) if values["state"] == "ready" and not same_content else None

@@ -47,11 +47,11 @@ class RenditionResults:
             revision = self._database.revisions(connection, len(done))
             columns = sa.select(clips.c.id, clips.c.digest, clips.c.poster, clips.c.picture, clips.c.sprite)
             columns = columns.where(clips.c.state != ClipState.RETIRED)
-            known = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
+            rows = {row.id: row for row in connection.execute(columns.where(clips.c.id.in_([d[0] for d in done])))}
             values = []
             for clip_id, digest, poster, picture, sprite, left in done:
                 revision += 1
-                old = known.get(clip_id)
+                old = rows.get(clip_id)
                 if old is None or old.digest != digest:
                     unneeded += [poster] if sprite is None else [poster, _name(sprite)]
                     continue

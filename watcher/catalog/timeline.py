@@ -55,17 +55,17 @@ class Timeline:
         camera, so that nobody waits long, and is done again where `go_on` ends it, or a crash.
         """
         with self._database.engine.connect() as connection:
-            known: dict[int, int] = {row[0]: row[1] for row in connection.execute(sa.select(day_offsets))}
+            whole: dict[int, int] = {row[0]: row[1] for row in connection.execute(sa.select(day_offsets))}
             there = list(connection.execute(sa.select(cameras.c.camera)).scalars())
-        if known == dict.fromkeys(offsets, 1):
+        if whole == dict.fromkeys(offsets, 1):
             return
         with self._database.write() as connection:
             self._database.revisions(connection, 0)  # nobody else writes meanwhile
             for table in (day_offsets, days):
                 connection.execute(sa.delete(table).where(table.c.offset_quarters.not_in(offsets)))
-            if fresh := [{"offset_quarters": offset, "whole": 0} for offset in offsets if offset not in known]:
+            if fresh := [{"offset_quarters": offset, "whole": 0} for offset in offsets if offset not in whole]:
                 connection.execute(sa.insert(day_offsets), fresh)
-        for offset in [offset for offset in offsets if not known.get(offset)]:
+        for offset in [offset for offset in offsets if not whole.get(offset)]:
             for camera in there:
                 if not go_on():
                     return
@@ -73,8 +73,8 @@ class Timeline:
                     self._database.revisions(connection, 0)
                     _add_up(connection, offset, camera)
             with self._database.write() as connection:
-                this = day_offsets.c.offset_quarters == offset
-                connection.execute(sa.update(day_offsets).where(this).values(whole=1))
+                of_offset = day_offsets.c.offset_quarters == offset
+                connection.execute(sa.update(day_offsets).where(of_offset).values(whole=1))
 
 
 def _add_up(connection: sa.Connection, offset: int, camera: str) -> None:

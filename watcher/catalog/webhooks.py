@@ -47,7 +47,7 @@ class Stuck(NamedTuple):
     waiting: int
     since: datetime | None
     attempts: int  # of the most often tried one
-    told: str | None  # what went wrong last
+    error: str | None  # what went wrong last
 
 
 class Outbox:

@@ -64,7 +64,7 @@ class Budget:
         self._catalog = catalog
         self._spool = spool
         self._today = today
-        self._ledger = Ledger(spool.folder, run, self._found)
+        self._ledger = Ledger(spool.folder, run, self._entries)
 
     def promise(self, entry: Entry, *, coming: int | None = None) -> None:
         """Promise room for something; `coming` are the bytes of it for which there is none yet, None for all.
@@ -170,8 +170,8 @@ class Budget:
         if self.limits.day_bytes and camera:
             sent, promised = self._catalog.sent.on(camera, self._today()), book.promised(camera)
             if sent + promised + size > self.limits.day_bytes:
-                told = f"has sent {sent:,}" + (f" and begun {promised:,}" if promised else "")
-                raise QuotaError(f"{camera} may send {self.limits.day_bytes:,} bytes a day, and {told}")
+                reason = f"has sent {sent:,}" + (f" and begun {promised:,}" if promised else "")
+                raise QuotaError(f"{camera} may send {self.limits.day_bytes:,} bytes a day, and {reason}")
         if not disk:
             return
         promised, here = book.to_come(), self._spool.folder
@@ -186,12 +186,12 @@ class Budget:
             more = f", {promised:,} of them are promised" if promised else ""
             raise DiskFullError(f"{free:,} bytes are free{more}, and {self.limits.free_bytes:,} have to stay so")
 
-    def _found(self) -> list[Entry]:
+    def _entries(self) -> list[Entry]:
         """What lies in the spool."""
-        now, found = time.time(), []
+        now, entries = time.time(), []
         for upload, part in self._spool.parts():
             path = f"tus/{upload.file.name}"
-            found.append(Entry(upload.id, part.owner, part.camera, part.length, now, path))
+            entries.append(Entry(upload.id, part.owner, part.camera, part.length, now, path))
         for camera, path, size in self._spool.ftp_files():
-            found.append(Entry(path, camera, camera, size, now, path))
-        return found
+            entries.append(Entry(path, camera, camera, size, now, path))
+        return entries

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from watcher.ingest.ingest import Found
+from watcher.ingest.ingest import Outcome
 from watcher.ingest.progress import Progress
 from watcher.ingest.scan import Difference, Finding
 from watcher.model.clock import Clock
@@ -19,9 +19,9 @@ class Reading(NamedTuple):
     """A file whose index is long, while it is read in slices."""
 
     key: str
-    steps: Generator[None, None, Found]
+    steps: Generator[None, None, Outcome]
 
-    def go_on(self, clock: Clock, until: float) -> tuple[Found] | None:
+    def go_on(self, clock: Clock, until: float) -> tuple[Outcome] | None:
         """Read for a while; what came of it, None as long as it is not done."""
         while True:
             try:
@@ -45,7 +45,7 @@ class Comparison:
         self,
         clock: Clock,
         begin: Callable[[Finding], Reading | None],
-        take: Callable[[str, Found], bool],
+        take: Callable[[str, Outcome], bool],
     ) -> bool:
         """Compare for a slice of time; whether it is done.
 

@@ -19,19 +19,19 @@ from watcher.storage.look import Look
 log = logging.getLogger("watcher.describe")
 
 
-def described(look: Look, content: str, found: Probe, naming: Naming, *, changed_ns: int = 0) -> Probed:
+def described(look: Look, content: str, probe: Probe, naming: Naming, *, changed_ns: int = 0) -> Probed:
     """A file that was read; `content` is its digest."""
     modified_at = time_of(look.mtime_ns)
-    seconds = min(found.duration_seconds or 0, LENGTH_LIMIT_SECONDS)
+    seconds = min(probe.duration_seconds or 0, LENGTH_LIMIT_SECONDS)
     reading = read_name(look.key, modified_at, seconds, naming)
     start, source = reading.start, TimeSource.NAME
-    if start is None and found.created_at and plausible(found.created_at, modified_at):
-        start, source = at_zone(found.created_at, reading.zone, TimeQuality.GUESSED), TimeSource.CONTAINER
+    if start is None and probe.created_at and plausible(probe.created_at, modified_at):
+        start, source = at_zone(probe.created_at, reading.zone, TimeQuality.GUESSED), TimeSource.CONTAINER
     if start is None:  # the last write was at the end of the recording
         at = modified_at - timedelta(seconds=seconds)
         start, source = at_zone(at, reading.zone, TimeQuality.GUESSED), TimeSource.MTIME
-    verdict, reason = playable(found.media) if found.media else (None, None)
-    state = ClipState.BROKEN if found.error else ClipState.NEW if found.needs_decoder else ClipState.READY
+    verdict, reason = playable(probe.media) if probe.media else (None, None)
+    state = ClipState.BROKEN if probe.error else ClipState.NEW if probe.needs_decoder else ClipState.READY
     return Probed(
         key=look.key,
         camera=reading.camera,
@@ -41,15 +41,15 @@ def described(look: Look, content: str, found: Probe, naming: Naming, *, changed
         offset_seconds=start.offset_seconds,
         time_source=source,
         time_quality=start.quality,
-        duration_seconds=found.duration_seconds,
+        duration_seconds=probe.duration_seconds,
         fingerprint=look.fingerprint,
         inode=look.inode,
         changed_ns=changed_ns,
         digest=content,
-        media=None if found.media is None else msgspec.json.encode(found.media).decode(),
+        media=None if probe.media is None else msgspec.json.encode(probe.media).decode(),
         playable=verdict,
         playable_reason=reason,
-        error=found.error,
+        error=probe.error,
     )
 
 

@@ -125,12 +125,12 @@ class InHand:
     def _fault(self) -> str | None:
         """What `faulthandler` wrote for the last process."""
         try:
-            told = self._fault_path.read_bytes()[:4096].decode(errors="replace").splitlines()
+            lines = self._fault_path.read_bytes()[:4096].decode(errors="replace").splitlines()
         except OSError:
             return None
-        if not told:
+        if not lines:
             return None
-        _, fatal, fault = told[0].partition("Fatal Python error: ")
+        _, fatal, fault = lines[0].partition("Fatal Python error: ")
         return fault.lower() if fatal else "the limit of processor time"
 
 

@@ -66,7 +66,7 @@ class Put(NamedTuple):
     refused: set[str]  # … but for these, which it takes in no form
 
 
-Found = Probed | Waiting | NotClip | None  # what came of looking into a file; None: there is none (any more)
+Outcome = Probed | Waiting | NotClip | None  # what came of looking into a file; None: there is none (any more)
 
 
 class Guard(Protocol):
@@ -128,7 +128,7 @@ class Ingest:
         seen: tuple[Look, float] | None = None,
         closed: bool = False,
         finished: bool = False,
-    ) -> Found:
+    ) -> Outcome:
         """Probe a file if it has settled; None if it is no file (any more).
 
         `seen` is how it looked before, and the monotonic time since which it had looked so; `closed` says that
@@ -146,7 +146,7 @@ class Ingest:
         closed: bool = False,
         finished: bool = False,
         again: bool = False,
-    ) -> Generator[None, None, Found]:
+    ) -> Generator[None, None, Outcome]:
         """The same in slices: a generator that returns what came of it, and pauses every 10 ms of a long index.
 
         Whatever the file holds or claims, nothing of it is raised: what goes wrong with it makes it a broken clip.
@@ -164,7 +164,7 @@ class Ingest:
             return self._aside(look.key, look.fingerprint, look.inode, why)
         try:
             quiet_since = seen[1] if seen is not None and seen[0] == look else None
-            found = yield from self._examine(look, quiet_since, closed=closed, finished=finished)
+            outcome = yield from self._examine(look, quiet_since, closed=closed, finished=finished)
         except FileNotFoundError:
             return None
         except (OSError, MemoryError) as reason:
@@ -176,8 +176,8 @@ class Ingest:
         except Exception as reason:
             if trouble(reason) is not None:
                 raise
-            return self._aside(key, look.fingerprint, look.inode, f"{FAILED}: {_said(reason)}")
-        return found
+            return self._aside(key, look.fingerprint, look.inode, f"{FAILED}: {_first_line(reason)}")
+        return outcome
 
     def put(self, batch: Sequence[Probed]) -> Put:
         """Catalog what was examined; clips that moved keep their id.
@@ -202,14 +202,14 @@ class Ingest:
             if len(batch) > 1:
                 half = len(batch) // 2
                 return self._put(batch[:half], put) + self._put(batch[half:], put)
-            one, why = batch[0], f"could not be catalogued: {reason}"
-        log.error("%s %s", printable(one.key), why)
-        put.aside[one.key] = why
+            probed, why = batch[0], f"could not be catalogued: {reason}"
+        log.error("%s %s", printable(probed.key), why)
+        put.aside[probed.key] = why
         try:
-            aside = self._aside(one.key, one.fingerprint, one.inode, why)
+            aside = self._aside(probed.key, probed.fingerprint, probed.inode, why)
             return self.catalog.writes.put([aside], now=self._clock.now())
         except RowError:
-            put.refused.add(one.key)
+            put.refused.add(probed.key)
             return 0
 
     def adopt(self, key: str, *, camera: str, start: Instant | None) -> Clip:
@@ -217,10 +217,10 @@ class Ingest:
 
         What was said stands before what the name tells, as a person's correction does.
         """
-        found = self.examine(key, finished=True)
-        if not isinstance(found, Probed):
+        outcome = self.examine(key, finished=True)
+        if not isinstance(outcome, Probed):
             raise BrokenClipError(f"{key} changed while it was taken in")
-        put = self.put([msgspec.structs.replace(found, said_camera=camera, said_start=start)])
+        put = self.put([msgspec.structs.replace(outcome, said_camera=camera, said_start=start)])
         if put.refused:
             raise BrokenClipError(f"{key} {put.aside[key]}")
         clip = self.catalog.clips.by_key(key)
@@ -233,14 +233,14 @@ class Ingest:
     ) -> Generator[None, None, Probed | Waiting | NotClip]:
         fd = self.root.open(look.key)
         try:
-            who = Writer.NONE if finished else self.who_writes(fd, closed=closed)
-            if who is Writer.OPEN:
+            writing = Writer.NONE if finished else self.who_writes(fd, closed=closed)
+            if writing is Writer.OPEN:
                 return Waiting(look, None)
-            found = yield from self._probe(fd, look)
-            ours = found.recognised or self.root.ignoring.is_clip(look.key)
+            probe = yield from self._probe(fd, look)
+            ours = probe.recognised or self.root.ignoring.is_clip(look.key)
             if not (ours or self.catalog.clips.by_key(look.key)):
-                return NotClip(look, f"its bytes are no film's ({found.error})")
-            needed = quiet_needed(writer=who, whole=found.whole, settle_seconds=self.settle_seconds)
+                return NotClip(look, f"its bytes are no film's ({probe.error})")
+            needed = quiet_needed(writer=writing, whole=probe.whole, settle_seconds=self.settle_seconds)
             if needed is None or needed > self.quiet(look, quiet_since):
                 return Waiting(look, needed)
             content = digest(fd, look.size_bytes)
@@ -250,7 +250,7 @@ class Ingest:
             os.close(fd)
         if after.fingerprint != look.fingerprint or look.inode not in {0, after.inode}:
             return Waiting(look, self.settle_seconds)  # it changed while it was read
-        return described(look, content, found, self.naming, changed_ns=bounded(status.st_ctime_ns))
+        return described(look, content, probe, self.naming, changed_ns=bounded(status.st_ctime_ns))
 
     def _probe(self, fd: int, look: Look) -> Generator[None, None, Probe]:
         """Read a file's index, with its name noted while it is read."""
@@ -287,8 +287,8 @@ class Ingest:
         """Whether somebody writes an open file; `closed` says that an event told of its close."""
         if not self.trust_writers:
             return Writer.UNKNOWN
-        who = writer(fd)
-        return Writer.NONE if who is Writer.UNKNOWN and closed else who
+        writing = writer(fd)
+        return Writer.NONE if writing is Writer.UNKNOWN and closed else writing
 
     def quiet(self, look: Look, since: float | None) -> float:
         """For how many seconds a file has looked as it does; `since` is monotonic: since when we saw it so."""
@@ -296,6 +296,6 @@ class Ingest:
         return quiet(seen, self._clock.now().timestamp() - look.mtime_ns / 1e9, self.settle_seconds)
 
 
-def _said(reason: Exception) -> str:
+def _first_line(reason: Exception) -> str:
     text = str(reason).partition("\n")[0][:200]
     return f"{type(reason).__name__}{f', {text}' if text else ''}"

@@ -20,19 +20,21 @@ def with_moves(batch: Sequence[Probed], root: VideoRoot, catalog: Catalog) -> tu
     The same inode is the surest sign; then a missing clip of that content, the one of the same file name
     first. Asked before the transaction, since it looks at the disk; `put` checks again by key.
     """
-    known = catalog.files.known_keys([probed.key for probed in batch])
-    fresh = [probed for probed in batch if probed.key not in known]
+    rows = catalog.files.known_keys([probed.key for probed in batch])
+    fresh = [probed for probed in batch if probed.key not in rows]
     if not fresh:
         return list(batch), []
     by_content: dict[str, list[Namesake]] = {}
-    for one in catalog.files.namesakes([(probed.digest, probed.inode) for probed in fresh]):
-        by_content.setdefault(one.digest, []).append(one)
+    for namesake in catalog.files.namesakes([(probed.digest, probed.inode) for probed in fresh]):
+        by_content.setdefault(namesake.digest, []).append(namesake)
     taken: dict[int, str] = {}
     result = []
     for probed in batch:
         best = None
-        if probed.key not in known and probed.digest in by_content:
-            best = _moved(probed, [one for one in by_content[probed.digest] if one.id not in taken], root)
+        if probed.key not in rows and probed.digest in by_content:
+            best = _moved(
+                probed, [namesake for namesake in by_content[probed.digest] if namesake.id not in taken], root
+            )
         if best is None:
             result.append(probed)
         else:
@@ -45,16 +47,16 @@ def _moved(probed: Probed, candidates: list[Namesake], root: VideoRoot) -> Names
     """The clip that a file was, if it is one that lies here no more."""
     name = probed.key.rpartition("/")[2]
     inode = signed(probed.inode)
-    candidates.sort(key=lambda one: (one.inode != inode, one.key.rpartition("/")[2] != name))
-    for one in candidates[:CANDIDATES_MOST]:
-        if (one.inode != inode or not inode) and probed.state is ClipState.BROKEN:
+    candidates.sort(key=lambda namesake: (namesake.inode != inode, namesake.key.rpartition("/")[2] != name))
+    for namesake in candidates[:CANDIDATES_MOST]:
+        if (namesake.inode != inode or not inode) and probed.state is ClipState.BROKEN:
             continue  # empty and zero-filled files are all alike: their content names nobody
-        if one.state == "missing":
-            return one
+        if namesake.state == "missing":
+            return namesake
         try:
-            there = root.look(one.key)
+            there = root.look(namesake.key)
         except OSError:
             continue
-        if there is None or (one.inode == inode and there.inode != probed.inode):
-            return one
+        if there is None or (namesake.inode == inode and there.inode != probed.inode):
+            return namesake
     return None

@@ -61,8 +61,8 @@ class Unmatched:
     def add(self, picture: Picture) -> None:
         """Keep one in mind, and forget the eldest of too many."""
         stem = stem_of(picture.key)
-        if (known := self._by_stem.get(stem)) is not None:
-            self._drop(known)
+        if (earlier := self._by_stem.get(stem)) is not None:
+            self._drop(earlier)
         self._by_stem[stem] = picture
         self._by_camera.setdefault(picture.camera, {})[picture.key] = picture
         if len(self._by_stem) > UNMATCHED:
@@ -77,7 +77,9 @@ class Unmatched:
         if picture is None:
             end = clip.started_at + timedelta(seconds=clip.duration_seconds or 0)
             there = self._by_camera.get(clip.camera, {}).values()
-            picture = next((one for one in there if clip.started_at - BEFORE <= one.at <= end), None)
+            picture = next(
+                (candidate for candidate in there if clip.started_at - BEFORE <= candidate.at <= end), None
+            )
         if picture is not None:
             self._drop(picture)
         return picture
@@ -117,37 +119,37 @@ class Pictures:
         """When there is something to do, monotonic: 0 for at once, None for nothing."""
         if self._fresh:
             return 0.0
-        return min((one.due for one in self._unsettled.values()), default=None)
+        return min((unsettled.due for unsettled in self._unsettled.values()), default=None)
 
     def turn(self) -> int:
         """Find the clips of some pictures; how many were found."""
         now = self._clock.monotonic()
         some = [self._fresh.popleft() for _ in range(min(TURN, len(self._fresh)))]
-        some += [key for key, one in self._unsettled.items() if one.due <= now][:TURN]
+        some += [key for key, unsettled in self._unsettled.items() if unsettled.due <= now][:TURN]
         if not some:
             return 0
-        known = self._catalog.files.pictured(some)
-        found = 0
+        with_clip = self._catalog.files.pictured(some)
+        count = 0
         for key in dict.fromkeys(some):
-            picture = None if key in known else self._read(key, now)
+            picture = None if key in with_clip else self._read(key, now)
             if picture is None:
                 continue
             clip_id = self._catalog.files.clip_of_picture(stem_of(key), picture.camera, picture.at, before=BEFORE)
             if clip_id is None:
                 self._unmatched.add(picture)
             else:
-                found += self._catalog.renditions.set_picture(clip_id, key)
-        return found
+                count += self._catalog.renditions.set_picture(clip_id, key)
+        return count
 
     def match(self, batch: Sequence[Probed]) -> int:
         """Give clips that were just catalogued the pictures that waited for them; how many got one."""
-        found = 0
+        count = 0
         for probed in batch:
             picture = self._unmatched.take(probed)
             clip = None if picture is None else self._catalog.clips.by_key(probed.key)
             if picture is not None and clip is not None:
-                found += self._catalog.renditions.set_picture(clip.id, picture.key)
-        return found
+                count += self._catalog.renditions.set_picture(clip.id, picture.key)
+        return count
 
     def scanned(self, *, changed: bool) -> bool:
         """A scan has told of all pictures; whether another is needed, since clips came after too many of them."""
@@ -178,8 +180,8 @@ class Pictures:
         """Whether nobody writes it, by the rule for clips; it has looked so since a monotonic time."""
         fd = self._root.open(look.key)
         try:
-            who = self._ingest.who_writes(fd)
+            writing = self._ingest.who_writes(fd)
         finally:
             os.close(fd)
-        needed = quiet_needed(writer=who, whole=True, settle_seconds=self._ingest.settle_seconds)
+        needed = quiet_needed(writer=writing, whole=True, settle_seconds=self._ingest.settle_seconds)
         return needed is not None and needed <= self._ingest.quiet(look, since)

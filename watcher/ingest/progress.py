@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-TOLD_SECONDS = 10.0  # between two lines
+REPORT_SECONDS = 10.0  # between two lines
 
 
 class Progress:
@@ -15,7 +15,7 @@ class Progress:
         self.gone = 0  # known, and not there
         self.started = now
         self._began = 0.0  # to read
-        self._told = now
+        self._reported_at = now
 
     def seconds(self, now: float) -> float:
         """For how long it has been going on."""
@@ -29,9 +29,9 @@ class Progress:
 
     def line(self, now: float) -> str | None:
         """What is to be told now; None most of the time."""
-        if now - self._told < TOLD_SECONDS:
+        if now - self._reported_at < REPORT_SECONDS:
             return None
-        self._told = now
+        self._reported_at = now
         return self.describe(now)
 
     def describe(self, now: float) -> str:

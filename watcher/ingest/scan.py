@@ -47,8 +47,8 @@ def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "
     Below a folder that cannot be read nothing is said to be gone. Yields a finding for every file and for
     every clip without one, so that a caller can pause, count and show progress.
     """
-    known = catalog.files.known(prefix)
-    row = next(known, None)
+    rows = catalog.files.known(prefix)
+    row = next(rows, None)
     blind: str | None = None
     for entry in root.walk(prefix, report):
         key = entry[0]
@@ -56,7 +56,7 @@ def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "
         while row is not None and row[0] < key:
             if row[3] != "missing" and not (blind is not None and row[0].startswith(blind)):
                 yield Finding(row[0], Difference.GONE)
-            row = next(known, None)
+            row = next(rows, None)
         if isinstance(entry, Blind):
             blind = entry.prefix
         elif row is None or row[0] != key:
@@ -68,11 +68,11 @@ def reconcile(root: VideoRoot, catalog: Catalog, report: Report, prefix: str = "
                 yield Finding(key, Difference.CHANGED, entry[2])
             else:
                 yield Finding(key, None, entry[2])
-            row = next(known, None)
+            row = next(rows, None)
     while row is not None:
         if row[3] != "missing" and not (blind is not None and row[0].startswith(blind)):
             yield Finding(row[0], Difference.GONE)
-        row = next(known, None)
+        row = next(rows, None)
 
 
 def newest_first(

@@ -66,9 +66,9 @@ class Aside:
                 printable(ended.key),
             )
         elif ended is not None and ended.why is not None:
-            found = Fingerprint(ended.size_bytes, ended.mtime_ns)
+            fingerprint = Fingerprint(ended.size_bytes, ended.mtime_ns)
             case = self._record.cases.get(ended.key)
-            ends = (case.ends if case is not None and case.fingerprint == found else 0) + 1
+            ends = (case.ends if case is not None and case.fingerprint == fingerprint else 0) + 1
             log.error(
                 "reading %s ended the last process (%s), %d of %d times",
                 printable(ended.key),
@@ -76,7 +76,9 @@ class Aside:
                 ends,
                 ENDS,
             )
-            self._note(ended.key, Case(found, f"reading it ended the process {ends} times: {ended.why}", ends))
+            self._note(
+                ended.key, Case(fingerprint, f"reading it ended the process {ends} times: {ended.why}", ends)
+            )
         elif again:
             self._write()
         return again

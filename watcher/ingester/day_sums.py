@@ -24,5 +24,5 @@ class DaySums:
     def turn(self) -> None:
         """Keep what is not kept yet."""
         until = quarter_of(self.services.clock.now() + AHEAD)
-        wanted = offsets(quarter_of(EARLIEST), until, self.services.settings.zone)
-        self.catalog.timeline.keep_days(wanted, lambda: not self.stopped.is_set())
+        clock_offsets = offsets(quarter_of(EARLIEST), until, self.services.settings.zone)
+        self.catalog.timeline.keep_days(clock_offsets, lambda: not self.stopped.is_set())

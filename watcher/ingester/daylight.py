@@ -60,24 +60,24 @@ class DaylightSums:
 
     def turn(self) -> None:
         """Note what is not known yet; nothing where nobody has said where the site is."""
-        catalog, told = self.catalog, self.services.settings.site.location
-        known = catalog.daylight.sun_of()
-        if not told:
-            if known:
+        catalog, location = self.catalog, self.services.settings.site.location
+        sun_before = catalog.daylight.sun_of()
+        if not location:
+            if sun_before:
                 catalog.daylight.set_sun("", [])
             return
         today = self.services.clock.now().date()
         first = min(today, (catalog.daylight.first_start() or self.services.clock.now()).date())
-        site, _, span = known.rpartition("|")
-        if site == told and span:
+        site, _, span = sun_before.rpartition("|")
+        if site == location and span:
             begin, _, end = span.partition(" ")
             if begin <= first.isoformat() and end >= (today + LEFT).isoformat():
                 return
-        place, since, until = place_of(told), first - BEFORE, today + AHEAD
-        found = []
-        for one in changes(place, since, until):
+        place, since, until = place_of(location), first - BEFORE, today + AHEAD
+        sun = []
+        for change in changes(place, since, until):
             if self.stopped.is_set():
                 return
-            found.append(one)
-        catalog.daylight.set_sun(f"{told}|{since.isoformat()} {until.isoformat()}", found)
-        log.info("the sun at %s is known from %s to %s", told, since, until)
+            sun.append(change)
+        catalog.daylight.set_sun(f"{location}|{since.isoformat()} {until.isoformat()}", sun)
+        log.info("the sun at %s is known from %s to %s", location, since, until)

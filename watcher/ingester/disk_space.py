@@ -22,7 +22,7 @@ class DiskSpace:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.name, self.every_seconds, self.stopped = "the disk's filling", LOOK_SECONDS, threading.Event()
-        self._said: dict[str, datetime] = {}  # what, and when
+        self._reported: dict[str, datetime] = {}  # what, and when
 
     def turn(self) -> None:
         """Say each thing once a day."""
@@ -42,6 +42,6 @@ class DiskSpace:
             self._say(str(reason), f"{reason}; until then nothing can be sent there or removed", now)
 
     def _say(self, what: str, sentence: str, now: datetime) -> None:
-        if what not in self._said or now - self._said[what] >= AGAIN:
-            self._said[what] = now
+        if what not in self._reported or now - self._reported[what] >= AGAIN:
+            self._reported[what] = now
             log.warning("%s", sentence)

@@ -130,15 +130,15 @@ class _Group(InotifyWatchGroup):
         another of them is left out, and one that is closed to us until it is opened.
         """
         with self._lock:
-            found: list[bytes] = []
+            names: list[bytes] = []
             unwatched: set[bytes] = self.__dict__.get("unwatched", set())
             for path in sorted(unwatched):
                 if not os.path.isdir(path):  # noqa: PTH112 - bytes, as the kernel names it
                     unwatched.discard(path)
-                elif os.access(path, os.R_OK) and not (found and path.startswith(found[-1] + b"/")):
+                elif os.access(path, os.R_OK) and not (names and path.startswith(names[-1] + b"/")):
                     self._add_all_callbacks(path)  # also those below, which nobody could list while it was closed
-                    found.append(path)
-            return found
+                    names.append(path)
+            return names
 
     def count(self) -> tuple[int, int]:
         """How many folders are watched, and how many are not though they are open to us."""

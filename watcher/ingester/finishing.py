@@ -27,13 +27,13 @@ class Finishing:
         self.services = services
         self.name, self.every_seconds, self.stopped = "uploads", LOOK_SECONDS, threading.Event()
         self._uploads = Uploads.of(services, ingest)
-        self._told: dict[str, str] = {}  # why uploads wait, as far as that was said
+        self._reported: dict[str, str] = {}  # why uploads wait, as far as that was said
 
     def turn(self) -> None:
         """Finish what can be finished; one that cannot keeps none of the others."""
         waiting = self._uploads.spool.whole()
         ids = {upload.id for upload in waiting}
-        self._told = {upload_id: why for upload_id, why in self._told.items() if upload_id in ids}
+        self._reported = {upload_id: why for upload_id, why in self._reported.items() if upload_id in ids}
         for upload in waiting:
             if self.stopped.is_set():
                 return
@@ -45,6 +45,6 @@ class Finishing:
             except FOR_GOOD as reason:
                 log.warning("the upload %s is refused: %s", upload.id, reason)
             except Exception as reason:
-                if self._told.get(upload.id) != str(reason):
+                if self._reported.get(upload.id) != str(reason):
                     log.warning("the upload %s is whole and waits: %s", upload.id, reason)
-                self._told[upload.id] = str(reason)
+                self._reported[upload.id] = str(reason)

@@ -34,10 +34,10 @@ def post(
         connection = _connection(address.scheme, address.netloc.rpartition("@")[2])
     except http.client.InvalidURL as reason:
         raise OSError("the address has no such port") from reason
-    told = dict(headers)
+    sent_headers = dict(headers)
     if address.username is not None:
         secret = f"{unquote(address.username)}:{unquote(address.password or '')}"
-        told["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
+        sent_headers["Authorization"] = "Basic " + base64.b64encode(secret.encode()).decode()
     # Who sends a byte now and then never lets a read time out: then the connection is cut from outside.
     over = threading.Event()
     limit = threading.Timer(whole_seconds, _cut, (connection, over))
@@ -47,7 +47,7 @@ def post(
         connection.connect()
         connection.sock.settimeout(SILENT_SECONDS)
         target = quote((address.path or "/") + (f"?{address.query}" if address.query else ""), safe=_AS_IT_IS)
-        connection.request("POST", target, body, told)
+        connection.request("POST", target, body, sent_headers)
         answer = connection.getresponse()
         if over.is_set():  # the end that it read as one of the headers was our doing
             raise TimeoutError

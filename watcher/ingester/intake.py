@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from watcher.catalog import Probed
 from watcher.ingest.comparison import SLICE_SECONDS, Reading
-from watcher.ingest.ingest import FAILED, UNREADABLE, Found, Ingest, NotClip, Waiting
+from watcher.ingest.ingest import FAILED, UNREADABLE, Ingest, NotClip, Outcome, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.set_aside import Aside
 from watcher.ingester.pending import Pending, PendingFiles, Recent, Turns
@@ -97,15 +97,15 @@ class Intake:
                 if reading.key in self.pending:
                     self._examined(reading.key, pending, done[0], self._clock.monotonic())
 
-    def _examined(self, key: str, pending: Pending, found: Found, now: float) -> None:
+    def _examined(self, key: str, pending: Pending, outcome: Outcome, now: float) -> None:
         """What came of a file that an event led to."""
-        if isinstance(found, Waiting):
-            self.pending.wait(key, found, now)
+        if isinstance(outcome, Waiting):
+            self.pending.wait(key, outcome, now)
             return
         self.pending.remove(key)
-        if self.took(key, found, now):
+        if self.took(key, outcome, now):
             self._finished.append(pending.quiet_since)
-        elif found is None:
+        elif outcome is None:
             self.gone[key] = None  # it may have been known, and may be back already: looked at again there
 
     def _moment(self, key: str) -> float:
@@ -116,16 +116,16 @@ class Intake:
             return 0.0
         return 0.0 if look is None else self._ingest.moment(key, look.mtime_ns)
 
-    def took(self, key: str, found: Found, now: float) -> bool:
+    def took(self, key: str, outcome: Outcome, now: float) -> bool:
         """Put what was read into the batch; False where there is nothing to catalog."""
-        if isinstance(found, NotClip):
-            self.recent.note(key, found.look.fingerprint, found.look.inode, now=now)
-        if not isinstance(found, Probed):
+        if isinstance(outcome, NotClip):
+            self.recent.note(key, outcome.look.fingerprint, outcome.look.inode, now=now)
+        if not isinstance(outcome, Probed):
             self.unreadable.forget(key)
             self.aside.forget(key)
             return False
-        self.batch.append(found)
-        if found.error is not None and found.error.startswith(UNREADABLE):
+        self.batch.append(outcome)
+        if outcome.error is not None and outcome.error.startswith(UNREADABLE):
             self.unreadable.add(key)
         return True
 
@@ -134,10 +134,10 @@ class Intake:
 
         def look() -> tuple[Fingerprint, int] | None:
             try:
-                found = self._root.look(key)
+                look_now = self._root.look(key)
             except (OSError, ValueError):
                 return None
-            return None if found is None else (found.fingerprint, found.inode)
+            return None if look_now is None else (look_now.fingerprint, look_now.inode)
 
         return self.recent.has(key, look, now=self._clock.monotonic())
 

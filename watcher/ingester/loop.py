@@ -128,12 +128,12 @@ class Ingester:
 
     def _failed(self, what: str, step: Callable[[], None], reason: Exception) -> None:
         """What was in hand is on disk, so the scan that follows finds it again."""
-        told = trouble(reason)
-        if told is not None:  # a full disk, a locked or vanished database: nothing else can be done meanwhile
+        problem = trouble(reason)
+        if problem is not None:  # a full disk, a locked or vanished database: nothing else can be done meanwhile
             self._intake.clear()
             self._missing.clear()
             self._scanner.clear()
-            self._problems.set("ingest", f"{told} ({what}); trying again")
+            self._problems.set("ingest", f"{problem} ({what}); trying again")
         else:
             log.exception("%s failed", what)
             if step == self._scanner.advance:
@@ -143,7 +143,7 @@ class Ingester:
             )
         self._tell()
         self._scanner.next_at = self._clock.monotonic() + FAILED_RESCAN_SECONDS
-        time.sleep(TURN_SECONDS if told is not None else FAILED_SECONDS)
+        time.sleep(TURN_SECONDS if problem is not None else FAILED_SECONDS)
 
     def _read_hints(self) -> None:
         """Take what is queued; wait for the next hint only when there is nothing else to do."""
@@ -189,15 +189,15 @@ class Ingester:
 
     def _mark_gone(self) -> None:
         """Decide about what events told of, and mark some of what was decided."""
-        told, self._intake.gone = list(self._intake.gone), {}
-        if told:
-            self._decide_gone(told)
+        keys, self._intake.gone = list(self._intake.gone), {}
+        if keys:
+            self._decide_gone(keys)
         if self._missing:
             self._read_again(self._missing.mark_some())
 
-    def _decide_gone(self, told: list[str]) -> None:
-        self._intake.recent.forget(told)
-        back, too_many = self._missing.decide(told, self._catalog_id)
+    def _decide_gone(self, keys: list[str]) -> None:
+        self._intake.recent.forget(keys)
+        back, too_many = self._missing.decide(keys, self._catalog_id)
         self._read_again(back)
         if too_many:
             self._scanner.soon(PROBLEM_RESCAN_SECONDS)

@@ -33,14 +33,14 @@ class Missing:
         """Forget what was decided: a scan decides again."""
         self._going.clear()
 
-    def decide(self, told: Iterable[str], catalog_id: str) -> tuple[list[str], bool]:
+    def decide(self, candidates: Iterable[str], catalog_id: str) -> tuple[list[str], bool]:
         """Decide about keys that are said to be gone.
 
         Returns those whose files are back, to be read again, and whether too many are gone at once.
         """
         back: list[str] = []
         keys: list[str] = []
-        for key in told:
+        for key in candidates:
             (keys if self._is_gone(key) else back).append(key)
         keys = [row.key for row in self._catalog.files.known_keys(keys).values() if row.state != "missing"]
         if not keys:

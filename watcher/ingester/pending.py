@@ -125,16 +125,16 @@ class PendingFiles:
                 return ready, pending
         return None
 
-    def wait(self, key: str, found: Waiting, now: float) -> None:
+    def wait(self, key: str, waiting: Waiting, now: float) -> None:
         """It may still be written: look again."""
         pending = self._files[key]
-        if pending.look != found.look:
+        if pending.look != waiting.look:
             # Seen to differ from last time; `closed` told of an earlier close.
             pending.closed = pending.closed and pending.look is None
-            pending.look, pending.quiet_since, pending.recheck = found.look, now, FIRST_RECHECK
+            pending.look, pending.quiet_since, pending.recheck = waiting.look, now, FIRST_RECHECK
         due = now + pending.recheck
-        if found.quiet_seconds is not None:  # not before it can be quiet enough, but look whether it changes
-            due = min(max(due, pending.quiet_since + found.quiet_seconds), now + LAST_RECHECK)
+        if waiting.quiet_seconds is not None:  # not before it can be quiet enough, but look whether it changes
+            due = min(max(due, pending.quiet_since + waiting.quiet_seconds), now + LAST_RECHECK)
         pending.recheck = min(pending.recheck * 2, LAST_RECHECK)
         heapq.heappush(self._due, (due, key))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from watcher.ingest.comparison import Comparison, Reading
-from watcher.ingest.ingest import UNREADABLE, Found, Ingest, Waiting
+from watcher.ingest.ingest import UNREADABLE, Ingest, Outcome, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.progress import Progress
 from watcher.ingest.scan import Difference, Finding, newest_first, reconcile
@@ -124,11 +124,11 @@ class Scanner:
             return None
         return Reading(finding.key, self._ingest.examining(finding.key))
 
-    def _take(self, key: str, found: Found) -> bool:
-        if isinstance(found, Waiting):
+    def _take(self, key: str, outcome: Outcome) -> bool:
+        if isinstance(outcome, Waiting):
             self._intake.pending.add(key, self._clock.monotonic())
         elif key not in self._intake.pending:  # an event came meanwhile: it is read again, and later
-            self._intake.took(key, found, self._clock.monotonic())
+            self._intake.took(key, outcome, self._clock.monotonic())
         return len(self._intake.batch) >= BATCH
 
     def _end(self, comparison: Comparison) -> None:

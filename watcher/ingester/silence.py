@@ -66,45 +66,47 @@ class SilenceWatch:
         self.catalog = services.catalog
         self.name, self.every_seconds, self.stopped = "silent cameras", LOOK_SECONDS, threading.Event()
         self._settings = services.settings.silence
-        self._said = {one.camera: timedelta(hours=one.after_hours) for one in self._settings.cameras}
+        self._own_limits = {camera.camera: timedelta(hours=camera.after_hours) for camera in self._settings.cameras}
         self._learnt: dict[str, tuple[float, timedelta | None]] = {}
 
     def turn(self) -> None:
         """Look at each camera once; not before what is there has been scanned."""
-        told = status.read(self.services.places.status)
-        if told is None or told[0].last_scan_at is None or told[0].scanning:
+        state = status.read(self.services.places.status)
+        if state is None or state[0].last_scan_at is None or state[0].scanning:
             return
-        known, now = self.catalog.silences.all(), self.services.clock.now()
+        silences, now = self.catalog.silences.all(), self.services.clock.now()
         there = self.catalog.clips.camera_summaries()
-        for one in there:
-            before = known.get(one.camera)
-            if one.silent_since is None or (limit := self._limit(one, before, now)) is None:
+        for summary in there:
+            before = silences.get(summary.camera)
+            if summary.silent_since is None or (limit := self._limit(summary, before, now)) is None:
                 continue
-            silent = now - one.silent_since > limit
+            silent = now - summary.silent_since > limit
             if before is None or before.silent != silent or abs(before.limit - limit) > NOTED_SHARE * before.limit:
                 # Of one that is back, since when it had been silent.
-                since = before.since if before is not None and before.silent else one.silent_since
-                self.catalog.silences.set(one.camera, silent=silent, since=since, limit=limit)
+                since = before.since if before is not None and before.silent else summary.silent_since
+                self.catalog.silences.set(summary.camera, silent=silent, since=since, limit=limit)
             if silent and not (before and before.silent):
-                log.warning("%s is silent: its last clip ended at %s", one.camera, one.silent_since.isoformat())
+                log.warning(
+                    "%s is silent: its last clip ended at %s", summary.camera, summary.silent_since.isoformat()
+                )
             elif before is not None and before.silent and not silent:
-                log.info("%s leaves clips again", one.camera)
-        watched = {one.camera for one in there} - set(self._settings.ignore)
-        if gone := sorted(set(known) - watched):  # they have no clips any more, or are not to be looked at
+                log.info("%s leaves clips again", summary.camera)
+        watched = {summary.camera for summary in there} - set(self._settings.ignore)
+        if gone := sorted(set(silences) - watched):  # they have no clips any more, or are not to be looked at
             self.catalog.silences.drop(gone)
 
-    def _limit(self, one: CameraSummary, before: Silence | None, now: datetime) -> timedelta | None:
+    def _limit(self, summary: CameraSummary, before: Silence | None, now: datetime) -> timedelta | None:
         """For how long a camera may be quiet; None where nobody knows, or cares."""
-        if one.camera in self._settings.ignore:
+        if summary.camera in self._settings.ignore:
             return None
-        said = self._said.get(one.camera) or timedelta(hours=self._settings.after_hours)
-        if said:
-            return said
-        at, limit = self._learnt.get(one.camera, (0.0, None))
+        own = self._own_limits.get(summary.camera) or timedelta(hours=self._settings.after_hours)
+        if own:
+            return own
+        at, limit = self._learnt.get(summary.camera, (0.0, None))
         clock = self.services.clock.monotonic()
-        if one.camera not in self._learnt or clock - at > LEARN_SECONDS:
+        if summary.camera not in self._learnt or clock - at > LEARN_SECONDS:
             first = quarter_of(now - timedelta(days=LEARNT_DAYS))
-            limit = usual_quiet(self.catalog.silences.active_quarters(one.camera, first))
-            self._learnt[one.camera] = (clock, limit)
+            limit = usual_quiet(self.catalog.silences.active_quarters(summary.camera, first))
+            self._learnt[summary.camera] = (clock, limit)
         # One that has been away for weeks has no rhythm any more, but it had one.
         return limit or (None if before is None else before.limit)

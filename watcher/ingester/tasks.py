@@ -35,19 +35,19 @@ def labeller(services: Services) -> Labeller | None:
 def tasks(services: Services, ingest: Ingest) -> list[Task]:
     """Those that there is something to do for; `ingest` is that of the ingester."""
     retention = Retention.of(services, ingest)
-    found: list[Task] = [CatalogHealth(services), Finishing(services, ingest), Proxies(services), Exports(services)]
-    found += [DaySums(services), SilenceWatch(services), DaylightSums(services), DiskSpace(services)]
-    found.append(Leftovers(services))
+    tasks: list[Task] = [CatalogHealth(services), Finishing(services, ingest), Proxies(services), Exports(services)]
+    tasks += [DaySums(services), SilenceWatch(services), DaylightSums(services), DiskSpace(services)]
+    tasks.append(Leftovers(services))
     if services.settings.stores:
         from watcher.tiering.mover import Mover  # noqa: PLC0415 - what is off costs nothing
 
-        found.append(Mover(services, limits_of(services.settings.retention).age))
+        tasks.append(Mover(services, limits_of(services.settings.retention).age))
     if services.settings.webhooks.hooks:
         from watcher.ingester.webhooks import Webhook  # noqa: PLC0415 - only where somebody wants to be told
 
-        found += [Webhook(services, hook) for hook in services.settings.webhooks.hooks]
+        tasks += [Webhook(services, hook) for hook in services.settings.webhooks.hooks]
     if Rules.of(services).limits.any or services.settings.retention.bin_days or retention.binned():
         from watcher.retention.sweep import Sweeper  # noqa: PLC0415 - only where something is to go
 
-        found.append(Sweeper(services, retention))
-    return found
+        tasks.append(Sweeper(services, retention))
+    return tasks

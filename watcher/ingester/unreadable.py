@@ -34,15 +34,15 @@ class Unreadable:
         if not self._names or now < self._next:
             return []
         self._next = now + RETRY_SECONDS
-        found = []
+        keys = []
         for name in list(self._names):
             try:
                 os.close(self._root.open(name.rstrip("/")))
-                found.append(name)
+                keys.append(name)
             except (FileNotFoundError, NotADirectoryError, ValueError):
                 del self._names[name]
             except OSError:
                 continue
-        for name in found:
+        for name in keys:
             del self._names[name]
-        return found
+        return keys

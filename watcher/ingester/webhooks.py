@@ -100,22 +100,22 @@ class Webhook:
             self.catalog.outbox.delivered(hook.url, delivery.revision)
             return True
         headers = signed(hook.secret, f"{self._catalog_id[:12]}-{delivery.revision}", int(now.timestamp()), body)
-        reached, told = True, None
+        reached, error = True, None
         try:
             status, reason = http_post.post(hook.url, body, headers)
             if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-                told = f"{status} {reason}"
+                error = f"{status} {reason}"
         except OSError as reason:
-            told, reached = type(reason).__name__, False
-        if told is None:
+            error, reached = type(reason).__name__, False
+        if error is None:
             self.catalog.outbox.delivered(hook.url, delivery.revision)
             return True
         again = self.services.clock.now() + min(LONGEST, timedelta(seconds=2.0 ** min(delivery.attempts, 12)))
-        self.catalog.outbox.undelivered(hook.url, delivery.revision, due=again, error=told)
+        self.catalog.outbox.undelivered(hook.url, delivery.revision, due=again, error=error)
         if not reached:
             self._pause_until = again
         what = f"clip {delivery.clip_id}" if delivery.event is None else "a camera"
-        log.warning("webhook %s: %s: %s; again at %s", self._name, what, told, serialize.utc(again))
+        log.warning("webhook %s: %s: %s; again at %s", self._name, what, error, serialize.utc(again))
         return reached
 
     def _body(self, delivery: Delivery, now: datetime) -> bytes:
@@ -158,17 +158,17 @@ def name_of(hooks: Sequence[Hook], hook: Hook) -> str:
 
 def show(services: Services, *, out: TextIO) -> int:
     """How each hook stands; 1 if something is stuck."""
-    known = {stuck.url: stuck for stuck in services.catalog.outbox.stuck()}
+    by_url = {stuck.url: stuck for stuck in services.catalog.outbox.stuck()}
     hooks = services.settings.webhooks.hooks
     waiting = 0
     for hook in hooks:
-        stuck = known.get(hook.url)
+        stuck = by_url.get(hook.url)
         if stuck is None or not stuck.waiting:
             print(f"{name_of(hooks, hook)}: nothing waits", file=out)
             continue
         waiting += stuck.waiting
         since = "" if stuck.since is None else f" since {serialize.utc(stuck.since)}"
-        why = f"; tried {stuck.attempts} times: {stuck.told}" if stuck.told else ""
+        why = f"; tried {stuck.attempts} times: {stuck.error}" if stuck.error else ""
         print(f"{name_of(hooks, hook)}: {stuck.waiting} wait{since}{why}", file=out)
     if not hooks:
         print("no webhook is set; guide/webhooks.md shows how", file=out)

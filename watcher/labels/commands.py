@@ -26,12 +26,12 @@ def run(services: Services, *, out: TextIO) -> int:
     It may be ended at any time, and goes on where it was.
     """
     labeller = Labeller(services, old=True)
-    began = told = time.monotonic()
+    began = printed_at = time.monotonic()
     try:
         while labeller.step():
             now = time.monotonic()
-            if now - told > TELL_SECONDS:
-                told = now
+            if now - printed_at > TELL_SECONDS:
+                printed_at = now
                 left = services.catalog.inspections.left()[0]
                 print(_progress(labeller.done, left, now - began), file=out, flush=True)
     except WorkerError as reason:
@@ -83,10 +83,10 @@ def evaluate(services: Services, *, out: TextIO) -> int:
     after, clips, settings = 0, 0, services.settings.labels
     while some := services.catalog.judgements.after(after, PAGE):
         after, clips = some[-1].id, clips + len(some)
-        for one in some:
-            for label, truth, sure in _judgements(one):
+        for judged in some:
+            for label, truth, sure in _judgements(judged):
                 by_label[label, ""].append((truth, sure))
-                by_label[label, one.camera].append((truth, sure))
+                by_label[label, judged.camera].append((truth, sure))
     if not clips:
         print("no clip has a label by a person and was looked at by a model: label some first", file=out)
         return 1
@@ -94,12 +94,15 @@ def evaluate(services: Services, *, out: TextIO) -> int:
     print(f"{'label':<16} {'camera':<16} {'clips':>6} {'precision':>9} {'recall':>7} {'at':>5}  better", file=out)
     for (label, camera), pairs in sorted(by_label.items()):
         now = score(pairs, Rules(settings, camera).threshold(label))
-        best = max((score(pairs, step) for step in STEPS), key=lambda one: (one.both, -abs(one.threshold - 0.5)))
-        told = f"{best.threshold:.2f}" if now.right + now.missed >= FEW and best.both > now.both + 0.005 else ""
+        best = max(
+            (score(pairs, step) for step in STEPS),
+            key=lambda step_score: (step_score.both, -abs(step_score.threshold - 0.5)),
+        )
+        advice = f"{best.threshold:.2f}" if now.right + now.missed >= FEW and best.both > now.both + 0.005 else ""
         if now.right + now.wrong + now.missed:
             print(
                 f"{label:<16} {camera or '(all)':<16} {now.right + now.missed:>6} {now.precision:>9.2f}"
-                f" {now.recall:>7.2f} {now.threshold:>5.2f}  {told}",
+                f" {now.recall:>7.2f} {now.threshold:>5.2f}  {advice}",
                 file=out,
             )
     return 0
@@ -111,14 +114,17 @@ def score(pairs: Iterable[tuple[bool, float]], threshold: float) -> Score:
     >>> score([(True, 0.9), (True, 0.3), (False, 0.6), (False, 0.0)], 0.5)[1:]
     (1, 1, 1)
     """
-    found = [(truth, value >= threshold) for truth, value in pairs]
-    return Score(threshold, found.count((True, True)), found.count((False, True)), found.count((True, False)))
+    verdicts = [(truth, value >= threshold) for truth, value in pairs]
+    return Score(
+        threshold, verdicts.count((True, True)), verdicts.count((False, True)), verdicts.count((True, False))
+    )
 
 
-def _judgements(one: Judged) -> list[tuple[str, bool, float]]:
+def _judgements(judged: Judged) -> list[tuple[str, bool, float]]:
     """Of one clip: what people say of it, or the model; where a person has only refused, that alone."""
-    if not one.said:
-        return [(label, False, one.seen.get(label, 1.0)) for label in one.refused]
+    if not judged.by_people:
+        return [(label, False, judged.seen.get(label, 1.0)) for label in judged.refused]
     return [
-        (label, label in one.said, one.seen.get(label, 0.0)) for label in one.said | one.seen.keys() | one.refused
+        (label, label in judged.by_people, judged.seen.get(label, 0.0))
+        for label in judged.by_people | judged.seen.keys() | judged.refused
     ]

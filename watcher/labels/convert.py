@@ -90,15 +90,15 @@ class Converter:
 
     def _depthwiseconv2dnative(self, node: dict[str, Any], inputs: list[str]) -> str:
         weights = self._weights[inputs[1]]  # height, width, colours, and how many are made of each
-        high, wide, colours, made = weights.shape
-        weights = weights.transpose(2, 3, 0, 1).reshape(colours * made, 1, high, wide)
+        high, wide, colours, outputs = weights.shape
+        weights = weights.transpose(2, 3, 0, 1).reshape(colours * outputs, 1, high, wide)
         return self._convolve(node, inputs, weights, colours)
 
     def _convolve(self, node: dict[str, Any], inputs: list[str], weights: Any, group: int) -> str:
         strides = [int(step) for step in node["attr"]["strides"]["list"]["i"][1:3]]
         kernel = self._constant(inputs[1], weights)
-        told = {"auto_pad": "SAME_UPPER", "strides": strides, "group": group}
-        return self._step("Conv", [self._named(inputs[0]), kernel], node["name"], **told)
+        attributes = {"auto_pad": "SAME_UPPER", "strides": strides, "group": group}
+        return self._step("Conv", [self._named(inputs[0]), kernel], node["name"], **attributes)
 
     def _fusedbatchnorm(self, node: dict[str, Any], inputs: list[str]) -> str:
         parts = [self._constant(name, self._weights[name]) for name in inputs[1:]]
@@ -146,13 +146,13 @@ class Converter:
 
 def convert(folder: Path) -> bytes:
     """An ONNX file of a folder with a model.json of TensorFlow.js and its weights."""
-    told = json.loads((folder / "model.json").read_bytes())
+    document = json.loads((folder / "model.json").read_bytes())
     weights: dict[str, Any] = {}
-    for group in told["weightsManifest"]:
+    for group in document["weightsManifest"]:
         data, at = b"".join((folder / path).read_bytes() for path in group["paths"]), 0
-        for one in group["weights"]:
-            kind = np.dtype(_KINDS[one["dtype"]])
-            count = int(np.prod(one["shape"], dtype=np.int64))
-            weights[one["name"]] = np.frombuffer(data, kind, count, at).reshape(one["shape"])
+        for weight in group["weights"]:
+            kind = np.dtype(_KINDS[weight["dtype"]])
+            count = int(np.prod(weight["shape"], dtype=np.int64))
+            weights[weight["name"]] = np.frombuffer(data, kind, count, at).reshape(weight["shape"])
             at += count * kind.itemsize
-    return Converter(told["modelTopology"], weights).convert()
+    return Converter(document["modelTopology"], weights).convert()

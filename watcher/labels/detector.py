@@ -39,7 +39,7 @@ class Eye:
     def __init__(self, path: str) -> None:
         """Start it. Raises ModelError."""
         self._memory = mmap.mmap(-1, 3 * 1280 * 1280)
-        asked, self._ask = os.pipe()
+        questions, self._ask = os.pipe()
         self._answer, answers = os.pipe()
         self._rest = b""
         keeper = os.getpid()
@@ -47,16 +47,16 @@ class Eye:
             try:
                 os.close(self._ask)
                 os.close(self._answer)
-                _run(path, self._memory, asked, answers, keeper)
+                _run(path, self._memory, questions, answers, keeper)
             finally:
                 os._exit(1)
-        os.close(asked)
+        os.close(questions)
         os.close(answers)
-        told = self._line()
-        if "error" in told:
-            raise ModelError(told["error"])
-        self.width, self.height = int(told["width"]), int(told["height"])
-        self.letterbox, self.names = bool(told["letterbox"]), list(told["names"])
+        message = self._line()
+        if "error" in message:
+            raise ModelError(message["error"])
+        self.width, self.height = int(message["width"]), int(message["height"])
+        self.letterbox, self.names = bool(message["letterbox"]), list(message["names"])
 
     def look(self, rows: bytes) -> list[list[float]]:
         """What is on a picture of our width and height, three bytes a pixel: class, score and four sides each.
@@ -70,12 +70,12 @@ class Eye:
         except OSError:
             raise ModelError("the model's process has ended") from None
         while True:
-            told = self._line()
-            if told.get("token") == token.hex():  # else it was for one that crashed
+            message = self._line()
+            if message.get("token") == token.hex():  # else it was for one that crashed
                 break
-        if "error" in told:
-            raise ModelError(told["error"])
-        boxes: list[list[float]] = told["boxes"]
+        if "error" in message:
+            raise ModelError(message["error"])
+        boxes: list[list[float]] = message["boxes"]
         return boxes
 
     def _line(self) -> dict[str, Any]:
@@ -85,14 +85,14 @@ class Eye:
                 raise ModelError("the model ended its process: it needs too much memory, or it is no sound file")
             self._rest += piece
         line, _, self._rest = self._rest.partition(b"\n")
-        told: dict[str, Any] = json.loads(line)
-        return told
+        message: dict[str, Any] = json.loads(line)
+        return message
 
 
-def _run(path: str, memory: mmap.mmap, asked: int, answers: int, keeper: int) -> None:
+def _run(path: str, memory: mmap.mmap, questions: int, answers: int, keeper: int) -> None:
     """Load the model and answer until nobody asks any more."""
     try:
-        detector = _load(path, asked, answers, keeper)
+        detector = _load(path, questions, answers, keeper)
     except Exception as reason:
         say(answers, {"error": _sentence(path, reason)})
         return
@@ -102,16 +102,16 @@ def _run(path: str, memory: mmap.mmap, asked: int, answers: int, keeper: int) ->
 
     picture = np.frombuffer(memory, np.uint8, 3 * detector.width * detector.height)
     picture = picture.reshape(detector.height, detector.width, 3)
-    while len(token := os.read(asked, TOKEN)) == TOKEN:
-        told: dict[str, Any] = {"token": token.hex()}
+    while len(token := os.read(questions, TOKEN)) == TOKEN:
+        message: dict[str, Any] = {"token": token.hex()}
         try:
-            told["boxes"] = [[round(float(part), 4) for part in box] for box in detector.boxes(picture)]
+            message["boxes"] = [[round(float(part), 4) for part in box] for box in detector.boxes(picture)]
         except Exception as reason:
-            told["error"] = _sentence(path, reason)
-        say(answers, told)
+            message["error"] = _sentence(path, reason)
+        say(answers, message)
 
 
-def _load(path: str, asked: int, answers: int, keeper: int) -> Any:
+def _load(path: str, questions: int, answers: int, keeper: int) -> Any:
     """Libraries first, then the file's bytes; then the wall; then what is in the file."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(19)
@@ -131,7 +131,7 @@ def _load(path: str, asked: int, answers: int, keeper: int) -> Any:
     onnxruntime.set_default_logger_severity(4)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for number in range(3):  # nothing of ours is to be spoken to from in there
-        if number not in {asked, answers}:
+        if number not in {questions, answers}:
             os.close(number)
             os.open(os.devnull, os.O_RDWR)
     with contextlib.suppress(AttributeError, OSError):  # glibc's: what a picture took goes back at once
@@ -158,11 +158,11 @@ def _sentence(path: str, reason: Exception) -> str:
         return f"the model {path} cannot be read: {reason.strerror}"
     if isinstance(reason, MemoryError):
         return f"the model {path} needs more than {MEMORY >> 30} GB"
-    told = " ".join(str(reason).split())[:300]
+    text = " ".join(str(reason).split())[:300]
     return (
-        told
-        if isinstance(reason, ModelError) and "onnxruntime" in told
-        else f"the model {path} cannot be used: {told}"
+        text
+        if isinstance(reason, ModelError) and "onnxruntime" in text
+        else f"the model {path} cannot be used: {text}"
     )
 
 

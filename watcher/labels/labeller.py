@@ -101,13 +101,13 @@ class Labeller:
             self._worker = None
         self._catalog.claims.release(self._owner)
 
-    def _fault(self, told: str) -> None:
+    def _fault(self, reason: str) -> None:
         """Of ours, or the model's: nothing is concluded about clips."""
         self.close()
         self._rest_until = self._clock.monotonic() + FAULT_SECONDS
-        if told != self.warning:
-            log.error("no labels by a model: %s; trying again in %.0f s", told, FAULT_SECONDS)
-        self.warning = told
+        if reason != self.warning:
+            log.error("no labels by a model: %s; trying again in %.0f s", reason, FAULT_SECONDS)
+        self.warning = reason
 
     def step(self) -> bool:
         """Look at some clips; False where none waits. Raises WorkerError where the model cannot look."""
@@ -166,9 +166,9 @@ class Labeller:
     @staticmethod
     def worker(services: Services, model: Model) -> Worker:
         """A process that looks at clips with a model."""
-        told = json.dumps({"model": str(model.path), "names": services.settings.labels.names})
+        arguments = json.dumps({"model": str(model.path), "names": services.settings.labels.names})
         seconds = services.settings.render.timeout_seconds * SLOWER
-        return Worker(timeout_seconds=seconds, command=[*WORKER, told])
+        return Worker(timeout_seconds=seconds, command=[*WORKER, arguments])
 
     def _ask(self, worker: Worker, job: Uninspected) -> None:
         media = _media(job)
@@ -178,10 +178,10 @@ class Labeller:
     def _conclude(self, job: Uninspected, answer: Answer, model: Model) -> None:
         rules = Rules(self._settings, job.camera)
         length = (job.duration_ms or 0) / 1000
-        known = self._catalog.inspections.still_near(job)
-        told = verdict(answer.pictures, length, rules, model.name, known)
+        still = self._catalog.inspections.still_near(job)
+        result = verdict(answer.pictures, length, rules, model.name, still)
         self._catalog.inspections.set_done(
-            job, model.name, told.found, told.seen, told.still, now=self._clock.now()
+            job, model.name, result.labels, result.seen, result.still, now=self._clock.now()
         )
 
     def _failed(self, job: Uninspected, answer: Answer) -> None:

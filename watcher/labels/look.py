@@ -35,7 +35,7 @@ class Look:
         self._av, self._container, self._stream, self._rotation, self._eye = av, container, stream, rotation, eye
         self._turner = Turner(av)
         self._left = LOOKS
-        self._found = False
+        self._saw_something = False
         self._looked: list[tuple[float, bytes, list[Seen]]] = []  # seconds, brightness of parts, what was seen
         self._begin = (container.start_time or 0) / av.time_base
         self._scaler = av.video.reformatter.VideoReformatter()
@@ -47,14 +47,14 @@ class Look:
         if len(self._looked) < FEW and (moments := self._between()):
             for seconds, frame in self._onward(moments):
                 self._see(seconds, frame, ahead=1)
-        self._looked.sort(key=lambda one: one[0])
+        self._looked.sort(key=lambda look: look[0])
         for seconds, frame in self._onward(self._before_first()):
             self._see(seconds, frame, ahead=0)
-        self._looked.sort(key=lambda one: one[0])
+        self._looked.sort(key=lambda look: look[0])
         return [
             [
                 round(seconds, 3),
-                [[one.name, round(one.score, 3), *(round(side, 4) for side in one.box)] for one in seen],
+                [[thing.name, round(thing.score, 3), *(round(side, 4) for side in thing.box)] for thing in seen],
             ]
             for seconds, _, seen in self._looked
         ]
@@ -77,13 +77,13 @@ class Look:
         length = (self._container.duration or 0) / self._av.time_base
         every = length / FRAMES
         there = [seconds for seconds, _, _ in self._looked]
-        wanted = (every * (number + 0.5) for number in range(FRAMES))
-        return [at for at in wanted if all(abs(at - other) > every / 2 for other in there)]
+        moments = (every * (number + 0.5) for number in range(FRAMES))
+        return [at for at in moments if all(abs(at - other) > every / 2 for other in there)]
 
     def _before_first(self) -> list[float]:
         """Two moments between the first picture with something on it and the one before."""
-        times = [(seconds, any(one.score >= SURE for one in seen)) for seconds, _, seen in self._looked]
-        first = next((number for number, (_, found) in enumerate(times) if found), 0)
+        times = [(seconds, any(thing.score >= SURE for thing in seen)) for seconds, _, seen in self._looked]
+        first = next((number for number, (_, something) in enumerate(times) if something), 0)
         if first == 0 or (gap := times[first][0] - times[first - 1][0]) < 1:
             return []
         return [times[first - 1][0] + gap * part / 3 for part in (1, 2)]
@@ -132,9 +132,9 @@ class Look:
         if self._left > ahead and (part := self._part(parts, laid, upright)) is not None:
             x, y, width, height = part
             closer = self._ask(upright, x, y, width, height, wide * width / (high * height))
-            seen += [one for one in closer if not any(_same(one, other) for other in seen)]
-        if not self._found and any(one.score >= SURE for one in seen):
-            self._found, self._left = True, self._left + MORE_LOOKS
+            seen += [thing for thing in closer if not any(_same(thing, other) for other in seen)]
+        if not self._saw_something and any(thing.score >= SURE for thing in seen):
+            self._saw_something, self._left = True, self._left + MORE_LOOKS
         self._looked.append((seconds, parts, seen))
 
     def _parts(self, frame: Any) -> bytes:
@@ -172,21 +172,21 @@ class Look:
             rows = b"".join(rows[at : at + 3 * wide] + grey for at in range(0, len(rows), 3 * wide))
             rows += bytes([GREY]) * (3 * self._eye.width * (self._eye.height - high))
         across, down = self._eye.width / wide, self._eye.height / high
-        found = []
+        things = []
         for kind, score, left, top, boxed, tall in self._eye.look(rows):
             name = self._eye.names[int(kind)] if int(kind) < len(self._eye.names) else f"class {int(kind)}"
             box = x + left * across * width, y + top * down * height, boxed * across * width, tall * down * height
             if name not in {"", "-"}:
-                found.append(Seen(name, score, *box))
-        return found
+                things.append(Seen(name, score, *box))
+        return things
 
     def _rows(self, upright: Any, part: tuple[float, ...], wide: int, high: int) -> bytes:
         """A part of a picture in so many pixels, three bytes each, row by row."""
         if part != (0, 0, 1, 1):
             upright = self._cut(upright, part)
-        told = "JPEG" if full_range(self._av, upright) else "MPEG"
+        colour_range = "JPEG" if full_range(self._av, upright) else "MPEG"
         small = self._av.video.reformatter.VideoReformatter().reformat(
-            upright, width=wide, height=high, format="rgb24", src_color_range=told, dst_color_range="JPEG"
+            upright, width=wide, height=high, format="rgb24", src_color_range=colour_range, dst_color_range="JPEG"
         )
         plane = small.planes[0]
         data = bytes(plane)
@@ -198,18 +198,18 @@ class Look:
             for share, pixels in zip(part, (upright.width, upright.height) * 2, strict=True)
         )
         graph = self._av.filter.Graph()
-        told = {"width": upright.width, "height": upright.height, "format": upright.format}
-        nodes = [graph.add_buffer(**told, time_base=self._stream.time_base)]
+        source = {"width": upright.width, "height": upright.height, "format": upright.format}
+        nodes = [graph.add_buffer(**source, time_base=self._stream.time_base)]
         nodes += [graph.add("crop", f"{max(2, width)}:{max(2, height)}:{x}:{y}"), graph.add("buffersink")]
         graph.link_nodes(*nodes).configure()
         graph.push(upright)
         return graph.pull()
 
 
-def _changes(one: bytes, other: bytes) -> list[int]:
+def _changes(first: bytes, other: bytes) -> list[int]:
     """The numbers of the parts in which two pictures differ."""
-    return [at for at, (a, b) in enumerate(zip(one, other, strict=True)) if abs(a - b) > CHANGED]
+    return [at for at, (a, b) in enumerate(zip(first, other, strict=True)) if abs(a - b) > CHANGED]
 
 
-def _same(one: Seen, other: Seen) -> bool:
-    return one.name == other.name and shared(one.box, other.box) > SAME
+def _same(thing: Seen, other: Seen) -> bool:
+    return thing.name == other.name and shared(thing.box, other.box) > SAME

@@ -33,8 +33,8 @@ def model_of(settings: Labels, places: Places) -> Model:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as reason:
-        told = f"the model {path} cannot be read: {reason.strerror}"
-        return Model(path, "", own, told if own else f"{told}; make labels gets one")
+        text = f"the model {path} cannot be read: {reason.strerror}"
+        return Model(path, "", own, text if own else f"{text}; make labels gets one")
     if own:
         return Model(path, f"{path.stem[:NAME_MOST]} {digest[:SHOWN]}", own, None)
     problem = None if digest == SHA256 else f"{path} is not what make labels makes: make it again"

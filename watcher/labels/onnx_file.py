@@ -31,9 +31,9 @@ def value(name: str, kind: int, shape: Sequence[int | str]) -> bytes:
 def node(op: str, inputs: Iterable[str], output: str | Iterable[str], **attributes: Any) -> bytes:
     """One step of a graph."""
     outputs = [output] if isinstance(output, str) else output
-    found = b"".join(_text(1, name) for name in inputs) + b"".join(_text(2, name) for name in outputs)
-    found += _text(4, op)
-    return found + b"".join(_bytes(5, _attribute(name, what)) for name, what in attributes.items())
+    node = b"".join(_text(1, name) for name in inputs) + b"".join(_text(2, name) for name in outputs)
+    node += _text(4, op)
+    return node + b"".join(_bytes(5, _attribute(name, what)) for name, what in attributes.items())
 
 
 def model(
@@ -45,9 +45,9 @@ def model(
 ) -> bytes:
     """A whole file; `facts` are told of the model by name (`metadata_props`)."""
     parts = ((1, nodes), (5, initializers), (11, inputs), (12, outputs))
-    graph = b"".join(_bytes(number, one) for number, some in parts for one in some) + _text(2, "graph")
-    known = b"".join(_bytes(14, _text(1, name) + _text(2, told)) for name, told in (facts or {}).items())
-    return _number(1, IR_VERSION) + _bytes(8, _number(2, OPSET)) + _bytes(7, graph) + known
+    graph = b"".join(_bytes(number, item) for number, some in parts for item in some) + _text(2, "graph")
+    metadata = b"".join(_bytes(14, _text(1, name) + _text(2, value)) for name, value in (facts or {}).items())
+    return _number(1, IR_VERSION) + _bytes(8, _number(2, OPSET)) + _bytes(7, graph) + metadata
 
 
 def _attribute(name: str, what: Any) -> bytes:
@@ -57,8 +57,8 @@ def _attribute(name: str, what: Any) -> bytes:
         return _text(1, name) + _number(3, what) + _number(20, _AS_INT)
     if isinstance(what, float):
         return _text(1, name) + _key(2, 5) + struct.pack("<f", what) + _number(20, _AS_FLOAT)
-    if all(isinstance(one, int) for one in what):
-        return _text(1, name) + b"".join(_number(8, one) for one in what) + _number(20, _AS_INTS)
+    if all(isinstance(item, int) for item in what):
+        return _text(1, name) + b"".join(_number(8, item) for item in what) + _number(20, _AS_INTS)
     return _text(1, name) + b"".join(_key(7, 5) + struct.pack("<f", x) for x in what) + _number(20, _AS_FLOATS)
 
 
@@ -73,11 +73,11 @@ def _varint(number: int) -> bytes:
     (b'\xac\x02', 'ffffffffffffffffff01')
     """
     number &= (1 << 64) - 1
-    found = bytearray()
+    data = bytearray()
     while number > 0x7F:
-        found.append(number & 0x7F | 0x80)
+        data.append(number & 0x7F | 0x80)
         number >>= 7
-    return bytes([*found, number])
+    return bytes([*data, number])
 
 
 def _number(field: int, number: int) -> bytes:

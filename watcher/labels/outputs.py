@@ -51,9 +51,9 @@ class Detector:
         """Raises Refused where its inputs and outputs are none that we know."""
         self._session = session
         inputs, outputs = session.get_inputs(), session.get_outputs()
-        self._inputs = [one.name for one in inputs]
+        self._inputs = [tensor.name for tensor in inputs]
         self.letterbox = False  # the picture keeps its shape
-        shapes = {one.name: list(one.shape) for one in outputs}
+        shapes = {tensor.name: list(tensor.shape) for tensor in outputs}
         first = list(inputs[0].shape)
         if {"encodings", "scores", "anchors"} <= shapes.keys():
             self._kind, sides = "ssd", first[1:3]
@@ -64,8 +64,8 @@ class Detector:
         elif {"labels", "boxes", "scores"} <= shapes.keys():
             self._kind, sides = "deployed", first[2:4]
         else:
-            told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-            raise Refused(f"its outputs ({told}) are of no detector that is known")
+            text = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+            raise Refused(f"its outputs ({text}) are of no detector that is known")
         if len(first) != 4:
             raise Refused(f"its input {inputs[0].name} {first} is no picture")
         high, wide = (side if isinstance(side, int) else DEFAULT_SIDE for side in sides)
@@ -76,20 +76,20 @@ class Detector:
     def names(self) -> list[str]:
         """What the file itself says that its classes are called; empty where it does not."""
         try:
-            told = json.loads(self._session.get_modelmeta().custom_metadata_map.get("names", "[]"))
+            names = json.loads(self._session.get_modelmeta().custom_metadata_map.get("names", "[]"))
         except ValueError:
             return []
-        return [str(name) for name in told] if isinstance(told, list) else []
+        return [str(name) for name in names] if isinstance(names, list) else []
 
     def boxes(self, picture: Any) -> list[Box]:
         """What is on a picture: [height, width, 3] of uint8. Raises Refused."""
         outputs = self._session.run(None, self._input(picture))
-        named = dict(zip((one.name for one in self._session.get_outputs()), outputs, strict=True))
+        named = dict(zip((tensor.name for tensor in self._session.get_outputs()), outputs, strict=True))
         try:
             corners, scores = getattr(self, f"_{self._kind}")(named)
             return chosen(corners, scores)
         except (ValueError, IndexError, KeyError, TypeError) as reason:
-            shapes = ", ".join(f"{name} {list(one.shape)}" for name, one in named.items())
+            shapes = ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in named.items())
             raise Refused(f"what it answers ({shapes}) has no meaning: {reason}") from None
 
     def _input(self, picture: Any) -> dict[str, Any]:
@@ -98,10 +98,10 @@ class Detector:
         planes = picture.astype(np.float32).transpose(2, 0, 1)[None]
         if self._kind == "yolox":
             return {self._inputs[0]: np.ascontiguousarray(planes[:, ::-1])}
-        given = {self._inputs[0]: planes / 255}
+        inputs = {self._inputs[0]: planes / 255}
         if self._kind == "deployed" and len(self._inputs) > 1:
-            given[self._inputs[1]] = np.array([[self.width, self.height]], np.int64)
-        return given
+            inputs[self._inputs[1]] = np.array([[self.width, self.height]], np.int64)
+        return inputs
 
     # — each answers corners (x, y, x, y, in shares) [n, 4] and scores [n, classes] —
 
@@ -130,8 +130,8 @@ class Detector:
         return corners / np.array([self.width, self.height] * 2), rows[:, 4:5] * rows[:, 5:]
 
     def _detr(self, named: dict[str, Any]) -> tuple[Any, Any]:
-        boxes = next(one for name, one in named.items() if "box" in name.lower() and one.shape[-1] == 4)[0]
-        logits = next(one for name, one in named.items() if "box" not in name.lower())[0]
+        boxes = next(tensor for name, tensor in named.items() if "box" in name.lower() and tensor.shape[-1] == 4)[0]
+        logits = next(tensor for name, tensor in named.items() if "box" not in name.lower())[0]
         half = boxes[:, 2:] / 2
         corners = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], 1)
         return corners, 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
@@ -154,16 +154,16 @@ def chosen(corners: Any, scores: Any) -> list[Box]:
     corners = np.clip(np.nan_to_num(corners, nan=0.0), 0, 1)
     rows, kinds = np.nonzero(scores >= LEAST_SCORE)
     best = np.argsort(-scores[rows, kinds], kind="stable")[:CANDIDATES]
-    found: list[Box] = []
+    boxes: list[Box] = []
     for row, kind in zip(rows[best], kinds[best], strict=True):
         left, top, right, bottom = (float(side) for side in corners[row])
         box = Box(int(kind), min(1.0, float(scores[row, kind])), left, top, right - left, bottom - top)
-        if box.width > 0 and box.height > 0 and not any(_same(box, other) for other in found):
-            found.append(box)
-            if len(found) == MOST:
+        if box.width > 0 and box.height > 0 and not any(_same(box, other) for other in boxes):
+            boxes.append(box)
+            if len(boxes) == MOST:
                 break
-    return found
+    return boxes
 
 
-def _same(one: Box, other: Box) -> bool:
-    return one.kind == other.kind and shared(one[2:], other[2:]) > SAME
+def _same(box: Box, other: Box) -> bool:
+    return box.kind == other.kind and shared(box[2:], other[2:]) > SAME

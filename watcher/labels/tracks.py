@@ -31,7 +31,7 @@ class Track(NamedTuple):
     @property
     def best(self) -> At:
         """Where the model is surest."""
-        return max(self.sights, key=lambda one: one.seen.score)
+        return max(self.sights, key=lambda sight: sight.seen.score)
 
     def still(self, pictures: int) -> bool:
         """Whether it was there from first to last, and did not move; one picture does not tell."""
@@ -39,29 +39,29 @@ class Track(NamedTuple):
         if pictures < 2 or ends != (0, pictures - 1) or len(self.sights) < STILL_PICTURES * pictures:
             return False
         first = self.sights[0].seen.box
-        return all(shared(first, one.seen.box) >= STAYED for one in self.sights)
+        return all(shared(first, sight.seen.box) >= STAYED for sight in self.sights)
 
 
 def tracks(pictures: Sequence[Picture]) -> list[Track]:
     """Things, each followed from picture to picture: the surest first takes the track that it fits best."""
-    found: list[Track] = []
+    tracks_: list[Track] = []
     for number, picture in enumerate(pictures):
         taken: set[int] = set()
-        for seen in sorted(picture.seen, key=lambda one: -one.score):
+        for seen in sorted(picture.seen, key=lambda thing: -thing.score):
             here = At(number, picture.seconds, seen)
             fits = [
                 (fit, at)
-                for at, track in enumerate(found)
+                for at, track in enumerate(tracks_)
                 if at not in taken and track.name == seen.name and (fit := _fit(track.sights[-1], here)) > 0
             ]
             if fits:
                 at = max(fits)[1]
-                found[at].sights.append(here)
+                tracks_[at].sights.append(here)
             else:
-                at = len(found)
-                found.append(Track(seen.name, [here]))
+                at = len(tracks_)
+                tracks_.append(Track(seen.name, [here]))
             taken.add(at)
-    return found
+    return tracks_
 
 
 def _fit(before: At, here: At) -> float:
@@ -72,8 +72,8 @@ def _fit(before: At, here: At) -> float:
     if both >= FOLLOWED:
         return 1 + both
     far = max(
-        abs(one + half / 2 - other - size / 2) / max(half, size)
-        for one, half, other, size in (
+        abs(edge + half / 2 - other - size / 2) / max(half, size)
+        for edge, half, other, size in (
             (before.seen.x, before.seen.width, here.seen.x, here.seen.width),
             (before.seen.y, before.seen.height, here.seen.y, here.seen.height),
         )
@@ -86,15 +86,15 @@ def spans(sights: Sequence[At], times: Sequence[float], length: float) -> tuple[
 
     It is there from the first picture of a run on, and until half-way to the next one without it.
     """
-    there = {one.picture for one in sights}
-    found: list[tuple[float, float]] = []
+    there = {sight.picture for sight in sights}
+    pairs: list[tuple[float, float]] = []
     begin: float | None = None
     for number, seconds in enumerate(times):
         if number in there:
             begin = seconds if begin is None else begin
         elif begin is not None:
-            found.append((begin, round((times[number - 1] + seconds) / 2, 2)))
+            pairs.append((begin, round((times[number - 1] + seconds) / 2, 2)))
             begin = None
     if begin is not None:
-        found.append((begin, round(max(length, times[-1]), 2)))
-    return tuple(found)
+        pairs.append((begin, round(max(length, times[-1]), 2)))
+    return tuple(pairs)

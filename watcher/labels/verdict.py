@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from watcher.catalog.inspections import Found
+from watcher.catalog.inspections import ModelLabel
 from watcher.labels.tracks import STAYED, Track, spans, tracks
 from watcher.model.clip import Sight
 from watcher.model.sight import Picture, Seen, shared
@@ -17,7 +17,7 @@ EARLIER = 0.6  # of the threshold: a track that reaches it is believed from this
 class Verdict(NamedTuple):
     """What is concluded about a clip."""
 
-    found: list[Found]
+    labels: list[ModelLabel]
     seen: list[Seen]  # of each label the best sight that counts, whatever the threshold
     still: list[Seen]  # what was there all the time, and did not move
 
@@ -40,11 +40,13 @@ class Rules:
     def threshold(self, label: str) -> float:
         """How sure the model has to be; what is said of camera and label comes before what is said of one."""
         name = self._groups.get(label, label)
-        said = {(one.camera, one.label): one.threshold for one in self._settings.thresholds}
+        thresholds = {
+            (threshold.camera, threshold.label): threshold.threshold for threshold in self._settings.thresholds
+        }
         for camera in (self._camera, ""):
-            for known in (label, name, ""):
-                if (camera, known) in said:
-                    return said[camera, known]
+            for key in (label, name, ""):
+                if (camera, key) in thresholds:
+                    return thresholds[camera, key]
         return self._settings.threshold
 
     def counts(self, seen: Seen) -> bool:
@@ -59,22 +61,24 @@ def verdict(
     pictures: Sequence[Picture], length: float, rules: Rules, model: str, known: Sequence[Seen] = ()
 ) -> Verdict:
     """What is concluded; `known` is what stood still on the clips beside this one: it is told of once."""
-    there = [track for track in (_counting(one, rules) for one in tracks(pictures)) if track is not None]
+    there = [track for track in (_counting(track, rules) for track in tracks(pictures)) if track is not None]
     still = [track.best.seen for track in there if track.still(len(pictures))]
-    told: dict[str, list[Track]] = {}
+    by_label: dict[str, list[Track]] = {}
     best: dict[str, Seen] = {}
     for track in there:
         name, seen = rules.name(track.name) or track.name, track.best.seen
         if name not in best or best[name].score < seen.score:
             best[name] = Seen(name, seen.score, *seen.box)
         before = track.still(len(pictures)) and any(
-            one.name == track.name and shared(one.box, seen.box) >= STAYED for one in known
+            thing.name == track.name and shared(thing.box, seen.box) >= STAYED for thing in known
         )
         if seen.score >= rules.threshold(track.name) and not before:
-            told.setdefault(name, []).append(track)
+            by_label.setdefault(name, []).append(track)
     times = [picture.seconds for picture in pictures]
     return Verdict(
-        [_found(name, some, times, length, rules, model) for name, some in told.items()], list(best.values()), still
+        [_label(name, some, times, length, rules, model) for name, some in by_label.items()],
+        list(best.values()),
+        still,
     )
 
 
@@ -82,22 +86,22 @@ def _counting(track: Track, rules: Rules) -> Track | None:
     """The sights of a track that count; None where it is not wanted, or never stands where it counts."""
     if rules.name(track.name) is None:
         return None
-    sights = [one for one in track.sights if rules.counts(one.seen)]
+    sights = [sight for sight in track.sights if rules.counts(sight.seen)]
     return Track(track.name, sights) if sights else None
 
 
-def _found(
+def _label(
     name: str, some: Sequence[Track], times: Sequence[float], length: float, rules: Rules, model: str
-) -> Found:
-    best = max((track.best for track in some), key=lambda one: one.seen.score)
+) -> ModelLabel:
+    best = max((track.best for track in some), key=lambda sight: sight.seen.score)
     sights = [
-        one
+        sight
         for track in some
-        for one in track.sights
-        if one.seen.score >= EARLIER * min(rules.threshold(track.name), track.best.seen.score)
+        for sight in track.sights
+        if sight.seen.score >= EARLIER * min(rules.threshold(track.name), track.best.seen.score)
     ]
-    at = min(one.seconds for one in sights)
-    return Found(name, best.seen.score, Sight(at, spans(sights, times, length), best.seen.box, model))
+    at = min(sight.seconds for sight in sights)
+    return ModelLabel(name, best.seen.score, Sight(at, spans(sights, times, length), best.seen.box, model))
 
 
 def within(at: tuple[float, float], polygon: Sequence[tuple[float, float]]) -> bool:

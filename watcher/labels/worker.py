@@ -45,5 +45,5 @@ def main(path: str, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    told = json.loads(sys.argv[1])
-    main(told["model"], told["names"])
+    arguments = json.loads(sys.argv[1])
+    main(arguments["model"], arguments["names"])

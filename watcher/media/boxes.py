@@ -31,7 +31,7 @@ _WITHOUT_SAMPLES = {  # boxes of an index that say that it has none itself
     b"cmov": "its index is compressed (cmov), as old QuickTime did: it is not read here",
     b"rmra": "a reference movie: its pictures and its sound lie in other files",
 }
-_WANTED = frozenset({b"mvhd", b"trak", b"mvex", *_WITHOUT_SAMPLES})  # of an index
+_INDEX_BOXES = frozenset({b"mvhd", b"trak", b"mvex", *_WITHOUT_SAMPLES})  # of an index
 # Two layouts of `mvhd` (8.2.2): when it was made, ticks a second, its length in them.
 _MOVIE_HEADER = struct.Struct(">4xI4xII"), struct.Struct(">4xQ8xIQ")
 _end_of = attrgetter("end")
@@ -173,8 +173,8 @@ def _read_moov(
     walk: Walk, start: int, end: int, movie: Movie, defaults: dict[int, Defaults]
 ) -> Generator[None, None, None]:
     walk.at(start, min(end - start, _MOOV_WINDOW))
-    wanted = set(_WANTED)
-    for kind, first, last in walk.children(start, end, wanted):
+    kinds = set(_INDEX_BOXES)
+    for kind, first, last in walk.children(start, end, kinds):
         if walk.steps >= walk.due_at and walk.due():
             yield
         if kind == b"trak":
@@ -183,8 +183,8 @@ def _read_moov(
             track = Track()
             movie.tracks.append(track)
             yield from read_track(walk, first, last, track)
-        elif kind in wanted:
-            wanted.discard(kind)  # the first of a kind counts
+        elif kind in kinds:
+            kinds.discard(kind)  # the first of a kind counts
             if kind == b"mvhd":
                 _read_header(walk, first, movie)
             elif kind == b"mvex":

@@ -81,20 +81,20 @@ class Entry:
         parts = dict(_inside(data, inner))
         if not parts and version == 1:  # ISO's version 1, which has no more fields than version 0
             parts = dict(_inside(data, 28))
-        told = sound_of(kind, parts, elementary_stream(parts[b"esds"])[1] if b"esds" in parts else b"")
+        sound_config = sound_of(kind, parts, elementary_stream(parts[b"esds"])[1] if b"esds" in parts else b"")
         if len(parts.get(b"srat", b"")) >= 8:
             rate = _u32(parts[b"srat"], 4)[0]
-        self.channels = next((one for one in (told[0], channels) if 0 < one <= CHANNELS_LIMIT), 0)
-        self.sample_rate = int(next((one for one in (told[1], rate) if 0 < one <= RATE_LIMIT), 0))
+        self.channels = next((number for number in (sound_config[0], channels) if 0 < number <= CHANNELS_LIMIT), 0)
+        self.sample_rate = int(next((hertz for hertz in (sound_config[1], rate) if 0 < hertz <= RATE_LIMIT), 0))
         return parts
 
 
 def entry_of(kind: bytes, handler: str, data: bytes) -> Entry:
     """The sample entry of these bytes. Raises struct.error where it is too short."""
-    return (_kept if len(data) <= _KEPT_BYTES else Entry)(kind, handler, data)
+    return (_remembered if len(data) <= _KEPT_BYTES else Entry)(kind, handler, data)
 
 
-_kept = lru_cache(maxsize=256)(Entry)
+_remembered = lru_cache(maxsize=256)(Entry)
 
 
 def _inside(data: bytes, start: int) -> Iterator[tuple[bytes, bytes]]:

@@ -64,28 +64,30 @@ class Segments:
 
     def chosen(self, *, sound: bool) -> list[Track]:
         """The picture and, where it is wanted, the sound. Raises BrokenClipError if there is neither."""
-        picture, heard = self._index.track(b"vide"), self._index.track(b"soun")
-        found = [one for one in (picture, heard if sound or picture is None else None) if one is not None]
-        if not found:
+        picture, sound_track = self._index.track(b"vide"), self._index.track(b"soun")
+        tracks = [
+            track for track in (picture, sound_track if sound or picture is None else None) if track is not None
+        ]
+        if not tracks:
             raise BrokenClipError("no picture and no sound that could be cut")
-        return found
+        return tracks
 
     def cuts(self, seconds: float) -> list[float]:
         """Where segments of about so many seconds begin, at key frames, and last where the last one ends."""
         lead = self.chosen(sound=False)[0]
-        found = [0.0]
+        cuts = [0.0]
         for number in lead.keys:
             at = lead.shown(number)
-            if at - found[-1] >= seconds:
-                found.append(at)
+            if at - cuts[-1] >= seconds:
+                cuts.append(at)
         end = max(lead.end, 0.001)
-        return [*(at for at in found if at < end), end]
+        return [*(at for at in cuts if at < end), end]
 
     def beginning(self, *, sound: bool) -> bytes:
         """What a player needs before any segment: the index without samples."""
         tracks = self.chosen(sound=sound)
-        extends = [make(b"trex", struct.pack(">IIIIII", 0, one.id, 1, 0, 0, 0)) for one in tracks]
-        heads = [one.head for one in tracks]
+        extends = [make(b"trex", struct.pack(">IIIIII", 0, track.id, 1, 0, 0, 0)) for track in tracks]
+        heads = [track.head for track in tracks]
         return make(b"ftyp", _FTYP) + make(b"moov", self._index.header, *heads, make(b"mvex", *extends))
 
     def segment(self, begin: float, end: float, *, sound: bool) -> Segment:
@@ -103,8 +105,8 @@ class Segments:
         times = [lead.shown(number) if number < len(lead.decoded) else None for number in (first, last)]
         times[0] = times[0] if first else 0.0
         spans = [(lead, first, last)]
-        spans += [(one, _sample_at(one, times[0]), _sample_at(one, times[1])) for one in tracks[1:]]
-        total = sum(sum(one.size[low:high]) for one, low, high in spans)
+        spans += [(track, _sample_at(track, times[0]), _sample_at(track, times[1])) for track in tracks[1:]]
+        total = sum(sum(track.size[low:high]) for track, low, high in spans)
         if total > SEGMENT_BYTES_MOST:
             raise BrokenClipError("a segment of it is too large")
         # Where pictures are reordered the first one waits, and all others with it: players differ in how they take
@@ -114,14 +116,14 @@ class Segments:
             head = _moof(spans, wait, len(_moof(spans, wait, 0)) + 8)
         except (struct.error, OverflowError) as reason:  # times and places that no clip has
             raise BrokenClipError(f"its index is damaged ({reason})") from reason
-        runs = tuple(run for one, low, high in spans for run in _runs(one, low, high))
+        runs = tuple(run for track, low, high in spans for run in _runs(track, low, high))
         return Segment(head + struct.pack(">I4s", total + 8, b"mdat"), runs)
 
     @staticmethod
     def _key_at(lead: Track, at: float) -> int:
         """The number of the first key frame from a moment on; that of the end where there is none."""
-        found = bisect_left(lead.keys, True, key=lambda number: lead.shown(number) >= at - 0.0005)
-        return lead.keys[found] if found < len(lead.keys) else len(lead.decoded)
+        place = bisect_left(lead.keys, True, key=lambda number: lead.shown(number) >= at - 0.0005)
+        return lead.keys[place] if place < len(lead.keys) else len(lead.decoded)
 
 
 def _sample_at(track: Track, at: float | None) -> int:
@@ -161,11 +163,11 @@ def _moof(spans: Sequence[tuple[Track, int, int]], wait: float, at: int) -> byte
 
 def _runs(track: Track, low: int, high: int) -> list[tuple[int, int]]:
     """Where the bytes of some samples lie; those that lie together are one run."""
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     start = size = 0
     for number in range(low, high):
         if track.offset[number] != start + size:
-            found.append((start, size))
+            spans.append((start, size))
             start, size = track.offset[number], 0
         size += track.size[number]
-    return [run for run in (*found, (start, size)) if run[1]]
+    return [run for run in (*spans, (start, size)) if run[1]]

@@ -64,7 +64,7 @@ def length_of(timings: Sequence[Timing], header_seconds: float) -> Length:
     whole, shown = lead.seconds, _shown(lead)
     if _believed(shown.seconds, lead.samples, header_seconds):
         as_stored = shown.seconds == whole or _believed(whole, lead.samples, header_seconds)
-        found = Length(
+        length = Length(
             shown.seconds,
             whole if as_stored else shown.seconds,
             round(shown.skips, 3) if shown.skips else 0.0,
@@ -72,17 +72,17 @@ def length_of(timings: Sequence[Timing], header_seconds: float) -> Length:
             shown.edited,
         )
         if not as_stored:
-            found.remarks.append(_doubt(whole, lead.samples))
+            length.remarks.append(_doubt(whole, lead.samples))
         if lead.edits and whole and shown.seconds == whole and _shows_nothing(lead):
-            found.remarks.append("its edit list leaves nothing to show and is not followed")
-        return found
+            length.remarks.append("its edit list leaves nothing to show and is not followed")
+        return length
     claimed = shown.seconds or whole
-    found = Length(0.0) if not claimed else Length(None, remarks=[_doubt(claimed, lead.samples)])
+    length = Length(0.0) if not claimed else Length(None, remarks=[_doubt(claimed, lead.samples)])
     for seconds in _elsewhere(timings, header_seconds):
         if _believed(seconds, lead.samples, header_seconds):
-            found.seconds = found.media_seconds = seconds
+            length.seconds = length.media_seconds = seconds
             break
-    return found
+    return length
 
 
 def _elsewhere(timings: Sequence[Timing], header_seconds: float) -> Iterator[float]:
@@ -140,10 +140,10 @@ def _shows_nothing(track: Timing) -> bool:
 
 
 def _doubt(seconds: float, samples: int) -> str:
-    return f"its length is not believed: {_told(seconds)} for {samples:,} samples"
+    return f"its length is not believed: {_clock_text(seconds)} for {samples:,} samples"
 
 
-def _told(seconds: float) -> str:
+def _clock_text(seconds: float) -> str:
     if seconds > 1000 * 3600:
         return f"{seconds / 3600 / 24:,.0f} days" if seconds < 1e12 else "more than 30,000 years"
     return f"{int(seconds // 3600)}:{int(seconds // 60 % 60):02d}:{int(seconds % 60):02d}"

@@ -87,11 +87,11 @@ def probing(fd: int, size: int, suffix: str) -> Generator[None, None, Probe]:
 def media_info(movie: Movie) -> MediaInfo:
     """What the boxes of a movie say, in the catalog's words."""
     video, audio = movie.track("vide"), movie.track("soun")
-    shown = heard = None
+    picture = sound = None
     if video is not None and video.entry is not None:
         seconds = movie.length.media_seconds
         fps = round(video.samples / seconds, 3) if seconds else 0.0
-        shown = VideoTrack(
+        picture = VideoTrack(
             video.entry.codec,
             *video.dimensions(),
             fps if fps <= FPS_LIMIT else 0.0,
@@ -104,14 +104,14 @@ def media_info(movie: Movie) -> MediaInfo:
     if audio is not None and audio.entry is not None:
         # A rate that the entry cannot hold is the track's own count of ticks (12.2.3.2).
         rate = audio.entry.sample_rate or audio.timing.timescale
-        heard = AudioTrack(audio.entry.codec, audio.entry.channels, rate if rate <= RATE_LIMIT else 0)
+        sound = AudioTrack(audio.entry.codec, audio.entry.channels, rate if rate <= RATE_LIMIT else 0)
     return MediaInfo(
         container="mov" if movie.brand == "qt" else "mp4",
         codecs=",".join([track.entry.codec_string for track in (video, audio) if track and track.entry]),
         fragmented=movie.fragmented,
         faststart=movie.faststart,
-        video=shown,
-        audio=heard,
+        video=picture,
+        audio=sound,
         trailing_bytes=movie.trailing_bytes or UNSET,
         edited=movie.length.edited or UNSET,
         remarks=movie.length.remarks or UNSET,
@@ -129,13 +129,13 @@ def playable(media: MediaInfo) -> tuple[Playable, str | None]:
     if media.container not in {"mp4", "mov"}:
         return Playable.NO, f"browsers do not play {media.container} files"
     verdict, reason = _picture(media)
-    heard = media.audio.codec if media.audio else "aac"
-    if heard in _HEARD_AUDIO or verdict is Playable.NO:
+    sound_codec = media.audio.codec if media.audio else "aac"
+    if sound_codec in _HEARD_AUDIO or verdict is Playable.NO:
         return verdict, reason
-    if heard in _SILENT_AUDIO:
-        silent = f"sound ({_SILENT_AUDIO[heard]}) is not played by every browser"
+    if sound_codec in _SILENT_AUDIO:
+        silent = f"sound ({_SILENT_AUDIO[sound_codec]}) is not played by every browser"
         return (Playable.MAYBE, silent) if media.video is None else (verdict, reason or silent)
-    name = _NAMES.get(heard, heard)
+    name = _NAMES.get(sound_codec, sound_codec)
     if media.video is None:
         return Playable.NO, f"few browsers decode its sound ({name}), or none"
     silent = f"sound ({name}) is played by few browsers, or none; the picture plays without it"

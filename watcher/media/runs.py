@@ -101,7 +101,7 @@ def runs_of(
     at = walk.at(start, end - start)
     data, place, last = walk.data, start - at, at + end - start  # `place` is that of the window in the file
     run = Run()
-    known: Defaults | None = None
+    values: Defaults | None = None
     base = behind = offset  # `behind` is the data of the run before, as those lie that say nothing else
     inside = headed = timed = False  # a `traf`; behind its first `tfhd`, `tfdt`
     limit = last  # where the boxes end that are read now
@@ -130,12 +130,12 @@ def runs_of(
             steps, due = walk.steps, walk.due_at
         if not inside:
             if kind == b"traf":
-                inside, headed, timed, known, base, run.decoded = True, False, False, None, behind, None
+                inside, headed, timed, values, base, run.decoded = True, False, False, None, behind, None
                 at, limit = body, after
                 continue
         elif kind == b"trun":
-            if known is not None:
-                steps += run.read(data, body, after, base, behind, known[1])
+            if values is not None:
+                steps += run.read(data, body, after, base, behind, values[1])
                 behind = run.begin + run.size
                 walk.steps = steps
                 yield run
@@ -144,15 +144,15 @@ def runs_of(
             if not headed:
                 headed = True
                 flags, run.track = _opening(data, body)
-                known = defaults.get(run.track)
-                if known is None:
+                values = defaults.get(run.track)
+                if values is None:
                     steps, at = steps + 1, limit
                     continue
                 behind = base = _base(base, offset, data, body, flags)
                 if flags & 0x3A:
-                    known = _changed(known, data, body, flags)
+                    values = _changed(values, data, body, flags)
                     steps += 1
-                run.defaults = known
+                run.defaults = values
         elif kind == b"tfdt" and not timed:
             timed = True
             run.decoded = _tick(data, body)
@@ -172,10 +172,10 @@ def _tick(data: bytes, at: int) -> int:
     return int((u64 if data[at] == 1 else u32)(data, at + 4)[0])
 
 
-def _changed(known: Defaults, data: bytes, at: int, flags: int) -> Defaults:
+def _changed(values: Defaults, data: bytes, at: int, flags: int) -> Defaults:
     """A track's defaults as a fragment's `tfhd` has them."""
     at += 8 + (8 if flags & 0x1 else 0) + (4 if flags & 0x2 else 0)
-    changed = list(known)
+    changed = list(values)
     for number, bit in enumerate((0x8, 0x10, 0x20)):
         if flags & bit:
             changed[number], at = u32(data, at)[0], at + 4

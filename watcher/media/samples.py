@@ -110,16 +110,18 @@ class Index:
             self._read()
         except (struct.error, LookupError, ValueError, ArithmeticError) as reason:
             raise BrokenClipError(f"its index is damaged ({reason})") from reason
-        self.tracks = [one for one in self.tracks if one.timescale and one.entries == 1 and len(one.decoded)]
+        self.tracks = [
+            track for track in self.tracks if track.timescale and track.entries == 1 and len(track.decoded)
+        ]
 
     def track(self, handler: bytes) -> Track | None:
         """The first track of a kind: `vide` or `soun`."""
-        return next((one for one in self.tracks if one.handler == handler), None)
+        return next((track for track in self.tracks if track.handler == handler), None)
 
     def _read(self) -> None:
         walk, begin, indexed = self._walk, 0, False
         defaults: dict[int, Defaults] = {}
-        wanted: dict[int, Track] = {}
+        chosen: dict[int, Track] = {}
         for kind, start, end in Top(walk):
             walk.due()
             if kind == b"moov" and not indexed:
@@ -127,12 +129,14 @@ class Index:
                     raise ValueError("it is too long")
                 indexed = True
                 defaults = self._read_moov(start, end)
-                wanted = {one.id: one for one in (self.track(b"vide"), self.track(b"soun")) if one is not None}
-                defaults = {number: defaults.get(number, (0, 0, 0)) for number in wanted}
+                chosen = {
+                    track.id: track for track in (self.track(b"vide"), self.track(b"soun")) if track is not None
+                }
+                defaults = {number: defaults.get(number, (0, 0, 0)) for number in chosen}
             elif kind == b"moof":
                 for run in runs_of(walk, start, end, begin, defaults):
                     if run is not None:
-                        self._add(wanted[run.track], run)
+                        self._add(chosen[run.track], run)
             begin = end
 
     def _take(self, count: int) -> None:
@@ -146,11 +150,11 @@ class Index:
         defaults: dict[int, Defaults] = {}
         walk.at(start, min(end - start, 256 << 10))
         traks: list[tuple[int, int]] = []
-        wanted = {b"mvhd", b"mvex", b"trak"}
-        for kind, first, last in walk.children(start, end, wanted):
+        kinds = {b"mvhd", b"mvex", b"trak"}
+        for kind, first, last in walk.children(start, end, kinds):
             walk.due()
             if kind != b"trak":
-                wanted.discard(kind)  # the first of a kind counts
+                kinds.discard(kind)  # the first of a kind counts
             if kind == b"mvhd":
                 self.header = make(kind, walk.read(first, min(last, first + 120)))
                 at = walk.at(first, 24)
@@ -217,9 +221,9 @@ class Index:
         offset = array("Q")
         chunks, begins = chunks_of(walk, parts)
         offsets = iter(begins)
-        for number, each in chunk_runs(walk, parts, chunks):
+        for number, samples in chunk_runs(walk, parts, chunks):
             for at in islice(offsets, number):
-                first, last = len(offset), min(len(offset) + each, sizes.number)
+                first, last = len(offset), min(len(offset) + samples, sizes.number)
                 if first == sizes.number:
                     break
                 self._pay(CHUNK_STEPS)
@@ -241,9 +245,9 @@ class Index:
         first, last = parts[b"stts"]
         entries = self._walk.count(first, last, 8)
         if entries == 1:
-            count, each = self._walk.piece(first + 8, 2)
+            count, samples = self._walk.piece(first + 8, 2)
             count = min(count, most)
-            return (range(0, count * each, each) if each else Same(0, count)), Same(each, count)
+            return (range(0, count * samples, samples) if samples else Same(0, count)), Same(samples, count)
         self._take(12 * most)
         ticks = array("I")
         for piece in self._walk.numbers(first + 8, entries * 2):
@@ -315,7 +319,7 @@ class Index:
         into.ticks.extend(lasting)
         into.size.extend(sizes)
         into.shift.frombytes(bytes(4 * count) if shifts is None else shifts.tobytes())
-        told = run.column(FLAGS) or array("I", [flags]) * count
+        column = run.column(FLAGS) or array("I", [flags]) * count
         if run.opening is not None and count and not run.columns & FLAGS:
-            told[0] = run.opening
-        into.keys.extend(first + number for number, one in enumerate(told) if not one & _DIFFERENCE)
+            column[0] = run.opening
+        into.keys.extend(first + number for number, flag_bits in enumerate(column) if not flag_bits & _DIFFERENCE)

@@ -68,8 +68,8 @@ def aac(specific: bytes) -> tuple[int, int, int]:
         coded = _object_type(bits)
     if channels == 0 and coded in {1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23}:
         return kind, _program(bits), rate
-    found = _SPEAKERS[channels]
-    return kind, 2 if kind == 29 and found == 1 else found, rate
+    speakers = _SPEAKERS[channels]
+    return kind, 2 if kind == 29 and speakers == 1 else speakers, rate
 
 
 def _object_type(bits: Bits) -> int:

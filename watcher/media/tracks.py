@@ -37,8 +37,8 @@ class Track:
         """Pixels as coded, or as they are shown where only that is said."""
         if self.entry is not None and self.entry.width:
             return self.entry.width, self.entry.height
-        known = 0 < self.width <= SIDE_LIMIT and 0 < self.height <= SIDE_LIMIT
-        return (self.width, self.height) if known else (0, 0)
+        has_size = 0 < self.width <= SIDE_LIMIT and 0 < self.height <= SIDE_LIMIT
+        return (self.width, self.height) if has_size else (0, 0)
 
 
 def read_track(walk: Walk, start: int, end: int, track: Track) -> Generator[None, None, None]:

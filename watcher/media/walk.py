@@ -31,7 +31,7 @@ _TYPE_BYTES = bytes((*range(0x20, 0x7F), 0xA9))
 _WIDTHS = {"B": 1, "H": 2, "I": 4, "Q": 8}  # bytes of a number, as `array` and `struct` name its kind
 _CONTAINERS = frozenset({b"mdia", b"minf", b"stbl", b"edts"})
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 _SWAPPED = sys.byteorder == "little"
 
@@ -91,10 +91,10 @@ class Walk:
         if at >= 0 and end - self.base <= len(self.data):
             return self.data[at : end - self.base]
         self.steps += READ_STEPS
-        found = os.pread(self.fd, end - start, start)
-        if len(found) < end - start:
+        data = os.pread(self.fd, end - start, start)
+        if len(data) < end - start:
             raise ValueError("the file ends inside it")
-        return found
+        return data
 
     def box(self, start: int, end: int) -> tuple[bytes, int, int] | None:
         """Type, start and end of the content of the box at a place; None where a list of them ends."""
@@ -115,7 +115,7 @@ class Walk:
             raise ValueError(f"a {kind!r} box leaves its parent")
         return kind, body, stop
 
-    def children(self, start: int, end: int, wanted: Set[bytes] | None = None) -> Iterator[tuple[bytes, int, int]]:
+    def children(self, start: int, end: int, kinds: Set[bytes] | None = None) -> Iterator[tuple[bytes, int, int]]:
         """Type, start and end of the content of each box between two places, or of each one of the wanted types.
 
         One of another type comes now and then, so that the caller can look whether it is `due`.
@@ -129,19 +129,19 @@ class Walk:
                 body = start + 8
                 stop = start + length
             if length < 8 or stop > end:
-                found = self.box(start, end)
-                if found is None:
+                box = self.box(start, end)
+                if box is None:
                     return
-                kind, body, stop = found
+                kind, body, stop = box
             if self.steps > self.most:
                 self.due()
-            if wanted is None or kind in wanted or self.steps >= self.due_at:
+            if kinds is None or kind in kinds or self.steps >= self.due_at:
                 yield kind, body, stop
             start = stop
 
     def parts(self, start: int, end: int) -> Generator[None, None, dict[bytes, tuple[int, int]]]:
         """Where the content of each box of a `trak` is, those within others too; the first of a kind counts."""
-        found: dict[bytes, tuple[int, int]] = {}
+        places: dict[bytes, tuple[int, int]] = {}
         ends: list[int] = []  # of the boxes around this one
         self.at(start, min(16, end - start))  # from there it goes forward only
         data, base, near = self.data, self.base, self.base + len(self.data) - 16
@@ -177,11 +177,11 @@ class Walk:
                 ends.append(end)
                 start, end = body, stop
                 continue
-            if kind not in found and (kind != b"hdlr" or len(ends) == 1):  # QuickTime has another one in `minf`
-                found[kind] = (body, stop)
+            if kind not in places and (kind != b"hdlr" or len(ends) == 1):  # QuickTime has another one in `minf`
+                places[kind] = (body, stop)
             start = stop
         self.steps = steps
-        return found
+        return places
 
     def piece(self, start: int, count: int, code: str = "I") -> array[int]:
         """Some unsigned numbers (B, H, I, Q: as in `array`)."""
@@ -210,9 +210,9 @@ class Walk:
         at = first - self.base
         if at < 0 or at + 8 > len(self.data):
             at = self.at(first, 8)
-        told: int = u32(self.data, at + 4)[0]
+        count: int = u32(self.data, at + 4)[0]
         room = (last - first - 8) // width
-        return told if told <= room else max(0, room)
+        return count if count <= room else max(0, room)
 
 
 class Top:
@@ -274,7 +274,7 @@ def make(kind: bytes, *content: bytes) -> bytes:
     return struct.pack(">I4s", len(body) + 8, kind) + body
 
 
-def finished(steps: Generator[None, None, Made]) -> Made:
+def finished(steps: Generator[None, None, Result]) -> Result:
     """What work in slices leads to, done at once."""
     while True:
         try:

@@ -23,14 +23,14 @@ def read(text: str, kind: type[msgspec.Struct]) -> Fields:
     """
     fields: Fields = {}
     for path in text.split(","):
-        known: Fields | None = _fields(kind)
+        names: Fields | None = _fields(kind)
         place: Fields | None = fields
         *ways, last = path.split(".")
         for name in (*ways, last):
-            if not known or name not in known:
-                there = f"there are {', '.join(known)}" if known else "it has no parts"
+            if not names or name not in names:
+                there = f"there are {', '.join(names)}" if names else "it has no parts"
                 raise UnknownFieldError(f"there is no field {path!r}: {there}")
-            known = known[name]
+            names = names[name]
         for name in ways:
             if place is not None:
                 place = place.setdefault(name, {})

@@ -76,7 +76,7 @@ class _Reader:
         self._at = 0
         self._today = today
         self._names = {"label": _phrases(labels), "camera": _phrases(cameras)}
-        self.found: Filters = []
+        self.filters: Filters = []
         self.rest: list[str] = []
         self._either = False  # a word for "or" stood before
 
@@ -85,7 +85,7 @@ class _Reader:
             if not (self._not() or self._or() or self._known() or self._days() or self._light()):
                 word = self._words[self._at]
                 self._at += 1
-                if not any(word in known.filler.split() for known in LANGUAGES.values()):
+                if not any(word in language.filler.split() for language in LANGUAGES.values()):
                     self.rest.append(word)
 
     def _take(self, count: int) -> bool:
@@ -109,17 +109,17 @@ class _Reader:
         return None
 
     def _not(self) -> bool:
-        if not any(self._words[self._at] in known.no.split() for known in LANGUAGES.values()):
+        if not any(self._words[self._at] in language.no.split() for language in LANGUAGES.values()):
             return False
         named = self._name("label", self._at + 1)
         if named is None:
             return False
-        self.found.append(("not_label", named[0]))
+        self.filters.append(("not_label", named[0]))
         return self._take(1 + named[1])
 
     def _or(self) -> bool:
         between = 0 < self._at < len(self._words) - 1
-        if between and any(self._words[self._at] in known.either.split() for known in LANGUAGES.values()):
+        if between and any(self._words[self._at] in language.either.split() for language in LANGUAGES.values()):
             self._either = True
             return self._take(1)
         return False
@@ -131,52 +131,52 @@ class _Reader:
         if score is None:
             return False
         # Two labels without a word between are both meant: the second one is a word that is looked for as well.
-        if kind == "label" and not self._either and any(name == "label" for name, _ in self.found):
+        if kind == "label" and not self._either and any(name == "label" for name, _ in self.filters):
             self.rest += self._words[self._at : self._at + score[1]]
-        elif (kind, score[0]) not in self.found:
-            self.found.append((kind, score[0]))
+        elif (kind, score[0]) not in self.filters:
+            self.filters.append((kind, score[0]))
         self._either = False
         return self._take(score[1])
 
     def _light(self) -> bool:
-        for known in LANGUAGES.values():
-            if (light := known.light.get(self._words[self._at])) is not None:
-                self.found.append(("light", light))
+        for language in LANGUAGES.values():
+            if (light := language.light.get(self._words[self._at])) is not None:
+                self.filters.append(("light", light))
                 return self._take(1)
         return False
 
     def _days(self) -> bool:
-        if any(name in {"from", "to"} for name, _ in self.found):
+        if any(name in {"from", "to"} for name, _ in self.filters):
             return False
-        for known in LANGUAGES.values():
-            span = self._span(known)
+        for language in LANGUAGES.values():
+            span = self._span(language)
             if span is not None:
                 (first, last), count = span
-                self.found += [("from", first.isoformat()), ("to", last.isoformat())]
+                self.filters += [("from", first.isoformat()), ("to", last.isoformat())]
                 return self._take(count)
         return False
 
-    def _span(self, known: Language) -> tuple[tuple[date, date], int] | None:
+    def _span(self, language: Language) -> tuple[tuple[date, date], int] | None:
         today = self._today
         monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
         before = first - timedelta(days=1)
         for phrase, span in (
-            (known.this_week, (monday, today)),
-            (known.last_week, (monday - timedelta(days=7), monday - timedelta(days=1))),
-            (known.this_month, (first, today)),
-            (known.last_month, (before.replace(day=1), before)),
-            *((word, (_ago(today, since), _ago(today, until))) for word, (since, until) in known.days.items()),
+            (language.this_week, (monday, today)),
+            (language.last_week, (monday - timedelta(days=7), monday - timedelta(days=1))),
+            (language.this_month, (first, today)),
+            (language.last_month, (before.replace(day=1), before)),
+            *((word, (_ago(today, since), _ago(today, until))) for word, (since, until) in language.days.items()),
         ):
             if count := self._starts(phrase):
                 return span, count
         word, follows = self._words[self._at], self._words[self._at + 1 : self._at + 4]
-        lead = 1 if word in known.last.split() and follows else 0
-        if lead and len(follows) > 1 and re.fullmatch(r"[0-9]{1,4}", follows[0]) and follows[1] in known.units:
-            days = min(_DAYS_MOST, max(1, int(follows[0]) * known.units[follows[1]]))
+        lead = 1 if word in language.last.split() and follows else 0
+        if lead and len(follows) > 1 and re.fullmatch(r"[0-9]{1,4}", follows[0]) and follows[1] in language.units:
+            days = min(_DAYS_MOST, max(1, int(follows[0]) * language.units[follows[1]]))
             return (_ago(today, days - 1), today), 3
         named = follows[0] if lead else word
-        if named in known.weekdays.split():
-            ago = (today.weekday() - known.weekdays.split().index(named)) % 7
+        if named in language.weekdays.split():
+            ago = (today.weekday() - language.weekdays.split().index(named)) % 7
             ago = ago or (7 if lead else 0)
             return (_ago(today, ago), _ago(today, ago)), 1 + lead
         return self._date(word, follows)
@@ -207,7 +207,7 @@ def understand(text: str, *, labels: Collection[str], cameras: Collection[str], 
     reader = _Reader(words_in(re.sub(r'"[^"]*"', " ", text)), labels, cameras, today)
     reader.read()
     words = dict.fromkeys([*quoted, *reader.rest])
-    return reader.found + ([("q", " ".join(words))] if words else [])
+    return reader.filters + ([("q", " ".join(words))] if words else [])
 
 
 def _phrases(names: Collection[str]) -> dict[tuple[str, ...], str]:

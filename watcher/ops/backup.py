@@ -72,13 +72,13 @@ def restore(services: Services, file: Path, *, out: TextIO) -> int:
     try:
         with only_one(places.run / INGESTER, _RUNNING), _scratch(places.data) as folder:
             with tarfile.open(file) as tar:  # by name, never all: a stranger's archive must not choose paths
-                found = {name for name in (CATALOG, *SECRETS, SETTINGS) if _take(tar, name, folder / name)}
-            if CATALOG not in found:
+                names = {name for name in (CATALOG, *SECRETS, SETTINGS) if _take(tar, name, folder / name)}
+            if CATALOG not in names:
                 raise StartError(f"{file} is no backup of watcher: it has no {CATALOG}")
             with one_file(folder / CATALOG) as source:  # an older watcher's is brought to this schema first
                 copy(source, services.catalog.database.engine, _teller(out))
             step_on(services.catalog.database.engine)
-            for name in found & set(SECRETS):
+            for name in names & set(SECRETS):
                 if not (places.data / name).exists():
                     (folder / name).chmod(0o600)
                     (folder / name).replace(places.data / name)
@@ -86,7 +86,7 @@ def restore(services: Services, file: Path, *, out: TextIO) -> int:
         raise StartError(f"{file} is no backup of watcher, or is damaged: {reason}") from reason
     except OSError as reason:
         raise StartError(f"{file} cannot be restored: {reason.strerror or reason}") from reason
-    if SETTINGS in found:
+    if SETTINGS in names:
         print(f"The settings of then are in the archive: tar xf {file} {SETTINGS}", file=out)
     problem = services.root.marker_problem(services.catalog.database.catalog_id() or "")
     print(problem or "The catalog is restored; the next start compares it with the clips.", file=out)

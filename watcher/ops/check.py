@@ -11,7 +11,7 @@ from tqdm import tqdm
 from watcher.catalog import Probed
 from watcher.ingest.bind import bind_root
 from watcher.ingest.comparison import Comparison, Reading
-from watcher.ingest.ingest import Found, Ingest, NotClip, Waiting
+from watcher.ingest.ingest import Ingest, NotClip, Outcome, Waiting
 from watcher.ingest.pictures import Pictures
 from watcher.ingest.progress import Progress
 from watcher.ingest.scan import Difference, Finding, newest_first, reconcile, too_many_missing
@@ -70,12 +70,12 @@ def _scan(
     def begin(finding: Finding) -> Reading:
         return Reading(finding.key, ingest.examining(finding.key, again=again))
 
-    def take(_key: str, found: Found) -> bool:
+    def take(_key: str, outcome: Outcome) -> bool:
         nonlocal others, settling
-        if isinstance(found, Probed):
-            batch.append(found)
-        settling += isinstance(found, Waiting)
-        others += isinstance(found, NotClip)
+        if isinstance(outcome, Probed):
+            batch.append(outcome)
+        settling += isinstance(outcome, Waiting)
+        others += isinstance(outcome, NotClip)
         return len(batch) >= BATCH
 
     findings = newest_first(reconcile(root, catalog, passed_over), ingest.moment, services.places.run, again=again)
@@ -149,12 +149,12 @@ def _check(services: Services, ingest: Ingest, *, list_ignored: bool, out: TextI
         if finding.difference is None:
             continue
         new = finding.difference in {Difference.NEW, Difference.CHANGED}
-        found = ingest.examine(finding.key) if new else None
-        if isinstance(found, NotClip):
+        outcome = ingest.examine(finding.key) if new else None
+        if isinstance(outcome, NotClip):
             files -= 1
-            ignored.append((finding.key, found.why))
+            ignored.append((finding.key, outcome.why))
             continue
-        settling = isinstance(found, Waiting)
+        settling = isinstance(outcome, Waiting)
         what = "still being written" if settling else finding.difference.value
         wrong += not settling
         differences[finding.difference] += 1
@@ -192,9 +192,9 @@ def _compare_stores(services: Services, out: TextIO) -> int:
         if not services.catalog.stored.is_bound(table.name):
             continue
         try:
-            for told, (key, difference) in enumerate(stored.compare(services, table.name)):
+            for number, (key, difference) in enumerate(stored.compare(services, table.name)):
                 lost += difference is not stored.Difference.UNKNOWN
-                if told < TOLD_MOST:
+                if number < TOLD_MOST:
                     print(f"{difference.value} {table.name}: {printable(key)}", file=out)
         except StoreAwayError as reason:
             print(str(reason), file=out)

@@ -40,11 +40,11 @@ def doctor(services: Services, *, out: TextIO) -> int:
     """Look at everything; 1 if something keeps watcher from running as it should."""
     worst = 0
     for look in LOOKS:
-        for found in look(services):
-            print(f"{found.level:<4}  {found.what}", file=out)
-            if found.remedy:
-                print(f"      → {found.remedy}", file=out)
-            worst = max(worst, found.level == BAD)
+        for finding in look(services):
+            print(f"{finding.level:<4}  {finding.what}", file=out)
+            if finding.remedy:
+                print(f"      → {finding.remedy}", file=out)
+            worst = max(worst, finding.level == BAD)
     return worst
 
 
@@ -78,7 +78,7 @@ def _machine(_services: Services) -> Iterator[Finding]:
 def _folders(services: Services) -> Iterator[Finding]:
     places = services.places
     for folder in (places.data, places.video, places.renditions, places.spool, places.run):
-        there = next(one for one in (folder, *folder.parents) if one.exists())
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
         if not there.is_dir():
             yield Finding(BAD, f"{there} is no folder", "move it away")
         else:
@@ -147,16 +147,16 @@ def _catalog(services: Services) -> Iterator[Finding]:
             yield Finding(BAD, damaged, "end watcher, and follow guide/damaged.md")
             return
     try:
-        found = engines.revision_of(engine)
+        revision = engines.revision_of(engine)
     except CatalogError as reason:
         yield Finding(BAD, str(reason), "see catalog.url, and guide/backup.md to restore it")
         return
-    if found is not None and found > engines.HEAD:
-        yield Finding(BAD, f"the catalog is of a newer watcher (schema {found})", "install that version again")
-    elif found != engines.HEAD:
+    if revision is not None and revision > engines.HEAD:
+        yield Finding(BAD, f"the catalog is of a newer watcher (schema {revision})", "install that version again")
+    elif revision != engines.HEAD:
         yield Finding(
             WARN,
-            f"the next start brings the catalog from schema {found or 'none'} to {engines.HEAD}",
+            f"the next start brings the catalog from schema {revision or 'none'} to {engines.HEAD}",
             "watcher backup first",
         )
     else:
@@ -212,9 +212,9 @@ def _decoder(services: Services) -> Iterator[Finding]:
     except ClipError:
         yield Finding(GOOD, "posters and sprites can be made")
         if worker.wall is not None:
-            told = f"decoders work {described(worker.wall.held, worker.wall.holes)}"
+            text = f"decoders work {described(worker.wall.held, worker.wall.holes)}"
             remedy = "let the kernel or the container allow seccomp or Landlock" if worker.wall.holes else ""
-            yield Finding(WARN if worker.wall.holes else GOOD, told, remedy)
+            yield Finding(WARN if worker.wall.holes else GOOD, text, remedy)
     except WorkerError as reason:
         yield Finding(BAD, f"no posters: {reason}", "install watcher again with its dependencies (PyAV)")
     finally:

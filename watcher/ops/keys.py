@@ -33,8 +33,8 @@ def run(services: Services, args: argparse.Namespace, *, out: TextIO) -> None:
         show_audit(services, out=out)
     elif args.verb == "rotate-links":
         older = rotate_links(services, end=args.end_all)
-        told = "all links have ended" if args.end_all else f"links of {older} older secrets go on until they expire"
-        print(told, file=out)
+        text = "all links have ended" if args.end_all else f"links of {older} older secrets go on until they expire"
+        print(text, file=out)
     elif args.verb in {"sessions", "shares"}:
         sessions = args.verb == "sessions"
         if args.end:
@@ -62,15 +62,15 @@ def create(
         raise KeyNameError(f"a key's name has 1 to {NAME_MOST} characters, all of them visible")
     if role is None:
         raise KeyNameError("say what the key is for: --role view, label, upload or admin")
-    found = Role(role)
-    if found is Role.UPLOAD and len(cameras or ()) != 1:
+    role_ = Role(role)
+    if role_ is Role.UPLOAD and len(cameras or ()) != 1:
         raise KeyNameError("a key for uploads is bound to one camera: --camera NAME")
-    if found is Role.ADMIN and cameras:
+    if role_ is Role.ADMIN and cameras:
         raise KeyNameError("an admin's key is not bound to cameras")
     bound = None if not cameras else [camera_name(camera) for camera in dict.fromkeys(cameras)]
     secret, by = new_secret(KEY_PREFIX), _by(services)
     until = None if expires is None else _end(expires, by.at)
-    services.catalog.keys.create(name, found, bound, hashed(secret), now=by.at, expires=until, by=by)
+    services.catalog.keys.create(name, role_, bound, hashed(secret), now=by.at, expires=until, by=by)
     return secret
 
 
@@ -100,26 +100,35 @@ def revoke(services: Services, name: str) -> None:
 def show(services: Services, *, out: TextIO) -> None:
     """A line for each key."""
     now = services.clock.now()
-    sessions = [one.key for one in services.catalog.sessions.all(now=now)]
+    sessions = [session.key for session in services.catalog.sessions.all(now=now)]
     for key in services.catalog.keys.all():
         name = key.principal.name
         cameras = "all cameras" if key.principal.cameras is None else ", ".join(key.principal.cameras)
-        told = [name, str(key.principal.role), cameras, f"made {key.created_at:%Y-%m-%d}", _used(key.last_used_at)]
+        columns = [
+            name,
+            str(key.principal.role),
+            cameras,
+            f"made {key.created_at:%Y-%m-%d}",
+            _used(key.last_used_at),
+        ]
         if key.address and key.last_used_at:
-            told[-1] += f" from {key.address}"
+            columns[-1] += f" from {key.address}"
         if key.expires_at is not None:
-            told.append(f"{'expired' if key.is_over(now) else 'expires'} {_time(key.expires_at)}")
+            columns.append(f"{'expired' if key.is_over(now) else 'expires'} {_time(key.expires_at)}")
         if count := sessions.count(name):
-            told.append(f"{count} session{'s' if count > 1 else ''}")
-        print("  ".join(told), file=out)
+            columns.append(f"{count} session{'s' if count > 1 else ''}")
+        print("  ".join(columns), file=out)
 
 
 def show_sessions(services: Services, name: str | None, *, out: TextIO) -> None:
     """A line for each browser that has signed in, with a key or with any."""
-    for one in services.catalog.sessions.all(now=services.clock.now(), key=name):
-        since = f"since {_time(one.created_at)}" if one.created_at else "since before sessions were listed"
-        used = _used(one.last_used_at) + (f" from {one.address}" if one.address else "")
-        print("  ".join(filter(None, [one.id, one.key, since, used, printable(one.agent or "")])), file=out)
+    for session in services.catalog.sessions.all(now=services.clock.now(), key=name):
+        since = f"since {_time(session.created_at)}" if session.created_at else "since before sessions were listed"
+        used = _used(session.last_used_at) + (f" from {session.address}" if session.address else "")
+        print(
+            "  ".join(filter(None, [session.id, session.key, since, used, printable(session.agent or "")])),
+            file=out,
+        )
 
 
 def end_sessions(services: Services, name: str | None, which: str) -> int:
@@ -132,10 +141,10 @@ def end_sessions(services: Services, name: str | None, which: str) -> int:
 
 def show_shares(services: Services, name: str | None, *, out: TextIO) -> None:
     """A line for each shared link that goes on, of a key or of any."""
-    for one in services.catalog.shares.all(now=services.clock.now(), author=name):
-        seen = f"last seen {_time(one.last_view_at)}" if one.last_view_at else "never seen"
-        told = [one.id, f"by {one.author}", f"until {_time(one.until)}", seen, printable(one.key)]
-        print("  ".join(told), file=out)
+    for share in services.catalog.shares.all(now=services.clock.now(), author=name):
+        seen = f"last seen {_time(share.last_view_at)}" if share.last_view_at else "never seen"
+        columns = [share.id, f"by {share.author}", f"until {_time(share.until)}", seen, printable(share.key)]
+        print("  ".join(columns), file=out)
 
 
 def end_shares(services: Services, name: str | None, which: str) -> int:
@@ -158,26 +167,23 @@ def show_audit(services: Services, *, out: TextIO) -> None:
     """What was done to keys, sessions and links, the newest last."""
     now = services.clock.now()
     entries = services.catalog.audit.entries(limit=ENTRIES)
-    lines = [
-        (
-            one.at,
-            f"{one.action} by {one.who}{f' from {one.address}' if one.address else ''}: {printable(one.about)}",
-        )
-        for one in entries
-    ]
+    lines = []
+    for entry in entries:
+        address = f" from {entry.address}" if entry.address else ""
+        lines.append((entry.at, f"{entry.action} by {entry.who}{address}: {printable(entry.about)}"))
     over = [key for key in services.catalog.keys.all() if key.is_over(now)]  # which nobody had to do
     lines += [(key.expires_at, f"key expired: {key.principal.name}") for key in over if key.expires_at]
-    for at, told in sorted(lines, key=lambda line: line[0]):
-        print(f"{_time(at)}  {told}", file=out)
+    for at, text in sorted(lines, key=lambda line: line[0]):
+        print(f"{_time(at)}  {text}", file=out)
 
 
 def first_sign_in(services: Services) -> str | None:
     """The secret of a link that signs the owner in once; None where somebody has a key, or has signed in."""
     catalog, now = services.catalog, services.clock.now()
-    known = catalog.keys.all()
-    if any(key.principal.name != OWNER or key.last_used_at for key in known):
+    keys = catalog.keys.all()
+    if any(key.principal.name != OWNER or key.last_used_at for key in keys):
         return None
-    owner = known[0].id if known else catalog.keys.create(OWNER, Role.ADMIN, None, hashed(new_secret()), now=now)
+    owner = keys[0].id if keys else catalog.keys.create(OWNER, Role.ADMIN, None, hashed(new_secret()), now=now)
     link = new_secret()
     catalog.sessions.open(hashed(link), owner, until=now + LINK, once=True)
     return link
@@ -191,10 +197,10 @@ def _end(text: str, now: datetime) -> datetime | None:
     """When something ends that works for so long; None for never. Raises KeyNameError."""
     if text == NEVER:
         return None
-    found = re.fullmatch(r"(\d{1,6})([hdwy])", text, re.ASCII)
-    if found is None or not timedelta() < int(found[1]) * _UNITS[found[2]] <= _MOST:
+    match = re.fullmatch(r"(\d{1,6})([hdwy])", text, re.ASCII)
+    if match is None or not timedelta() < int(match[1]) * _UNITS[match[2]] <= _MOST:
         raise KeyNameError(f"--expires {text!r} must be such as 12h, 90d, 8w, 1y (100y at most), or never")
-    return now + int(found[1]) * _UNITS[found[2]]
+    return now + int(match[1]) * _UNITS[match[2]]
 
 
 def _used(at: datetime | None) -> str:

@@ -22,8 +22,8 @@ def names(settings: Settings, keys: list[str], *, video: Path, why: bool, out: T
     naming = settings.name_reader()
     ignoring = settings.ignoring(naming)
     unread = False
-    for given in keys:
-        key = _key(given, video)
+    for path in keys:
+        key = _key(path, video)
         modified_at = _modified_at(video / key)
         reading = naming.read(key, modified_at=modified_at)
         unread = unread or reading.start is None
@@ -59,8 +59,8 @@ def _rules(naming: Naming, key: str, modified_at: datetime, *, why: bool) -> Ite
             yield f"not      {preset.name}: {reason}" if reason else f"preset   {preset.name}: {template.text}"
             chosen = chosen or not reason
         elif why:
-            fit, wanted = template.reach(stem)
-            missing = f"fits as far as {fit!r}, then wants {wanted}" if fit else f"wants {wanted}"
+            fit, expected = template.reach(stem)
+            missing = f"fits as far as {fit!r}, then wants {expected}" if fit else f"wants {expected}"
             yield f"not      {preset.name}: {missing}"
     if not chosen:
         yield "preset   none"

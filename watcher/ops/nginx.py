@@ -73,20 +73,20 @@ def find_nginx() -> str:
 def nginx_version(path: str) -> tuple[int, int] | None:
     """Major and minor version of an nginx; None if it does not run."""
     try:
-        told = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=False).stderr
+        output = subprocess.run([path, "-v"], capture_output=True, text=True, timeout=10, check=False).stderr
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"nginx/(\d+)\.(\d+)", told)
-    return (int(found[1]), int(found[2])) if found else None
+    match = re.search(r"nginx/(\d+)\.(\d+)", output)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def figures(nginx: str) -> str:
     """The variables by which an nginx tells of its connections; empty where it was built without them."""
     try:
-        told = subprocess.run([nginx, "-V"], capture_output=True, text=True, timeout=10, check=False).stderr
+        output = subprocess.run([nginx, "-V"], capture_output=True, text=True, timeout=10, check=False).stderr
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return FIGURES if "with-http_stub_status_module" in told else ""
+    return FIGURES if "with-http_stub_status_module" in output else ""
 
 
 def write_settings(places: Places, settings: Settings, *, app: str = "") -> None:
@@ -121,8 +121,8 @@ location @unmeasured {{
     known = not settings.site.trusted_proxies or settings.site.path
     way = f'<a href="{quote(settings.site.path)}/watcher/">Show the newest clips</a>' if known else ""
     text += f"set $watcher_way '{way}';\n"
-    told = ("$realip_remote_addr", f'"{FORWARDED}"') if settings.site.trusted_proxies else ('""', '""')
-    text += "set $watcher_peer {};\nset $watcher_forwarded {};\n".format(*told)
+    peer = ("$realip_remote_addr", f'"{FORWARDED}"') if settings.site.trusted_proxies else ('""', '""')
+    text += "set $watcher_peer {};\nset $watcher_forwarded {};\n".format(*peer)
     _write(places.run / "settings.conf", text + _own_names(settings))
 
 
@@ -187,8 +187,8 @@ def files_most() -> int:
 
 def connections() -> int:
     """How many connections each of nginx's workers takes."""
-    wanted = max(CONNECTIONS_LEAST, CONNECTIONS // (os.cpu_count() or 1))
-    return max(256, min(wanted, (files_most() - FILES_BESIDE) // 2))
+    connections = max(CONNECTIONS_LEAST, CONNECTIONS // (os.cpu_count() or 1))
+    return max(256, min(connections, (files_most() - FILES_BESIDE) // 2))
 
 
 def backlog() -> int:
@@ -218,13 +218,13 @@ def make_cache(run: Path) -> tuple[Path, int | None]:
     try:
         if shutil.disk_usage(MEMORY).free < MEMORY_BYTES:
             return link, None
-        made = Path(tempfile.mkdtemp(prefix=MEMORY_NAME, dir=MEMORY))
-        lock = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = Path(tempfile.mkdtemp(prefix=MEMORY_NAME, dir=MEMORY))
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_SH)
     except OSError:
         return link, None
-    link.symlink_to(made)
-    return made, lock
+    link.symlink_to(folder)
+    return folder, lock
 
 
 def _remove_left() -> None:
@@ -275,8 +275,8 @@ def _redirects(settings: Settings, listen: str) -> str:
     if url.scheme == "https" and _HOST.fullmatch(url.netloc):
         places = f"default https://{url.netloc};"
     else:
-        known = dict.fromkeys([host, *certificate.hosts(Path(tls.certificate))])
-        places = " ".join(["hostnames; default '';", *(f"{name} https://$host{port};" for name in known)])
+        names = dict.fromkeys([host, *certificate.hosts(Path(tls.certificate))])
+        places = " ".join(["hostnames; default '';", *(f"{name} https://$host{port};" for name in names)])
     text = f"map $host $watcher_secure {{ {places} }}\n"
     if tls.redirect_from:
         text += f"server {{ listen {tls.redirect_from}; location / {{ default_type text/plain; {SENT_ON} }} }}"

@@ -25,25 +25,25 @@ _CAPABILITY_VERSION = 0x20080522  # capget(2), version 3
 _PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
-def give_up_root(wanted: str, data: Path, log: Path | None, ports: list[int]) -> None:
-    """Become another user for good, if this is root; `wanted` is a name, or "" for the data folder's owner.
+def give_up_root(name: str, data: Path, log: Path | None, ports: list[int]) -> None:
+    """Become another user for good, if this is root; `name` is theirs, or "" for the data folder's owner.
 
     Raises StartError where there is no such user, or they could not work here.
     """
     if os.geteuid() != 0:
-        if wanted and pwd.getpwuid(os.geteuid()).pw_name != wanted:
-            raise StartError(f"only root can become {wanted}: this is {pwd.getpwuid(os.geteuid()).pw_name}")
+        if name and pwd.getpwuid(os.geteuid()).pw_name != name:
+            raise StartError(f"only root can become {name}: this is {pwd.getpwuid(os.geteuid()).pw_name}")
         return
-    user = _named(wanted) if wanted else _owner(data)
+    user = _named(name) if name else _owner(data)
     if user is None or user.pw_uid == 0:
-        if not wanted:
+        if not name:
             print(  # noqa: T201 - to whoever starts it
                 "warning: all of watcher runs as root. Make a user for it, and say once: watcher up --user NAME; "
                 "the data folder becomes theirs",
                 file=sys.stderr,
             )
         return
-    if wanted:
+    if name:
         data.mkdir(parents=True, exist_ok=True)
         for folder in filter(None, (data, log)):
             hand_over(folder, user.pw_uid, user.pw_gid)
@@ -64,8 +64,8 @@ def hand_over(folder: Path, user: int, group: int) -> None:
             os.fchown(here, user, group)
         for name in files:
             with contextlib.suppress(FileNotFoundError):
-                found = os.stat(name, dir_fd=here, follow_symlinks=False)
-                if found.st_uid == 0 and found.st_nlink == 1 and not stat.S_ISLNK(found.st_mode):
+                status = os.stat(name, dir_fd=here, follow_symlinks=False)
+                if status.st_uid == 0 and status.st_nlink == 1 and not stat.S_ISLNK(status.st_mode):
                     os.chown(name, user, group, dir_fd=here, follow_symlinks=False)
 
 

@@ -11,7 +11,7 @@ from watcher.naming.ignore import printable
 from watcher.retention.retire import Retention
 from watcher.retention.rules import Going, Rules
 from watcher.retention.state import allow, remembered
-from watcher.retention.sweep import empty_bin, said, sweep
+from watcher.retention.sweep import empty_bin, sentence, sweep
 from watcher.services import Services
 
 WHY = {
@@ -30,25 +30,25 @@ def show(services: Services, *, out: TextIO) -> int:
         return 0
     plan = rules.plan(remembered(services), services.root.free_bytes())
     count = total = 0
-    for one in plan:
-        count, total = count + 1, total + one.clip.size_bytes
+    for going in plan:
+        clip = going.clip
+        count, total = count + 1, total + clip.size_bytes
         print(
-            f"{one.rule:<13} {one.clip.started_at:%Y-%m-%d %H:%M:%S}Z  {printable(one.clip.key)}{_why(one)}",
-            file=out,
+            f"{going.rule:<13} {clip.started_at:%Y-%m-%d %H:%M:%S}Z  {printable(clip.key)}{_why(going)}", file=out
         )
     print(f"{count:,} clips of {total:,} bytes would go now", file=out)
     for waiting in plan.waiting:
-        print(f"{said(waiting)}; `watcher retention allow` lets them go", file=out)
+        print(f"{sentence(waiting)}; `watcher retention allow` lets them go", file=out)
     if plan.overshoot_bytes:
-        told = f"clips that were very old when they came exceed max_bytes by {plan.overshoot_bytes:,} bytes"
-        print(f"{told}: they are spared for {services.settings.retention.grace_days:g} days", file=out)
+        text = f"clips that were very old when they came exceed max_bytes by {plan.overshoot_bytes:,} bytes"
+        print(f"{text}: they are spared for {services.settings.retention.grace_days:g} days", file=out)
     return 0
 
 
-def _why(one: Going) -> str:
+def _why(going: Going) -> str:
     """Which time counted, where that is not the start."""
-    doubt = one.clip.doubt
-    return "" if doubt is None else f"  (came {moment(one.clip.arrived_ms):%Y-%m-%d %H:%M:%S}Z; {WHY[doubt]})"
+    doubt = going.clip.doubt
+    return "" if doubt is None else f"  (came {moment(going.clip.arrived_ms):%Y-%m-%d %H:%M:%S}Z; {WHY[doubt]})"
 
 
 def say_allowed(services: Services, *, out: TextIO) -> int:
@@ -61,7 +61,7 @@ def say_allowed(services: Services, *, out: TextIO) -> int:
         return 1
     until = moment(allow(services).allowed_until_ms)
     for waiting in plan.waiting:
-        print(said(waiting), file=out)
+        print(sentence(waiting), file=out)
     print(
         f"what waits may go until {until:%Y-%m-%d %H:%M:%S}Z: the ingester, or `watcher sweep`, removes it",
         file=out,
@@ -88,13 +88,13 @@ def run(services: Services, *, out: TextIO) -> int:
 def show_bin(services: Services, *, out: TextIO) -> int:
     """`watcher bin`: what can be had back."""
     binned = Retention.of(services).binned()
-    for one in binned:
+    for entry in binned:
         try:
-            key = printable(services.catalog.clips.get(one.clip_id).key)
+            key = printable(services.catalog.clips.get(entry.clip_id).key)
         except ClipNotFoundError:
             key = "(forgotten)"
-        print(f"{one.clip_id:>8}  {one.at:%Y-%m-%d %H:%M:%S}Z  {one.size_bytes:>13,}  {key}", file=out)
-    print(f"{len(binned):,} files of {sum(one.size_bytes for one in binned):,} bytes are in the bin", file=out)
+        print(f"{entry.clip_id:>8}  {entry.at:%Y-%m-%d %H:%M:%S}Z  {entry.size_bytes:>13,}  {key}", file=out)
+    print(f"{len(binned):,} files of {sum(entry.size_bytes for entry in binned):,} bytes are in the bin", file=out)
     return 0
 
 

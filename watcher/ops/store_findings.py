@@ -53,13 +53,13 @@ def _of_store(store: Store) -> Iterator[Finding]:
     whole = True
     for step, needed in steps:
         try:
-            found = step()
+            result = step()
         except StoreAwayError as reason:
-            found = _refused(reason)
-        if found is not None:
-            yield found
-            whole = whole and found.level != BAD
-            if needed and found.level == BAD:
+            result = _refused(reason)
+        if result is not None:
+            yield result
+            whole = whole and result.level != BAD
+            if needed and result.level == BAD:
                 return
     if whole:
         yield Finding(GOOD, f"the store {store.name} lists, takes, gives and removes objects")

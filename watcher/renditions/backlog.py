@@ -100,10 +100,10 @@ class Backlog:
     def give_back(self, clip_ids: Iterable[int]) -> None:
         """No longer in hand, and due again where the content changed meanwhile: the catalog knows."""
         with self._change:
-            given = list(clip_ids)
-            self._taken.difference_update(given)
-            if self._owner and given:
-                self._services.catalog.claims.release(self._owner, given)
+            ids = list(clip_ids)
+            self._taken.difference_update(ids)
+            if self._owner and ids:
+                self._services.catalog.claims.release(self._owner, ids)
             self._work = True
             self._change.notify_all()
 

@@ -52,19 +52,23 @@ class Exports(Jobs):
     def begin(self) -> None:
         """Remove what a crash has left, and forget what is not there."""
         self._folder.mkdir(exist_ok=True)
-        for one in self.catalog.exports.all():
-            if one.done_ms is not None and one.error is None and not (self._folder_of(one) / MANIFEST).is_file():
-                self.catalog.exports.drop(one.id)
+        for export in self.catalog.exports.all():
+            if (
+                export.done_ms is not None
+                and export.error is None
+                and not (self._folder_of(export) / MANIFEST).is_file()
+            ):
+                self.catalog.exports.drop(export.id)
 
     def drop_spent(self) -> None:
         """Forget those that are too old, and remove the folders that no row names."""
         before = self.services.clock.now() - timedelta(days=self._settings.keep_days)
-        known = self.catalog.exports.all()
-        for one in known:
-            if one.done_ms is not None and moment(one.done_ms) < before:
-                self.catalog.exports.drop(one.id)
-                self._remove_folder(one)
-        names = {str(one.id) for one in known}
+        exports = self.catalog.exports.all()
+        for export in exports:
+            if export.done_ms is not None and moment(export.done_ms) < before:
+                self.catalog.exports.drop(export.id)
+                self._remove_folder(export)
+        names = {str(export.id) for export in exports}
         for path in self._folder.iterdir():
             if path.name not in names:
                 shutil.rmtree(path, ignore_errors=True)
@@ -72,82 +76,82 @@ class Exports(Jobs):
     def make(self) -> None:
         """Make what is wanted, one after the other; one that fails by a fault of ours does not stop the others."""
         failed = False
-        for one in self.catalog.exports.to_make():
-            made = False
+        for export in self.catalog.exports.to_make():
+            success = False
             try:
-                self._make(one)
-                made = True
+                self._make(export)
+                success = True
             except _GivenUpError:
                 pass
             except NotNowError:
                 raise
             except Exception:
-                log.exception("export %d: trying again in a while", one.id)
+                log.exception("export %d: trying again in a while", export.id)
                 failed = True
             finally:
-                if not made:
-                    self._remove_folder(one)  # half of it is of no use, and takes room
+                if not success:
+                    self._remove_folder(export)  # half of it is of no use, and takes room
         if failed:
             raise NotNowError
 
-    def _remove_folder(self, one: Export) -> None:
-        shutil.rmtree(self._folder_of(one), ignore_errors=True)
+    def _remove_folder(self, export: Export) -> None:
+        shutil.rmtree(self._folder_of(export), ignore_errors=True)
 
-    def _folder_of(self, one: Export) -> Path:
-        return self._folder / str(one.id)
+    def _folder_of(self, export: Export) -> Path:
+        return self._folder / str(export.id)
 
-    def _make(self, one: Export) -> None:
-        folder, now = self._folder_of(one), self.services.clock.now
+    def _make(self, export: Export) -> None:
+        folder, now = self._folder_of(export), self.services.clock.now
         self.must_have_room()
-        self._heard(one, 0.0)
-        self._remove_folder(one)
+        self._note_share(export, 0.0)
+        self._remove_folder(export)
         folder.mkdir()
         try:
-            parts = [self._film(one, number, camera) for number, camera in enumerate(one.cameras)]
+            parts = [self._film(export, number, camera) for number, camera in enumerate(export.cameras)]
             if not any(part["files"] for part in parts):
                 raise RenderError(
                     next((out["reason"] for part in parts for out in part["left_out"]), "no clips are left")
                 )
-            size = self._write_manifest(one, folder, parts)
+            size = self._write_manifest(export, folder, parts)
         except RenderError as reason:
             self.must_have_room()  # or the disk is what went wrong
-            log.warning("export %d: %s", one.id, reason)
-            self._remove_folder(one)
-            self.catalog.exports.set_error(one.id, str(reason), now=now())
+            log.warning("export %d: %s", export.id, reason)
+            self._remove_folder(export)
+            self.catalog.exports.set_error(export.id, str(reason), now=now())
             return
         files = [_file(part["camera"], file) for part in parts for file in part["files"]]
-        if not self.catalog.exports.set_done(one.id, files, size, now=now()):
+        if not self.catalog.exports.set_done(export.id, files, size, now=now()):
             raise _GivenUpError
-        log.info("export %d: %d files of %s bytes", one.id, len(files), f"{size:,}")
+        log.info("export %d: %d files of %s bytes", export.id, len(files), f"{size:,}")
 
-    def _film(self, one: Export, number: int, camera: str) -> dict[str, Any]:
+    def _film(self, export: Export, number: int, camera: str) -> dict[str, Any]:
         """Have the films of one camera made."""
-        clips, left_out = self._sources(one, camera)
+        clips, left_out = self._sources(export, camera)
         if not clips:
             return {"camera": camera, "files": [], "left_out": left_out}
-        plain, begins = _plain(camera), serialize.utc_of(max(one.from_ms, clips[0]["started_ms"]))
-        again = f"-{number}" if plain in map(_plain, one.cameras[:number]) else ""
+        plain, begins = _plain(camera), serialize.utc_of(max(export.from_ms, clips[0]["started_ms"]))
+        again = f"-{number}" if plain in map(_plain, export.cameras[:number]) else ""
         job = {
             "clips": clips,
-            "folder": str(self._folder_of(one)),
+            "folder": str(self._folder_of(export)),
             "stem": f"{plain}-{begins[:19].replace('-', '').replace(':', '')}Z{again}",
             "camera": camera,
-            "from_ms": one.from_ms,
-            "to_ms": one.to_ms,
-            "cut": one.cut,
+            "from_ms": export.from_ms,
+            "to_ms": export.to_ms,
+            "cut": export.cut,
             "most_bytes": 2 * sum(clip["size_bytes"] for clip in clips) + HEADERS_BYTES,
         }
-        heard = partial(self._heard_of, one, number)
-        made, harmful = self._joined(job, heard)
-        return {"camera": camera, "files": made["files"], "left_out": left_out + harmful + made["left_out"]}
+        tell = partial(self._note_camera_share, export, number)
+        films, harmful = self._joined(job, tell)
+        return {"camera": camera, "files": films["files"], "left_out": left_out + harmful + films["left_out"]}
 
-    def _joined(self, job: dict[str, Any], heard: Callable[[float], None]) -> tuple[Any, list[dict[str, Any]]]:
+    def _joined(self, job: dict[str, Any], tell: Callable[[float], None]) -> tuple[Any, list[dict[str, Any]]]:
         """Have a worker do a job; what it made, and the clips that crashed it twice, which are left out."""
         harmful: list[dict[str, Any]] = []
         blamed: int | None = None
         while job["clips"]:
             try:
-                return self.work("watcher.renditions.workers.export", job, heard), harmful
+                return self.work("watcher.renditions.workers.export", job, tell), harmful
             except RenderError as reason:
                 at = next((clip for clip in job["clips"] if clip["id"] == self.about), None)
                 if not reason.fatal or at is None:
@@ -160,15 +164,15 @@ class Exports(Jobs):
                 blamed = at["id"]
         return {"files": [], "left_out": []}, harmful
 
-    def _sources(self, one: Export, camera: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def _sources(self, export: Export, camera: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """What a worker is told of a camera's clips; and those that are left out."""
         footage, zone = Footage.of(self.services), self.services.settings.zone
         clips: list[dict[str, Any]] = []
         left_out: list[dict[str, Any]] = []
-        wanted = ClipFilter(
-            cameras=(camera,), states=(ClipState.READY,), from_at=moment(one.from_ms), to_at=moment(one.to_ms)
+        clip_filter = ClipFilter(
+            cameras=(camera,), states=(ClipState.READY,), from_at=moment(export.from_ms), to_at=moment(export.to_ms)
         )
-        for clip in chain.from_iterable(self.catalog.clips.pages(wanted)):
+        for clip in chain.from_iterable(self.catalog.clips.pages(clip_filter)):
             try:
                 path = footage.path(clip.key)
             except StoreAwayError as reason:  # rather no film than one that lacks what is there
@@ -193,21 +197,21 @@ class Exports(Jobs):
             )
         return clips, left_out
 
-    def _heard_of(self, one: Export, number: int, share: float) -> None:
+    def _note_camera_share(self, export: Export, number: int, share: float) -> None:
         """So much of one camera's films is done."""
-        self._heard(one, (number + share) / len(one.cameras))
+        self._note_share(export, (number + share) / len(export.cameras))
 
-    def _heard(self, one: Export, share: float) -> None:
-        if not self.catalog.exports.set_share(one.id, share):
+    def _note_share(self, export: Export, share: float) -> None:
+        if not self.catalog.exports.set_share(export.id, share):
             raise _GivenUpError
 
-    def _write_manifest(self, one: Export, folder: Path, parts: list[dict[str, Any]]) -> int:
+    def _write_manifest(self, export: Export, folder: Path, parts: list[dict[str, Any]]) -> int:
         """Write down what the films hold, and make sure that all is on disk; the bytes of the films."""
         manifest = {
-            "export": one.id,
-            "from": serialize.utc_of(one.from_ms),
-            "to": serialize.utc_of(one.to_ms),
-            "cut": one.cut,
+            "export": export.id,
+            "from": serialize.utc_of(export.from_ms),
+            "to": serialize.utc_of(export.to_ms),
+            "cut": export.cut,
             "made_at": serialize.utc(self.services.clock.now()),
             "cameras": [
                 {
@@ -215,7 +219,7 @@ class Exports(Jobs):
                     "files": [
                         {**file, "pieces": [_piece(piece) for piece in file["pieces"]]} for file in part["files"]
                     ],
-                    "gaps": _gaps(one, [piece for file in part["files"] for piece in file["pieces"]]),
+                    "gaps": _gaps(export, [piece for file in part["files"] for piece in file["pieces"]]),
                     "left_out": part["left_out"],
                 }
                 for part in parts
@@ -238,38 +242,38 @@ def _plain(camera: str) -> str:
     return re.sub(r"[^\w]+", "-", camera).strip("-")[:60] or "camera"
 
 
-def _file(camera: str, made: dict[str, Any]) -> ExportFile:
+def _file(camera: str, film: dict[str, Any]) -> ExportFile:
     return ExportFile(
         camera,
-        made["name"],
-        made["size_bytes"],
-        made["sha256"],
-        made["pieces"][0]["started_ms"],
-        made["pieces"][-1]["ended_ms"],
-        made["duration_seconds"],
+        film["name"],
+        film["size_bytes"],
+        film["sha256"],
+        film["pieces"][0]["started_ms"],
+        film["pieces"][-1]["ended_ms"],
+        film["duration_seconds"],
     )
 
 
-def _piece(made: dict[str, Any]) -> dict[str, Any]:
+def _piece(film: dict[str, Any]) -> dict[str, Any]:
     return {
-        "clip_id": made["clip_id"],
-        "key": made["key"],
-        "size_bytes": made["size_bytes"],
-        "sha256": made["sha256"],
-        "started_at": serialize.utc_of(made["started_ms"]),
-        "ended_at": serialize.utc_of(made["ended_ms"]),
-        "offset_seconds": made["offset_seconds"],
-        "damage": made["damage"],
+        "clip_id": film["clip_id"],
+        "key": film["key"],
+        "size_bytes": film["size_bytes"],
+        "sha256": film["sha256"],
+        "started_at": serialize.utc_of(film["started_ms"]),
+        "ended_at": serialize.utc_of(film["ended_ms"]),
+        "offset_seconds": film["offset_seconds"],
+        "damage": film["damage"],
     }
 
 
-def _gaps(one: Export, pieces: list[dict[str, Any]]) -> list[dict[str, str]]:
+def _gaps(export: Export, pieces: list[dict[str, Any]]) -> list[dict[str, str]]:
     """The times in which there is nothing of a camera."""
-    found, until = [], one.from_ms
+    gaps, until = [], export.from_ms
     for piece in pieces:
         if piece["started_ms"] - until > GAP_MS:
-            found.append((until, piece["started_ms"]))
+            gaps.append((until, piece["started_ms"]))
         until = max(until, piece["ended_ms"])
-    if one.to_ms - until > GAP_MS:
-        found.append((until, one.to_ms))
-    return [{"from": serialize.utc_of(first), "to": serialize.utc_of(last)} for first, last in found]
+    if export.to_ms - until > GAP_MS:
+        gaps.append((until, export.to_ms))
+    return [{"from": serialize.utc_of(first), "to": serialize.utc_of(last)} for first, last in gaps]

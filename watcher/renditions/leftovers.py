@@ -75,13 +75,13 @@ class Leftovers:
         if not folder.name.isdecimal():
             return
         first = int(folder.name) * FOLDER_CLIPS
-        known = self.services.catalog.renditions.renditions_of(first, first + FOLDER_CLIPS)
+        contents = self.services.catalog.renditions.renditions_of(first, first + FOLDER_CLIPS)
         with os.scandir(folder) as entries:
             for entry in entries:
                 match = _PICTURE.match(entry.name)
                 if match is None or not first <= int(match[1]) < first + FOLDER_CLIPS:
                     continue
-                digest, names = known.get(int(match[1]), ("", ()))
+                digest, names = contents.get(int(match[1]), ("", ()))
                 needed = digest.startswith(match[2]) or f"{folder.name}/{entry.name}" in names
                 if not needed and _is_old(entry):
                     yield Path(entry.path)

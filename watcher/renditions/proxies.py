@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from watcher.catalog.proxies import Wanted
+from watcher.catalog.proxies import ProxyJob
 from watcher.catalog.rendition_names import PROXIES, proxy_name
 from watcher.media.probe import plain
 from watcher.model.clip import MediaInfo
@@ -40,9 +40,9 @@ class Proxies(Jobs):
     def begin(self) -> None:
         """Remove what a crash has left, and forget what is not there."""
         self._folder.mkdir(exist_ok=True)
-        known = self.catalog.proxies.names()
+        names = self.catalog.proxies.names()
         for path in self._folder.iterdir():
-            if path.is_file() and f"{PROXIES}/{path.name}" not in known:
+            if path.is_file() and f"{PROXIES}/{path.name}" not in names:
                 path.unlink()
         there = {f"{PROXIES}/{path.name}" for path in self._folder.iterdir()}
         self.catalog.proxies.drop(self.catalog.proxies.without(there))
@@ -58,10 +58,10 @@ class Proxies(Jobs):
         """Make what is wanted, one after the other."""
         while self._settings.make == "ahead" and self._want_ahead():
             pass
-        while not self.stopped.is_set() and (wanted := self._next()) is not None:
-            self._make(wanted)
+        while not self.stopped.is_set() and (wish := self._next()) is not None:
+            self._make(wish)
 
-    def _next(self) -> Wanted | None:
+    def _next(self) -> ProxyJob | None:
         return None if self._settings.make == "off" else self.catalog.proxies.next()
 
     def _want_ahead(self) -> bool:
@@ -69,22 +69,22 @@ class Proxies(Jobs):
         since = now - timedelta(days=self._settings.max_age_days)
         return not self.stopped.is_set() and self.catalog.proxies.want_ahead(started_after=since, now=now)
 
-    def _make(self, wanted: Wanted) -> None:
+    def _make(self, wish: ProxyJob) -> None:
         self.must_have_room()
-        target = self._folder.parent / proxy_name(wanted.clip_id, wanted.digest)
+        target = self._folder.parent / proxy_name(wish.clip_id, wish.digest)
         aside = target.with_suffix(".tmp")
         began = self.services.clock.monotonic()
         try:
             try:
-                path = Footage.of(self.services).path(wanted.key)
+                path = Footage.of(self.services).path(wish.key)
             except StoreAwayError as reason:
                 raise RenderError(str(reason)) from None
             if path is None:
                 raise RenderError("its file is not there")
             self.work(
                 "watcher.renditions.workers.proxy",
-                self._job(wanted, path, aside),
-                lambda share: self.catalog.proxies.set_share(wanted.clip_id, share),
+                self._job(wish, path, aside),
+                lambda share: self.catalog.proxies.set_share(wish.clip_id, share),
             )
             with aside.open("rb") as file:
                 os.fsync(file.fileno())
@@ -92,21 +92,19 @@ class Proxies(Jobs):
             aside.replace(target)
         except RenderError as reason:
             self.must_have_room()  # or the disk is what went wrong
-            log.warning("%s: no proxy: %s", printable(wanted.key), reason)
-            self.catalog.proxies.set_error(
-                wanted.clip_id, wanted.digest, str(reason), now=self.services.clock.now()
-            )
+            log.warning("%s: no proxy: %s", printable(wish.key), reason)
+            self.catalog.proxies.set_error(wish.clip_id, wish.digest, str(reason), now=self.services.clock.now())
             return
         finally:
             aside.unlink(missing_ok=True)
-        if not self.catalog.proxies.set_done(wanted.clip_id, wanted.digest, size, now=self.services.clock.now()):
+        if not self.catalog.proxies.set_done(wish.clip_id, wish.digest, size, now=self.services.clock.now()):
             target.unlink(missing_ok=True)
             return
         self.look_for_spent()
-        log.info("%s: a proxy was made in %.1f s", printable(wanted.key), self.services.clock.monotonic() - began)
+        log.info("%s: a proxy was made in %.1f s", printable(wish.key), self.services.clock.monotonic() - began)
 
-    def _job(self, wanted: Wanted, path: str, aside: Path) -> dict[str, Any]:
-        media = None if wanted.media is None else msgspec.json.decode(wanted.media, type=MediaInfo)
+    def _job(self, wish: ProxyJob, path: str, aside: Path) -> dict[str, Any]:
+        media = None if wish.media is None else msgspec.json.decode(wish.media, type=MediaInfo)
         picture, sound = (False, False) if media is None else plain(media)
         return {
             "path": path,

@@ -124,7 +124,7 @@ class Renderer:
                 rest = min(REST_SECONDS, RETRY_SECONDS * 2**count)
                 if handed:  # whether it is to blame or not: others have their turn first
                     self._backlog.put_off(handed[0].job.id, 2 * rest)
-                self._backlog.give_back(one.job.id for one in handed)
+                self._backlog.give_back(task.job.id for task in handed)
                 handed.clear()
                 self._faults[threading.current_thread().name] = (count + 1, str(reason))
                 again = "%s: trying again in %.0f s"
@@ -136,7 +136,7 @@ class Renderer:
 
     def _has_hands(self, handed: deque[Handed]) -> bool:
         """Whether a worker may be given one more: sprites take long, and a newer clip's poster comes first."""
-        slow = any(one.job.due == SPRITE or one.rendered is not None for one in handed)
+        slow = any(task.job.due == SPRITE or task.rendered is not None for task in handed)
         most = max(LEAST_AHEAD, min(TOGETHER, int(AHEAD_SECONDS / max(self._pace, 0.001))))
         return len(handed) < (SPRITES_AHEAD if slow else most)
 
@@ -154,7 +154,7 @@ class Renderer:
         try:  # without the lock: the other threads need not wait for the disk
             unneeded = self._catalog.renditions.set_posters(done)
         finally:
-            self._backlog.give_back(one.clip_id for one in done)
+            self._backlog.give_back(rendered.clip_id for rendered in done)
         self._remove(unneeded)
 
     def _hand(
@@ -184,15 +184,15 @@ class Renderer:
         out = self._services.places.renditions / name
         worker.ask_poster(path, out, _rotation(job), container=media.container if media else None)
 
-    def _hand_sprite(self, worker: Worker, one: Handed, handed: deque[Handed]) -> None:
-        handed.append(one)
+    def _hand_sprite(self, worker: Worker, task: Handed, handed: deque[Handed]) -> None:
+        handed.append(task)
         renditions = self._services.places.renditions
-        sprite = renditions / sprite_name(one.job.id, one.job.digest)
+        sprite = renditions / sprite_name(task.job.id, task.job.digest)
         # What the camera left as the clip's picture is its own choice.
-        poster = renditions / _telling(one.job) if one.job.picture is None else None
-        path, media = self._footage.reach(one.job.key), _media(one.job)
+        poster = renditions / _telling(task.job) if task.job.picture is None else None
+        path, media = self._footage.reach(task.job.key), _media(task.job)
         worker.ask_sprite(
-            path, sprite, _rotation(one.job), container=media.container if media else None, poster=poster
+            path, sprite, _rotation(task.job), container=media.container if media else None, poster=poster
         )
 
     def _mark(self, picture: str) -> str:
@@ -213,63 +213,63 @@ class Renderer:
         except ClipError as reason:
             if self._backlog.stopping:
                 return
-            one = handed.popleft()
-            if one.job.due == SPRITE or one.rendered is not None:  # it has its poster: it can do without
-                self._sprite(one, None)
+            task = handed.popleft()
+            if task.job.due == SPRITE or task.rendered is not None:  # it has its poster: it can do without
+                self._sprite(task, None)
                 return
-            if one.from_picture:  # no picture after all: the clip has its own, and is not to blame
-                self._hand(worker, one.job, handed, own=True)
+            if task.from_picture:  # no picture after all: the clip has its own, and is not to blame
+                self._hand(worker, task.job, handed, own=True)
                 return
-            self._verdicts.failed(one.job, reason.answer)
-            self._backlog.give_back([one.job.id])
+            self._verdicts.failed(task.job, reason.answer)
+            self._backlog.give_back([task.job.id])
             return
         if worker.wall is not None and not self._wall_told:
             self._wall_told = True
             level = logging.WARNING if worker.wall.holes else logging.INFO
             log.log(level, "decoders work %s", described(worker.wall.held, worker.wall.holes))
-        one = handed[0]
-        if one.job.due == SPRITE or one.rendered is not None:
+        task = handed[0]
+        if task.job.due == SPRITE or task.rendered is not None:
             handed.popleft()
-            self._sprite(one, answer)
+            self._sprite(task, answer)
             return
         if answer.media is not None:
-            self._verdicts.probed(one.job, answer.media, answer.duration_seconds)
+            self._verdicts.probed(task.job, answer.media, answer.duration_seconds)
             handed.popleft()
-            self._backlog.give_back([one.job.id])
+            self._backlog.give_back([task.job.id])
             return
         handed.popleft()
-        if one.poster is None:
+        if task.poster is None:
             return
-        rendered = Rendered(one.job.id, one.job.digest, one.poster, one.job.picture)
-        if self._at_once(one):
-            self._hand_sprite(worker, msgspec.structs.replace(one, rendered=rendered), handed)
+        rendered = Rendered(task.job.id, task.job.digest, task.poster, task.job.picture)
+        if self._at_once(task):
+            self._hand_sprite(worker, msgspec.structs.replace(task, rendered=rendered), handed)
             return
         with self._noting:
             self._done.append(rendered)
 
-    def _at_once(self, one: Handed) -> bool:
+    def _at_once(self, task: Handed) -> bool:
         """Whether a poster may wait for its sprite, so that the clip changes once: no other one waits."""
-        took = self._services.clock.monotonic() - one.at
+        took = self._services.clock.monotonic() - task.at
         return self._backlog.empty and self._services.settings.render.sprites and took < QUICK_SECONDS
 
-    def _sprite(self, one: Handed, answer: Answer | None) -> None:
+    def _sprite(self, task: Handed, answer: Answer | None) -> None:
         """Note a sprite, in the order of `_note`; None or less than two frames is none."""
-        job, sprite = one.job, None
+        job, sprite = task.job, None
         if answer is not None and answer.frames > 1:
             tiles = (answer.frames, answer.columns, answer.tile_width, answer.tile_height)
             sprite = Sprite(sprite_name(job.id, job.digest), *tiles, answer.significant_ms, answer.light)
-        told = sprite is not None and sprite.significant_ms is not None and job.picture is None
-        if one.rendered is not None:
+        is_telling = sprite is not None and sprite.significant_ms is not None and job.picture is None
+        if task.rendered is not None:
             text = None if sprite is None else msgspec.json.encode(sprite).decode()
-            rendered = one.rendered._replace(sprite=text, due=0)
-            if told:
+            rendered = task.rendered._replace(sprite=text, due=0)
+            if is_telling:
                 self._remove([rendered.poster])  # nobody was told of it
                 rendered = rendered._replace(poster=_telling(job))
             with self._noting:
                 self._done.append(rendered)
             return
         try:
-            poster = _telling(job) if told else None
+            poster = _telling(job) if is_telling else None
             unneeded = self._catalog.renditions.set_sprite(job.id, job.digest, sprite, poster=poster)
         finally:
             self._backlog.give_back([job.id])

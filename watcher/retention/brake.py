@@ -74,11 +74,13 @@ class Brake:
 
     @cached_property
     def _went_in_a_day(self) -> dict[str, int]:
-        return {camera: one.more_clips for camera, one in self._catalog.retention.went(self._day_ago_ms).items()}
+        return {
+            camera: losses.more_clips for camera, losses in self._catalog.retention.went(self._day_ago_ms).items()
+        }
 
     @cached_property
     def _due_went(self) -> dict[str, int]:
-        return {camera: one.due_bytes for camera, one in self._catalog.retention.went(self._since_ms).items()}
+        return {camera: losses.due_bytes for camera, losses in self._catalog.retention.went(self._since_ms).items()}
 
     @cached_property
     def _live(self) -> dict[str, int]:

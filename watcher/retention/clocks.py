@@ -56,22 +56,22 @@ class Clocks:
         late: list[int] = []
         for camera, some in itertools.groupby(sorted(came, key=_camera), key=_camera):
             run = self._runs.setdefault(camera, deque(maxlen=RUN_MOST))
-            for one in some:
+            for clip in some:
                 known = lags.get(camera)
-                if known is not None and abs(one.lag_ms - known) <= DAY_MS:
-                    lags[camera] = one.lag_ms  # a clock that is behind drifts, too
-                    late.append(one.id)
+                if known is not None and abs(clip.lag_ms - known) <= DAY_MS:
+                    lags[camera] = clip.lag_ms  # a clock that is behind drifts, too
+                    late.append(clip.id)
                     continue
-                if run and abs(one.lag_ms - run[-1].lag_ms) > DAY_MS:
+                if run and abs(clip.lag_ms - run[-1].lag_ms) > DAY_MS:
                     run.clear()
-                run.append(one)
+                run.append(clip)
             lag = next(
                 filter(None, (steady_lag(list(run)[-last:], self._catalog.database.doubt_ms) for last in _LAST)),
                 None,
             )
             if lag is not None:
                 lags[camera] = lag
-                late += [one.id for one in run if abs(one.lag_ms - lag) <= DAY_MS]
+                late += [clip.id for clip in run if abs(clip.lag_ms - lag) <= DAY_MS]
                 run.clear()
                 log.warning(
                     "the clock of %s is %d days behind: its clips count from when they came",
@@ -86,9 +86,9 @@ class Clocks:
         came = self._catalog.arrivals.old((self._after_ms - LATE_MS, 0))
         while page := list(itertools.islice(came, PAGE)):
             self._after_ms = page[-1].arrived_ms
-            self._seen |= {one.id for one in page}
-            yield [one for one in page if one.id not in seen]
+            self._seen |= {clip.id for clip in page}
+            yield [clip for clip in page if clip.id not in seen]
 
 
-def _camera(one: Came) -> str:
-    return one.camera
+def _camera(clip: Came) -> str:
+    return clip.camera

@@ -26,16 +26,16 @@ def full_at(free_bytes: int, arrived_bytes: int, now: datetime) -> datetime | No
 
 def disk_full_at(services: Services) -> datetime | None:
     """When the disk will be full at the rate of the last day; None where rules keep room, or it is far off."""
-    told = services.settings.retention
+    table = services.settings.retention
     now, day = services.clock.now(), timedelta(days=1)
-    if told.min_free_bytes or told.max_bytes:
+    if table.min_free_bytes or table.max_bytes:
         return None
     try:
         free = services.root.free_bytes()
     except OSError:  # the check of the disk tells
         return None
     more = services.catalog.expiry.arrived_bytes(now - day)
-    if told.max_age_days:  # what goes in the next day makes room for as much
-        eldest = now - timedelta(days=told.max_age_days)
+    if table.max_age_days:  # what goes in the next day makes room for as much
+        eldest = now - timedelta(days=table.max_age_days)
         more -= services.catalog.expiry.arrived_bytes(eldest, eldest + day)
     return full_at(free, more, now)

@@ -70,17 +70,17 @@ class Retention:
     @classmethod
     def of(cls, services: Services, ingest: Ingest | None = None) -> Retention:
         """The service's own; of a process that notes what it has in hand, by its `ingest`."""
-        told = services.settings.retention
+        table = services.settings.retention
         return cls(
             root=services.root,
             catalog=services.catalog,
             ingest=ingest or Ingest.of(services),
             renditions=services.places.renditions,
             clock=services.clock,
-            bin_days=told.bin_days,
-            age=limits_of(told).age,
+            bin_days=table.bin_days,
+            age=limits_of(table).age,
             # Above both floors, so that neither uploads nor clips make way for what was given up.
-            bin_floor_bytes=BIN_FLOOR * max(told.min_free_bytes, services.settings.upload.min_free_bytes),
+            bin_floor_bytes=BIN_FLOOR * max(table.min_free_bytes, services.settings.upload.min_free_bytes),
         )
 
     def retire(self, clip_id: int, *, revision: int | None = None, past_bin: bool = False) -> None:
@@ -169,30 +169,32 @@ class Retention:
         """
         binned, removed = self._bin.files(), 0
         too_old = self._too_old(binned)
-        missing = self._catalog.retired.gone([one.clip_id for one in binned], states=(ClipState.MISSING,))
-        there = self._catalog.retired.gone([one.clip_id for one in binned], states=LISTED_STATES)
-        for one in binned:
-            if one.name == name_of(one.clip_id, missing.get(one.clip_id, "-")) and self._finish_restore(one):
+        missing = self._catalog.retired.gone([entry.clip_id for entry in binned], states=(ClipState.MISSING,))
+        there = self._catalog.retired.gone([entry.clip_id for entry in binned], states=LISTED_STATES)
+        for entry in binned:
+            if entry.name == name_of(entry.clip_id, missing.get(entry.clip_id, "-")) and self._finish_restore(
+                entry
+            ):
                 continue
-            if one.clip_id in there and self._drop_second_name(one):
+            if entry.clip_id in there and self._drop_second_name(entry):
                 continue
-            if one.clip_id in too_old or removed < wanted_bytes:
+            if entry.clip_id in too_old or removed < wanted_bytes:
                 with permission.explained(self._bin.folder):
-                    self._bin.remove(one.name)
-                removed += one.size_bytes
-                log.info("clip %d went from the bin for good", one.clip_id)
+                    self._bin.remove(entry.name)
+                removed += entry.size_bytes
+                log.info("clip %d went from the bin for good", entry.clip_id)
         return removed
 
     def _too_old(self, binned: list[Binned]) -> set[int]:
         """The clips whose files have been in the bin for long enough."""
         now, days = self._clock.now(), timedelta(days=self._bin_days)
-        whose = self._catalog.retired.whose([one.clip_id for one in binned])
+        whose = self._catalog.retired.whose([entry.clip_id for entry in binned])
 
-        def kept_until(one: Binned) -> datetime:
-            camera, labeled = whose.get(one.clip_id, ("", False))
-            return one.at + min(days, self._age(camera, labeled) or days)
+        def kept_until(entry: Binned) -> datetime:
+            camera, labeled = whose.get(entry.clip_id, ("", False))
+            return entry.at + min(days, self._age(camera, labeled) or days)
 
-        return {one.clip_id for one in binned if kept_until(one) < now}
+        return {entry.clip_id for entry in binned if kept_until(entry) < now}
 
     def _give_back(self, name: str, key: str) -> None:
         """Give a file in the bin its key. Raises what `VideoRoot.give` does.
@@ -203,19 +205,19 @@ class Retention:
             self._root.give(source, key)
         self._bin.remove(name)
 
-    def _finish_restore(self, one: Binned) -> bool:
+    def _finish_restore(self, entry: Binned) -> bool:
         """Go on with a `restore` that a crash cut off; False where its name is taken."""
         try:
-            self._give_back(one.name, self._catalog.clips.get(one.clip_id).key)
+            self._give_back(entry.name, self._catalog.clips.get(entry.clip_id).key)
         except (FileExistsError, NotADirectoryError):
-            return self._drop_second_name(one)
+            return self._drop_second_name(entry)
         return True
 
-    def _drop_second_name(self, one: Binned) -> bool:
+    def _drop_second_name(self, entry: Binned) -> bool:
         """Remove the name in the bin of a file that has its key too; False where another file has that."""
-        with contextlib.suppress(OSError), self._bin.held(one.name) as path:
-            if path.samefile(self._root.path(self._catalog.clips.get(one.clip_id).key)):
-                self._bin.remove(one.name)
+        with contextlib.suppress(OSError), self._bin.held(entry.name) as path:
+            if path.samefile(self._root.path(self._catalog.clips.get(entry.clip_id).key)):
+                self._bin.remove(entry.name)
                 return True
         return False
 
@@ -244,8 +246,8 @@ class Retention:
             # 1. it is missing, with its labels, 2. its file is read again. A scan goes on after a crash in between.
             with contextlib.suppress(ClipNotFoundError):  # another process was quicker
                 self._catalog.retired.revive(retired.id, now=self._clock.now())
-                found = self._ingest.examine(retired.key, finished=True)
-                self._ingest.put([found] if isinstance(found, Probed) else [])
+                outcome = self._ingest.examine(retired.key, finished=True)
+                self._ingest.put([outcome] if isinstance(outcome, Probed) else [])
             raise
         try:
             for rendition in retired.renditions:

@@ -56,7 +56,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     def age(self, camera: str, labeled: bool) -> timedelta | None:
         """How old a clip may become; None for as old as it likes."""
-        own = [one.max_age for one in self.cameras if one.camera == camera and one.max_age is not None]
+        own = [limits.max_age for limits in self.cameras if limits.camera == camera and limits.max_age is not None]
         age = own[0] if own else self.max_age
         if labeled and self.labeled_max_age is not None:
             return max(self.labeled_max_age, age or self.labeled_max_age)
@@ -80,15 +80,15 @@ class _Question(NamedTuple):
     aged: Aged
 
 
-def limits_of(told: RetentionTable) -> Limits:
+def limits_of(table: RetentionTable) -> Limits:
     """The limits that the settings tell."""
 
     def days(number: float) -> timedelta | None:
         return timedelta(days=number) if number else None
 
-    cameras = tuple(CameraLimits(one.camera, days(one.max_age_days), one.max_bytes) for one in told.cameras)
-    ages = (days(told.max_age_days), days(told.labeled_max_age_days))
-    return Limits(*ages, told.max_bytes, told.min_free_bytes, cameras)
+    cameras = tuple(CameraLimits(row.camera, days(row.max_age_days), row.max_bytes) for row in table.cameras)
+    ages = (days(table.max_age_days), days(table.labeled_max_age_days))
+    return Limits(*ages, table.max_bytes, table.min_free_bytes, cameras)
 
 
 class Rules:
@@ -117,9 +117,9 @@ class Rules:
     @classmethod
     def of(cls, services: Services, stays: Callable[[str], bool] | None = None) -> Rules:
         """The service's own; `stays` tells of a key whether its file cannot be removed."""
-        told = services.settings.retention
-        grace = timedelta(days=told.grace_days)
-        return cls(limits_of(told), services.catalog, stays, grace=grace, max_share=told.max_share)
+        table = services.settings.retention
+        grace = timedelta(days=table.grace_days)
+        return cls(limits_of(table), services.catalog, stays, grace=grace, max_share=table.max_share)
 
     def plan(self, remembered: Remembered, free_bytes: int) -> Plan:
         """What is to go now, in order; `free_bytes` is what the disk has free."""
@@ -127,18 +127,18 @@ class Rules:
 
     def questions(self, remembered: Remembered) -> list[_Question]:
         """What the rules by age ask of the catalog."""
-        limits, found = self.limits, []
-        own = [one for one in limits.cameras if one.max_age is not None]
+        limits, due = self.limits, []
+        own = [own_limits for own_limits in limits.cameras if own_limits.max_age is not None]
         everybody: list[tuple[str | None, timedelta | None]] = [(None, limits.max_age)]
-        for camera, age in [*everybody, *((one.camera, one.max_age) for one in own)]:
-            but = () if camera is not None else tuple(one.camera for one in own)
+        for camera, age in [*everybody, *((camera_limits.camera, camera_limits.max_age) for camera_limits in own)]:
+            but = () if camera is not None else tuple(camera_limits.camera for camera_limits in own)
             longer = limits.labeled_max_age
             if age is not None:
                 labeled = None if longer is None else False
-                found.append(_Question(camera, but, labeled, self._aged(remembered, age)))
+                due.append(_Question(camera, but, labeled, self._aged(remembered, age)))
             if longer is not None:
-                found.append(_Question(camera, but, True, self._aged(remembered, max(longer, age or longer))))
-        return found
+                due.append(_Question(camera, but, True, self._aged(remembered, max(longer, age or longer))))
+        return due
 
     def _aged(self, remembered: Remembered, age: timedelta) -> Aged:
         age_ms = _ms(age)
@@ -171,12 +171,12 @@ class Plan:
         self._brake = Brake(self._catalog, self._remembered, self._rules.max_share, allowed=self._allowed)
         limits = self._limits
         yield from self._by_age()
-        if limits.max_bytes or any(one.max_bytes for one in limits.cameras):
+        if limits.max_bytes or any(camera_limits.max_bytes for camera_limits in limits.cameras):
             self._used = self._brake.bytes_of_cameras
             self._spared: dict[str, int] | None = None
-            for one in limits.cameras:
-                if one.max_bytes:
-                    yield from self._by_bytes(CAMERA_BYTES, one.max_bytes, one.camera)
+            for camera_limits in limits.cameras:
+                if camera_limits.max_bytes:
+                    yield from self._by_bytes(CAMERA_BYTES, camera_limits.max_bytes, camera_limits.camera)
             if limits.max_bytes:
                 yield from self._by_bytes(BYTES, limits.max_bytes, None)
         lacking = limits.min_free_bytes - self._free_bytes - sum(self._freed.values())
@@ -195,8 +195,8 @@ class Plan:
         questions = self._rules.questions(self._remembered)
         more: dict[str, tuple[int, int]] = {}
         for camera, but, labeled, aged in questions:
-            found = self._catalog.expiry.more_than_due(aged, camera=camera, but_cameras=but, labeled=labeled)
-            for name, (count, size) in found.items():
+            excess = self._catalog.expiry.more_than_due(aged, camera=camera, but_cameras=but, labeled=labeled)
+            for name, (count, size) in excess.items():
                 before = more.get(name, (0, 0))
                 more[name] = (before[0] + count, before[1] + size)
         held_back = []
@@ -278,7 +278,7 @@ class Plan:
             yield clip
 
     def _may_go(self, clip: Old) -> bool:
-        if clip.id in self._chosen or any(one.needs(*clip.span) for one in self._exports):
+        if clip.id in self._chosen or any(export.needs(*clip.span) for export in self._exports):
             return False
         return self._rules.stays is None or not self._rules.stays(clip.key)
 

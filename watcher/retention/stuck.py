@@ -23,7 +23,7 @@ class Stuck:
     def __init__(self, retention: Retention, clock: Clock) -> None:
         self._retention = retention
         self._clock = clock
-        self._told: dict[str, float] = {}  # reason → when, monotonic
+        self._reported: dict[str, float] = {}  # reason → when, monotonic
         self._failed: dict[str, float] = {}  # keys of which only the removal itself told that they stay
 
     def stays(self, key: str) -> bool:
@@ -48,6 +48,6 @@ class Stuck:
     def tell(self, reason: str) -> None:
         """Say it, once a day."""
         now = self._clock.monotonic()
-        if reason not in self._told or now - self._told[reason] >= AGAIN_SECONDS:
-            self._told[reason] = now
+        if reason not in self._reported or now - self._reported[reason] >= AGAIN_SECONDS:
+            self._reported[reason] = now
             log.error("%s", reason)

@@ -45,10 +45,10 @@ def begin(services: Services, clocks: Clocks) -> Remembered:
     lags = clocks.look(services.clock.now(), now)
     if old is not None and not _worth_noting(old, now) and lags.keys() == old.lags.keys():
         return now
-    noted = services.catalog.retention.change(
+    change = services.catalog.retention.change(
         lambda old: msgspec.structs.replace(advance(services, old), lags=lags)
     )
-    return noted or now
+    return change or now
 
 
 def _worth_noting(old: Remembered, now: Remembered) -> bool:
@@ -106,7 +106,7 @@ def _carry_out(
             went.clear()
 
     try:
-        for number, one in enumerate(plan):
+        for number, clip in enumerate(plan):
             if stopped is not None and stopped.is_set():
                 return False
             if number % TURN == 0:
@@ -115,19 +115,19 @@ def _carry_out(
                     log.error("nothing is removed: %s", problem)
                     return False
             # What the file system says counts more than our sums.
-            if one.rule == but or (one.rule == FREE and root.free_bytes() >= floor):
+            if clip.rule == but or (clip.rule == FREE and root.free_bytes() >= floor):
                 continue
             try:
-                retention.retire(one.clip.id)
+                retention.retire(clip.clip.id)
             except (HeldError, ClipNotFoundError):
                 continue  # a person was quicker
             except (OSError, WatcherError) as reason:
-                stuck.failed(one.clip.key, reason)
+                stuck.failed(clip.clip.key, reason)
                 continue
-            went.append(one)
-            clips, size = done.get(one.rule, (0, 0))
-            done[one.rule] = (clips + 1, size + one.clip.size_bytes)
-            log.info("%s went by the rule of %s", printable(one.clip.key), one.rule)
+            went.append(clip)
+            clips, size = done.get(clip.rule, (0, 0))
+            done[clip.rule] = (clips + 1, size + clip.clip.size_bytes)
+            log.info("%s went by the rule of %s", printable(clip.clip.key), clip.rule)
     finally:
         note()
     return True
@@ -136,26 +136,26 @@ def _carry_out(
 def _sums(went: list[Going]) -> dict[str, Went]:
     """What went of each camera."""
     sums: dict[str, Went] = {}
-    for one in went:
-        size, clips = sums.get(one.clip.camera, Went(0, 0))
-        if not one.due:
+    for clip in went:
+        size, clips = sums.get(clip.clip.camera, Went(0, 0))
+        if not clip.due:
             clips += 1
-        elif one.rule != AGE:
-            size += one.clip.size_bytes
-        sums[one.clip.camera] = Went(size, clips)
+        elif clip.rule != AGE:
+            size += clip.clip.size_bytes
+        sums[clip.clip.camera] = Went(size, clips)
     return sums
 
 
 def _end(services: Services, plan: Plan, remembered: Remembered, *, but: str) -> None:
     """Remember that all rules were carried out, and what waits; say what is new about that."""
     waiting, overshoot = tuple(plan.waiting), plan.overshoot_bytes
-    before = {(one.rule, one.camera) for one in remembered.waiting}
-    for one in waiting:
-        if (one.rule, one.camera) not in before:
-            log.warning("%s; `watcher retention allow` lets them go", said(one))
+    before = {(item.rule, item.camera) for item in remembered.waiting}
+    for item in waiting:
+        if (item.rule, item.camera) not in before:
+            log.warning("%s; `watcher retention allow` lets them go", sentence(item))
     if overshoot and not remembered.overshoot_bytes:
-        told = "clips that were very old when they came exceed max_bytes by %s bytes: they are spared for %g days"
-        log.warning(told, f"{overshoot:,}", services.settings.retention.grace_days)
+        text = "clips that were very old when they came exceed max_bytes by %s bytes: they are spared for %g days"
+        log.warning(text, f"{overshoot:,}", services.settings.retention.grace_days)
 
     fresh = {"swept_ms": remembered.believed_ms, "waiting": waiting, "overshoot_bytes": overshoot}
     same = (remembered.waiting, remembered.overshoot_bytes) == (waiting, overshoot)
@@ -163,10 +163,10 @@ def _end(services: Services, plan: Plan, remembered: Remembered, *, but: str) ->
         services.catalog.retention.change(lambda old: old and msgspec.structs.replace(old, **fresh))
 
 
-def said(one: Waiting) -> str:
+def sentence(item: Waiting) -> str:
     """What waits, in a sentence."""
-    whose = f" of {printable(one.camera)}" if one.camera else ""
-    return f"{one.clips:,} clips{whose} wait: by the rule of {one.rule} more would go than is ordinary in a day"
+    whose = f" of {printable(item.camera)}" if item.camera else ""
+    return f"{item.clips:,} clips{whose} wait: by the rule of {item.rule} more would go than is ordinary in a day"
 
 
 def empty_bin(services: Services, retention: Retention, *, lacking_bytes: int) -> int:
@@ -178,8 +178,8 @@ def empty_bin(services: Services, retention: Retention, *, lacking_bytes: int) -
         return 0
     over = 0
     if most := services.settings.retention.max_bytes:  # what is in the bin counts as well
-        used = sum(one.size_bytes for one in services.catalog.clips.camera_summaries())
-        over = used + sum(one.size_bytes for one in retention.binned()) - most
+        used = sum(summary.size_bytes for summary in services.catalog.clips.camera_summaries())
+        over = used + sum(entry.size_bytes for entry in retention.binned()) - most
     return retention.tidy_bin(wanted_bytes=max(over, lacking_bytes))
 
 

@@ -9,8 +9,8 @@ from msgspec import Meta
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 # What cameras are put up for; of the model that `make labels` gets, whose other classes are kitchens and sports.
-_WANTED = "person bicycle car motorcycle bus train truck boat bird cat dog horse sheep cow bear"
-WANTED = tuple(_WANTED.split())
+_NAMES = "person bicycle car motorcycle bus train truck boat bird cat dog horse sheep cow bear"
+WANTED = tuple(_NAMES.split())
 
 
 class Threshold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

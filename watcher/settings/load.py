@@ -166,9 +166,9 @@ def _keys(table: str) -> dict[str, Any]:
     return get_type_hints(_tables()[table])
 
 
-def _known(name: str, known: Mapping[str, Any], refusal: str) -> None:
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
+def _known(name: str, names: Mapping[str, Any], refusal: str) -> None:
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
         raise ConfigError(refusal + (f"; did you mean {near[0]!r}?" if near else ""))
 
 

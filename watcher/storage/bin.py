@@ -84,7 +84,7 @@ class Bin:
 
     def files(self) -> list[Binned]:
         """What is in it, the eldest first. A file is there since its name was changed, as its inode tells."""
-        found = []
+        binned = []
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), self.held("") as folder:
             for entry in os.scandir(folder):
                 clip_id = entry.name.partition("-")[0]
@@ -92,5 +92,5 @@ class Bin:
                     look = entry.stat(follow_symlinks=False)
                     if clip_id.isascii() and clip_id.isdigit() and entry.is_file(follow_symlinks=False):
                         at = datetime.fromtimestamp(look.st_ctime, UTC)
-                        found.append(Binned(at, int(clip_id), entry.name, look.st_size))
-        return sorted(found)
+                        binned.append(Binned(at, int(clip_id), entry.name, look.st_size))
+        return sorted(binned)

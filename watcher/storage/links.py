@@ -30,7 +30,7 @@ from watcher.storage.descent import Descent
 KEYS, OLD = "link-keys.json", "link.secret"
 LEFT_SECONDS = 60.0  # after which nobody writes a secret any more
 LONGEST = timedelta(days=366)  # that any link works, of an export; of a clip it is 30 days
-_TOLD = re.compile(r"(\S*) (\S*) (\d{1,12}) (\S{1,100})", re.ASCII)
+_SIGNED = re.compile(r"(\S*) (\S*) (\d{1,12}) (\S{1,100})", re.ASCII)
 _FOR = "watcher link 1"  # what is signed is nothing else, whatever else these secrets are used for one day
 
 
@@ -42,7 +42,7 @@ class LinkKey(msgspec.Struct, frozen=True):
     until: datetime | None = None  # None: new links are signed with it
 
 
-class Told(NamedTuple):
+class Claims(NamedTuple):
     """What a link says in its question."""
 
     share: str  # the id of what is shared; "" where the path alone says it
@@ -51,10 +51,10 @@ class Told(NamedTuple):
     signature: str
 
     @classmethod
-    def of(cls, text: str) -> Told | None:
+    def of(cls, text: str) -> Claims | None:
         """What nginx hands on: share, kid, expires and sig of the question, spaces between; None for others."""
-        found = _TOLD.fullmatch(text)
-        return None if found is None else cls(found[1], found[2], int(found[3]), found[4])
+        match = _SIGNED.fullmatch(text)
+        return None if match is None else cls(match[1], match[2], int(match[3]), match[4])
 
 
 class Links:
@@ -72,16 +72,16 @@ class Links:
         named = f"share={share}&" if share else ""
         return f"{named}expires={expires}&kid={key.id}&sig={signature}"
 
-    def holds(self, told: Told, path: str, *, now: datetime, content: str = "") -> bool:
+    def holds(self, claims: Claims, path: str, *, now: datetime, content: str = "") -> bool:
         """Whether a link is ours, is for this content at this path, and has not expired."""
-        if told.expires <= now.timestamp():
+        if claims.expires <= now.timestamp():
             return False
-        if not told.kid:
-            return not told.share and self._holds_by_md5(told, path)
+        if not claims.kid:
+            return not claims.share and self._holds_by_md5(claims, path)
         for key in self._current():
-            if key.id == told.kid and (key.until is None or key.until > now):
-                signature = _signature(key, path, told.share, told.expires, content)
-                return hmac.compare_digest(signature.encode(), told.signature.encode())
+            if key.id == claims.kid and (key.until is None or key.until > now):
+                signature = _signature(key, path, claims.share, claims.expires, content)
+                return hmac.compare_digest(signature.encode(), claims.signature.encode())
         return False
 
     def rotate(self, *, now: datetime, end: bool) -> int:
@@ -109,14 +109,14 @@ class Links:
         """The secrets, the newest first; read again when the file is another one. Raises StartError."""
         path = self._folder / KEYS
         try:
-            found = path.stat()
+            status = path.stat()
         except FileNotFoundError:
             temporary = self._written((_new(),))
             with contextlib.suppress(FileExistsError), Descent(os.open(self._folder, os.O_RDONLY)) as folder:
                 folder.give(temporary, KEYS)  # unless another process was first: its secret counts
             temporary.unlink(missing_ok=True)
-            found = path.stat()
-        seen = found.st_ino, found.st_mtime_ns, found.st_size
+            status = path.stat()
+        seen = status.st_ino, status.st_mtime_ns, status.st_size
         if seen != self._seen:
             try:
                 self._keys = msgspec.json.decode(path.read_bytes(), type=tuple[LinkKey, ...])
@@ -140,15 +140,15 @@ class Links:
             os.fsync(file.fileno())
         return temporary
 
-    def _holds_by_md5(self, told: Told, path: str) -> bool:
+    def _holds_by_md5(self, claims: Claims, path: str) -> bool:
         """The same of a link of an earlier version, which nginx checked, by MD5; it shows whatever lies there."""
         try:
             secret = (self._folder / OLD).read_text(encoding="ascii").strip()
         except (FileNotFoundError, UnicodeDecodeError):
             return False
-        text = f"{told.expires}{path} {secret}"
+        text = f"{claims.expires}{path} {secret}"
         digest = hashlib.md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
-        return bool(secret) and hmac.compare_digest(_plain(digest).encode(), told.signature.rstrip("=").encode())
+        return bool(secret) and hmac.compare_digest(_plain(digest).encode(), claims.signature.rstrip("=").encode())
 
 
 def _new() -> LinkKey:

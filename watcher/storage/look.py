@@ -25,13 +25,13 @@ class Look(NamedTuple):
         return Fingerprint(self.size_bytes, self.mtime_ns)
 
 
-def look_of(key: str, found: os.stat_result, inodes: int = -1) -> Look:
+def look_of(key: str, status: os.stat_result, inodes: int = -1) -> Look:
     """How a file seems by its status; the one place where size and time are bounded to what every column holds.
 
     So a file of the year 2400 is one of 2262 for the catalog, for each scan, and for whoever retires it.
     `inodes` is a mask, 0 where they do not last.
     """
-    return Look(key, min(found.st_size, SIZE_MOST), bounded(found.st_mtime_ns), found.st_ino & inodes)
+    return Look(key, min(status.st_size, SIZE_MOST), bounded(status.st_mtime_ns), status.st_ino & inodes)
 
 
 def bounded(time_ns: int) -> int:

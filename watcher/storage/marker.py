@@ -55,9 +55,9 @@ def open_root(root: str, catalog_id: str | None) -> int:
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as reason:
         raise RootAwayError(f"the video root {root} cannot be opened: {reason.strerror}") from reason
-    found = read(descriptor)
-    if catalog_id is None or found == catalog_id:
+    marker = read(descriptor)
+    if catalog_id is None or marker == catalog_id:
         return descriptor
     os.close(descriptor)
-    what = "has no marker: is its disk mounted?" if found is None else "belongs to another catalog."
+    what = "has no marker: is its disk mounted?" if marker is None else "belongs to another catalog."
     raise RootAwayError(f"the video root {root} {what} Nothing is written or removed there until its own is back.")

@@ -26,9 +26,9 @@ def narrow(path: Path) -> None:
     with contextlib.suppress(OSError):
         bits = stat.S_IMODE(path.stat().st_mode)
         # A folder is shared by its own bit, a file by that of its folder.
-        kept = allowed(path if path.is_dir() else path.parent) | ~0o777
-        if bits & ~kept:
-            path.chmod(bits & kept)
+        mask = allowed(path if path.is_dir() else path.parent) | ~0o777
+        if bits & ~mask:
+            path.chmod(bits & mask)
 
 
 def create(path: Path) -> int:

@@ -50,9 +50,9 @@ def space(folder: Path) -> Space:
 
     Btrfs, and most file systems of a network, tell 0 inodes of 0: they make them as they need them.
     """
-    found = os.statvfs(folder)
-    inodes = found.f_favail if found.f_files else None
-    return Space(found.f_bavail * found.f_frsize, inodes, found.f_files)
+    space = os.statvfs(folder)
+    inodes = space.f_favail if space.f_files else None
+    return Space(space.f_bavail * space.f_frsize, inodes, space.f_files)
 
 
 def check_space(folder: Path, size_bytes: int, *, keep_bytes: int) -> None:
@@ -95,7 +95,9 @@ def _unwritable(root: Path, depth: int) -> Iterator[WatcherError]:
             if time.monotonic() > until:
                 return
             with contextlib.suppress(OSError), os.scandir(folder) as entries:
-                below += sorted((one.path for one in entries if one.is_dir(follow_symlinks=False)), reverse=True)
+                below += sorted(
+                    (entry.path for entry in entries if entry.is_dir(follow_symlinks=False)), reverse=True
+                )
         for folder in below:
             try:
                 check_folder(folder)
@@ -128,9 +130,9 @@ def explained(folder: str) -> Iterator[None]:
     try:
         yield
     except OSError as reason:
-        if (told := told_as(reason, folder)) is None:
+        if (sentence := told_as(reason, folder)) is None:
             raise
-        raise told from reason
+        raise sentence from reason
 
 
 def told_as(reason: OSError, folder: str) -> WatcherError | None:
@@ -154,8 +156,8 @@ def _read_only(folder: str) -> ReadOnlyError:
 def _foreign(folder: str) -> FolderError:
     owner, mode = "nobody we may see", "?"
     with contextlib.suppress(OSError):
-        found = Path(folder).stat()
-        owner, mode = _user(found.st_uid), f"{stat.S_IMODE(found.st_mode):o}"
+        status = Path(folder).stat()
+        owner, mode = _user(status.st_uid), f"{stat.S_IMODE(status.st_mode):o}"
     readable = os.access(folder, os.R_OK | os.X_OK, effective_ids=True)
     return FolderError(
         f"the folder {folder} belongs to {owner} (mode {mode}), and watcher, which runs as {_user(os.geteuid())}, "

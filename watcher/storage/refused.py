@@ -21,7 +21,7 @@ log = logging.getLogger("watcher.uploads")
 
 SENDERS_MOST = 50  # that are remembered; those that came last
 FORGOTTEN_SECONDS = 7 * 86400.0
-SAID_SECONDS = 60.0  # between two lines of the log on one address
+REPORT_SECONDS = 60.0  # between two lines of the log on one address
 NOTED_SECONDS = 2.0  # between two writes on one address
 LINES_MOST = 20  # of the log in a minute, on all addresses
 _SECRET = re.compile(r"wk_[\w-]+")
@@ -46,7 +46,7 @@ class Refusals:
         self._lock = threading.Lock()
         self._waiting: dict[str, int] = {}  # by address: refusals that are not noted yet
         self._noted: dict[str, float] = {}
-        self._said: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
 
     def note(self, address: str, agent: str, path: str, why: str) -> None:
         """Somebody was turned away; written and said now and then, however often that happens."""
@@ -56,12 +56,14 @@ class Refusals:
             if now - self._noted.get(address, 0.0) < NOTED_SECONDS:
                 return
             self._noted = {**dict(list(self._noted.items())[-SENDERS_MOST:]), address: now}
-            self._waiting = {one: n for one, n in self._waiting.items() if one in self._noted and one != address}
-            self._said = {one: at for one, at in self._said.items() if now - at < SAID_SECONDS}
-            say = address not in self._said and len(self._said) < LINES_MOST
+            self._waiting = {
+                other: n for other, n in self._waiting.items() if other in self._noted and other != address
+            }
+            self._reported = {peer: at for peer, at in self._reported.items() if now - at < REPORT_SECONDS}
+            say = address not in self._reported and len(self._reported) < LINES_MOST
             if say:
-                self._said[address] = now
-        one = Refused(
+                self._reported[address] = now
+        refusal = Refused(
             address=address,
             agent=_shown(agent, 100),
             path=_shown(path, 200),
@@ -70,18 +72,18 @@ class Refusals:
             count=count,
         )
         if say:
-            log.warning("refused: %s (%s) at %s: %s", one.address, one.agent, one.path, one.hint)
+            log.warning("refused: %s (%s) at %s: %s", refusal.address, refusal.agent, refusal.path, refusal.hint)
         with contextlib.suppress(OSError), self._file.held() as held:
             for known in held.value:
                 if known.address == address:
-                    one.count += known.count
-            others = [known for known in held.value if known.address != address]
-            held.value = [one, *others][:SENDERS_MOST]
+                    refusal.count += known.count
+            others = [refusal for refusal in held.value if refusal.address != address]
+            held.value = [refusal, *others][:SENDERS_MOST]
 
     def recent(self) -> list[Refused]:
         """Who was turned away in the last week, the last one first."""
         try:
-            return [one for one in self._file.read() if one.at > time.time() - FORGOTTEN_SECONDS]
+            return [refusal for refusal in self._file.read() if refusal.at > time.time() - FORGOTTEN_SECONDS]
         except OSError:
             return []
 

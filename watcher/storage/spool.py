@@ -48,10 +48,10 @@ class Spool:
         """
         if not path:
             return None
-        found = Path(path)
-        if found.parent != self.folder or not re.fullmatch(r"\d+", found.name):
+        folder = Path(path)
+        if folder.parent != self.folder or not re.fullmatch(r"\d+", folder.name):
             raise ValueError(f"not a body in the spool: {path!r}")
-        return found
+        return folder
 
     def trim(self, body: Path, start: int, length: int) -> None:
         """Leave of a body only a stretch, in its place: a copy would need as much room again."""
@@ -122,11 +122,11 @@ class Spool:
             return touched + DONE_SECONDS
         if kind in {"part", "json"}:
             with contextlib.suppress(OSError, msgspec.DecodeError):
-                known = Path(f"{stem}.json")
-                part = msgspec.json.decode(known.read_bytes(), type=Part)
+                metadata = Path(f"{stem}.json")
+                part = msgspec.json.decode(metadata.read_bytes(), type=Part)
                 if Path(f"{stem}.part").stat().st_size == part.length:
                     return math.inf
-                return self._lives.end(part, known.stat().st_mtime)
+                return self._lives.end(part, metadata.stat().st_mtime)
         return touched + self._lives.idle
 
 

@@ -54,23 +54,23 @@ class Teller:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told: Status | None = None
+        self._written: Status | None = None
         self._next_tell = self._next_beat = 0.0
 
     def tell(self, current: Status, now: float) -> None:
         """Say how it is; `now` is monotonic, in seconds."""
         try:
-            urgent = self._told is None or self._told.problems != current.problems
-            if urgent or (current != self._told and now >= self._next_tell):
+            urgent = self._written is None or self._written.problems != current.problems
+            if urgent or (current != self._written and now >= self._next_tell):
                 self._next_tell = now + TELL_SECONDS
                 write(self._path, current)
-                self._told, self._next_beat = current, now + HEARTBEAT_SECONDS
+                self._written, self._next_beat = current, now + HEARTBEAT_SECONDS
             elif now >= self._next_beat:
                 _beat(self._path)
                 self._next_beat = now + HEARTBEAT_SECONDS
         except OSError as reason:
             log.warning("the status file cannot be written: %s", reason.strerror)
-            self._told = None
+            self._written = None
 
 
 def write(path: Path, status: Status) -> None:

@@ -48,7 +48,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""  # in whose budget it is
     begun_at: float = 0.0  # in seconds since 1970
 
-    def told(self, here: int) -> int:
+    def offset(self, here: int) -> int:
         """The offset that is told while so many bytes are here and no clip is: never the length.
 
         The last byte is kept back until the clip is filed, so that each client goes on with an upload whose end

@@ -82,16 +82,16 @@ class VideoRoot:
         Raises OSError where the answer cannot be had (permission, input/output): that is not absence.
         """
         try:
-            found = os.lstat(self.path(key))
+            status = os.lstat(self.path(key))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as reason:
             if reason.errno == errno.ENAMETOOLONG:
                 return None
             raise
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             return None
-        return look_of(key, found, self._inodes)
+        return look_of(key, status, self._inodes)
 
     def open(self, key: str) -> int:
         """A read-only descriptor that the caller closes; what `folders.open_file` says. Raises OSError."""
@@ -207,13 +207,13 @@ class VideoRoot:
             for name, entry in stack[-1]:  # goes on where it was left for a folder
                 if entry is not None:
                     try:
-                        found = entry.stat(follow_symlinks=False)
+                        status = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
                         continue
                     except OSError as reason:
                         yield Blind(name, reason.strerror or "unreadable")
                         continue
-                    yield look_of(name, found, inodes)
+                    yield look_of(name, status, inodes)
                     continue
                 try:
                     stack.append(iter(self._level(name, report)))
@@ -273,16 +273,16 @@ class VideoRoot:
 
     def marker_problem(self, catalog_id: str) -> str | None:
         """What is wrong with the marker, in a sentence for people; None if it is this catalog's."""
-        found = self.marker()
-        if found == catalog_id:
+        marker = self.marker()
+        if marker == catalog_id:
             return None
-        if found is None:
+        if marker is None:
             return (
                 f"the video root {self.folder} has no marker: is its disk mounted? No clip is marked missing until "
                 "the marker is back; if this is the right folder, run: watcher scan --accept-root"
             )
         return (
-            f"the video root {self.folder} belongs to another catalog ({found}): no clip is marked missing; "
+            f"the video root {self.folder} belongs to another catalog ({marker}): no clip is marked missing; "
             "if this is the right folder, run: watcher scan --accept-root"
         )
 

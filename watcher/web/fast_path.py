@@ -19,7 +19,7 @@ from werkzeug.http import parse_etags
 
 from watcher.model.access import Principal
 from watcher.web.http import wire
-from watcher.web.http.cache import Cache, Kept
+from watcher.web.http.cache import Cache, CachedAnswer
 from watcher.web.http.counters import Counters
 from watcher.web.http.forwarded import Forwarded
 from watcher.web.http.request import ApiRequest
@@ -99,10 +99,10 @@ class FastPath:
         if not (query := environ.get("QUERY_STRING", "")).isascii():
             # Bytes that should have been written as escapes, which is what they are taken for.
             environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=_ESCAPED)
-        told: list[Any] = ["500", []]  # status and headers, as they were said
+        head: list[Any] = ["500", []]  # status and headers, as they were said
 
         def hear(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            told[:] = [status, headers]
+            head[:] = [status, headers]
             return start(status, headers, *more)
 
         self._forwarded.put(environ)
@@ -110,73 +110,77 @@ class FastPath:
             return self._answer(environ, hear)
         finally:
             if (route := self._routes.get(environ.get(ROUTE, ""))) is not None:
-                self._counters.add(route, int(told[0][:3]), time.perf_counter() - began)
+                self._counters.add(route, int(head[0][:3]), time.perf_counter() - began)
 
     def _answer(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] != "GET" or "HTTP_ORIGIN" in environ:  # which Flask lets in or not
             return self._app(environ, start)
-        if (found := self.matcher.find(environ["PATH_INFO"])) is None:
+        if (match := self.matcher.find(environ["PATH_INFO"])) is None:
             return self._app(environ, start)
         try:
-            who = self._state.known.who(environ)
+            principal = self._state.authenticator.principal(environ)
             # From the first look on, since whoever waits for their turn to read had better not begin to work.
             with self._state.services.catalog.database.reading():
-                answer = self._at_once(environ, who, *found)
+                answer = self._at_once(environ, principal, *match)
         except Exception:  # Flask will meet it too, and says and logs it as any other
             answer = None
         return self._app(environ, start) if answer is None else _give(answer, environ, start)
 
-    def _at_once(self, environ: dict[str, Any], who: Principal, endpoint: str, answer: Question) -> Kept | None:
+    def _at_once(
+        self, environ: dict[str, Any], principal: Principal, endpoint: str, answer: Question
+    ) -> CachedAnswer | None:
         """A hot question's answer, kept or made; None where Flask has to say it. Raises what is refused."""
         scheme, mount = environ["wsgi.url_scheme"], environ.get("SCRIPT_NAME", "").rstrip("/")
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
         # Names of cameras cannot end their line, and nothing behind it can be taken for one.
-        place = f"{who.cameras}\n{scheme} {mount} {path}?{query}"
+        place = f"{principal.cameras}\n{scheme} {mount} {path}?{query}"
         services, declared = self._state.services, self._declared[endpoint]
-        if declared.role is not None and not who.may(declared.role):
+        if declared.role is not None and not principal.may(declared.role):
             return None
-        kept = self._cache.get(place)
-        if kept is not None and kept.head == services.catalog.clips.head():
-            return kept
+        cached = self._cache.get(place)
+        if cached is not None and cached.head == services.catalog.clips.head():
+            return cached
         args = wire.parameters(query)
         if "%00" in query or not (path + query).isascii() or not args.keys() <= set(declared.takes):
             return None
-        told = answer(ApiRequest(self._state, who, args, mount, f"{path}?{query}", environ.get("HTTP_COOKIE", "")))
-        headers = [*kept_by(told).items(), *wire.hardened(services.settings, secure=scheme == "https")]
+        reply = answer(
+            ApiRequest(self._state, principal, args, mount, f"{path}?{query}", environ.get("HTTP_COOKIE", ""))
+        )
+        headers = [*kept_by(reply).items(), *wire.hardened(services.settings, secure=scheme == "https")]
         if self._varies:
             headers.append(("Vary", ", ".join(self._varies)))
-        headers.append(("ETag", f'W/"{told.tag}"'))
-        if _has(environ, told.tag):
-            return Kept(told.head, told.tag, headers, None, endpoint)
-        if told.by_tag:
-            place = f"{scheme} {mount} {told.tag}"
-            if (kept := self._cache.get(place)) is not None:
-                return kept
-        made = told.make()
-        body = msgspec.json.encode(made.body)
+        headers.append(("ETag", f'W/"{reply.tag}"'))
+        if _has(environ, reply.tag):
+            return CachedAnswer(reply.head, reply.tag, headers, None, endpoint)
+        if reply.by_tag:
+            place = f"{scheme} {mount} {reply.tag}"
+            if (cached := self._cache.get(place)) is not None:
+                return cached
+        content = reply.make()
+        body = msgspec.json.encode(content.body)
         headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        if made.link:
-            headers.append(("Link", made.link))
-        kept = Kept(told.head, told.tag, headers, body, endpoint)
-        if told.head is not None:
-            self._cache.put(place, kept, len(body))
-        return kept
+        if content.link:
+            headers.append(("Link", content.link))
+        cached = CachedAnswer(reply.head, reply.tag, headers, body, endpoint)
+        if reply.head is not None:
+            self._cache.put(place, cached, len(body))
+        return cached
 
 
 def _has(environ: dict[str, Any], tag: str) -> bool:
     """Whether whoever asks has the answer of a tag."""
-    told = environ.get("HTTP_IF_NONE_MATCH")
-    return told is not None and parse_etags(told).contains_weak(tag)
+    tags = environ.get("HTTP_IF_NONE_MATCH")
+    return tags is not None and parse_etags(tags).contains_weak(tag)
 
 
-def _give(kept: Kept, environ: dict[str, Any], start: StartResponse) -> list[bytes]:
-    environ[ROUTE] = kept.route
+def _give(cached: CachedAnswer, environ: dict[str, Any], start: StartResponse) -> list[bytes]:
+    environ[ROUTE] = cached.route
     number = [(_NUMBER, environ["WATCHER_REQUEST_ID"])] if environ.get("WATCHER_REQUEST_ID") else []
-    if kept.body is None or _has(environ, kept.tag):
-        start("304 NOT MODIFIED", [one for one in kept.headers if one[0] not in _OF_A_BODY] + number)
+    if cached.body is None or _has(environ, cached.tag):
+        start("304 NOT MODIFIED", [header for header in cached.headers if header[0] not in _OF_A_BODY] + number)
         return []
-    start("200 OK", kept.headers + number)
-    return [kept.body]
+    start("200 OK", cached.headers + number)
+    return [cached.body]
 
 
 def note_route() -> None:

@@ -16,7 +16,9 @@ def chapters(pieces: Sequence[dict[str, Any]], length_seconds: float) -> list[di
 
     Of each piece: `started_ms` and `ended_ms` by the clock, `offset_seconds` in the film, `utc_offset` in seconds.
     """
-    step = 1000 * next((one for one in STEPS_SECONDS if length_seconds / one <= CHAPTERS), STEPS_SECONDS[-1])
+    step = 1000 * next(
+        (seconds for seconds in STEPS_SECONDS if length_seconds / seconds <= CHAPTERS), STEPS_SECONDS[-1]
+    )
     marks: list[tuple[float, str]] = []
     for piece in pieces:
         first, last = piece["started_ms"], piece["ended_ms"]

@@ -12,20 +12,20 @@ def streams_of(source: Any) -> list[Any]:
     return [*source.streams.video[:1], *source.streams.audio[:1]]
 
 
-def key_frame(source: Any, origin: Fraction, wanted: Fraction) -> Fraction:
+def key_frame(source: Any, origin: Fraction, moment: Fraction) -> Fraction:
     """When the last picture at or before a moment is shown that needs no other one."""
     streams = streams_of(source)
     if streams[0].type != "video":
-        return wanted
-    found = Fraction(0)
+        return moment
+    latest = Fraction(0)
     for packet in source.demux(streams[0]):
         if packet.is_keyframe and packet.pts is not None:
             at = packet.pts * packet.time_base - origin
-            if at > wanted:
+            if at > moment:
                 break
-            found = max(found, at)
+            latest = max(latest, at)
     source.seek(source.start_time or 0)
-    return found
+    return latest
 
 
 def packets_between(

@@ -67,7 +67,7 @@ def opened(av: Any, file: IO[bytes], container: str | None = None, *, edited: bo
     if name is None:
         raise RenderError("it is of no kind that can be decoded")
     file.seek(0)
-    decoders = ",".join(sorted(one for one in av.codecs_available if allowed(one)))
+    decoders = ",".join(sorted(codec for codec in av.codecs_available if allowed(codec)))
     options = {"protocol_whitelist": "", "format_whitelist": name, "codec_whitelist": decoders}
     if name == "mov":
         options |= {"enable_drefs": "0", "use_absolute_path": "0", "ignore_editlist": "0" if edited else "1"}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import IO, Any
 
-TOLD_SECONDS = 1.0  # between two words of progress
+REPORT_SECONDS = 1.0  # between two words of progress
 SOUND_RATES = {16000, 22050, 24000, 32000, 44100, 48000}  # Hz, that every browser's AAC decoder takes
 SOUND_FRAME = 1024  # samples that AAC takes at a time
 SOUND_BITS = 64000  # a second, each channel
@@ -57,12 +57,12 @@ class Progress:
         self._whole = whole
         self._before = 0.0
         self._tell = tell
-        self._told = time.monotonic()
+        self._reported_at = time.monotonic()
 
     def at(self, position: float) -> None:
         """So much of the present part is done."""
-        if time.monotonic() - self._told > TOLD_SECONDS:
-            self._told = time.monotonic()
+        if time.monotonic() - self._reported_at > REPORT_SECONDS:
+            self._reported_at = time.monotonic()
             share = (self._before + position) / self._whole if self._whole else 0.0
             self._tell(done=min(max(share, 0.0), 1.0))
 

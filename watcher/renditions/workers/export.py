@@ -71,7 +71,7 @@ def _make(av: Any, job: dict[str, Any], files: Files, tell: Tell) -> dict[str, A
         progress.next(clip["size_bytes"])
     if film is not None:
         films.append(film.close())
-    return {"files": [one for one in films if one["pieces"]], "left_out": left_out}
+    return {"files": [written for written in films if written["pieces"]], "left_out": left_out}
 
 
 def _full(reason: Exception) -> bool:
@@ -91,15 +91,15 @@ def _sha256(file: IO[bytes], progress: Progress | None = None) -> str:
 
 def _coded(source: Any) -> tuple[Any, ...]:
     """What has to be the same of clips that are to be in one file: codecs, their headers, sizes and rates."""
-    found: list[Any] = []
+    parameters: list[Any] = []
     for stream in streams_of(source):
         must_decode(stream)
         context = stream.codec_context
-        found += [stream.type, context.name, bytes(context.extradata or b"")]
-        found += [context.width, context.height] if stream.type == "video" else [stream.rate, stream.channels]
-    if not found:
+        parameters += [stream.type, context.name, bytes(context.extradata or b"")]
+        parameters += [context.width, context.height] if stream.type == "video" else [stream.rate, stream.channels]
+    if not parameters:
         raise ValueError("no picture and no sound in it")
-    return tuple(found)
+    return tuple(parameters)
 
 
 class _Track:
@@ -115,7 +115,7 @@ class _Track:
     def take(self, packet: Any, shift: Fraction) -> Iterator[Any]:
         """A packet, so much later."""
         tick = self.out.time_base
-        shown, decoded = (round((one * packet.time_base + shift) / tick) for one in (packet.pts, packet.dts))
+        shown, decoded = (round((time * packet.time_base + shift) / tick) for time in (packet.pts, packet.dts))
         if self._last is not None and decoded <= self._last:  # the clips' reordering of pictures differs
             decoded = self._last + 1
         self._last = decoded
@@ -174,13 +174,13 @@ class _Film:
         It begins with the key frame at or before that moment: nothing is lost. `exact`: players are told to show it
         from the moment itself (by an edit list, ISO/IEC 14496-12, 8.6.6). Raises ValueError, or what PyAV raises.
         """
-        wanted = Fraction(from_ms - clip["started_ms"], 1000)
+        offset = Fraction(from_ms - clip["started_ms"], 1000)
         # What claims to be shown long after the clip's end would put all that follows there.
         most_ms = min(self._job["to_ms"], clip["ended_ms"] + SLACK_MS)
         until = Fraction(most_ms - clip["started_ms"], 1000)
         origin = Fraction(source.start_time or 0, self._av.time_base)
-        begin = key_frame(source, origin, wanted) if wanted > 0 else Fraction(0)
-        cut = wanted if exact and wanted > 0 else begin
+        begin = key_frame(source, origin, offset) if offset > 0 else Fraction(0)
+        cut = offset if exact and offset > 0 else begin
         if not self.pieces:
             self._begin(clip["started_ms"] + round(cut * 1000))
         shift = self._end - cut - origin
@@ -191,8 +191,8 @@ class _Film:
                 packet = ready[-1]
                 progress.at(packet.pos or 0)
                 end = max(end, at + (packet.duration or 0) * packet.time_base - cut)
-                for one in ready:
-                    for written in self._tracks[one.stream.type].take(one, shift):
+                for piece in ready:
+                    for written in self._tracks[piece.stream.type].take(piece, shift):
                         self._out.mux(written)
         except (self._av.FFmpegError, ValueError) as reason:
             if end <= 0 or _full(reason):

@@ -75,7 +75,7 @@ class Kind(NamedTuple):
 class _Job(NamedTuple):
     """A job whose files are open."""
 
-    told: dict[str, Any]
+    order: dict[str, Any]
     kind: Kind
     files: Files
     targets: list[Path]
@@ -138,23 +138,23 @@ def _trial() -> tuple[list[str], list[str]]:
         say(writing, {"told": [sandbox.close_in(), sandbox.holes()]})
         os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb") as said:
-        told = said.read()
+    with os.fdopen(reading, "rb") as pipe:
+        line = pipe.read()
     os.wait()
-    held, holes = json.loads(told)["told"] if told else ([], ["end at once"])
+    held, holes = json.loads(line)["told"] if line else ([], ["end at once"])
     return held, holes
 
 
 # — files —
 
 
-def _opened(kinds: dict[str, Kind], told: dict[str, Any]) -> _Job:
-    kind = kinds[told.get("do", "make")]
-    paths, targets = kind.reads(told), [Path(path) for path in kind.writes(told)]
+def _opened(kinds: dict[str, Kind], order: dict[str, Any]) -> _Job:
+    kind = kinds[order.get("do", "make")]
+    paths, targets = kind.reads(order), [Path(path) for path in kind.writes(order)]
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if len(paths) + len(targets) + SPARE_FILES > limit:  # without some of its clips a film would lack them silently
         why = f"it needs {len(paths)} open files; this system allows {limit}"
-        return _Job(told, kind, Files([], []), [], {"error": why})
+        return _Job(order, kind, Files([], []), [], {"error": why})
     sources = [_source(path) for path in paths]
     outs: list[IO[bytes]] = []
     error: dict[str, Any] | None = None
@@ -164,7 +164,7 @@ def _opened(kinds: dict[str, Kind], told: dict[str, Any]) -> _Job:
         except OSError as reason:
             error = {"error": f"{target.parent}: {reason.strerror}", "ours": True}
             break
-    return _Job(told, kind, Files(sources, outs), targets, error)
+    return _Job(order, kind, Files(sources, outs), targets, error)
 
 
 def _source(path: str) -> IO[bytes] | OSError:
@@ -220,12 +220,12 @@ def _together(av: Any, jobs: list[_Job], answers: int) -> int:
             os._exit(status)
     os.close(writing)
     done = 0
-    with os.fdopen(reading, "rb") as said:
-        for last, told in _heard(said):
+    with os.fdopen(reading, "rb") as pipe:
+        for last, message in _messages(pipe):
             if not last:
-                say(answers, {name: told[name] for name in ("done", "about") if name in told})
+                say(answers, {name: message[name] for name in ("done", "about") if name in message})
             elif done < len(jobs):
-                say(answers, _put_away(jobs[done], told))
+                say(answers, _put_away(jobs[done], message))
                 done += 1
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if -status in TOLD_TO_END:  # as whole groups are: so are we
@@ -237,16 +237,16 @@ def _together(av: Any, jobs: list[_Job], answers: int) -> int:
     return done
 
 
-def _heard(said: IO[bytes]) -> Iterator[tuple[bool, dict[str, Any]]]:
+def _messages(pipe: IO[bytes]) -> Iterator[tuple[bool, dict[str, Any]]]:
     """What a child says, and whether each is an answer; ends where it says what none of ours would."""
-    while (line := said.readline(ANSWER_BYTES)).endswith(b"\n"):
+    while (line := pipe.readline(ANSWER_BYTES)).endswith(b"\n"):
         try:
-            told = json.loads(line[1:])
+            message = json.loads(line[1:])
         except ValueError:
             return
-        if not isinstance(told, dict):
+        if not isinstance(message, dict):
             return
-        yield line[:1] == _LAST, told
+        yield line[:1] == _LAST, message
 
 
 def _crashed(status: int) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def _crashed(status: int) -> dict[str, Any]:
 
 def _behind_the_wall(av: Any, jobs: list[_Job], answers: int, keeper: int) -> None:
     """Become a process that has its descriptors and nothing else, and do the jobs."""
-    most = max(job.kind.file_bytes(job.told) for job in jobs)
+    most = max(job.kind.file_bytes(job.order) for job in jobs)
     memory = max(job.kind.memory_bytes for job in jobs)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:  # noqa: PTH123
         score.write("1000")  # where memory is short, this one may go
@@ -280,7 +280,7 @@ def _behind_the_wall(av: Any, jobs: list[_Job], answers: int, keeper: int) -> No
 def _answer(av: Any, job: _Job, tell: Tell) -> dict[str, Any]:
     """Do one job. Whatever it leads to is an answer."""
     try:
-        return job.kind.do(av, job.told, job.files, tell)
+        return job.kind.do(av, job.order, job.files, tell)
     except MemoryError:
         return {"error": "its pictures need more memory than a camera's should", "fatal": True, "memory": True}
     except UnwritableError as reason:

@@ -30,18 +30,18 @@ FASTEST = 1000.0  # pictures a second
 
 def poster(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
     """Write the first picture that a player shows as a small WebP."""
-    tried = 0  # packets that a decoder was given
+    packets = 0  # packets that a decoder was given
     for edited in (True, False):  # an edit list may leave nothing that can be decoded
         with opened(av, files.source, job.get("container"), edited=edited) as container:
             stream = video_of(container)
             frame, count = _first_frame(av, container, stream)
-            tried += count
+            packets += count
             if frame is not None:
                 small = _small(av, stream, frame, POSTER_WIDTH, job.get("rotation", 0))
                 _write(av, small, files.outs[0], "72")
                 return {}
     # Without a packet the demuxer and our reader disagree: nothing is known of the pictures.
-    return {"error": "no picture in it could be decoded", "undecodable": tried > 0}
+    return {"error": "no picture in it could be decoded", "undecodable": packets > 0}
 
 
 def sprite(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def sprite(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str,
     tiles = [_scaled(av, picture, SPRITE_WIDTH) for picture in pictures]
     columns = min(SPRITE_COLUMNS, len(tiles))
     _write(av, _side_by_side(av, tiles, columns), files.outs[0], "60")
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "frames": len(tiles),
         "columns": columns,
         "tile_width": tiles[0].width,
@@ -76,13 +76,13 @@ def sprite(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str,
     }
     smaller = av.video.reformatter.VideoReformatter()  # one for all: making it costs as much as using it
     parts = [_parts(smaller, tile) for tile in tiles]
-    told["light"] = light_of(parts)
+    answer["light"] = light_of(parts)
     best = most_telling(parts)
     if best is not None:
-        told["significant_ms"] = at[best]
+        answer["significant_ms"] = at[best]
         if len(files.outs) > 1:
             _write(av, pictures[best], files.outs[1], "72")
-    return told
+    return answer
 
 
 def _scaled(av: Any, picture: Any, most: int) -> Any:
@@ -154,21 +154,21 @@ def _write(av: Any, picture: Any, out: IO[bytes], quality: str) -> None:
 
 def _first_frame(av: Any, container: Any, stream: Any) -> tuple[Any, int]:
     """The first picture that is shown, or None, and how many packets were tried. A damaged one is passed over."""
-    tried = 0
+    packets = 0
     hidden, until = 0, time.monotonic() + HIDDEN_SECONDS
     for count, packet in enumerate(container.demux(stream)):
         if packet.is_discard:  # an edit list hides it, but what is shown first is made of it
             stream.codec_context.skip_frame = "DEFAULT"
             hidden += 1
-        tried += packet.size > 0
+        packets += packet.size > 0
         try:
             for frame in packet.decode():
-                return frame, tried
+                return frame, packets
         except av.InvalidDataError:  # the next key frame may do
             continue
         if count > PACKET_LIMIT or hidden > HIDDEN_LIMIT or (hidden and time.monotonic() > until):
             break
-    return None, tried
+    return None, packets
 
 
 def probe(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:

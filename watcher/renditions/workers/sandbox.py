@@ -118,8 +118,8 @@ def _filter(build: Callable[[_Machine], bytes]) -> bool:
         return False
     program = build(machine)
     code = ctypes.create_string_buffer(program, len(program))
-    told = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(code)))
-    return bool(_LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, told, 0, 0) == 0)
+    filter_ = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(code)))
+    return bool(_LIBC.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_, 0, 0) == 0)
 
 
 # — Landlock —
@@ -137,8 +137,8 @@ def _landlock() -> bool:
     rights = [_FILE_RIGHTS.get(version, _ALL_FILE_RIGHTS)]
     rights += [_TCP_RIGHTS] if version >= 4 else []
     rights += [_SCOPES] if version >= 6 else []
-    told = struct.pack(f"={len(rights)}Q", *rights)
-    ruleset = _LIBC.syscall(_RULESET, told, ctypes.c_size_t(len(told)), 0)
+    attributes = struct.pack(f"={len(rights)}Q", *rights)
+    ruleset = _LIBC.syscall(_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     if ruleset < 0:
         return False
     done = _LIBC.syscall(_RESTRICT, ruleset, 0) == 0
@@ -208,5 +208,5 @@ def described(held: Iterable[str], open_to: Iterable[str]) -> str:
     >>> described(["seccomp", "Landlock"], []), described([], ["open sockets"])
     ('behind seccomp and Landlock', 'without a wall; they can open sockets')
     """
-    told = f"behind {' and '.join(held)}" if held else "without a wall"
-    return f"{told}; they can {', '.join(open_to)}" if open_to else told
+    text = f"behind {' and '.join(held)}" if held else "without a wall"
+    return f"{text}; they can {', '.join(open_to)}" if open_to else text

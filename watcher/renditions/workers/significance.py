@@ -55,8 +55,10 @@ def light_of(pictures: Sequence[bytes]) -> str:
     ('day', 'night')
     """
     parts = TELLING_WIDTH * TELLING_HEIGHT
-    bright = statistics.median(sum(one[:parts]) / parts for one in pictures)
-    colour = statistics.median(sum(abs(part - 128) for part in one[parts:]) / len(one[parts:]) for one in pictures)
+    bright = statistics.median(sum(picture[:parts]) / parts for picture in pictures)
+    colour = statistics.median(
+        sum(abs(part - 128) for part in picture[parts:]) / len(picture[parts:]) for picture in pictures
+    )
     if bright < NIGHT_BRIGHT or colour < COLOURLESS:
         return "night"
     return "twilight" if bright < TWILIGHT_BRIGHT else "day"

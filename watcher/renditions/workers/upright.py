@@ -47,8 +47,8 @@ def place_of(matrix: Sequence[int]) -> tuple[bool, bool, bool]:
 
 def place(frame: Any, rotation: int) -> tuple[bool, bool, bool]:
     """How a frame is laid: by its own matrix, else turned by so many degrees clockwise, as our reader found."""
-    told = frame.side_data.get("DISPLAYMATRIX")
-    if told is not None and len(data := bytes(told)) >= 36:
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is not None and len(data := bytes(matrix)) >= 36:
         return place_of(struct.unpack_from("=9i", data))
     return ROTATED.get(rotation, ROTATED[0])
 
@@ -81,7 +81,9 @@ class Turner:
             nodes = [
                 graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
             ]
-            nodes += [graph.add(name, told) if told else graph.add(name) for name, told in _STEPS[laid]]
+            nodes += [
+                graph.add(name, arguments) if arguments else graph.add(name) for name, arguments in _STEPS[laid]
+            ]
             graph.link_nodes(*nodes, graph.add("buffersink")).configure()
             self._kind, self._graph = kind, graph
         self._graph.push(frame)

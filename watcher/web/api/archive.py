@@ -29,17 +29,17 @@ PIECE = 256 << 10  # bytes handed to uWSGI at a time
 @route(bp, "/clips.zip", role=Role.VIEW, takes=("id",), media_type="application/zip", problems=(404, 429))
 def clips_zip() -> Response:
     """The files of some clips, under their keys. What is no file any more is left out."""
-    found = [clip for clip in (_clip(text) for text in _ids()) if clip.state not in _GONE]
+    clips = [clip for clip in (_clip(text) for text in _ids()) if clip.state not in _GONE]
     footage = Footage.of(state().services)
     archive = ZipStream(sized=True)  # which is never read
-    looks = [look for clip in found if (look := footage.look(clip.key)) is not None]
+    looks = [look for clip in clips if (look := footage.look(clip.key)) is not None]
     if not looks:
         raise ClipNotFoundError("none of these clips has a file")
     for look in looks:
         archive.add((), look.key, size=look.size_bytes)  # how long it will be
     response = streamed(_pieces(_zipped(footage, looks)), "application/zip")
     response.content_length = len(archive)
-    response.headers["Content-Disposition"] = f'attachment; filename="{_name(found)}"'
+    response.headers["Content-Disposition"] = f'attachment; filename="{_name(clips)}"'
     return response
 
 
@@ -47,10 +47,10 @@ _GONE = {ClipState.MISSING, ClipState.RETIRED}
 
 
 def _ids() -> tuple[str, ...]:
-    found = texts(request.args, "id")
-    if not 1 <= len(found) <= CLIPS_MOST:
+    ids = texts(request.args, "id")
+    if not 1 <= len(ids) <= CLIPS_MOST:
         raise BadParameterError("id", f"give 1 to {CLIPS_MOST} ids")
-    return found
+    return ids
 
 
 def _clip(text: str) -> Clip:

@@ -23,18 +23,18 @@ bp = Blueprint("changes", __name__)
     answers=ChangesShape,
     problems=(410,),
 )
-def index(asked: ApiRequest) -> Answer:
+def index(api_request: ApiRequest) -> Answer:
     """Every clip that changed after `since`, as it is now, in the order of the changes.
 
     A clip stands in it once, at its last change: who has read to the end has what the catalog has, however long ago
     they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
     `cameras` has those that fell silent or were back meanwhile.
     """
-    args, catalog = asked.args, asked.catalog
+    args, catalog = api_request.args, api_request.catalog
     since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
     fields = read_fields(args)
     # Before the clips: what comes in between is after it, and read next time.
-    last, head = catalog.clips.head(), asked.head()
+    last, head = catalog.clips.head(), api_request.head()
     if since > last:
         raise StartOverError(f"since={since} is beyond the last change: this is another or a restored catalog")
     # Whoever began when all that is forgotten by now had been retired already has never seen it.
@@ -43,23 +43,23 @@ def index(asked: ApiRequest) -> Answer:
         raise StartOverError(f"since={since} is so long ago that not all that was removed since is still known")
 
     def page() -> Body:
-        clips = catalog.clips.changed(since, count + 1, cameras=asked.who.cameras)
+        clips = catalog.clips.changed(since, count + 1, cameras=api_request.principal.cameras)
         more, clips = len(clips) > count, clips[:count]
         following = None
         if more:
             question = f"since={clips[-1].revision}&limit={count}&began={began}"
             question += f"&fields={args['fields']}" if fields else ""  # they are known names, and need no escapes
-            following = f"{asked.address('/changes')}?{question}"
-        bodies = zip(clips, asked.picked(clips, fields), strict=True)
+            following = f"{api_request.address('/changes')}?{question}"
+        bodies = zip(clips, api_request.picked(clips, fields), strict=True)
         changes = [ChangeShape(clip.revision, body) for clip, body in bodies]
         upto = clips[-1].revision if more else last
         silences = [
-            CameraChangeShape(one.revision or 0, one.camera, one.silent, serialize.utc(one.since))
-            for one in catalog.silences.after(since, upto, cameras=asked.who.cameras)
+            CameraChangeShape(silence.revision or 0, silence.camera, silence.silent, serialize.utc(silence.since))
+            for silence in catalog.silences.after(since, upto, cameras=api_request.principal.cameras)
         ]
         return Body(ChangesShape(changes, silences, following, head))
 
-    return Answer(last, asked.listed_tag(last), page)
+    return Answer(last, api_request.listed_tag(last), page)
 
 
 def _seq(args: MultiDict[str, str], name: str) -> int:
@@ -70,7 +70,9 @@ def _seq(args: MultiDict[str, str], name: str) -> int:
 
 
 @question(bp, "/changes/head", answers=HeadShape)
-def head(asked: ApiRequest) -> Answer:
+def head(api_request: ApiRequest) -> Answer:
     """The seq of the last change; the catalog's id tells a new catalog from the one that was followed."""
-    head, seq = asked.catalog.clips.head(), asked.head()
-    return Answer(head, asked.tag(str(seq)), lambda: Body(HeadShape(seq, asked.catalog.database.catalog_id())))
+    head, seq = api_request.catalog.clips.head(), api_request.head()
+    return Answer(
+        head, api_request.tag(str(seq)), lambda: Body(HeadShape(seq, api_request.catalog.database.catalog_id()))
+    )

@@ -31,15 +31,15 @@ _PAGING = ("sort", "limit", "before", "after", "around")
 
 
 @question(bp, "/clips", takes=(*FILTERS, *_PAGING, "fields"), answers=PageShape)
-def index(asked: ApiRequest) -> Answer:
+def index(api_request: ApiRequest) -> Answer:
     """Clips in the order of their start, a page at a time."""
-    args, catalog = asked.args, asked.catalog
+    args, catalog = api_request.args, api_request.catalog
     if len(_CURSORS & set(args)) > 1:
         raise BadParameterError("before", "give one of before, after and around")
     sort = single(args, "sort", "-started_at")
     if sort not in {"started_at", "-started_at"}:
         raise BadParameterError("sort", f"sort={sort!r} must be started_at or -started_at")
-    wanted, count, newest_first = asked.filter(), limit(args), sort == "-started_at"
+    clip_filter, count, newest_first = api_request.filter(), limit(args), sort == "-started_at"
     around = place(single(args, "around", ""), "around") if "around" in args else None
     after = wire.position(single(args, "after", ""), "after") if "after" in args else None
     before = wire.position(single(args, "before", ""), "before") if "before" in args else None
@@ -47,40 +47,44 @@ def index(asked: ApiRequest) -> Answer:
 
     def page() -> Body:
         if around is not None:
-            found = catalog.clips.around(wanted, around, limit=count, newest_first=newest_first)
+            page = catalog.clips.around(clip_filter, around, limit=count, newest_first=newest_first)
         else:
-            found = catalog.clips.find(wanted, limit=count, newest_first=newest_first, after=after, before=before)
-        return _page(asked, found, fields)
+            page = catalog.clips.find(
+                clip_filter, limit=count, newest_first=newest_first, after=after, before=before
+            )
+        return _page(api_request, page, fields)
 
     head = catalog.clips.head()
-    return Answer(head, asked.listed_tag(head), page)
+    return Answer(head, api_request.listed_tag(head), page)
 
 
-def _page(asked: ApiRequest, page: Page, fields: Fields | None) -> Body:
+def _page(api_request: ApiRequest, page: Page, fields: Fields | None) -> Body:
     following = previous = None
     if page.more_after and page.clips:
-        following = _same_at(asked, after=wire.cursor(page.clips[-1]))
+        following = _same_at(api_request, after=wire.cursor(page.clips[-1]))
     if page.more_before and page.clips:
-        previous = _same_at(asked, before=wire.cursor(page.clips[0]))
+        previous = _same_at(api_request, before=wire.cursor(page.clips[0]))
     links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
-    return Body(PageShape(asked.picked(page.clips, fields), following, previous), ", ".join(links))
+    return Body(PageShape(api_request.picked(page.clips, fields), following, previous), ", ".join(links))
 
 
-def _same_at(asked: ApiRequest, **cursor: str) -> str:
+def _same_at(api_request: ApiRequest, **cursor: str) -> str:
     """The same question at another cursor."""
-    kept = [(name, value) for name, value in asked.args.items(multi=True) if name not in _CURSORS]
-    return f"{asked.address('/clips')}?{urlencode([*kept, *cursor.items()])}"
+    parameters = [(name, value) for name, value in api_request.args.items(multi=True) if name not in _CURSORS]
+    return f"{api_request.address('/clips')}?{urlencode([*parameters, *cursor.items()])}"
 
 
 @question(bp, "/clips/<int:clip_id>", takes=("fields",), answers=ClipShape, problems=(404,))
-def show(asked: ApiRequest, clip_id: int) -> Answer:
+def show(api_request: ApiRequest, clip_id: int) -> Answer:
     """One clip, by its id."""
-    return _told(asked, asked.visible(asked.catalog.clips.get(bounded(clip_id))))
+    return _answer(api_request, api_request.visible(api_request.catalog.clips.get(bounded(clip_id))))
 
 
-def _told(asked: ApiRequest, clip: Clip) -> Answer:
-    fields = read_fields(asked.args)
-    return Answer(None, clip_tag(asked, clip.id, clip.revision), lambda: Body(asked.picked([clip], fields)[0]))
+def _answer(api_request: ApiRequest, clip: Clip) -> Answer:
+    fields = read_fields(api_request.args)
+    return Answer(
+        None, clip_tag(api_request, clip.id, clip.revision), lambda: Body(api_request.picked([clip], fields)[0])
+    )
 
 
 class Correction(msgspec.Struct, forbid_unknown_fields=True):
@@ -172,23 +176,23 @@ def recall(clip_id: int) -> Response:
 
 
 @question(bp, "/clips/by-key/<key:key>", takes=("fields",), answers=ClipShape, problems=(404,))
-def show_by_key(asked: ApiRequest, key: str) -> Answer:
+def show_by_key(api_request: ApiRequest, key: str) -> Answer:
     """One clip, by its key."""
-    clip = None if "\0" in key else asked.catalog.clips.by_key(key)
-    if clip is None or not asked.who.sees(clip.camera):
+    clip = None if "\0" in key else api_request.catalog.clips.by_key(key)
+    if clip is None or not api_request.principal.sees(clip.camera):
         raise ClipNotFoundError(f"there is no clip with the key {key!r}")
-    return _told(asked, clip)
+    return _answer(api_request, clip)
 
 
 @question(bp, "/cameras", answers=CamerasShape)
-def cameras(asked: ApiRequest) -> Answer:
+def cameras(api_request: ApiRequest) -> Answer:
     """Every camera with what there is of it."""
-    head = asked.catalog.clips.head()
-    return Answer(head, asked.listed_tag(head), lambda: _cameras(asked))
+    head = api_request.catalog.clips.head()
+    return Answer(head, api_request.listed_tag(head), lambda: _cameras(api_request))
 
 
-def _cameras(asked: ApiRequest) -> Body:
-    found = [
+def _cameras(api_request: ApiRequest) -> Body:
+    summaries = [
         CameraShape(
             camera=camera.camera,
             clips=camera.clips,
@@ -200,7 +204,7 @@ def _cameras(asked: ApiRequest) -> Body:
             silent=camera.silent,
             expected_by=serialize.utc_or_none(camera.expected_by),
         )
-        for camera in asked.catalog.clips.camera_summaries()
-        if asked.who.sees(camera.camera)
+        for camera in api_request.catalog.clips.camera_summaries()
+        if api_request.principal.sees(camera.camera)
     ]
-    return Body(CamerasShape(found))
+    return Body(CamerasShape(summaries))

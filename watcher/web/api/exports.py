@@ -43,7 +43,7 @@ CUTS = ("key", "exact")
 _FILE = re.compile(rf"{MOUNT}/renditions/{FOLDER}/(\d{{1,18}})/([^/]+)", re.ASCII)
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"}):
+class ExportRequest(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"}):
     """Which cameras and which time are wanted, and how it is cut."""
 
     cameras: Annotated[list[str], Meta(extra_json_schema={"minItems": 1, "maxItems": CAMERAS_MOST})]
@@ -57,39 +57,39 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "from"
     "/exports",
     "POST",
     role=Role.VIEW,
-    body=Wanted,
+    body=ExportRequest,
     answers=ExportShape,
     status=202,
     problems=(404, 413, 429, 507),
 )
 def ask() -> Response:
     """Have a film made of each camera's clips in a time, copied as they are; several where their coding changes."""
-    wanted = wire.body(Wanted)
-    if not 1 <= len(wanted.cameras) <= CAMERAS_MOST:
+    body = wire.body(ExportRequest)
+    if not 1 <= len(body.cameras) <= CAMERAS_MOST:
         raise BadParameterError("cameras", f"give 1 to {CAMERAS_MOST} cameras")
-    if wanted.cut not in CUTS:
-        raise BadParameterError("cut", f"cut={wanted.cut!r} must be one of {', '.join(CUTS)}")
-    first, last = wire.plausible_moment(wanted.from_, "from"), wire.plausible_moment(wanted.to, "to")
+    if body.cut not in CUTS:
+        raise BadParameterError("cut", f"cut={body.cut!r} must be one of {', '.join(CUTS)}")
+    first, last = wire.plausible_moment(body.from_, "from"), wire.plausible_moment(body.to, "to")
     if first >= last:
         raise BadParameterError("from", "from must be before to")
-    cameras = [one for one in dict.fromkeys(wanted.cameras) if principal().sees(one)]
+    cameras = [camera for camera in dict.fromkeys(body.cameras) if principal().sees(camera)]
     source = catalog().exports.source(cameras, first, last)
     if not source.clips:
         raise ClipNotFoundError("these cameras have no clips in that time")
     _must_fit(source.clips, source.size_bytes)
-    one = catalog().exports.want(
+    export = catalog().exports.want(
         cameras,
         first,
         last,
-        cut=wanted.cut,
+        cut=body.cut,
         author=principal().name,
         key_id=principal().key_id,
         source=source,
         now=state().services.clock.now(),
     )
-    audit("export", str(one.id))
-    response = wire.json_response(_body(one), 202, Cache_Control="no-store")
-    response.headers["Location"] = f"{request.script_root}/exports/{one.id}"
+    audit("export", str(export.id))
+    response = wire.json_response(_body(export), 202, Cache_Control="no-store")
+    response.headers["Location"] = f"{request.script_root}/exports/{export.id}"
     return response
 
 
@@ -98,19 +98,19 @@ def _must_fit(clips: int, size_bytes: int) -> None:
 
     An admin may have all, as may whoever asks where nobody says who they are: they can remove what is there.
     """
-    services, known = state().services, catalog().exports.all()
+    services, exports = state().services, catalog().exports.all()
     most = services.settings.export.max_bytes
     if clips > CLIPS_MOST or size_bytes > most:
-        told = f"{clips:,} clips of {size_bytes:,} bytes; an export has at most {CLIPS_MOST:,} of {most:,}"
-        raise TooLargeError(told)
-    waiting = [one for one in known if one.done_ms is None]
+        text = f"{clips:,} clips of {size_bytes:,} bytes; an export has at most {CLIPS_MOST:,} of {most:,}"
+        raise TooLargeError(text)
+    waiting = [export for export in exports if export.done_ms is None]
     if len(waiting) >= WAITING_MOST:
         raise TooManyError("many exports wait to be made; try again when one of them is done")
-    if size_bytes + _bytes(known) > most:
+    if size_bytes + _bytes(exports) > most:
         raise TooManyError(f"exports may have {most:,} bytes together; remove one that is not needed any more")
     if not principal().may(Role.ADMIN):
-        mine = [one for one in known if one.key_id == principal().key_id]
-        if sum(one.done_ms is None for one in mine) >= WAITING_MOST // 2 or len(mine) >= AUTHOR_MOST:
+        mine = [export for export in exports if export.key_id == principal().key_id]
+        if sum(export.done_ms is None for export in mine) >= WAITING_MOST // 2 or len(mine) >= AUTHOR_MOST:
             raise TooManyError("many exports of your key wait or are kept; remove some, or wait for them")
         if size_bytes + _bytes(mine) > most // 2:
             raise TooManyError(f"a key's exports may have {most // 2:,} bytes together; remove one of yours")
@@ -118,15 +118,15 @@ def _must_fit(clips: int, size_bytes: int) -> None:
         raise DiskFullError("there is too little room on the disk for it")
 
 
-def _bytes(known: list[Export]) -> int:
+def _bytes(exports: list[Export]) -> int:
     """What they have on the disk, or will have."""
-    return sum(one.source_bytes if one.done_ms is None else one.size_bytes or 0 for one in known)
+    return sum(export.source_bytes if export.done_ms is None else export.size_bytes or 0 for export in exports)
 
 
 @route(bp, "/exports", role=Role.VIEW, answers=ExportsShape)
 def index() -> Response:
     """All exports, the newest first."""
-    return wire.json_response(ExportsShape([_body(one) for one in seen()]), Cache_Control="no-store")
+    return wire.json_response(ExportsShape([_body(export) for export in seen()]), Cache_Control="no-store")
 
 
 @route(bp, "/exports/<int:export_id>", role=Role.VIEW, answers=ExportShape, problems=(404,))
@@ -138,22 +138,22 @@ def show(export_id: int) -> Response:
 @route(bp, "/exports/<int:export_id>", "DELETE", role=Role.VIEW, status=204, problems=(404,))
 def remove(export_id: int) -> Response:
     """Give an export up, also while it is made, and remove its films; the clips stay as they are."""
-    one = _visible(export_id)
-    if not _may_remove(one):
+    export = _visible(export_id)
+    if not _may_remove(export):
         raise ForbiddenError("only an admin removes what others have asked for")
-    audit("export removed", str(one.id))
-    catalog().exports.drop(one.id)
-    shutil.rmtree(state().services.places.renditions / FOLDER / str(one.id), ignore_errors=True)
+    audit("export removed", str(export.id))
+    catalog().exports.drop(export.id)
+    shutil.rmtree(state().services.places.renditions / FOLDER / str(export.id), ignore_errors=True)
     return Response(status=204)
 
 
-def _may_remove(one: Export) -> bool:
-    return one.key_id == principal().key_id or principal().may(Role.ADMIN)
+def _may_remove(export: Export) -> bool:
+    return export.key_id == principal().key_id or principal().may(Role.ADMIN)
 
 
 def seen() -> list[Export]:
     """The exports that exist for whoever asks, the newest first."""
-    return [one for one in catalog().exports.all() if _sees(one)]
+    return [export for export in catalog().exports.all() if _sees(export)]
 
 
 class Shown(NamedTuple):
@@ -169,85 +169,92 @@ class Shown(NamedTuple):
     removed_by: str | None  # the address that a DELETE goes to, for who may
 
 
-def shown(one: Export) -> Shown:
+def shown(export: Export) -> Shown:
     """An export, for the page."""
-    expires = _expires(one)
-    files = [(file.name, _address(one, file.name, expires), file.size_bytes) for file in one.files]
-    removed_by = f"{request.script_root}/exports/{one.id}" if _may_remove(one) else None
+    expires = _expires(export)
+    files = [(file.name, _address(export, file.name, expires), file.size_bytes) for file in export.files]
+    removed_by = f"{request.script_root}/exports/{export.id}" if _may_remove(export) else None
     return Shown(
-        one.cameras, moment(one.from_ms), moment(one.to_ms), one.share, one.error, expires, files, removed_by
+        export.cameras,
+        moment(export.from_ms),
+        moment(export.to_ms),
+        export.share,
+        export.error,
+        expires,
+        files,
+        removed_by,
     )
 
 
-def _sees(one: Export) -> bool:
-    return all(principal().sees(camera) for camera in one.cameras)
+def _sees(export: Export) -> bool:
+    return all(principal().sees(camera) for camera in export.cameras)
 
 
 def _visible(export_id: int) -> Export:
     if export_id >= 1 << 62:
         raise ExportNotFoundError(f"there is no export {export_id}")
-    one = catalog().exports.get(export_id)
-    if not _sees(one):
+    export = catalog().exports.get(export_id)
+    if not _sees(export):
         raise ExportNotFoundError(f"there is no export {export_id}")
-    return one
+    return export
 
 
-def _body(one: Export) -> ExportShape:
-    ready = one.done_ms is not None and one.error is None
-    expires = _expires(one)
+def _body(export: Export) -> ExportShape:
+    ready = export.done_ms is not None and export.error is None
+    expires = _expires(export)
     return ExportShape(
-        id=one.id,
-        state="failed" if one.error else "ready" if ready else "waiting" if one.share is None else "working",
-        cameras=list(one.cameras),
-        from_=serialize.utc_of(one.from_ms),
-        to=serialize.utc_of(one.to_ms),
-        cut=one.cut,
-        clips=one.clips,
-        source_bytes=one.source_bytes,
-        progress=round(one.share or 0.0, 3),
-        author=one.author,
-        created_at=serialize.utc_of(one.asked_ms),
+        id=export.id,
+        state="failed" if export.error else "ready" if ready else "waiting" if export.share is None else "working",
+        cameras=list(export.cameras),
+        from_=serialize.utc_of(export.from_ms),
+        to=serialize.utc_of(export.to_ms),
+        cut=export.cut,
+        clips=export.clips,
+        source_bytes=export.source_bytes,
+        progress=round(export.share or 0.0, 3),
+        author=export.author,
+        created_at=serialize.utc_of(export.asked_ms),
         expires_at=serialize.utc_or_none(expires),
         files=[
             ExportFileShape(
                 file.camera,
-                _address(one, file.name, expires),
+                _address(export, file.name, expires),
                 file.size_bytes,
                 file.sha256,
                 serialize.utc_of(file.started_ms),
                 serialize.utc_of(file.ended_ms),
                 file.duration_seconds,
             )
-            for file in one.files
+            for file in export.files
         ],
-        manifest_url=_address(one, MANIFEST, expires) if ready else None,
-        error=one.error,
-        links=Links(f"{state().base}{request.script_root}/exports/{one.id}"),
+        manifest_url=_address(export, MANIFEST, expires) if ready else None,
+        error=export.error,
+        links=Links(f"{state().base}{request.script_root}/exports/{export.id}"),
     )
 
 
-def _expires(one: Export) -> datetime | None:
-    if one.done_ms is None:
+def _expires(export: Export) -> datetime | None:
+    if export.done_ms is None:
         return None
-    return moment(one.done_ms) + timedelta(days=state().services.settings.export.keep_days)
+    return moment(export.done_ms) + timedelta(days=state().services.settings.export.keep_days)
 
 
 def content(path: str) -> str:
     """What lies at the path of a film or a manifest, for its link. Raises ExportNotFoundError."""
-    found = _FILE.fullmatch(path)
-    if found is None:
+    match = _FILE.fullmatch(path)
+    if match is None:
         raise ExportNotFoundError(f"{path} is of no export")
-    return _content(catalog().exports.get(int(found[1])), found[2])
+    return _content(catalog().exports.get(int(match[1])), match[2])
 
 
-def _content(one: Export, name: str) -> str:
-    return f"{one.done_ms} {next((file.sha256 for file in one.files if file.name == name), '')}"
+def _content(export: Export, name: str) -> str:
+    return f"{export.done_ms} {next((file.sha256 for file in export.files if file.name == name), '')}"
 
 
-def _address(one: Export, name: str, expires: datetime | None) -> str:
-    path = quote(f"{request.script_root}/renditions/{FOLDER}/{one.id}/{name}")
+def _address(export: Export, name: str, expires: datetime | None) -> str:
+    path = quote(f"{request.script_root}/renditions/{FOLDER}/{export.id}/{name}")
     if expires is None or state().services.settings.auth.mode == "open":
         return state().base + path
-    inside = f"{MOUNT}/renditions/{FOLDER}/{one.id}/{name}"  # as nginx asks about it
-    question = state().services.links.question(inside, int(expires.timestamp()), content=_content(one, name))
+    inside = f"{MOUNT}/renditions/{FOLDER}/{export.id}/{name}"  # as nginx asks about it
+    question = state().services.links.question(inside, int(expires.timestamp()), content=_content(export, name))
     return f"{state().base}{path}?{question}"

@@ -60,20 +60,20 @@ def livez() -> Response:
 @route(bp, "/readyz", role=None, answers=StatusShape, problems=(503,))
 def readyz() -> Response:
     """Whether database, disk and ingester are fine."""
-    found = checks()
-    ready = all(answer == "ok" for answer in found.values())
-    body = StatusShape("ready" if ready else "not ready", found, warnings() or UNSET)
+    results = checks()
+    ready = all(answer == "ok" for answer in results.values())
+    body = StatusShape("ready" if ready else "not ready", results, warnings() or UNSET)
     return wire.json_response(body, 200 if ready else 503, Cache_Control="no-store")
 
 
 def checks() -> dict[str, str]:
     """What was looked at: "ok", or what is wrong with it."""
     checks = {"catalog": _catalog(), "disk": _disk(), "ingester": "ok"}
-    found = status.read(state().services.places.status)
-    if found is None:
+    state_file = status.read(state().services.places.status)
+    if state_file is None:
         checks["ingester"] = "it is not running"
     else:
-        ingester, age = found
+        ingester, age = state_file
         if age > status.STALE_SECONDS:
             checks["ingester"] = "it has not been heard of lately"
         for code in ingester.problems:
@@ -92,33 +92,39 @@ def warnings() -> dict[str, str]:
 
 def _warnings(*, look: bool = True) -> dict[str, str]:
     """Those but that the disk fills up, which reads a day of clips to know; folders are looked at if `look`."""
-    told = {}
+    warnings = {}
     with contextlib.suppress(OSError):  # the check of the disk tells
         if few := permission.space(state().services.places.video).few_inodes:
-            told["inodes"] = few
-    if (said := status.read(state().services.places.status)) is not None:
-        told |= said[0].warnings
-        if count := len(said[0].aside):
+            warnings["inodes"] = few
+    if (state_file := status.read(state().services.places.status)) is not None:
+        warnings |= state_file[0].warnings
+        if count := len(state_file[0].aside):
             what = "1 file is" if count == 1 else f"{count} files are"
-            told["aside"] = f"{what} set aside; Status and the log tell which, and why"
-    if found := _unwritable(look=look):
-        told["folders"] = f"{len(found)} folders of clips cannot be written; `watcher doctor` names them"
+            warnings["aside"] = f"{what} set aside; Status and the log tell which, and why"
+    if unwritable := _unwritable(look=look):
+        warnings["folders"] = f"{len(unwritable)} folders of clips cannot be written; `watcher doctor` names them"
         if _is_admin():
-            told["folders"] = "; ".join(found[:FOLDERS_MOST]) + ("; and more" if len(found) > FOLDERS_MOST else "")
+            warnings["folders"] = "; ".join(unwritable[:FOLDERS_MOST]) + (
+                "; and more" if len(unwritable) > FOLDERS_MOST else ""
+            )
     if waits := retention():
-        told["retention"] = waits
-    return told
+        warnings["retention"] = waits
+    return warnings
 
 
 def silent(cameras: Iterable[CameraSummary]) -> list[CameraSummary]:
     """Those of some cameras that should have left a clip, or left none for a day."""
     now = state().services.clock.now()
-    return [one for one in cameras if one.silent or (one.silent_since and now - one.silent_since > QUIET)]
+    return [
+        summary
+        for summary in cameras
+        if summary.silent or (summary.silent_since and now - summary.silent_since > QUIET)
+    ]
 
 
 def trouble(*, look: bool = True) -> list[tuple[str, str]]:
     """What is wrong with the service, or will be before long; a disk that fills up is said beside the disk."""
-    return [*((name, said) for name, said in checks().items() if said != "ok"), *_warnings(look=look).items()]
+    return [*((name, result) for name, result in checks().items() if result != "ok"), *_warnings(look=look).items()]
 
 
 def trouble_count() -> int:
@@ -129,7 +135,7 @@ def trouble_count() -> int:
     at, known = state().services.clock.monotonic(), state().trouble
     if known is None or at - known[0] >= TROUBLE_SECONDS:
         try:
-            cameras = tuple(one.camera for one in silent(catalog().clips.camera_summaries()))
+            cameras = tuple(summary.camera for summary in silent(catalog().clips.camera_summaries()))
         except (CatalogError, sa.exc.DBAPIError):
             cameras = ()  # the check of the catalog tells
         known = state().trouble = (at, cameras, len(trouble(look=False)))
@@ -146,14 +152,16 @@ def retention() -> str | None:
         return None  # the check of the catalog tells
     if remembered is None:
         return None
-    told = []
+    sentences = []
     if remembered.waiting:
-        clips = sum(one.clips for one in remembered.waiting)
-        told.append(f"{clips:,} clips wait: more would go than is ordinary in a day; see `watcher retention plan`")
+        clips = sum(item.clips for item in remembered.waiting)
+        sentences.append(
+            f"{clips:,} clips wait: more would go than is ordinary in a day; see `watcher retention plan`"
+        )
     if remembered.overshoot_bytes:
         size = f"{remembered.overshoot_bytes:,}"
-        told.append(f"max_bytes is exceeded by {size} bytes of clips that were very old when they came")
-    return "; ".join(told) or None
+        sentences.append(f"max_bytes is exceeded by {size} bytes of clips that were very old when they came")
+    return "; ".join(sentences) or None
 
 
 def _unwritable(*, look: bool) -> list[str]:
@@ -162,8 +170,8 @@ def _unwritable(*, look: bool) -> list[str]:
     if not look:
         return known[1] if known else []
     if known is None or now - known[0] >= FOLDERS_SECONDS:
-        found = [str(reason) for reason in permission.unwritable(state().services.places.video)]
-        known = state().unwritable = (now, found)
+        reasons = [str(reason) for reason in permission.unwritable(state().services.places.video)]
+        known = state().unwritable = (now, reasons)
     return known[1]
 
 

@@ -31,15 +31,15 @@ def metrics() -> Response:
     """Clips by camera, disk, ingester, in the text format of Prometheus."""
     lines: list[str] = []
 
-    def tell(name: str, told: str, samples: Iterable[Sample], kind: str = "gauge") -> None:
-        lines.extend((f"# HELP watcher_{name} {told}", f"# TYPE watcher_{name} {kind}"))
+    def tell(name: str, text: str, samples: Iterable[Sample], kind: str = "gauge") -> None:
+        lines.extend((f"# HELP watcher_{name} {text}", f"# TYPE watcher_{name} {kind}"))
         lines.extend(f"watcher_{name}{_labels(labels)} {value!r}" for labels, value in samples)
 
-    def one(name: str, told: str, value: float, kind: str = "gauge") -> None:
-        tell(name, told, [({}, value)], kind)
+    def tell_value(name: str, text: str, value: float, kind: str = "gauge") -> None:
+        tell(name, text, [({}, value)], kind)
 
     tell("build_info", "The version that runs.", [({"version": VERSION}, 1)])
-    cameras = [one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
+    cameras = [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
     of = [(camera, {"camera": camera.camera}) for camera in cameras]
     tell("clips", "Clips that lists show.", [(labels, camera.clips) for camera, labels in of])
     tell("clips_bytes", "Their size.", [(labels, camera.size_bytes) for camera, labels in of])
@@ -51,53 +51,55 @@ def metrics() -> Response:
     sent = [({"camera": camera}, n) for camera, n in catalog().sent.last().items() if principal().sees(camera)]
     tell("uploaded_bytes_total", "Clips that were sent over HTTP, anew each day.", sent, "counter")
     if principal().cameras is None:  # figures of the whole service would tell of what others do
-        _whole(tell, one)
+        _whole(tell, tell_value)
     response = Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _whole(tell: Callable[..., None], one: Callable[..., None]) -> None:
+def _whole(tell: Callable[..., None], tell_value: Callable[..., None]) -> None:
     """Of the whole service."""
-    one("changes_total", "Changes of the catalog so far.", catalog().clips.head(), "counter")
+    tell_value("changes_total", "Changes of the catalog so far.", catalog().clips.head(), "counter")
     try:
         disk = shutil.disk_usage(state().services.places.video)
-        one("disk_size_bytes", "Size of the disk with the clips.", disk.total)
-        one("disk_free_bytes", "What is free on it.", disk.free)
+        tell_value("disk_size_bytes", "Size of the disk with the clips.", disk.total)
+        tell_value("disk_free_bytes", "What is free on it.", disk.free)
         if (inodes := space(state().services.places.video)).inodes is not None:
-            one("disk_inodes", "How many files it has room for.", inodes.inodes_total)
-            one("disk_free_inodes", "How many of these are free.", inodes.inodes)
+            tell_value("disk_inodes", "How many files it has room for.", inodes.inodes_total)
+            tell_value("disk_free_inodes", "How many of these are free.", inodes.inodes)
     except OSError:
         pass  # readyz tells; a figure would be a lie
-    found = status.read(state().services.places.status)
-    alive = found is not None and found[1] <= status.STALE_SECONDS
-    one("ingester_up", "Whether the ingester was heard of lately.", int(alive))
-    if found is not None:
-        ingester = found[0]
-        one("settling_files", "Files that are still being written.", ingester.settling)
-        one("scanning", "Whether a scan is under way.", int(ingester.scanning))
-        one("ingested_files_total", "Files that events led to.", ingester.ingested, "counter")
-        told = "Time that these lay finished before they were listed, all together."
-        one("ingest_seconds_total", told, ingester.ingest_seconds, "counter")
-        one(
+    state_file = status.read(state().services.places.status)
+    alive = state_file is not None and state_file[1] <= status.STALE_SECONDS
+    tell_value("ingester_up", "Whether the ingester was heard of lately.", int(alive))
+    if state_file is not None:
+        ingester = state_file[0]
+        tell_value("settling_files", "Files that are still being written.", ingester.settling)
+        tell_value("scanning", "Whether a scan is under way.", int(ingester.scanning))
+        tell_value("ingested_files_total", "Files that events led to.", ingester.ingested, "counter")
+        text = "Time that these lay finished before they were listed, all together."
+        tell_value("ingest_seconds_total", text, ingester.ingest_seconds, "counter")
+        tell_value(
             "lost_events_total",
             "How often the kernel dropped events; a scan follows.",
             ingester.lost_events,
             "counter",
         )
         if ingester.last_scan_at is not None:
-            one("last_scan_timestamp_seconds", "When the last scan ended.", ingester.last_scan_at.timestamp())
+            tell_value(
+                "last_scan_timestamp_seconds", "When the last scan ended.", ingester.last_scan_at.timestamp()
+            )
         tell("problems", "What readyz says is wrong.", [({"check": code}, 1) for code in ingester.problems])
         if ingester.scan_seconds is not None:
-            one("scan_seconds", "How long the last scan took.", ingester.scan_seconds)
+            tell_value("scan_seconds", "How long the last scan took.", ingester.scan_seconds)
     proxies = catalog().proxies.sums()
-    one("proxies_waiting", "Proxies that are wanted and not made yet.", proxies.waiting)
-    one("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
+    tell_value("proxies_waiting", "Proxies that are wanted and not made yet.", proxies.waiting)
+    tell_value("proxies_bytes", "Size of those that are made.", proxies.size_bytes)
     states, stores = _counted()
     states_of = [({"state": name}, states.get(name, 0)) for name in ClipState]
     tell("clips_by_state", "Clips, also those that lists do not show.", states_of, "gauge")
     if state().services.settings.stores:
-        away = {} if found is None else found[0].away
+        away = {} if state_file is None else state_file[0].away
         of = [({"store": table.name}, stores.get(table.name, (0, 0))) for table in state().services.settings.stores]
         tell("store_clips", "Clips that lie in a store.", [(labels, clips) for labels, (clips, _) in of])
         tell("store_bytes", "Their size.", [(labels, size) for labels, (_, size) in of])
@@ -130,25 +132,25 @@ def _requests(tell: Callable[..., None]) -> None:
     counters = state().counters
     answered = [] if counters is None else list(counters.sums())
 
-    def labels(one: Answered) -> dict[str, str]:
-        rule = rules[one.route]
+    def labels(count: Answered) -> dict[str, str]:
+        rule = rules[count.route]
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         method = next(iter((rule.methods or set()) - {"HEAD", "OPTIONS"}), "OPTIONS")
-        return {"node": node, "route": f"/watcher{path}", "method": method, "status": f"{one.status_class}xx"}
+        return {"node": node, "route": f"/watcher{path}", "method": method, "status": f"{count.status_class}xx"}
 
-    requests = [(labels(one), one.requests) for one in answered]
+    requests = [(labels(count), count.requests) for count in answered]
     tell("requests_total", "Requests that the application has answered.", requests, "counter")
-    seconds = [(labels(one), one.seconds) for one in answered]
+    seconds = [(labels(count), count.seconds) for count in answered]
     tell("request_seconds_total", "Time that it took for them.", seconds, "counter")
-    known = [({"node": node, "worker": str(one["id"])}, one) for one in workers()]
+    pool = [({"node": node, "worker": str(worker["id"])}, worker) for worker in workers()]
     tell(
         "worker_busy",
         "Whether a worker of uWSGI is at work.",
-        [(w, int(one["status"] != "idle")) for w, one in known],
+        [(w, int(state["status"] != "idle")) for w, state in pool],
     )
-    starts = [(worker, one["respawn_count"]) for worker, one in known]
+    starts = [(worker, state["respawn_count"]) for worker, state in pool]
     tell("worker_starts_total", "How often it was started.", starts, "counter")
-    faults = [(worker, one["exceptions"]) for worker, one in known]
+    faults = [(worker, state["exceptions"]) for worker, state in pool]
     tell("worker_exceptions_total", "Faults of the application in it.", faults, "counter")
 
 
@@ -162,8 +164,8 @@ def _connections(tell: Callable[..., None]) -> None:
 
 
 def _labels(labels: dict[str, str]) -> str:
-    told = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{{{told}}}" if told else ""
+    pairs = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{pairs}}}" if pairs else ""
 
 
 def _escaped(value: str) -> str:

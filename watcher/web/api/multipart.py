@@ -26,10 +26,10 @@ class Stretch(NamedTuple):
 
 def boundary_of(content_type: str) -> bytes:
     """The boundary that a Content-Type names. Raises BadParameterError."""
-    found = re.search(r';\s*boundary=(?:"([^"]{1,70})"|([^;\s"]{1,70}))', content_type, re.IGNORECASE)
-    if not content_type.lower().startswith("multipart/form-data") or found is None:
+    match = re.search(r';\s*boundary=(?:"([^"]{1,70})"|([^;\s"]{1,70}))', content_type, re.IGNORECASE)
+    if not content_type.lower().startswith("multipart/form-data") or match is None:
         raise BadParameterError("body", "send multipart/form-data with a boundary")
-    return (found[1] or found[2]).encode("latin-1", "replace")
+    return (match[1] or match[2]).encode("latin-1", "replace")
 
 
 def parts(path: Path, boundary: bytes) -> list[Stretch]:
@@ -39,7 +39,7 @@ def parts(path: Path, boundary: bytes) -> list[Stretch]:
     """
     if path.stat().st_size == 0:
         raise BadParameterError("body", "the body is empty")
-    found: list[Stretch] = []
+    stretches: list[Stretch] = []
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as body:
         line = b"--" + boundary
         at = 0 if body[: len(line)] == line else body.find(b"\r\n" + line) + 2
@@ -48,15 +48,15 @@ def parts(path: Path, boundary: bytes) -> list[Stretch]:
         while True:
             at += len(line)
             if body[at : at + 2] == b"--":
-                return found
+                return stretches
             end_of_headers = body.find(b"\r\n\r\n", at, at + HEADERS_MOST)
-            if end_of_headers < 0 or len(found) == PARTS_MOST:
+            if end_of_headers < 0 or len(stretches) == PARTS_MOST:
                 raise BadParameterError("body", "the body is no multipart/form-data, or has too many parts")
             start = end_of_headers + 4
             end = body.find(b"\r\n" + line, end_of_headers + 2)
             if end < 0:
                 raise BadParameterError("body", "the body is cut off: its last boundary is missing")
-            found.append(_stretch(body[at:end_of_headers], start, max(0, end - start)))
+            stretches.append(_stretch(body[at:end_of_headers], start, max(0, end - start)))
             at = end + 2
 
 

@@ -25,14 +25,14 @@ _OTHERS = 200  # clips looked at for what other cameras saw at the same moment
     answers=NeighboursShape,
     problems=(404,),
 )
-def index(asked: ApiRequest, clip_id: int) -> Answer:
+def index(api_request: ApiRequest, clip_id: int) -> Answer:
     """The clips before and after one under the same filter, and what the other cameras saw meanwhile."""
-    wanted = asked.filter()
-    head = asked.catalog.clips.head()
-    clip = asked.visible(asked.catalog.clips.get(bounded(clip_id)))
+    clip_filter = api_request.filter()
+    head = api_request.catalog.clips.head()
+    clip = api_request.visible(api_request.catalog.clips.get(bounded(clip_id)))
 
-    def found() -> Body:
-        near, bodies = neighbours_of(asked, clip, wanted), asked.bodies
+    def body() -> Body:
+        near, bodies = neighbours_of(api_request, clip, clip_filter), api_request.bodies
         return Body(
             NeighboursShape(
                 previous=bodies([near.previous])[0] if near.previous else None,
@@ -41,7 +41,7 @@ def index(asked: ApiRequest, clip_id: int) -> Answer:
             )
         )
 
-    return Answer(head, asked.listed_tag(head), found)
+    return Answer(head, api_request.listed_tag(head), body)
 
 
 class Neighbours(NamedTuple):
@@ -52,12 +52,12 @@ class Neighbours(NamedTuple):
     others: list[Clip]  # the first of each other camera that recorded meanwhile
 
 
-def neighbours_of(asked: ApiRequest, clip: Clip, wanted: ClipFilter) -> Neighbours:
+def neighbours_of(api_request: ApiRequest, clip: Clip, clip_filter: ClipFilter) -> Neighbours:
     """The clips before and after one among those that are wanted, and what other cameras saw meanwhile."""
-    previous, following = asked.catalog.clips.neighbours(clip, wanted)
+    previous, following = api_request.catalog.clips.neighbours(clip, clip_filter)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
-    meanwhile = asked.catalog.clips.find(
-        asked.scoped(ClipFilter(from_at=clip.started_at, to_at=end)), limit=_OTHERS, newest_first=False
+    meanwhile = api_request.catalog.clips.find(
+        api_request.scoped(ClipFilter(from_at=clip.started_at, to_at=end)), limit=_OTHERS, newest_first=False
     )
     others: dict[str, Clip] = {}
     for other in meanwhile.clips:

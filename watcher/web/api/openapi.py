@@ -51,7 +51,7 @@ def description(app: Flask) -> dict[str, Any]:
         (rule, app.view_functions[rule.endpoint].declared, app.view_functions[rule.endpoint].__doc__ or "")  # type: ignore[union-attr]
         for rule in sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, sorted(rule.methods or ())))
     ]
-    routes = [one for one in routes if not (one[1].page or one[1].hidden or one[1].internal)]
+    routes = [route for route in routes if not (route[1].page or route[1].hidden or route[1].internal)]
     kinds = {
         kind for _, declared, _ in routes for kind in (declared.answers, declared.body) if kind not in {None, dict}
     }
@@ -62,7 +62,7 @@ def description(app: Flask) -> dict[str, Any]:
     for rule, declared, doc in routes:
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         paths.setdefault(path, {})[declared.method.lower()] = _operation(rule, declared, doc, schemas)
-    told = {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "watcher",
@@ -80,7 +80,7 @@ def description(app: Flask) -> dict[str, Any]:
         },
     }
     # The types are called shapes here, to tell them from the catalog's values; who reads the document need not.
-    text = msgspec.json.encode(told).replace(b'Shape"', b'"')
+    text = msgspec.json.encode(document).replace(b'Shape"', b'"')
     return cast("dict[str, Any]", msgspec.json.decode(text))
 
 
@@ -115,8 +115,8 @@ def _operation(rule: Any, declared: Declared, doc: str, schemas: dict[type, Any]
 
 
 def _in_path(rule: Any, name: str) -> dict[str, Any]:
-    found = re.search(rf"<(?:(\w+):)?{name}>", rule.rule)
-    schema, example = _CONVERTERS[(found and found[1]) or "default"]
+    match = re.search(rf"<(?:(\w+):)?{name}>", rule.rule)
+    schema, example = _CONVERTERS[(match and match[1]) or "default"]
     return {"name": name, "in": "path", "required": True, "schema": schema, "example": example}
 
 

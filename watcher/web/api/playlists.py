@@ -60,8 +60,8 @@ class Piece(NamedTuple):
     def content(self) -> str:
         """What stands for the bytes that are shown: another content has another size, length or coding."""
         clip = self.clip
-        told = (clip.id, clip.size_bytes, clip.duration_seconds, clip.proxy if self.copied else None)
-        return hashlib.blake2s(repr(told).encode() + bytes(clip.media or b""), digest_size=8).hexdigest()
+        parts = (clip.id, clip.size_bytes, clip.duration_seconds, clip.proxy if self.copied else None)
+        return hashlib.blake2s(repr(parts).encode() + bytes(clip.media or b""), digest_size=8).hexdigest()
 
 
 @route(
@@ -125,9 +125,9 @@ def playlist(camera: str) -> Response:
 
 
 def _clips(camera: str, first: datetime, last: datetime) -> Iterator[Clip]:
-    wanted = ClipFilter(cameras=(camera,), states=(ClipState.READY,), from_at=first, to_at=last)
+    clip_filter = ClipFilter(cameras=(camera,), states=(ClipState.READY,), from_at=first, to_at=last)
     count = 0
-    for clips in catalog().clips.pages(wanted):
+    for clips in catalog().clips.pages(clip_filter):
         count += len(clips)
         if count > CLIPS_MOST:
             raise BadParameterError(
@@ -160,11 +160,11 @@ def _cuts(piece: Piece, until: float) -> list[float]:
     if seconds and (small or late):
         return [0.0, seconds]
     with _opened(piece) as (_, segments):
-        found = segments.cuts(SEGMENT_SECONDS)
-    _known[piece.content] = found
+        cuts = segments.cuts(SEGMENT_SECONDS)
+    _known[piece.content] = cuts
     while len(_known) > REMEMBERED:
         _known.popitem(last=False)
-    return found
+    return cuts
 
 
 def _lines(piece: Piece, shown: list[tuple[float, float]], end: float, *, sound: bool) -> Iterator[str]:
@@ -193,7 +193,7 @@ def _lines(piece: Piece, shown: list[tuple[float, float]], end: float, *, sound:
 )
 def beginning(clip_id: int) -> Response:
     """What a player needs of a clip before any of its segments."""
-    with _opened(_asked(clip_id)) as (_, segments):
+    with _opened(_requested_piece(clip_id)) as (_, segments):
         return _sent(segments.beginning(sound=_flag("sound")))
 
 
@@ -208,12 +208,12 @@ def beginning(clip_id: int) -> Response:
 def segment(clip_id: int) -> Response:
     """The pictures of a clip from the key frame at `begin` to the one at `end`, and the sound meanwhile."""
     begin, end = _number("begin", 0) / 1000, _number("end", 1 << 40) / 1000
-    with _opened(_asked(clip_id)) as (fd, segments):
+    with _opened(_requested_piece(clip_id)) as (fd, segments):
         cut = segments.segment(begin, end, sound=_flag("sound"))
         return _sent(b"".join(cut.pieces(fd))) if cut.size <= WHOLE_MOST else _streamed(fd, cut)
 
 
-def _asked(clip_id: int) -> Piece:
+def _requested_piece(clip_id: int) -> Piece:
     clip = visible(catalog().clips.get(bounded(clip_id)))
     piece = _piece(clip) if clip.state is ClipState.READY else None
     if piece is None or single(request.args, "content", piece.content) != piece.content:
@@ -253,7 +253,7 @@ def _opened(piece: Piece) -> Iterator[tuple[int, Segments]]:
 
 
 def _sent(data: bytes) -> Response:
-    return _kept(Response(data, content_type="video/mp4"))
+    return _cacheable(Response(data, content_type="video/mp4"))
 
 
 def _streamed(fd: int, cut: Segment) -> Response:
@@ -266,9 +266,9 @@ def _streamed(fd: int, cut: Segment) -> Response:
         raise
     response.call_on_close(lambda: os.close(own))
     response.content_length = cut.size
-    return _kept(response)
+    return _cacheable(response)
 
 
-def _kept(response: Response) -> Response:
+def _cacheable(response: Response) -> Response:
     response.headers["Cache-Control"] = "private, max-age=86400, immutable"  # the address says of which content
     return response

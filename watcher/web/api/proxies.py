@@ -48,14 +48,14 @@ def ask(clip_id: int) -> Response:
 
 
 def _answer(clip: Clip) -> Response:
-    known = catalog().proxies.get(clip.id)
+    proxy = catalog().proxies.get(clip.id)
     if clip.proxy is not None:
         address = f"{state().base}{request.script_root}/renditions/{clip.proxy}"
         body = ProxyShape("ready", address, 0, None, 1.0)
-    elif known is None:
+    elif proxy is None:
         body = ProxyShape("none", None, 0, None)
     else:
         body = ProxyShape(
-            "failed" if known.error else "waiting", None, known.before, known.error, round(known.share, 3)
+            "failed" if proxy.error else "waiting", None, proxy.before, proxy.error, round(proxy.share, 3)
         )
     return wire.json_response(body, Cache_Control="no-store")

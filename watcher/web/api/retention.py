@@ -45,28 +45,28 @@ def _plan(remembered: Remembered) -> Response:
     free, rules = services.root.free_bytes(), Rules.of(services)
     plan = rules.plan(remembered, free)
     going = iter(plan)
-    some = [_shown(one) for one in itertools.islice(going, count)]
+    some = [_shown(clip) for clip in itertools.islice(going, count)]
     more = next(going, None) is not None
     for _ in itertools.islice(going, FURTHER):  # what waits is known at the end
         pass
-    waiting = [WaitingShape(one.rule, one.camera or None, one.clips, one.size_bytes) for one in plan.waiting]
+    waiting = [WaitingShape(item.rule, item.camera or None, item.clips, item.size_bytes) for item in plan.waiting]
     allowed = remembered.allows(rules.limits.text)
     until = serialize.utc(moment(remembered.allowed_until_ms)) if allowed else None
     body = PlanShape(some, more, free, waiting, plan.overshoot_bytes, until)
     return wire.json_response(body, Cache_Control="no-store")
 
 
-def _shown(one: Going) -> GoingShape:
-    doubt = one.clip.doubt
+def _shown(clip: Going) -> GoingShape:
+    doubt = clip.clip.doubt
     return GoingShape(
-        id=one.clip.id,
-        key=one.clip.key,
-        camera=one.clip.camera,
-        started_at=serialize.utc(one.clip.started_at),
-        size_bytes=one.clip.size_bytes,
-        rule=one.rule,
-        links=Links(f"{state().base}{request.script_root}/clips/{one.clip.id}"),
-        arrived_at=serialize.utc(moment(one.clip.arrived_ms)),
+        id=clip.clip.id,
+        key=clip.clip.key,
+        camera=clip.clip.camera,
+        started_at=serialize.utc(clip.clip.started_at),
+        size_bytes=clip.clip.size_bytes,
+        rule=clip.rule,
+        links=Links(f"{state().base}{request.script_root}/clips/{clip.clip.id}"),
+        arrived_at=serialize.utc(moment(clip.clip.arrived_ms)),
         counts_by="start" if doubt is None else "arrival",
         doubt=doubt,
     )

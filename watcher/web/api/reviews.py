@@ -16,7 +16,7 @@ from watcher.model.clip import ClipFilter
 from watcher.model.errors import BadParameterError
 from watcher.model.schemas import Links, ReviewShape
 from watcher.web.http import wire
-from watcher.web.http.auth import asked, scoped
+from watcher.web.http.auth import current_request, scoped
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
 
@@ -26,7 +26,7 @@ CLIPS_MOST = 100
 LEASE_LEAST, LEASE_MOST = 1, 86400  # seconds
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class ReviewRequest(msgspec.Struct, forbid_unknown_fields=True):
     """What somebody wants to look at; an empty body wants the defaults."""
 
     limit: Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": CLIPS_MOST})] = 10
@@ -39,7 +39,7 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     "/reviews",
     "POST",
     role=Role.LABEL,
-    body=Wanted,
+    body=ReviewRequest,
     body_optional=True,
     answers=ReviewShape,
 )
@@ -48,20 +48,20 @@ def begin() -> Response:
 
     A clip is given back by a label, by the end of the review, or by time.
     """
-    wanted = wire.body(Wanted, optional=True)
-    if not 1 <= wanted.limit <= CLIPS_MOST:
+    terms = wire.body(ReviewRequest, optional=True)
+    if not 1 <= terms.limit <= CLIPS_MOST:
         raise BadParameterError("limit", f"limit must be from 1 to {CLIPS_MOST}")
-    if not LEASE_LEAST <= wanted.lease_seconds <= LEASE_MOST:
+    if not LEASE_LEAST <= terms.lease_seconds <= LEASE_MOST:
         raise BadParameterError("lease_seconds", f"lease_seconds must be from {LEASE_LEAST} to {LEASE_MOST}")
-    if any("\0" in camera for camera in wanted.cameras):
+    if any("\0" in camera for camera in terms.cameras):
         raise BadParameterError("cameras", "a camera's name has no NUL")
-    cameras = scoped(ClipFilter(cameras=wanted.cameras)).cameras
+    cameras = scoped(ClipFilter(cameras=terms.cameras)).cameras
     now = state().services.clock.now()
-    until = now + timedelta(seconds=wanted.lease_seconds)
+    until = now + timedelta(seconds=terms.lease_seconds)
     review = secrets.token_urlsafe(12)
-    clips = catalog().reviews.lease(review, limit=wanted.limit, until=until, now=now, cameras=cameras)
+    clips = catalog().reviews.lease(review, limit=terms.limit, until=until, now=now, cameras=cameras)
     links = Links(state().base + url_for("reviews.end", review=review))
-    body = ReviewShape(review, serialize.utc(until), asked().bodies(clips), links)
+    body = ReviewShape(review, serialize.utc(until), current_request().bodies(clips), links)
     return wire.json_response(body, Cache_Control="no-store")
 
 

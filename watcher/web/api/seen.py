@@ -10,7 +10,7 @@ from watcher.model.access import Role
 from watcher.model.errors import BadParameterError
 from watcher.model.schemas import Time
 from watcher.web.http import wire
-from watcher.web.http.auth import asked, visible
+from watcher.web.http.auth import current_request, visible
 from watcher.web.http.query import bounded
 from watcher.web.http.request import Answer, ApiRequest, Body
 from watcher.web.http.routes import question, route
@@ -43,12 +43,12 @@ class Upto(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @question(bp, "/seen", answers=SeenShape)
-def index(asked: ApiRequest) -> Answer:
+def index(api_request: ApiRequest) -> Answer:
     """Up to which change you have seen everything, which clips are exceptions, and how many you have not seen.
 
     It is of whoever asks: of the key, or, where nobody signs in, of the browser (its cookie `watcher_browser`).
     """
-    person, seen, cameras = asked.person, asked.catalog, asked.who.cameras
+    person, seen, cameras = api_request.person, api_request.catalog, api_request.principal.cameras
     mark, head = seen.seen.mark(person), seen.clips.head()
 
     def body() -> Body:
@@ -56,7 +56,7 @@ def index(asked: ApiRequest) -> Answer:
         exceptions = [ClipWord(*word) for word in seen.seen.exceptions(person, cameras)]
         return Body(SeenShape(mark.until_revision, serialize.utc_or_none(mark.marked_at), exceptions, unseen, more))
 
-    return Answer(None, asked.tag(f"seen {head} {person} {mark.version}"), body, private=True)
+    return Answer(None, api_request.tag(f"seen {head} {person} {mark.version}"), body, private=True)
 
 
 @route(bp, "/seen", "PUT", role=Role.VIEW, body=Upto, status=204)
@@ -65,7 +65,7 @@ def mark() -> Response:
     upto = wire.body(Upto).until_revision
     if not 0 <= upto <= wire.NUMBER_MOST:
         raise BadParameterError("until_revision", f"until_revision must be from 0 to {wire.NUMBER_MOST}")
-    catalog().seen.set_mark(asked().person, upto, now=state().services.clock.now())
+    catalog().seen.set_mark(current_request().person, upto, now=state().services.clock.now())
     return Response(status=204)
 
 
@@ -83,5 +83,5 @@ def remove(clip_id: int) -> Response:
 
 def _say(clip_id: int, *, yes: bool) -> Response:
     clip = visible(catalog().clips.get(bounded(clip_id)))
-    catalog().seen.set(asked().person, clip.id, yes=yes, now=state().services.clock.now())
+    catalog().seen.set(current_request().person, clip.id, yes=yes, now=state().services.clock.now())
     return Response(status=204)

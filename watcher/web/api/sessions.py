@@ -22,17 +22,17 @@ def index() -> Response:
     mine = auth.session_id()
     bodies = [
         SessionShape(
-            id=one.id,
-            key=one.key,
-            current=one.id == mine,
-            created_at=serialize.utc_or_none(one.created_at),
-            last_used_at=serialize.utc_or_none(one.last_used_at),
-            expires_at=serialize.utc(one.until),
-            address=one.address,
-            agent=one.agent,
-            links=Links(f"{state().base}{request.script_root}/sessions/{one.id}"),
+            id=session.id,
+            key=session.key,
+            current=session.id == mine,
+            created_at=serialize.utc_or_none(session.created_at),
+            last_used_at=serialize.utc_or_none(session.last_used_at),
+            expires_at=serialize.utc(session.until),
+            address=session.address,
+            agent=session.agent,
+            links=Links(f"{state().base}{request.script_root}/sessions/{session.id}"),
         )
-        for one in seen()
+        for session in seen()
     ]
     return wire.json_response(SessionsShape(bodies), Cache_Control="no-store")
 
@@ -61,5 +61,5 @@ def seen() -> list[Session]:
 
 def _mine() -> str | None:
     """Whose sessions one sees and ends; None: everybody's."""
-    who = auth.principal()
-    return None if who.may(Role.ADMIN) else who.name
+    holder = auth.principal()
+    return None if holder.may(Role.ADMIN) else holder.name

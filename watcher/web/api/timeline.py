@@ -33,9 +33,9 @@ _LATEST = timedelta(days=365 * 200)  # from 1970: what a zone's rules can be ask
     takes=("from", "to", "bucket", "camera", "tz"),
     answers=TimelineShape,
 )
-def index(asked: ApiRequest) -> Answer:
+def index(api_request: ApiRequest) -> Answer:
     """Clips and their seconds by bucket and camera; a clip counts where it starts, empty buckets are left out."""
-    args, state = asked.args, asked.state
+    args, state = api_request.args, api_request.state
     bucket = _bucket(single(args, "bucket", "day"))
     zone = zone_of(single(args, "tz", state.zone_name))
     to_at = wire.moment(single(args, "to", ""), "to") if "to" in args else state.services.clock.now()
@@ -48,16 +48,16 @@ def index(asked: ApiRequest) -> Answer:
     if (to_at - from_at) / (bucket * buckets.QUARTER) > _MOST:
         raise BadParameterError("bucket", f"that would be more than {_MOST:,} buckets: ask for longer ones")
     first, end = buckets.whole(from_at, to_at, bucket, zone)
-    cameras = asked.scoped(ClipFilter(cameras=texts(args, "camera"))).cameras
-    head = asked.catalog.clips.head()
+    cameras = api_request.scoped(ClipFilter(cameras=texts(args, "camera"))).cameras
+    head = api_request.catalog.clips.head()
     # By what is summed up, not by what was asked: without `to` that moves with the clock, and any moment of a day
     # or an hour asks for all of it.
-    tag = asked.tag(f"timeline {head} {bucket} {zone} {first} {end} {cameras}")
-    return Answer(head, tag, lambda: _body(asked.catalog, bucket, zone, first, end, cameras), by_tag=True)
+    tag = api_request.tag(f"timeline {head} {bucket} {zone} {first} {end} {cameras}")
+    return Answer(head, tag, lambda: _body(api_request.catalog, bucket, zone, first, end, cameras), by_tag=True)
 
 
 def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int, cameras: Sequence[str]) -> Body:
-    found = catalog.timeline.sums(buckets.spans(first, end, zone), bucket, cameras)
+    sums = catalog.timeline.sums(buckets.spans(first, end, zone), bucket, cameras)
     body = TimelineShape(
         bucket=bucket.name.lower(),
         tz=str(zone),
@@ -65,7 +65,7 @@ def _body(catalog: Catalog, bucket: Bucket, zone: ZoneInfo, first: int, end: int
         to=serialize.utc(EPOCH + end * buckets.QUARTER),
         buckets=[
             BucketShape(*_bounds(place, bucket, zone), camera, clips, duration / 1000)
-            for place, camera, clips, duration in found
+            for place, camera, clips, duration in sums
         ],
     )
     return Body(body)

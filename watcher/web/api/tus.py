@@ -19,7 +19,7 @@ from watcher.model.errors import BadParameterError, NotIsoMediaError, OffsetErro
 from watcher.storage.ledger import Entry
 from watcher.storage.spool import digest
 from watcher.storage.upload import Done, Part, Upload
-from watcher.web.api.uploads import body, owner, said
+from watcher.web.api.uploads import body, instant, owner
 from watcher.web.http import problems
 from watcher.web.http.auth import allow_upload
 from watcher.web.http.routes import View, route
@@ -83,7 +83,7 @@ def create() -> Response:
     if not camera:
         raise BadParameterError("camera", "Upload-Metadata must name the camera")
     if started_at := metadata.get("started_at"):
-        said(started_at)
+        instant(started_at)
     sha256 = metadata.get("sha256") or None
     if sha256 is not None and not re.fullmatch("[0-9a-f]{64}", sha256):
         raise BadParameterError("sha256", "sha256 must be 64 hexadecimal digits")
@@ -108,7 +108,7 @@ def create() -> Response:
             name=name,
             length=length,
             metadata=text,
-            started_at=said(started_at).at.isoformat() if started_at else None,
+            started_at=instant(started_at).at.isoformat() if started_at else None,
             sha256=sha256,
             owner=owner(),
             begun_at=now,
@@ -138,7 +138,7 @@ def show(upload_id: str) -> Response:
     part, here = upload.part()
     allow_upload(part.camera)
     response = Response(status=200 if request.method == "HEAD" else 204)
-    response.headers["Upload-Offset"] = str(part.told(here))
+    response.headers["Upload-Offset"] = str(part.offset(here))
     response.headers["Upload-Length"] = str(part.length)
     response.headers["Upload-Metadata"] = part.metadata
     _expires(upload, response)
@@ -198,8 +198,8 @@ def _append(upload: Upload, at: int) -> Response:
         path = body()
         size = path.stat().st_size if path is not None else 0
         # Whoever knows better than what is told may say that all is here, to have its end tried again.
-        if at != part.told(here) and (at != here or size):
-            raise OffsetError(f"the upload is at {part.told(here)}, not at {at}")
+        if at != part.offset(here) and (at != here or size):
+            raise OffsetError(f"the upload is at {part.offset(here)}, not at {at}")
         if at + size > part.length:
             raise TooLargeError(f"that would be {at + size:,} bytes of {part.length:,}")
         if path is not None and (refused := _checksum(path)) is not None:
@@ -210,7 +210,7 @@ def _append(upload: Upload, at: int) -> Response:
         if here == part.length:
             return _told_done(part.done(state().uploads.finish(upload).clip.id), 204)
     response = Response(status=204)
-    response.headers["Upload-Offset"] = str(part.told(here))
+    response.headers["Upload-Offset"] = str(part.offset(here))
     _expires(upload, response)
     return response
 
@@ -263,11 +263,11 @@ def _metadata(text: str) -> dict[str, str]:
     """Keys and values of Upload-Metadata. Raises BadParameterError."""
     if len(text) > METADATA_MOST:
         raise BadParameterError("Upload-Metadata", f"it may have {METADATA_MOST:,} characters")
-    found = {}
+    pairs = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
         name, _, value = pair.partition(" ")
         try:
-            found[name] = base64.b64decode(value, validate=True).decode()
+            pairs[name] = base64.b64decode(value, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             raise BadParameterError("Upload-Metadata", f"the value of {name!r} is no base64 of UTF-8") from None
-    return found
+    return pairs

@@ -79,7 +79,7 @@ def post() -> Response:
     if file is None:
         raise BadParameterError("file", "the form has no part 'file'")
     camera, started_at = _field(path, form, "camera"), _field(path, form, "started_at")
-    start = None if not started_at else said(started_at)
+    start = None if not started_at else instant(started_at)
     allow_upload(camera)
     uploads.check(camera, name := (file.filename or "").replace("\\", "/").rpartition("/")[2], file.length)
     uploads.budget.claim(wire.request_id(), camera, file.length)
@@ -129,11 +129,11 @@ def _promise(method: str, path: str) -> None:
                 # It lies in the spool twice while it is put behind what is here, which may be past the part's end.
                 coming = max(0, 2 * size - (part.length - here)) if here else 0
     else:
-        found = re.fullmatch(r"/watcher/uploads/([^/]+)/([\s\S]*)", path)
-        if method == "PUT" and found:
-            allow_upload(found[1])
-            uploads.check(found[1], found[2], size)
-            entry.camera = found[1]
+        match = re.fullmatch(r"/watcher/uploads/([^/]+)/([\s\S]*)", path)
+        if method == "PUT" and match:
+            allow_upload(match[1])
+            uploads.check(match[1], match[2], size)
+            entry.camera = match[1]
         else:
             uploads.check_folder("")
     if size is None:
@@ -144,9 +144,9 @@ def _promise(method: str, path: str) -> None:
 
 def _length() -> int | None:
     """How many bytes are to come, as the client tells; None where it does not."""
-    told = request.environ.get("WATCHER_BODY_BYTES", "")
-    if told.isdigit():
-        return int(told)
+    length = request.environ.get("WATCHER_BODY_BYTES", "")
+    if length.isdigit():
+        return int(length)
     chunked = "Transfer-Encoding" in request.headers or not request.environ["SERVER_PROTOCOL"].startswith("HTTP/1")
     return None if chunked else 0
 
@@ -165,8 +165,8 @@ def _over(_reason: BaseException | None) -> None:
 
 def owner() -> str:
     """Whose budget a request counts in: the key's, or the address's where nobody has to have one."""
-    who = auth.principal()
-    return f"@{request.remote_addr}" if who is ANYBODY else who.person
+    holder = auth.principal()
+    return f"@{request.remote_addr}" if holder is ANYBODY else holder.person
 
 
 def body() -> Path | None:
@@ -174,7 +174,7 @@ def body() -> Path | None:
     return state().uploads.spool.body(request.environ.get("WATCHER_BODY", ""))
 
 
-def said(text: str) -> Instant:
+def instant(text: str) -> Instant:
     """When a clip began, as its sender says. Raises BadParameterError."""
     return at_zone(wire.plausible_moment(text, "started_at"), state().zone)
 
@@ -212,21 +212,21 @@ def _put(camera: str, name: str, start: Instant | None) -> Response:
 
 def _said_start() -> Instant | None:
     text = request.args.get("started_at")
-    return None if text is None else said(text)
+    return None if text is None else instant(text)
 
 
 def _date() -> Instant | None:
     """The request's Date, which cameras without a name for their clips send."""
     try:
         at = parsedate_to_datetime(request.headers.get("Date", ""))
-        return None if at.tzinfo is None else said(at.isoformat())
+        return None if at.tzinfo is None else instant(at.isoformat())
     except (ValueError, TypeError, BadParameterError):
         return None
 
 
 def _digests() -> dict[str, bytes]:
     """The digests that the client sent along, RFC 9530. Raises BadParameterError for what cannot be read."""
-    found = {}
+    places = {}
     for header in ("Repr-Digest", "Content-Digest"):
         for member in filter(None, (part.strip() for part in request.headers.get(header, "").split(","))):
             name, _, value = member.partition("=")
@@ -238,8 +238,8 @@ def _digests() -> dict[str, bytes]:
                 digest = base64.b64decode(value.strip()[1:-1], validate=True)
             except binascii.Error:
                 raise BadParameterError(header, f"{header} holds no base64") from None
-            found[_ALGORITHMS[name.strip().lower()]] = digest
-    return found
+            places[_ALGORITHMS[name.strip().lower()]] = digest
+    return places
 
 
 def _field(path: Path, form: list[Stretch], name: str) -> str:

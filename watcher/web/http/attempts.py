@@ -42,9 +42,9 @@ class Attempts:
 def _network(address: str) -> str:
     """What one household has: an IPv4 address, or the first half of an IPv6 one."""
     try:
-        found = ipaddress.ip_address(address)
+        network = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if found.version == 4:
+    if network.version == 4:
         return address
-    return str(found.ipv4_mapped or ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+    return str(network.ipv4_mapped or ipaddress.ip_network((int(network) >> 64 << 64, 64)))

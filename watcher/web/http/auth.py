@@ -33,12 +33,12 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 def principal() -> Principal:
     """Who asks. Raises SignInError where somebody has to say who they are and does not."""
     if "principal" not in g:
-        g.principal = state().known.who(request.environ)
-    found: Principal = g.principal
-    return found
+        g.principal = state().authenticator.principal(request.environ)
+    holder: Principal = g.principal
+    return holder
 
 
-def asked() -> ApiRequest:
+def current_request() -> ApiRequest:
     """The question that Flask has in hand. Raises SignInError."""
     return ApiRequest(
         state(),
@@ -64,14 +64,14 @@ def allow_upload(camera: str) -> None:
         raise ForbiddenError(f"the key {principal().name!r} is not for the camera {camera!r}")
 
 
-def scoped(wanted: ClipFilter) -> ClipFilter:
+def scoped(clip_filter: ClipFilter) -> ClipFilter:
     """The part of a question that is about cameras that exist for whoever asks."""
-    return asked().scoped(wanted)
+    return current_request().scoped(clip_filter)
 
 
 def visible(clip: Clip) -> Clip:
     """The clip, if its camera exists for whoever asks. Raises ClipNotFoundError."""
-    return asked().visible(clip)
+    return current_request().visible(clip)
 
 
 def session_id() -> str | None:
@@ -82,8 +82,8 @@ def session_id() -> str | None:
 
 def by() -> By:
     """Who does something now, for the audit."""
-    who = principal()
-    return By(who.name, state().services.clock.now(), request.remote_addr, who.key_id)
+    holder = principal()
+    return By(holder.name, state().services.clock.now(), request.remote_addr, holder.key_id)
 
 
 def audit(action: str, about: str) -> None:

@@ -20,7 +20,7 @@ from watcher.web.http.cookies import session_secret
 REMEMBERED, REMEMBERED_SECONDS = 500, 60.0  # keys and sessions
 
 
-class Known:
+class Authenticator:
     """Those who have keys and sessions, as far as they were here in the last minute."""
 
     def __init__(self, services: Services) -> None:
@@ -33,7 +33,7 @@ class Known:
         self._keys: dict[tuple[bool, str], tuple[Key | None, float]] = {}
         self._used: dict[tuple[bool, str], float] = {}  # when the use of each was noted last
 
-    def who(self, environ: dict[str, Any]) -> Principal:
+    def principal(self, environ: dict[str, Any]) -> Principal:
         """Who asks this (a WSGI environ): by a key in its header, else by a session's cookie.
 
         Raises SignInError where somebody has to say who they are and does not, or says it twice.
@@ -53,7 +53,7 @@ class Known:
     def _find(self, place: tuple[bool, str]) -> Key | None:
         catalog, clock = self._services.catalog, self._services.clock
         version = catalog.database.counter("keys")
-        session, kept = place
+        session, digest = place
         with self._lock:
             if version != self._version or len(self._keys) > REMEMBERED:
                 self._keys.clear()
@@ -61,7 +61,7 @@ class Known:
             key, until = self._keys.get(place, (None, 0.0))
         if until <= time.monotonic():
             now = clock.now()
-            key = catalog.sessions.get(kept, now=now) if session else catalog.keys.get(kept, now=now)
+            key = catalog.sessions.get(digest, now=now) if session else catalog.keys.get(digest, now=now)
             with self._lock:
                 if version == self._version:
                     self._keys[place] = (key, time.monotonic() + REMEMBERED_SECONDS)

@@ -10,7 +10,7 @@ OVERHEAD_BYTES = 1000  # of an answer besides its body and its place
 BYTES_MOST = 2 << 20  # of all answers that one process keeps
 
 
-class Kept(NamedTuple):
+class CachedAnswer(NamedTuple):
     """An answer, which holds as long as the catalog's last change is this one."""
 
     head: int | None
@@ -25,21 +25,21 @@ class Cache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()  # of those who put; a look at one place needs none
-        self._kept: dict[str, tuple[Kept, int]] = {}
+        self._entries: dict[str, tuple[CachedAnswer, int]] = {}
         self._bytes = 0
 
-    def get(self, place: str) -> Kept | None:
+    def get(self, place: str) -> CachedAnswer | None:
         """What lies there."""
-        found = self._kept.get(place)
-        return None if found is None else found[0]
+        entry = self._entries.get(place)
+        return None if entry is None else entry[0]
 
-    def put(self, place: str, answer: Kept, body_bytes: int) -> None:
+    def put(self, place: str, answer: CachedAnswer, body_bytes: int) -> None:
         """Keep an answer whose body has so many bytes, in place of what lay there."""
         if body_bytes > ONE_MOST:
             return
         cost = body_bytes + 4 * len(place) + OVERHEAD_BYTES  # a long question is not for nothing
         with self._lock:
-            self._bytes += cost - self._kept.pop(place, (None, 0))[1]
-            self._kept[place] = (answer, cost)
+            self._bytes += cost - self._entries.pop(place, (None, 0))[1]
+            self._entries[place] = (answer, cost)
             while self._bytes > BYTES_MOST:
-                self._bytes -= self._kept.pop(next(iter(self._kept)))[1]
+                self._bytes -= self._entries.pop(next(iter(self._entries)))[1]

@@ -44,10 +44,10 @@ def session_secret(environ: dict[str, Any], base: str) -> str:
         return ""
     name = session_cookie(environ, base).name
     pairs = [pair.partition("=") for pair in header.split(";")]
-    found = [(told.strip(), value.strip()) for told, _, value in pairs if told.strip().lower() == name.lower()]
-    if len(found) > 1:
-        raise SignInError(f"the request has {len(found)} cookies {name}: remove them, and sign in again")
-    return found[0][1] if found and found[0][0] == name else ""
+    values = [(key.strip(), value.strip()) for key, _, value in pairs if key.strip().lower() == name.lower()]
+    if len(values) > 1:
+        raise SignInError(f"the request has {len(values)} cookies {name}: remove them, and sign in again")
+    return values[0][1] if values and values[0][0] == name else ""
 
 
 def browser_of(header: str) -> str:

@@ -25,7 +25,7 @@ class Forwarded:
 
     def __init__(self, site: Site) -> None:
         self._path = site.path
-        networks = tuple(ipaddress.ip_network(one, strict=False) for one in site.trusted_proxies)
+        networks = tuple(ipaddress.ip_network(network, strict=False) for network in site.trusted_proxies)
 
         @lru_cache(maxsize=100)
         def believed(peer: str) -> bool:

@@ -14,7 +14,7 @@ class Heads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, ...], tuple[int, int]] = {}
+        self._by_cameras: dict[tuple[str, ...], tuple[int, int]] = {}
 
     def head(self, catalog: Catalog, cameras: tuple[str, ...] | None) -> int:
         """The seq of the last change of these cameras; what others have does not move it. None: of all cameras.
@@ -25,14 +25,16 @@ class Heads:
         upto = catalog.clips.head()
         if cameras is None:
             return upto
-        looked, last = self._known.get(cameras, (0, 0))
+        looked, last = self._by_cameras.get(cameras, (0, 0))
         if looked > upto:  # another catalog
             looked, last = 0, 0
         if looked < upto:
             silences = catalog.silences.after(looked, upto, cameras=cameras)
-            last = max([last, catalog.clips.last_change(looked, cameras), *(one.revision or 0 for one in silences)])
+            last = max(
+                [last, catalog.clips.last_change(looked, cameras), *(silence.revision or 0 for silence in silences)]
+            )
             with self._lock:
-                if len(self._known) >= KEPT_MOST:
-                    self._known.clear()
-                self._known[cameras] = (upto, last)
+                if len(self._by_cameras) >= KEPT_MOST:
+                    self._by_cameras.clear()
+                self._by_cameras[cameras] = (upto, last)
         return max(last, catalog.clips.forgotten())

@@ -137,15 +137,15 @@ def register_errors(app: Flask, page: Callable[[int, str, str], Response]) -> No
         if not wants_page():
             return response
         try:
-            made = page(response.status_code, title, detail)
+            document = page(response.status_code, title, detail)
         except Exception:  # what is wrong may be what pages are made with
             log.exception("the page of an error failed")
             return response
         for name, value in response.headers:
             if name in {"Allow", "Retry-After", "WWW-Authenticate"}:
-                made.headers[name] = value
-        made.headers["Cache-Control"] = "no-store"
-        return made
+                document.headers[name] = value
+        document.headers["Cache-Control"] = "no-store"
+        return document
 
     @app.errorhandler(errors.WatcherError)
     def _ours(error: errors.WatcherError) -> Response:

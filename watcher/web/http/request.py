@@ -27,7 +27,7 @@ class ApiRequest(NamedTuple):
     """Who asks what."""
 
     state: State
-    who: Principal
+    principal: Principal
     args: MultiDict[str, str]  # the question's parameters
     mount: str  # where the application is on its host, such as /watcher
     question: str  # path below that, and query
@@ -40,7 +40,7 @@ class ApiRequest(NamedTuple):
 
     def head(self) -> int:
         """The seq of the last change that whoever asks may know of. Raises CatalogError."""
-        return self.state.heads.head(self.catalog, self.who.cameras)
+        return self.state.heads.head(self.catalog, self.principal.cameras)
 
     def address(self, path: str) -> str:
         """Where a path of the application is for whoever asks."""
@@ -48,7 +48,7 @@ class ApiRequest(NamedTuple):
 
     def tag(self, of: str) -> str:
         """An entity tag for an answer that is made of this; another one where settings, version or scope differ."""
-        scope = self.who.cameras
+        scope = self.principal.cameras
         text = f"{self.state.mark} {of}" if scope is None else f"{self.state.mark} {scope} {of}"
         return hashlib.blake2b(text.encode(), digest_size=9).hexdigest()
 
@@ -60,27 +60,27 @@ class ApiRequest(NamedTuple):
         """Which clips are asked for. Raises BadParameterError."""
         return self.scoped(read_filter(self.args))
 
-    def scoped(self, wanted: ClipFilter) -> ClipFilter:
+    def scoped(self, clip_filter: ClipFilter) -> ClipFilter:
         """The part of a question that is about cameras that exist for whoever asks."""
-        mine = self.who.cameras
-        if wanted.seen is not None:
-            wanted = msgspec.structs.replace(wanted, person=self.person)
+        mine = self.principal.cameras
+        if clip_filter.seen is not None:
+            clip_filter = msgspec.structs.replace(clip_filter, person=self.person)
         if mine is None:
-            return wanted
-        cameras = tuple(camera for camera in wanted.cameras or mine if camera in mine)
-        return msgspec.structs.replace(wanted, cameras=cameras or NOWHERE)
+            return clip_filter
+        cameras = tuple(camera for camera in clip_filter.cameras or mine if camera in mine)
+        return msgspec.structs.replace(clip_filter, cameras=cameras or NOWHERE)
 
     def visible(self, clip: Clip) -> Clip:
         """The clip, if its camera exists for whoever asks. Raises ClipNotFoundError."""
-        if not self.who.sees(clip.camera):
+        if not self.principal.sees(clip.camera):
             raise ClipNotFoundError(f"there is no clip {clip.id}")
         return clip
 
     @property
     def person(self) -> str:
         """Whose answer it is, where it depends on what somebody has seen: of a key, or of a browser without one."""
-        if self.who is not ANYBODY:
-            return self.who.person
+        if self.principal is not ANYBODY:
+            return self.principal.person
         browser = browser_of(self.cookie)
         return f"browser:{hashed(browser)[:32]}" if browser else "anybody"
 
@@ -97,15 +97,15 @@ class ApiRequest(NamedTuple):
         at = self.state
         return serialize.clip_bodies(clips, base=at.base, mount=self.mount, zone=at.zone, away=at.away(clips))
 
-    def picked(self, clips: Sequence[Clip], wanted: Fields | None) -> list[Any]:
+    def picked(self, clips: Sequence[Clip], fields: Fields | None) -> list[Any]:
         """The same, or only the fields that are wanted of them."""
         bodies = self.bodies(clips)
-        return bodies if wanted is None else pick(bodies, wanted)
+        return bodies if fields is None else pick(bodies, fields)
 
 
-def clip_tag(asked: ApiRequest, clip_id: int, revision: int) -> str:
+def clip_tag(api_request: ApiRequest, clip_id: int, revision: int) -> str:
     """The tag of a clip at a revision, which stands at its end."""
-    return f"{asked.tag(f'clip {clip_id} {revision}')}-{revision}"
+    return f"{api_request.tag(f'clip {clip_id} {revision}')}-{revision}"
 
 
 class Answer(NamedTuple):

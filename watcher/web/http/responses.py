@@ -10,22 +10,22 @@ from watcher.model import errors
 from watcher.model.access import ANYBODY
 from watcher.model.clip import Clip
 from watcher.web.http import wire
-from watcher.web.http.auth import asked
+from watcher.web.http.auth import current_request
 from watcher.web.http.request import Answer, clip_tag
 from watcher.web.http.state import state
 
 
-def respond(found: Answer) -> Response:
+def respond(answer: Answer) -> Response:
     """What was asked, as Flask answers it: 304 where the client has it."""
-    if request.if_none_match.contains_weak(found.tag):
-        response = _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), found.tag)
-        response.headers.update(kept_by(found))
+    if request.if_none_match.contains_weak(answer.tag):
+        response = _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), answer.tag)
+        response.headers.update(kept_by(answer))
         return response
-    made = found.make()
-    response = _tagged(wire.json_response(made.body), found.tag)
-    response.headers.update(kept_by(found))
-    if made.link:
-        response.headers["Link"] = made.link
+    body = answer.make()
+    response = _tagged(wire.json_response(body.body), answer.tag)
+    response.headers.update(kept_by(answer))
+    if body.link:
+        response.headers["Link"] = body.link
     return response
 
 
@@ -36,8 +36,8 @@ def streamed(pieces: Iterator[bytes], content_type: str) -> Response:
     others wait. nginx would take it at once instead, and keep up to a gigabyte of it on the disk for each reader
     who is slow.
     """
-    who = asked().who
-    turn = state().turns.take(str(request.remote_addr) if who is ANYBODY else who.person)
+    principal = current_request().principal
+    turn = state().turns.take(str(request.remote_addr) if principal is ANYBODY else principal.person)
     response = Response(turn.paced(pieces), content_type=content_type)
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -60,7 +60,9 @@ def _tagged(response: Response, tag: str) -> Response:
 
 def clip_response(clip: Clip) -> Response:
     """A clip as it is after a change."""
-    return _tagged(wire.json_response(asked().bodies([clip])[0]), clip_tag(asked(), clip.id, clip.revision))
+    return _tagged(
+        wire.json_response(current_request().bodies([clip])[0]), clip_tag(current_request(), clip.id, clip.revision)
+    )
 
 
 def expected_revision(clip: Clip) -> int | None:
@@ -70,8 +72,8 @@ def expected_revision(clip: Clip) -> int | None:
     """
     if not request.if_match or request.if_match.star_tag:
         return None
-    for told in request.if_match.as_set(include_weak=True):
-        revision = told.rpartition("-")[2]
-        if revision.isascii() and revision.isdigit() and told == clip_tag(asked(), clip.id, int(revision)):
+    for tag in request.if_match.as_set(include_weak=True):
+        revision = tag.rpartition("-")[2]
+        if revision.isascii() and revision.isdigit() and tag == clip_tag(current_request(), clip.id, int(revision)):
             return int(revision)
     raise errors.ChangedError(f"the clip is at revision {clip.revision}; read it again")

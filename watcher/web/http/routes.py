@@ -77,10 +77,10 @@ def question(
     def register(answer: Question) -> Question:
         @functools.wraps(answer)
         def view(**values: Any) -> Response:
-            return respond(own(auth.asked(), **values))
+            return respond(own(auth.current_request(), **values))
 
-        def own(asked: ApiRequest, **values: Any) -> Answer:
-            return asked.own(answer(asked, **values))
+        def own(api_request: ApiRequest, **values: Any) -> Answer:
+            return api_request.own(answer(api_request, **values))
 
         view.question = rule, own  # type: ignore[attr-defined]
         route(bp, rule, role=Role.VIEW, takes=takes, answers=answers, problems=problems)(view)
@@ -91,8 +91,8 @@ def question(
 
 def questions_of(app: Flask) -> list[tuple[str, str, Question]]:
     """Every question: its endpoint, its address, and what answers it."""
-    found = ((endpoint, getattr(view, "question", None)) for endpoint, view in app.view_functions.items())
-    return [(endpoint, *asked) for endpoint, asked in found if asked is not None]
+    questions = ((endpoint, getattr(view, "question", None)) for endpoint, view in app.view_functions.items())
+    return [(endpoint, *question_) for endpoint, question_ in questions if question_ is not None]
 
 
 def declared_of(app: Flask, endpoint: str) -> Declared:
@@ -100,9 +100,9 @@ def declared_of(app: Flask, endpoint: str) -> Declared:
     return cast("Declared", getattr(app.view_functions[endpoint], "declared"))  # noqa: B009 - mypy
 
 
-def only(known: tuple[str, ...]) -> None:
+def only(names: tuple[str, ...]) -> None:
     """Refuse parameters that nobody would look at: a misspelt filter must not answer with everything."""
     for name in request.args:
-        if name not in known:
-            told = f"known: {', '.join(sorted(known))}" if known else "there are none"
-            raise BadParameterError(name, f"there is no parameter {name!r} here; {told}")
+        if name not in names:
+            text = f"known: {', '.join(sorted(names))}" if names else "there are none"
+            raise BadParameterError(name, f"there is no parameter {name!r} here; {text}")

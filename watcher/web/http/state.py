@@ -18,7 +18,7 @@ from watcher.services import Services
 from watcher.storage import status
 from watcher.storage.refused import Refusals
 from watcher.web.http.attempts import Attempts
-from watcher.web.http.authenticate import Known
+from watcher.web.http.authenticate import Authenticator
 from watcher.web.http.counters import Counters
 from watcher.web.http.heads import Heads
 from watcher.web.http.turns import Turns
@@ -35,7 +35,7 @@ class State:
         self.zone: tzinfo = services.settings.zone
         self.zone_name = str(self.zone)
         self.base = services.settings.site.origin  # put before addresses; "" keeps them relative
-        self.known = Known(services)
+        self.authenticator = Authenticator(services)
         self.uploads: Uploads = Uploads.of(services)
         self.refusals = Refusals(services.places.run)
         self.assets = _assets_hash()
@@ -60,8 +60,8 @@ class State:
             return {}
         named = {table.name for table in self.services.settings.stores}
         absent = {name: f"the store {name} is not in the settings any more" for name in stores - named}
-        said = status.read(self.services.places.status)
-        return absent | ({} if said is None else said[0].away)
+        state_file = status.read(self.services.places.status)
+        return absent | ({} if state_file is None else state_file[0].away)
 
     @property
     def mark(self) -> str:

@@ -46,7 +46,7 @@ class _State(NamedTuple):
     since: float
     sent: int
     waits: bytes
-    asked: float
+    asked_at: float
 
     @classmethod
     def of(cls, turn: int) -> _State:
@@ -57,7 +57,7 @@ class _State(NamedTuple):
 
     def awaited(self, now: float) -> bool:
         """Whether somebody waits for it still; what was asked before the machine started is in the future."""
-        return self.waits != _NOBODY and 0 <= now - self.asked < WAIT_SECONDS
+        return self.waits != _NOBODY and 0 <= now - self.asked_at < WAIT_SECONDS
 
     def is_over(self, now: float) -> bool:
         """Whether its reader has had their time."""
@@ -124,11 +124,11 @@ class Turns:
                 except BlockingIOError:
                     taken.append(descriptor)
             of_reader = sum(_State.of(descriptor).reader == me for descriptor in taken)
-            mine = [one for one in free if not (state := _State.of(one)).awaited(now) or state.waits == me]
-            mine.sort(key=lambda one: _State.of(one).waits == me)
-            for one in taken:  # whoever comes waits no longer, or at another one
-                if _State.of(one).waits == me:
-                    os.pwrite(one, _WAITS.pack(_NOBODY, 0), _HELD.size)
+            mine = [place for place in free if not (state := _State.of(place)).awaited(now) or state.waits == me]
+            mine.sort(key=lambda place: _State.of(place).waits == me)
+            for place in taken:  # whoever comes waits no longer, or at another one
+                if _State.of(place).waits == me:
+                    os.pwrite(place, _WAITS.pack(_NOBODY, 0), _HELD.size)
             if of_reader < ONE_MOST and len(mine) >= (1 if of_reader == 0 else 1 + OTHERS_LEAST):
                 return Turn(os.dup(mine[-1]), me, now)
             if of_reader == 0:

@@ -42,8 +42,8 @@ def json_response(body: Any, status: int = 200, **headers: str) -> Response:
 
 def asked_path() -> str:
     """The path that nginx asks about, decoded: WSGI hands its bytes on as if they were Latin-1."""
-    told: str = request.environ.get("WATCHER_PATH", "")
-    return told.encode("latin-1").decode("utf-8", "surrogateescape")
+    path: str = request.environ.get("WATCHER_PATH", "")
+    return path.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def is_text(path: str) -> bool:
@@ -90,8 +90,8 @@ def hardened(settings: Settings, *, secure: bool) -> list[tuple[str, str]]:
 
 def varies(settings: Settings) -> list[str]:
     """Headers of a request that its answer depends on, whatever is asked."""
-    found = [] if settings.auth.mode == "open" else ["Authorization", "Cookie"]
-    return [*found, "Origin"] if settings.site.allowed_origins else found
+    names = [] if settings.auth.mode == "open" else ["Authorization", "Cookie"]
+    return [*names, "Origin"] if settings.site.allowed_origins else names
 
 
 def parameters(query: str) -> MultiDict[str, str]:
@@ -145,9 +145,9 @@ def moment(text: str, parameter: str) -> datetime:
     """
     repaired = text.strip().replace(" ", "+") if text.count(" ") == 1 and "T" in text.partition(" ")[0] else text
     try:
-        found = datetime.fromisoformat(repaired)
-        if found.tzinfo is not None:
-            return EPOCH + (found - EPOCH)  # in UTC; refuses what lies outside the calendar
+        instant = datetime.fromisoformat(repaired)
+        if instant.tzinfo is not None:
+            return EPOCH + (instant - EPOCH)  # in UTC; refuses what lies outside the calendar
     except (ValueError, OverflowError):
         raise errors.BadParameterError(
             parameter, f"{parameter}={text!r} is no RFC 3339 time, such as 2026-11-21T07:00:00+01:00"
@@ -178,12 +178,12 @@ def position(text: str, parameter: str) -> Position:
     """The place that a cursor means. Raises BadParameterError for text that is none of ours."""
     try:
         started, _, clip_id = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).partition(b".")
-        found = Position(int(started), int(clip_id))
+        position = Position(int(started), int(clip_id))
     except ValueError:
-        found = Position(1 << 63, 0)
-    if not (-(1 << 62) < found.started_ms < 1 << 62 and 0 <= found.id < 1 << 62):
+        position = Position(1 << 63, 0)
+    if not (-(1 << 62) < position.started_ms < 1 << 62 and 0 <= position.id < 1 << 62):
         raise errors.BadParameterError(parameter, f"{parameter} is no cursor of this service")
-    return found
+    return position
 
 
 # — addresses —

@@ -23,7 +23,7 @@ def manifest() -> Response:
         for size in _ICONS
         for purpose in ("any", "maskable")
     ]
-    told = {
+    manifest = {
         "id": home,
         "name": "watcher",
         "short_name": "watcher",
@@ -34,7 +34,7 @@ def manifest() -> Response:
         "theme_color": "#161b22",
         "icons": [*icons, {"src": _asset("icon.svg"), "sizes": "any", "type": "image/svg+xml"}],
     }
-    response = Response(msgspec.json.encode(told), content_type="application/manifest+json")
+    response = Response(msgspec.json.encode(manifest), content_type="application/manifest+json")
     response.headers["Cache-Control"] = "no-cache"
     return response
 

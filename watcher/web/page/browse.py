@@ -18,7 +18,7 @@ from watcher.naming.reader import UNSORTED
 from watcher.retention.retire import Retention
 from watcher.web.api.neighbours import neighbours_of
 from watcher.web.http import wire
-from watcher.web.http.auth import asked, principal, scoped, visible
+from watcher.web.http.auth import current_request, principal, scoped, visible
 from watcher.web.http.query import bounded, place, read_filter
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
@@ -45,11 +45,11 @@ def browse() -> Response:
     """The newest clips, or those around a moment, under a filter."""
     args = request.args
     question = question_of(args)
-    wanted = scoped(read_filter(question))
-    page = _page(args, wanted)
+    clip_filter = scoped(read_filter(question))
+    page = _page(args, clip_filter)
     clips = page.clips
-    summaries = [one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
-    counts = counting.by_day(wanted, clips)
+    summaries = [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
+    counts = counting.by_day(clip_filter, clips)
     following = wire.cursor(clips[-1]) if clips and page.more_after else None
     previous = wire.cursor(clips[0]) if clips and page.more_before else None
     chips = _chips(args)
@@ -58,21 +58,21 @@ def browse() -> Response:
         "browse.html",
         groups=_groups(clips, counts, args),
         counts=counts,
-        count=counting.total(wanted, summaries),
-        cameras=[one.camera for one in summaries],
+        count=counting.total(clip_filter, summaries),
+        cameras=[summary.camera for summary in summaries],
         labels=[name for name, _ in catalog().labels.counts(principal().cameras)],
         chosen={name: args.getlist(name) for name in FILTERS},
         chips=chips,
         spans=_spans(today, args),
         today=today,
-        review=tail([("camera", camera) for camera in wanted.cameras]) if "camera" in args else "",
+        review=tail([("camera", camera) for camera in clip_filter.cameras]) if "camera" in args else "",
         newest=previous is None and not {"after", "before", "at"} & set(args),
         older=address(args, after=following) if following else None,
         newer=address(args, before=previous) if previous else None,
         question=urlencode([*question.items(multi=True), ("limit", PAGE)]),
         following=following,
         previous=previous,
-        nearest=[] if clips or not chips else _nearest(wanted, args),
+        nearest=[] if clips or not chips else _nearest(clip_filter, args),
         folder=state().services.places.video,
         moment=_moment(clips),
         watch_all=watch_all(args),
@@ -87,16 +87,16 @@ def browse() -> Response:
 def find() -> Response:
     """What is typed into the search box, as filters: sends on to Browse, where they are chips."""
     args = request.args
-    cameras = [one.camera for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
+    cameras = [summary.camera for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
     today = state().services.clock.now().astimezone(state().zone).date()
     labels = [name for name, _ in catalog().labels.counts(principal().cameras)]
-    found = understand(args.get("q", ""), labels=labels, cameras=cameras, today=today)
-    named = {name for name, _ in found}
+    search = understand(args.get("q", ""), labels=labels, cameras=cameras, today=today)
+    named = {name for name, _ in search}
     once = {"q", *({"from", "to"} if "from" in named else ())}  # what is typed now stands in their place
-    kept = [
+    parameters = [
         (name, value) for name, value in args.items(multi=True) if name in FILTERS and name not in once and value
     ]
-    question = dict.fromkeys([*kept, *found])
+    question = dict.fromkeys([*parameters, *search])
     return wire.see_other(url_for("browsing.browse") + tail(list(question)))
 
 
@@ -117,11 +117,11 @@ def _groups(
 
 def _news(args: MultiDict[str, str]) -> dict[str, Any] | None:
     """What is new to whoever asks, and since when; None where nothing is, and for who was never here."""
-    who = asked()
-    mark = catalog().seen.mark(who.person)
+    api_request = current_request()
+    mark = catalog().seen.mark(api_request.person)
     if mark.marked_at is None or "seen" in args:
         return None
-    count, more = catalog().seen.count_unseen(who.person, who.who.cameras)
+    count, more = catalog().seen.count_unseen(api_request.person, api_request.principal.cameras)
     if not count:
         return None
     since, now = mark.marked_at.astimezone(zone()), state().services.clock.now().astimezone(zone())
@@ -152,25 +152,27 @@ def _spans(today: date, args: MultiDict[str, str]) -> list[tuple[str, str]]:
     return [(name, address(args, only_days=span)) for name, span in days.items()]
 
 
-def _page(args: MultiDict[str, str], wanted: ClipFilter) -> Page:
+def _page(args: MultiDict[str, str], clip_filter: ClipFilter) -> Page:
     if "at" in args:
-        return catalog().clips.around(wanted, place(args["at"], "at"), limit=PAGE)
+        return catalog().clips.around(clip_filter, place(args["at"], "at"), limit=PAGE)
     after = wire.position(args["after"], "after") if "after" in args else None
     before = wire.position(args["before"], "before") if "before" in args and after is None else None
-    return catalog().clips.find(wanted, limit=PAGE, after=after, before=before)
+    return catalog().clips.find(clip_filter, limit=PAGE, after=after, before=before)
 
 
-def _nearest(wanted: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, str, Clip]]:
+def _nearest(clip_filter: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, str, Clip]]:
     """Where a filter finds nothing: the clips of the same cameras just before and just after its days."""
-    at = wanted.to_at or wanted.from_at
+    at = clip_filter.to_at or clip_filter.from_at
     if at is None:
         return []
-    found = []
-    around = catalog().clips.around(ClipFilter(cameras=wanted.cameras), place(serialize.utc(at), "at"), limit=2)
+    nearest = []
+    around = catalog().clips.around(
+        ClipFilter(cameras=clip_filter.cameras), place(serialize.utc(at), "at"), limit=2
+    )
     for clip in around.clips:
         day = clip.started_at.astimezone(state().zone).date()
-        found.append(("before" if clip.started_at < at else "after", address(args, only_days=(day, day)), clip))
-    return found
+        nearest.append(("before" if clip.started_at < at else "after", address(args, only_days=(day, day)), clip))
+    return nearest
 
 
 @route(bp, "/watch", role=Role.VIEW, page=True)
@@ -180,16 +182,18 @@ def watch_from() -> Response:
     Where nothing is asked for, that is the first one of the newest day.
     """
     args = request.args
-    wanted = scoped(read_filter(question_of(args)))
+    clip_filter = scoped(read_filter(question_of(args)))
     if "at" in args:
-        clips = catalog().clips.around(wanted, place(args["at"], "at"), limit=2, newest_first=False).clips[::-1]
+        clips = (
+            catalog().clips.around(clip_filter, place(args["at"], "at"), limit=2, newest_first=False).clips[::-1]
+        )
     elif question_of(args):
-        clips = catalog().clips.find(wanted, limit=1, newest_first=False).clips
+        clips = catalog().clips.find(clip_filter, limit=1, newest_first=False).clips
     else:
-        clips = catalog().clips.find(wanted, limit=1).clips
+        clips = catalog().clips.find(clip_filter, limit=1).clips
         for newest in clips:
             midnight = datetime.combine(newest.started_at.astimezone(zone()).date(), time(), zone())
-            day = msgspec.structs.replace(wanted, from_at=midnight.astimezone(UTC))
+            day = msgspec.structs.replace(clip_filter, from_at=midnight.astimezone(UTC))
             clips = catalog().clips.find(day, limit=1, newest_first=False).clips
     if not clips:
         return wire.see_other(address(args))
@@ -202,9 +206,9 @@ def watch(clip_id: int) -> Response:
     """One clip with its player; the filter decides which clips are next to it."""
     args = request.args
     question = question_of(args)
-    wanted = scoped(read_filter(question))
+    clip_filter = scoped(read_filter(question))
     clip = visible(catalog().clips.get(bounded(clip_id)))
-    around = neighbours_of(asked(), clip, wanted)
+    around = neighbours_of(current_request(), clip, clip_filter)
     gone = clip.state in {ClipState.MISSING, ClipState.RETIRED}
     response = html(
         "watch.html",
@@ -222,7 +226,9 @@ def watch(clip_id: int) -> Response:
         if "Referer" not in request.headers
         else address(args),
         day=url_for("days.day", day=clip.started_at.astimezone(zone()).date().isoformat()),
-        labels=[name for name, _ in sorted(catalog().labels.counts(principal().cameras), key=lambda one: -one[1])],
+        labels=[
+            name for name, _ in sorted(catalog().labels.counts(principal().cameras), key=lambda pair: -pair[1])
+        ],
         gone=gone,
         unsorted=clip.camera == UNSORTED and "/" not in clip.key,  # a folder may be called so
         away=state().away([clip]).get(clip.store or ""),
@@ -236,7 +242,7 @@ def watch(clip_id: int) -> Response:
 @route(bp, "/review", role=Role.LABEL, page=True)
 def review() -> Response:
     """Clips without labels, one after another, for somebody who labels them."""
-    cameras = MultiDict([("camera", one) for one in request.args.getlist("camera") if one])
+    cameras = MultiDict([("camera", camera) for camera in request.args.getlist("camera") if camera])
     return html(
         "review.html",
         cameras=cameras.getlist("camera"),

@@ -16,7 +16,7 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
     """What a card says of a clip; `static/card.js` says the same of a clip's JSON."""
     local = clip.started_at.astimezone(zone)
     seconds = clip.duration_seconds
-    said = badge(clip)
+    text = badge(clip)
     labels = [label.name for label in clip.labels or ()]
     spoken = [f"{local:%A}, {local.day} {local:%B}", *([f"{round(seconds)} seconds"] if seconds else [])]
     return {
@@ -30,14 +30,14 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "local": local,
         "at": serialize.utc(clip.started_at),
         # What is heard besides what is seen.
-        "spoken": ", ".join([*spoken, *([said] if said else []), *(["kept"] if clip.held else [])]),
+        "spoken": ", ".join([*spoken, *([text] if text else []), *(["kept"] if clip.held else [])]),
         "seconds": seconds,
         "length": length(seconds),
         "labels": labels,
-        "sights": {one.name: one.sight for one in clip.labels or () if one.sight is not None},
+        "sights": {label.name: label.sight for label in clip.labels or () if label.sight is not None},
         "held": clip.held,
-        "badge": said,
-        "codec": video_codec(clip) if said else None,
+        "badge": text,
+        "codec": video_codec(clip) if text else None,
         "why": clip.error or clip.playable_reason,
     }
 
@@ -107,7 +107,7 @@ def size(size_bytes: int) -> str:
 
 def natural(cameras: Iterable[CameraSummary]) -> list[CameraSummary]:
     """Cameras in the order of their names as people count: cam 2 before cam 10, whatever their case."""
-    return sorted(cameras, key=lambda one: natural_key(one.camera))
+    return sorted(cameras, key=lambda summary: natural_key(summary.camera))
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:

@@ -55,94 +55,102 @@ def day(day: str) -> Response:
     """The clips around one day, a lane for each camera; the day's edges are those of the clock that is shown."""
     shown, start, end, before, after = _bounds(day)
     args = _filters()
-    wanted = scoped(read_filter(question_of(args)))
-    plain = wanted == ClipFilter(cameras=wanted.cameras)
-    cameras = natural([one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)])
-    kept = list(args.items(multi=True))
+    clip_filter = scoped(read_filter(question_of(args)))
+    plain = clip_filter == ClipFilter(cameras=clip_filter.cameras)
+    cameras = natural(
+        [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
+    )
+    parameters = list(args.items(multi=True))
     counts = _counts(cameras, start, end) if plain else None
-    names = [one.camera for one in cameras]
+    names = [summary.camera for summary in cameras]
     chosen = [name for name in names if name in args.getlist("camera")] or names
     total = None if counts is None else sum(counts[camera] for camera in chosen)
     now = state().services.clock.now()
-    labels = sorted(catalog().labels.counts(principal().cameras), key=lambda one: -one[1])
+    labels = sorted(catalog().labels.counts(principal().cameras), key=lambda pair: -pair[1])
     return html(
         "day.html",
         day=shown,
         start=serialize.utc(start),
         now=serialize.utc(now),
-        first=min((one.first_started_at for one in cameras if one.first_started_at), default=None),
+        first=min((summary.first_started_at for summary in cameras if summary.first_started_at), default=None),
         cameras=names,
         chosen=args.getlist("camera"),
         labels=list(dict.fromkeys([name for name, _ in labels[:LABELS]] + args.getlist("label"))),
         wanted_labels=args.getlist("label"),
         plain=plain,
-        counts=_lanes(names, counts, kept, day),
+        counts=_lanes(names, counts, parameters, day),
         total=total,
-        nearest=[] if total or not cameras else _nearest(wanted, start, kept),
+        nearest=[] if total or not cameras else _nearest(clip_filter, start, parameters),
         here=zone(),
         # Which cameras are looked at is chosen without asking again.
         question=urlencode(
-            [*(one for one in kept if one[0] != "camera"), ("sort", "started_at"), ("fields", FIELDS)]
+            [
+                *(parameter for parameter in parameters if parameter[0] != "camera"),
+                ("sort", "started_at"),
+                ("fields", FIELDS),
+            ]
         ),
-        before=url_for("days.day", day=before) + tail(kept),
-        after=url_for("days.day", day=after) + tail(kept),
+        before=url_for("days.day", day=before) + tail(parameters),
+        after=url_for("days.day", day=after) + tail(parameters),
         future=end > now,
-        as_list=_listed(kept, day),
+        as_list=_listed(parameters, day),
     )
 
 
 def _counts(cameras: list[CameraSummary], start: datetime, end: datetime) -> dict[str, int]:
     """How many clips each camera left in a day, from kept sums."""
     spans = buckets.spans(quarter_of(start), quarter_of(end), zone())
-    found = {one.camera: 0 for one in cameras}
-    for one in catalog().timeline.sums(spans, Bucket.DAY, ()):
-        if one.camera in found:
-            found[one.camera] += one.clips
-    return found
+    counts = {camera.camera: 0 for camera in cameras}
+    for total in catalog().timeline.sums(spans, Bucket.DAY, ()):
+        if total.camera in counts:
+            counts[total.camera] += total.clips
+    return counts
 
 
 def _lanes(
-    cameras: list[str], counts: dict[str, int] | None, kept: list[tuple[str, str]], day: str
+    cameras: list[str], counts: dict[str, int] | None, parameters: list[tuple[str, str]], day: str
 ) -> list[tuple[str, int | None, str]]:
     """Each camera, its clips of the day where they are counted, and the address of them as a list."""
-    of = [(camera, _listed([*kept, ("camera", camera)], day)) for camera in cameras]
+    of = [(camera, _listed([*parameters, ("camera", camera)], day)) for camera in cameras]
     return [(camera, None if counts is None else counts[camera], address) for camera, address in of]
 
 
-def _listed(kept: list[tuple[str, str]], day: str) -> str:
+def _listed(parameters: list[tuple[str, str]], day: str) -> str:
     """A day as a list of clips."""
-    return url_for("browsing.browse") + tail([*kept, ("from", day), ("to", day)])
+    return url_for("browsing.browse") + tail([*parameters, ("from", day), ("to", day)])
 
 
-def _nearest(wanted: ClipFilter, at: datetime, kept: list[tuple[str, str]]) -> list[tuple[str, str, Clip]]:
+def _nearest(
+    clip_filter: ClipFilter, at: datetime, parameters: list[tuple[str, str]]
+) -> list[tuple[str, str, Clip]]:
     """The clips just before and just after a day that has none."""
-    found = []
-    for clip in catalog().clips.around(wanted, Position(milliseconds(at), 0), limit=2).clips:
+    nearest = []
+    for clip in catalog().clips.around(clip_filter, Position(milliseconds(at), 0), limit=2).clips:
         day = clip.started_at.astimezone(zone()).date().isoformat()
         moment = ("at", serialize.utc(clip.started_at))
-        found.append(
+        nearest.append(
             (
                 "before" if clip.started_at < at else "after",
-                url_for("days.day", day=day) + tail([*kept, moment]),
+                url_for("days.day", day=day) + tail([*parameters, moment]),
                 clip,
             )
         )
-    return found
+    return nearest
 
 
 @route(bp, "/day", role=Role.VIEW, page=True)
 def newest_day() -> Response:
     """The day that a form asks for, or that of the newest clip under the filter."""
     args = _filters()
-    wanted, kept = request.args.get("day", ""), list(args.items(multi=True))
-    if not wanted and "at" in request.args:
+    text, parameters = request.args.get("day", ""), list(args.items(multi=True))
+    if not text and "at" in request.args:
         try:
-            wanted = wire.moment(request.args["at"], "at").astimezone(zone()).date().isoformat()
+            text = wire.moment(request.args["at"], "at").astimezone(zone()).date().isoformat()
         except OverflowError:
             raise BadParameterError("at", "at lies outside the calendar") from None
-        kept.append(("at", request.args["at"]))
-    if not wanted:
+        parameters.append(("at", request.args["at"]))
+    if not text:
         newest = catalog().clips.find(scoped(read_filter(question_of(args))), limit=1).clips
         at = newest[0].started_at if newest else state().services.clock.now()
-        wanted = at.astimezone(zone()).date().isoformat()
-    return wire.see_other(url_for("days.day", day=wanted) + tail(kept))
+        text = at.astimezone(zone()).date().isoformat()
+    return wire.see_other(url_for("days.day", day=text) + tail(parameters))

@@ -18,14 +18,17 @@ bp = Blueprint("docs", __name__)
 def read() -> Response:
     """The description of the API, to read."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    told = description(app)
+    document = description(app)
     operations = [
         {"path": path, "method": method.upper(), **operation}
-        for path, methods in told["paths"].items()
+        for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
     return html(
-        "docs.html", operations=operations, schemas=told["components"]["schemas"], version=told["info"]["version"]
+        "docs.html",
+        operations=operations,
+        schemas=document["components"]["schemas"],
+        version=document["info"]["version"],
     )
 
 

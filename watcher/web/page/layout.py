@@ -70,11 +70,11 @@ _CSP_FRAMED = _CSP.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
 
 def page_blueprint(name: str) -> Blueprint:
     """A blueprint of pages."""
-    made = Blueprint(name, __name__)
-    made.add_app_template_filter(cards.size, "size")
-    made.add_app_template_filter(cards.codec_name, "codec_name")
-    made.add_app_template_filter(cards.clips_of, "clips")
-    return made
+    blueprint = Blueprint(name, __name__)
+    blueprint.add_app_template_filter(cards.size, "size")
+    blueprint.add_app_template_filter(cards.codec_name, "codec_name")
+    blueprint.add_app_template_filter(cards.clips_of, "clips")
+    return blueprint
 
 
 def error_page(status: int, title: str, detail: str) -> Response:
@@ -96,7 +96,7 @@ def html(template: str, **values: Any) -> Response:
             asset("icons.svg"), name
         )
 
-    who = g.get("principal")  # not asked for here: the page to sign in is for those who are nobody yet
+    principal = g.get("principal")  # not asked for here: the page to sign in is for those who are nobody yet
     text = render_template(
         template,
         asset=asset,
@@ -106,9 +106,9 @@ def html(template: str, **values: Any) -> Response:
         zone=str(zone()),
         carried=carried(request.args),
         site_zone=state().zone_name,
-        signed_in=who.name if who is not None and who is not ANYBODY else None,
+        signed_in=principal.name if principal is not None and principal is not ANYBODY else None,
         bin_days=state().services.settings.retention.bin_days,
-        may={role.value for role in Role if who is not None and who.may(role)},
+        may={role.value for role in Role if principal is not None and principal.may(role)},
         **{"trouble": trouble_count, **values},  # asked for where the bar is shown
     )
     response = make_response(text)
@@ -132,9 +132,9 @@ def html(template: str, **values: Any) -> Response:
 
 def zone() -> tzinfo:
     """The zone that times are shown in: the site's, or the one that this browser asked for."""
-    wanted = request.cookies.get(ZONE_COOKIE, "")
+    name = request.cookies.get(ZONE_COOKIE, "")
     try:
-        return ZoneInfo(wanted) if wanted else state().zone
+        return ZoneInfo(name) if name else state().zone
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return state().zone
 
@@ -167,13 +167,13 @@ def address(
     **changes: str,
 ) -> str:
     """The browse page under the same filter, or one changed; parameters that we do not know are kept."""
-    kept = [(name, value) for name, value in args.items(multi=True) if name not in _OF_A_VIEW and value]
-    if without in kept:
-        kept.remove(without)
+    parameters = [(name, value) for name, value in args.items(multi=True) if name not in _OF_A_VIEW and value]
+    if without in parameters:
+        parameters.remove(without)
     if only_days is not None:
-        kept = [(name, value) for name, value in kept if name not in {"from", "to"}]
-        kept += [("from", only_days[0].isoformat()), ("to", only_days[1].isoformat())]
-    return url_for("browsing.browse") + tail([*kept, *changes.items()])
+        parameters = [(name, value) for name, value in parameters if name not in {"from", "to"}]
+        parameters += [("from", only_days[0].isoformat()), ("to", only_days[1].isoformat())]
+    return url_for("browsing.browse") + tail([*parameters, *changes.items()])
 
 
 def carried(args: MultiDict[str, str]) -> str:

@@ -119,18 +119,18 @@ def _may_read(path: str) -> Response:
     return Response(status=204)
 
 
-def _refused(told: str) -> Response:
+def _refused(text: str) -> Response:
     """The form again; who fails too often is told to wait, and is let in all the same with a right key."""
     wait = state().attempts.failed(request.remote_addr or "")
     if not wait:
-        return _form(told, 401)
-    response = _form(f"{told} Too many have failed from your address; wait a minute.", 429)
+        return _form(text, 401)
+    response = _form(f"{text} Too many have failed from your address; wait a minute.", 429)
     response.headers["Retry-After"] = str(math.ceil(wait))
     return response
 
 
-def _form(told: str | None, status: int, *, link: str = "") -> Response:
-    response = html("sign_in.html", told=told, next=_next(), link=link)
+def _form(text: str | None, status: int, *, link: str = "") -> Response:
+    response = html("sign_in.html", told=text, next=_next(), link=link)
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     # Its address may hold a link, which must not stand in a log of ours either. "no-referrer" would take the origin
@@ -150,7 +150,7 @@ def _whoever() -> By | None:
 def _next() -> str:
     """Where to go after signing in: an address of ours, whatever the question says."""
     home = url_for("browsing.browse")
-    wanted = request.values.get("next", home)
-    parts = urlsplit(wanted)
-    ours = not parts.scheme and not parts.netloc and wanted.startswith(home) and "\\" not in wanted
-    return wanted if ours and wanted.isprintable() else home
+    target = request.values.get("next", home)
+    parts = urlsplit(target)
+    ours = not parts.scheme and not parts.netloc and target.startswith(home) and "\\" not in target
+    return target if ours and target.isprintable() else home

@@ -74,14 +74,14 @@ def overview() -> Response:
         disk = shutil.disk_usage(places.video)
     except OSError:
         disk = None
-    cameras = [one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
+    cameras = [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
     silent, problems = health.silent(cameras), health.trouble()
     return html(
         "status.html",
-        cameras=_cards(cameras, {one.camera for one in silent}, now),
+        cameras=_cards(cameras, {summary.camera for summary in silent}, now),
         silent=len(silent),
-        size_bytes=sum(one.size_bytes for one in cameras),
-        clips=sum(one.clips for one in cameras),
+        size_bytes=sum(summary.size_bytes for summary in cameras),
+        clips=sum(summary.clips for summary in cameras),
         now=now,
         here=zone(),
         wrong=wrong,
@@ -89,7 +89,7 @@ def overview() -> Response:
         scanned_at=ingester[0].last_scan_at if ingester else None,
         copies=catalog().proxies.sums(),
         looking=ingester[0].labels if ingester and not principal().cameras else None,
-        films=[films.shown(one) for one in films.seen()],
+        films=[films.shown(film) for film in films.seen()],
         refused=state().refusals.recent() if principal().may(Role.ADMIN) else [],
         moment=lambda at: datetime.fromtimestamp(at, zone()),
         disk=disk,
@@ -111,26 +111,26 @@ def overview() -> Response:
 def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime) -> list[CameraCard]:
     """A card of each camera, the one that is silent for longest first; those that are well as people count."""
     bars, most, today = _bars(now)
-    total = sum(one.size_bytes for one in cameras) or 1
-    found = []
-    for one in natural(cameras):
-        last = next(iter(catalog().clips.find(ClipFilter(cameras=(one.camera,)), limit=1).clips), None)
+    total = sum(summary.size_bytes for summary in cameras) or 1
+    cards = []
+    for summary in natural(cameras):
+        last = next(iter(catalog().clips.find(ClipFilter(cameras=(summary.camera,)), limit=1).clips), None)
         came = None if last is None else datetime.fromtimestamp(last.ingested_ms / 1000, zone()) - last.ended_at
-        found.append(
+        cards.append(
             CameraCard(
-                one,
-                one.camera in silent,
+                summary,
+                summary.camera in silent,
                 last,
                 None if last is None else watch_url(last, MultiDict()),
                 None if last is None else wire.poster_path(last),
                 came if came is not None and came > _LATE else None,
-                today.get(one.camera, 0),
-                [round(100 * count / most) for count in bars.get(one.camera, [0] * DAYS * _BARS_A_DAY)],
-                round(100 * one.size_bytes / total),
-                state().services.settings.live.url_of(one.camera),
+                today.get(summary.camera, 0),
+                [round(100 * count / most) for count in bars.get(summary.camera, [0] * DAYS * _BARS_A_DAY)],
+                round(100 * summary.size_bytes / total),
+                state().services.settings.live.url_of(summary.camera),
             )
         )
-    return sorted(found, key=lambda card: (not card.silent, (card.of.silent_since if card.silent else None) or now))
+    return sorted(cards, key=lambda card: (not card.silent, (card.of.silent_since if card.silent else None) or now))
 
 
 def _bars(now: datetime) -> tuple[dict[str, list[int]], int, dict[str, int]]:
@@ -139,15 +139,15 @@ def _bars(now: datetime) -> tuple[dict[str, list[int]], int, dict[str, int]]:
     first, end = buckets.whole(midnight - timedelta(days=DAYS - 1), now + timedelta(seconds=1), Bucket.HOUR, zone())
     bars: dict[str, list[int]] = {}
     today: dict[str, int] = {}
-    for one in catalog().timeline.sums(
+    for total in catalog().timeline.sums(
         buckets.spans(first, end, zone()), Bucket.HOUR, scoped(ClipFilter()).cameras
     ):
-        local = buckets.bounds(one.place, Bucket.HOUR, zone())[0].astimezone(zone())
+        local = buckets.bounds(total.place, Bucket.HOUR, zone())[0].astimezone(zone())
         back = (midnight.date() - local.date()).days
         if 0 <= back < DAYS:
-            row = bars.setdefault(one.camera, [0] * DAYS * _BARS_A_DAY)
-            row[(DAYS - 1 - back) * _BARS_A_DAY + local.hour * _BARS_A_DAY // 24] += one.clips
-            today[one.camera] = today.get(one.camera, 0) + (one.clips if back == 0 else 0)
+            row = bars.setdefault(total.camera, [0] * DAYS * _BARS_A_DAY)
+            row[(DAYS - 1 - back) * _BARS_A_DAY + local.hour * _BARS_A_DAY // 24] += total.clips
+            today[total.camera] = today.get(total.camera, 0) + (total.clips if back == 0 else 0)
     return bars, max((max(row) for row in bars.values()), default=1) or 1, today
 
 
@@ -172,10 +172,10 @@ def device(agent: str | None) -> str:
 
 def _aside(keys: list[str]) -> list[tuple[str, str]]:
     """The files that are set aside, and why, as far as whoever asks sees their cameras."""
-    found = []
+    rows = []
     for key in keys[:SHOWN]:
         clip = catalog().clips.by_key(key)
         camera = clip.camera if clip is not None else key.partition("/")[0]
         if principal().sees(camera):
-            found.append((key, (clip.error if clip is not None else None) or "it cannot be catalogued"))
-    return found
+            rows.append((key, (clip.error if clip is not None else None) or "it cannot be catalogued"))
+    return rows
