@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from tests.test_rooms import PACKAGE, ROOMS, imports, label, modules, room
+from tests.test_rooms import PACKAGE, ROOMS, imports, label, modules, room, whole
 
 
 def top(path: Path) -> str:
-    """The room of a module; rooms of a room are one with it."""
-    return room(label(path)).split("/")[0]
+    """The room of a module."""
+    return whole(room(label(path)))
 
 
 def arrows() -> dict[str, set[str]]:
     """Each room, and those that its modules import."""
-    found: dict[str, set[str]] = {name.split("/")[0]: set() for name in ROOMS}
+    graph: dict[str, set[str]] = {whole(name): set() for name in ROOMS}
     for path in modules():
         if label(path) != "__init__":
-            names = (name.split(".", 1)[1] for name in imports(path) if name.startswith("watcher."))
-            found[top(path)] |= {room(name.replace(".", "/")).split("/")[0] for name in names} - {top(path), ""}
-    return found
+            rooms = {room(name[8:].replace(".", "/")) for name in imports(path) if name.startswith("watcher.")}
+            graph[top(path)] |= {whole(name) for name in rooms if name} - {top(path)}
+    return graph
 
 
 def floors(graph: dict[str, set[str]]) -> dict[int, list[str]]:

@@ -15,7 +15,7 @@ import requests
 
 from tests.running import RunningUnit, free_port, wait_for
 from watcher.ops.nginx import find_nginx
-from watcher.renditions.workers.parent_death import die_with_parent
+from watcher.workers.parent_death import die_with_parent
 
 ADDRESS = "127.0.0.2"
 _CONFIGURATION = """

@@ -21,8 +21,8 @@ import requests
 
 from tests.running import wait_for
 from watcher.model.errors import StoreAwayError
-from watcher.renditions.workers.parent_death import die_with_parent
 from watcher.stores.s3 import S3
+from watcher.workers.parent_death import die_with_parent
 
 PROGRAMS = ("radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool")
 KEY, SECRET = "TESTKEY", "testsecret"

@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 import requests
 
 from tests import catalogs
-from watcher.renditions.workers.parent_death import die_with_parent
+from watcher.workers.parent_death import die_with_parent
 
 Found = TypeVar("Found")
 # A worker's command line names its module.
-RENDER, PROXY, EXPORT = (f"watcher.renditions.workers.{name}" for name in ("render", "proxy", "export"))
+RENDER, PROXY, EXPORT = (f"watcher.workers.{name}" for name in ("render", "proxy", "export"))
 DEADLINE = 60.0  # generous: it is reached only by what is broken, also on a machine that does much else
 
 

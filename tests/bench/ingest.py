@@ -30,10 +30,10 @@ from watcher.naming.presets import Base, Role, shipped
 from watcher.naming.template import Template
 from watcher.ops.check import scan
 from watcher.ops.demo import SCENES, write_clip
-from watcher.renditions.workers import render
-from watcher.renditions.workers.forkserver import Files
 from watcher.services import Services, open_services
 from watcher.settings.schema import Render, Settings
+from watcher.workers import render
+from watcher.workers.forkserver import Files
 
 CLIPS = 2000
 POSTERS = 1000

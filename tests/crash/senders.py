@@ -22,7 +22,7 @@ from tusclient.exceptions import TusCommunicationError
 
 from tests import clips
 from tests.running import RunningUnit
-from watcher.renditions.workers.parent_death import die_with_parent
+from watcher.workers.parent_death import die_with_parent
 
 TIMEOUT = 20.0  # seconds: longer than any process takes to come back
 AWAY = (requests.RequestException, OSError, TusCommunicationError, ftplib.Error, EOFError)

@@ -28,10 +28,10 @@ from watcher.labels import commands
 from watcher.labels import labeller as labelling
 from watcher.labels.labeller import WORKER, Labeller
 from watcher.model.clip import Label
-from watcher.renditions.workers.process import Answer, ClipError, Worker, WorkerError
 from watcher.services import open_services
 from watcher.settings.labels import Area, Group, Labels, Threshold
 from watcher.settings.schema import Settings
+from watcher.workers.process import Answer, ClipError, Worker, WorkerError
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 KINDS = ("ssd", "yolox", "detr", "deployed")

@@ -21,7 +21,7 @@ from tests import clips
 from tests.integration.test_tus import whole_and_held
 from tests.running import RunningUnit, wait_for
 from watcher.agent.journal import Entry, Journal
-from watcher.renditions.workers.parent_death import die_with_parent
+from watcher.workers.parent_death import die_with_parent
 
 
 @pytest.fixture

@@ -24,11 +24,11 @@ from watcher.ingest.ingest import Ingest
 from watcher.renditions import verdicts
 from watcher.renditions.leftovers import Leftovers
 from watcher.renditions.renderer import Renderer
-from watcher.renditions.workers import process
 from watcher.services import Services, open_services
 from watcher.settings import schema
 from watcher.settings.schema import Render, Settings
 from watcher.storage import marker
+from watcher.workers import process
 
 # Stands in for a decoder that a file can harm: what it does is said by the clip's name.
 HOSTILE = """
@@ -160,7 +160,7 @@ def test_a_signal_to_the_whole_group_is_no_crash(tmp_path: Path, samples: Path) 
     """uWSGI stops the ingester so, and a terminal at Ctrl-C: nothing may be concluded about the clip."""
     keeps_on = """if True:
         import pathlib, signal, sys
-        from watcher.renditions.workers.process import Worker, WorkerError
+        from watcher.workers.process import Worker, WorkerError
         signal.signal(signal.SIGTERM, lambda *_: None)
         worker = Worker(timeout_seconds=30)
         for number in range(3):

@@ -19,8 +19,8 @@ from watcher.labels import get, model
 from watcher.labels.labeller import WORKER
 from watcher.labels.verdict import Rules, verdict
 from watcher.model.errors import StartError
-from watcher.renditions.workers.process import Worker
 from watcher.settings.labels import WANTED, Labels
+from watcher.workers.process import Worker
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = Path(os.environ.get("WATCHER_TEST_MODEL", ROOT / "data" / "labels"))

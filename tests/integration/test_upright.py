@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from watcher.media.probe import probe
-from watcher.renditions.workers.process import Worker
+from watcher.workers.process import Worker
 
 WIDTH, HEIGHT = 160, 96
 QUARTERS = {(-1, -1): "red", (1, -1): "lime", (-1, 1): "blue", (1, 1): "white"}  # by where they lie

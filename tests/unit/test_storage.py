@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from watcher.naming.ignore import Ignoring
-from watcher.renditions.workers import forkserver
 from watcher.storage.content import digest
 from watcher.storage.descent import is_leftover
 from watcher.storage.folders import held
@@ -18,6 +17,7 @@ from watcher.storage.mounts import file_system
 from watcher.storage.places import Places
 from watcher.storage.video_root import Blind, VideoRoot
 from watcher.web.api import archive
+from watcher.workers import forkserver
 
 
 def root(folder: Path) -> VideoRoot:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.amend import amend
+from watcher.catalog.content import amend
 from watcher.catalog.database import Database
 from watcher.catalog.rendition_names import PICTURE, SPRITE, poster_files
 from watcher.catalog.retries import forget_retries

@@ -13,14 +13,14 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from watcher.catalog.amend import amend
 from watcher.catalog.arrivals import arrived_ms
+from watcher.catalog.batch import INSERT, Before, complete, lengthen, overwrite
 from watcher.catalog.bounds import json_text, length_ms, optional, text
+from watcher.catalog.content import amend
 from watcher.catalog.corrections import correction
 from watcher.catalog.database import Database
 from watcher.catalog.faults import blamed
 from watcher.catalog.label_counts import move_labels
-from watcher.catalog.put import INSERT, Before, complete, lengthen, overwrite
 from watcher.catalog.rows import (
     FULL,
     PRESENT,
@@ -42,7 +42,7 @@ from watcher.model.search_words import words_of
 
 
 class Writes:
-    """What can be noted of clips; the questions are in `queries.py`."""
+    """What can be noted of clips; the questions are in `clips.py`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -11,8 +11,8 @@ from watcher.catalog.judgements import Judged
 from watcher.labels.labeller import Labeller
 from watcher.labels.verdict import Rules
 from watcher.model.sight import LEAST_SCORE
-from watcher.renditions.workers.process import WorkerError
 from watcher.services import Services
+from watcher.workers.process import WorkerError
 
 TELL_SECONDS = 5.0  # between two lines of progress
 PAGE = 500  # clips in memory

@@ -18,9 +18,9 @@ import signal
 import sys
 from typing import Any
 
-from watcher.renditions.workers import sandbox
-from watcher.renditions.workers.forkserver import say
-from watcher.renditions.workers.parent_death import die_with_parent
+from watcher.workers import sandbox
+from watcher.workers.forkserver import say
+from watcher.workers.parent_death import die_with_parent
 
 MEMORY = 2 << 30  # bytes of address space
 MODEL_MOST = 512 << 20  # bytes of a file

@@ -24,10 +24,10 @@ from watcher.labels.model import Model, model_of
 from watcher.labels.verdict import Rules, verdict
 from watcher.model.clip import MediaInfo
 from watcher.naming.ignore import printable
-from watcher.renditions.workers.process import Answer, ClipError, StoringError, Worker, WorkerError
 from watcher.services import Services
 from watcher.storage.status import LabelsState
 from watcher.tiering.footage import Footage
+from watcher.workers.process import Answer, ClipError, StoringError, Worker, WorkerError
 
 log = logging.getLogger("watcher.ingester")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from watcher.labels.detector import Eye
 from watcher.model.sight import Seen, shared
-from watcher.renditions.workers.frames import full_range, key_frame
-from watcher.renditions.workers.upright import Turner, place, shown_size
+from watcher.workers.frames import full_range, key_frame
+from watcher.workers.upright import Turner, place, shown_size
 
 FRAMES, FEW = 8, 4  # that are looked at; key frames, below which others are decoded
 LOOKS, MORE_LOOKS = 10, 6  # of the model at one clip; and more where something is found

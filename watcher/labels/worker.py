@@ -1,4 +1,4 @@
-"""The process that looks at clips: `renditions/workers/forkserver.py` with a model beside its decoders.
+"""The process that looks at clips: `workers/forkserver.py` with a model beside its decoders.
 
     ingester ─ jobs ─▶ this process ─▶ a child that decodes a clip ─ pictures ─▶ the model's process (`detector.py`)
 
@@ -15,9 +15,9 @@ from typing import Any
 
 from watcher.labels.detector import Eye, ModelError
 from watcher.labels.look import Look
-from watcher.renditions.workers.demux import opened
-from watcher.renditions.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
-from watcher.renditions.workers.frames import video_of
+from watcher.workers.demux import opened
+from watcher.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
+from watcher.workers.frames import video_of
 
 
 def main(path: str, names: list[str]) -> None:

@@ -21,13 +21,13 @@ from watcher.catalog.integrity import quick_check
 from watcher.model.errors import CatalogError, FolderError, ReadOnlyError, StartError
 from watcher.ops import nginx
 from watcher.ops.finding import BAD, GOOD, WARN, Finding
-from watcher.renditions.workers.process import ClipError, Worker, WorkerError
-from watcher.renditions.workers.sandbox import described
 from watcher.services import Services
 from watcher.storage import damage, permission
 from watcher.storage.lock import INGESTER, only_one
 from watcher.storage.mounts import file_system, on_network
 from watcher.storage.places import Places
+from watcher.workers.process import ClipError, Worker, WorkerError
+from watcher.workers.sandbox import described
 
 FILES_LEAST = 1024  # descriptors that uWSGI takes
 LOOK_SECONDS = 5.0  # for which folders are counted

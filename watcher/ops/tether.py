@@ -22,7 +22,7 @@ import sys
 import time
 from pathlib import Path
 
-from watcher.renditions.workers.parent_death import die_with_parent
+from watcher.workers.parent_death import die_with_parent
 
 LOCK_SECONDS = 4.0  # a killed unit's last process frees the lock within this
 

@@ -1,1 +1,1 @@
-"""Posters, sprites, copies and films: what is due, who makes it. Imports services and what is below it."""
+"""Posters, sprites, copies and films: what is due, who has it made by `workers`. Imports services and what is below it."""

@@ -151,7 +151,7 @@ class Exports(Jobs):
         blamed: int | None = None
         while job["clips"]:
             try:
-                return self.work("watcher.renditions.workers.export", job, tell), harmful
+                return self.work("watcher.workers.export", job, tell), harmful
             except RenderError as reason:
                 at = next((clip for clip in job["clips"] if clip["id"] == self.about), None)
                 if not reason.fatal or at is None:

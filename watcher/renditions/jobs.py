@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from watcher.model.errors import NotNowError, RenderError
-from watcher.renditions.workers.process import Answer, ClipError, EndedError, Worker, WorkerError, python
 from watcher.services import Services
+from watcher.workers.process import Answer, ClipError, EndedError, Worker, WorkerError, python
 
 log = logging.getLogger("watcher.ingester")
 

@@ -82,7 +82,7 @@ class Proxies(Jobs):
             if path is None:
                 raise RenderError("its file is not there")
             self.work(
-                "watcher.renditions.workers.proxy",
+                "watcher.workers.proxy",
                 self._job(wish, path, aside),
                 lambda share: self.catalog.proxies.set_share(wish.clip_id, share),
             )

@@ -17,11 +17,11 @@ from watcher.catalog.rows import Rendered, Unrendered
 from watcher.model.clip import MediaInfo, Sprite
 from watcher.renditions.backlog import Backlog
 from watcher.renditions.verdicts import Verdicts
-from watcher.renditions.workers.forkserver import TOGETHER
-from watcher.renditions.workers.process import Answer, ClipError, Worker, WorkerError
-from watcher.renditions.workers.sandbox import described
 from watcher.services import Services
 from watcher.tiering.footage import Footage
+from watcher.workers.forkserver import TOGETHER
+from watcher.workers.process import Answer, ClipError, Worker, WorkerError
+from watcher.workers.sandbox import described
 
 log = logging.getLogger("watcher.ingester")
 

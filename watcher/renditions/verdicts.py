@@ -11,9 +11,9 @@ from watcher.media.probe import playable
 from watcher.model.clip import MediaInfo
 from watcher.naming.ignore import printable
 from watcher.renditions.backlog import Backlog
-from watcher.renditions.workers.process import Answer
 from watcher.services import Services
 from watcher.tiering.footage import Footage
+from watcher.workers.process import Answer
 
 log = logging.getLogger("watcher.ingester")
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from watcher.renditions.workers.demux import must_decode, opened
-from watcher.renditions.workers.encoding import Encoded, Progress, Sound, film
-from watcher.renditions.workers.forkserver import FILM_MEMORY, Files, Kind, Tell, serve
-from watcher.renditions.workers.upright import ROTATED, Turner, place, shown_size
+from watcher.workers.demux import must_decode, opened
+from watcher.workers.encoding import Encoded, Progress, Sound, film
+from watcher.workers.forkserver import FILM_MEMORY, Files, Kind, Tell, serve
+from watcher.workers.upright import ROTATED, Turner, place, shown_size
 
 QUALITY = {"preset": "veryfast", "crf": "26"}
 KEY_SECONDS = 2  # between two key frames: what a jump has to decode

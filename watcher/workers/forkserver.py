@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from watcher.model.errors import RenderError
-from watcher.renditions.workers import sandbox
-from watcher.renditions.workers.parent_death import die_with_parent
 from watcher.storage.folders import open_file
+from watcher.workers import sandbox
+from watcher.workers.parent_death import die_with_parent
 
 TOGETHER = 32  # jobs that a child is given at most: what it costs to make one is shared by them
 PICTURE_MEMORY = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it

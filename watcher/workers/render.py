@@ -13,11 +13,11 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import IO, Any
 
-from watcher.renditions.workers.demux import opened
-from watcher.renditions.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
-from watcher.renditions.workers.frames import full_range, key_frame, video_of
-from watcher.renditions.workers.significance import TELLING_HEIGHT, TELLING_WIDTH, light_of, most_telling
-from watcher.renditions.workers.upright import Turner, place, shown_size
+from watcher.workers.demux import opened
+from watcher.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
+from watcher.workers.frames import full_range, key_frame, video_of
+from watcher.workers.significance import TELLING_HEIGHT, TELLING_WIDTH, light_of, most_telling
+from watcher.workers.upright import Turner, place, shown_size
 
 FILE_LIMIT = 8 << 20  # bytes that a picture may take
 POSTER_WIDTH = 320

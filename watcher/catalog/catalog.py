@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from watcher.catalog.arrivals import Arrivals
 from watcher.catalog.audit import Audit
 from watcher.catalog.claims import Claims
+from watcher.catalog.clips import Clips
 from watcher.catalog.database import Database
 from watcher.catalog.daylight import Daylight
 from watcher.catalog.expiry import Expiry
@@ -19,7 +20,6 @@ from watcher.catalog.judgements import Judgements
 from watcher.catalog.keys import Keys
 from watcher.catalog.labels import Labels
 from watcher.catalog.proxies import Proxies
-from watcher.catalog.queries import Clips
 from watcher.catalog.quota import Sent
 from watcher.catalog.renditions import RenditionResults
 from watcher.catalog.retention_state import RetentionState

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from watcher.model.errors import RenderError
-from watcher.renditions.workers.demux import must_decode
+from watcher.workers.demux import must_decode
 
 
 def video_of(container: Any) -> Any:

@@ -19,12 +19,12 @@ from fractions import Fraction
 from typing import IO, Any
 
 from watcher.model.errors import RenderError
-from watcher.renditions.workers import encoding
-from watcher.renditions.workers.chapters import chapters
-from watcher.renditions.workers.cuts import key_frame, packets_between, streams_of
-from watcher.renditions.workers.demux import must_decode, opened
-from watcher.renditions.workers.encoding import Progress, Sound
-from watcher.renditions.workers.forkserver import FILM_MEMORY, Files, Kind, Tell, serve, told_of
+from watcher.workers import encoding
+from watcher.workers.chapters import chapters
+from watcher.workers.cuts import key_frame, packets_between, streams_of
+from watcher.workers.demux import must_decode, opened
+from watcher.workers.encoding import Progress, Sound
+from watcher.workers.forkserver import FILM_MEMORY, Files, Kind, Tell, serve, told_of
 
 PIECE = 1 << 20  # bytes that are hashed at a time
 FAST_BYTES = 1 << 30  # of clips: larger files keep their index at the end, rather than being written twice

@@ -95,7 +95,7 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-WORKER = python("watcher.renditions.workers.render")
+WORKER = python("watcher.workers.render")
 
 
 class Worker:

@@ -1,1 +1,0 @@
-"""The processes that let decoders near files; the only home of PyAV."""
