@@ -76,7 +76,7 @@ def room(name: str) -> str:
 
 def whole(name: str) -> str:
     """The room that a room is part of: rooms of a room are one with it, and so is the doorstep."""
-    top = name.split("/")[0]
+    top = name.split("/", maxsplit=1)[0]
     return "doorstep" if top in DOORSTEP else top
 
 

@@ -114,13 +114,13 @@ class Reader:
     def _open(self) -> Any:
         driver: Any = self._engine.dialect.loaded_dbapi
         try:
-            made = self._engine.raw_connection()
+            pooled = self._engine.raw_connection()
         except driver.Error as reason:  # the driver's own, from here: nobody has made it one of SQLAlchemy's
             raise (
                 damage(reason) if is_damage(reason) else CatalogError(f"the database did not answer: {reason}")
             ) from reason
-        connection: Any = made.driver_connection
-        made.detach()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
         if not self._sqlite:
             connection.autocommit = True
         return connection

@@ -137,11 +137,11 @@ class Detector:
         return corners, 1 / (1 + np.exp(-np.clip(logits, -50, 50)))
 
     def _deployed(self, named: dict[str, Any]) -> tuple[Any, Any]:
-        kinds, given = named["labels"][0].astype(np.int64), named["scores"][0]
+        kinds, confidences = named["labels"][0].astype(np.int64), named["scores"][0]
         if kinds.size and not 0 <= kinds.min() <= kinds.max() < 10_000:
             raise ValueError("it has impossible classes")
         scores = np.zeros((len(kinds), int(kinds.max(initial=0)) + 1), np.float32)
-        scores[np.arange(len(kinds)), kinds] = given
+        scores[np.arange(len(kinds)), kinds] = confidences
         size = np.array([self.width, self.height] * 2) if len(self._inputs) > 1 else 1
         return named["boxes"][0] / size, scores
 

@@ -58,9 +58,9 @@ class Rules:
 
 
 def verdict(
-    pictures: Sequence[Picture], length: float, rules: Rules, model: str, known: Sequence[Seen] = ()
+    pictures: Sequence[Picture], length: float, rules: Rules, model: str, nearby: Sequence[Seen] = ()
 ) -> Verdict:
-    """What is concluded; `known` is what stood still on the clips beside this one: it is told of once."""
+    """What is concluded; `nearby` is what stood still on the clips beside this one: a label tells of it once."""
     there = [track for track in (_counting(track, rules) for track in tracks(pictures)) if track is not None]
     still = [track.best.seen for track in there if track.still(len(pictures))]
     by_label: dict[str, list[Track]] = {}
@@ -70,7 +70,7 @@ def verdict(
         if name not in best or best[name].score < seen.score:
             best[name] = Seen(name, seen.score, *seen.box)
         before = track.still(len(pictures)) and any(
-            thing.name == track.name and shared(thing.box, seen.box) >= STAYED for thing in known
+            thing.name == track.name and shared(thing.box, seen.box) >= STAYED for thing in nearby
         )
         if seen.score >= rules.threshold(track.name) and not before:
             by_label.setdefault(name, []).append(track)

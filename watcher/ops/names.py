@@ -81,15 +81,15 @@ def _modified_at(path: Path) -> datetime:
         return datetime.now(UTC)
 
 
-def _key(given: str, video: Path) -> str:
+def _key(text: str, video: Path) -> str:
     """A path as a key: one that leads into the video root is taken as a path, all others as keys."""
     root = video.resolve()
-    path = Path(given)
+    path = Path(text)
     if path.is_absolute() or path.exists():
         full = Path.cwd() / path
         if full.is_relative_to(root):
             return str(full.relative_to(root))
-    return given.removeprefix("./").lstrip("/")
+    return text.removeprefix("./").lstrip("/")
 
 
 def _utc(at: datetime) -> str:

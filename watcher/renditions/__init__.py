@@ -1,1 +1,4 @@
-"""Posters, sprites, copies and films: what is due, who has it made by `workers`. Imports services and what is below it."""
+"""Posters, sprites, copies and films: what is due, and who has it made.
+
+It imports `workers`, `tiering`, services and what is below them.
+"""

@@ -57,8 +57,8 @@ class Clocks:
         for camera, some in itertools.groupby(sorted(came, key=_camera), key=_camera):
             run = self._runs.setdefault(camera, deque(maxlen=RUN_MOST))
             for clip in some:
-                known = lags.get(camera)
-                if known is not None and abs(clip.lag_ms - known) <= DAY_MS:
+                steady = lags.get(camera)
+                if steady is not None and abs(clip.lag_ms - steady) <= DAY_MS:
                     lags[camera] = clip.lag_ms  # a clock that is behind drifts, too
                     late.append(clip.id)
                     continue

@@ -74,10 +74,10 @@ class Refusals:
         if say:
             log.warning("refused: %s (%s) at %s: %s", refusal.address, refusal.agent, refusal.path, refusal.hint)
         with contextlib.suppress(OSError), self._file.held() as held:
-            for known in held.value:
-                if known.address == address:
-                    refusal.count += known.count
-            others = [refusal for refusal in held.value if refusal.address != address]
+            for earlier in held.value:
+                if earlier.address == address:
+                    refusal.count += earlier.count
+            others = [earlier for earlier in held.value if earlier.address != address]
             held.value = [refusal, *others][:SENDERS_MOST]
 
     def recent(self) -> list[Refused]:

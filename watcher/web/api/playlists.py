@@ -46,7 +46,7 @@ PICTURES = {"h264", "hevc", "av1", "vp9"}  # that players take in fragments
 SOUND = "aac"
 
 # Where each content can be cut; the eldest are forgotten.
-_known: OrderedDict[str, list[float]] = OrderedDict()
+_remembered_cuts: OrderedDict[str, list[float]] = OrderedDict()
 
 
 class Piece(NamedTuple):
@@ -151,9 +151,9 @@ def _piece(clip: Clip) -> Piece | None:
 def _cuts(piece: Piece, until: float) -> list[float]:
     """Where the segments of a clip begin, and the last one ends, in seconds. Raises BrokenClipError, OSError."""
     clip = piece.clip
-    known = _known.get(piece.content)
-    if known is not None:
-        return known
+    cuts = _remembered_cuts.get(piece.content)
+    if cuts is not None:
+        return cuts
     seconds = clip.duration_seconds or 0.0
     small = seconds <= SHORT_SECONDS and clip.size_bytes <= SMALL_BYTES
     late = clip.size_bytes <= LARGE_BYTES and state().services.clock.monotonic() > until
@@ -161,9 +161,9 @@ def _cuts(piece: Piece, until: float) -> list[float]:
         return [0.0, seconds]
     with _opened(piece) as (_, segments):
         cuts = segments.cuts(SEGMENT_SECONDS)
-    _known[piece.content] = cuts
-    while len(_known) > REMEMBERED:
-        _known.popitem(last=False)
+    _remembered_cuts[piece.content] = cuts
+    while len(_remembered_cuts) > REMEMBERED:
+        _remembered_cuts.popitem(last=False)
     return cuts
 
 
