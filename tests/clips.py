@@ -81,12 +81,12 @@ def stamp(data: bytes, number: int) -> bytes:
 
 def boxes(data: bytes) -> list[tuple[bytes, int, int]]:
     """Type, start and length of the top-level boxes."""
-    found, at = [], 0
+    boxes, at = [], 0
     while at < len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        found.append((kind, at, length))
+        boxes.append((kind, at, length))
         at += length
-    return found
+    return boxes
 
 
 def noise(size: int) -> bytes:

@@ -22,7 +22,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     unit = getattr(item, "funcargs", {}).get("unit")
     if report.when == "call" and report.failed and unit is not None:
-        report.sections.append(("watcher", unit.told()))
+        report.sections.append(("watcher", unit.report()))
     return report
 
 

@@ -120,7 +120,7 @@ be there.
 def table() -> str:
     """The guide, as it has to be."""
     rows = [["", *WAYS, *QUESTIONS], ["---"] * (1 + len(WAYS) + len(QUESTIONS))]
-    rows += [[one.what, *one.ways, *one.questions] for one in FAULTS.values()]
+    rows += [[fault.what, *fault.ways, *fault.questions] for fault in FAULTS.values()]
     return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows) + _FOOT
 
 

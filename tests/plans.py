@@ -23,16 +23,16 @@ _PLANNED = {"SELECT", "UPDATE", "DELETE", "WITH"}
 @contextlib.contextmanager
 def no_clips_read_in_vain(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fails at the end where a statement that asks for some clips had to look at every one."""
-    asked: dict[str, Any] = {}
+    bound: dict[str, Any] = {}
 
     def hear(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
-        asked.setdefault(statement, values[0] if many else values)
+        bound.setdefault(statement, values[0] if many else values)
 
     prepare = Reader._prepare
 
     def heard(self: Reader, statement: Any) -> Any:
         prepared = prepare(self, statement)
-        asked.setdefault(prepared.text, tuple(prepared.order or ()))
+        bound.setdefault(prepared.text, tuple(prepared.order or ()))
         return prepared
 
     sa.event.listen(engine, "before_cursor_execute", hear)
@@ -40,7 +40,7 @@ def no_clips_read_in_vain(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) ->
     yield
     sa.event.remove(engine, "before_cursor_execute", hear)
     with engine.connect() as connection:
-        for statement, values in asked.items():
+        for statement, values in bound.items():
             if statement.split(maxsplit=1)[0].upper() in _PLANNED and "WHERE" in statement:
                 plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
                 for *_, step in plan:

@@ -21,13 +21,13 @@ import requests
 from tests import catalogs
 from watcher.workers.parent_death import die_with_parent
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 # A worker's command line names its module.
 RENDER, PROXY, EXPORT = (f"watcher.workers.{name}" for name in ("render", "proxy", "export"))
 DEADLINE = 60.0  # generous: it is reached only by what is broken, also on a machine that does much else
 
 
-def wait_for(question: Callable[[], Found], *, seconds: float = DEADLINE, what: str = "it") -> Found:
+def wait_for(question: Callable[[], Result], *, seconds: float = DEADLINE, what: str = "it") -> Result:
     """Ask until the answer is true, and return it."""
     until = time.monotonic() + seconds
     while True:
@@ -131,7 +131,7 @@ class RunningUnit:
     def console(self) -> str:
         return (self.folder / "console.txt").read_text(errors="replace")
 
-    def told(self) -> str:
+    def report(self) -> str:
         """The end of everything that it wrote, and its processes."""
         logs = [self.folder / "console.txt", *(self.log / f"{name}.log" for name in ("ingest", "app", "nginx"))]
         texts = [f"— {path.name} —\n{path.read_text(errors='replace')[-3000:]}" for path in logs if path.exists()]
@@ -140,14 +140,14 @@ class RunningUnit:
     def family(self) -> dict[int, str]:
         """Every process that works in this unit's run folder, with its command line."""
         run = self.data / "run"
-        found = {}
+        processes = {}
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if os.path.realpath(process / "cwd") == str(run.resolve()):
                     command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                     if command:
-                        found[int(process.name)] = command
-        return found
+                        processes[int(process.name)] = command
+        return processes
 
     def pid_of(self, pattern: str) -> int:
         """The one process of the unit whose command line matches."""
@@ -177,11 +177,11 @@ class RunningUnit:
     def clips(self, **parameters: Any) -> list[dict[str, Any]]:
         """Every clip that the API lists, page by page."""
         answer = self.get("/watcher/clips", params={"limit": 500, **parameters}).json()
-        found = answer["clips"]
+        clips = answer["clips"]
         while answer["next"]:
             answer = self.get(answer["next"]).json()
-            found += answer["clips"]
-        return found
+            clips += answer["clips"]
+        return clips
 
     def clip(self, key: str) -> dict[str, Any] | None:
         answer = self.get(f"/watcher/clips/by-key/{requests.utils.quote(key)}")
@@ -221,7 +221,7 @@ def running(folder: Path, **more: Any) -> Iterator[RunningUnit]:
         yield unit.start()
     except BaseException:
         if unit.process is not None:
-            print(unit.told())
+            print(unit.report())
         raise
     finally:
         if unit.process is not None and unit.process.poll() is None:

@@ -29,10 +29,10 @@ def take(page: Page, name: str) -> None:
     """Keep what the page shows, once every picture in sight is there, as WebP."""
     sight = "[...document.images].filter(i => i.checkVisibility() && i.getBoundingClientRect().top < innerHeight)"
     wait_for(lambda: page.evaluate(f"{sight}.every(i => i.complete && i.naturalWidth > 0)"), what="its pictures")
-    with io.BytesIO() as kept:
-        Image.open(io.BytesIO(page.screenshot())).save(kept, "WEBP", quality=82, method=6)
-        assert len(kept.getvalue()) < MOST_BYTES, name
-        (PICTURES / f"{name}.webp").write_bytes(kept.getvalue())
+    with io.BytesIO() as buffer:
+        Image.open(io.BytesIO(page.screenshot())).save(buffer, "WEBP", quality=82, method=6)
+        assert len(buffer.getvalue()) < MOST_BYTES, name
+        (PICTURES / f"{name}.webp").write_bytes(buffer.getvalue())
 
 
 def main() -> None:

@@ -28,10 +28,10 @@ KNOWN = {  # file: label, and the part of it that is the thing, in pixels
 
 def pictures() -> Path:
     """The folder of photographs; skips where scikit-image is not installed."""
-    found = importlib.util.find_spec("skimage")
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec("skimage")
+    if spec is None or not spec.submodule_search_locations:
         pytest.skip("scikit-image is not installed (requirements/pictures.txt)")
-    return Path(found.submodule_search_locations[0]) / "data"
+    return Path(spec.submodule_search_locations[0]) / "data"
 
 
 class Thing(NamedTuple):

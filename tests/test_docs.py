@@ -76,9 +76,9 @@ def test_every_error_code_is_explained() -> None:
     codes = {kind.code: status for kind, status in problems.STATUS.items()}
     codes |= {code: status for status, code in problems.HTTP_CODES.items()}
     nginx = re.findall(r'return (\d+) \'\{.*?"code":"(\w+)"', text("etc/nginx/server.conf"))
-    said = re.search(r"map \$status \$watcher_code \{(.*?)\}", text("etc/nginx/http.conf"), re.DOTALL)
-    assert said
-    nginx += re.findall(r"(\d+) (\w+);", said[1])
+    match = re.search(r"map \$status \$watcher_code \{(.*?)\}", text("etc/nginx/http.conf"), re.DOTALL)
+    assert match
+    nginx += re.findall(r"(\d+) (\w+);", match[1])
     codes |= {code: int(status) for status, code in nginx} | {errors.WatcherError.code: 500}
     table = {
         code: statuses
@@ -158,8 +158,8 @@ def test_the_examples_of_names_are_what_the_command_says(
     for key, expected in examples:
         with pytest.raises(SystemExit):
             main(["names", "--data", "/nonexistent", key])
-        told = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  not")]
-        assert told == [line.removeprefix("    ") for line in expected.splitlines()], key
+        lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  not")]
+        assert lines == [line.removeprefix("    ") for line in expected.splitlines()], key
 
 
 def test_every_preset_is_on_a_page() -> None:
@@ -179,8 +179,8 @@ def test_the_tables_of_the_guide_are_accepted(page: Path, tmp_path: Path) -> Non
     path = tmp_path / "watcher.toml"
     path.write_text(re.sub(r"^    ", "", tables, flags=re.MULTILINE))
     naming = load({"WATCHER_CONFIG": str(path)}).settings.naming
-    found = len(naming.presets) + len(naming.folders) + len(naming.cameras)
-    assert found == page.read_text().count("[[naming.") - page.read_text().count("`[[naming.")
+    count = len(naming.presets) + len(naming.folders) + len(naming.cameras)
+    assert count == page.read_text().count("[[naming.") - page.read_text().count("`[[naming.")
 
 
 def test_make_targets_of_the_readme_exist() -> None:

@@ -82,13 +82,13 @@ def whole(name: str) -> str:
 
 def imports(path: Path) -> set[str]:
     """Every module that a file imports, also inside functions, with dots."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 def label(path: Path) -> str:
@@ -133,17 +133,17 @@ def test_each_library_has_one_home(path: Path) -> None:
 
 def closure(start: set[Path]) -> set[Path]:
     """Some modules and every module of ours that they import, and so on."""
-    found, todo = set(start), list(start)
+    reached, todo = set(start), list(start)
     while todo:
         for name in imports(todo.pop()):
             parts = name.split(".")
             for length in range(1, len(parts) + 1) if parts[0] == "watcher" else ():
                 base = PACKAGE.joinpath(*parts[1:length])
                 for path in (base.with_suffix(".py"), base / "__init__.py"):
-                    if path.is_file() and path not in found:
-                        found.add(path)
+                    if path.is_file() and path not in reached:
+                        reached.add(path)
                         todo.append(path)
-    return found
+    return reached
 
 
 def libraries(start: set[Path]) -> set[str]:

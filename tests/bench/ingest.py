@@ -169,7 +169,11 @@ def run_scan(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
             ceiling = time.perf_counter() - began
             began = time.perf_counter()
             assert (
-                sum(1 for found in reconcile(services.root, services.catalog, lambda *_: None) if not found[1])
+                sum(
+                    1
+                    for difference in reconcile(services.root, services.catalog, lambda *_: None)
+                    if not difference[1]
+                )
                 == FILES
             )
             ratios.append((time.perf_counter() - began) / ceiling)

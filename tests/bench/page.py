@@ -71,7 +71,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     if program is None:
         print("Chromium is not installed: the page is not measured")
         return []
-    found: dict[str, list[float]] = {}
+    figures: dict[str, list[float]] = {}
     with running(folder / "unit") as unit, sync_playwright() as playwright:
         _fill(unit)
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
@@ -81,10 +81,10 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
                 page = context.new_page()
                 context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
                 for name, value in _measure(page, unit).items():
-                    found.setdefault(f"{name}{', 4 × slowed, phone' if slowed > 1 else ''}", []).append(value)
+                    figures.setdefault(f"{name}{', 4 × slowed, phone' if slowed > 1 else ''}", []).append(value)
                 context.close()
         context = browser.new_context(viewport={"width": 1280, "height": 800})
-        found |= _scrolled(context.new_page(), unit)
+        figures |= _scrolled(context.new_page(), unit)
         browser.close()
     targets = {
         "first contentful paint, ms": "≤ 600",
@@ -101,7 +101,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
         "cards after 5,000 cards": "≤ 480",
         "heap after 5,000 cards, MB": "≤ 30",
     }
-    return [(name, values, targets.get(name, "")) for name, values in found.items()]
+    return [(name, values, targets.get(name, "")) for name, values in figures.items()]
 
 
 def _fill(unit: RunningUnit) -> None:

@@ -69,7 +69,7 @@ request = function() return wrk.format("GET", one(), {{{headers}}}) end
 FIXED = "local chosen = one(); one = function() return chosen end"
 
 
-class Asked(NamedTuple):
+class Sample(NamedTuple):
     """A running service with a catalog, and what was measured of it."""
 
     unit: RunningUnit
@@ -82,7 +82,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     """Requests a second, as ratios; and how much slower the larger catalog is."""
     with contextlib.ExitStack() as stack:
 
-        def begin(name: str, rows: int, settings: dict[str, str]) -> Asked:
+        def begin(name: str, rows: int, settings: dict[str, str]) -> Sample:
             unit = stack.enter_context(running(folder / name, settings=settings | {"WATCHER_RENDER__WORKERS": "0"}))
             services = open_services(load(settings).settings, unit.data)
             demo.fill(services, rows)
@@ -92,7 +92,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
             if "WATCHER_AUTH__MODE" in settings:
                 key = unit.run("key", "create", "bench", "--role", "view").stdout.split()[-1]
                 headers = f'["Authorization"] = "Bearer {key}"'
-            return Asked(unit, rows, headers, {})
+            return Sample(unit, rows, headers, {})
 
         few, many = begin("few", FEW, {}), begin("many", MANY, {})
         all_asked = {
@@ -112,10 +112,10 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
                     for way, again in WAYS.items():
                         if again or question.any is not None:
                             hello = wrk(folder, f"http://127.0.0.1:{port}/hello", "")
-                            for one in all_asked.values():
-                                script = _script(question, one, again=again, seed=number + 1)
-                                ratio = wrk(folder, one.unit.url("/"), script) / hello
-                                one.found.setdefault((name, way), []).append(ratio)
+                            for sample in all_asked.values():
+                                script = _script(question, sample, again=again, seed=number + 1)
+                                ratio = wrk(folder, sample.unit.url("/"), script) / hello
+                                sample.found.setdefault((name, way), []).append(ratio)
                 for name, address in SHARED.items():
                     (few.unit.video / "static.json").write_bytes(few.unit.get(address).content)
                     file = wrk(folder, f"http://127.0.0.1:{port}/static.json", "")
@@ -125,10 +125,10 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
                 process.terminate()
                 process.wait()
     table = [
-        (f"{name}, {way}, {where} ÷ hello", one.found[name, way], _target(name, again=again))
+        (f"{name}, {way}, {where} ÷ hello", sample.found[name, way], _target(name, again=again))
         for name, way in few.found
         for again in [WAYS[way]]
-        for where, one in all_asked.items()
+        for where, sample in all_asked.items()
     ]
     table += [
         (f"{name}, shared for a second ÷ nginx's file of the same size", ratios, "≥ 0.7")
@@ -156,9 +156,9 @@ def _settle(services: Services, data: Path) -> None:
                 pass
 
 
-def _script(question: Question, one: Asked, *, again: bool, seed: int) -> str:
-    path = question.path.replace("{rows}", str(one.rows))
-    return SCRIPT.format(seed=seed, path=path, fixed=FIXED if again else "", headers=one.headers)
+def _script(question: Question, sample: Sample, *, again: bool, seed: int) -> str:
+    path = question.path.replace("{rows}", str(sample.rows))
+    return SCRIPT.format(seed=seed, path=path, fixed=FIXED if again else "", headers=sample.headers)
 
 
 def _target(name: str, *, again: bool) -> str:
@@ -167,4 +167,4 @@ def _target(name: str, *, again: bool) -> str:
 
 def _quotients(few: list[float], many: list[float]) -> list[float]:
     """Of what was measured one right after the other."""
-    return [one / other for one, other in zip(few, many, strict=True)]
+    return [ratio / other for ratio, other in zip(few, many, strict=True)]

@@ -31,7 +31,7 @@ SWEPT = 100_000
 
 def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     """Times and rates, as ratios."""
-    found = [
+    rows = [
         (
             f"plain poster and choice of the most telling, {size} ÷ plain poster",
             _telling(folder, size, rounds),
@@ -39,10 +39,10 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
         )
         for size in SIZES
     ]
-    found.append(("a proxy whose tracks are copied, MB/s ÷ a copy of the file", _copied(folder, rounds), ""))
-    found.append((f"a film of {JOINED} clips, MB/s ÷ copies of the files", _joined(folder, rounds), ""))
-    found.append((f"list of 50, p95 beside a sweep of {SWEPT:,} clips ÷ alone", _swept(folder, rounds), "≤ 1.5"))
-    return found
+    rows.append(("a proxy whose tracks are copied, MB/s ÷ a copy of the file", _copied(folder, rounds), ""))
+    rows.append((f"a film of {JOINED} clips, MB/s ÷ copies of the files", _joined(folder, rounds), ""))
+    rows.append((f"list of 50, p95 beside a sweep of {SWEPT:,} clips ÷ alone", _swept(folder, rounds), "≤ 1.5"))
+    return rows
 
 
 def _film(path: Path, size: str, seconds: int, *options: str) -> Path:
@@ -74,7 +74,7 @@ def _telling(folder: Path, size: str, rounds: int) -> list[float]:
         paths = [job["out"], *more.values()]
         with contextlib.ExitStack() as stack:
             clip = stack.enter_context(Path(path).open("rb"))
-            outs = [stack.enter_context(Path(one).open("wb", buffering=0)) for one in paths]
+            outs = [stack.enter_context(Path(path).open("wb", buffering=0)) for path in paths]
             began = time.perf_counter()
             make(av, job, Files([clip], outs), lambda **_: None)
         return time.perf_counter() - began
@@ -108,12 +108,12 @@ def _joined(folder: Path, rounds: int) -> list[float]:
     for source in sources:
         shutil.copyfile(path, source)
     size = path.stat().st_size
-    told = [
-        {"id": n, "key": one.name, "path": str(one), "size_bytes": size, "started_ms": n * 30_000}
+    clips_ = [
+        {"id": n, "key": source.name, "path": str(source), "size_bytes": size, "started_ms": n * 30_000}
         | {"ended_ms": (n + 1) * 30_000, "utc_offset": 0}
-        for n, one in enumerate(sources)
+        for n, source in enumerate(sources)
     ]
-    job = {"clips": told, "folder": str(folder), "stem": "film", "camera": "a", "cut": "key"}
+    job = {"clips": clips_, "folder": str(folder), "stem": "film", "camera": "a", "cut": "key"}
     job |= {"from_ms": 0, "to_ms": 10**9, "most_bytes": 1 << 40}
     return [_against_copies(folder, sources, "watcher.workers.export", job) for _ in range(rounds)]
 
@@ -126,8 +126,8 @@ def _against_copies(folder: Path, sources: list[Path], module: str, job: dict[st
     ceiling = time.perf_counter() - began
     began = time.perf_counter()
     command = [sys.executable, "-P", "-m", module]
-    told = subprocess.run(command, input=json.dumps(job).encode() + b"\n", capture_output=True, check=True).stdout
-    assert b"made" in told, told
+    output = subprocess.run(command, input=json.dumps(job).encode() + b"\n", capture_output=True, check=True).stdout
+    assert b"made" in output, output
     return ceiling / (time.perf_counter() - began)
 
 

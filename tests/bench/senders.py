@@ -69,25 +69,25 @@ class _Senders(threading.Thread):
         head = "PUT /watcher/uploads/slow/{}.mp4 HTTP/1.1\r\nHost: x\r\nContent-Length: 90000000\r\n\r\n"
         self._sockets = []
         for sender in range(SENDERS):
-            one = socket.create_connection(("127.0.0.1", self._port))
-            one.sendall(head.format(f"{number}-{sender}").encode())
-            one.setblocking(False)
-            self._sockets.append(one)
+            connection = socket.create_connection(("127.0.0.1", self._port))
+            connection.sendall(head.format(f"{number}-{sender}").encode())
+            connection.setblocking(False)
+            self._sockets.append(connection)
 
     def run(self) -> None:
         piece = bytes(BYTES_A_SECOND // 10)
         until = time.monotonic() + SECONDS
         due = time.monotonic()
         with selectors.DefaultSelector() as ready:
-            for one in self._sockets:
-                ready.register(one, selectors.EVENT_WRITE)
+            for connection in self._sockets:
+                ready.register(connection, selectors.EVENT_WRITE)
             while time.monotonic() < until:
                 for key, _ in ready.select(0):
                     key.fileobj.send(piece)  # type: ignore[union-attr]
                 due += 0.1
                 time.sleep(max(0.0, due - time.monotonic()))
-        for one in self._sockets:
-            one.close()
+        for connection in self._sockets:
+            connection.close()
 
 
 def _send_large(unit: RunningUnit, sample: bytes, size: int, name: str) -> None:

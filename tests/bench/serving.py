@@ -137,6 +137,6 @@ def wrk(folder: Path, url: str, script: str) -> float:
         path = folder / f"script{random.randrange(10**9)}.lua"
         path.write_text(script)
         command += ["-s", str(path)]
-    told = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
-    assert "Non-2xx" not in told, told
-    return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
+    output = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    assert "Non-2xx" not in output, output
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])

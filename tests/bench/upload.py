@@ -87,8 +87,8 @@ def unit_pids(unit: RunningUnit) -> list[int]:
 
 def children(pid: int) -> list[int]:
     """A process and its children."""
-    told = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
-    return [pid, *map(int, told.split())]
+    output = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
+    return [pid, *map(int, output.split())]
 
 
 def _cpu(pids: list[int]) -> float:

@@ -13,7 +13,7 @@ from watcher.model.access import Role
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def told(catalog: Catalog) -> list[str]:
+def lines(catalog: Catalog) -> list[str]:
     """What it remembers, the newest first."""
     return [f"{entry.who}: {entry.action}, {entry.about}" for entry in catalog.audit.entries(limit=1000)]
 
@@ -27,12 +27,14 @@ def test_one_key_s_flood_takes_its_own_entries_alone(catalog: Catalog, monkeypat
     for number in range(10):
         catalog.audit.note("shared", str(number), greedy)
         catalog.audit.note("session ended", str(number), admin)
-    assert [one for one in told(catalog) if one.startswith("greedy")] == [f"greedy: shared, {n}" for n in (9, 8, 7)]
-    assert [one for one in told(catalog) if one.startswith("other")] == ["other: signed in, session 0"]
-    assert told(catalog)[-2:] == ["other: signed in, session 0", "admin: key created, greedy, view"]
+    assert [line for line in lines(catalog) if line.startswith("greedy")] == [
+        f"greedy: shared, {n}" for n in (9, 8, 7)
+    ]
+    assert [line for line in lines(catalog) if line.startswith("other")] == ["other: signed in, session 0"]
+    assert lines(catalog)[-2:] == ["other: signed in, session 0", "admin: key created, greedy, view"]
     for _ in range(10):
         catalog.keys.replace("greedy", "other", by=admin)
-    assert sum("key" in one for one in told(catalog)) == 3
+    assert sum("key" in line for line in lines(catalog)) == 3
 
 
 def test_what_was_done_to_keys_is_remembered_longest(catalog: Catalog) -> None:
@@ -41,10 +43,10 @@ def test_what_was_done_to_keys_is_remembered_longest(catalog: Catalog) -> None:
     catalog.keys.create("guest", Role.VIEW, None, "hash", now=NOW, by=By("admin", NOW))
     catalog.audit.note("signed in", "session 0", By("guest", NOW))
     catalog.audit.note("signed in", "session 1", By("guest", NOW + ENTRY_AGE))
-    assert len(told(catalog)) == 3
+    assert len(lines(catalog)) == 3
     catalog.audit.note("signed in", "session 2", By("guest", NOW + ENTRY_AGE + timedelta(seconds=1)))
-    assert "guest: signed in, session 0" not in told(catalog)
+    assert "guest: signed in, session 0" not in lines(catalog)
     catalog.audit.note("signed in", "session 3", By("guest", NOW + KEY_ENTRY_AGE))
-    assert told(catalog) == ["guest: signed in, session 3", "admin: key created, guest, view"]
+    assert lines(catalog) == ["guest: signed in, session 3", "admin: key created, guest, view"]
     catalog.audit.note("signed in", "session 4", By("guest", NOW + KEY_ENTRY_AGE + timedelta(seconds=1)))
-    assert "admin: key created, guest, view" not in told(catalog)
+    assert "admin: key created, guest, view" not in lines(catalog)

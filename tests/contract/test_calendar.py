@@ -26,7 +26,7 @@ def everything(catalog: Catalog) -> list[Clip]:
 def days(client: FlaskClient, question: str) -> dict[str, int]:
     answer = client.get(f"/calendar?{question}")
     assert answer.status_code == 200, answer.get_json()
-    return {one["day"]: one["clips"] for one in answer.get_json()["days"]}
+    return {day["day"]: day["clips"] for day in answer.get_json()["days"]}
 
 
 def test_each_filter_counts_what_its_list_has(client: FlaskClient, catalog: Catalog) -> None:
@@ -52,12 +52,12 @@ def test_each_filter_counts_what_its_list_has(client: FlaskClient, catalog: Cata
         ("label=nothing", lambda clip: False),
         ("from=2026-10-10T00:00:00Z&to=2026-10-20T00:00:00Z", lambda clip: 10 <= clip.started_at.day < 20),
     ):
-        wanted = Counter(
+        expected = Counter(
             local.date().isoformat()
             for clip in everything(catalog)
             if keep(clip) and (local := clip.started_at.astimezone(BERLIN)).month == 10
         )
-        assert days(client, f"month=2026-10&tz=Europe/Berlin&{filter_}") == wanted, filter_
+        assert days(client, f"month=2026-10&tz=Europe/Berlin&{filter_}") == expected, filter_
 
 
 def test_a_busy_day_says_that_it_has_more(client: FlaskClient, catalog: Catalog) -> None:

@@ -21,8 +21,8 @@ SOON = START + timedelta(minutes=2)
 
 
 def ids(catalog: Catalog, owner: str, limit: int = 100, *, now: timedelta = timedelta()) -> list[int]:
-    found = catalog.claims.claim(owner, limit, until=SOON + now, now=START + now, exclude=(), what=Renditions.ALL)
-    return [one.id for one in found]
+    jobs = catalog.claims.claim(owner, limit, until=SOON + now, now=START + now, exclude=(), what=Renditions.ALL)
+    return [job.id for job in jobs]
 
 
 def test_no_clip_is_in_two_hands(catalog: Catalog) -> None:

@@ -68,8 +68,8 @@ class World:
         self.number += 1
         key = f"{camera}/{self.number}.mp4"
         fields = {"started_at": started_at, "camera": camera, "digest": f"{self.number:032x}", **more}
-        one = probed(key, self.number, fingerprint=Fingerprint(size, self.number), duration_seconds=1.0, **fields)
-        self.catalog.writes.put([one], now=self.clock.now())
+        row = probed(key, self.number, fingerprint=Fingerprint(size, self.number), duration_seconds=1.0, **fields)
+        self.catalog.writes.put([row], now=self.clock.now())
         self.came[key] = self.clock.passed
         return key
 
@@ -111,9 +111,9 @@ def world(**retention: Any) -> Iterator[World]:
         services.catalog.database.engine.dispose()
 
 
-def reset(one: World, **retention: Any) -> None:
+def reset(here: World, **retention: Any) -> None:
     """Other settings, as after a restart."""
-    one.services = dataclasses.replace(one.services, settings=Settings(retention=schema.Retention(**retention)))
+    here.services = dataclasses.replace(here.services, settings=Settings(retention=schema.Retention(**retention)))
 
 
 step = st.one_of(
@@ -130,142 +130,142 @@ step = st.one_of(
 @given(steps=st.lists(step, min_size=3, max_size=15), age=st.sampled_from((2, 7, 30)))
 def test_by_age_nothing_goes_before_it_has_been_here(steps: list[tuple[str, int]], age: int) -> None:
     """With any clock of a camera, and any jump of the host's: a week, or the rule's own age where that is less."""
-    with world(max_age_days=age) as one:
-        one.sweep()
+    with world(max_age_days=age) as here:
+        here.sweep()
         for kind, amount in steps:
             if kind == "pass":
-                one.clock.passed += amount * HOUR
+                here.clock.passed += amount * HOUR
             elif kind == "jump":
                 if (
                     datetime(1971, 1, 1, tzinfo=UTC)
-                    < one.clock.now() + amount * DAY
+                    < here.clock.now() + amount * DAY
                     < datetime(2100, 1, 1, tzinfo=UTC)
                 ):
-                    one.clock.skew += amount * DAY
+                    here.clock.skew += amount * DAY
             else:
                 quality = TimeQuality.GUESSED if kind == "guess" else TimeQuality.SURE
-                started = max(one.clock.now() - amount * DAY, datetime(1970, 1, 2, tzinfo=UTC))
-                one.come("gate", started, time_quality=quality)
-            one.sweep()
-        for key, (rule, at) in one.gone.items():
-            assert at - one.came[key] >= min(age, 7) * DAY - HOUR, (key, rule)
+                started = max(here.clock.now() - amount * DAY, datetime(1970, 1, 2, tzinfo=UTC))
+                here.come("gate", started, time_quality=quality)
+            here.sweep()
+        for key, (rule, at) in here.gone.items():
+            assert at - here.came[key] >= min(age, 7) * DAY - HOUR, (key, rule)
 
 
 def test_what_no_clock_says_goes_by_its_arrival() -> None:
     """Guessed, before 2005, years ahead: neither at once, nor never."""
-    with world(max_age_days=10) as one:
+    with world(max_age_days=10) as here:
         far = datetime(2037, 12, 31, tzinfo=UTC)
         years = [datetime(year, 1, 1, tzinfo=UTC) for year in (1970, 1980, 2000)]
-        keys = [one.come("gate", at) for at in [*years, far]]
-        keys.append(one.come("gate", one.clock.now() - 300 * DAY, time_quality=TimeQuality.GUESSED))
-        one.clock.passed += 9 * DAY
-        one.sweep()
-        assert all(map(one.here, keys))
-        one.clock.passed += 2 * DAY
-        one.sweep()
-        assert not any(map(one.here, keys))
+        keys = [here.come("gate", at) for at in [*years, far]]
+        keys.append(here.come("gate", here.clock.now() - 300 * DAY, time_quality=TimeQuality.GUESSED))
+        here.clock.passed += 9 * DAY
+        here.sweep()
+        assert all(map(here.here, keys))
+        here.clock.passed += 2 * DAY
+        here.sweep()
+        assert not any(map(here.here, keys))
 
 
 def test_a_clock_that_is_behind_is_found_out() -> None:
     """Its live clips count from when they came, also for bytes and the floor: the oldest go, and not the newest."""
-    with world(max_age_days=10, max_bytes=60) as one:
-        others = one.live("porch", 5, a_day=4)
-        late = one.live("gate", 9, a_day=6, lag=5000 * DAY)
-        assert all(map(one.here, late[-30:]))
-        assert not one.here(others[0])
-        remembered = one.catalog.retention.remembered()
+    with world(max_age_days=10, max_bytes=60) as here:
+        others = here.live("porch", 5, a_day=4)
+        late = here.live("gate", 9, a_day=6, lag=5000 * DAY)
+        assert all(map(here.here, late[-30:]))
+        assert not here.here(others[0])
+        remembered = here.catalog.retention.remembered()
         assert remembered is not None
         assert list(remembered.lags) == ["gate"]
-        order = [clip.key for clip in one.catalog.expiry.oldest()]
-        assert order == sorted(order, key=lambda key: one.came[key])
+        order = [clip.key for clip in here.catalog.expiry.oldest()]
+        assert order == sorted(order, key=lambda key: here.came[key])
 
 
 def test_a_collection_with_times_of_its_own_pushes_nothing_newer_out() -> None:
     """It is spared for a week, in which the overshoot is told, and then it goes first."""
-    with world(max_bytes=100) as one:
-        newer = one.live("gate", 8, a_day=5)
-        old = [one.come("attic", one.clock.now() - 400 * DAY + number * HOUR, size=3) for number in range(60)]
-        one.sweep()
-        remembered = one.catalog.retention.remembered()
+    with world(max_bytes=100) as here:
+        newer = here.live("gate", 8, a_day=5)
+        old = [here.come("attic", here.clock.now() - 400 * DAY + number * HOUR, size=3) for number in range(60)]
+        here.sweep()
+        remembered = here.catalog.retention.remembered()
         assert remembered is not None
         assert remembered.overshoot_bytes == 40 + 180 - 100
-        assert all(map(one.here, [*newer, *old]))
-        newer += one.live("gate", 8, a_day=5)
-        assert all(map(one.here, newer))
-        remembered = one.catalog.retention.remembered()
+        assert all(map(here.here, [*newer, *old]))
+        newer += here.live("gate", 8, a_day=5)
+        assert all(map(here.here, newer))
+        remembered = here.catalog.retention.remembered()
         assert remembered is not None
         assert [waiting.rule for waiting in remembered.waiting] == ["bytes"]
-        assert all(map(one.here, old[20:]))
-        allow(one.services)
-        one.sweep()
-        assert all(map(one.here, newer))
-        assert sum(map(one.here, old)) == 6
+        assert all(map(here.here, old[20:]))
+        allow(here.services)
+        here.sweep()
+        assert all(map(here.here, newer))
+        assert sum(map(here.here, old)) == 6
 
 
 @pytest.mark.parametrize("change", ["age", "bytes", "jump", "moved in"])
 def test_more_than_is_ordinary_waits_for_a_word(change: str) -> None:
     """A lowered setting, a clock that jumps, old clips that came at once: none of them goes, and then all do."""
-    with world(max_age_days=100, max_bytes=10_000) as one:
-        keys = one.live("gate", 15, a_day=8) + one.live("porch", 5)
-        one.clock.passed += DAY
-        one.sweep()
+    with world(max_age_days=100, max_bytes=10_000) as here:
+        keys = here.live("gate", 15, a_day=8) + here.live("porch", 5)
+        here.clock.passed += DAY
+        here.sweep()
         if change == "age":
-            reset(one, max_age_days=7, max_bytes=10_000)
+            reset(here, max_age_days=7, max_bytes=10_000)
         elif change == "bytes":
-            reset(one, max_age_days=100, max_bytes=50)
+            reset(here, max_age_days=100, max_bytes=50)
         elif change == "jump":
-            one.clock.skew += 3650 * DAY
-            one.sweep()
+            here.clock.skew += 3650 * DAY
+            here.sweep()
             for days in range(1, 9):  # it is believed after a week
-                one.clock.passed += DAY
-                assert one.sweep() == {} or days >= 7
+                here.clock.passed += DAY
+                assert here.sweep() == {} or days >= 7
         else:
-            keys = [one.come("attic", one.clock.now() - (200 + number) * DAY) for number in range(40)]
-            one.clock.passed += 8 * DAY
-        one.sweep()  # the few clips of another camera may go
-        before = sum(map(one.here, keys))
+            keys = [here.come("attic", here.clock.now() - (200 + number) * DAY) for number in range(40)]
+            here.clock.passed += 8 * DAY
+        here.sweep()  # the few clips of another camera may go
+        before = sum(map(here.here, keys))
         assert before >= 40
-        one.sweep()
-        assert sum(map(one.here, keys)) == before, "none of those that wait"
-        remembered = one.catalog.retention.remembered()
+        here.sweep()
+        assert sum(map(here.here, keys)) == before, "none of those that wait"
+        remembered = here.catalog.retention.remembered()
         assert remembered is not None
         assert remembered.waiting
-        one.clock.passed += HOUR
-        allow(one.services)
-        one.sweep()
-        assert sum(map(one.here, keys)) < before - 20
-        remembered = one.catalog.retention.remembered()
+        here.clock.passed += HOUR
+        allow(here.services)
+        here.sweep()
+        assert sum(map(here.here, keys)) < before - 20
+        remembered = here.catalog.retention.remembered()
         assert remembered is not None
         assert not remembered.waiting
 
 
 def test_a_rule_that_is_new_to_an_old_collection_waits_for_a_word() -> None:
     """Before the first sweep nothing is known of time that passed: what an old collection has is more than is due."""
-    with world(max_age_days=7, grace_days=0) as one:
-        keys = [one.come("attic", one.clock.now() - 9 * DAY - number * HOUR) for number in range(25)]
-        one.clock.passed += HOUR
-        assert one.sweep() == {}
-        assert all(map(one.here, keys))
-        known = one.catalog.retention.remembered()
+    with world(max_age_days=7, grace_days=0) as here:
+        keys = [here.come("attic", here.clock.now() - 9 * DAY - number * HOUR) for number in range(25)]
+        here.clock.passed += HOUR
+        assert here.sweep() == {}
+        assert all(map(here.here, keys))
+        known = here.catalog.retention.remembered()
         assert known is not None
         assert [waiting.clips for waiting in known.waiting] == [25]
 
 
 def test_a_word_is_not_for_ever() -> None:
     """It ends after a day, and with other rules."""
-    with world(max_age_days=100) as one:
-        keys = one.live("gate", 30, a_day=4)
-        allow(one.services)
-        reset(one, max_age_days=20)
-        assert one.sweep() == {}
-        reset(one, max_age_days=100)
-        one.sweep()
-        allow(one.services)
-        one.clock.passed += DAY + HOUR
-        one.sweep()
-        reset(one, max_age_days=20)
-        assert one.sweep() == {}
-        assert all(map(one.here, keys))
+    with world(max_age_days=100) as here:
+        keys = here.live("gate", 30, a_day=4)
+        allow(here.services)
+        reset(here, max_age_days=20)
+        assert here.sweep() == {}
+        reset(here, max_age_days=100)
+        here.sweep()
+        allow(here.services)
+        here.clock.passed += DAY + HOUR
+        here.sweep()
+        reset(here, max_age_days=20)
+        assert here.sweep() == {}
+        assert all(map(here.here, keys))
 
 
 @pytest.mark.parametrize(
@@ -273,47 +273,47 @@ def test_a_word_is_not_for_ever() -> None:
 )
 def test_what_is_due_by_time_or_bytes_never_waits(rule: dict[str, Any]) -> None:
     """Also of a camera of which all is renewed in a day; also after a weekend without power."""
-    with world(**rule) as one:
+    with world(**rule) as here:
         for number in range(60):
-            one.clock.passed += DAY / 30 if number != 40 else 2 * DAY
-            one.come("gate", one.clock.now())
-            one.sweep()
-            remembered = one.catalog.retention.remembered()
+            here.clock.passed += DAY / 30 if number != 40 else 2 * DAY
+            here.come("gate", here.clock.now())
+            here.sweep()
+            remembered = here.catalog.retention.remembered()
             assert remembered is not None
             assert not remembered.waiting
-        assert len(list(one.catalog.expiry.oldest())) in range(18, 33)
+        assert len(list(here.catalog.expiry.oldest())) in range(18, 33)
 
 
 def test_held_clips_never_go() -> None:
     """By no rule, whatever was allowed."""
-    with world(max_age_days=10, max_bytes=5) as one:
-        key = one.come("gate", one.clock.now())
-        clip = one.catalog.clips.by_key(key)
+    with world(max_age_days=10, max_bytes=5) as here:
+        key = here.come("gate", here.clock.now())
+        clip = here.catalog.clips.by_key(key)
         assert clip is not None
-        one.catalog.writes.correct(clip.id, held=True)
-        one.live("gate", 30)
-        allow(one.services)
-        one.sweep()
-        assert one.here(key)
+        here.catalog.writes.correct(clip.id, held=True)
+        here.live("gate", 30)
+        allow(here.services)
+        here.sweep()
+        assert here.here(key)
 
 
 def test_the_same_content_came_when_it_came() -> None:
     """Renamed or touched; other content under the same name comes anew; what is had back is spared again."""
-    with world(max_age_days=10) as one:
-        first = one.clock.now()
-        key = one.come("gate", first)
+    with world(max_age_days=10) as here:
+        first = here.clock.now()
+        key = here.come("gate", first)
 
         def seen(key: str) -> tuple[int, int]:
-            (clip,) = [clip for clip in one.catalog.expiry.oldest() if clip.key == key]
+            (clip,) = [clip for clip in here.catalog.expiry.oldest() if clip.key == key]
             return clip.arrived_ms, clip.counts_ms
 
-        one.clock.passed += DAY
+        here.clock.passed += DAY
         again = probed(key, 1, camera="gate", started_at=first, digest=f"{1:032x}", duration_seconds=1.0)
-        one.catalog.writes.put([again], now=one.clock.now())
+        here.catalog.writes.put([again], now=here.clock.now())
         assert seen(key) == (milliseconds(first), milliseconds(first))
         other = probed(key, 1, camera="gate", started_at=first, digest=f"{9:032x}", duration_seconds=1.0)
-        one.catalog.writes.put([other], now=one.clock.now())
-        assert seen(key) == (milliseconds(one.clock.now()), milliseconds(first))
+        here.catalog.writes.put([other], now=here.clock.now())
+        assert seen(key) == (milliseconds(here.clock.now()), milliseconds(first))
 
 
 def test_what_a_first_scan_finds_came_when_its_file_tells(catalog: Catalog) -> None:
@@ -322,12 +322,12 @@ def test_what_a_first_scan_finds_came_when_its_file_tells(catalog: Catalog) -> N
     at = int(BEGAN.timestamp())
 
     def put(number: int, mtime: int, ctime: int) -> datetime:
-        one = Probed(
+        recorded = Probed(
             **{name: getattr(probed(f"a/{number}.mp4", number), name) for name in Probed.__struct_fields__}
             | {"fingerprint": Fingerprint(1, mtime * ns), "changed_ns": ctime * ns, "state": ClipState.READY}
         )
-        catalog.writes.put([one], now=BEGAN)
-        (clip,) = [clip for clip in catalog.expiry.oldest() if clip.key == one.key]
+        catalog.writes.put([recorded], now=BEGAN)
+        (clip,) = [clip for clip in catalog.expiry.oldest() if clip.key == recorded.key]
         return moment(clip.arrived_ms)
 
     assert put(1, at - 500, at - 300) == BEGAN - timedelta(seconds=300)

@@ -50,9 +50,9 @@ def rows(engine: sa.Engine) -> dict[str, set]:
 def test_there_and_back(lived_in: Catalog, engine: sa.Engine, tmp_path: Path) -> None:
     """On both engines: every row, searches by words, and ids that are never given twice."""
     migrate(engine)
-    told: dict[str, int] = {}
-    copy(lived_in.database.engine, engine, told.__setitem__)
-    assert told["clips"] == 2499
+    counts: dict[str, int] = {}
+    copy(lived_in.database.engine, engine, counts.__setitem__)
+    assert counts["clips"] == 2499
     assert rows(engine) == rows(lived_in.database.engine)
     there = Catalog(engine)
     assert there.database.catalog_id() == "0123456789abcdef"

@@ -58,7 +58,7 @@ def test_the_life_of_an_export(catalog: Catalog) -> None:
     assert catalog.exports.set_error(second.id, "none are left", now=START)
     assert catalog.exports.get(second.id).error == "none are left"
     assert catalog.exports.to_make() == []
-    assert [one.id for one in catalog.exports.all()] == [second.id, first.id]
+    assert [export.id for export in catalog.exports.all()] == [second.id, first.id]
     third = want(catalog, 0, 1, "b")
     catalog.exports.drop(third.id)
     catalog.exports.drop(third.id)
@@ -71,7 +71,7 @@ def test_the_life_of_an_export(catalog: Catalog) -> None:
 def test_retention_leaves_its_clips_alone(catalog: Catalog) -> None:
     """Until it is made: then they go by the same rules."""
     fill(catalog)
-    one = want(catalog, 2, 5, "a")
+    export = want(catalog, 2, 5, "a")
     rules = Rules(Limits(max_age=timedelta(seconds=1)), catalog, max_share=1)
     tick = Tick(milliseconds(START + timedelta(days=1)), "boot", 0)
     remembered = advance(None, tick, rules="", grace_ms=0)
@@ -81,7 +81,7 @@ def test_retention_leaves_its_clips_alone(catalog: Catalog) -> None:
 
     whole = {f"{camera}/{n}.mp4" for camera in "ab" for n in range(10)} | {"a/x.mp4"}
     assert going() == whole - {"a/2.mp4", "a/3.mp4", "a/4.mp4"}
-    catalog.exports.set_share(one.id, 0.9)
+    catalog.exports.set_share(export.id, 0.9)
     assert "a/2.mp4" not in going()
-    catalog.exports.set_done(one.id, [FILE], 100, now=START)
+    catalog.exports.set_done(export.id, [FILE], 100, now=START)
     assert going() == whole

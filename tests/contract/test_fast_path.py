@@ -115,16 +115,16 @@ def test_flask_is_not_asked(
 ) -> None:
     """A hot question is answered and counted without it; one changed clip later, and as 304, as well."""
     made, client = opened
-    kept = client.application.wsgi_app
-    assert isinstance(kept, fast_path.FastPath)
-    monkeypatch.setattr(kept, "_app", lambda *_told: pytest.fail("Flask was asked"))
+    application = client.application.wsgi_app
+    assert isinstance(application, fast_path.FastPath)
+    monkeypatch.setattr(application, "_app", lambda *_told: pytest.fail("Flask was asked"))
     first = client.get(question)
     assert (first.status_code, bool(first.json)) == (200, True)
     assert client.get(question, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
     for clip_id in (1, 2):
         made.catalog.labels.put(clip_id, "fox", author="a", confidence=None, now=NOW)
     assert client.get(question).headers["ETag"] != first.headers["ETag"]
-    assert sum(one.requests for one in kept._counters.sums()) == 3
+    assert sum(count.requests for count in application._counters.sums()) == 3
 
 
 def test_what_is_hot(opened: tuple[Services, FlaskClient]) -> None:
@@ -189,24 +189,24 @@ def test_timelines_are_kept_by_what_is_summed_up(
 ) -> None:
     """Any two moments of the same days ask for the same; another camera, zone, bucket, day or scheme does not."""
     made, client = opened
-    asked = "/timeline?from=2026-11-20T{}Z&to=2026-11-22T{}Z&camera={}&tz={}&bucket={}"
+    question = "/timeline?from=2026-11-20T{}Z&to=2026-11-22T{}Z&camera={}&tz={}&bucket={}"
     usual = ("01:00:00", "09:00:00", "gate", "Europe/Berlin", "day")
-    first = client.get(asked.format(*usual))
-    assert [one["clips"] for one in first.json["buckets"]] == [5]
-    others = {client.get(asked.format(*usual[:n], value, *usual[n + 1 :])).data
+    first = client.get(question.format(*usual))
+    assert [bucket["clips"] for bucket in first.json["buckets"]] == [5]
+    others = {client.get(question.format(*usual[:n], value, *usual[n + 1 :])).data
               for n, value in enumerate(("23:30:00", "23:30:00", "porch", "UTC", "hour"))}  # fmt: skip
     assert first.data not in others
     assert len(others) == 5
     make = timeline._body
     monkeypatch.setattr(timeline, "_body", lambda *_told: pytest.fail("it was summed up again"))
-    again = client.get(asked.format("22:59:59.999", "00:00:01", *usual[2:]))
+    again = client.get(question.format("22:59:59.999", "00:00:01", *usual[2:]))
     assert (again.data, dict(again.headers)) == (first.data, dict(first.headers))
     assert "Strict-Transport-Security" not in again.headers
     with pytest.raises(pytest.fail.Exception, match="summed up again"):
-        client.get(asked.format(*usual), base_url="https://localhost")
+        client.get(question.format(*usual), base_url="https://localhost")
     monkeypatch.setattr(timeline, "_body", make)
     made.catalog.writes.put([probed("gate/5.mp4", 5)], now=NOW)
-    assert [one["clips"] for one in client.get(asked.format(*usual)).json["buckets"]] == [6]
+    assert [bucket["clips"] for bucket in client.get(question.format(*usual)).json["buckets"]] == [6]
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -216,12 +216,15 @@ def test_nobody_gets_the_answer_of_somebody_else(tmp_path: Path, question: str) 
     made.catalog.writes.put([probed(f"yard/{n}.mp4", n) for n in range(5)], now=NOW)
     made.catalog.labels.put(1, "fox", author="a", confidence=None, now=NOW)
     some = [holder(made, "all"), holder(made, "gate", ["gate"]), holder(made, "yard", ["yard"])]
-    alone = [client_of(made, one).get(question) for one in some]
+    alone = [client_of(made, holder).get(question) for holder in some]
     if question != "/changes/head":
         assert len({(answer.status_code, answer.data) for answer in alone}) >= 2
     client = client_of(made, {})
-    for one, expected in [*zip(some, alone, strict=True), *zip(reversed(some), reversed(alone), strict=True)]:
-        answer = client.get(question, environ_overrides=one)
+    for given_answer, expected in [
+        *zip(some, alone, strict=True),
+        *zip(reversed(some), reversed(alone), strict=True),
+    ]:
+        answer = client.get(question, environ_overrides=given_answer)
         assert (answer.status_code, answer.data, answer.headers) == (
             expected.status_code,
             expected.data,
@@ -242,8 +245,8 @@ def test_a_key_that_ends_gets_no_answer_that_was_kept(tmp_path: Path) -> None:
     as_session = {"HTTP_COOKIE": f"watcher_session={key['HTTP_AUTHORIZATION'].split()[1]}"}
     as_key = {"HTTP_AUTHORIZATION": "Bearer told"}
     for _ in range(2):
-        asked = [client.get("/clips", environ_overrides=one) for one in (as_session, key, as_key, cookie)]
-        assert [answer.status_code for answer in asked] == [401, 200, 401, 200]
+        answers = [client.get("/clips", environ_overrides=environ) for environ in (as_session, key, as_key, cookie)]
+        assert [answer.status_code for answer in answers] == [401, 200, 401, 200]
     keys.revoke(made, "program")
     assert client.get("/clips", environ_overrides=key).status_code == 401
     assert client.get("/clips", environ_overrides=cookie).status_code == 200
@@ -256,9 +259,13 @@ def test_other_origins_are_told_whether_they_may(tmp_path: Path) -> None:
     """Each by its name, whoever asked before."""
     made = services(tmp_path, Settings(site=Site(allowed_origins=("https://a.example",))))
     client = client_of(made, {})
-    for origin, told in (("https://a.example", "https://a.example"), ("https://b.example", None), (None, None)) * 2:
+    for origin, expected in (
+        ("https://a.example", "https://a.example"),
+        ("https://b.example", None),
+        (None, None),
+    ) * 2:
         answer = client.get("/clips", headers={"Origin": origin} if origin else {})
-        assert answer.headers.get("Access-Control-Allow-Origin") == told
+        assert answer.headers.get("Access-Control-Allow-Origin") == expected
         assert answer.headers["Vary"] == "Origin"
     made.catalog.database.engine.dispose()
 
@@ -266,12 +273,16 @@ def test_other_origins_are_told_whether_they_may(tmp_path: Path) -> None:
 def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClient]) -> None:
     """What is kept is bounded with all that belongs to it."""
     _, client = opened
-    kept = client.application.wsgi_app
-    assert isinstance(kept, fast_path.FastPath)
+    application = client.application.wsgi_app
+    assert isinstance(application, fast_path.FastPath)
     for number in range(400):
         assert client.get(f"/clips?camera={'x' * 4000}{number}").json["clips"] == []
-    assert kept._cache._bytes == sum(cost for _, cost in kept._cache._entries.values()) <= cache.BYTES_MOST
-    assert 10 < len(kept._cache._entries) < 200
+    assert (
+        application._cache._bytes
+        == sum(cost for _, cost in application._cache._entries.values())
+        <= cache.BYTES_MOST
+    )
+    assert 10 < len(application._cache._entries) < 200
 
 
 def test_a_refusal_is_not_kept(opened: tuple[Services, FlaskClient]) -> None:
@@ -292,7 +303,7 @@ def test_faults_are_told_by_flask(opened: tuple[Services, FlaskClient], monkeypa
     client.application.config["PROPAGATE_EXCEPTIONS"] = False
 
     def fail(reason: Exception) -> None:
-        def broken(*_told: object) -> None:
+        def broken(*_arguments: object) -> None:
             raise reason
 
         monkeypatch.setattr(type(made.catalog.clips), "camera_summaries", broken)

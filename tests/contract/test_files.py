@@ -41,10 +41,10 @@ def test_the_clips_that_a_file_may_be_are_found_in_a_crowd_of_copies(catalog: Ca
     for start in range(0, len(crowd), 200):
         catalog.writes.put(crowd[start : start + 200], now=START)
     catalog.writes.mark_missing(["a/1150.mp4"], now=START)
-    found = {one.key: one for one in catalog.files.namesakes([("same", 1171), ("other", 5)])}
-    assert found["a/1170.mp4"].inode == 1171
-    assert found["a/1150.mp4"].state == "missing"
-    assert len(found) == ALIKE_LIMIT + 2
+    by_key = {namesake.key: namesake for namesake in catalog.files.namesakes([("same", 1171), ("other", 5)])}
+    assert by_key["a/1170.mp4"].inode == 1171
+    assert by_key["a/1150.mp4"].state == "missing"
+    assert len(by_key) == ALIKE_LIMIT + 2
 
 
 def test_a_picture_finds_its_clip(catalog: Catalog) -> None:
@@ -55,12 +55,12 @@ def test_a_picture_finds_its_clip(catalog: Catalog) -> None:
     )
     ids = {key: catalog.clips.by_key(key).id for key in ("a/1.mp4", "a/2.mp4", "b/2.mp4")}
 
-    def found(stem: str, camera: str, seconds: float) -> int | None:
+    def recording(stem: str, camera: str, seconds: float) -> int | None:
         return catalog.files.clip_of_picture(stem, camera, START + timedelta(seconds=seconds), before=before)
 
-    assert found("a/1", "nobody", 9999) == ids["a/1.mp4"]
-    assert [found("x", "a", seconds) for seconds in (-6, -5, 0, 30, 31)] == [None, *[ids["a/1.mp4"]] * 3, None]
-    assert [found("x", camera, 61) for camera in "abc"] == [ids["a/2.mp4"], ids["b/2.mp4"], None]
+    assert recording("a/1", "nobody", 9999) == ids["a/1.mp4"]
+    assert [recording("x", "a", seconds) for seconds in (-6, -5, 0, 30, 31)] == [None, *[ids["a/1.mp4"]] * 3, None]
+    assert [recording("x", camera, 61) for camera in "abc"] == [ids["a/2.mp4"], ids["b/2.mp4"], None]
 
     clip = catalog.clips.get(ids["a/1.mp4"])
     assert catalog.renditions.set_posters([Rendered(clip.id, "a/1.mp4", poster_name(clip.id, "a/1.mp4"))]) == []
@@ -90,8 +90,8 @@ def test_clips_without_a_picture_are_told_with_their_reasons(catalog: Catalog) -
         catalog.retries.retry(jobs[key].id, jobs[key].digest, "it crashed", tries=1, due=START)
     everything = catalog.retries.troubles(1)
     assert (everything.number, everything.waiting) == (2, 2)
-    assert [one.key for one in everything.newest + everything.later] == ["b/2.mp4", "b/3.mp4"]
+    assert [trouble.key for trouble in everything.newest + everything.later] == ["b/2.mp4", "b/3.mp4"]
     mine = catalog.retries.troubles(9, ("a",))
     assert (mine.number, mine.waiting) == (1, 1)
-    assert [(one.key, one.error) for one in mine.newest] == [("a/0.mp4", "it is garbled")]
-    assert [(one.key, one.error) for one in mine.later] == [("a/1.mp4", "it crashed")]
+    assert [(trouble.key, trouble.error) for trouble in mine.newest] == [("a/0.mp4", "it is garbled")]
+    assert [(trouble.key, trouble.error) for trouble in mine.later] == [("a/1.mp4", "it crashed")]

@@ -28,37 +28,37 @@ def arrived(folder: Path, retention: Retention, *, days_to_go: float, also_at: t
     size = int(shutil.disk_usage(folder).free / days_to_go)
     now = datetime.now(UTC)
     for number, at in enumerate(filter(None, (now - HOUR, also_at and now - also_at))):
-        one = probed(f"gate/{number}.mp4", number)
-        one = type(one)(
-            **{name: getattr(one, name) for name in one.__struct_fields__}
+        row = probed(f"gate/{number}.mp4", number)
+        row = type(row)(
+            **{name: getattr(row, name) for name in row.__struct_fields__}
             | {"started_at": at, "fingerprint": Fingerprint(size, number)}
         )
-        made.catalog.writes.put([one], now=now)
+        made.catalog.writes.put([row], now=now)
     return made
 
 
 def warned(services: Services, caplog: pytest.LogCaptureFixture) -> str | None:
     """What all three say; None where none of them does."""
     client = create_app(services).test_client()
-    told = client.get("/readyz").json.get("warnings", {}).get("disk")
+    warning = client.get("/readyz").json.get("warnings", {}).get("disk")
     page = client.get("/status", headers={"Accept": "text/html"}).text
     with caplog.at_level(logging.WARNING):
         task = DiskSpace(services)
         task.turn()
         task.turn()  # said once a day
-    said = [one.getMessage() for one in caplog.records if "will be full" in one.getMessage()]
+    messages = [record.getMessage() for record in caplog.records if "will be full" in record.getMessage()]
     services.catalog.database.engine.dispose()
-    assert len(said) == (told is not None)
-    assert ("at the rate of the last day it is full on" in page) == (told is not None)
-    return told
+    assert len(messages) == (warning is not None)
+    assert ("at the rate of the last day it is full on" in page) == (warning is not None)
+    return warning
 
 
 def test_five_days_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """With the day, in all three."""
-    told = warned(arrived(tmp_path, Retention(), days_to_go=5.5), caplog)
+    warning = warned(arrived(tmp_path, Retention(), days_to_go=5.5), caplog)
     days = [(datetime.now(UTC) + timedelta(days=5.5, hours=shift)).astimezone().date() for shift in (-14, 0, 14)]
-    assert told is not None
-    assert any(str(day) in told for day in days)
+    assert warning is not None
+    assert any(str(day) in warning for day in days)
 
 
 @pytest.mark.parametrize(

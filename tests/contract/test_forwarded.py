@@ -15,7 +15,7 @@ from watcher.settings.schema import Auth, Settings, Site
 from watcher.web import create_app
 
 PROXY = {"WATCHER_PEER": "192.0.2.1", "REQUEST_SCHEME": "http"}
-SAID = {
+FORWARDED = {
     "X-Forwarded-Proto": "https",
     "X-Forwarded-Host": "cams.example",
     "X-Forwarded-Prefix": "/cams",
@@ -37,9 +37,9 @@ def client(tmp_path: Path) -> Iterator[Callable[..., FlaskClient]]:
         started.append(made)
         app = create_app(made)
         app.config["APPLICATION_ROOT"] = "/watcher"  # where nginx has it
-        found = app.test_client(use_cookies=False)
-        found.environ_base.update(PROXY, secret=keys.create(made, "anna", "view", None))
-        return found
+        client = app.test_client(use_cookies=False)
+        client.environ_base.update(PROXY, secret=keys.create(made, "anna", "view", None))
+        return client
 
     yield make
     for made in started:
@@ -50,30 +50,32 @@ def test_what_strangers_say_is_not_looked_at(client: Callable[..., FlaskClient])
     """Whoever connects and is no named proxy: not of an address, a name, a path, nor that it came by HTTPS."""
     here = client(trusted_proxies=("192.0.2.2", "198.51.100.0/24"))
     for path in ("/clips", "/", "/clips/1", "/status/"):
-        bare, said = here.get(path, headers=HTML), here.get(path, headers=HTML | SAID)
-        assert (said.status_code, said.data) == (bare.status_code, bare.data), path
-        for answer in (said, bare):
+        bare, forwarded = here.get(path, headers=HTML), here.get(path, headers=HTML | FORWARDED)
+        assert (forwarded.status_code, forwarded.data) == (bare.status_code, bare.data), path
+        for answer in (forwarded, bare):
             answer.headers.pop("Set-Cookie", None)  # each is another browser
-        assert dict(said.headers) == dict(bare.headers)
-    assert "/cams" not in here.get("/", headers=SAID).text
-    refused = here.put("/clips/1/labels/fox", headers={**SAID, "Origin": "https://cams.example"})
+        assert dict(forwarded.headers) == dict(bare.headers)
+    assert "/cams" not in here.get("/", headers=FORWARDED).text
+    refused = here.put("/clips/1/labels/fox", headers={**FORWARDED, "Origin": "https://cams.example"})
     assert refused.status_code == 403
 
 
 def test_a_named_proxy_is_believed(client: Callable[..., FlaskClient]) -> None:
     """About scheme, host and path; of several words the last, which is its own."""
     there = client(trusted_proxies=("192.0.2.0/24",))
-    said = {name: SAID[name] for name in ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix")}
-    clip = there.get("/clips", headers=said).json["clips"][0]
+    headers = {name: FORWARDED[name] for name in ("X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Prefix")}
+    clip = there.get("/clips", headers=headers).json["clips"][0]
     assert clip["url"] == f"/cams/{clip['key']}"
     assert clip["links"]["self"] == f"/cams/watcher/clips/{clip['id']}"
     assert (
-        there.get("/clips?limit=1", headers=said).headers["Link"].startswith("</cams/watcher/clips?limit=1&after=")
+        there.get("/clips?limit=1", headers=headers)
+        .headers["Link"]
+        .startswith("</cams/watcher/clips?limit=1&after=")
     )
-    page = there.get("/", headers={**HTML, **said}).text
+    page = there.get("/", headers={**HTML, **headers}).text
     assert 'data-mount="/cams/watcher"' in page
     assert 'href="/watcher' not in page
-    own = {**said, "Origin": "https://cams.example"}
+    own = {**headers, "Origin": "https://cams.example"}
     assert there.put("/clips/1/labels/fox", headers=own).status_code == 201
     listed = {"X-Forwarded-Prefix": "/evil, /cams"}
     assert there.get("/clips", headers=listed).json["clips"][0]["url"].startswith("/cams/gate/")
@@ -95,7 +97,7 @@ def test_a_path_that_makes_no_sense_is_none(client: Callable[..., FlaskClient], 
 def test_home_assistant_shows_pages_in_its_own(client: Callable[..., FlaskClient]) -> None:
     """Below its ingress path, in a frame of the same origin; nobody else frames them."""
     there = client(trusted_proxies=("192.0.2.1",))
-    ingress = {"X-Ingress-Path": SAID["X-Ingress-Path"]}
+    ingress = {"X-Ingress-Path": FORWARDED["X-Ingress-Path"]}
     framed, alone = there.get("/", headers={**HTML, **ingress}), there.get("/", headers=HTML)
     assert 'data-mount="/api/hassio_ingress/AbC_-1/watcher"' in framed.text
     assert "frame-ancestors 'self'" in framed.headers["Content-Security-Policy"]

@@ -40,12 +40,12 @@ def wait(catalog: Catalog, *, old: bool = True, now: datetime = START, model: st
 
 
 def labels(catalog: Catalog, clip_id: int) -> dict[str, str]:
-    return {one.name: one.author for one in catalog.clips.get(clip_id).labels or ()}
+    return {label.name: label.author for label in catalog.clips.get(clip_id).labels or ()}
 
 
-def done(catalog: Catalog, jobs: list[Uninspected], *found: ModelLabel, model: str = MODEL) -> None:
+def done(catalog: Catalog, jobs: list[Uninspected], *labels: ModelLabel, model: str = MODEL) -> None:
     for job in jobs:
-        assert catalog.inspections.set_done(job, model, found, [], [], now=START)
+        assert catalog.inspections.set_done(job, model, labels, [], [], now=START)
     catalog.claims.release(OWNER)
 
 
@@ -123,7 +123,7 @@ def test_a_person_s_word_stands(catalog: Catalog) -> None:
     done(catalog, wait(catalog), person(), ModelLabel("fox", 0.9, SIGHT), ModelLabel("car", 0.7, SIGHT))
     assert labels(catalog, ids[1]) == {"car": "model:tiny 1", "fox": "key:anna", "person": "model:tiny 1"}
     catalog.labels.put(ids[1], "person", author="key:anna", confidence=None, now=START)
-    confirmed = next(one for one in catalog.clips.get(ids[1]).labels or () if one.name == "person")
+    confirmed = next(label for label in catalog.clips.get(ids[1]).labels or () if label.name == "person")
     assert (confirmed.author, confirmed.sight) == ("key:anna", SIGHT)  # since when it is seen stays known
     catalog.labels.remove(ids[1], "car", author="key:anna", now=START)
     jobs = wait(catalog, model="other 2")
@@ -269,21 +269,21 @@ def test_lists_by_who_says_it_and_how_sure(catalog: Catalog) -> None:
     catalog.labels.put(ids[0], "person", author="key:anna", confidence=None, now=START)
     catalog.labels.put(ids[5], "fox", author="key:anna", confidence=None, now=START)
 
-    def found(**wanted: object) -> list[int]:
-        page = catalog.clips.find(ClipFilter(**wanted), limit=100, newest_first=False)  # type: ignore[arg-type]
+    def ids_of(**parameters: object) -> list[int]:
+        page = catalog.clips.find(ClipFilter(**parameters), limit=100, newest_first=False)  # type: ignore[arg-type]
         return [list(ids.values()).index(clip.id) for clip in page.clips]
 
-    assert found(labels=("person",), min_confidence=0.65) == [0, 3, 4, 5]
-    assert found(labels=("person",), author="people") == [0]
-    assert found(labels=("person",), author="models", min_confidence=0.7) == [4, 5]
-    assert found(labels=("person", "car"), author="model:tiny 1", min_confidence=0.75) == [5, 6]
-    assert found(min_confidence=0.75) == [0, 5, 6]
-    assert found(author="key:anna") == [0, 5]
-    assert found(author="models", cameras=("porch", "yard")) == [1, 2, 3, 4, 5, 6]
-    assert found(author="people", words=("fox",)) == [5]
-    assert found(not_labels=("person",)) == [6, 7]
-    assert found(labels=("person",), not_labels=("fox", "car")) == [0, 1, 2, 3, 4]
-    assert found(author="key:nobody") == []
+    assert ids_of(labels=("person",), min_confidence=0.65) == [0, 3, 4, 5]
+    assert ids_of(labels=("person",), author="people") == [0]
+    assert ids_of(labels=("person",), author="models", min_confidence=0.7) == [4, 5]
+    assert ids_of(labels=("person", "car"), author="model:tiny 1", min_confidence=0.75) == [5, 6]
+    assert ids_of(min_confidence=0.75) == [0, 5, 6]
+    assert ids_of(author="key:anna") == [0, 5]
+    assert ids_of(author="models", cameras=("porch", "yard")) == [1, 2, 3, 4, 5, 6]
+    assert ids_of(author="people", words=("fox",)) == [5]
+    assert ids_of(not_labels=("person",)) == [6, 7]
+    assert ids_of(labels=("person",), not_labels=("fox", "car")) == [0, 1, 2, 3, 4]
+    assert ids_of(author="key:nobody") == []
 
 
 @pytest.mark.parametrize("whose", ["people", "anybody"])
@@ -295,8 +295,8 @@ def test_retention_asks_whose_word_counts(engine: sa.Engine, whose: str) -> None
     jobs = {job.id: job for job in wait(catalog)}
     catalog.inspections.set_done(jobs[ids[1]], MODEL, [person()], [], [], now=START)
     catalog.labels.put(ids[2], "fox", author="key:anna", confidence=None, now=START)
-    kept = {1, 2} if whose == "anybody" else {2}
-    assert {n for n in ids if catalog.retired.whose([ids[n]])[ids[n]][1]} == kept
+    remaining = {1, 2} if whose == "anybody" else {2}
+    assert {n for n in ids if catalog.retired.whose([ids[n]])[ids[n]][1]} == remaining
     catalog.labels.put(ids[1], "person", author="key:anna", confidence=None, now=START)
     assert catalog.retired.whose([ids[1]])[ids[1]][1]
     catalog.labels.remove(ids[2], "fox", author="key:anna", now=START)

@@ -32,38 +32,38 @@ def test_labels_are_put_found_counted_and_taken_off(catalog: Catalog) -> None:
     assert not catalog.labels.put(ids[0], "fox", author="anna", confidence=None, now=START)
     assert catalog.clips.get(ids[0]) == before
     assert not catalog.labels.put(ids[0], "fox", author="bob", confidence=0.5, now=START)
-    assert [(one.name, one.author, one.confidence) for one in catalog.clips.get(ids[0]).labels] == [
+    assert [(label.name, label.author, label.confidence) for label in catalog.clips.get(ids[0]).labels] == [
         ("fox", "bob", 0.5),
         ("night", "model", 0.75),
     ]
     assert catalog.clips.get(ids[0]).revision > before.revision
     assert catalog.labels.counts() == [("fox", 10), ("night", 5)]
 
-    def found(**wanted: Any) -> list[int]:
+    def ids_of(**parameters: Any) -> list[int]:
         seen: list[int] = []
         after = None
         while True:
-            page = catalog.clips.find(ClipFilter(**wanted), limit=3, newest_first=False, after=after)
+            page = catalog.clips.find(ClipFilter(**parameters), limit=3, newest_first=False, after=after)
             seen += [ids.index(clip.id) for clip in page.clips]
             if not page.more_after:
                 return seen
             after = Position(milliseconds(page.clips[-1].started_at), page.clips[-1].id)
 
-    assert found(labels=("fox",)) == list(range(0, 40, 4))
-    assert found(labels=("fox", "night")) == list(range(0, 40, 4))
-    assert found(labels=("night",), cameras=("a", "b")) == list(range(0, 40, 8))
-    assert found(labels=("fox",), from_at=START + timedelta(minutes=20)) == list(range(20, 40, 4))
-    assert found(labels=("none",)) == []
-    assert len(found(labeled=False)) == 30
+    assert ids_of(labels=("fox",)) == list(range(0, 40, 4))
+    assert ids_of(labels=("fox", "night")) == list(range(0, 40, 4))
+    assert ids_of(labels=("night",), cameras=("a", "b")) == list(range(0, 40, 8))
+    assert ids_of(labels=("fox",), from_at=START + timedelta(minutes=20)) == list(range(20, 40, 4))
+    assert ids_of(labels=("none",)) == []
+    assert len(ids_of(labeled=False)) == 30
 
     catalog.writes.correct(ids[0], start=Instant(START + timedelta(minutes=21), 0, TimeQuality.SURE))
     catalog.writes.put([probed("a/8.mp4", 30.5, digest="other")], now=START)
-    assert found(labels=("night",)) == [16, 0, 24, 8, 32]
+    assert ids_of(labels=("night",)) == [16, 0, 24, 8, 32]
     catalog.writes.mark_missing(["a/16.mp4"], now=START)
-    assert found(labels=("night",)) == [0, 24, 8, 32]
+    assert ids_of(labels=("night",)) == [0, 24, 8, 32]
     catalog.labels.remove(ids[0], "night")
     catalog.labels.remove(ids[0], "night")
-    assert found(labels=("night",)) == [24, 8, 32]
+    assert ids_of(labels=("night",)) == [24, 8, 32]
     assert catalog.labels.counts() == [("fox", 10), ("night", 4)]
     for name in ("fox", "night"):
         catalog.labels.remove(ids[8], name)

@@ -69,7 +69,9 @@ def want(client: FlaskClient, who: dict[str, str]) -> int:
 
 def test_a_key_s_exports_leave_half_of_the_room(made: Services, client: FlaskClient) -> None:
     """Another key's is taken on beside them; whoever runs the service may have all."""
-    greedy, other, boss = (bearer(made, *one) for one in (("greedy", "view"), ("other", "view"), ("boss", "admin")))
+    greedy, other, boss = (
+        bearer(made, *holder) for holder in (("greedy", "view"), ("other", "view"), ("boss", "admin"))
+    )
     assert [want(client, greedy) for _ in range(6)] == [202] * 5 + [429]
     assert want(client, other) == 202
     assert [want(client, boss) for _ in range(5)] == [202] * 4 + [429]
@@ -85,10 +87,10 @@ def test_a_key_s_exports_leave_half_of_the_turns(made: Services, client: FlaskCl
     source = made.catalog.exports.source(["a"], START, START + timedelta(days=1))
     key_id = next(key.id for key in made.catalog.keys.all() if key.principal.name == "other")
     for _ in range(AUTHOR_MOST):
-        one = made.catalog.exports.want(
+        export = made.catalog.exports.want(
             ["a"], START, NOW, cut="key", author="other", key_id=key_id, source=source, now=NOW
         )
-        made.catalog.exports.set_done(one.id, [], 0, now=NOW)
+        made.catalog.exports.set_done(export.id, [], 0, now=NOW)
     assert want(client, other) == 429
 
 
@@ -98,7 +100,7 @@ def test_the_first_of_each_author_is_made_before_any_second(catalog: Catalog) ->
     source = catalog.exports.source(["a"], START, START + timedelta(days=1))
     for author in ("greedy", "greedy", "greedy", "other", "third", "other"):
         catalog.exports.want(["a"], START, NOW, cut="key", author=author, source=source, now=NOW)
-    order = [one.author for one in catalog.exports.to_make()]
+    order = [export.author for export in catalog.exports.to_make()]
     assert order == ["greedy", "other", "third", "greedy", "other", "greedy"]
 
 
@@ -132,7 +134,7 @@ def test_a_key_has_so_many_sessions(catalog: Catalog, monkeypatch: pytest.Monkey
             if minute == 2:
                 catalog.sessions.note_use(f"0 of {name:<20}", now=NOW + timedelta(hours=1), address=None)
     at = NOW + timedelta(minutes=10)
-    assert [one.id[0] for one in catalog.sessions.all(now=at, key="mine")] == ["0", "4", "3"]
+    assert [session.id[0] for session in catalog.sessions.all(now=at, key="mine")] == ["0", "4", "3"]
     assert len(catalog.sessions.all(now=at, key="other")) == 2
     assert catalog.sessions.link_key("link of mine", now=at) is not None
 
@@ -160,8 +162,8 @@ def test_a_playlist_has_an_end(made: Services, client: FlaskClient, monkeypatch:
     """Of bytes, since what a slow reader has not taken of it lies on the disk."""
     track = '"video":{"codec":"h264","width":64,"height":64,"fps":10.0},"audio":null'
     media = f'{{"container":"mp4","codecs":"","fragmented":false,"faststart":true,{track}}}'
-    found = [probed(f"film/{n}.mp4", n, duration_seconds=5.0, media=media) for n in range(10)]
-    made.catalog.writes.put(found, now=NOW)
+    batch = [probed(f"film/{n}.mp4", n, duration_seconds=5.0, media=media) for n in range(10)]
+    made.catalog.writes.put(batch, now=NOW)
     viewer = bearer(made, "viewer", "view")
 
     def ask(minutes: int) -> tuple[int, int]:

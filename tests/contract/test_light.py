@@ -15,8 +15,8 @@ HOUR = timedelta(hours=1)
 
 
 def keys(catalog: Catalog, *light: Light, **more: object) -> list[str]:
-    found = catalog.clips.find(ClipFilter(light=light, **more), limit=50, newest_first=False)
-    return [clip.key for clip in found.clips]
+    page = catalog.clips.find(ClipFilter(light=light, **more), limit=50, newest_first=False)
+    return [clip.key for clip in page.clips]
 
 
 def test_by_the_sun(catalog: Catalog) -> None:

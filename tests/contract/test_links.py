@@ -82,9 +82,9 @@ def test_the_first_secret_needs_no_hard_links(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "link", no_links)
     links.Links(tmp_path).make()
-    kept = (tmp_path / links.KEYS).read_bytes()
+    before = (tmp_path / links.KEYS).read_bytes()
     links.Links(tmp_path).make()
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [kept]
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before]
 
 
 def test_a_secret_that_a_kill_left_unnamed_goes(tmp_path: Path) -> None:
@@ -115,11 +115,11 @@ def share(made: Services, client: FlaskClient, seconds: int = 600) -> tuple[str,
 
 def handed_on(question: str) -> str:
     """As etc/nginx/http.conf puts it."""
-    told = dict(pair.split("=") for pair in question.split("&"))
-    return " ".join(told.get(name, "") for name in ("share", "kid", "expires", "sig"))
+    parameters = dict(pair.split("=") for pair in question.split("&"))
+    return " ".join(parameters.get(name, "") for name in ("share", "kid", "expires", "sig"))
 
 
-def asked(client: FlaskClient, path: str, link: str, **headers: str) -> int:
+def status_of(client: FlaskClient, path: str, link: str, **headers: str) -> int:
     """What nginx is told about a path."""
     overrides = {"WATCHER_PATH": path.encode().decode("latin-1"), "WATCHER_LINK": link}
     return client.get("/internal/media", environ_overrides=overrides, headers=headers).status_code
@@ -131,7 +131,7 @@ def asked(client: FlaskClient, path: str, link: str, **headers: str) -> int:
 def test_a_link_shows_what_was_shared(made: Services, client: FlaskClient) -> None:
     """And nothing else: no other path, no other time, no other share, no other secret."""
     path, link = share(made, client)
-    assert asked(client, path, link) == 204
+    assert status_of(client, path, link) == 204
     named, kid, expires, signature = link.split(" ")
     other = "B" if signature.startswith("A") else "A"
     for wrong in (
@@ -149,10 +149,10 @@ def test_a_link_shows_what_was_shared(made: Services, client: FlaskClient) -> No
         f"{named} {kid} -1 {signature}",
         f"{named} {kid} ٣ {signature}".encode().decode("latin-1"),
     ):
-        assert asked(client, path, wrong) == 401, wrong
+        assert status_of(client, path, wrong) == 401, wrong
     leave(made, "gate/2.mp4", b"two")
-    assert asked(client, "/gate/2.mp4", link) == 401
-    assert asked(client, "/gate/\udcff.mp4".encode("utf-8", "surrogateescape").decode("latin-1"), link) == 401
+    assert status_of(client, "/gate/2.mp4", link) == 401
+    assert status_of(client, "/gate/\udcff.mp4".encode("utf-8", "surrogateescape").decode("latin-1"), link) == 401
 
 
 def test_a_link_does_not_show_what_came_later(made: Services, client: FlaskClient) -> None:
@@ -160,27 +160,27 @@ def test_a_link_does_not_show_what_came_later(made: Services, client: FlaskClien
     content that is back is.
     """
     path, link = share(made, client)
-    assert asked(client, path, link) == 204
+    assert status_of(client, path, link) == 204
     file = made.places.video / "gate/1.mp4"
     file.write_bytes(b"another one")
-    assert asked(client, path, link) == 401, "not catalogued yet"
+    assert status_of(client, path, link) == 401, "not catalogued yet"
     leave(made, "gate/1.mp4", b"another one")
-    assert asked(client, path, link) == 401
+    assert status_of(client, path, link) == 401
     _, fresh = share(made, client)
-    assert asked(client, path, fresh) == 204
+    assert status_of(client, path, fresh) == 204
     leave(made, "gate/1.mp4", b"one")
-    assert (asked(client, path, link), asked(client, path, fresh)) == (204, 401)
+    assert (status_of(client, path, link), status_of(client, path, fresh)) == (204, 401)
     file.unlink()
-    assert asked(client, path, link) == 401
+    assert status_of(client, path, link) == 401
 
 
 def test_a_link_ends_at_its_moment(made: Services, client: FlaskClient) -> None:
     """To the second."""
     path, link = share(made, client, 60)
     made.clock.at += timedelta(seconds=58)
-    assert asked(client, path, link) == 204
+    assert status_of(client, path, link) == 204
     made.clock.at += timedelta(seconds=3)
-    assert asked(client, path, link) == 401
+    assert status_of(client, path, link) == 401
 
 
 def test_secrets_are_rotated(made: Services, client: FlaskClient) -> None:
@@ -189,20 +189,20 @@ def test_secrets_are_rotated(made: Services, client: FlaskClient) -> None:
     other = create_app(open_services(SETTINGS, made.places.data)).test_client()
     file = made.places.data / links.KEYS
     assert file.stat().st_mode & 0o777 == 0o600
-    assert asked(other, path, old) == 204
+    assert status_of(other, path, old) == 204
     assert keys.rotate_links(made, end=False) == 1
     _, new = share(made, client)
     assert old.split()[1] != new.split()[1]
-    assert [asked(one, path, link) for one in (client, other) for link in (old, new)] == [204] * 4
+    assert [status_of(process, path, link) for process in (client, other) for link in (old, new)] == [204] * 4
     assert keys.rotate_links(made, end=True) == 0
-    assert [asked(one, path, link) for one in (client, other) for link in (old, new)] == [401] * 4
+    assert [status_of(process, path, link) for process in (client, other) for link in (old, new)] == [401] * 4
     assert file.stat().st_mode & 0o777 == 0o600
-    assert asked(client, *share(made, client)) == 204
-    told = io.StringIO()
-    keys.show_audit(made, out=told)
-    assert told.getvalue().count("link secret rotated by command line") == 2
+    assert status_of(client, *share(made, client)) == 204
+    out = io.StringIO()
+    keys.show_audit(made, out=out)
+    assert out.getvalue().count("link secret rotated by command line") == 2
     for key in msgspec.json.decode(file.read_bytes()):
-        assert key["secret"] not in told.getvalue()
+        assert key["secret"] not in out.getvalue()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
@@ -212,8 +212,8 @@ def test_root_makes_secrets_for_whose_folder_it_is(tmp_path: Path) -> None:
     made = links.Links(tmp_path)
     made.make()
     for _ in range(2):
-        found = (tmp_path / links.KEYS).stat()
-        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (12345, 12345, 0o600)
+        status = (tmp_path / links.KEYS).stat()
+        assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (12345, 12345, 0o600)
         made.rotate(now=NOW, end=False)
 
 
@@ -233,61 +233,66 @@ def test_links_of_earlier_versions_go_on(made: Services, client: FlaskClient) ->
     for path in ("/gate/1.mp4", "/gate/ä😀.mp4", "/watcher/renditions/exports/1/gate.mp4"):
         digest = hashlib.md5(f"{expires}{path} secret".encode()).digest()
         signature = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        assert asked(client, path, f"  {expires} {signature}") == 204
-        assert asked(client, path + "x", f"  {expires} {signature}") == 401
-        assert asked(client, path, f"  {expires + 1} {signature}") == 401
-        assert asked(client, path, f"x  {expires} {signature}") == 401
+        assert status_of(client, path, f"  {expires} {signature}") == 204
+        assert status_of(client, path + "x", f"  {expires} {signature}") == 401
+        assert status_of(client, path, f"  {expires + 1} {signature}") == 401
+        assert status_of(client, path, f"x  {expires} {signature}") == 401
     made.clock.at += timedelta(seconds=61)
-    assert asked(client, path, f"  {expires} {signature}") == 401
+    assert status_of(client, path, f"  {expires} {signature}") == 401
     made.clock.at -= timedelta(seconds=61)
-    assert asked(client, path, f"  {expires} {signature}") == 204
+    assert status_of(client, path, f"  {expires} {signature}") == 204
     keys.rotate_links(made, end=True)
-    assert asked(client, path, f"  {expires} {signature}") == 401
+    assert status_of(client, path, f"  {expires} {signature}") == 401
 
 
 def test_films_are_fetched_without_a_key(made: Services, client: FlaskClient) -> None:
     """By links for this film as it was made, of which none shows another export."""
     asking = {"Authorization": f"Bearer {keys.create(made, 'asker', 'view', None)}"}
-    one = made.catalog.exports.want(
+    export = made.catalog.exports.want(
         ["gate"], NOW, NOW + timedelta(hours=1), cut="key", author="asker", source=Source(1, 1), now=NOW
     )
     file = ExportFile("gate", "gate ä.mp4", 1, "00" * 32, 0, 1, 1.0)
-    made.catalog.exports.set_done(one.id, [file], 1, now=made.clock.now())
-    told = client.get(f"/exports/{one.id}", headers=asking).json
-    for address, name in ((told["files"][0]["url"], "gate ä.mp4"), (told["manifest_url"], "manifest.json")):
-        path = f"/watcher/renditions/exports/{one.id}/{name}"
+    made.catalog.exports.set_done(export.id, [file], 1, now=made.clock.now())
+    export_body = client.get(f"/exports/{export.id}", headers=asking).json
+    for address, name in (
+        (export_body["files"][0]["url"], "gate ä.mp4"),
+        (export_body["manifest_url"], "manifest.json"),
+    ):
+        path = f"/watcher/renditions/exports/{export.id}/{name}"
         link = handed_on(address.partition("?")[2])
-        assert asked(client, path, link) == 204, address
-        assert asked(client, path.replace(f"/{one.id}/", f"/{one.id + 1}/"), link) == 401
-        assert asked(client, f"/watcher/renditions/exports/{one.id}/other.mp4", link) == 401
-        assert asked(client, "/gate/1.mp4", link) == 401
-    made.catalog.exports.drop(one.id)
-    assert asked(client, path, link) == 401
+        assert status_of(client, path, link) == 204, address
+        assert status_of(client, path.replace(f"/{export.id}/", f"/{export.id + 1}/"), link) == 401
+        assert status_of(client, f"/watcher/renditions/exports/{export.id}/other.mp4", link) == 401
+        assert status_of(client, "/gate/1.mp4", link) == 401
+    made.catalog.exports.drop(export.id)
+    assert status_of(client, path, link) == 401
 
 
 def test_shares_are_listed_and_ended(made: Services, client: FlaskClient) -> None:
     """Each sees and ends their own, an admin all; the list does not have the links."""
     first, second = share(made, client), share(made, client)
-    asked(client, *first)
+    status_of(client, *first)
     names = ("sharer 0", "sharer 1")
     mine, other = ({"Authorization": f"Bearer {keys.rotate(made, name)}"} for name in names)
     boss = {"Authorization": f"Bearer {keys.create(made, 'boss', 'admin', None)}"}
-    told = client.get("/shares", headers=mine).json["shares"]
-    assert [(one["author"], one["clip_id"], one["key"]) for one in told] == [("sharer 0", 1, "gate/1.mp4")]
-    assert told[0]["last_view_at"] is not None
-    assert first[1].split()[-1] not in str(told)
+    listed = client.get("/shares", headers=mine).json["shares"]
+    assert [(share["author"], share["clip_id"], share["key"]) for share in listed] == [
+        ("sharer 0", 1, "gate/1.mp4")
+    ]
+    assert listed[0]["last_view_at"] is not None
+    assert first[1].split()[-1] not in str(listed)
     assert len(client.get("/shares", headers=boss).json["shares"]) == 2
-    address = f"/shares/{told[0]['id']}"
+    address = f"/shares/{listed[0]['id']}"
     refused = client.delete(address, headers=other)
     assert (refused.status_code, refused.json["code"]) == (404, "share_not_found")
-    assert asked(client, *first) == 204
+    assert status_of(client, *first) == 204
     assert client.delete(address, headers=mine).status_code == 204
-    assert (asked(client, *first), asked(client, *second)) == (401, 204)
+    assert (status_of(client, *first), status_of(client, *second)) == (401, 204)
     out = io.StringIO()
     keys.show_shares(made, None, out=out)
     assert "sharer 1" in out.getvalue()
     assert keys.end_shares(made, None, "all") == 1
-    assert asked(client, *second) == 401
+    assert status_of(client, *second) == 401
     with pytest.raises(KeyNameError):
         keys.end_shares(made, None, "nothing")
 
@@ -301,14 +306,14 @@ def test_an_expired_key_is_refused_everywhere(made: Services, client: FlaskClien
     camera = keys.create(made, "gate", "upload", ["gate"], "90d")
     browser = create_app(made).test_client()
     assert browser.post("/sign-in", data={"key": key}).status_code == 303
-    mine, sends = ({"Authorization": f"Bearer {one}"} for one in (key, camera))
+    mine, sends = ({"Authorization": f"Bearer {secret}"} for secret in (key, camera))
     upload = {"WATCHER_METHOD": "PUT", "WATCHER_PATH": "/watcher/uploads/gate/a.mp4"}
 
     def answers() -> list[int]:
         return [
             client.get("/clips", headers=mine).status_code,
             client.get("/shares", headers=mine).status_code,
-            asked(client, "/gate/1.mp4", "", **mine),
+            status_of(client, "/gate/1.mp4", "", **mine),
             browser.get("/clips").status_code,
             browser.get("/sessions").status_code,
             client.post("/sign-in", data={"key": key}).status_code,
@@ -334,9 +339,9 @@ def test_an_expired_key_is_refused_everywhere(made: Services, client: FlaskClien
     out = io.StringIO()
     keys.show(made, out=out)
     assert re.search(r"guest .* expired ", out.getvalue())
-    told = io.StringIO()
-    keys.show_audit(made, out=told)
-    assert "key expired: guest" in told.getvalue()
+    output = io.StringIO()
+    keys.show_audit(made, out=output)
+    assert "key expired: guest" in output.getvalue()
     keys.expire(made, "guest", "never")
     assert answers()[:3] == [200, 200, 204]
     renewed = keys.rotate(made, "gate", "1y")
@@ -374,22 +379,22 @@ def test_sessions_are_listed_and_ended(made: Services) -> None:
         return browser
 
     phone, desk, boss = signed_in("anna", "Phone\x1b[2J 😀"), signed_in("anna", "Desk" * 99), signed_in("boss", "x")
-    told = phone.get("/sessions").json["sessions"]
-    assert sorted((one["key"], one["current"]) for one in told) == [("anna", False), ("anna", True)]
-    mine = next(one for one in told if one["current"])
+    sessions = phone.get("/sessions").json["sessions"]
+    assert sorted((session["key"], session["current"]) for session in sessions) == [("anna", False), ("anna", True)]
+    mine = next(session for session in sessions if session["current"])
     assert mine["agent"].startswith("Phone")
     assert "\x1b" not in mine["agent"]
     assert mine["address"] in {"192.0.2.7", "127.0.0.1"}
     assert mine["created_at"] is not None
     assert len(boss.get("/sessions").json["sessions"]) == 3
-    other = next(one for one in boss.get("/sessions").json["sessions"] if one["key"] == "boss")
+    other = next(session for session in boss.get("/sessions").json["sessions"] if session["key"] == "boss")
     refused = phone.delete(f"/sessions/{other['id']}")
     assert (refused.status_code, refused.json["code"]) == (404, "session_not_found")
     out = io.StringIO()
     keys.show_sessions(made, "anna", out=out)
     assert len(out.getvalue().splitlines()) == 2
     assert phone.delete("/sessions").status_code == 204
-    assert [one.get("/clips").status_code for one in (phone, desk, boss)] == [200, 401, 200]
+    assert [client_.get("/clips").status_code for client_ in (phone, desk, boss)] == [200, 401, 200]
     assert boss.delete(f"/sessions/{mine['id']}").status_code == 204
     assert phone.get("/clips").status_code == 401
     assert keys.end_sessions(made, None, "all") == 1
@@ -423,10 +428,10 @@ def test_what_is_done_is_audited_without_secrets(made: Services, client: FlaskCl
     assert actions == [
         "key created", "signed in", "shared", "share ended", "signed out", "key rotated", "key revoked",
     ]  # fmt: skip
-    told = str(made.catalog.audit.entries(limit=99))
-    assert "127.0.0.1" in told
+    text = str(made.catalog.audit.entries(limit=99))
+    assert "127.0.0.1" in text
     for hidden in (secret, hashed(secret), shared["url"].partition("sig=")[2]):
-        assert hidden not in told
+        assert hidden not in text
     made.catalog.audit.note("old", "x", By("x", NOW + timedelta(days=9999)))
     assert [entry.action for entry in made.catalog.audit.entries(limit=99)] == ["old"], "what is too old is let go"
 
@@ -447,7 +452,7 @@ def test_on_both_engines(catalog: Catalog) -> None:
     assert catalog.sessions.get("b" * 64, now=NOW).expires_at == soon
     assert catalog.sessions.get("b" * 64, now=soon) is None
     assert catalog.sessions.get("c" * 64, now=NOW) is None
-    assert [one.id for one in catalog.sessions.all(now=NOW)] == ["b" * 16]
+    assert [session.id for session in catalog.sessions.all(now=NOW)] == ["b" * 16]
     assert catalog.sessions.link_key("c" * 64, now=NOW).id == key
     assert catalog.sessions.use_link("c" * 64, now=NOW).id == key
     assert catalog.sessions.use_link("c" * 64, now=NOW) is None
@@ -456,9 +461,9 @@ def test_on_both_engines(catalog: Catalog) -> None:
     assert catalog.sessions.end(key="anna", but="b" * 16, by=BY) == 0
     assert catalog.sessions.end(session="b" * 16, by=BY) == 1
     catalog.shares.add("s", clip.id, until=soon, by=BY)
-    found = catalog.shares.get("s", now=NOW)
-    assert (found.key, found.author) == ("gate/1.mp4", "owner")
-    catalog.shares.note_view(found, now=NOW)
+    share = catalog.shares.get("s", now=NOW)
+    assert (share.key, share.author) == ("gate/1.mp4", "owner")
+    catalog.shares.note_view(share, now=NOW)
     assert catalog.shares.all(now=NOW)[0].last_view_at == NOW
     assert catalog.shares.get("s", now=soon) is None
     assert catalog.shares.end(author="other", by=BY) == 0

@@ -31,13 +31,13 @@ from watcher.model.instant import Instant
 from watcher.model.search_words import words_in
 
 
-def every_page(catalog: Catalog, wanted: ClipFilter, limit: int, newest_first: bool) -> list[str]:
-    found, after = [], None
+def every_page(catalog: Catalog, clip_filter: ClipFilter, limit: int, newest_first: bool) -> list[str]:
+    keys_, after = [], None
     while True:
-        page = catalog.clips.find(wanted, limit=limit, newest_first=newest_first, after=after)
-        found += [clip.key for clip in page.clips]
+        page = catalog.clips.find(clip_filter, limit=limit, newest_first=newest_first, after=after)
+        keys_ += [clip.key for clip in page.clips]
         if not page.more_after:
-            return found
+            return keys_
         after = Position(milliseconds(page.clips[-1].started_at), page.clips[-1].id)
 
 
@@ -58,7 +58,7 @@ def test_pages_equal_the_whole(catalog: Catalog) -> None:
     known = [catalog.clips.by_key(clip.key) for clip in shelf]
     for _ in range(60):
         start = START + timedelta(minutes=chance.uniform(-5, 65))
-        wanted = ClipFilter(
+        clip_filter = ClipFilter(
             cameras=tuple(chance.sample(["c0", "c1", "c2", "c3", "c9"], chance.randrange(3))),
             states=chance.choice([
                 (ClipState.READY, ClipState.BROKEN), (ClipState.MISSING,), (ClipState.READY,),
@@ -69,20 +69,22 @@ def test_pages_equal_the_whole(catalog: Catalog) -> None:
         )  # fmt: skip
         newest_first = chance.random() < 0.5
 
-        def fits(clip: Any, wanted: ClipFilter = wanted) -> bool:
+        def fits(clip: Any, clip_filter: ClipFilter = clip_filter) -> bool:
             return (
-                (not wanted.cameras or clip.camera in wanted.cameras)
-                and clip.state in wanted.states
-                and (wanted.to_at is None or milliseconds(clip.started_at) < milliseconds(wanted.to_at))
+                (not clip_filter.cameras or clip.camera in clip_filter.cameras)
+                and clip.state in clip_filter.states
+                and (clip_filter.to_at is None or milliseconds(clip.started_at) < milliseconds(clip_filter.to_at))
                 and (
-                    wanted.from_at is None
-                    or milliseconds(clip.ended_at) > milliseconds(wanted.from_at)
-                    or milliseconds(clip.started_at) >= milliseconds(wanted.from_at)
+                    clip_filter.from_at is None
+                    or milliseconds(clip.ended_at) > milliseconds(clip_filter.from_at)
+                    or milliseconds(clip.started_at) >= milliseconds(clip_filter.from_at)
                 )
             )
 
         expected = sorted(filter(fits, known), key=lambda c: (c.started_at, c.id), reverse=newest_first)
-        assert every_page(catalog, wanted, chance.choice([1, 3, 50]), newest_first) == [c.key for c in expected]
+        assert every_page(catalog, clip_filter, chance.choice([1, 3, 50]), newest_first) == [
+            c.key for c in expected
+        ]
 
 
 def test_paging_is_stable_while_clips_arrive(catalog: Catalog) -> None:
@@ -112,10 +114,12 @@ def plan(catalog: Catalog, select: Any) -> str:
         return "\n".join(str(row) for row in connection.exec_driver_sql(prefix + sql.replace("%", "%%")))
 
 
-def list_plan(catalog: Catalog, wanted: ClipFilter, position: Position | None = None) -> str:
+def list_plan(catalog: Catalog, clip_filter: ClipFilter, position: Position | None = None) -> str:
     """The plan for a page of a list, newest first."""
     sqlite = catalog.database.engine.dialect.name == "sqlite"
-    select, values = listing(wanted, sqlite=sqlite, descending=True, limit=51, position=position, longest_ms=30000)
+    select, values = listing(
+        clip_filter, sqlite=sqlite, descending=True, limit=51, position=position, longest_ms=30000
+    )
     return plan(catalog, select.params(values))
 
 
@@ -136,14 +140,16 @@ def test_the_planner_is_told_of_every_index(catalog: Catalog) -> None:
     if catalog.database.engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL counts by itself")
     with catalog.database.engine.connect() as connection:
-        told = {(row.tbl, row.idx): row.stat for row in connection.execute(sa.text("SELECT * FROM sqlite_stat1"))}
+        statistics = {
+            (row.tbl, row.idx): row.stat for row in connection.execute(sa.text("SELECT * FROM sqlite_stat1"))
+        }
         there = {
             (row.tbl_name, row.name): len(connection.execute(sa.text(f"PRAGMA index_info('{row.name}')")).all())
             for row in connection.execute(sa.text("SELECT tbl_name, name FROM sqlite_master WHERE type = 'index'"))
         }
-    assert told == STATISTICS
-    tables = {table for table, _ in told}
-    assert {place: len(sizes.split()) - 1 for place, sizes in told.items()} == {
+    assert statistics == STATISTICS
+    tables = {table for table, _ in statistics}
+    assert {place: len(sizes.split()) - 1 for place, sizes in statistics.items()} == {
         place: columns for place, columns in there.items() if place[0] in tables
     }
 
@@ -155,15 +161,15 @@ def test_lists_walk_an_index(catalog: Catalog) -> None:
     catalog.daylight.set_sun("here", [(START + timedelta(hours=6 * n), list(Light)[n % 3]) for n in range(1500)])
     analyze(catalog)
     deep = Position(milliseconds(START + timedelta(minutes=3000)), 3000)
-    for wanted, position in itertools.product(LISTED, (None, deep)):
-        told = list_plan(catalog, wanted, position)
-        assert "TEMP B-TREE" not in told, wanted
-        assert "SCAN clips" not in told.replace("USING INDEX", "").replace("SCAN clips USING", ""), wanted
-        assert "Seq Scan" not in told, wanted
-        if "sqlite" in catalog.database.engine.dialect.name and wanted.cameras:
-            assert "ix_clips_camera_time" in told, wanted
+    for clip_filter, position in itertools.product(LISTED, (None, deep)):
+        steps = list_plan(catalog, clip_filter, position)
+        assert "TEMP B-TREE" not in steps, clip_filter
+        assert "SCAN clips" not in steps.replace("USING INDEX", "").replace("SCAN clips USING", ""), clip_filter
+        assert "Seq Scan" not in steps, clip_filter
+        if "sqlite" in catalog.database.engine.dialect.name and clip_filter.cameras:
+            assert "ix_clips_camera_time" in steps, clip_filter
         # Of those that are missing there are none to sort.
-        assert "Sort" not in told or wanted.states == (ClipState.MISSING,), wanted
+        assert "Sort" not in steps or clip_filter.states == (ClipState.MISSING,), clip_filter
 
 
 def test_looking_for_work_reads_only_work(catalog: Catalog) -> None:
@@ -171,11 +177,11 @@ def test_looking_for_work_reads_only_work(catalog: Catalog) -> None:
     catalog.writes.put([probed(f"a/{n}.mp4", n) for n in range(1000)], now=START)
     catalog.renditions.set_posters([Rendered(clip_id, f"a/{clip_id - 1}.mp4", "p") for clip_id in range(1, 990)])
     analyze(catalog)
-    told = plan(
+    steps = plan(
         catalog, sa.select(clips.c.id).where(sa.text("render_due = 1")).order_by(clips.c.started_ms.desc()).limit(1)
     )
-    assert "ix_clips_render_due" in told
-    assert "TEMP B-TREE" not in told
+    assert "ix_clips_render_due" in steps
+    assert "TEMP B-TREE" not in steps
     assert len(catalog.files.unrendered(100)) == 11
 
 
@@ -189,13 +195,13 @@ def test_what_people_say_of_a_clip_stays(catalog: Catalog) -> None:
     catalog.writes.put([probed("b/7.mp4", 8, digest="new", moved_from=held[0])], now=START)
     clip = catalog.clips.get(held[0])
     assert (clip.key, clip.held, clip.note, clip.time_source) == ("b/7.mp4", True, "the fox", "name")
-    wanted = ClipFilter(held=True)
+    clip_filter = ClipFilter(held=True)
     analyze(catalog)
-    assert [c.id for c in catalog.clips.find(wanted, limit=9, newest_first=False).clips] == held
+    assert [c.id for c in catalog.clips.find(clip_filter, limit=9, newest_first=False).clips] == held
     assert len(catalog.clips.find(ClipFilter(held=False), limit=3100).clips) == 2997
-    for some in (wanted, ClipFilter(held=True, cameras=("a",)), ClipFilter(held=True, from_at=START)):
-        told = list_plan(catalog, some)
-        assert "ix_clips_held" in told, told
+    for some in (clip_filter, ClipFilter(held=True, cameras=("a",)), ClipFilter(held=True, from_at=START)):
+        steps = list_plan(catalog, some)
+        assert "ix_clips_held" in steps, steps
     catalog.writes.correct(held[0], held=False, note=None)
     assert (catalog.clips.get(held[0]).held, catalog.clips.get(held[0]).note) == (False, None)
 
@@ -210,8 +216,8 @@ def test_lists_by_length_and_by_what_browsers_play(catalog: Catalog) -> None:
     broken = probed("a/9.mp4", 9, state=ClipState.BROKEN, playable=None, duration_seconds=None, error="cut off")
     catalog.writes.put([*batch, broken], now=START)
 
-    def keys(**wanted: Any) -> list[str]:
-        return [c.key[2:3] for c in catalog.clips.find(ClipFilter(**wanted), limit=9, newest_first=False).clips]
+    def keys(**parameters: Any) -> list[str]:
+        return [c.key[2:3] for c in catalog.clips.find(ClipFilter(**parameters), limit=9, newest_first=False).clips]
 
     assert keys(playable=(Playable.NO,)) == ["1", "9"]
     assert keys(playable=(Playable.YES, Playable.MAYBE)) == ["0", "2", "3"]
@@ -232,63 +238,63 @@ def test_lists_by_label_walk_its_index(catalog: Catalog) -> None:
         )
         connection.execute(sa.text("UPDATE clips SET labels = '[]' WHERE id < 3900"))
     analyze(catalog)
-    for wanted, index in (
+    for clip_filter, index in (
         (ClipFilter(labels=("fox",)), "ix_labels_time"),
         (ClipFilter(labeled=False), "unlabeled"),
     ):
-        told = list_plan(catalog, wanted)
-        assert index in told, told
-        assert "TEMP B-TREE" not in told
+        steps = list_plan(catalog, clip_filter)
+        assert index in steps, steps
+        assert "TEMP B-TREE" not in steps
 
 
 def test_clips_are_found_by_their_words(catalog: Catalog) -> None:
     """Of the key, the camera and the labels, in any case; page by page, in time order, in both directions."""
     batch = [probed(f"{'Front_Door' if n % 3 else 'Übung'}/2026-11-21/{n:06}.mp4", n / 7) for n in range(90)]
     catalog.writes.put(batch, now=START)
-    ids = [catalog.clips.by_key(one.key).id for one in batch]
+    ids = [catalog.clips.by_key(probed.key).id for probed in batch]
     for n in range(0, 90, 9):
         catalog.labels.put(ids[n], "Red fox", author="anna", confidence=None, now=START)
 
-    def found(text: str, *, newest_first: bool = False, **more: Any) -> list[int]:
+    def ids_of(text: str, *, newest_first: bool = False, **more: Any) -> list[int]:
         seen: list[int] = []
         after = None
         while True:
-            wanted = ClipFilter(words=tuple(words_in(text)), **more)
-            page = catalog.clips.find(wanted, limit=4, newest_first=newest_first, after=after)
+            clip_filter = ClipFilter(words=tuple(words_in(text)), **more)
+            page = catalog.clips.find(clip_filter, limit=4, newest_first=newest_first, after=after)
             seen += [ids.index(clip.id) for clip in page.clips]
             if not page.more_after:
                 return seen
             after = Position(milliseconds(page.clips[-1].started_at), page.clips[-1].id)
 
-    assert found("front door") == [n for n in range(90) if n % 3]
-    assert found("DOOR", newest_first=True) == [n for n in reversed(range(90)) if n % 3]
-    assert found("übung 000003") == [3]
-    assert found("fox") == list(range(0, 90, 9)) == found("U\u0308BUNG red FOX")
-    assert found("fox", cameras=("Übung", "none")) == list(range(0, 90, 9))
-    assert found("fox", from_at=START + timedelta(minutes=5), to_at=START + timedelta(minutes=10)) == [
+    assert ids_of("front door") == [n for n in range(90) if n % 3]
+    assert ids_of("DOOR", newest_first=True) == [n for n in reversed(range(90)) if n % 3]
+    assert ids_of("übung 000003") == [3]
+    assert ids_of("fox") == list(range(0, 90, 9)) == ids_of("U\u0308BUNG red FOX")
+    assert ids_of("fox", cameras=("Übung", "none")) == list(range(0, 90, 9))
+    assert ids_of("fox", from_at=START + timedelta(minutes=5), to_at=START + timedelta(minutes=10)) == [
         36,
         45,
         54,
         63,
     ]
-    assert found("do") == []
-    assert found("door' OR 1") == []
+    assert ids_of("do") == []
+    assert ids_of("door' OR 1") == []
     around = catalog.clips.around(
         ClipFilter(words=("door",)), Position(milliseconds(START + timedelta(minutes=5)), 0), limit=4
     )
     assert [ids.index(c.id) for c in around.clips] == [37, 35, 34, 32]
 
     catalog.writes.correct(ids[9], camera="shed", start=Instant(START + timedelta(minutes=60), 0, TimeQuality.SURE))
-    assert found("shed fox") == [9]
-    assert found("fox", newest_first=True)[0] == 9
+    assert ids_of("shed fox") == [9]
+    assert ids_of("fox", newest_first=True)[0] == 9
     catalog.labels.remove(ids[9], "Red fox")
-    assert found("shed fox") == []
+    assert ids_of("shed fox") == []
     moved = msgspec.structs.replace(batch[9], key="attic/9.mp4", moved_from=ids[9])
     catalog.writes.put([moved], now=START)
-    assert found("attic shed") == [9]
-    assert found("000009") == []
+    assert ids_of("attic shed") == [9]
+    assert ids_of("000009") == []
     catalog.writes.mark_missing([batch[18].key], now=START)
-    assert 18 not in found("fox")
+    assert 18 not in ids_of("fox")
 
 
 def test_a_search_walks_its_index(catalog: Catalog) -> None:
@@ -298,8 +304,8 @@ def test_a_search_walks_its_index(catalog: Catalog) -> None:
         catalog.writes.put(batch, now=START)
     analyze(catalog)
     for word in ("mp4", "rare"):
-        told = list_plan(catalog, ClipFilter(words=(word,)), Position(milliseconds(START), 3000))
-        assert "TEMP B-TREE" not in told, told
-        assert "Seq Scan" not in told.replace("Seq Scan on sun", "")  # which is empty
+        steps = list_plan(catalog, ClipFilter(words=(word,)), Position(milliseconds(START), 3000))
+        assert "TEMP B-TREE" not in steps, steps
+        assert "Seq Scan" not in steps.replace("Seq Scan on sun", "")  # which is empty
         if catalog.database.engine.dialect.name == "sqlite":
-            assert "VIRTUAL TABLE" in told, told
+            assert "VIRTUAL TABLE" in steps, steps

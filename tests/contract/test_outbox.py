@@ -16,9 +16,9 @@ def fill(catalog: Catalog, limit: int = 100, days: float = 0) -> list[int]:
     now = START + timedelta(days=days)
     catalog.outbox.fill(URL, (), limit, now=now, names=["person", "dog"])
     due = catalog.outbox.due(URL, 100, now=now)
-    for one in due:
-        catalog.outbox.delivered(URL, one.revision)
-    return [one.clip_id for one in due]
+    for delivery in due:
+        catalog.outbox.delivered(URL, delivery.revision)
+    return [delivery.clip_id for delivery in due]
 
 
 def test_a_label_is_told_once(catalog: Catalog) -> None:

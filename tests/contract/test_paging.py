@@ -38,9 +38,9 @@ def test_no_clip_is_on_two_pages_while_others_write(catalog: Catalog) -> None:
                 ]
                 catalog.writes.put(some, now=START)
                 if rounds % 2:
-                    catalog.writes.mark_missing([one.key for one in some[:3]], now=START)
-                for one in some[3:]:
-                    if (clip := catalog.clips.by_key(one.key)) is not None:
+                    catalog.writes.mark_missing([clip.key for clip in some[:3]], now=START)
+                for missing in some[3:]:
+                    if (clip := catalog.clips.by_key(missing.key)) is not None:
                         catalog.labels.put(clip.id, "cat", author="test", confidence=None, now=START)
         except Exception as reason:  # told by the test, not by a thread
             failed.append(reason)
@@ -52,14 +52,14 @@ def test_no_clip_is_on_two_pages_while_others_write(catalog: Catalog) -> None:
     try:
         until = time.monotonic() + SECONDS
         while time.monotonic() < until and not failed:
-            for wanted in (
+            for clip_filter in (
                 ClipFilter(),
                 ClipFilter(states=(ClipState.READY, ClipState.MISSING)),
                 ClipFilter(cameras=("a", "b")),
             ):
                 for newest_first in (True, False):
                     walks += 1
-                    check_walk(catalog, wanted, still, newest_first=newest_first)
+                    check_walk(catalog, clip_filter, still, newest_first=newest_first)
     finally:
         ended.set()
         for writer in writers:
@@ -68,12 +68,12 @@ def test_no_clip_is_on_two_pages_while_others_write(catalog: Catalog) -> None:
     print(f"{walks} walks")
 
 
-def check_walk(catalog: Catalog, wanted: ClipFilter, still: set[int], *, newest_first: bool) -> None:
+def check_walk(catalog: Catalog, clip_filter: ClipFilter, still: set[int], *, newest_first: bool) -> None:
     """Walk all pages once."""
     seen: list[tuple[int, int]] = []
     after = None
     while True:
-        page = catalog.clips.find(wanted, limit=17, newest_first=newest_first, after=after)
+        page = catalog.clips.find(clip_filter, limit=17, newest_first=newest_first, after=after)
         seen += [(milliseconds(clip.started_at), clip.id) for clip in page.clips]
         if not page.more_after:
             break

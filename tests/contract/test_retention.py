@@ -34,14 +34,14 @@ limits_of = st.builds(
     max_bytes=st.integers(0, 60),
     min_free_bytes=st.integers(0, 60),
     cameras=st.one_of(
-        st.just(()), st.builds(CameraLimits, st.just("gate"), age, st.integers(0, 30)).map(lambda one: (one,))
+        st.just(()), st.builds(CameraLimits, st.just("gate"), age, st.integers(0, 30)).map(lambda camera: (camera,))
     ),
 )
 
 
 def fill(catalog: Catalog, made: list[tuple[str, int, int, bool, bool]]) -> list[dict]:
     """Clips of a camera, so many days old, of so many bytes, perhaps labelled, perhaps held."""
-    found = []
+    rows = []
     for number, (camera, days, size, labeled, held) in enumerate(made):
         key = f"{camera}/{number}.mp4"
         at = NOW - timedelta(days=days, minutes=number)
@@ -57,8 +57,8 @@ def fill(catalog: Catalog, made: list[tuple[str, int, int, bool, bool]]) -> list
             catalog.labels.put(clip.id, "fox", author="a", confidence=None, now=NOW)
         if held:
             catalog.writes.correct(clip.id, held=True)
-        found.append({"id": clip.id, "camera": camera, "at": at, "size": size, "labeled": labeled, "held": held})
-    return found
+        rows.append({"id": clip.id, "camera": camera, "at": at, "size": size, "labeled": labeled, "held": held})
+    return rows
 
 
 def remembered() -> Remembered:
@@ -74,11 +74,11 @@ def rules(limits: Limits, catalog: Catalog) -> Rules:
 def check(catalog: Catalog, known: list[dict], limits: Limits, free: int) -> None:
     """The plan keeps its promises, and asks for no clip more than that takes."""
     plan = list(rules(limits, catalog).plan(remembered(), free))
-    ids = [one.clip.id for one in plan]
+    ids = [going.clip.id for going in plan]
     by_id = {clip["id"]: clip for clip in known}
     assert len(ids) == len(set(ids))
-    assert not any(by_id[one]["held"] for one in ids)
-    own = {one.camera: one for one in limits.cameras}
+    assert not any(by_id[clip_id]["held"] for clip_id in ids)
+    own = {own_limits.camera: own_limits for own_limits in limits.cameras}
 
     def aged(clip: dict) -> bool:
         most = (
@@ -88,7 +88,7 @@ def check(catalog: Catalog, known: list[dict], limits: Limits, free: int) -> Non
             most = max(limits.labeled_max_age, most or limits.labeled_max_age)
         return most is not None and clip["at"] < NOW - most
 
-    assert {one.clip.id for one in plan if one.rule == AGE} == {
+    assert {going.clip.id for going in plan if going.rule == AGE} == {
         clip["id"] for clip in known if aged(clip) and not clip["held"]
     }
     left = [clip for clip in known if clip["id"] not in ids]
@@ -106,10 +106,10 @@ def check(catalog: Catalog, known: list[dict], limits: Limits, free: int) -> Non
     assert enough(left, CAMERA_BYTES, "gate") or not [clip for clip in loose if clip["camera"] == "gate"]
     assert enough(left, BYTES) or not loose
     assert enough(left, FREE) or not loose
-    for number, one in enumerate(plan):
-        if one.rule != AGE:
+    for number, going in enumerate(plan):
+        if going.rule != AGE:
             before = [clip for clip in known if clip["id"] not in ids[:number]]
-            assert not enough(before, one.rule, one.clip.camera), "one clip too many"
+            assert not enough(before, going.rule, going.clip.camera), "one clip too many"
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -146,21 +146,21 @@ def test_the_oldest_are_read_in_the_order_of_an_index(catalog: Catalog, monkeypa
         pytest.skip("the planner of PostgreSQL sorts a small table")
     monkeypatch.setattr(expiry, "PAGE", 3)
     fill(catalog, [(CAMERAS[n % 2], n, 1, False, False) for n in range(10)])
-    asked: list[tuple[str, tuple]] = []
+    statements: list[tuple[str, tuple]] = []
     sa.event.listen(
-        catalog.database.engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3]))
+        catalog.database.engine, "before_cursor_execute", lambda *told: statements.append((steps[2], steps[3]))
     )
-    found = [len(list(catalog.expiry.oldest(camera=camera, but_cameras=but))) for camera, but in QUESTIONS]
-    assert found == [10, 5, 5]
-    questions = [one for one in asked if one[0].startswith("SELECT")]
+    counts = [len(list(catalog.expiry.oldest(camera=camera, but_cameras=but))) for camera, but in QUESTIONS]
+    assert counts == [10, 5, 5]
+    questions = [statement for statement in statements if statement[0].startswith("SELECT")]
     assert len(questions) == (4 + 1) + (2 + 1) + (2 + 1)  # those that are spared are asked for beside the others
     for statement, values in questions:
         with catalog.database.engine.connect() as connection:
-            told = " ".join(
+            steps = " ".join(
                 str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
             )
-        assert "TEMP B-TREE" not in told
-        assert "USING" in told, told
+        assert "TEMP B-TREE" not in steps
+        assert "USING" in steps, steps
 
 
 QUESTIONS = ((None, ()), ("gate", ()), (None, ("gate",)))

@@ -41,8 +41,8 @@ def test_a_retired_clip_is_gone_and_told_of_until_it_is_forgotten(catalog: Catal
     assert catalog.writes.put([other], now=START) == 1
     assert catalog.retired.unswept() == []
     assert catalog.clips.by_key("a/0.mp4").id not in ids
-    told = catalog.clips.get(ids[0])
-    assert (told.key, told.state) == ("a/0.mp4", "retired")
+    clip = catalog.clips.get(ids[0])
+    assert (clip.key, clip.state) == ("a/0.mp4", "retired")
     for refused in (
         lambda: catalog.writes.correct(ids[0], note="x"),
         lambda: catalog.labels.put(ids[0], "x", author="a", confidence=None, now=START),

@@ -59,8 +59,8 @@ def test_what_a_revoked_key_made_is_not_its_namesake_s(made: Services, client: F
     assert client.delete(f"/shares/{share['id']}", headers=again).status_code == 404
     assert client.delete(f"/exports/{export['id']}", headers=again).status_code == 403
     assert client.get("/seen", headers=again).json["exceptions"] == []
-    told = client.get("/shares", headers=boss).json["shares"]
-    assert [(one["id"], one["author"]) for one in told] == [(share["id"], "guest")]
+    listed = client.get("/shares", headers=boss).json["shares"]
+    assert [(share_["id"], share_["author"]) for share_ in listed] == [(share["id"], "guest")]
     assert client.delete(f"/shares/{share['id']}", headers=boss).status_code == 204
     assert client.delete(f"/exports/{export['id']}", headers=boss).status_code == 204
 
@@ -81,10 +81,10 @@ def test_what_is_said_while_a_key_is_revoked_is_not_its_namesake_s(made: Service
 def test_budgets_and_turns_are_by_key(made: Services) -> None:
     """What an old one left in the spool, or still reads, is not counted against the new one."""
     app = create_app(made)
-    asked = {"WATCHER_METHOD": "PUT", "WATCHER_PATH": "/watcher/uploads/porch/a.mp4", "WATCHER_BODY_BYTES": "9"}
+    environ = {"WATCHER_METHOD": "PUT", "WATCHER_PATH": "/watcher/uploads/porch/a.mp4", "WATCHER_BODY_BYTES": "9"}
     for number in range(2):
         sends = bearer(made, "porch", "upload", "porch")
-        request = {**asked, "WATCHER_REQUEST_ID": str(number)}
+        request = {**environ, "WATCHER_REQUEST_ID": str(number)}
         answer = app.test_client().get("/internal/upload", headers=sends, environ_overrides=request)
         assert answer.status_code == 204
         keys.revoke(made, "porch")
@@ -94,11 +94,11 @@ def test_budgets_and_turns_are_by_key(made: Services) -> None:
 
 def test_numbers_of_keys_are_never_given_again(catalog: Catalog) -> None:
     """Whichever was revoked, on either engine."""
-    found = []
+    answers = []
     for secret in range(6):
-        found.append(catalog.keys.create("guest", Role.VIEW, None, str(secret), now=NOW))
+        answers.append(catalog.keys.create("guest", Role.VIEW, None, str(secret), now=NOW))
         catalog.keys.revoke("guest")
-    assert found == sorted(set(found))
+    assert answers == sorted(set(answers))
 
 
 def test_an_upgrade_gives_each_key_what_is_its_own(engine: sa.Engine) -> None:
@@ -111,10 +111,10 @@ def test_an_upgrade_gives_each_key_what_is_its_own(engine: sa.Engine) -> None:
                 "INSERT INTO keys (id, name, role, hash, created_ms)"
                 f" VALUES ({number}, '{name}', 'view', '{name}', 1000)"
             )
-        for asked in (999, 1000):
+        for asked_ms in (999, 1000):
             run(
                 "INSERT INTO exports (author, cameras, from_ms, to_ms, cut, clips, source_bytes, asked_ms)"
-                f" VALUES ('guest', '[]', 0, 1, 'key', 0, 0, {asked})"
+                f" VALUES ('guest', '[]', 0, 1, 'key', 0, 0, {asked_ms})"
             )
         for person in ("key:2", "key:guest", "key:gone", "browser:x"):
             run(
@@ -123,7 +123,7 @@ def test_an_upgrade_gives_each_key_what_is_its_own(engine: sa.Engine) -> None:
             )
     migrate(engine)
     catalog = Catalog(engine)
-    assert [(one.asked_ms, one.key_id) for one in catalog.exports.all()] == [(1000, 2), (999, None)]
+    assert [(export.asked_ms, export.key_id) for export in catalog.exports.all()] == [(1000, 2), (999, None)]
     people = {"key#40": 5, "key#2": 9, "browser:x": 9, "key:gone": 0, "key:2": 0}
     assert {person: catalog.seen.mark(person).until_revision for person in people} == people
     assert catalog.keys.create("new", Role.VIEW, None, "new", now=NOW) > 40

@@ -25,7 +25,7 @@ def test_two_processes_may_migrate_at_once(engine: sa.Engine) -> None:
     """One does the work, the other finds it done; both can go on."""
     failures: list[BaseException] = []
 
-    def one() -> None:
+    def migrate_one() -> None:
         own = open_engine(engine.url.render_as_string(hide_password=False), pooled=False)
         try:
             migrate(own)
@@ -35,7 +35,7 @@ def test_two_processes_may_migrate_at_once(engine: sa.Engine) -> None:
         finally:
             own.dispose()
 
-    threads = [threading.Thread(target=one) for _ in range(6)]
+    threads = [threading.Thread(target=migrate_one) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -47,7 +47,7 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
     """As at the first start, when ingester and workers come up together; twenty times, since it is a race."""
     failures: list[BaseException] = []
 
-    def one(url: str, together: threading.Barrier) -> None:
+    def work(url: str, together: threading.Barrier) -> None:
         engine = open_engine(url, pooled=False)
         together.wait()
         try:
@@ -61,7 +61,7 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
     for number in range(20):
         together = threading.Barrier(6)
         url = f"sqlite:///{tmp_path}/{number}.db"
-        threads = [threading.Thread(target=one, args=(url, together)) for _ in range(6)]
+        threads = [threading.Thread(target=work, args=(url, together)) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -83,8 +83,8 @@ def test_a_catalog_of_an_older_watcher_keeps_its_clips(engine: sa.Engine) -> Non
                 {"key": f"a/{number}.mp4", "source": source},
             )
     migrate(engine)
-    found = Catalog(engine).clips.find(ClipFilter(), limit=10, newest_first=False).clips
-    assert [(clip.key, clip.time_quality, clip.offset_seconds) for clip in found] == [
+    clips = Catalog(engine).clips.find(ClipFilter(), limit=10, newest_first=False).clips
+    assert [(clip.key, clip.time_quality, clip.offset_seconds) for clip in clips] == [
         ("a/0.mp4", "sure", None),
         ("a/1.mp4", "guessed", None),
         ("a/2.mp4", "guessed", None),

@@ -22,8 +22,8 @@ ANN, BOB = "key:ann", "key:bob"
 
 
 def keys(catalog: Catalog, person: str, *, seen: bool, **more: object) -> set[str]:
-    wanted = ClipFilter(seen=seen, person=person, **more)  # type: ignore[arg-type]
-    return {clip.key for clips in catalog.clips.pages(wanted) for clip in clips}
+    clip_filter = ClipFilter(seen=seen, person=person, **more)  # type: ignore[arg-type]
+    return {clip.key for clips in catalog.clips.pages(clip_filter) for clip in clips}
 
 
 @pytest.mark.parametrize("few", [rules.FEW, 3, 0])
@@ -51,9 +51,9 @@ def test_seen_is_what_was_said_last(catalog: Catalog, few: int, monkeypatch: pyt
                 revision = catalog.clips.by_key(name).revision  # type: ignore[union-attr]
                 catalog.seen.set_mark(person, revision, now=START)
                 seen[person] |= {other for other in names if ready[other] <= ready[name]}
-        for one in (ANN, BOB):
-            assert keys(catalog, one, seen=True) == seen[one]
-            assert keys(catalog, one, seen=False) == set(names) - seen[one]
+        for viewer in (ANN, BOB):
+            assert keys(catalog, viewer, seen=True) == seen[viewer]
+            assert keys(catalog, viewer, seen=False) == set(names) - seen[viewer]
         if few == rules.FEW and few > 24:
             assert catalog.seen.count_unseen(person) == (24 - len(seen[person]), False)
     gate = {name for name in names if name.startswith("gate")}
@@ -67,11 +67,11 @@ def test_pages_of_what_is_unseen_are_in_the_order_of_time(catalog: Catalog) -> N
     """With cursors both ways, and around a moment."""
     catalog.writes.put([probed(f"a/{n}.mp4", n) for n in range(30)], now=START)
     catalog.seen.set_mark(ANN, catalog.clips.by_key("a/9.mp4").revision, now=START)  # type: ignore[union-attr]
-    wanted = ClipFilter(seen=False, person=ANN)
-    page = catalog.clips.find(wanted, limit=7)
+    clip_filter = ClipFilter(seen=False, person=ANN)
+    page = catalog.clips.find(clip_filter, limit=7)
     assert [clip.key for clip in page.clips] == [f"a/{n}.mp4" for n in range(29, 22, -1)]
     assert page.more_after
-    assert [clip.key for clips in catalog.clips.pages(wanted) for clip in clips] == [
+    assert [clip.key for clips in catalog.clips.pages(clip_filter) for clip in clips] == [
         f"a/{n}.mp4" for n in range(10, 30)
     ]
 
@@ -137,10 +137,10 @@ def test_two_tabs_at_once_lose_no_word(catalog: Catalog) -> None:
 
     tabs = [threading.Thread(target=tab, args=(ids[4 + n : 20 : 2],)) for n in (0, 1)]
     tabs.append(threading.Thread(target=lambda: catalog.seen.set_mark(ANN, upto, now=START)))
-    for one in tabs:
-        one.start()
-    for one in tabs:
-        one.join()
+    for viewer in tabs:
+        viewer.start()
+    for viewer in tabs:
+        viewer.join()
     assert not failed
     assert catalog.seen.count_unseen(ANN) == (0, False)
     assert catalog.seen.mark(ANN).version == 17
@@ -229,8 +229,8 @@ def test_fields(client: FlaskClient, catalog: Catalog) -> None:
     catalog.writes.put([probed("a/1.mp4", media=media), probed("a/2.mp4", 1)], now=START)
     catalog.labels.put(1, "fox", author="x", confidence=None, now=START)
     whole = client.get("/clips").get_json()["clips"]
-    wanted = "id,labels.name,media.video.codec,media.container,sprite.url,links.self,missing_since"
-    picked = client.get(f"/clips?fields={wanted}&limit=1").get_json()
+    fields = "id,labels.name,media.video.codec,media.container,sprite.url,links.self,missing_since"
+    picked = client.get(f"/clips?fields={fields}&limit=1").get_json()
     assert picked["clips"] == [
         {
             "id": whole[0]["id"],

@@ -108,8 +108,8 @@ def test_pages_of_other_sites_change_nothing(
     ):
         refused = client.open(path, method=method, headers={**auth, **headers}, json={})
         assert (refused.status_code, refused.json["code"]) == (403, "cross_site"), (method, path)
-    asked = {"WATCHER_METHOD": "PUT", "WATCHER_PATH": "/watcher/uploads/porch/a.mp4"}
-    before = client.get("/internal/upload", headers={**auth, **headers}, environ_overrides=asked)
+    environ = {"WATCHER_METHOD": "PUT", "WATCHER_PATH": "/watcher/uploads/porch/a.mp4"}
+    before = client.get("/internal/upload", headers={**auth, **headers}, environ_overrides=environ)
     assert (before.status_code, before.headers["Watcher-Status"]) == (403, "403"), "not a byte is spooled"
 
 
@@ -145,10 +145,10 @@ def test_wrong_keys_lock_nobody_with_a_right_one_out(made: Services, client: Fla
     """An address of which many are wrong is told to wait; who brings a right key, or link, is let in at once."""
     key, link = keys.create(made, "person", "view", None), keys.first_sign_in(made)
     assert link is None
-    told = [client.post("/sign-in", data={"key": "wk_wrong"}) for _ in range(30)]
-    assert [one.status_code for one in told[:2]] == [401, 401]
-    assert told[-1].status_code == 429
-    assert int(told[-1].headers["Retry-After"]) > 0
+    answers = [client.post("/sign-in", data={"key": "wk_wrong"}) for _ in range(30)]
+    assert [answer.status_code for answer in answers[:2]] == [401, 401]
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["Retry-After"]) > 0
     assert client.post("/sign-in", data={"key": key}).status_code == 303
     assert client.post("/sign-in", data={"key": "wk_wrong"}).status_code == 429
 

@@ -41,12 +41,12 @@ def table_of(endpoint: str, folder: Path, *, name: str = BUCKET, region: str = "
     )  # fmt: skip
 
 
-def told(table: StoreTable) -> list[tuple[str, str]]:
+def lines(table: StoreTable) -> list[tuple[str, str]]:
     """The level and the words of each finding; what is wrong has a remedy."""
-    found = list(findings((table,)))
-    assert all(one.remedy for one in found if one.level != "ok")
-    assert SECRET not in str(found)
-    return [(one.level, one.what) for one in found]
+    results = list(findings((table,)))
+    assert all(finding.remedy for finding in results if finding.level != "ok")
+    assert SECRET not in str(results)
+    return [(finding.level, finding.what) for finding in results]
 
 
 GOOD = ("ok", "the store cold lists, takes, gives and removes objects")
@@ -55,7 +55,7 @@ GOOD = ("ok", "the store cold lists, takes, gives and removes objects")
 def test_a_store_that_works(server: Server, table: StoreTable) -> None:
     """Nothing of the trial stays, there is no other finding, and what others wrote is as it was."""
     server.bucket.objects["clips/a.mp4"] = b"film"
-    assert told(table) == [GOOD]
+    assert lines(table) == [GOOD]
     assert server.bucket.objects == {"clips/a.mp4": b"film"}
 
 
@@ -72,7 +72,7 @@ def test_each_right_by_itself(server: Server, table: StoreTable, right: str) -> 
         return False
 
     server.bucket.trick = refuse
-    levels, words = zip(*told(table), strict=True)
+    levels, words = zip(*lines(table), strict=True)
     assert set(levels) == {"BAD"}
     assert set(words) == {f"the store cold does not allow this key to {right} (403)"}
 
@@ -86,23 +86,23 @@ def test_what_is_set_wrong(server: Server, table: StoreTable, tmp_path: Path) ->
         ),
     }
     for sentence, bad in wrong.items():
-        assert told(bad) == [("BAD", sentence)]
+        assert lines(bad) == [("BAD", sentence)]
     (tmp_path / "secret").write_text("another")
-    assert told(table) == [
+    assert lines(table) == [
         ("BAD", "the store cold refuses the signature: the secret key is not that of the access key")
     ]
     (tmp_path / "secret").unlink()
-    assert [level for level, _ in told(table)] == ["BAD"]
+    assert [level for level, _ in lines(table)] == ["BAD"]
 
 
 def test_clocks_that_are_apart(server: Server, table: StoreTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """By two minutes all goes well, as yet; by an hour nothing does."""
     monkeypatch.setattr(Handler, "date_time_string", lambda *_: server_date(120))
-    (level, words), good = told(table)
+    (level, words), good = lines(table)
     assert (level, good) == ("warn", GOOD)
     assert words.startswith("the clock of the store cold is 1")
     server.bucket.now = lambda: time.time() + 3600
-    ((level, words),) = told(table)
+    ((level, words),) = lines(table)
     assert level == "BAD"
     assert "the store cold has another time" in words
 
@@ -115,7 +115,7 @@ def server_date(ahead: float) -> str:
 def test_a_store_that_would_write_over(server: Server, table: StoreTable, conditions: str) -> None:
     """It can be used by one watcher, and that is said."""
     server.bucket.conditions = conditions
-    (level, words), good = told(table)
+    (level, words), good = lines(table)
     assert (level, good) == ("warn", GOOD)
     assert "does not know If-None-Match" in words
     assert server.bucket.objects == {}
@@ -129,7 +129,7 @@ def test_a_store_that_keeps_other_bytes(server: Server, table: StoreTable) -> No
         return False
 
     server.bucket.trick = trick
-    assert ("BAD", "the store cold gives other bytes than it took") in told(table)
+    assert ("BAD", "the store cold gives other bytes than it took") in lines(table)
     assert server.bucket.objects == {}
 
 
@@ -137,7 +137,7 @@ def test_without_encryption(tmp_path: Path) -> None:
     """Beyond this machine it is told; and that nothing answers there."""
     (tmp_path / "key").write_text(KEY)
     (tmp_path / "secret").write_text(SECRET)
-    (level, words), (other, away) = told(table_of("http://store.invalid", tmp_path))
+    (level, words), (other, away) = lines(table_of("http://store.invalid", tmp_path))
     assert (level, words) == ("warn", "the store cold is spoken to without encryption, at http://store.invalid")
     assert (other, away) == ("BAD", "the store cold cannot be reached: the name store.invalid is not known")
 
@@ -147,5 +147,5 @@ def test_a_disk(tmp_path: Path) -> None:
     (tmp_path / "cold").mkdir()
     Disk("cold", tmp_path / "cold", "ours").bind()
     before = sorted(tmp_path.rglob("*"))
-    assert told(StoreTable("cold", "disk", path=str(tmp_path / "cold"))) == [GOOD]
+    assert lines(StoreTable("cold", "disk", path=str(tmp_path / "cold"))) == [GOOD]
     assert [path for path in sorted(tmp_path.rglob("*")) if path.name != ".watcher-copies"] == before

@@ -51,15 +51,15 @@ def test_sums_equal_what_they_sum(catalog: Catalog) -> None:
             sa.text("SELECT count(*) FROM clips WHERE listed = 1 AND state NOT IN ('ready', 'broken')")
         )
         assert listed.scalar() == 0
-    kept = [
+    remaining = [
         (c.camera, c.clips, c.size_bytes, round(c.duration_seconds * 1000))
         for c in catalog.clips.camera_summaries()
     ]
-    assert kept == [tuple(row) for row in counted]
+    assert remaining == [tuple(row) for row in counted]
 
 
-@pytest.mark.parametrize("kept", [None, {4, 8}, {8}], ids=["no days", "all days", "those of summer"])
-def test_the_timeline_is_what_counting_would_tell(catalog: Catalog, kept: set[int] | None) -> None:
+@pytest.mark.parametrize("offsets_", [None, {4, 8}, {8}], ids=["no days", "all days", "those of summer"])
+def test_the_timeline_is_what_counting_would_tell(catalog: Catalog, offsets_: set[int] | None) -> None:
     """After clips came, changed, moved, were re-dated, went and came back; in a zone, over a change of its clocks."""
     chance = random.Random(8)
     zone = ZoneInfo("Europe/Berlin")
@@ -73,12 +73,12 @@ def test_the_timeline_is_what_counting_would_tell(catalog: Catalog, kept: set[in
 
     keys = [f"x/{number}.mp4" for number in range(60)]
     for turn in range(40):
-        if kept is not None and turn == 10:
+        if offsets_ is not None and turn == 10:
             catalog.timeline.keep_days({0, 20}, lambda: True)
-        if kept is not None and turn == 20:  # those of another zone, and it is cut off at first
-            catalog.timeline.keep_days(kept, lambda: False)
-        if kept is not None and turn == 30:
-            catalog.timeline.keep_days(kept, lambda: True)
+        if offsets_ is not None and turn == 20:  # those of another zone, and it is cut off at first
+            catalog.timeline.keep_days(offsets_, lambda: False)
+        if offsets_ is not None and turn == 30:
+            catalog.timeline.keep_days(offsets_, lambda: True)
         match chance.randrange(4):
             case 0:
                 catalog.writes.mark_missing(chance.sample(keys, 5), now=START)
@@ -91,12 +91,12 @@ def test_the_timeline_is_what_counting_would_tell(catalog: Catalog, kept: set[in
                 catalog.writes.put([some(key) for key in chance.sample(keys, 10)], now=START)
     for bucket in Bucket:
         first, end = whole(base, base + timedelta(days=4), bucket, zone)
-        told: Counter[tuple[datetime, str]] = Counter()
+        counts: Counter[tuple[datetime, str]] = Counter()
         seconds: Counter[tuple[datetime, str]] = Counter()
-        for one in catalog.timeline.sums(spans(first, end, zone), bucket, ()):
-            start, _ = bounds(one.place, bucket, zone)
-            told[start, one.camera] += one.clips
-            seconds[start, one.camera] += one.duration_ms
+        for total in catalog.timeline.sums(spans(first, end, zone), bucket, ()):
+            start, _ = bounds(total.place, bucket, zone)
+            counts[start, total.camera] += total.clips
+            seconds[start, total.camera] += total.duration_ms
         counted: Counter[tuple[datetime, str]] = Counter()
         lengths: Counter[tuple[datetime, str]] = Counter()
         for clip in catalog.clips.find(ClipFilter(), limit=500).clips:
@@ -111,5 +111,5 @@ def test_the_timeline_is_what_counting_would_tell(catalog: Catalog, kept: set[in
             place = (local.astimezone(UTC), clip.camera)
             counted[place] += 1
             lengths[place] += round((clip.duration_seconds or 0) * 1000)
-        assert told == counted
+        assert counts == counted
         assert +seconds == +lengths

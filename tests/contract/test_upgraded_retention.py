@@ -75,7 +75,7 @@ pytestmark = pytest.mark.slow
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class One:
+class Footage:
     """A clip."""
 
     key: str
@@ -101,67 +101,67 @@ class One:
         return self.guessed or self.started < EARLIEST or self.started > self.arrived + 2 * DAY
 
 
-def coming(step: int, at: datetime, kind: str) -> Iterator[One]:
+def coming(step: int, at: datetime, kind: str) -> Iterator[Footage]:
     """What cameras leave at a step since the upgrade: as they did in the catalogs of then."""
     number = BEFORE + step
     for gate in range(2):
         size = 3_000 + 1_000 * ((number + gate) % 3)
-        yield One(f"gate/{number}-{gate}.mp4", at - timedelta(minutes=5 + gate), at, size)
+        yield Footage(f"gate/{number}-{gate}.mp4", at - timedelta(minutes=5 + gate), at, size)
     for busy in range(8):
         for camera in ("door", "hall"):
-            yield One(f"{camera}/{number}-{busy}.mp4", at - timedelta(minutes=6 + busy), at, 500)
-    yield One(f"porch/{number}.mp4", at - timedelta(minutes=3), at, 2_000, labeled=number % 9 == 0)
+            yield Footage(f"{camera}/{number}-{busy}.mp4", at - timedelta(minutes=6 + busy), at, 500)
+    yield Footage(f"porch/{number}.mp4", at - timedelta(minutes=3), at, 2_000, labeled=number % 9 == 0)
     size = 2_500 + 500 * (number % 3)
-    yield One(f"yard/{number}.mp4", at - timedelta(minutes=4), at, size, labeled=number % 5 == 0)
+    yield Footage(f"yard/{number}.mp4", at - timedelta(minutes=4), at, size, labeled=number % 5 == 0)
     if kind == "right":
         return
     if number % 3 == 0:
-        yield One(f"barn/{number}.mp4", datetime(2037, 1, 1, tzinfo=UTC) + number * STEP, at, 1_000)
+        yield Footage(f"barn/{number}.mp4", datetime(2037, 1, 1, tzinfo=UTC) + number * STEP, at, 1_000)
     if number % 4 == 0:
-        yield One(f"shed/{number}.mp4", datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=number), at, 1_000)
+        yield Footage(f"shed/{number}.mp4", datetime(1970, 1, 1, tzinfo=UTC) + timedelta(minutes=number), at, 1_000)
         guess = datetime(2012, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
-        yield One(f"attic/{number}.mp4", guess, at, 1_000, guessed=True)
+        yield Footage(f"attic/{number}.mp4", guess, at, 1_000, guessed=True)
     if number % 2 == 0:
-        yield One(f"lag/{number}.mp4", at - 400 * DAY, at, 1_000)
+        yield Footage(f"lag/{number}.mp4", at - 400 * DAY, at, 1_000)
     if step == MOVED_IN:
         for old in range(3):
-            yield One(f"loft/{number}-{old}.mp4", datetime(2025, 6, 1 + old, tzinfo=UTC), at, 1_500)
+            yield Footage(f"loft/{number}-{old}.mp4", datetime(2025, 6, 1 + old, tzinfo=UTC), at, 1_500)
 
 
 def due(
-    clips: Iterable[One],
+    clips: Iterable[Footage],
     now: datetime,
-    counts: Callable[[One], datetime] = lambda one: one.started,
-    graced: Callable[[One], bool] = lambda _: False,
-    spared: Callable[[One], bool] = lambda _: False,
-) -> list[One]:
+    counts: Callable[[Footage], datetime] = lambda clip: clip.started,
+    graced: Callable[[Footage], bool] = lambda _: False,
+    spared: Callable[[Footage], bool] = lambda _: False,
+) -> list[Footage]:
     """What is to go: the rules of then, by the start; and those of today, by what counts.
 
     Those that are `graced` do not go by age, nor those that are `spared` by bytes, and no other goes for them.
     """
-    left = sorted(clips, key=lambda one: (one.labeled, counts(one), one.arrived, one.key))
-    gone: list[One] = []
+    left = sorted(clips, key=lambda clip: (clip.labeled, counts(clip), clip.arrived, clip.key))
+    gone: list[Footage] = []
 
-    def take(some: list[One]) -> None:
-        for one in some:
-            gone.append(one)
-            left.remove(one)
+    def take(some: list[Footage]) -> None:
+        for clip in some:
+            gone.append(clip)
+            left.remove(clip)
 
-    def until(over: int, some: list[One]) -> list[One]:
+    def until(over: int, some: list[Footage]) -> list[Footage]:
         """The oldest of some clips, of so many bytes."""
-        before = itertools.accumulate((one.size for one in some), initial=0)
-        return [one for one, taken in zip(some, before, strict=False) if taken < over]
+        before = itertools.accumulate((clip.size for clip in some), initial=0)
+        return [clip for clip, taken in zip(some, before, strict=False) if taken < over]
 
-    take([one for one in left if not one.held and counts(one) < now - one.most and not graced(one)])
+    take([clip for clip in left if not clip.held and counts(clip) < now - clip.most and not graced(clip)])
     for camera, most in (("gate", 400_000), ("hall", 32_000), ("", 770_000)):
-        some = [one for one in left if camera in {"", one.camera} and (one.held or not spared(one))]
-        take(until(_bytes(some) - most, [one for one in some if not one.held]))
-    take(until(100_000 - (_room(now) - _bytes(left)), [one for one in left if not one.held]))
+        some = [clip for clip in left if camera in {"", clip.camera} and (clip.held or not spared(clip))]
+        take(until(_bytes(some) - most, [clip for clip in some if not clip.held]))
+    take(until(100_000 - (_room(now) - _bytes(left)), [clip for clip in left if not clip.held]))
     return gone
 
 
-def _bytes(clips: Iterable[One]) -> int:
-    return sum(one.size for one in clips)
+def _bytes(clips: Iterable[Footage]) -> int:
+    return sum(clip.size for clip in clips)
 
 
 def _room(now: datetime) -> int:
@@ -171,33 +171,33 @@ def _room(now: datetime) -> int:
 class Upgraded:
     """Today's watcher on a catalog and a folder of then."""
 
-    def __init__(self, services: Services, clock: FakeClock, clips: list[One]) -> None:
+    def __init__(self, services: Services, clock: FakeClock, clips: list[Footage]) -> None:
         self.services, self.clock = services, clock
-        self.clips = {one.key: one for one in clips}
+        self.clips = {clip.key: clip for clip in clips}
         self._sweeper = Sweeper(services, Retention.of(services))
 
-    def come(self, some: Iterable[One]) -> None:
+    def come(self, some: Iterable[Footage]) -> None:
         """Clips are left."""
         catalog, now = self.services.catalog, self.clock.now()
-        fresh = {one.key: one for one in some}
+        fresh = {clip.key: clip for clip in some}
         rows = []
-        for number, one in enumerate(fresh.values(), len(self.clips)):
-            status = _file(self.services.root.folder, one).stat()
+        for number, fresh_clip in enumerate(fresh.values(), len(self.clips)):
+            status = _file(self.services.root.folder, fresh_clip).stat()
             rows.append(
                 probed(
-                    one.key,
-                    camera=one.camera,
-                    started_at=one.started,
-                    time_quality=TimeQuality.GUESSED if one.guessed else TimeQuality.SURE,
+                    fresh_clip.key,
+                    camera=fresh_clip.camera,
+                    started_at=fresh_clip.started,
+                    time_quality=TimeQuality.GUESSED if fresh_clip.guessed else TimeQuality.SURE,
                     duration_seconds=10.0,
-                    fingerprint=Fingerprint(one.size, status.st_mtime_ns),
+                    fingerprint=Fingerprint(fresh_clip.size, status.st_mtime_ns),
                     inode=status.st_ino,
                     digest=f"{number:x} {status.st_ino:x}",
                 )
             )
         catalog.writes.put(rows, now=now)
-        for one in fresh.values():
-            if one.labeled and (clip := catalog.clips.by_key(one.key)) is not None:
+        for fresh_clip in fresh.values():
+            if fresh_clip.labeled and (clip := catalog.clips.by_key(fresh_clip.key)) is not None:
                 catalog.labels.put(clip.id, "fox", author="a", confidence=None, now=now)
         self.clips |= fresh
 
@@ -210,7 +210,7 @@ class Upgraded:
             self.clock.passed += MINUTE
             self._sweeper.turn()
             here = _keys(self.services)
-            self.clips = {key: one for key, one in self.clips.items() if key in here}
+            self.clips = {key: clip for key, clip in self.clips.items() if key in here}
             assert {key for key in _files(self.services.root.folder) if not key.startswith(".")} == here
         return before - set(self.clips)
 
@@ -223,15 +223,15 @@ def _keys(services: Services) -> set[str]:
 def _files(root: Path) -> dict[str, int]:
     """The bytes of each file in a folder of the root; also of the bin."""
     folders = [entry for entry in os.scandir(root) if entry.is_dir()]
-    return {f"{here.name}/{one.name}": one.stat().st_size for here in folders for one in os.scandir(here)}
+    return {f"{here.name}/{entry.name}": entry.stat().st_size for here in folders for entry in os.scandir(here)}
 
 
-def _file(root: Path, one: One) -> Path:
-    path = root / one.key
+def _file(root: Path, clip: Footage) -> Path:
+    path = root / clip.key
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
-        file.truncate(one.size)
-    os.utime(path, ns=(0, int(one.arrived.timestamp()) * 10**9))
+        file.truncate(clip.size)
+    os.utime(path, ns=(0, int(clip.arrived.timestamp()) * 10**9))
     return path
 
 
@@ -250,7 +250,7 @@ def upgraded(
             for row in connection.execute(sa.text("SELECT * FROM clips")).mappings().all():
                 times = moment(row["started_ms"]), moment(row["ingested_ms"])
                 more = row["time_quality"] == "guessed", row["id"] in labeled, bool(row["held"])
-                clips.append(One(row["key"], *times, row["size_bytes"], *more))
+                clips.append(Footage(row["key"], *times, row["size_bytes"], *more))
                 inode = _file(tmp_path / "data" / "video", clips[-1]).stat().st_ino
                 connection.execute(
                     sa.text("UPDATE clips SET inode = :inode WHERE id = :id"), dict(row) | {"inode": inode}
@@ -284,63 +284,63 @@ def test_where_clocks_are_right_the_same_goes(
     upgraded: Callable[..., Upgraded], away: timedelta, steps: int
 ) -> None:
     """By age, by bytes and by the floor, clip by clip, for weeks; however long the upgrade took."""
-    one = upgraded("right", away)
-    if one.services.catalog.database.engine.dialect.name == "postgresql":
+    world = upgraded("right", away)
+    if world.services.catalog.database.engine.dialect.name == "postgresql":
         steps //= 2  # the rules are the same, and take twice as long there
     for step in range(steps):
-        one.clock.passed = away + step * STEP
-        one.come(coming(step, one.clock.now(), "right") if step else ())
+        world.clock.passed = away + step * STEP
+        world.come(coming(step, world.clock.now(), "right") if step else ())
         if step % 2 == 0:
-            wanted = {clip.key for clip in due(one.clips.values(), one.clock.now() + MINUTE)}
-            assert one.sweep() == wanted, one.clock.passed
-            assert not remembered(one.services).waiting
+            expected = {clip.key for clip in due(world.clips.values(), world.clock.now() + MINUTE)}
+            assert world.sweep() == expected, world.clock.passed
+            assert not remembered(world.services).waiting
 
 
 def test_where_clocks_are_wrong_the_rules_of_today_hold(upgraded: Callable[..., Upgraded]) -> None:
     """Each clip that stays, or goes, and did not before: by its arrival, its grace, the brake, or the room of those."""
-    one = upgraded("wrong")
-    then = list(one.clips.values())  # what would be there with the rules of then
-    overdue = {clip for clip in then if clip.doubted and clip.arrived < one.clock.now() - clip.most}
+    world = upgraded("wrong")
+    then = list(world.clips.values())  # what would be there with the rules of then
+    overdue = {clip for clip in then if clip.doubted and clip.arrived < world.clock.now() - clip.most}
     assert len(overdue) > FEW
     came = [clip for clip in then if clip.camera == "lag"]
     waited = 0
     reasons: Counter[str] = Counter()
     for step in range(STEPS):
-        one.clock.passed = HOUR + step * STEP
-        fresh = list(coming(step, one.clock.now(), "wrong")) if step else []
-        one.come(fresh)
+        world.clock.passed = HOUR + step * STEP
+        fresh = list(coming(step, world.clock.now(), "wrong")) if step else []
+        world.come(fresh)
         then += fresh
         came += [clip for clip in fresh if clip.camera == "lag"]
         if step % 2:
             continue
-        now = one.clock.now() + MINUTE
+        now = world.clock.now() + MINUTE
 
-        def counts(clip: One) -> datetime:
+        def counts(clip: Footage) -> datetime:
             late = clip.doubted or (clip.camera == "lag" and len(came) >= LIVE)  # noqa: B023
             return clip.arrived if late else clip.started
 
-        def graced(clip: One) -> bool:
+        def graced(clip: Footage) -> bool:
             return clip.arrived >= now - min(GRACE, clip.most) or clip in held_back  # noqa: B023
 
-        def spared(clip: One) -> bool:
+        def spared(clip: Footage) -> bool:
             return clip.arrived - counts(clip) > OLD and clip.arrived >= now - GRACE  # noqa: B023
 
-        there, wanted = set(one.clips.values()), set()
+        there, expected = set(world.clips.values()), set()
         while True:
             held_back = overdue & there if len(overdue & there) > FEW else set()
             some = due(there, now, counts, graced, spared)
             if not some:
                 break
-            wanted |= set(some)
+            expected |= set(some)
             there -= set(some)
-        gone = one.sweep()
-        assert gone == {clip.key for clip in wanted}, one.clock.passed
-        waiting = {(rule.rule, rule.camera): rule.clips for rule in remembered(one.services).waiting}
+        gone = world.sweep()
+        assert gone == {clip.key for clip in expected}, world.clock.passed
+        waiting = {(rule.rule, rule.camera): rule.clips for rule in remembered(world.services).waiting}
         assert waiting == ({("age", "barn"): len(held_back)} if held_back else {})
         waited += bool(waiting)
         then = list(set(then) - set(due(then, now)))
         # What differs from the rules of then is said by one of these reasons.
-        for clip in set(then) ^ set(one.clips.values()):
+        for clip in set(then) ^ set(world.clips.values()):
             why = "doubt" if counts(clip) != clip.started else "grace" if graced(clip) else "room"
             assert why != "room" or clip.started >= now - clip.most, "by age it is as before"
             reasons[why] += 1

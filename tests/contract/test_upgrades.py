@@ -35,9 +35,9 @@ def leave(name: str, engine: sa.Engine) -> None:
         Path(str(engine.url.database)).write_bytes(gzip.decompress((OLD / f"{name}.db.gz").read_bytes()))
         return
     statements = gzip.decompress((OLD / f"{name}.sql.gz").read_bytes()).decode()
-    kept = "\n".join(line for line in statements.splitlines() if not line.startswith(("SET ", "\\")))
+    text = "\n".join(line for line in statements.splitlines() if not line.startswith(("SET ", "\\")))
     with engine.begin() as connection:
-        connection.exec_driver_sql(kept.replace("%", "%%"))
+        connection.exec_driver_sql(text.replace("%", "%%"))
         connection.exec_driver_sql("SELECT pg_catalog.set_config('search_path', 'public', false)")
 
 

@@ -161,8 +161,8 @@ class World:
 
     def _gone(self, address: str) -> bool:
         with contextlib.suppress(*AWAY):
-            asked = requests.head(address, headers={"Tus-Resumable": "1.0.0"}, timeout=TIMEOUT)
-            return asked.status_code in {404, 410}
+            answer = requests.head(address, headers={"Tus-Resumable": "1.0.0"}, timeout=TIMEOUT)
+            return answer.status_code in {404, 410}
         return False
 
     def ftp(self, key: str) -> None:
@@ -211,11 +211,11 @@ class World:
         if not self.sent:
             return
         key = self.random.choice(self.sent)
-        found = requests.get(self.url(f"/watcher/clips/by-key/{key}"), timeout=TIMEOUT)
-        if found.status_code != 200:
+        answer = requests.get(self.url(f"/watcher/clips/by-key/{key}"), timeout=TIMEOUT)
+        if answer.status_code != 200:
             return
         name = self.random.choice(["fox", "car", "person"])
-        done = requests.put(self.url(f"/watcher/clips/{found.json()['id']}/labels/{name}"), timeout=TIMEOUT)
+        done = requests.put(self.url(f"/watcher/clips/{answer.json()['id']}/labels/{name}"), timeout=TIMEOUT)
         if done.ok:
             with self._lock:
                 self.promises[self.sha_of(key)].labels.add(name)
@@ -243,12 +243,12 @@ class World:
             return
         key = self.sent.pop(self.random.randrange(len(self.sent) - 1))
         promise = self.promises[self.sha_of(key)]
-        found = requests.get(self.url(f"/watcher/clips/by-key/{key}"), timeout=TIMEOUT)
-        if found.status_code != 200:
+        answer = requests.get(self.url(f"/watcher/clips/by-key/{key}"), timeout=TIMEOUT)
+        if answer.status_code != 200:
             self.sent.append(key)
             return
         promise.retired = None
-        done = requests.delete(self.url(f"/watcher/clips/{found.json()['id']}"), timeout=TIMEOUT)
+        done = requests.delete(self.url(f"/watcher/clips/{answer.json()['id']}"), timeout=TIMEOUT)
         if done.ok:
             promise.retired = True
             self.counts["retire"] += 1
@@ -258,9 +258,9 @@ class World:
         if not self.sent or self.random.random() < 0.8:
             return
         key = self.random.choice(self.sent)
-        found = requests.get(self.url(f"/watcher/clips/by-key/{key}"), timeout=TIMEOUT)
-        if found.status_code == 200:
-            clip = found.json()
+        answer = requests.get(self.url(f"/watcher/clips/by-key/{key}"), timeout=TIMEOUT)
+        if answer.status_code == 200:
+            clip = answer.json()
             about = {"cameras": [clip["camera"]], "from": clip["started_at"], "to": clip["ended_at"]}
             requests.post(self.url("/watcher/exports"), json=about, timeout=TIMEOUT)
             requests.post(self.url(f"/watcher/clips/{clip['id']}/proxy"), timeout=TIMEOUT)

@@ -92,12 +92,12 @@ def again(unit: RunningUnit) -> None:
 
 def contents(video: Path) -> dict[str, str]:
     """Every clip file below the root: SHA-256 → key."""
-    found = {}
+    contents = {}
     for path in video.rglob("*.mp4"):
         key = path.relative_to(video).as_posix()
         if not any(part.startswith(".") for part in key.split("/")):
-            found[hashlib.sha256(path.read_bytes()).hexdigest()] = key
-    return found
+            contents[hashlib.sha256(path.read_bytes()).hexdigest()] = key
+    return contents
 
 
 def missing(world: World) -> list[str]:
@@ -129,10 +129,10 @@ def leftovers(unit: RunningUnit) -> list[str]:
         process = re.search(r"\.(\d+)\.tmp$", path.name)
         return process is not None and alive(int(process[1]))
 
-    found = [path for path in unit.data.glob("renditions/**/*.tmp") if not is_being_written(path)]
-    found += [*unit.data.glob("video/**/*.tmp"), *unit.data.glob("*.tmp")]
-    found += [path for path in unit.data.glob("spool/*") if path.is_file()]
-    return [str(path.relative_to(unit.data)) for path in found]
+    leftovers = [path for path in unit.data.glob("renditions/**/*.tmp") if not is_being_written(path)]
+    leftovers += [*unit.data.glob("video/**/*.tmp"), *unit.data.glob("*.tmp")]
+    leftovers += [path for path in unit.data.glob("spool/*") if path.is_file()]
+    return [str(path.relative_to(unit.data)) for path in leftovers]
 
 
 def test_whatever_is_killed_nothing_promised_is_lost(

@@ -64,8 +64,8 @@ def shelf(unit: RunningUnit, keys: dict[str, str]) -> dict[str, dict]:
 
     def ready() -> dict[str, dict] | None:
         answer = unit.get("/watcher/clips", headers=bearer(keys["admin"])).json()
-        found = {clip["camera"]: clip for clip in answer["clips"] if clip["poster_url"]}
-        return found if len(found) == 2 else None
+        by_camera = {clip["camera"]: clip for clip in answer["clips"] if clip["poster_url"]}
+        return by_camera if len(by_camera) == 2 else None
 
     return wait_for(ready, what="two clips with posters")
 
@@ -92,7 +92,7 @@ def routes() -> list[tuple[str, str, Role | None, bool]]:
         "review": "x",
         "camera": "porch",
     }
-    found = []
+    problems = []
     for rule in app.url_map.iter_rules():
         declared = app.view_functions[rule.endpoint].declared
         if declared.internal:
@@ -101,8 +101,8 @@ def routes() -> list[tuple[str, str, Role | None, bool]]:
         if address.endswith("/fox") and "uploads" in address:
             address = address.removesuffix("fox") + "a.mp4"
         methods = {declared.method} | ({"HEAD"} if declared.method == "GET" else set())
-        found += [(method, "/watcher" + address, declared.role, declared.page) for method in sorted(methods)]
-    return found
+        problems += [(method, "/watcher" + address, declared.role, declared.page) for method in sorted(methods)]
+    return problems
 
 
 OPEN = {"/watcher/livez", "/watcher/readyz", "/watcher/sign-in", "/watcher/sign-out"}
@@ -400,13 +400,13 @@ def test_the_first_start_prints_a_link_that_signs_in_once(start_unit: Callable[.
     unit = start_unit(settings=KEYS)
 
     def link() -> str | None:
-        found = re.findall(r"http\S+/watcher/sign-in\?link=\S+", unit.console())
-        return found[-1] if found else None
+        matches = re.findall(r"http\S+/watcher/sign-in\?link=\S+", unit.console())
+        return matches[-1] if matches else None
 
     first = wait_for(link, what="the link")
     unit.stop()
     unit.start()
-    second = wait_for(lambda: (found := link()) != first and found, what="another link")
+    second = wait_for(lambda: (fresh := link()) != first and fresh, what="another link")
     secret = second.rpartition("=")[2]
     assert not (unit.data / "run" / "sign-in").exists(), "it was said, and is kept nowhere"
     for pid in unit.family():

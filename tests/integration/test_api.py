@@ -33,9 +33,9 @@ def shelf(unit: RunningUnit, samples: Path) -> list[dict]:
 
     def settled() -> list[dict] | None:
         """All of them, when nothing is learnt of them any more."""
-        found = unit.clips(sort="started_at")
-        pictured = [clip for clip in found if clip["state"] == "broken" or (clip["poster_url"] and clip["sprite"])]
-        return found if len(pictured) == 30 else None
+        clips = unit.clips(sort="started_at")
+        pictured = [clip for clip in clips if clip["state"] == "broken" or (clip["poster_url"] and clip["sprite"])]
+        return clips if len(pictured) == 30 else None
 
     return wait_for(settled, what="30 clips")
 
@@ -80,14 +80,14 @@ def test_filters(unit: RunningUnit, shelf: list[dict]) -> None:
 def test_an_interval_overlaps_half_open(unit: RunningUnit, shelf: list[dict]) -> None:
     """A clip that is still running at `from` counts; one that starts at `to` does not."""
     ready = [c for c in shelf if c["state"] == "ready"]
-    one = ready[3]  # two seconds long
-    start = datetime.fromisoformat(one["started_at"])
+    clip = ready[3]  # two seconds long
+    start = datetime.fromisoformat(clip["started_at"])
 
     def at(seconds: float) -> str:
         return (start + timedelta(seconds=seconds)).isoformat()
 
-    assert unit.clips(**{"from": at(1), "to": at(1.5)}) == [one]
-    assert unit.clips(**{"from": at(0), "to": at(1)}) == [one]
+    assert unit.clips(**{"from": at(1), "to": at(1.5)}) == [clip]
+    assert unit.clips(**{"from": at(0), "to": at(1)}) == [clip]
     assert unit.clips(**{"from": at(2), "to": at(3)}) == []
     assert unit.clips(**{"from": at(-1), "to": at(0)}) == []
     assert (

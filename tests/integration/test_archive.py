@@ -39,8 +39,8 @@ def test_a_zip_may_take_longer_than_any_other_answer(unit: RunningUnit, samples:
     with subprocess.Popen(command) as curl:
         wait_for((tmp_path / "a.zip").exists, what="the first bytes")  # or one of the others had its turn
         cut = ["curl", "-sf", "--limit-rate", "200k", "-m", "2", "-o", os.devnull, address]
-        for one in [subprocess.Popen(cut) for _ in range(8)]:
-            assert one.wait() in {22, 28}  # refused, or out of time
+        for process in [subprocess.Popen(cut) for _ in range(8)]:
+            assert process.wait() in {22, 28}  # refused, or out of time
         for _ in range(12):
             assert requests.head(address, timeout=10).status_code == 200
         assert curl.wait(120) == 0

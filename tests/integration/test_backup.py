@@ -26,11 +26,11 @@ def known(unit: RunningUnit) -> dict[int, tuple]:
         clip["id"]: (
             clip["key"],
             clip["started_at"],
-            [one["name"] for one in clip["labels"]],
+            [label["name"] for label in clip["labels"]],
             clip["held"],
             clip["note"],
         )
-        for clip in (unit.get(f"/watcher/clips/{one['id']}").json() for one in unit.clips())
+        for clip in (unit.get(f"/watcher/clips/{listed['id']}").json() for listed in unit.clips())
     }
 
 
@@ -40,8 +40,8 @@ def fill(unit: RunningUnit, samples: Path, count: int = 5) -> None:
         path = unit.video / f"porch/2026-11-20/07000{number}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
-    found = wait_for(lambda: unit.clips() if len(unit.clips()) == count else None, what="clips")
-    self = [unit.url(clip["links"]["self"]) for clip in found]
+    listed = wait_for(lambda: unit.clips() if len(unit.clips()) == count else None, what="clips")
+    self = [unit.url(clip["links"]["self"]) for clip in listed]
     requests.put(f"{self[0]}/labels/fox", timeout=10).raise_for_status()
     requests.patch(self[1], json={"held": True, "note": "keep ä 😀"}, timeout=10).raise_for_status()
     requests.patch(self[2], json={"started_at": "2026-11-19T06:00:00Z"}, timeout=10).raise_for_status()

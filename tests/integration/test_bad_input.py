@@ -163,7 +163,7 @@ def test_what_is_ignored_by_rule_is_not_listed_and_is_explained(unit: RunningUni
     (unit.video / "watcher" / "shadow.mp4").write_bytes(data)
     (ignored / "last.mp4").write_bytes(data)
     unit.wait_clip("ignored/last.mp4")
-    told = unit.run("check", "--ignored").stdout
+    output = unit.run("check", "--ignored").stdout
 
     assert [clip["key"] for clip in unit.clips(camera="ignored")] == ["ignored/last.mp4"]
     for key, why in {
@@ -177,8 +177,8 @@ def test_what_is_ignored_by_rule_is_not_listed_and_is_explained(unit: RunningUni
         "not-utf8-": "not UTF-8",
         "ddd": "longer than 1024 bytes",
     }.items():
-        assert any(key in line and why in line for line in told.splitlines()), (key, told)
-    assert "top-level folder named 'watcher'" in told
+        assert any(key in line and why in line for line in output.splitlines()), (key, output)
+    assert "top-level folder named 'watcher'" in output
     assert unit.get("/ignored/link.mp4").status_code == 404
     assert unit.get("/ignored/loop/ignored/last.mp4").status_code == 404
     assert unit.get("/ignored/" + quote(".hidden.mp4")).status_code == 404
@@ -257,8 +257,8 @@ def test_without_a_clips_suffix_the_bytes_decide(unit: RunningUnit, samples: Pat
     unit.wait_clip("nameless/clip.RAW", state="ready")
     unit.wait_clip("nameless/cut", state="broken")
     assert unit.clip("nameless/notes") is None
-    told = unit.run("check", "--ignored").stdout
-    assert "its bytes are no film's (not an MP4: text): nameless/notes" in told
+    output = unit.run("check", "--ignored").stdout
+    assert "its bytes are no film's (not an MP4: text): nameless/notes" in output
 
     (folder / "notes").write_bytes(clips.stamp(data, 4713))
     unit.wait_clip("nameless/notes", state="ready")

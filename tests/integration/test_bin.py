@@ -32,9 +32,9 @@ from watcher.storage.bin import FOLDER
 def unit(tmp_path_factory: pytest.TempPathFactory) -> RunningUnit:
     """A unit with a bin."""
     settings = {"WATCHER_RETENTION__BIN_DAYS": "7", "WATCHER_UPLOAD__MIN_FREE_BYTES": "1"}
-    found = RunningUnit(tmp_path_factory.mktemp("bin"), settings=settings).start()
-    yield found
-    found.stop()
+    started = RunningUnit(tmp_path_factory.mktemp("bin"), settings=settings).start()
+    yield started
+    started.stop()
 
 
 def retire(unit: RunningUnit, clip: dict) -> None:
@@ -59,15 +59,15 @@ def test_had_back_as_the_same_clip(unit: RunningUnit, samples: Path) -> None:
     (binned,) = os.listdir(unit.video / FOLDER)
     assert binned.startswith(f"{clip['id']}-")
     assert [unit.get(f"/{FOLDER}/{name}").status_code for name in (binned, "")] == [404, 404]
-    told = unit.run("bin").stdout
-    assert "gate/1.mp4" in told
-    assert "1 files" in told
+    output = unit.run("bin").stdout
+    assert "gate/1.mp4" in output
+    assert "1 files" in output
     assert "1 ignored" in unit.run("check").stdout or unit.run("check").returncode == 0
 
     answer = restore(unit, clip)
     assert (answer.status_code, answer.json()["id"]) == (202, clip["id"])
     back = unit.wait_clip("gate/1.mp4", state="ready")
-    assert (back["id"], [one["name"] for one in back["labels"]], back["note"]) == (
+    assert (back["id"], [label["name"] for label in back["labels"]], back["note"]) == (
         clip["id"],
         ["fox"],
         "by the hedge",
@@ -210,7 +210,7 @@ def test_a_crash_before_the_name_in_the_bin_is_dropped(tmp_path: Path, samples: 
     else:
         empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert clip.exists() is not retired_again
-    assert [one.name for one in Retention.of(services).binned()] == [binned.name] * retired_again
+    assert [entry.name for entry in Retention.of(services).binned()] == [binned.name] * retired_again
 
 
 def test_nothing_comes_back_through_a_link(tmp_path: Path, samples: Path) -> None:
@@ -292,7 +292,7 @@ def test_what_is_too_old_goes(tmp_path: Path, samples: Path) -> None:
     """And only that."""
     services, ids = binning(tmp_path, samples, count=2, bin_days=1e-9)
     Retention.of(services).retire(ids[0])
-    assert [one.clip_id for one in Retention.of(services).binned()] == [ids[0]]
+    assert [entry.clip_id for entry in Retention.of(services).binned()] == [ids[0]]
     empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert Retention.of(services).binned() == []
     assert services.catalog.clips.get(ids[1]).state is ClipState.READY
@@ -305,10 +305,10 @@ def test_no_longer_than_its_own_age(tmp_path: Path, samples: Path) -> None:
     Retention.of(services).retire(ids[0])
     empty_bin(services, Retention.of(services), lacking_bytes=0)
     assert Retention.of(services).binned() == []
-    kept, ids = binning(tmp_path / "b", samples, count=1, bin_days=7, max_age_days=1)
-    Retention.of(kept).retire(ids[0])
-    empty_bin(kept, Retention.of(kept), lacking_bytes=0)
-    assert len(Retention.of(kept).binned()) == 1
+    other_services, ids = binning(tmp_path / "b", samples, count=1, bin_days=7, max_age_days=1)
+    Retention.of(other_services).retire(ids[0])
+    empty_bin(other_services, Retention.of(other_services), lacking_bytes=0)
+    assert len(Retention.of(other_services).binned()) == 1
 
 
 def test_it_makes_room(tmp_path: Path, samples: Path) -> None:
@@ -318,11 +318,11 @@ def test_it_makes_room(tmp_path: Path, samples: Path) -> None:
         Retention.of(services).retire(clip_id)
     size = Retention.of(services).binned()[0].size_bytes
     assert empty_bin(services, Retention.of(services), lacking_bytes=size + 1) == 2 * size
-    assert [one.clip_id for one in Retention.of(services).binned()] == [ids[2]]
+    assert [entry.clip_id for entry in Retention.of(services).binned()] == [ids[2]]
 
     cramped, _ = binning(tmp_path, samples, count=0, bin_days=1, floor=1 << 49)
     Retention.of(cramped).retire(ids[3])
-    assert [one.clip_id for one in Retention.of(cramped).binned()] == [ids[2]]
+    assert [entry.clip_id for entry in Retention.of(cramped).binned()] == [ids[2]]
     sweeper = Periodic(Sweeper(cramped, Retention.of(cramped)))
     sweeper.start()
     wait_for(lambda: Retention.of(cramped).binned() == [], what="an empty bin")
@@ -336,7 +336,7 @@ def test_it_counts_for_the_bytes_of_all(tmp_path: Path, samples: Path) -> None:
     Retention.of(services).retire(ids[0])
     Retention.of(services).retire(ids[1])
     empty_bin(services, Retention.of(services), lacking_bytes=0)
-    assert [one.clip_id for one in Retention.of(services).binned()] == [ids[1]]
+    assert [entry.clip_id for entry in Retention.of(services).binned()] == [ids[1]]
 
 
 def test_nothing_goes_from_a_foreign_root(tmp_path: Path, samples: Path) -> None:

@@ -307,7 +307,7 @@ def test_a_small_disk_and_a_small_quota_hold(day_bytes: int, tmp_path: Path, sam
         watching.join()
         assert least[0] >= FLOOR - (1 << 20), f"{FLOOR - least[0]:,} bytes below the floor; {answers}"
         assert set(answers.pop("tus without a length")) <= {400, 429, 507}, "it is not spoken here"
-        statuses = {status for told in answers.values() for status in told}
+        statuses = {status for answer in answers.values() for status in answer}
         assert 201 in statuses, answers
         refused = {429, 552} if day_bytes else {507, 452}
         assert refused & statuses, ("there was more than room", answers)

@@ -237,8 +237,8 @@ def test_removing_many_on_purpose_is_accepted_by_name(
         path.unlink()
     wait_for(unit.problems, what="a problem")
     assert "watcher scan --accept-root" in unit.run("scan", "--accept-missing").stdout
-    told = unit.run("scan", "--accept-missing", "--accept-root")
-    assert told.returncode == 0, told.stdout
+    scan = unit.run("scan", "--accept-missing", "--accept-root")
+    assert scan.returncode == 0, scan.stdout
     assert unit.clips() == []
     assert len(unit.clips(state="missing")) == 30
 

@@ -32,18 +32,18 @@ def watcher(unit: RunningUnit, samples: Path) -> Iterator[Client]:
 def test_clips_are_iterated_page_by_page(watcher: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under a filter, in both orders, with types."""
     monkeypatch.setattr("watcher.client.PAGE", 4)
-    found = list(watcher.clips(newest_first=False))
-    assert [clip.started_at for clip in found] == sorted(clip.started_at for clip in found)
-    assert len(found) == 30
-    assert [clip.key for clip in watcher.clips()] == [clip.key for clip in reversed(found)]
-    assert found[0].media.video.codec == "h264"
+    clips = list(watcher.clips(newest_first=False))
+    assert [clip.started_at for clip in clips] == sorted(clip.started_at for clip in clips)
+    assert len(clips) == 30
+    assert [clip.key for clip in watcher.clips()] == [clip.key for clip in reversed(clips)]
+    assert clips[0].media.video.codec == "h264"
     some = list(
         watcher.clips(camera="porch", from_at=START + timedelta(minutes=9), to_at=START + timedelta(minutes=20))
     )
     assert [clip.key[-8:-6] for clip in some] == ["18", "16", "14", "12", "10"]
     assert list(watcher.clips(q="gate 070100")) == [watcher.by_key("gate/2026-11-21/070100.mp4")]
     assert watcher.by_key("nothing.mp4") is None
-    assert watcher.clip(found[3].id) == found[3]
+    assert watcher.clip(clips[3].id) == clips[3]
     with pytest.raises(ValueError, match="zone"):
         next(watcher.clips(from_at=datetime(2026, 11, 21)))  # noqa: DTZ001
     with pytest.raises(Problem) as refused:
@@ -58,7 +58,7 @@ def test_clips_are_labelled_corrected_reviewed_and_retired(watcher: Client, samp
     clip = watcher.upload(path, camera="sent", started_at=START)
     assert (clip.camera, clip.time_source) == ("sent", "upload")
     review = watcher.review(limit=5, cameras=["sent"])
-    assert [one.id for one in review.clips] == [clip.id]
+    assert [clip.id for clip in review.clips] == [clip.id]
     assert watcher.review(cameras=["sent"]).clips == []
     watcher.end_review(review)
     assert watcher.label(clip.id, "red fox", confidence=0.5, author="test 1").labels[0].confidence == 0.5

@@ -90,10 +90,10 @@ class Culprits:
     def leave(self, stack: ExitStack) -> None:
         """All kinds that a folder can hold."""
         self.folder.mkdir()
-        for name, data, told in contents(self._samples):
+        for name, data, verdict in contents(self._samples):
             (self.folder / f"{name}.mp4").write_bytes(data)
-            if told is not None:
-                self.told[f"{name}.mp4"] = told
+            if verdict is not None:
+                self.told[f"{name}.mp4"] = verdict
             self._beside()
         for year, seconds in YEARS.items():
             path = self.folder / f"year {year}.mp4"
@@ -165,12 +165,12 @@ def judge(unit: RunningUnit, culprits: Culprits) -> None:
 
     def settled() -> dict[str, Any] | None:
         time.sleep(0.3)  # these are long answers
-        found = {clip["key"].partition("/")[2]: clip for clip in unit.clips(camera=camera)}
+        by_name = {clip["key"].partition("/")[2]: clip for clip in unit.clips(camera=camera)}
         status = unescape(unit.get("/watcher/status").text)
-        shown = all(found.get(name, {}).get("poster_url") for name in culprits.good)
-        return found if shown and all(name in found and named(name, status) for name in culprits.told) else None
+        shown = all(by_name.get(name, {}).get("poster_url") for name in culprits.good)
+        return by_name if shown and all(name in by_name and named(name, status) for name in culprits.told) else None
 
-    found = wait_for(settled, what="a verdict on each")
+    verdicts = wait_for(settled, what="a verdict on each")
     assert unit.get("/watcher/readyz").status_code == 200, unit.problems()
     check = unit.run("check", "--ignored").stdout
     status = unescape(unit.get("/watcher/status").text)
@@ -181,7 +181,7 @@ def judge(unit: RunningUnit, culprits: Culprits) -> None:
         assert any(name in line and why in line for line in check.splitlines()), (name, check)
     for year in YEARS:
         if culprits.folder.joinpath(f"year {year}.mp4").exists():
-            assert found[f"year {year}.mp4"]["state"] == "ready"
+            assert verdicts[f"year {year}.mp4"]["state"] == "ready"
     assert "Traceback" not in unit.logged()
 
 

@@ -58,10 +58,10 @@ def test_damage_is_told_and_the_guide_leads_back(
     assert unit.run("backup", str(saved)).returncode == 0
     unit.stop()
     overwrite(unit)
-    told = unit.run("doctor")
-    assert told.returncode == 1
-    assert "damaged" in told.stdout
-    assert "guide/damaged.md" in told.stdout
+    report = unit.run("doctor")
+    assert report.returncode == 1
+    assert "damaged" in report.stdout
+    assert "guide/damaged.md" in report.stdout
     unit.spawn()
 
     def says() -> str | None:

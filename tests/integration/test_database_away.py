@@ -68,7 +68,7 @@ class Crowd:
             thread.join()
 
     def statuses(self, phase: str) -> set[int]:
-        return {status for told, _, status in self.answers if told == phase}
+        return {status for when, _, status in self.answers if when == phase}
 
 
 def ours(unit: RunningUnit) -> set[int]:
@@ -86,33 +86,35 @@ def test_it_dies_and_comes_back(server: postgres.Server, start_unit: Callable[..
     before = ours(unit)
     crowd = Crowd(unit)
 
-    def asked(phase: str, status: int, times: int) -> Callable[[], bool]:
+    def answered(phase: str, status: int, times: int) -> Callable[[], bool]:
         return lambda: (
-            sum(n for (told, _, code), n in crowd.answers.items() if (told, code) == (phase, status)) >= times
+            sum(n for (when, _, code), n in crowd.answers.items() if (when, code) == (phase, status)) >= times
         )
 
     try:
-        wait_for(asked("before", 200, 100), what="answers")
+        wait_for(answered("before", 200, 100), what="answers")
         crowd.phase = "dying"
-        wait_for(asked("dying", 200, 20), what="answers to what was asked before")
+        wait_for(answered("dying", 200, 20), what="answers to what was asked before")
         server.stop()
         crowd.phase = "away"
         clips.make(unit.video / "gate/2026-11-20_090000.mp4", number=2, seconds=1)
-        wait_for(asked("away", 503, 100), what="refusals")
+        wait_for(answered("away", 503, 100), what="refusals")
         crowd.phase = "starting"
         server.start()
         wait_for(lambda: all(unit.get(question).ok for question in QUESTIONS), what="answers again")
         crowd.phase = "ready"
-        wait_for(asked("ready", 200, 20), what="answers to what was asked before")
+        wait_for(answered("ready", 200, 20), what="answers to what was asked before")
         crowd.phase = "after"
-        wait_for(asked("after", 200, 200), what="answers to all")
+        wait_for(answered("after", 200, 200), what="answers to all")
     finally:
         crowd.end()
     assert crowd.statuses("before") == {200}
     for phase in ("dying", "away", "starting", "ready"):
         assert crowd.statuses(phase) <= {200, 503}, (phase, crowd.answers)
-    assert crowd.statuses("after") == {200}, [one for one in crowd.answers if one[0] == "after" and one[2] != 200]
-    away = {question for told, question, status in crowd.answers if (told, status) == ("away", 503)}
+    assert crowd.statuses("after") == {200}, [
+        answer for answer in crowd.answers if answer[0] == "after" and answer[2] != 200
+    ]
+    away = {question for when, question, status in crowd.answers if (when, status) == ("away", 503)}
     assert away == set(QUESTIONS), "each was refused in so many words"
     unit.wait_clip("gate/2026-11-20_090000.mp4", state="ready", seconds=60)
     sample = clips.make(unit.data / "sample.mp4", number=3, seconds=1)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tests.running import RunningUnit
 
 
-def told(unit: RunningUnit) -> tuple[int, str]:
+def report(unit: RunningUnit) -> tuple[int, str]:
     answer = unit.run("doctor")
     assert answer.stderr == ""
     return answer.returncode, answer.stdout
@@ -22,14 +22,14 @@ def told(unit: RunningUnit) -> tuple[int, str]:
 def test_a_healthy_unit(start_unit: Callable[..., RunningUnit]) -> None:
     """Nothing to complain of, running or not."""
     unit = start_unit()
-    code, text = told(unit)
+    code, text = report(unit)
     assert code == 0, text
     assert "watcher runs on this data folder" in text
     assert "posters and sprites can be made" in text
     assert "nginx accepts" in text
     assert "BAD" not in text
     unit.stop()
-    code, text = told(unit)
+    code, text = report(unit)
     assert code == 0, text
     assert "does not run" in text
 
@@ -37,7 +37,7 @@ def test_a_healthy_unit(start_unit: Callable[..., RunningUnit]) -> None:
 def test_before_the_first_start_nothing_is_made(tmp_path: Path) -> None:
     """Looking at an empty machine leaves it empty."""
     unit = RunningUnit(tmp_path / "new")
-    code, text = told(unit)
+    code, text = report(unit)
     assert code == 0, text
     assert "the first start makes it" in text
     assert not unit.data.exists()
@@ -51,7 +51,7 @@ def test_each_fault_has_a_remedy(start_unit: Callable[..., RunningUnit]) -> None
 
     def fault(words: str, remedy: str, **settings: str) -> None:
         unit.environment.update(settings)
-        code, text = told(unit)
+        code, text = report(unit)
         for name in settings:
             del unit.environment[name]
         assert code == 1, text
@@ -73,7 +73,7 @@ def test_each_fault_has_a_remedy(start_unit: Callable[..., RunningUnit]) -> None
     fault("of a newer watcher", "install that version")
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
-    assert "watcher backup first" in told(unit)[1]
+    assert "watcher backup first" in report(unit)[1]
     engine.dispose()
 
 
@@ -82,7 +82,7 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
     """Who runs it may not write there."""
     unit = RunningUnit(tmp_path / "unit")
     unit.data.mkdir(mode=0o555)
-    code, text = told(unit)
+    code, text = report(unit)
     assert code == 1
     assert "cannot be written" in text
     assert "chown" in text

@@ -98,12 +98,12 @@ def test_headers_up_to_what_nginx_takes_are_taken(unit: RunningUnit) -> None:
 
 def held(unit: RunningUnit, count: int, text: bytes) -> list[socket.socket]:
     """So many connections on which only this was said."""
-    found = []
+    sockets = []
     for _ in range(count):
-        one = socket.create_connection(("127.0.0.1", unit.port), 10)
-        one.sendall(text)
-        found.append(one)
-    return found
+        connection = socket.create_connection(("127.0.0.1", unit.port), 10)
+        connection.sendall(text)
+        sockets.append(connection)
+    return sockets
 
 
 def nginx_bytes(unit: RunningUnit) -> int:
@@ -126,16 +126,16 @@ def test_half_sent_requests_stop_nobody(count: int, start_unit: Callable[..., Ru
     before = nginx_bytes(unit)
     with contextlib.ExitStack() as stack:
         for text in (b"", b"GET /watcher/clips HTTP/1.1\r\nHost: x\r\n"):
-            for one in held(unit, count // 2, text):
-                stack.enter_context(one)
+            for connection in held(unit, count // 2, text):
+                stack.enter_context(connection)
         grown = (nginx_bytes(unit) - before) / count
         print(f"{count:,} connections: {grown:.0f} bytes each")
         watching = [stack.enter_context(contextlib.closing(c)) for c in held(unit, 200, b"")]
         for _ in range(3):
-            for one in watching:
-                one.sendall(request("/porch/1.mp4", "Range: bytes=4-7"))
-            for one in watching:
-                answer = http.client.HTTPResponse(one)
+            for connection in watching:
+                connection.sendall(request("/porch/1.mp4", "Range: bytes=4-7"))
+            for connection in watching:
+                answer = http.client.HTTPResponse(connection)
                 answer.begin()
                 assert (answer.status, answer.read()) == (206, b"ftyp")
         for _ in range(20):
@@ -146,13 +146,13 @@ def test_half_sent_requests_stop_nobody(count: int, start_unit: Callable[..., Ru
 def test_a_half_sent_request_ends(start_unit: Callable[..., RunningUnit]) -> None:
     """Headers that do not go on are waited for as long as nginx's files say, and not for ever."""
     shipped = ETC / "nginx"
-    said = re.search(r"client_header_timeout (\d+)s", (shipped / "http.conf").read_text())
-    assert int(said[1]) <= 30
+    match = re.search(r"client_header_timeout (\d+)s", (shipped / "http.conf").read_text())
+    assert int(match[1]) <= 30
     unit = start_unit()
     link = unit.data / "run" / "watcher"
     link.unlink()
     shutil.copytree(shipped, link)
-    shorter = (link / "http.conf").read_text().replace(said[0], "client_header_timeout 1s")
+    shorter = (link / "http.conf").read_text().replace(match[0], "client_header_timeout 1s")
     (link / "http.conf").write_text(shorter)
     old = {pid for pid, command in unit.family().items() if command.startswith("nginx: worker")}
     os.kill(unit.pid_of("nginx: master"), signal.SIGHUP)
@@ -178,8 +178,8 @@ def test_one_address_takes_its_share_and_not_more(start_unit: Callable[..., Runn
 
     with contextlib.ExitStack() as stack:
         sent = "POST /watcher/sign-in HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.9\r\nContent-Length: 9\r\n\r\nkey"
-        for one in held(unit, 210, sent.encode()):
-            stack.enter_context(one)
+        for connection in held(unit, 210, sent.encode()):
+            stack.enter_context(connection)
 
         def refused() -> bool:
             mine = {"X-Forwarded-For": "192.0.2.9"}
@@ -313,8 +313,8 @@ def test_what_lies_on_the_disk_is_ours(start_unit: Callable[..., RunningUnit], s
             unit.data / "run" / "app.sock",
             unit.data / "run" / "nginx.sock",
         ]
-        found = [*own, *unit.data.glob("catalog.db*"), *unit.log.iterdir(), unit.log]
-        return [str(one) for one in found if not one.is_symlink() and stat.S_IMODE(one.stat().st_mode) & 0o077]
+        paths = [*own, *unit.data.glob("catalog.db*"), *unit.log.iterdir(), unit.log]
+        return [str(path) for path in paths if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077]
 
     assert open_to_others() == []
     unit.stop()
@@ -341,7 +341,7 @@ def test_what_lies_on_the_disk_is_ours(start_unit: Callable[..., RunningUnit], s
 def test_memory_is_given_back(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
     """At the end; after a kill by whoever starts next, of any data folder, and never a running one's."""
     unit, other = start_unit("one"), start_unit("two")
-    mine, others = ((one.data / "run" / "nginx" / "cache").resolve() for one in (unit, other))
+    mine, others = ((running_unit.data / "run" / "nginx" / "cache").resolve() for running_unit in (unit, other))
     if not mine.is_relative_to(nginx.MEMORY):
         pytest.skip("there is no room in memory here")
     unit.stop(signal.SIGKILL)

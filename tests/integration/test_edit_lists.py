@@ -18,12 +18,12 @@ def test_an_edit_list_costs_a_film_no_picture(unit: RunningUnit, samples: Path) 
         (unit.video / key).write_bytes(clips.stamp(edited(plain, *edits), number))
 
     def pictured() -> dict[str, dict] | None:
-        found = {clip["key"]: clip for clip in unit.clips() if clip["poster_url"] or clip["state"] == "broken"}
-        return found if found.keys() >= expected.keys() else None
+        by_key = {clip["key"]: clip for clip in unit.clips() if clip["poster_url"] or clip["state"] == "broken"}
+        return by_key if by_key.keys() >= expected.keys() else None
 
-    found = wait_for(pictured, what="a poster of each")
-    told = {
-        key: (found[key]["state"], found[key]["error"], round(found[key]["duration_seconds"], 1))
+    by_key = wait_for(pictured, what="a poster of each")
+    seconds_by_key = {
+        key: (by_key[key]["state"], by_key[key]["error"], round(by_key[key]["duration_seconds"], 1))
         for key in expected
     }
-    assert told == {key: ("ready", None, row[1]) for key, row in expected.items()}
+    assert seconds_by_key == {key: ("ready", None, row[1]) for key, row in expected.items()}

@@ -55,28 +55,28 @@ def made(unit: RunningUnit, answer: requests.Response) -> dict[str, Any]:
     assert answer.headers["Location"] == address
 
     def done() -> dict[str, Any] | None:
-        one = unit.get(address).json()
-        return one if one["state"] in {"ready", "failed"} else None
+        export = unit.get(address).json()
+        return export if export["state"] in {"ready", "failed"} else None
 
     return wait_for(done, what="the export")
 
 
-def fetched(unit: RunningUnit, one: dict[str, Any], tmp_path: Path) -> list[Path]:
+def fetched(unit: RunningUnit, export: dict[str, Any], tmp_path: Path) -> list[Path]:
     """Its films, which are what it says of them."""
-    found = []
-    for file in one["files"]:
+    paths = []
+    for file in export["files"]:
         answer = unit.get(file["url"])
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "video/mp4")
         assert "attachment" in answer.headers["Content-Disposition"]
         assert len(answer.content) == file["size_bytes"]
         assert hashlib.sha256(answer.content).hexdigest() == file["sha256"]
-        found.append(tmp_path / f"{len(found)}.mp4")
-        found[-1].write_bytes(answer.content)
-    return found
+        paths.append(tmp_path / f"{len(paths)}.mp4")
+        paths[-1].write_bytes(answer.content)
+    return paths
 
 
-def manifest(unit: RunningUnit, one: dict[str, Any]) -> dict[str, Any]:
-    return unit.get(one["manifest_url"]).json()
+def manifest(unit: RunningUnit, export: dict[str, Any]) -> dict[str, Any]:
+    return unit.get(export["manifest_url"]).json()
 
 
 def pictures(path: Path) -> list[str]:
@@ -95,8 +95,8 @@ def pictures(path: Path) -> list[str]:
         "framemd5",
         "-",
     ]
-    told = subprocess.run(command, capture_output=True, check=True).stdout.decode()
-    return [line.rpartition(",")[2].strip() for line in told.splitlines() if not line.startswith("#")]
+    output = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    return [line.rpartition(",")[2].strip() for line in output.splitlines() if not line.startswith("#")]
 
 
 def chapters(path: Path) -> list[dict[str, Any]]:
@@ -111,11 +111,11 @@ def test_the_clips_of_a_time_become_one_film(unit: RunningUnit, tmp_path: Path) 
     other = leave(unit, "other/a.mp4", NOON + timedelta(seconds=1), 4)
     answer = ask(unit, ["whole", "other"], NOON + timedelta(seconds=2.5), NOON + timedelta(seconds=22))
     assert answer.json()["clips"] == 4
-    one = made(unit, answer)
-    assert one["state"] == "ready"
-    assert one["progress"] == 1
-    assert [file["camera"] for file in one["files"]] == ["whole", "other"]
-    film, second = fetched(unit, one, tmp_path)
+    export = made(unit, answer)
+    assert export["state"] == "ready"
+    assert export["progress"] == 1
+    assert [file["camera"] for file in export["files"]] == ["whole", "other"]
+    film, second = fetched(unit, export, tmp_path)
     sources = [pictures(unit.video / clip["key"]) for clip in some]
     shown = pictures(film)
     expected = [*sources[0][30:], *sources[1], *sources[2][:30]]  # 15 pictures a second, a key frame each second
@@ -128,8 +128,8 @@ def test_the_clips_of_a_time_become_one_film(unit: RunningUnit, tmp_path: Path) 
         assert container.metadata["creation_time"] == "2026-11-20T12:00:02.000000Z"
     assert all(0.06 < after - before < 0.08 for before, after in pairwise(times_of))
 
-    told = manifest(unit, one)
-    whole = told["cameras"][0]
+    document = manifest(unit, export)
+    whole = document["cameras"][0]
     pieces = whole["files"][0]["pieces"]
     assert [(piece["clip_id"], piece["offset_seconds"]) for piece in pieces] == list(
         zip((clip["id"] for clip in some), (0, 2, 6), strict=True)
@@ -139,14 +139,17 @@ def test_the_clips_of_a_time_become_one_film(unit: RunningUnit, tmp_path: Path) 
         assert piece["sha256"] == hashlib.sha256(data).hexdigest()
     assert whole["gaps"] == [{"from": "2026-11-20T12:00:08.000Z", "to": "2026-11-20T12:00:20.000Z"}]
     assert whole["left_out"] == []
-    marks = [(float(one["start_time"]), datetime.fromisoformat(one["tags"]["title"])) for one in chapters(film)]
+    marks = [
+        (float(chapter["start_time"]), datetime.fromisoformat(chapter["tags"]["title"]))
+        for chapter in chapters(film)
+    ]
     assert marks == [(at, NOON + timedelta(seconds=clock)) for at, clock in ((0, 2), (2, 4), (6, 20))]
-    assert one["links"]["self"] in [
+    assert export["links"]["self"] in [
         entry["links"]["self"] for entry in unit.get("/watcher/exports").json()["exports"]
     ]
-    assert requests.delete(unit.url(one["links"]["self"]), timeout=10).status_code == 204
-    assert unit.get(one["files"][0]["url"]).status_code == 404
-    assert unit.get(one["links"]["self"]).json()["code"] == "export_not_found"
+    assert requests.delete(unit.url(export["links"]["self"]), timeout=10).status_code == 204
+    assert unit.get(export["files"][0]["url"]).status_code == 404
+    assert unit.get(export["links"]["self"]).json()["code"] == "export_not_found"
     assert [(unit.video / clip["key"]).exists() for clip in some] == [True] * 3
 
 
@@ -155,12 +158,12 @@ def test_it_can_begin_exactly(unit: RunningUnit, tmp_path: Path) -> None:
     """Players show nothing before the moment, though the film holds what its first picture is made from."""
     clip = leave(unit, "exact/a.mp4", NOON, 7)
     begin, end = NOON + timedelta(seconds=1.4), NOON + timedelta(seconds=3)
-    one = made(unit, ask(unit, ["exact"], begin, end, cut="exact"))
-    (film,) = fetched(unit, one, tmp_path)
+    export = made(unit, ask(unit, ["exact"], begin, end, cut="exact"))
+    (film,) = fetched(unit, export, tmp_path)
     shown = pictures(film)
     assert shown[:24] == pictures(unit.video / clip["key"])[21:45]
     assert len(shown) <= 25
-    assert one["files"][0]["started_at"] == "2026-11-20T12:00:01.400Z"
+    assert export["files"][0]["started_at"] == "2026-11-20T12:00:01.400Z"
     with av.open(str(film)) as container:
         assert next(container.decode(video=0)).time == pytest.approx(0, abs=0.001)
 
@@ -181,8 +184,8 @@ def test_another_coding_begins_another_film(unit: RunningUnit, tmp_path: Path) -
     for number, (name, how) in enumerate(zip(names, coded, strict=True)):
         source = clips.make_coded(unit.folder / name, seconds=2, **how)
         put(unit, f"mixed/{name}", source, NOON + timedelta(seconds=2 * number))
-    one = made(unit, ask(unit, ["mixed"], NOON, NOON + timedelta(seconds=60)))
-    films = fetched(unit, one, tmp_path)
+    export = made(unit, ask(unit, ["mixed"], NOON, NOON + timedelta(seconds=60)))
+    films = fetched(unit, export, tmp_path)
     kinds = []
     for film in films:
         with av.open(str(film)) as container:
@@ -191,7 +194,7 @@ def test_another_coding_begins_another_film(unit: RunningUnit, tmp_path: Path) -
             )
     assert [kind for kind in kinds if kind != ["h264", "aac"]] == [["h264"], ["hevc"], ["mjpeg"], ["aac"]]
     assert sum(kind == ["h264", "aac"] for kind in kinds) >= 2
-    pieces = [piece["key"] for file in manifest(unit, one)["cameras"][0]["files"] for piece in file["pieces"]]
+    pieces = [piece["key"] for file in manifest(unit, export)["cameras"][0]["files"] for piece in file["pieces"]]
     assert pieces == [f"mixed/{name}" for name in names]
     for film, name in zip(films, names, strict=False):
         if name in {"a.mp4", "b.mp4", "c.mov"}:
@@ -208,8 +211,8 @@ def test_a_turned_picture_stays_turned(unit: RunningUnit, tmp_path: Path) -> Non
     source = unit.folder / "turned.mp4"
     source.write_bytes(head + b"tkhd" + tail.replace(upright, turned, 1))
     put(unit, "turned/a.mp4", source, NOON)
-    one = made(unit, ask(unit, ["turned"], NOON, NOON + timedelta(seconds=9)))
-    (film,) = fetched(unit, one, tmp_path)
+    export = made(unit, ask(unit, ["turned"], NOON, NOON + timedelta(seconds=9)))
+    (film,) = fetched(unit, export, tmp_path)
     with av.open(str(film)) as container, av.open(str(unit.video / "turned/a.mp4")) as original:
         assert next(container.decode(video=0)).rotation == next(original.decode(video=0)).rotation != 0
 
@@ -221,15 +224,15 @@ def test_the_night_in_which_the_clocks_go_back(start_unit: Callable[..., Running
     night = datetime(2026, 10, 25, 0, 59, 58, tzinfo=UTC)
     for number in range(2):
         leave(unit, f"night/{number}.mp4", night + timedelta(hours=number), number)
-    one = made(unit, ask(unit, ["night"], night, night + timedelta(hours=2)))
-    (film,) = fetched(unit, one, tmp_path)
-    assert [one["tags"]["title"] for one in chapters(film)] == [
+    export = made(unit, ask(unit, ["night"], night, night + timedelta(hours=2)))
+    (film,) = fetched(unit, export, tmp_path)
+    assert [chapter["tags"]["title"] for chapter in chapters(film)] == [
         "2026-10-25 02:59:58+02:00",
         "2026-10-25 03:00:00+02:00",  # the clip's clock: it was set back while it ran
         "2026-10-25 02:59:58+01:00",
         "2026-10-25 03:00:00+01:00",
     ]
-    assert manifest(unit, one)["cameras"][0]["gaps"][0]["from"] == "2026-10-25T01:00:02.000Z"
+    assert manifest(unit, export)["cameras"][0]["gaps"][0]["from"] == "2026-10-25T01:00:02.000Z"
 
 
 @pytest.mark.slow
@@ -243,13 +246,13 @@ def test_what_cannot_be_read_is_left_out(unit: RunningUnit, tmp_path: Path) -> N
     with torn.open("r+b") as file:  # the same file, of the same size and time: nobody notices
         file.write(data)
     os.utime(torn, ns=(look.st_atime_ns, look.st_mtime_ns))
-    one = made(unit, ask(unit, ["torn"], NOON, NOON + timedelta(seconds=60)))
-    assert one["state"] == "ready"
-    (film,) = fetched(unit, one, tmp_path)
+    export = made(unit, ask(unit, ["torn"], NOON, NOON + timedelta(seconds=60)))
+    assert export["state"] == "ready"
+    (film,) = fetched(unit, export, tmp_path)
     assert pictures(film) == pictures(unit.video / some[0]["key"]) + pictures(unit.video / some[2]["key"])
-    told = manifest(unit, one)["cameras"][0]
-    assert [out["clip_id"] for out in told["left_out"]] == [some[1]["id"]]
-    assert told["left_out"][0]["reason"]
+    document = manifest(unit, export)["cameras"][0]
+    assert [out["clip_id"] for out in document["left_out"]] == [some[1]["id"]]
+    assert document["left_out"][0]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +288,7 @@ def test_no_more_than_the_settings_allow(start_unit: Callable[..., RunningUnit],
         leave(unit, f"yard/{number}.mp4", NOON + timedelta(seconds=2 * number), 0, seconds=2)
     whole = ask(unit, ["yard"], NOON, NOON + timedelta(seconds=6))
     assert (whole.status_code, whole.json()["code"]) == (413, "too_large")
-    one = made(unit, ask(unit, ["yard"], NOON, NOON + timedelta(seconds=2)))
+    export = made(unit, ask(unit, ["yard"], NOON, NOON + timedelta(seconds=2)))
     again = ask(unit, ["yard"], NOON, NOON + timedelta(seconds=4))
     assert (again.status_code, again.json()["code"]) == (429, "too_many")
     folder = unit.data / "renditions" / "exports"
@@ -294,7 +297,7 @@ def test_no_more_than_the_settings_allow(start_unit: Callable[..., RunningUnit],
     unit.environment["WATCHER_EXPORT__KEEP_DAYS"] = "0.00001"
     unit.start()
     wait_for(lambda: not list(folder.iterdir()), what="an empty folder")
-    assert unit.get(one["links"]["self"]).status_code == 404
+    assert unit.get(export["links"]["self"]).status_code == 404
 
 
 def large(unit: RunningUnit, key: str, at: datetime) -> dict[str, Any]:
@@ -322,9 +325,9 @@ def parent_of(pid: int) -> int | None:
 def reads(pid: int, path: Path) -> bool:
     """Whether a process has begun with a file: those of all clips are open from the start."""
     with contextlib.suppress(OSError):
-        for one in Path(f"/proc/{pid}/fd").iterdir():
-            if os.readlink(one) == str(path):
-                position = Path(f"/proc/{pid}/fdinfo/{one.name}").read_text(encoding="ascii").split()[1]
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            if os.readlink(descriptor) == str(path):
+                position = Path(f"/proc/{pid}/fdinfo/{descriptor.name}").read_text(encoding="ascii").split()[1]
                 return int(position) > 0
     return False
 
@@ -356,8 +359,8 @@ def test_more_clips_than_can_be_open_is_told_and_lacks_none(tmp_path: Path) -> N
         (tmp_path / f"{number}.mp4").touch()
         job["clips"].append({"path": str(tmp_path / f"{number}.mp4")})
     command = ["prlimit", "--nofile=64:64", sys.executable, "-P", "-m", EXPORT]
-    told = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True, check=True).stdout
-    assert json.loads(told.splitlines()[-1])["error"] == "it needs 100 open files; this system allows 64"
+    output = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True, check=True).stdout
+    assert json.loads(output.splitlines()[-1])["error"] == "it needs 100 open files; this system allows 64"
     assert not list(tmp_path.glob("*.tmp"))
 
 
@@ -379,10 +382,10 @@ def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable
     unit.wait_ready()
     assert unit.get("/watcher/retention/plan").json()["clips"] == []
     os.kill(unit.pid_of("-m watcher ingest --data /"), signal.SIGKILL)
-    one = made(unit, answer)
-    assert one["state"] == "ready"
+    export = made(unit, answer)
+    assert export["state"] == "ready"
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp4"]
-    assert manifest(unit, one)["cameras"][0]["left_out"] == []
+    assert manifest(unit, export)["cameras"][0]["left_out"] == []
     assert unit.run("sweep").returncode == 0
     assert unit.clip(clip["key"]) is None  # it may go now
 
@@ -412,10 +415,10 @@ def test_a_clip_that_harms_the_worker_costs_no_other(
     answer = ask(unit, ["gate"], begin, begin + timedelta(seconds=20))
     for _ in range(2):
         kill(working(unit, bad["key"]))
-    one = made(unit, answer)
-    (film,) = fetched(unit, one, tmp_path)
+    export = made(unit, answer)
+    (film,) = fetched(unit, export, tmp_path)
     assert pictures(film) == pictures(unit.video / first["key"])
-    assert [out["clip_id"] for out in manifest(unit, one)["cameras"][0]["left_out"]] == [bad["id"]]
+    assert [out["clip_id"] for out in manifest(unit, export)["cameras"][0]["left_out"]] == [bad["id"]]
 
 
 @pytest.mark.slow
@@ -428,9 +431,9 @@ def test_a_worker_that_was_told_to_end_costs_no_clip(start_unit: Callable[..., R
     worker = working(unit, clip["key"])
     os.kill(worker, signal.SIGTERM)
     os.kill(worker, signal.SIGCONT)
-    one = made(unit, answer)
-    assert one["state"] == "ready"
-    assert manifest(unit, one)["cameras"][0]["left_out"] == []
+    export = made(unit, answer)
+    assert export["state"] == "ready"
+    assert manifest(unit, export)["cameras"][0]["left_out"] == []
 
 
 @pytest.mark.slow
@@ -457,10 +460,10 @@ def test_a_disk_that_fills_meanwhile_costs_no_clip(tmp_path: Path) -> None:
         wait_for(lambda: not folder.exists(), what="its folder to go")
         assert unit.get(answer.json()["links"]["self"]).json()["state"] in {"waiting", "working"}
         (unit.data / "filler").unlink()
-        one = made(unit, answer)
-        assert one["state"] == "ready"
-        assert manifest(unit, one)["cameras"][0]["left_out"] == []
-        shown = [picture for film in fetched(unit, one, tmp_path) for picture in pictures(film)]
+        export = made(unit, answer)
+        assert export["state"] == "ready"
+        assert manifest(unit, export)["cameras"][0]["left_out"] == []
+        shown = [picture for film in fetched(unit, export, tmp_path) for picture in pictures(film)]
         assert shown == [*pictures(unit.video / began["key"]), *pictures(unit.video / noisy["key"])]
 
 
@@ -485,8 +488,8 @@ def test_a_link_works_without_a_key_until_it_expires(start_unit: Callable[..., R
         clips.make(unit.folder / "k.mp4", seconds=1).replace(unit.video / camera / "k.mp4")
 
     def there() -> list[dict[str, Any]] | None:
-        found = call("all", "GET", "/watcher/clips?state=ready").json()["clips"]
-        return found if len(found) == 2 else None
+        clips = call("all", "GET", "/watcher/clips?state=ready").json()["clips"]
+        return clips if len(clips) == 2 else None
 
     starts = [datetime.fromisoformat(clip["started_at"]) for clip in wait_for(there, what="both clips")]
     times = {
@@ -498,12 +501,14 @@ def test_a_link_works_without_a_key_until_it_expires(start_unit: Callable[..., R
         answer = call(name, "POST", "/watcher/exports", json={"cameras": cameras, **times})
         assert answer.status_code == 202, answer.text
         address = answer.json()["links"]["self"]
-        return wait_for(lambda: (one := call(name, "GET", address).json())["state"] == "ready" and one, what="it")
+        return wait_for(
+            lambda: (export := call(name, "GET", address).json())["state"] == "ready" and export, what="it"
+        )
 
     both, mine = export("viewer", "gate", "yard"), export("gate", "gate", "yard")
     assert mine["cameras"] == ["gate"]
     assert call("gate", "POST", "/watcher/exports", json={"cameras": ["yard"], **times}).status_code == 404
-    assert [one["id"] for one in call("gate", "GET", "/watcher/exports").json()["exports"]] == [mine["id"]]
+    assert [export["id"] for export in call("gate", "GET", "/watcher/exports").json()["exports"]] == [mine["id"]]
     assert call("gate", "GET", both["links"]["self"]).status_code == 404
     assert call("gate", "DELETE", both["links"]["self"]).status_code == 404
     assert call("viewer", "DELETE", mine["links"]["self"]).status_code == 403

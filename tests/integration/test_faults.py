@@ -68,23 +68,25 @@ class Rig:
 
     def put(self) -> str:
         name, data = self.clip("PUT")
-        return told(requests.put(self.unit.url(f"/watcher/uploads/porch/{name}"), data=data, timeout=60))
+        return detail(requests.put(self.unit.url(f"/watcher/uploads/porch/{name}"), data=data, timeout=60))
 
     def post(self) -> str:
         name, data = self.clip("POST")
         form = {"camera": (None, "porch"), "file": (name, data, "video/mp4")}
-        return told(requests.post(self.unit.url("/watcher/uploads"), files=form, timeout=60))
+        return detail(requests.post(self.unit.url("/watcher/uploads"), files=form, timeout=60))
 
     def tus(self) -> str:
         name, data = self.clip("tus")
-        said = {"camera": "porch", "filename": name}
+        metadata = {"camera": "porch", "filename": name}
         headers = {
             "Tus-Resumable": "1.0.0",
             "Upload-Length": str(len(data)),
-            "Upload-Metadata": ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items()),
+            "Upload-Metadata": ",".join(
+                f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in metadata.items()
+            ),
             "Content-Type": "application/offset+octet-stream",
         }
-        return told(requests.post(self.unit.url("/watcher/tus"), data=data, headers=headers, timeout=60))
+        return detail(requests.post(self.unit.url("/watcher/tus"), data=data, headers=headers, timeout=60))
 
     def ftp(self) -> str:
         name, data = self.clip("FTP")
@@ -105,21 +107,21 @@ class Rig:
     def questions(self, known: dict) -> tuple[str, ...]:
         """The list has the clip that was there before; itself; its bytes; readyz."""
         listed = self.unit.get("/watcher/clips?camera=porch&limit=500")
-        assert known["id"] in [one["id"] for one in listed.json()["clips"]], "nothing is taken for gone"
-        one, played = (
+        assert known["id"] in [clip["id"] for clip in listed.json()["clips"]], "nothing is taken for gone"
+        shown, played = (
             self.unit.get(known["links"]["self"]),
             self.unit.get(known["url"], headers={"Range": "bytes=0-9"}),
         )
-        return str(listed.status_code), str(one.status_code), str(played.status_code)
+        return str(listed.status_code), str(shown.status_code), str(played.status_code)
 
     def readyz(self) -> str:
         answer = self.unit.get("/watcher/readyz").json()
-        wrong = sorted(name for name, said in answer["checks"].items() if said != "ok")
+        wrong = sorted(name for name, result in answer["checks"].items() if result != "ok")
         warns = sorted(answer.get("warnings", {}))
         return "; ".join([", ".join(wrong) or "ready", *([f"warns: {', '.join(warns)}"] if warns else [])])
 
 
-def told(answer: requests.Response) -> str:
+def detail(answer: requests.Response) -> str:
     """The status, and a problem's code; a refusal says why in a sentence."""
     if answer.status_code < 400:
         return str(answer.status_code)
@@ -201,7 +203,7 @@ def befallen(
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(name, marks=[pytest.mark.slow] if one.slow else []) for name, one in FAULTS.items()]
+    "fault", [pytest.param(name, marks=[pytest.mark.slow] if fault.slow else []) for name, fault in FAULTS.items()]
 )
 def test_what_happens(fault: str, tmp_path: Path, samples: Path) -> None:
     """As the guide says, and afterwards each way works again."""

@@ -55,8 +55,8 @@ def test_a_clip_in_somebody_else_s_folder_is_not_given_up(unit: RunningUnit, sam
     )
     doctor = unit.run("doctor").stdout
     assert f"the folder {folder} belongs to" in doctor
-    told = wait_for(lambda: unit.get("/watcher/readyz").json().get("warnings", {}).get("folders"), seconds=60)
-    assert str(folder) in told, "who asks is an admin where the service is open"
+    warning = wait_for(lambda: unit.get("/watcher/readyz").json().get("warnings", {}).get("folders"), seconds=60)
+    assert str(folder) in warning, "who asks is an admin where the service is open"
     os.chown(folder, os.geteuid(), -1)
     assert delete(unit, clip).status_code == 204
     assert unit.get(clip["url"]).status_code == 404
@@ -72,15 +72,17 @@ def test_where_only_the_removal_tells_the_row_goes_back(unit: RunningUnit, sampl
     try:
         assert delete(unit, clip).status_code >= 500
         again = unit.clip("late/1.mp4")
-        assert (again["id"], again["state"], [one["name"] for one in again["labels"]]) == (
+        assert (again["id"], again["state"], [label["name"] for label in again["labels"]]) == (
             clip["id"],
             "ready",
             ["fox"],
         )
-        assert [one["id"] for one in unit.clips(label="fox")] == [clip["id"]]
+        assert [clip["id"] for clip in unit.clips(label="fox")] == [clip["id"]]
         assert unit.get(clip["url"]).status_code == 200
         assert (
-            next(one for one in unit.get("/watcher/cameras").json()["cameras"] if one["camera"] == "late")["clips"]
+            next(camera for camera in unit.get("/watcher/cameras").json()["cameras"] if camera["camera"] == "late")[
+                "clips"
+            ]
             == 1
         )
     finally:
@@ -138,17 +140,17 @@ def test_a_disk_that_is_read_only_or_away_gives_no_clip_up(tmp_path: Path, sampl
     settings = BIN | {"WATCHER_RETENTION__MAX_BYTES": str(3 * size + size // 2), "WATCHER_RETENTION__BIN_DAYS": "0"}
     with mounted(image, "300m"), contextlib.ExitStack() as stack:
         unit = stack.enter_context(running(folder, settings=settings))
-        kept = [leave(unit, samples, f"gate/{number}.mp4", number) for number in range(3)]
+        clips = [leave(unit, samples, f"gate/{number}.mp4", number) for number in range(3)]
         held = stack.enter_context(bound(image, tmp_path / "elsewhere"))
         if how == "ro":
             remount(image, "ro")
         else:
             unmount(image)
         code, word = ("read_only", "read-only") if how == "ro" else ("root_away", "is its disk mounted?")
-        refused(delete(unit, kept[0]), code, word)
+        refused(delete(unit, clips[0]), code, word)
         refused(requests.put(unit.url("/watcher/uploads/gate/new.mp4"), data=b"x" * 100, timeout=10), code, word)
         assert wait_for(unit.problems, what="readyz to tell")
-        assert [unit.get(one["links"]["self"]).json()["state"] for one in kept] == ["ready"] * 3
+        assert [unit.get(clip["links"]["self"]).json()["state"] for clip in clips] == ["ready"] * 3
         unit.run("sweep")
         assert len(unit.clips()) == 3
         if how == "ro":
@@ -157,6 +159,6 @@ def test_a_disk_that_is_read_only_or_away_gives_no_clip_up(tmp_path: Path, sampl
             assert list(image.iterdir()) == []
             stack.enter_context(bound(held, image))
         wait_for(lambda: unit.problems() == {}, what="a service without problems")
-        assert delete(unit, kept[0]).status_code == 204
-        assert sqlite_key(unit, kept[0]["id"]).startswith("/")
+        assert delete(unit, clips[0]).status_code == 204
+        assert sqlite_key(unit, clips[0]["id"]).startswith("/")
         leave(unit, samples, "gate/8.mp4", 8)

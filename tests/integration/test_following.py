@@ -22,13 +22,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def follow(unit: RunningUnit, since: int = 0, limit: int = 7) -> list[dict]:
     """Every change after one, page by page."""
-    found = []
+    clips_ = []
     address = f"/watcher/changes?since={since}&limit={limit}"
     while address:
         answer = unit.get(address).json()
-        found += answer["changes"]
+        clips_ += answer["changes"]
         address = answer["next"]
-    return found
+    return clips_
 
 
 @pytest.mark.slow
@@ -63,8 +63,8 @@ def test_the_feed_replays_to_the_catalog_while_it_is_written(
                 victim.unlink()
                 gone.add(key)
             if number % 7 == 6:
-                one = there.pop(chance.randrange(len(there)))
-                there.append(one.rename(one.with_name(f"moved{number}.mp4")))
+                clip = there.pop(chance.randrange(len(there)))
+                there.append(clip.rename(clip.with_name(f"moved{number}.mp4")))
 
     writing = threading.Thread(target=cameras)
     writing.start()
@@ -105,13 +105,13 @@ def test_what_a_client_has_is_not_sent_again(unit: RunningUnit, samples: Path) -
     path.parent.mkdir(parents=True)
     path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 1))
     clip = wait_for(lambda: (c := unit.clip("tags/2026-11-21/070000.mp4")) and c["sprite"] and c, what="it")
-    one = f"/watcher/clips/{clip['id']}"
+    chosen = f"/watcher/clips/{clip['id']}"
     addresses = [
-        one,
+        chosen,
         "/watcher/clips/by-key/tags/2026-11-21/070000.mp4",
         "/watcher/clips?camera=tags",
         "/watcher/cameras",
-        f"{one}/neighbours",
+        f"{chosen}/neighbours",
         "/watcher/changes?since=0",
         "/watcher/changes/head",
     ]
@@ -123,7 +123,7 @@ def test_what_a_client_has_is_not_sent_again(unit: RunningUnit, samples: Path) -
             again = unit.get(address, headers={"If-None-Match": tags[address], "Accept-Encoding": encoding})
             assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tags[address]), address
     assert unit.get("/watcher/clips?camera=other").headers["ETag"] != tags["/watcher/clips?camera=tags"]
-    requests.patch(unit.url(one), json={"camera": "tags2"}, timeout=10)
+    requests.patch(unit.url(chosen), json={"camera": "tags2"}, timeout=10)
     for address in addresses:
         again = unit.get(address, headers={"If-None-Match": tags[address]})
         assert again.status_code == 200, address
@@ -137,12 +137,14 @@ def test_a_change_that_is_about_something_older_is_refused(unit: RunningUnit, sa
     clip = wait_for(lambda: (c := unit.clip("match.mp4")) and c["sprite"] and c, what="it")
     address = unit.url(f"/watcher/clips/{clip['id']}")
     tag = requests.get(address, timeout=10).headers["ETag"]
-    one = requests.patch(address, json={"camera": "one"}, headers={"If-Match": tag}, timeout=10)
-    assert (one.status_code, one.json()["camera"]) == (200, "one")
+    answer = requests.patch(address, json={"camera": "one"}, headers={"If-Match": tag}, timeout=10)
+    assert (answer.status_code, answer.json()["camera"]) == (200, "one")
     two = requests.patch(address, json={"camera": "two"}, headers={"If-Match": tag}, timeout=10)
     assert (two.status_code, two.json()["code"]) == (412, "changed")
     assert unit.clip("match.mp4")["camera"] == "one"
-    three = requests.patch(address, json={"camera": "three"}, headers={"If-Match": one.headers["ETag"]}, timeout=10)
+    three = requests.patch(
+        address, json={"camera": "three"}, headers={"If-Match": answer.headers["ETag"]}, timeout=10
+    )
     assert three.json()["camera"] == "three"
 
 
@@ -157,8 +159,8 @@ def row(unit: RunningUnit, samples: Path) -> list[dict]:
     question = {"camera": ["left", "right"], "sort": "started_at"}
 
     def ready() -> list[dict] | None:
-        found = unit.clips(**question)
-        return found if len(found) == 20 and all(clip["sprite"] for clip in found) else None
+        clips = unit.clips(**question)
+        return clips if len(clips) == 20 and all(clip["sprite"] for clip in clips) else None
 
     return wait_for(ready, what="twenty clips with sprites")
 
@@ -171,8 +173,8 @@ def test_neighbours(unit: RunningUnit, row: list[dict]) -> None:
     def near(clip: dict, query: str = "") -> dict:
         return unit.get(f"/watcher/clips/{clip['id']}/neighbours{query}").json()
 
-    found = near(left[3], "?camera=left")
-    assert (found["previous"], found["next"], found["others"]) == (left[2], left[4], [right[3]])
+    neighbours = near(left[3], "?camera=left")
+    assert (neighbours["previous"], neighbours["next"], neighbours["others"]) == (left[2], left[4], [right[3]])
     both = near(row[5], "?camera=left&camera=right")
     assert (both["previous"], both["next"]) == (row[4], row[6])
     assert near(left[0], "?camera=left")["previous"] is None
@@ -252,9 +254,9 @@ def test_timelines_that_make_no_sense(query: str, parameter: str, unit: RunningU
 
 def test_clips_are_labelled(unit: RunningUnit, row: list[dict]) -> None:
     """By people and models; lists, counts and the feed tell of it."""
-    one, two = row[0], row[5]
+    chosen, two = row[0], row[5]
     head = unit.get("/watcher/changes/head").json()["head"]
-    address = unit.url(f"/watcher/clips/{one['id']}/labels/red%20fox")
+    address = unit.url(f"/watcher/clips/{chosen['id']}/labels/red%20fox")
     first = requests.put(address, timeout=10)
     assert first.status_code == 201
     assert [(label["name"], label["author"], label["confidence"]) for label in first.json()["labels"]] == [
@@ -263,12 +265,12 @@ def test_clips_are_labelled(unit: RunningUnit, row: list[dict]) -> None:
     assert requests.put(address, timeout=10).status_code == 200
     model = {"confidence": 0.875, "author": "fox-model 2"}
     requests.put(unit.url(f"/watcher/clips/{two['id']}/labels/red%20fox"), json=model, timeout=10)
-    assert {c["id"] for c in unit.clips(label="red fox")} == {one["id"], two["id"]}
-    assert {one["id"], two["id"]}.isdisjoint(c["id"] for c in unit.clips(unlabeled="true"))
+    assert {c["id"] for c in unit.clips(label="red fox")} == {chosen["id"], two["id"]}
+    assert {chosen["id"], two["id"]}.isdisjoint(c["id"] for c in unit.clips(unlabeled="true"))
     assert ("red fox", 2) in [
         (label["name"], label["clips"]) for label in unit.get("/watcher/labels").json()["labels"]
     ]
-    assert [c["clip"]["id"] for c in follow(unit, head)] == [one["id"], two["id"]]
+    assert [c["clip"]["id"] for c in follow(unit, head)] == [chosen["id"], two["id"]]
     gone = requests.delete(address, timeout=10)
     assert (gone.status_code, gone.json()["labels"]) == (200, [])
     assert requests.delete(address, timeout=10).status_code == 200
@@ -298,12 +300,12 @@ def test_labels_that_make_no_sense(
 
 def test_clips_are_found_by_words(unit: RunningUnit, row: list[dict]) -> None:
     """Of key, camera and labels, together with every other filter; what is no word is refused."""
-    one = next(clip for clip in row if clip["key"] == "left/2026-03-05/120100.mp4")
-    label = unit.url(f"/watcher/clips/{one['id']}/labels/Grey%20heron")
+    chosen = next(clip for clip in row if clip["key"] == "left/2026-03-05/120100.mp4")
+    label = unit.url(f"/watcher/clips/{chosen['id']}/labels/Grey%20heron")
     requests.put(label, timeout=10)
-    assert [c["id"] for c in unit.clips(q="heron grey")] == [one["id"]]
+    assert [c["id"] for c in unit.clips(q="heron grey")] == [chosen["id"]]
     assert unit.clips(q="heron", camera="right") == []
-    assert [c["id"] for c in unit.clips(q="left 120100.mp4")] == [one["id"]]
+    assert [c["id"] for c in unit.clips(q="left 120100.mp4")] == [chosen["id"]]
     requests.delete(label, timeout=10)
     assert unit.clips(q="heron") == []
     assert len(unit.clips(q="left", limit=3)) == 10
@@ -315,20 +317,20 @@ def test_clips_are_found_by_words(unit: RunningUnit, row: list[dict]) -> None:
 def test_two_labellers_never_get_the_same_clip(unit: RunningUnit, row: list[dict]) -> None:
     """Each review has its own clips until it ends, by label, release or time."""
 
-    def review(**wanted: object) -> dict:
-        answer = requests.post(unit.url("/watcher/reviews"), json=wanted, timeout=10)
+    def review(**body: object) -> dict:
+        answer = requests.post(unit.url("/watcher/reviews"), json=body, timeout=10)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     left = {clip["id"] for clip in row if clip["camera"] == "left" and not unit.clip(clip["key"])["labels"]}
-    one = review(limit=4, cameras=["left"])
+    handed = review(limit=4, cameras=["left"])
     two = review(limit=100, cameras=["left"], lease_seconds=1)
-    mine, others = ({clip["id"] for clip in part["clips"]} for part in (one, two))
+    mine, others = ({clip["id"] for clip in part["clips"]} for part in (handed, two))
     assert len(mine) == 4
     assert mine | others == left
     assert mine.isdisjoint(others)
     requests.put(unit.url(f"/watcher/clips/{min(mine)}/labels/checked"), timeout=10)
-    assert requests.delete(unit.url(one["links"]["self"]), timeout=10).status_code == 204
+    assert requests.delete(unit.url(handed["links"]["self"]), timeout=10).status_code == 204
 
     def rest() -> bool:
         again = review(limit=100, cameras=["left"])
@@ -395,8 +397,8 @@ def test_all_of_it_on_postgresql(start_unit: Callable[..., RunningUnit], postgre
     clip = wait_for(lambda: (c := unit.clip("porch/2026-03-05/120000.mp4")) and c["sprite"] and c, what="it")
     url = unit.url(f"/watcher/clips/{clip['id']}")
     assert requests.put(f"{url}/labels/fox", timeout=10).status_code == 201
-    said = {"camera": "gate", "started_at": "2026-03-05T10:00:00Z", "held": True}
-    assert requests.patch(url, json=said, timeout=10).status_code == 200
+    body = {"camera": "gate", "started_at": "2026-03-05T10:00:00Z", "held": True}
+    assert requests.patch(url, json=body, timeout=10).status_code == 200
     question = {"label": "fox", "held": "true", "camera": "gate", "playable": "yes", "min_duration": "1"}
     assert [c["id"] for c in unit.clips(**question)] == [clip["id"]]
     day = unit.get("/watcher/timeline?from=2026-03-05T00:00:00Z&to=2026-03-06T00:00:00Z").json()["buckets"]

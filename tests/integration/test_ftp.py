@@ -75,8 +75,8 @@ def test_a_clip_is_listed_when_the_camera_is_told_so(unit: RunningUnit, camera: 
     for folder in ("2026", "2026/03", "2026/03/05"):
         camera.mkd(folder)
     camera.cwd("2026/03/05")
-    told = camera.storbinary("STOR Camera1_00_20260305120000.mp4", io.BytesIO(data_of(samples, 1)))
-    assert told.startswith("226")
+    answer = camera.storbinary("STOR Camera1_00_20260305120000.mp4", io.BytesIO(data_of(samples, 1)))
+    assert answer.startswith("226")
     clip = unit.clip("porch/2026/03/05/Camera1_00_20260305120000.mp4")
     assert (clip["camera"], clip["state"], clip["started_at"]) == ("porch", "ready", "2026-03-05T11:00:00.000Z")
     assert unit.get(clip["url"]).content == data_of(samples, 1)
@@ -288,9 +288,9 @@ def test_silent_connections_keep_no_camera_out(unit: RunningUnit, port: int, key
     """One address has half of all connections."""
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(200)]
-        said = [connection.recv(100)[:3] for connection in silent]
-        assert said.count(b"220") <= OF_ADDRESS_MOST
-        assert said.count(b"421") >= len(silent) - OF_ADDRESS_MOST
+        answers = [connection.recv(100)[:3] for connection in silent]
+        assert answers.count(b"220") <= OF_ADDRESS_MOST
+        assert answers.count(b"421") >= len(silent) - OF_ADDRESS_MOST
         other = stack.enter_context(ftplib.FTP(timeout=20, source_address=("127.0.0.2", 0)))
         other.connect("127.0.0.1", port)
         assert other.login("anybody", key).startswith("230")

@@ -42,12 +42,12 @@ def worker(model: Path) -> Worker:
 
 
 def look(model: Path, clip: Path) -> Answer:
-    asked = worker(model)
+    process = worker(model)
     try:
-        asked.ask_inspect(str(clip), 0, container="mp4")
-        return asked.answer()
+        process.ask_inspect(str(clip), 0, container="mp4")
+        return process.answer()
     finally:
-        asked.close()
+        process.close()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,8 +55,8 @@ def test_each_known_kind_of_model_says_what_where_and_when(tmp_path: Path, kind:
     """Of a clip with one key frame: what comes later is found, and its first second nearly."""
     clip = colours(tmp_path / "clip.mp4", red=(2.4, 5.0))
     pictures = look(red_model(tmp_path / "model.onnx", kind), clip).pictures
-    red = [one for one in pictures if any(seen.score > 0.5 for seen in one.seen)]
-    assert {seen.name for one in red for seen in one.seen} == {"red"}
+    red = [picture for picture in pictures if any(seen.score > 0.5 for seen in picture.seen)]
+    assert {seen.name for picture in red for seen in picture.seen} == {"red"}
     x, _, width, _ = red[0].seen[0].box
     assert (x, width) == pytest.approx((BOX[0], BOX[2]), abs=0.01)
     assert 2.4 <= red[0].seconds <= 2.8
@@ -91,12 +91,12 @@ def test_a_picture_keeps_its_shape_where_the_model_wants_that(tmp_path: Path) ->
 )
 def test_a_model_that_cannot_be_used_is_a_sentence(tmp_path: Path, what: str, words: str) -> None:
     """Whatever is in the file: no crash, no memory, no other file."""
-    asked = worker(hostile(tmp_path / "model.onnx", what))
-    asked.ask_inspect(str(colours(tmp_path / "clip.mp4", seconds=1)), 0, container="mp4")
-    with pytest.raises(WorkerError, match=words) as told:
-        asked.answer()
-    assert "\n" not in str(told.value)
-    asked.close()
+    process = worker(hostile(tmp_path / "model.onnx", what))
+    process.ask_inspect(str(colours(tmp_path / "clip.mp4", seconds=1)), 0, container="mp4")
+    with pytest.raises(WorkerError, match=words) as error:
+        process.answer()
+    assert "\n" not in str(error.value)
+    process.close()
 
 
 def hostile(path: Path, what: str) -> Path:
@@ -109,8 +109,8 @@ def hostile(path: Path, what: str) -> Path:
     def model(
         outputs: dict[str, list[int | str]], steps: list[bytes], tensors: list[bytes], given: bytes = picture
     ) -> None:
-        told = [onnx.value(name, onnx.FLOAT, shape) for name, shape in outputs.items()]
-        path.write_bytes(onnx.model(steps, tensors, [given], told))
+        outputs_ = [onnx.value(name, onnx.FLOAT, shape) for name, shape in outputs.items()]
+        path.write_bytes(onnx.model(steps, tensors, [given], outputs_))
 
     flat = onnx.node("ReduceMean", ["images"], "one", axes=[1, 2, 3], keepdims=0)
     match what:
@@ -164,14 +164,14 @@ def test_a_hostile_clip_costs_itself(tmp_path: Path) -> None:
     cut.write_bytes(good.read_bytes()[:900])
     none = tmp_path / "none.mp4"
     none.write_bytes(struct.pack(">I4s8s", 16, b"ftyp", b"isom"))
-    asked = worker(model)
+    process = worker(model)
     for path in (bad, cut, none, tmp_path / "away.mp4"):
-        asked.ask_inspect(str(path), 0, container="mp4")
-        asked.ask_inspect(str(good), 0, container="mp4")
+        process.ask_inspect(str(path), 0, container="mp4")
+        process.ask_inspect(str(good), 0, container="mp4")
         with contextlib.suppress(ClipError):
-            asked.answer()
-        assert asked.answer().pictures[0].seen
-    asked.close()
+            process.answer()
+        assert process.answer().pictures[0].seen
+    process.close()
 
 
 def test_what_looks_can_reach_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,12 +184,12 @@ def test_what_looks_can_reach_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("HOME", str(home))
     for name in ("CI", "GITHUB_ACTIONS", "XDG_CACHE_HOME"):  # where these are set it would keep none by itself
         monkeypatch.delenv(name, raising=False)
-    asked = worker(red_model(tmp_path / "model.onnx"))
-    asked.ask_inspect(str(colours(tmp_path / "clip.mp4")), 0, container="mp4")
-    asked.answer()
-    assert asked.wall is not None
-    assert asked.wall.holes == ()
-    process = asked._process
+    asker = worker(red_model(tmp_path / "model.onnx"))
+    asker.ask_inspect(str(colours(tmp_path / "clip.mp4")), 0, container="mp4")
+    asker.answer()
+    assert asker.wall is not None
+    assert asker.wall.holes == ()
+    process = asker._process
     assert process is not None
     model = min(map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()))
     status = dict(
@@ -197,10 +197,10 @@ def test_what_looks_can_reach_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     )
     assert status["Seccomp"].strip() == "2"
     assert status["NoNewPrivs"].strip() == "1"
-    held = {os.readlink(one) for one in Path(f"/proc/{model}/fd").iterdir()}
+    held = {os.readlink(descriptor) for descriptor in Path(f"/proc/{model}/fd").iterdir()}
     assert {name.partition(":")[0] for name in held} <= {"/dev/null", "pipe", "anon_inode"}
     assert list(home.iterdir()) == []
-    asked.close()
+    asker.close()
     deadline = time.monotonic() + 30
     while Path(f"/proc/{model}").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -215,8 +215,8 @@ class Bench:
 
     def __init__(self, folder: Path, **settings: object) -> None:
         model = red_model(folder / "red.onnx", "deployed")
-        told: dict[str, object] = {"enabled": True, "model": str(model), "wanted": ("*",), **settings}
-        self.services = open_services(Settings(labels=Labels(**told)), folder / "data")  # type: ignore[arg-type]
+        table: dict[str, object] = {"enabled": True, "model": str(model), "wanted": ("*",), **settings}
+        self.services = open_services(Settings(labels=Labels(**table)), folder / "data")  # type: ignore[arg-type]
         self.services.places.make()
         migrate(self.services.catalog.database.engine)
         self.catalog = self.services.catalog
@@ -226,8 +226,8 @@ class Bench:
         ingest = Ingest.of(self.services)
         for key in keys:
             colours(self.services.places.video / key, **more)  # type: ignore[arg-type]
-            found = ingest.examine(key, finished=True)
-            ingest.put([found])  # type: ignore[list-item]
+            outcome = ingest.examine(key, finished=True)
+            ingest.put([outcome])  # type: ignore[list-item]
         with self.catalog.database.write() as connection:
             connection.execute(sa.text("UPDATE clips SET render_due = 0"))
 
@@ -253,8 +253,8 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
         return made[-1]
 
     yield start
-    for one in made:
-        one.catalog.database.engine.dispose()
+    for clip in made:
+        clip.catalog.database.engine.dispose()
 
 
 def test_clips_get_the_labels_of_a_model(bench: Callable[..., Bench]) -> None:
@@ -285,8 +285,8 @@ def test_what_stands_there_all_day_is_told_once(bench: Callable[..., Bench]) -> 
     made = bench()
     made.add(*(f"porch/2026-11-21/07{n}000.mp4" for n in range(4)), "yard/2026-11-21/071000.mp4", red=(0, 9))
     made.turn()
-    told = [key for n in range(4) if made.labels(key := f"porch/2026-11-21/07{n}000.mp4")]
-    assert len(told) == 1
+    labelled = [key for n in range(4) if made.labels(key := f"porch/2026-11-21/07{n}000.mp4")]
+    assert len(labelled) == 1
     assert made.labels("yard/2026-11-21/071000.mp4")
 
 
@@ -299,7 +299,7 @@ def test_settings_decide_what_becomes_a_label(bench: Callable[..., Bench]) -> No
     )
     made.add("strict/2026-11-21/070000.mp4", "blind/2026-11-21/070000.mp4", "other/2026-11-21/070000.mp4")
     made.turn()
-    assert [one.name for one in made.labels("other/2026-11-21/070000.mp4")] == ["colour"]
+    assert [label.name for label in made.labels("other/2026-11-21/070000.mp4")] == ["colour"]
     assert made.labels("strict/2026-11-21/070000.mp4") == ()
     assert made.labels("blind/2026-11-21/070000.mp4") == ()
 
@@ -377,8 +377,8 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
 
     def noted() -> int:
         with made.catalog.database.engine.connect() as connection:
-            told = connection.execute(sa.text("SELECT count(*) FROM inspections WHERE done_ms IS NOT NULL"))
-            return int(told.scalar_one())
+            count = connection.execute(sa.text("SELECT count(*) FROM inspections WHERE done_ms IS NOT NULL"))
+            return int(count.scalar_one())
 
     for kill in range(200):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
@@ -396,7 +396,7 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
             break
     assert done == len(keys)
     for number, key in enumerate(keys):
-        assert [one.name for one in made.labels(key)] == ([] if number % 2 else ["red"]), key
+        assert [label.name for label in made.labels(key)] == ([] if number % 2 else ["red"]), key
     assert made.catalog.labels.counts() == [("red", 60)]
     with made.catalog.database.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM labels")).scalar() == 60
@@ -428,7 +428,7 @@ def test_old_clips_by_hand_and_how_well_the_model_does(bench: Callable[..., Benc
     assert rows["red"][2:6] == ["2", "0.00", "0.00", "0.99"]
     assert rows["grey"][2:5] == ["4", "0.00", "0.00"]
     judged = made.catalog.judgements.after(0, 100)
-    pairs = [("red" in one.by_people, one.seen.get("red", 0.0)) for one in judged]
+    pairs = [("red" in verdict_.by_people, verdict_.seen.get("red", 0.0)) for verdict_ in judged]
     lower = commands.score(pairs, 0.5)
     assert (lower.right, lower.wrong, lower.missed) == (2, 1, 0)
     assert (round(lower.precision, 2), lower.recall) == (0.67, 1.0)
@@ -442,5 +442,5 @@ def test_off_costs_nothing(tmp_path: Path) -> None:
         f"Ingester(open_services(Settings(), Path({str(tmp_path)!r})));"
         "print([name for name in sys.modules if name.startswith(('watcher.labels', 'numpy', 'onnxruntime'))])"
     )
-    told = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
-    assert (told.stdout.strip(), told.stderr) == ("[]", "")
+    result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert (result.stdout.strip(), result.stderr) == ("[]", "")

@@ -53,7 +53,7 @@ def ingester(data: Path, log: Path, settings: dict[str, str]) -> Iterator[subpro
             process.wait()
 
 
-def told(log: Path, words: str) -> None:
+def wait_for_words(log: Path, words: str) -> None:
     wait_for(lambda: words in log.read_text(), what=words)
 
 
@@ -93,22 +93,22 @@ def share(services: Services, data: Path, folder: Path, settings: dict[str, str]
         return len(seen) == 2
 
     with ingester(data, logs[0], settings) as first:
-        told(logs[0], "scanned")
+        wait_for_words(logs[0], "scanned")
         with ingester(data, logs[1], settings) as second:
-            told(logs[1], "another ingester adopts clips")
+            wait_for_words(logs[1], "another ingester adopts clips")
             wait_for(both_at_work, seconds=60, what="clips in the hands of both")
             count = next(numbers)
             leave(count)
             wait_for(lambda: pictured(services) == count + 1, seconds=60, what="all posters")
             first.kill()
-            told(logs[1], "taking over")
+            wait_for_words(logs[1], "taking over")
             with ingester(data, logs[2], settings):
-                told(logs[2], "another ingester adopts clips")
+                wait_for_words(logs[2], "another ingester adopts clips")
                 leave(next(numbers))
                 wait_for(lambda: pictured(services) == count + 2, seconds=60, what="what came after that")
                 second.send_signal(signal.SIGTERM)
                 assert second.wait(20) == 0
-                told(logs[2], "taking over")
+                wait_for_words(logs[2], "taking over")
 
 
 def test_a_second_one_is_refused_where_nothing_is_shared(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_second_one_is_refused_where_nothing_is_shared(tmp_path: Path) -> None
     subprocess.run([sys.executable, "-m", "watcher", "migrate", "--data", str(data)], check=True)
     logs = [tmp_path / f"{n}.log" for n in range(2)]
     with ingester(data, logs[0], {}):
-        told(logs[0], "scanned")
+        wait_for_words(logs[0], "scanned")
         with ingester(data, logs[1], {}) as second:
             assert second.wait(20) != 0
-            told(logs[1], "another ingester is at work on this data folder")
+            wait_for_words(logs[1], "another ingester is at work on this data folder")

@@ -27,8 +27,8 @@ def test_by_the_pictures(unit: RunningUnit) -> None:
         (unit.folder / "s.mp4").replace(unit.video / "seen" / f"{name}.mp4")
 
     def known() -> dict[str, str] | None:
-        found = {clip["key"]: clip["light"] for clip in unit.clips(camera="seen")}
-        return found if len(found) == 3 and all(found.values()) else None
+        by_key = {clip["key"]: clip["light"] for clip in unit.clips(camera="seen")}
+        return by_key if len(by_key) == 3 and all(by_key.values()) else None
 
     assert wait_for(known, what="the light of each") == {
         "seen/colours.mp4": "day",
@@ -51,7 +51,7 @@ def test_by_the_sun(start_unit: Callable[..., RunningUnit], samples: Path) -> No
         path = unit.video / "porch" / f"{name}.mp4"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(clips.stamp(data, number))
-    assert wait_for(lambda: len(found := unit.clips()) == 4 and found, what="four clips")[0]["light"] is None
+    assert wait_for(lambda: len(clips := unit.clips()) == 4 and clips, what="four clips")[0]["light"] is None
 
     def lights() -> list[str | None]:
         return [clip["light"] for clip in unit.clips(sort="started_at")]

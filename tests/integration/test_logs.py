@@ -30,13 +30,13 @@ def test_json_with_one_number_for_a_request(start_unit: Callable[..., RunningUni
 
     def line() -> dict | None:
         lines = [json.loads(text) for text in (unit.log / "access.log").read_text().splitlines()]
-        return next((one for one in lines if one["request_id"] == number), None)
+        return next((line for line in lines if line["request_id"] == number), None)
 
-    found = wait_for(line, what="the request in the log")
-    assert (found["method"], found["status"]) == ("GET", 404)
-    told = [json.loads(text) for text in (unit.log / "ingest.log").read_text().splitlines()]
-    assert any("porch/1.mp4 is ready" in one["message"] for one in told)
-    assert all(one["time"].endswith("+00:00") for one in told)
+    entry = wait_for(line, what="the request in the log")
+    assert (entry["method"], entry["status"]) == ("GET", 404)
+    entries = [json.loads(text) for text in (unit.log / "ingest.log").read_text().splitlines()]
+    assert any("porch/1.mp4 is ready" in entry["message"] for entry in entries)
+    assert all(entry["time"].endswith("+00:00") for entry in entries)
 
 
 @pytest.mark.slow
@@ -48,15 +48,15 @@ def test_formats_of_requests(kind: str, start_unit: Callable[..., RunningUnit]) 
 
     def line() -> str:
         lines = (unit.log / "access.log").read_text().splitlines()
-        return next((one for one in lines if "/watcher/clips?" in one), "")
+        return next((line for line in lines if "/watcher/clips?" in line), "")
 
-    found = wait_for(line, what="the request in the log")
-    assert "secretsecret" not in found
+    text = wait_for(line, what="the request in the log")
+    assert "secretsecret" not in text
     patterns = {
         "combined": r'127\.0\.0\.1 - - \[.+\] "GET /watcher/clips\?\.\.\. HTTP/1\.1" 400 \d+ "-" "tester/1"',
         "text": r'127\.0\.0\.1 \[.+\] "GET /watcher/clips\?\.\.\. HTTP/1\.1" 400 .* id=[0-9a-f]{32} app=[0-9.]+',
     }
-    assert re.fullmatch(patterns[kind], found), found
+    assert re.fullmatch(patterns[kind], text), text
 
 
 def test_logs_are_rotated_while_it_runs(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
@@ -73,9 +73,9 @@ def test_logs_are_rotated_while_it_runs(start_unit: Callable[..., RunningUnit], 
         lambda: (unit.log / "ingest.log").exists() and "after.mp4" in unit.logged(), what="the ingester's new log"
     )
 
-    def asked() -> bool:
+    def was_asked() -> bool:
         unit.get("/watcher/labels")
         log = unit.log / "access.log"
         return log.exists() and "/watcher/labels" in log.read_text()
 
-    wait_for(asked, what="nginx's new log")
+    wait_for(was_asked, what="nginx's new log")

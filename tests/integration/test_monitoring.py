@@ -26,15 +26,17 @@ def figures(unit: RunningUnit) -> dict[str, list]:
     """By name, as Prometheus reads them."""
     text = unit.get("/watcher/metrics").text
     return {
-        sample.name: [one for one in family.samples if one.name == sample.name]
+        sample.name: [figure for figure in family.samples if figure.name == sample.name]
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
 
 
 def answered(unit: RunningUnit, route: str, status: str = "2xx") -> float:
-    wanted = {"node": socket.gethostname(), "route": route, "method": "GET", "status": status}
-    return sum(one.value for one in figures(unit).get("watcher_requests_total", []) if one.labels == wanted)
+    labels = {"node": socket.gethostname(), "route": route, "method": "GET", "status": status}
+    return sum(
+        sample.value for sample in figures(unit).get("watcher_requests_total", []) if sample.labels == labels
+    )
 
 
 def test_requests_are_counted_over_all_processes(unit: RunningUnit) -> None:
@@ -46,12 +48,12 @@ def test_requests_are_counted_over_all_processes(unit: RunningUnit) -> None:
         list(pool.map(lambda _: requests.get(unit.url("/watcher/no/route"), timeout=10), range(20)))
     assert answered(unit, "/watcher/clips") - before[0] == 60
     assert answered(unit, "/watcher/clips", "4xx") - before[1] == 20
-    found = figures(unit)
-    assert not any("no/route" in one.labels["route"] for one in found["watcher_requests_total"])
-    seconds = {one.labels["route"]: one.value for one in found["watcher_request_seconds_total"]}
+    samples = figures(unit)
+    assert not any("no/route" in sample.labels["route"] for sample in samples["watcher_requests_total"])
+    seconds = {sample.labels["route"]: sample.value for sample in samples["watcher_request_seconds_total"]}
     assert 0 < seconds["/watcher/clips"] < 60
-    assert len(found["watcher_worker_busy"]) == 2
-    assert sum(one.value for one in found["watcher_worker_busy"]) >= 1, "the one that answers this"
+    assert len(samples["watcher_worker_busy"]) == 2
+    assert sum(sample.value for sample in samples["watcher_worker_busy"]) >= 1, "the one that answers this"
 
 
 @pytest.mark.parametrize("program", ["", "packaged"])
@@ -62,9 +64,9 @@ def test_connections_of_nginx(program: str, start_unit: Callable[..., RunningUni
         session.get(unit.url("/watcher/livez"), timeout=10)
         first = figures(unit)
         second = figures(unit)
-        had = [found["watcher_nginx_connections_total"][0].value for found in (first, second)]
+        had = [figures_["watcher_nginx_connections_total"][0].value for figures_ in (first, second)]
         assert 0 < had[0] < had[1]
-        now = {one.labels["state"]: one.value for one in second.get("watcher_nginx_connections", [])}
+        now = {sample.labels["state"]: sample.value for sample in second.get("watcher_nginx_connections", [])}
     # Debian's is built so, the one of PyPI is not.
     knows = nginx.figures(nginx.find_nginx()) and not program
     assert bool(now) == bool(knows)
@@ -75,7 +77,7 @@ def test_connections_of_nginx(program: str, start_unit: Callable[..., RunningUni
 
 
 def value(unit: RunningUnit, name: str, **labels: str) -> float:
-    return sum(one.value for one in figures(unit).get(name, []) if one.labels == labels)
+    return sum(sample.value for sample in figures(unit).get(name, []) if sample.labels == labels)
 
 
 def test_what_came_is_counted(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
@@ -113,7 +115,7 @@ def questions() -> Iterator[tuple[str, str]]:
 def test_what_is_shipped_asks_for_what_is_told(unit: RunningUnit, name: str, expression: str) -> None:
     """A parser accepts it, and each of our metrics in it is one."""
     promql_parser.parse(expression)
-    told = set(re.findall(r"# TYPE (watcher_\w+)", unit.get("/watcher/metrics").text))
-    asked = set(re.findall(r"watcher_\w+", expression))
-    assert asked or "up" in expression
-    assert asked <= told | {"watcher_scan_seconds", "watcher_store_up"}, name  # once there was a scan, or a store
+    names = set(re.findall(r"# TYPE (watcher_\w+)", unit.get("/watcher/metrics").text))
+    names_ = set(re.findall(r"watcher_\w+", expression))
+    assert names_ or "up" in expression
+    assert names_ <= names | {"watcher_scan_seconds", "watcher_store_up"}, name  # once there was a scan, or a store

@@ -48,8 +48,8 @@ def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path, samples: Path) -> 
         assert "disk" in wait_for(unit.problems, what="the problem")
         wait_for(lambda: "disk is full" in unit.logged(), what="the log to say so")
         for question in ("/watcher/changes/head", "/watcher/clips?limit=500", "/watcher/cameras"):
-            for told in ("no-cache", "max-age=1"):
-                assert unit.get(question, headers={"Cache-Control": told}).json(), "answers, shared ones as well"
+            for header in ("no-cache", "max-age=1"):
+                assert unit.get(question, headers={"Cache-Control": header}).json(), "answers, shared ones as well"
         filler.unlink()
         wait_for(lambda: len(unit.clips()) == 1020, what="every clip")
         wait_for(lambda: unit.problems() == {}, what="a service without problems")
@@ -219,10 +219,11 @@ def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, samples: Pat
     for number in (3, 11):
         again = tmp_path / f"again{number}"
         with looped(tmp_path / f"cut{number}.img", again / "data"), running(again) as unit:
-            wanted = {key: body for key, body in acknowledged.items() if int(key[6:-4]) <= number}
-            assert {key: (unit.video / key).read_bytes() for key in wanted} == wanted
+            expected = {key: body for key, body in acknowledged.items() if int(key[6:-4]) <= number}
+            assert {key: (unit.video / key).read_bytes() for key in expected} == expected
             wait_for(
-                lambda wanted=wanted, unit=unit: {c["key"] for c in unit.clips()} >= set(wanted), what="its clips"
+                lambda expected=expected, unit=unit: {c["key"] for c in unit.clips()} >= set(expected),
+                what="its clips",
             )
-            assert all(unit.get(f"/{key}").content == body for key, body in wanted.items())
+            assert all(unit.get(f"/{key}").content == body for key, body in expected.items())
             assert unit.run("check").returncode == 0

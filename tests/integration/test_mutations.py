@@ -92,11 +92,11 @@ def test_damaged_films_cost_the_good_ones_nothing(
 
     def all_there() -> dict[str, dict] | None:
         assert unit.get("/watcher/readyz").status_code == 200, unit.problems()
-        found = {clip["key"]: clip for clip in unit.clips()}
-        ready = all(found.get(key, {}).get("poster_url") for key in good)
-        known = all(found.get(key, {}).get("state") in {"ready", "broken"} for key in damaged)
+        by_key = {clip["key"]: clip for clip in unit.clips()}
+        ready = all(by_key.get(key, {}).get("poster_url") for key in good)
+        known = all(by_key.get(key, {}).get("state") in {"ready", "broken"} for key in damaged)
         time.sleep(0.5 + NUMBER / 2000)  # a long list is asked again
-        return found if ready and known else None
+        return by_key if ready and known else None
 
     with live_clips(unit, originals[0]) as took:
         for number in range(NUMBER):
@@ -108,16 +108,16 @@ def test_damaged_films_cost_the_good_ones_nothing(
                 (unit.video / key).write_bytes(clips.stamp(originals[number // BETWEEN % 4], number))
                 good.append(key)
         print(f"written in {time.monotonic() - written:.1f} s")
-        found = wait_for(all_there, seconds=60 + NUMBER / 10, what="a verdict on each file")
+        by_key = wait_for(all_there, seconds=60 + NUMBER / 10, what="a verdict on each file")
     print(f"verdicts and pictures after {time.monotonic() - written:.1f} s")
     quantiles = statistics.quantiles(took, n=20, method="inclusive")
     print(f"{len(took)} live clips: {quantiles[9]:.2f} s, 95 % in {quantiles[18]:.2f} s, all in {max(took):.2f} s")
-    assert {found[key]["state"] for key in good} == {"ready"}
-    verdicts = Counter(found[key]["state"] for key in damaged)
+    assert {by_key[key]["state"] for key in good} == {"ready"}
+    verdicts = Counter(by_key[key]["state"] for key in damaged)
     growth = [most_held(unit, pattern) - before for pattern, before in zip((INGESTER, WEB), held, strict=True)]
     print(verdicts, "the ingester grew by {} MB, the web by {}".format(*(kb >> 10 for kb in growth)))
     assert min(verdicts["ready"], verdicts["broken"]) > NUMBER // 10
-    assert all(found[key]["error"] for key in damaged if found[key]["state"] == "broken")
+    assert all(by_key[key]["error"] for key in damaged if by_key[key]["state"] == "broken")
     assert unit.pid_of(INGESTER) == ingester
     assert sum(growth) < GROWTH_MOST
     assert "Traceback" not in unit.logged()

@@ -24,10 +24,10 @@ def clip(unit: RunningUnit, samples: Path) -> dict:
     return unit.wait_clip("porch/1.mp4", state="ready")
 
 
-def asked(unit: RunningUnit, host: str, path: str, method: str = "GET") -> requests.Response:
+def send(unit: RunningUnit, host: str, path: str, method: str = "GET") -> requests.Response:
     """What a page of a host is answered, whose browser takes us for its own site."""
-    told = f"{host}:{unit.port}"
-    headers = {"Host": told, "Origin": f"http://{told}", "Sec-Fetch-Site": "same-origin"}
+    address = f"{host}:{unit.port}"
+    headers = {"Host": address, "Origin": f"http://{address}", "Sec-Fetch-Site": "same-origin"}
     return requests.request(method, unit.url(path), headers=headers, allow_redirects=False, timeout=30)
 
 
@@ -43,11 +43,11 @@ def test_another_site_s_name_is_not_served(host: str, unit: RunningUnit, clip: d
         "/watcher/readyz",
         "/no",
     ):
-        answer = asked(unit, host, path)
+        answer = send(unit, host, path)
         assert answer.status_code == 421, path
         assert "public_url" in answer.text
-    assert asked(unit, host, clip["links"]["self"], "DELETE").status_code == 421
-    assert asked(unit, host, "/watcher/uploads/porch/x.mp4", "PUT").status_code == 421
+    assert send(unit, host, clip["links"]["self"], "DELETE").status_code == 421
+    assert send(unit, host, "/watcher/uploads/porch/x.mp4", "PUT").status_code == 421
     assert unit.get(clip["links"]["self"]).json()["state"] == "ready"
 
 
@@ -55,14 +55,14 @@ def test_another_site_s_name_is_not_served(host: str, unit: RunningUnit, clip: d
 def test_our_own_names_are(host: str, unit: RunningUnit, clip: dict) -> None:
     """Addresses, and names that nobody can buy."""
     for path in ("/watcher/clips", "/porch/1.mp4"):
-        assert asked(unit, host, path).status_code == 200, path
+        assert send(unit, host, path).status_code == 200, path
 
 
 def test_the_name_that_people_use(start_unit: Callable[..., RunningUnit]) -> None:
     """As the settings say; no other is served for it."""
     unit = start_unit(settings={"WATCHER_SITE__PUBLIC_URL": "https://cams.example.net/cams"})
-    assert asked(unit, "cams.example.net", "/watcher/clips").status_code == 200
-    assert asked(unit, "evil.example", "/watcher/clips").status_code == 421
+    assert send(unit, "cams.example.net", "/watcher/clips").status_code == 200
+    assert send(unit, "evil.example", "/watcher/clips").status_code == 421
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def unit(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Ru
 def keys(unit: RunningUnit) -> list[str]:
     """Of somebody who may do everything, of a bound viewer, and of a camera."""
     made = [("all", "admin"), ("bound", "view", "--camera", "porch"), ("sends", "upload", "--camera", "porch")]
-    return [unit.run("key", "create", one[0], "--role", *one[1:]).stdout.strip() for one in made]
+    return [unit.run("key", "create", words[0], "--role", *words[1:]).stdout.strip() for words in made]
 
 
 class Asking:

@@ -37,7 +37,9 @@ APP = ("manifest.webmanifest", "worker.js")
 
 def test_everything_is_described(document: dict) -> None:
     """Each route of the guide, with a sentence, and its parameters with theirs."""
-    told = {f"{method.upper()} /watcher{path}" for path, methods in document["paths"].items() for method in methods}
+    operations = {
+        f"{method.upper()} /watcher{path}" for path, methods in document["paths"].items() for method in methods
+    }
     guide = re.findall(r"`((?:GET|PUT|PATCH|POST|DELETE) /watcher/[^`?]*)`", (ROOT / "guide/api.md").read_text())
     pages = {
         f"GET /watcher/{page}"
@@ -55,13 +57,15 @@ def test_everything_is_described(document: dict) -> None:
             *APP,
         )
     }
-    guide = [one for one in guide if "/tus" not in one and "/sign-" not in one]  # a protocol of others, and pages
-    guide = [one.replace("/exports/<id>", "/exports/{export_id}") for one in guide]
+    guide = [
+        operation for operation in guide if "/tus" not in operation and "/sign-" not in operation
+    ]  # a protocol of others, and pages
+    guide = [operation.replace("/exports/<id>", "/exports/{export_id}") for operation in guide]
     names = {
-        re.sub(r"<(\w+)>", lambda m: "{clip_id}" if m[1] == "id" else f"{{{m[1]}}}", one)
-        for one in set(guide) - pages
+        re.sub(r"<(\w+)>", lambda m: "{clip_id}" if m[1] == "id" else f"{{{m[1]}}}", operation)
+        for operation in set(guide) - pages
     }
-    assert told == names
+    assert operations == names
     for methods in document["paths"].values():
         for operation in methods.values():
             assert operation["summary"].endswith((".", ";")) or operation.get("description")

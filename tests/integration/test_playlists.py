@@ -72,15 +72,15 @@ def joined(unit: RunningUnit, lines: list[str], path: Path) -> Path:
 def sounds(path: Path) -> list[str]:
     """A hash of each packet of sound."""
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a", "-c", "copy", "-f", "framemd5", "-"]
-    told = subprocess.run(command, capture_output=True, check=True).stdout.decode()
-    return [line.split(",")[5].strip() for line in told.splitlines() if not line.startswith("#")]
+    output = subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    return [line.split(",")[5].strip() for line in output.splitlines() if not line.startswith("#")]
 
 
 def starts(path: Path) -> dict[str, float]:
     """When picture and sound begin, in seconds."""
     command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_type,start_time", "-of", "csv=p=0"]
-    told = subprocess.run([*command, str(path)], capture_output=True, check=True).stdout.decode()
-    return {kind: float(at) for kind, at in (line.split(",")[:2] for line in told.split())}
+    output = subprocess.run([*command, str(path)], capture_output=True, check=True).stdout.decode()
+    return {kind: float(at) for kind, at in (line.split(",")[:2] for line in output.split())}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_day_of_clips_is_one_film(unit: RunningUnit, tmp_path: Path) -> None:
     film = tmp_path / "day.ts"
     command = ["ffmpeg", "-v", "error", "-i", unit.url(address("day", NOON, NOON + timedelta(days=1)))]
     subprocess.run([*command, "-c", "copy", "-f", "mpegts", str(film)], check=True, timeout=60)
-    expected = [one for number in range(3) for one in pictures(unit.video / f"day/{number}.mp4")]
+    expected = [picture for number in range(3) for picture in pictures(unit.video / f"day/{number}.mp4")]
     assert pictures(film) == expected + pictures(unit.video / long["key"])
 
 

@@ -34,14 +34,14 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def become(place: Path, wanted: str, ports: str = "[]", then: str = "") -> subprocess.CompletedProcess[str]:
+def become(place: Path, user: str, ports: str = "[]", then: str = "") -> subprocess.CompletedProcess[str]:
     """Give root up in a process of its own, and do something as whoever it is then."""
     script = f"""
 import os, socket, subprocess, sys
 from pathlib import Path
 sys.path.insert(0, {str(place)!r})
 from watcher.ops.privileges import give_up_root
-give_up_root({wanted!r}, Path({str(place / "data")!r}), None, {ports})
+give_up_root({user!r}, Path({str(place / "data")!r}), None, {ports})
 {then}
 """
     return subprocess.run([PYTHON, "-P", "-c", script], capture_output=True, text=True, timeout=30)

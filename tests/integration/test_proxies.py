@@ -45,7 +45,7 @@ def made(unit: RunningUnit, clip: dict) -> dict:
     """The clip, once its proxy is asked for and made."""
     answer = ask(unit, clip)
     assert (answer.status_code, answer.json()["state"]) == (202, "waiting"), answer.text
-    assert wait_for(lambda: (one := proxy_of(unit, clip))["state"] != "waiting" and one)["state"] == "ready"
+    assert wait_for(lambda: (proxy := proxy_of(unit, clip))["state"] != "waiting" and proxy)["state"] == "ready"
     return unit.get(clip["links"]["self"]).json()
 
 
@@ -156,8 +156,8 @@ def test_ahead_and_spent(start_unit: Callable[..., RunningUnit]) -> None:
     unit.start()
     wait_for(lambda: unit.clip("old.mp4")["proxy_url"] is None, what="its end")
     wait_for(lambda: os.listdir(folder) == [], what="an empty folder")
-    told = unit.get(f"/watcher/changes?since={revision}").json()["changes"]
-    assert [c["clip"]["id"] for c in told if c["clip"]["id"] == clip["id"]]
+    changes = unit.get(f"/watcher/changes?since={revision}").json()["changes"]
+    assert [c["clip"]["id"] for c in changes if c["clip"]["id"] == clip["id"]]
     assert unit.get(clip["proxy_url"]).status_code == 404
 
 
@@ -170,7 +170,7 @@ def test_a_kill_in_the_middle_costs_nothing(start_unit: Callable[..., RunningUni
     clip = unit.wait_clip("long.mp4", state="ready")
     ask(unit, clip)
     os.kill(wait_for(lambda: next(iter(workers(unit)), None), what="a worker"), signal.SIGKILL)
-    failed = wait_for(lambda: (one := proxy_of(unit, clip))["state"] == "failed" and one, what="a failure")
+    failed = wait_for(lambda: (proxy := proxy_of(unit, clip))["state"] == "failed" and proxy, what="a failure")
     assert failed["error"] == "the decoder crashed"
     ask(unit, clip)
     worker = wait_for(lambda: next(iter(workers(unit)), None), what="a worker")

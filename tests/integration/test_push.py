@@ -120,9 +120,9 @@ class Network:
                         self.broken += 1
                         break
                     server.sendall(data)
-            for one in (client, server):
+            for side in (client, server):
                 with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    side.shutdown(socket.SHUT_RDWR)
             back.join(5)
 
     @staticmethod

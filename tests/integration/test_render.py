@@ -56,8 +56,8 @@ def renderer(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iter
     for number, name in enumerate(names):
         path = services.places.video / name
         path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
-        found = Ingest.of(services).examine(name)
-        Ingest.of(services).put([found])
+        outcome = Ingest.of(services).examine(name)
+        Ingest.of(services).put([outcome])
     at_work = Renderer(services)
     at_work.start()
     try:
@@ -77,8 +77,8 @@ def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
 
         def state(name: str) -> tuple[str, str | None, bool]:
             clip = services.catalog.clips.by_key(name)
-            told = {one.key: one.error for one in services.catalog.retries.troubles(10).newest}
-            return clip.state, told.get(name), clip.poster is not None
+            errors = {trouble.key: trouble.error for trouble in services.catalog.retries.troubles(10).newest}
+            return clip.state, errors.get(name), clip.poster is not None
 
         wait_for(lambda: state("is-fine.mp4") == ("ready", None, True), what="the third poster")
         expected = ("ready", "the decoder crashed on it (SIGSEGV)", False)
@@ -131,8 +131,8 @@ def test_who_follows_long_work_hears_how_far_it_is() -> None:
     try:
         worker.ask({})
         assert worker.answer(heard.append).made == [1]
-        said = [answer for answer in heard if answer != process.Answer()]
-        assert said == [process.Answer(about=7), process.Answer(done=0.5)]
+        answers = [answer for answer in heard if answer != process.Answer()]
+        assert answers == [process.Answer(about=7), process.Answer(done=0.5)]
         heard.clear()
         worker.ask({})
         worker.ask({})
@@ -220,7 +220,7 @@ def test_posters_have_the_colours_of_the_recording(range_: str, tmp_path: Path) 
     finally:
         worker.close()
     seen = Image.open(tmp_path / "a.webp").convert("RGB").resize((1, 1)).getpixel((0, 0))
-    assert max(abs(one - two) for one, two in zip(seen, (220, 20, 20), strict=True)) < 8, seen
+    assert max(abs(value - two) for value, two in zip(seen, (220, 20, 20), strict=True)) < 8, seen
 
 
 def test_a_recording_in_matroska_is_probed_by_the_decoder(unit: RunningUnit) -> None:
@@ -261,10 +261,12 @@ def test_an_unknown_codec_is_no_picture_and_costs_no_other_clip(tmp_path: Path, 
         at_work.start()
         try:
             wait_for(lambda: services.catalog.clips.by_key("plain.mp4").poster, what="the other's poster")
-            told = wait_for(lambda: services.catalog.retries.troubles(10).newest, what="the reason")
+            troubles = wait_for(lambda: services.catalog.retries.troubles(10).newest, what="the reason")
         finally:
             at_work.stop()
-        assert [(one.key, one.error) for one in told] == [("unknown.mp4", "there is no decoder for it")]
+        assert [(trouble.key, trouble.error) for trouble in troubles] == [
+            ("unknown.mp4", "there is no decoder for it")
+        ]
         assert services.catalog.clips.by_key("unknown.mp4").state == "ready"
 
 

@@ -46,8 +46,8 @@ def test_a_retired_clip_is_gone_from_disk_lists_and_pages(unit: RunningUnit, sam
     assert unit.clips(q="bin cat") == []
     assert [c["key"] for c in unit.clips(state="retired")] == ["bin/1.mp4"]
     assert requests.get(address, timeout=10).json()["state"] == "retired"
-    told = unit.get(f"/watcher/changes?since={head}").json()["changes"]
-    assert [(c["clip"]["id"], c["clip"]["state"]) for c in told] == [(clip["id"], "retired")]
+    changes = unit.get(f"/watcher/changes?since={head}").json()["changes"]
+    assert [(c["clip"]["id"], c["clip"]["state"]) for c in changes] == [(clip["id"], "retired")]
     assert requests.delete(unit.url("/watcher/clips/99999"), timeout=10).status_code == 404
 
     again = leave(unit, samples, "bin/1.mp4", 2)
@@ -68,8 +68,8 @@ def test_another_file_of_that_name_is_not_removed(start_unit: Callable[..., Runn
     (unit.video / "new.part").rename(unit.video / "a.mp4")
     assert requests.delete(unit.url(clip["links"]["self"]), timeout=10).status_code == 204
     assert (unit.video / "a.mp4").read_bytes() == other
-    found = wait_for(lambda: unit.clip("a.mp4"), what="the other clip")
-    assert found["id"] != clip["id"]
+    fresh = wait_for(lambda: unit.clip("a.mp4"), what="the other clip")
+    assert fresh["id"] != clip["id"]
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_a_removal_that_was_cut_off_is_finished(start_unit: Callable[..., Runnin
     """The row said so and the file was still there when the power went; but not while the disk is away."""
     unit = start_unit()
     clip = leave(unit, samples, "cut.mp4", 1)
-    kept = leave(unit, samples, "kept.mp4", 2)
+    other = leave(unit, samples, "kept.mp4", 2)
     unit.stop()
     with sqlite3.connect(unit.data / "catalog.db") as catalog:
         catalog.execute("UPDATE clips SET state = 'retired', listed = 0 WHERE id = ?", (clip["id"],))
@@ -92,7 +92,7 @@ def test_a_removal_that_was_cut_off_is_finished(start_unit: Callable[..., Runnin
     wait_for(lambda: not (unit.video / "cut.mp4").exists(), what="the end of the removal")
     wait_for(lambda: sqlite_key(unit, clip["id"]) == f"/{clip['id']}/cut.mp4", what="a free key")
     assert unit.get(clip["poster_url"]).status_code == 404
-    assert unit.get(kept["url"]).status_code == 200
+    assert unit.get(other["url"]).status_code == 200
     assert [c["key"] for c in unit.clips()] == ["kept.mp4"]
 
 

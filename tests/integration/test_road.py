@@ -46,9 +46,7 @@ def test_a_poster_follows(unit: RunningUnit, samples: Path) -> None:
     path = unit.video / "poster" / "1.mp4"
     path.parent.mkdir()
     shutil.copy(samples / "faststart.mp4", path)
-    clip = wait_for(
-        lambda: (found := unit.clip("poster/1.mp4")) and found["poster_url"] and found, what="the poster"
-    )
+    clip = wait_for(lambda: (clip := unit.clip("poster/1.mp4")) and clip["poster_url"] and clip, what="the poster")
     picture = unit.get(clip["poster_url"])
 
     assert picture.headers["Content-Type"] == "image/webp"
@@ -197,8 +195,8 @@ def test_a_vanished_clip_is_missing_and_comes_back_as_itself(unit: RunningUnit, 
     path.parent.mkdir()
     shutil.copy(samples / "plain.mp4", path)
     clip = unit.wait_clip("away/one.mp4")
-    kept = unit.data / "kept.mp4"
-    shutil.copy(path, kept)  # another inode and another time: only the content tells
+    copy = unit.data / "kept.mp4"
+    shutil.copy(path, copy)  # another inode and another time: only the content tells
     path.unlink()
     assert unit.get("/away/one.mp4").status_code == 404
     gone = unit.wait_clip("away/one.mp4", state="missing")
@@ -206,7 +204,7 @@ def test_a_vanished_clip_is_missing_and_comes_back_as_itself(unit: RunningUnit, 
     assert unit.clips(camera="away") == []
     assert [c["id"] for c in unit.clips(camera="away", state="missing")] == [gone["id"]]
 
-    shutil.copy(kept, path.with_name("two.mp4"))
+    shutil.copy(copy, path.with_name("two.mp4"))
     back = unit.wait_clip("away/two.mp4", state="ready")
     assert back["id"] == clip["id"]
     assert "missing_since" not in back

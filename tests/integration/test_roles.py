@@ -133,12 +133,12 @@ VALUES = {"camera": "porch", "name": "a.mp4", "key": "porch/1.mp4", "day": "2026
 def routes() -> dict[str, set[str]]:
     """Every address of the application, and the methods that are declared for it."""
     app = create_app(open_services(Settings(), Path("/nonexistent")))
-    found: dict[str, set[str]] = {}
+    roles: dict[str, set[str]] = {}
     for rule in app.url_map.iter_rules():
         declared = app.view_functions[rule.endpoint].declared
         if not declared.internal:
-            found.setdefault(re.sub(r"<\w+:", "<", rule.rule), set()).add(declared.method)
-    return found
+            roles.setdefault(re.sub(r"<\w+:", "<", rule.rule), set()).add(declared.method)
+    return roles
 
 
 def test_each_route_is_expected() -> None:
@@ -180,27 +180,29 @@ def brought(unit: RunningUnit, services: Services) -> dict[str, dict[str, str]]:
     made |= {f"bound {role}": keys.create(services, f"bound {role}", role, ["porch"]) for role in ("view", "label")}
     made |= {name: keys.create(services, name, "admin", None) for name in ("revoked", "expired", "leaves")}
     made["viewer"] = keys.create(services, "viewer", "view", None)  # of its own: whoever leaves ends one's others
-    found = {name: bearer(key) for name, key in made.items() if name != "viewer"}
-    found |= {"none": {}, "session": signed_in(unit, made.pop("viewer"))}
-    found["session of a revoked key"] = signed_in(unit, made["revoked"])
-    found["session of an expired key"] = signed_in(unit, made["expired"])
-    found["session that was ended"] = signed_in(unit, made["leaves"])
+    holders = {name: bearer(key) for name, key in made.items() if name != "viewer"}
+    holders |= {"none": {}, "session": signed_in(unit, made.pop("viewer"))}
+    holders["session of a revoked key"] = signed_in(unit, made["revoked"])
+    holders["session of an expired key"] = signed_in(unit, made["expired"])
+    holders["session that was ended"] = signed_in(unit, made["leaves"])
 
     def clip() -> dict | None:
-        answer = unit.get("/watcher/clips/by-key/porch/1.mp4", headers=found["admin"])
+        answer = unit.get("/watcher/clips/by-key/porch/1.mp4", headers=holders["admin"])
         return answer.json() if answer.status_code == 200 else None
 
     shared = unit.url(f"{wait_for(clip, what='the clip')['links']['self']}/share")
-    link = requests.post(shared, json={"expires_in_seconds": 600}, headers=found["admin"], timeout=10).json()["url"]
-    found["share link"] = {"?": link.partition("?")[2]}
-    gone = requests.post(unit.url("/watcher/sign-out"), headers=found["session that was ended"], timeout=10)
+    link = requests.post(shared, json={"expires_in_seconds": 600}, headers=holders["admin"], timeout=10).json()[
+        "url"
+    ]
+    holders["share link"] = {"?": link.partition("?")[2]}
+    gone = requests.post(unit.url("/watcher/sign-out"), headers=holders["session that was ended"], timeout=10)
     assert gone.status_code == 200
     keys.revoke(services, "revoked")
     end_soon(services, "expired", -1)
-    return found
+    return holders
 
 
-def asked(unit: RunningUnit, method: str, rule: str, who: dict[str, str]) -> http.client.HTTPResponse:
+def send(unit: RunningUnit, method: str, rule: str, who: dict[str, str]) -> http.client.HTTPResponse:
     """A request for an address of a rule by somebody."""
     address = "/watcher" + re.sub(r"<(\w+)>", lambda m: VALUES.get(m[1], ABSENT), rule)
     headers = {**who, "Tus-Resumable": "1.0.0", "Cache-Control": "max-age=1"}
@@ -218,7 +220,7 @@ def test_everybody_at_each_route(who: str, unit: RunningUnit, brought: dict[str,
             needs = NEEDS.get(f"{asks} {rule}")
             if rule in {"/sign-in", "/sign-out"} and method == "POST":
                 continue  # it ends what these tests bring
-            status = asked(unit, method, rule, brought[who]).status
+            status = send(unit, method, rule, brought[who]).status
             if needs is None:  # nobody may, and who is nobody need not hear of it
                 right = status in ({401, 404, 405} if who in NOBODY else {400, 403, 404, 405, 411, 415})
             elif needs == "anybody":
@@ -239,7 +241,7 @@ def test_methods_that_nobody_has(method: str, unit: RunningUnit, brought: dict[s
     """Are refused, and are no fault of ours, whoever asks."""
     for rule in routes():
         for who in ("none", "admin"):
-            status = asked(unit, method, rule, brought[who]).status
+            status = send(unit, method, rule, brought[who]).status
             assert 400 <= status < 500 or status == 501, (method, rule, who, status)
     assert "Traceback" not in (unit.log / "app.log").read_text()
 
@@ -272,10 +274,10 @@ def test_a_key_that_ends_meanwhile(unit: RunningUnit, services: Services, sample
                         late.append(began - ends)
 
         asking = [threading.Thread(target=ask_on, args=(mine,)) for mine in (bearer(key), session) * 2]
-        for one in asking:
-            one.start()
-        for one in asking:
-            one.join()
+        for holder in asking:
+            holder.start()
+        for holder in asking:
+            holder.join()
         assert late
         assert max(late) < 0.1, "a tenth of a second for what was asked at the very moment"
         sending.send(body[1000:])

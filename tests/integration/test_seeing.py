@@ -34,8 +34,8 @@ def eye() -> Iterator[Worker]:
     pictures()
     if not (FOLDER / model.FILE).exists():
         pytest.skip(f"there is no model in {FOLDER}: make labels")
-    told = json.dumps({"model": str(FOLDER / model.FILE), "names": []})
-    made = Worker(timeout_seconds=120, command=[*WORKER, told])
+    arguments = json.dumps({"model": str(FOLDER / model.FILE), "names": []})
+    made = Worker(timeout_seconds=120, command=[*WORKER, arguments])
     yield made
     made.close()
 
@@ -43,8 +43,8 @@ def eye() -> Iterator[Worker]:
 def labels(eye: Worker, clip: Path, length: float) -> dict[str, tuple[float, float]]:
     """What a clip would be labelled with: how sure the model is, and since when."""
     eye.ask_inspect(str(clip), 0, container="mp4")
-    told = verdict(eye.answer().pictures, length, Rules(SETTINGS, "porch"), "m")
-    return {one.name: (one.confidence, one.sight.at_seconds) for one in told.labels}
+    result = verdict(eye.answer().pictures, length, Rules(SETTINGS, "porch"), "m")
+    return {label.name: (label.confidence, label.sight.at_seconds) for label in result.labels}
 
 
 def memory_and_time(eye: Worker) -> tuple[int, float]:
@@ -76,18 +76,18 @@ def test_what_the_model_finds(eye: Worker, tmp_path: Path, capsys: pytest.Captur
     }
     right: dict[str, int] = dict.fromkeys(ways, 0)
     wrong: list[str] = []
-    for number, (way, told) in enumerate(ways.items()):
+    for number, (way, expected) in enumerate(ways.items()):
         for file, (label, _) in KNOWN.items():
-            place = {name: float(told[name]) for name in ("height", "x", "y") if name in told}
-            look = {name: told[name] for name in ("bright", "grey") if name in told}
+            place = {name: float(expected[name]) for name in ("height", "x", "y") if name in expected}
+            look = {name: expected[name] for name in ("bright", "grey") if name in expected}
             clip = tmp_path / f"{number}-{label}.mp4"
             film(clip, [Thing(file, **place)], seconds=0.4, seed=number, **look)  # type: ignore[arg-type]
-            found = labels(eye, clip, 0.4)
-            right[way] += label in found
-            wrong += [f"{name} for {label}, {way}" for name in found if name != label]
+            seen = labels(eye, clip, 0.4)
+            right[way] += label in seen
+            wrong += [f"{name} for {label}, {way}" for name in seen if name != label]
         for light in (1.0, 0.3):
-            found = labels(eye, film(tmp_path / "yard.mp4", seconds=0.4, seed=number, bright=light), 0.4)
-            wrong += [f"{name} for nothing, {way}" for name in found]
+            seen = labels(eye, film(tmp_path / "yard.mp4", seconds=0.4, seed=number, bright=light), 0.4)
+            wrong += [f"{name} for nothing, {way}" for name in seen]
     total, hits = len(ways) * len(KNOWN), sum(right.values())
     precision, recall = hits / (hits + len(wrong)), hits / total
     with capsys.disabled():
@@ -102,8 +102,8 @@ def test_what_the_model_finds(eye: Worker, tmp_path: Path, capsys: pytest.Captur
 def test_when_it_is_seen_and_what_it_costs(eye: Worker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The second is right, memory is bounded, and a clip costs about as much as its sprite does a few times."""
     came = film(tmp_path / "came.mp4", [Thing("chelsea.png", begin=3, height=0.5)])
-    found = labels(eye, came, 8)
-    assert 3.0 <= found["cat"][1] <= 4.0
+    seen = labels(eye, came, 8)
+    assert 3.0 <= seen["cat"][1] <= 4.0
     wide = film(
         tmp_path / "wide.mp4",
         [Thing("camera.png", x=0.7, y=0.7, height=0.12, begin=1)],

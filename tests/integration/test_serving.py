@@ -21,12 +21,12 @@ def clip(unit: RunningUnit, samples: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("span", "first", "last"),
     [("0-1", 0, 1), ("0-", 0, None), ("100-199", 100, 199), ("-50", -50, None), ("5000-", 5000, None)],
 )
-def test_ranges(unit: RunningUnit, clip: bytes, asked: str, first: int, last: int | None) -> None:
+def test_ranges(unit: RunningUnit, clip: bytes, span: str, first: int, last: int | None) -> None:
     """Safari's `bytes=0-1` probe, Chromium's open ranges, suffixes: 206 with exactly these bytes."""
-    answer = unit.get("/served/a.mp4", headers={"Range": f"bytes={asked}"})
+    answer = unit.get("/served/a.mp4", headers={"Range": f"bytes={span}"})
     expected = clip[first:] if last is None else clip[first : last + 1]
     start = len(clip) + first if first < 0 else first
 
@@ -61,9 +61,9 @@ def test_head_and_headers(unit: RunningUnit, clip: bytes) -> None:
     answer = unit.get("/served/a.mp4")
     head = http.client.HTTPConnection("127.0.0.1", unit.port)
     head.request("HEAD", "/served/a.mp4")
-    told = head.getresponse()
+    response = head.getresponse()
 
-    assert (told.status, told.getheader("Content-Length"), told.read()) == (200, str(len(clip)), b"")
+    assert (response.status, response.getheader("Content-Length"), response.read()) == (200, str(len(clip)), b"")
     assert answer.headers["Accept-Ranges"] == "bytes"
     assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -15,7 +15,7 @@ SHARED = {"Cache-Control": "max-age=1"}
 HEAD = "/watcher/changes/head"
 
 
-def asked(unit: RunningUnit) -> int:
+def count_of_requests(unit: RunningUnit) -> int:
     """How often the application was asked for the head, by nginx's log."""
     lines = (unit.log / "access.log").read_text().splitlines()
     return sum(HEAD in line and not line.endswith(("app=-", 'app=""')) for line in lines)
@@ -24,7 +24,7 @@ def asked(unit: RunningUnit) -> int:
 @pytest.mark.slow
 def test_any_number_of_pages_cost_the_application_little(unit: RunningUnit, clip: dict) -> None:
     """Forty pages that ask as quickly as they can for three seconds; each gets the number and its tag, or 304."""
-    before, until = asked(unit), time.monotonic() + 3
+    before, until = count_of_requests(unit), time.monotonic() + 3
     answers: list[int] = []
 
     def page() -> None:
@@ -38,14 +38,14 @@ def test_any_number_of_pages_cost_the_application_little(unit: RunningUnit, clip
             answers.append(answer.status_code)
 
     pages = [threading.Thread(target=page) for _ in range(40)]
-    for one in pages:
-        one.start()
-    for one in pages:
-        one.join()
+    for number in pages:
+        number.start()
+    for number in pages:
+        number.join()
     time.sleep(1.1)  # the log is written once a second
     assert set(answers) == {200, 304}
     assert len(answers) > 200
-    assert 1 <= asked(unit) - before <= 2 * 4
+    assert 1 <= count_of_requests(unit) - before <= 2 * 4
 
 
 def test_who_does_not_say_so_gets_what_holds_now(unit: RunningUnit, clip: dict) -> None:
@@ -127,6 +127,6 @@ def test_what_one_browser_has_seen_is_not_shared(spelling: str, unit: RunningUni
         if spelling.startswith("SEEN"):
             assert answer.status_code == 400
             continue
-        assert (clip["id"] in {one["id"] for one in answer.json()["clips"]}) is expected, who
+        assert (clip["id"] in {clip["id"] for clip in answer.json()["clips"]}) is expected, who
         assert "private" in answer.headers["Cache-Control"]
         assert "X-Accel-Expires" not in answer.headers

@@ -31,10 +31,10 @@ def watched(folder: Path, settings: Settings) -> Services:
     services = open_services(settings, folder)
     services.places.make()
     migrate(services.catalog.database.engine)
-    told = status.Status(
+    state = status.Status(
         pid=os.getpid(), watching="native", settling=0, scanning=False, last_scan_at=NOW, problems={}
     )
-    status.write(services.places.status, told)
+    status.write(services.places.status, state)
     return services
 
 
@@ -49,7 +49,7 @@ def leave(services: Services, camera: str, hours_ago: list[float]) -> None:
 
 def silent(services: Services) -> dict[str, bool]:
     SilenceWatch(services).turn()
-    return {one.camera: one.silent for one in services.catalog.clips.camera_summaries()}
+    return {summary.camera: summary.silent for summary in services.catalog.clips.camera_summaries()}
 
 
 def test_by_its_own_rhythm(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_by_its_own_rhythm(tmp_path: Path) -> None:
         "hourly-silent": True,
         "new": False,
     }
-    expected = {one.camera: one.expected_by for one in services.catalog.clips.camera_summaries()}
+    expected = {summary.camera: summary.expected_by for summary in services.catalog.clips.camera_summaries()}
     assert expected["new"] is None
     last = services.catalog.clips.find(ClipFilter(cameras=("hourly-fine",)), limit=1).clips[0].ended_at
     assert timedelta(hours=1) <= expected["hourly-fine"] - last <= timedelta(hours=2)
@@ -79,8 +79,8 @@ def test_by_its_own_rhythm(tmp_path: Path) -> None:
 
 def test_by_what_is_said(tmp_path: Path) -> None:
     """For all, for one; and some are nobody's concern."""
-    said = Silence(after_hours=4, cameras=(CameraSilence("slow", 48),), ignore=("shed",))
-    services = watched(tmp_path, Settings(silence=said))
+    table = Silence(after_hours=4, cameras=(CameraSilence("slow", 48),), ignore=("shed",))
+    services = watched(tmp_path, Settings(silence=table))
     for camera in ("gate", "slow", "shed"):
         leave(services, camera, [5.0])
     assert silent(services) == {"gate": True, "slow": False, "shed": False}
@@ -89,15 +89,17 @@ def test_by_what_is_said(tmp_path: Path) -> None:
     assert services.catalog.clips.head() == head, "looking again changes nothing"
     leave(services, "gate", [0.1])
     assert silent(services)["gate"] is False
-    assert [(one.camera, one.silent) for one in services.catalog.silences.after(0, 1 << 60)] == [("gate", False)]
+    assert [(silence.camera, silence.silent) for silence in services.catalog.silences.after(0, 1 << 60)] == [
+        ("gate", False)
+    ]
 
 
 def test_not_before_the_first_scan(tmp_path: Path) -> None:
     """What was left while the ingester was away is no silence."""
     services = watched(tmp_path, Settings(silence=Silence(after_hours=1)))
     leave(services, "gate", [5.0])
-    told = status.Status(pid=1, watching="native", settling=0, scanning=True, last_scan_at=None, problems={})
-    status.write(services.places.status, told)
+    state = status.Status(pid=1, watching="native", settling=0, scanning=True, last_scan_at=None, problems={})
+    status.write(services.places.status, state)
     assert silent(services) == {"gate": False}
     services.places.status.unlink()
     assert silent(services) == {"gate": False}
@@ -121,13 +123,13 @@ def test_it_is_told_everywhere(start_unit: Callable[..., RunningUnit], samples: 
 
         wait_for(lambda: gate().get("silent"), what="its silence")
         assert gate()["expected_by"] > gate()["silent_since"]
-        told = unit.get(f"/watcher/changes?since={head}").json()
-        assert [(one["camera"], one["silent"]) for one in told["cameras"]] == [("gate", True)]
-        assert head < told["cameras"][0]["seq"] <= told["head"]
+        changes = unit.get(f"/watcher/changes?since={head}").json()
+        assert [(camera["camera"], camera["silent"]) for camera in changes["cameras"]] == [("gate", True)]
+        assert head < changes["cameras"][0]["seq"] <= changes["head"]
         assert 'watcher_camera_silent{camera="gate"} 1' in unit.get("/watcher/metrics").text
-        said = unit.get("/watcher/status").text
-        assert "Silent for " in said
-        assert "a clip was due " in said
+        text = unit.get("/watcher/status").text
+        assert "Silent for " in text
+        assert "a clip was due " in text
 
         new = datetime.now(here).strftime("%Y%m%d_%H%M%S")
         (unit.video / "gate" / f"{new}.mp4").write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 1))
@@ -135,12 +137,12 @@ def test_it_is_told_everywhere(start_unit: Callable[..., RunningUnit], samples: 
         kinds = ("camera.silent", "camera.back")
 
         def heard() -> list[dict]:
-            found = [json.loads(body) for _, body in listener.got]
-            return [one for one in found if one["type"] in kinds]
+            events = [json.loads(body) for _, body in listener.got]
+            return [event for event in events if event["type"] in kinds]
 
         wait_for(lambda: len(heard()) == 2, what="both words")
-        assert [one["type"] for one in heard()] == list(kinds)
+        assert [event["type"] for event in heard()] == list(kinds)
         assert heard()[0]["data"]["camera"] == "gate"
-        assert {one["type"] for one in (json.loads(body) for _, body in listener.got)} == {*kinds, "clip.ready"}
+        assert {event["type"] for event in (json.loads(body) for _, body in listener.got)} == {*kinds, "clip.ready"}
     finally:
         listener.close()

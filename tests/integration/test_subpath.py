@@ -44,17 +44,17 @@ def key(unit: RunningUnit) -> str:
 @pytest.fixture(scope="module")
 def browser(unit: RunningUnit, front: str, key: str) -> requests.Session:
     """Somebody who has signed in through the proxy, once both clips have posters."""
-    found = requests.Session()
-    there = found.get(front, headers=HTML, timeout=10)
+    session = requests.Session()
+    there = session.get(front, headers=HTML, timeout=10)
     assert there.url == f"{front}watcher/sign-in?next=/cams/watcher/"
-    assert found.post(front + "watcher/sign-in", data={"key": key}, timeout=10).url == front + "watcher/"
-    assert [cookie.path for cookie in found.cookies] == ["/cams/"]
+    assert session.post(front + "watcher/sign-in", data={"key": key}, timeout=10).url == front + "watcher/"
+    assert [cookie.path for cookie in session.cookies] == ["/cams/"]
 
     def ready() -> bool:
-        return all(clip["poster_url"] for clip in found.get(front + "watcher/clips", timeout=10).json()["clips"])
+        return all(clip["poster_url"] for clip in session.get(front + "watcher/clips", timeout=10).json()["clips"])
 
     wait_for(ready, what="posters")
-    return found
+    return session
 
 
 def addresses(page: str) -> set[str]:
@@ -62,7 +62,7 @@ def addresses(page: str) -> set[str]:
     named = re.findall(
         r'\s(?:href|src|action|poster|data-(?:src|question|sprite|watch|browse|mount))="([^"]*)"', page
     )
-    return {html.unescape(one).split(" ")[0] for one in named if one and not one.startswith("#")}
+    return {html.unescape(address).split(" ")[0] for address in named if address and not address.startswith("#")}
 
 
 def test_every_address_of_every_page_leads_somewhere(front: str, browser: requests.Session) -> None:
@@ -124,14 +124,14 @@ def test_every_address_of_the_api_leads_there(
 def test_strangers_say_nothing(unit: RunningUnit, front: str, key: str) -> None:
     """Who comes past the proxy is not believed, nor is what a client told the proxy of itself, in logs either."""
     mine = {"Authorization": f"Bearer {key}"}
-    said = {"X-Forwarded-Prefix": "/evil", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
-    said |= {"X-Forwarded-For": "203.0.113.7", "X-Ingress-Path": "/evil", "X-Real-IP": "203.0.113.8"}
-    said |= {"Forwarded": "for=203.0.113.9;host=evil.example"}
+    headers = {"X-Forwarded-Prefix": "/evil", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+    headers |= {"X-Forwarded-For": "203.0.113.7", "X-Ingress-Path": "/evil", "X-Real-IP": "203.0.113.8"}
+    headers |= {"Forwarded": "for=203.0.113.9;host=evil.example"}
     for path in ("/watcher/", "/watcher/clips", "/watcher/status", "/watcher/nothing"):
-        answer = unit.get(path, headers={**mine, **said, **HTML})
+        answer = unit.get(path, headers={**mine, **headers, **HTML})
         assert "evil" not in answer.text + str(answer.headers), path
     form = requests.post(
-        unit.url("/watcher/sign-in"), data={"key": key}, headers=said, allow_redirects=False, timeout=10
+        unit.url("/watcher/sign-in"), data={"key": key}, headers=headers, allow_redirects=False, timeout=10
     )
     assert form.headers["Set-Cookie"].startswith("watcher_session=")
     assert "Secure" not in form.headers["Set-Cookie"]
@@ -157,10 +157,10 @@ def test_a_range_of_a_shared_link_is_asked_about_once(
 
     def questions() -> int:
         figures = browser.get(front + "watcher/metrics", timeout=10).text
-        told = re.findall(
+        addresses_ = re.findall(
             r'^watcher_requests_total\{[^}]*route="/watcher/internal/media"[^}]*\} (\d+)', figures, re.MULTILINE
         )
-        return sum(map(int, told))
+        return sum(map(int, addresses_))
 
     before = questions()
     assert before, "which were answered for posters"

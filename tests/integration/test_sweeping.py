@@ -40,11 +40,11 @@ def test_clips_go_by_age_and_no_other_ones(start_unit: Callable[..., RunningUnit
     unit.stop()
     unit.environment["WATCHER_RETENTION__MAX_AGE_DAYS"] = "7"
     unit.environment["WATCHER_RETENTION__GRACE_DAYS"] = "0"
-    told = unit.run("retention", "plan").stdout
-    assert old in told
-    assert "1 clips of" in told
-    assert held not in told
-    assert young not in told
+    output = unit.run("retention", "plan").stdout
+    assert old in output
+    assert "1 clips of" in output
+    assert held not in output
+    assert young not in output
     unit.start()
     wait_for(lambda: unit.clip(old) is None, what="its end")
     assert not (unit.video / old).exists()
@@ -122,10 +122,10 @@ def test_much_at_once_waits_for_a_word(start_unit: Callable[..., RunningUnit], s
     unit.stop()
     unit.environment |= {"WATCHER_RETENTION__MAX_AGE_DAYS": "7", "WATCHER_RETENTION__GRACE_DAYS": "0"}
     unit.start()
-    told = wait_for(
+    output = wait_for(
         lambda: unit.get("/watcher/readyz").json().get("warnings", {}).get("retention"), what="the warning"
     )
-    assert "25 clips wait" in told
+    assert "25 clips wait" in output
     assert "25 clips wait" in unit.get("/watcher/status", headers={"Accept": "text/html"}).text
     plan = unit.get("/watcher/retention/plan").json()
     assert (plan["clips"], plan["waiting"][0]["clips"], plan["allowed_until"]) == ([], 25, None)

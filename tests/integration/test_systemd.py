@@ -20,9 +20,9 @@ pytestmark = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason=
 def test_systemd_finds_it_tight() -> None:
     """By its own measure, at most 3.0."""
     command = ["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE_MOST}", str(UNIT)]
-    told = subprocess.run(command, capture_output=True, text=True)
-    assert told.returncode == 0, told.stdout[-2000:] + told.stderr
-    assert re.search(r"exposure level for watcher.service: [0-3]\.\d", told.stdout)
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr
+    assert re.search(r"exposure level for watcher.service: [0-3]\.\d", result.stdout)
 
 
 def test_systemd_reads_it(tmp_path: Path) -> None:
@@ -30,8 +30,8 @@ def test_systemd_reads_it(tmp_path: Path) -> None:
     text = UNIT.read_text()
     trial = tmp_path / "watcher.service"
     trial.write_text(text.replace("/opt/watcher/.venv/bin/watcher", shutil.which("true") or ""))
-    told = subprocess.run(["systemd-analyze", "verify", str(trial)], capture_output=True, text=True)
-    assert (told.returncode, told.stderr) == (0, "")
+    result = subprocess.run(["systemd-analyze", "verify", str(trial)], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
     known = subprocess.run([sys.executable, "-m", "watcher", "up", "--help"], capture_output=True, text=True).stdout
     options = re.findall(r" (--[a-z]+)", next(line for line in text.splitlines() if line.startswith("ExecStart=")))
     assert options

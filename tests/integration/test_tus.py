@@ -39,8 +39,8 @@ def begin(
     unit: RunningUnit, length: int, headers: dict | None = None, data: bytes = b"", **meta: str
 ) -> requests.Response:
     """POST: the creation of an upload."""
-    told = {**TUS, "Upload-Length": str(length), "Upload-Metadata": metadata(**meta), **(headers or {})}
-    return requests.post(unit.url("/watcher/tus"), headers=told, data=data, timeout=30)
+    all_headers = {**TUS, "Upload-Length": str(length), "Upload-Metadata": metadata(**meta), **(headers or {})}
+    return requests.post(unit.url("/watcher/tus"), headers=all_headers, data=data, timeout=30)
 
 
 def send(unit: RunningUnit, address: str, offset: int, data: bytes, **more: str) -> requests.Response:
@@ -200,20 +200,20 @@ def test_no_client_is_told_all_of_what_is_no_clip(start_unit: Callable[..., Runn
                     os.kill(pid, signal.SIGKILL)
         sender.join()
 
-        def told(address: str = address) -> int | None:
+        def offset(address: str = address) -> int | None:
             with contextlib.suppress(requests.RequestException):
                 answer = session.head(unit.url(address), headers=TUS, timeout=5)
                 if answer.status_code == 200:
                     return int(answer.headers["Upload-Offset"])
             return None
 
-        at = wait_for(told, what="the offset")
+        at = wait_for(offset, what="the offset")
         there = (unit.video / key).exists()
         assert at < len(data) or (there and (unit.video / key).read_bytes() == data), number
         seen[at == len(data)] += 1
         if at < len(data) - 1:  # what is whole is finished by the server
             assert send(unit, address, at, data[at:]).status_code == 204
-        wait_for(lambda told=told, data=data: told() == len(data), what="the clip")
+        wait_for(lambda offset=offset, data=data: offset() == len(data), what="the clip")
         assert (unit.video / key).read_bytes() == data
     wait_for(lambda: not left(unit), what=f"an empty spool ({seen}): what a killed worker left goes in its turn")
 
@@ -277,13 +277,13 @@ def test_checksums(unit: RunningUnit, data: bytes) -> None:
     for name, digest in (("sha1", hashlib.sha1), ("sha256", hashlib.sha256), ("md5", hashlib.md5)):
         at = offset(unit, address)
         piece = data[at : at + 1000]
-        told = f"{name} {base64.b64encode(digest(piece).digest()).decode()}"
-        assert send(unit, address, at, b"x" * 1000, **{"Upload-Checksum": told}).status_code == 460
+        checksum = f"{name} {base64.b64encode(digest(piece).digest()).decode()}"
+        assert send(unit, address, at, b"x" * 1000, **{"Upload-Checksum": checksum}).status_code == 460
         assert offset(unit, address) == at
-        assert send(unit, address, at, piece, **{"Upload-Checksum": told}).status_code == 204
-    for told in ("crc32 AAAA", "sha1 ###", "sha1"):
-        refused = send(unit, address, 3000, data[3000:], **{"Upload-Checksum": told})
-        assert refused.status_code in {400, 460}, told
+        assert send(unit, address, at, piece, **{"Upload-Checksum": checksum}).status_code == 204
+    for checksum in ("crc32 AAAA", "sha1 ###", "sha1"):
+        refused = send(unit, address, 3000, data[3000:], **{"Upload-Checksum": checksum})
+        assert refused.status_code in {400, 460}, checksum
     assert offset(unit, address) == 3000
     requests.delete(unit.url(address), headers=TUS, timeout=30)
 
@@ -348,14 +348,14 @@ def test_an_upload_goes_on_after_a_crash(victim: str, start_unit: Callable[..., 
             if victim in command and pid != unit.process.pid:
                 os.kill(pid, signal.SIGKILL)
 
-    def told() -> int | None:
+    def offset() -> int | None:
         try:
             answer = requests.head(unit.url(address), headers=TUS, timeout=5)
         except requests.RequestException:
             return None
         return int(answer.headers["Upload-Offset"]) if answer.status_code == 200 else None
 
-    assert wait_for(told, what="the offset") == 5000
+    assert wait_for(offset, what="the offset") == 5000
     assert send(unit, address, 5000, data[5000:]).status_code == 204
     assert unit.get("/tus/crash.mp4").content == data
 
@@ -389,9 +389,9 @@ def test_tuspy(unit: RunningUnit, data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(data)
     client = TusClient(unit.url("/watcher/tus"))
-    told = {"camera": "tuspy", "filename": "clip.mp4"}
+    metadata_ = {"camera": "tuspy", "filename": "clip.mp4"}
     with path.open("rb") as first, path.open("rb") as second:
-        uploader = client.uploader(file_stream=first, chunk_size=3000, metadata=told)
+        uploader = client.uploader(file_stream=first, chunk_size=3000, metadata=metadata_)
         uploader.upload_chunk()
         again = client.uploader(file_stream=second, chunk_size=3000, url=uploader.url)
         assert again.offset == 3000

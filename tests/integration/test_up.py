@@ -47,15 +47,15 @@ def test_a_signal_ends_everything(start_unit: Callable[..., RunningUnit], number
 
 def kinds(unit: RunningUnit) -> dict[str, set[int]]:
     """The unit's processes by what they are."""
-    found: dict[str, set[int]] = {}
+    by_kind: dict[str, set[int]] = {}
     for pid, command in unit.family().items():
         if "pyuwsgi" in command:  # its arguments name all the others
             kind = "uwsgi master" if pid == unit.process.pid else "uwsgi worker"
         else:
             names = ("nginx: master", "nginx: worker", RENDER, "watcher ingest")
             kind = next((name for name in names if name in command), command)
-        found.setdefault(kind, set()).add(pid)
-    return found
+        by_kind.setdefault(kind, set()).add(pid)
+    return by_kind
 
 
 @pytest.mark.slow
@@ -153,10 +153,10 @@ def test_a_second_one_on_the_same_data_is_refused(start_unit: Callable[..., Runn
 @pytest.mark.slow
 def test_several_run_beside_each_other(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """Each has its own folder and port, also where the folder's name is long, spaced and comma'd."""
-    one, two = start_unit("one"), start_unit("two, with spaces & " + "a long name " * 8)
+    first, two = start_unit("one"), start_unit("two, with spaces & " + "a long name " * 8)
     shutil.copy(samples / "plain.mp4", two.video / "clip.mp4")
     two.wait_clip("clip.mp4", state="ready")
-    assert one.clips() == []
+    assert first.clips() == []
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def film(path: Path, matrix: tuple[int, int, int, int], aspect: Fraction) -> Pat
             out.mux(stream.encode(av.VideoFrame.from_image(picture)))
         out.mux(stream.encode(None))
     data = bytearray(path.read_bytes())
-    a, b, c, d = (one << 16 for one in matrix)
+    a, b, c, d = (number << 16 for number in matrix)
     struct.pack_into(">5i", data, data.index(b"tkhd") + 4 + 40, a, b, 0, c, d)
     path.write_bytes(data)
     return path
@@ -51,14 +51,14 @@ def film(path: Path, matrix: tuple[int, int, int, int], aspect: Fraction) -> Pat
 
 def quarters(picture: Image.Image) -> dict[tuple[int, int], str]:
     """Which colour lies in each quarter."""
-    found = {}
+    colours = {}
     for x, y in QUARTERS:
         at = (picture.width * (2 + x) // 4, picture.height * (2 + y) // 4)
         seen = picture.getpixel(at)
-        found[x, y] = min(
+        colours[x, y] = min(
             COLOURS, key=lambda name: sum(abs(a - b) for a, b in zip(COLOURS[name], seen, strict=True))
         )
-    return found
+    return colours
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_pictures_are_laid_as_the_film(
         video = probe(file.fileno(), path.stat().st_size, "mp4").media.video
     assert (video.pixel_aspect or (1, 1)) == (aspect.numerator, aspect.denominator)
     # Left and right are exchanged first, then it is turned clockwise.
-    told = {((-x if video.mirrored else x), y): colour for (x, y), colour in QUARTERS.items()}
+    expected_colours = {((-x if video.mirrored else x), y): colour for (x, y), colour in QUARTERS.items()}
     for _ in range(video.rotation // 90):
-        told = {(-y, x): colour for (x, y), colour in told.items()}
-    assert told == expected
+        expected_colours = {(-y, x): colour for (x, y), colour in expected_colours.items()}
+    assert expected_colours == expected
 
     worker.ask_poster(str(path), tmp_path / "poster.webp", video.rotation)
     worker.answer()

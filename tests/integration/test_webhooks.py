@@ -111,10 +111,10 @@ def test_a_clip_that_is_ready_is_told_of(
     write(unit, samples, "porch/1.mp4", 1)
     wait_for(lambda: listener.got, what="a delivery")
     headers, body = listener.got[0]
-    told = json.loads(body)
-    assert told["type"] == "clip.ready"
+    event = json.loads(body)
+    assert event["type"] == "clip.ready"
     clip = unit.clip("porch/1.mp4")
-    assert {k: v for k, v in told["data"].items() if k not in RENDERED} == {
+    assert {k: v for k, v in event["data"].items() if k not in RENDERED} == {
         k: v for k, v in clip.items() if k not in RENDERED
     }
     text = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
@@ -162,10 +162,10 @@ def test_a_clip_that_gets_a_label_is_told_of(
     wait_for(lambda: len(listener.got) > 1, what="the second label")
     label(other, "dog")
     wait_for(lambda: len(listener.got) > 2, what="the other clip")
-    told = [json.loads(body) for _, body in listener.got]
-    assert {one["type"] for one in told} == {"clip.labeled"}
+    events = [json.loads(body) for _, body in listener.got]
+    assert {event["type"] for event in events} == {"clip.labeled"}
     assert listener.keys == ["porch/1.mp4", "porch/1.mp4", "porch/2.mp4"]
-    assert [one["name"] for one in told[0]["data"]["labels"]] == ["person"]
+    assert [label["name"] for label in events[0]["data"]["labels"]] == ["person"]
 
 
 @pytest.mark.slow
@@ -251,7 +251,7 @@ def test_a_hook_that_takes_its_time_holds_up_no_other(
         wait_for(lambda: sorted(listener.keys) == [f"porch/{number}.mp4" for number in range(3)], what="all three")
         stuck = unit.run("webhooks").stdout
         assert f"1 (http://127.0.0.1:{mute.getsockname()[1]}): 3 wait" in stuck
-        said = stuck + unit.console() + "".join(path.read_text() for path in unit.log.glob("*.log"))
-        assert "webhook 2 (http://127.0.0.1:" in said
-        assert "T0KEN" not in said
-        assert "passw0rd" not in said
+        text = stuck + unit.console() + "".join(path.read_text() for path in unit.log.glob("*.log"))
+        assert "webhook 2 (http://127.0.0.1:" in text
+        assert "T0KEN" not in text
+        assert "passw0rd" not in text

@@ -115,8 +115,8 @@ class World:
             return None
 
     def scan(self) -> None:
-        told = io.StringIO()
-        assert scan(self.services, accept_missing=False, accept_root=False, out=told) == 0, told.getvalue()
+        out = io.StringIO()
+        assert scan(self.services, accept_missing=False, accept_root=False, out=out) == 0, out.getvalue()
 
     def arrive(self) -> None:
         """A clip of one of three cameras, as far as there is room for it."""
@@ -151,9 +151,9 @@ class World:
             else:
                 catalog.writes.correct(clip.id, held=what == "hold")
         elif what == "restore":
-            for one in self.chance.sample(found := Retention.of(self.services).binned(), min(1, len(found))):
-                self.wanted_back.add(one.clip_id)
-                Retention.of(self.services).restore(one.clip_id)
+            for entry in self.chance.sample(binned := Retention.of(self.services).binned(), min(1, len(binned))):
+                self.wanted_back.add(entry.clip_id)
+                Retention.of(self.services).restore(entry.clip_id)
             self.scan()
         elif what == "film" and there and len(catalog.exports.to_make()) < 2:
             first = self.chance.choice(there)
@@ -172,20 +172,20 @@ class World:
         killed = self.kills
         self.whatever_happens(lambda: empty_bin(self.services, Retention.of(self.services), lacking_bytes=lacking))
         plan = Rules.of(self.services).plan(remembered(self.services), self.services.root.free_bytes())
-        planned = [one.clip.id for one in plan]
+        planned = [going.clip.id for going in plan]
         self.whatever_happens(lambda: sweep(self.services, Retention.of(self.services)))
         gone = set(before) - {clip.id for clip in self.clips()}
         if self.kills == killed:
             assert gone == set(planned)
         assert gone <= set(planned)
         # A file that was to go and is a clip once more would be one that nobody asked for.
-        assert not {before[one].key for one in gone} & {clip.key for clip in self.clips()}
+        assert not {before[clip_id].key for clip_id in gone} & {clip.key for clip in self.clips()}
         self.fuse = None
         empty_bin(self.services, Retention.of(self.services), lacking_bytes=Retention.of(self.services).bin_lacks())
         sweep(self.services, Retention.of(self.services))  # what a kill cut off goes on
         gone = set(before) - {clip.id for clip in self.clips()}
-        assert not [before[one].key for one in gone if before[one].held]
-        assert not [before[one].key for one in gone if _needed(before[one], exports)]
+        assert not [before[clip_id].key for clip_id in gone if before[clip_id].held]
+        assert not [before[clip_id].key for clip_id in gone if _needed(before[clip_id], exports)]
         assert self.free() >= FLOOR or all(clip.held or _needed(clip, exports) for clip in self.clips())
 
     def compare(self) -> None:
@@ -194,8 +194,8 @@ class World:
         files = {path.relative_to(root).as_posix() for path in root.rglob("*.mp4") if FOLDER not in path.parts}
         assert files == {clip.key for clip in self.clips()}
         assert not self.services.catalog.retired.unswept()
-        for one in Retention.of(self.services).binned():
-            assert self.services.catalog.clips.get(one.clip_id).state is ClipState.RETIRED
+        for entry in Retention.of(self.services).binned():
+            assert self.services.catalog.clips.get(entry.clip_id).state is ClipState.RETIRED
         # What was had back is there, or is not had back; it may have gone by a rule since.
         for clip_id in self.wanted_back:
             assert self.services.catalog.clips.get(clip_id).state is not ClipState.MISSING
@@ -204,7 +204,7 @@ class World:
 
 
 def _needed(clip: Clip, exports: list[Export]) -> bool:
-    return any(one.needs(clip.camera, clip.started_ms, clip.ended_ms) for one in exports)
+    return any(export.needs(clip.camera, clip.started_ms, clip.ended_ms) for export in exports)
 
 
 def make_world(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> World:
@@ -213,12 +213,12 @@ def make_world(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> World:
     monkeypatch.setattr(SystemClock, "now", lambda _: world.now)
     monkeypatch.setattr(SystemClock, "uptime", lambda _: ("boot", world.now.timestamp()))
     monkeypatch.setattr(VideoRoot, "free_bytes", lambda _: world.free())
-    monkeypatch.setattr(VideoRoot, "has_room", lambda _, wanted: world.free() >= wanted)
+    monkeypatch.setattr(VideoRoot, "has_room", lambda _, least: world.free() >= least)
     listed = Bin.files
 
     def files(own: Bin) -> list[Binned]:
-        found = listed(own)
-        return sorted(one._replace(at=world.binned_at.setdefault(one.name, world.now)) for one in found)
+        entries = listed(own)
+        return sorted(entry._replace(at=world.binned_at.setdefault(entry.name, world.now)) for entry in entries)
 
     monkeypatch.setattr(Bin, "files", files)
     for home, name in STEPS:
@@ -249,8 +249,8 @@ def test_weeks_go_by(
 ) -> None:
     """Seven weeks of them: what is gone is what the plan said, and disk and catalog agree at the end of each day."""
     sample = (samples / "plain.mp4").read_bytes()
-    told = {"WATCHER_RETENTION__BIN_DAYS": bin_days, "WATCHER_RETENTION__MAX_AGE_DAYS": age}
-    world = make_world(monkeypatch, tmp_path, seed, sample, room, told)
+    settings = {"WATCHER_RETENTION__BIN_DAYS": bin_days, "WATCHER_RETENTION__MAX_AGE_DAYS": age}
+    world = make_world(monkeypatch, tmp_path, seed, sample, room, settings)
     world.scan()
     floors = 0
     for _ in range(150):

@@ -41,8 +41,8 @@ def shown(unit: RunningUnit, admin: str) -> list[dict]:
     """Both clips, with posters."""
 
     def ready() -> list[dict] | None:
-        found = unit.get("/watcher/clips", headers=bearer(admin)).json()["clips"]
-        return found if len(found) == 2 and all(clip["poster_url"] for clip in found) else None
+        clips = unit.get("/watcher/clips", headers=bearer(admin)).json()["clips"]
+        return clips if len(clips) == 2 and all(clip["poster_url"] for clip in clips) else None
 
     return wait_for(ready, what="two clips with posters")
 
@@ -75,7 +75,7 @@ def raw(unit: RunningUnit, path: str, *headers: str, method: str = "GET") -> int
 def addresses(shown: list[dict]) -> list[str]:
     """What is asked again and again, and media."""
     lists = ["clips", "changes/head", "cameras", "timeline?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z"]
-    return [f"/watcher/{one}" for one in lists] + [shown[0]["url"], shown[0]["poster_url"]]
+    return [f"/watcher/{name}" for name in lists] + [shown[0]["url"], shown[0]["poster_url"]]
 
 
 def test_a_stranger_s_cookies_open_nothing_that_somebody_has_just_opened(
@@ -113,10 +113,10 @@ def test_what_is_written_into_one_header_does_not_pass_for_another(
 ) -> None:
     """A key or a cookie that holds what else stands in the name of an answer; paths that hold line ends."""
     mine, bound = signed_in(unit, admin), key(unit, "bound", "--role", "view", "--camera", "gate")
-    clip = next(one for one in shown if one["camera"] == "porch")
+    clip = next(clip_ for clip_ in shown if clip_["camera"] == "porch")
     for address in addresses(shown):
-        asked = raw(unit, address, f"Authorization: Bearer {admin}", f"Cookie: watcher_session={mine}")
-        assert asked == 200
+        answer = raw(unit, address, f"Authorization: Bearer {admin}", f"Cookie: watcher_session={mine}")
+        assert answer == 200
         for header in (
             f"Authorization: Bearer {admin} {mine}",
             f"Authorization: Bearer {admin} watcher_session={mine}",
@@ -190,17 +190,17 @@ def test_a_key_that_ended_gets_no_list_more_however_many_ask(
                 late.append((address, began - ended[0]))
 
     asking = [threading.Thread(target=ask, args=(ways[number % 2],)) for number in range(8)]
-    for one in asking:
-        one.start()
+    for holder in asking:
+        holder.start()
     wait_for(lambda: next(answered) > 200, what="two hundred answers")
     assert unit.run("key", how, f"tablet-{how}").returncode == 0
     ended[0] = time.monotonic()
-    for one in (bearer(secret), {"Cookie": f"watcher_session={session}"}):
-        assert unit.get("/watcher/clips", headers=SHARED | one).status_code == 401
+    for holder in (bearer(secret), {"Cookie": f"watcher_session={session}"}):
+        assert unit.get("/watcher/clips", headers=SHARED | holder).status_code == 401
     threading.Event().wait(5.5)  # longer than media may take
     stop.set()
-    for one in asking:
-        one.join()
+    for holder in asking:
+        holder.join()
     assert late == []
 
 
@@ -208,7 +208,7 @@ def test_media_are_kept_by_nobody_between(unit: RunningUnit, admin: str, shown: 
     """Who has to say who they are gets what only their own browser may keep, and only for them."""
     for address in (shown[0]["url"], shown[0]["poster_url"]):
         headers = unit.get(address, headers=bearer(admin)).headers
-        kept = {part.strip() for part in headers["Cache-Control"].split(",")}
-        assert "private" in kept, address
-        assert "public" not in kept, address
+        directives = {part.strip() for part in headers["Cache-Control"].split(",")}
+        assert "private" in directives, address
+        assert "public" not in directives, address
         assert headers["Vary"] == "Authorization, Cookie"

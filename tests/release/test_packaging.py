@@ -21,7 +21,9 @@ from watcher.settings.load import load
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
-ONE = [PACKAGING / name for name in ("portainer/stack.yaml", "truenas/compose.yaml", "casaos/docker-compose.yml")]
+SINGLE = [
+    PACKAGING / name for name in ("portainer/stack.yaml", "truenas/compose.yaml", "casaos/docker-compose.yml")
+]
 BASE = PACKAGING / "kubernetes"
 KUBERNETES = (
     "1.29",
@@ -64,16 +66,16 @@ def settings_are_known(variables: dict[str, str], tmp_path: Path) -> None:
 def documents() -> list[tuple[str, dict[str, Any]]]:
     """Every object of the base."""
     names = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
-    return [(name, one) for name in names for one in yaml.safe_load_all((BASE / name).read_text())]
+    return [(name, document) for name in names for document in yaml.safe_load_all((BASE / name).read_text())]
 
 
 @pytest.mark.parametrize("version", KUBERNETES)
 def test_kubernetes_knows_every_object(version: str) -> None:
     """By the schemas of its own API, where no field may be unknown."""
     kinds = set()
-    for _, one in documents():
-        kubernetes_validate.validate(one, version, strict=True)
-        kinds.add(one["kind"])
+    for _, document in documents():
+        kubernetes_validate.validate(document, version, strict=True)
+        kinds.add(document["kind"])
     assert {"Deployment", "StatefulSet", "Service", "PersistentVolumeClaim", "NetworkPolicy"} <= kinds
 
 
@@ -88,9 +90,11 @@ def test_the_base_fits_together(tmp_path: Path) -> None:
     """Selectors find pods, services and policies name ports that are there, volumes are claimed, settings are known."""
     kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text())
     assert {path.name for path in BASE.glob("*.yaml")} - {"kustomization.yaml"} == set(kustomization["resources"])
-    objects = [one for _, one in documents()]
-    pods = [one["spec"]["template"] for one in objects if one["kind"] in {"Deployment", "StatefulSet"}]
-    claims = {one["metadata"]["name"] for one in objects if one["kind"] == "PersistentVolumeClaim"}
+    objects = [document for _, document in documents()]
+    pods = [
+        document["spec"]["template"] for document in objects if document["kind"] in {"Deployment", "StatefulSet"}
+    ]
+    claims = {document["metadata"]["name"] for document in objects if document["kind"] == "PersistentVolumeClaim"}
     (settings,) = kustomization["configMapGenerator"]
     variables = dict(line.split("=", 1) for line in settings["literals"])
     settings_are_known(variables, tmp_path)
@@ -116,24 +120,26 @@ def test_the_base_fits_together(tmp_path: Path) -> None:
             if "persistentVolumeClaim" in volume
         }
         assert claimed <= claims
-    for one in objects:
-        spec = one["spec"]
-        selector = spec.get("podSelector", spec.get("selector")) if one["kind"] != "PersistentVolumeClaim" else None
+    for document in objects:
+        spec = document["spec"]
+        selector = (
+            spec.get("podSelector", spec.get("selector")) if document["kind"] != "PersistentVolumeClaim" else None
+        )
         if selector is None:
             continue
         labels = selector.get("matchLabels", selector)
         chosen = [pod for pod in pods if labels.items() <= pod["metadata"]["labels"].items()]
-        assert len(chosen) == 1, one["metadata"]["name"]
+        assert len(chosen) == 1, document["metadata"]["name"]
         ports = {
             port["name"]: port["containerPort"]
             for c in chosen[0]["spec"]["containers"]
             for port in c.get("ports", [])
         }
-        if one["kind"] == "Service":
+        if document["kind"] == "Service":
             assert {port["targetPort"] for port in spec.get("ports", [])} <= ports.keys()
-            if one["metadata"]["name"] == host.split(".")[0]:
+            if document["metadata"]["name"] == host.split(".")[0]:
                 assert str(ports["uwsgi"]) == port
-    policies = [one for one in objects if one["kind"] == "NetworkPolicy"]
+    policies = [document for document in objects if document["kind"] == "NetworkPolicy"]
     guarded = [policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for policy in policies]
     assert sorted(guarded) == ["api", "ingest"]
 
@@ -144,15 +150,15 @@ def test_kustomize_builds_the_base() -> None:
     built = subprocess.run(["kubectl", "kustomize", str(BASE)], capture_output=True, text=True, check=True).stdout
     objects = list(yaml.safe_load_all(built))
     assert len(objects) == len(documents()) + 1  # the settings
-    for one in objects:
-        kubernetes_validate.validate(one, KUBERNETES[-1], strict=True)
-        assert one["metadata"]["namespace"] == "watcher"
+    for document in objects:
+        kubernetes_validate.validate(document, KUBERNETES[-1], strict=True)
+        assert document["metadata"]["namespace"] == "watcher"
     assert set(re.findall(r"image: (\S+)", built)) == {f"registry.example.net/watcher:{VERSION}"}
 
 
 @pytest.mark.containers
 @pytest.mark.skipif(shutil.which("docker") is None, reason="Docker's client is not installed")
-@pytest.mark.parametrize("path", [*ONE, PACKAGING / "swarm/stack.yaml"], ids=lambda p: p.parent.name)
+@pytest.mark.parametrize("path", [*SINGLE, PACKAGING / "swarm/stack.yaml"], ids=lambda p: p.parent.name)
 def test_compose_reads_it(path: Path) -> None:
     """Without a warning: no unknown field, no variable without a default."""
     command = ["docker", "compose", "-f", str(path), "config", "--quiet"]
@@ -165,7 +171,7 @@ def test_compose_reads_it(path: Path) -> None:
     assert (done.returncode, warnings) == (0, [])
 
 
-@pytest.mark.parametrize("path", [*ONE, PACKAGING / "swarm/stack.yaml"], ids=lambda p: p.parent.name)
+@pytest.mark.parametrize("path", [*SINGLE, PACKAGING / "swarm/stack.yaml"], ids=lambda p: p.parent.name)
 def test_its_settings_are_known(path: Path, tmp_path: Path) -> None:
     """And every variable of the stack is explained at its head."""
     text = path.read_text()

@@ -120,7 +120,7 @@ def test_from_nothing_to_the_page(wheel: Path, tmp_path: Path, samples: Path) ->
         assert "pip install 'watcher-clips[server]'" in refused.stderr
 
         program = Installed(tmp_path / "program", wheel, "[client]")
-        told = program.run("-c", CLIENT, unit.url("")).stdout
-        assert set(told.split()) == {"dropped.mp4", "porch/sent.mp4"}
+        output = program.run("-c", CLIENT, unit.url("")).stdout
+        assert set(output.split()) == {"dropped.mp4", "porch/sent.mp4"}
     finally:
         unit.stop()

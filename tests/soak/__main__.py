@@ -39,9 +39,9 @@ def read(unit: RunningUnit, over: threading.Event, number: int) -> None:
         while not over.wait(chance.uniform(0.5, 1.5)):
             try:
                 session.get(unit.url(chance.choice(QUESTIONS)), timeout=30)
-                found = session.get(unit.url("/watcher/clips?limit=1"), timeout=30).json()["clips"]
-                if found:
-                    session.get(unit.url(found[0]["url"]), headers={"Range": "bytes=0-65535"}, timeout=30)
+                clips = session.get(unit.url("/watcher/clips?limit=1"), timeout=30).json()["clips"]
+                if clips:
+                    session.get(unit.url(clips[0]["url"]), headers={"Range": "bytes=0-65535"}, timeout=30)
             except requests.RequestException:
                 continue
 
@@ -89,7 +89,9 @@ def main(minutes: float) -> int:
         for thread in threads:
             thread.join(40)
         quarter = len(at) // 4
-        shares = {part: growth(at[quarter:], [one[part] for one in curve[quarter:]]) for part in (*PARTS, WHOLE)}
+        shares = {
+            part: growth(at[quarter:], [point[part] for point in curve[quarter:]]) for part in (*PARTS, WHOLE)
+        }
     print("growth after the first quarter: " + ", ".join(f"{part} {share:+.1%}" for part, share in shares.items()))
     return 0 if shares[WHOLE] <= SHARE else 1
 

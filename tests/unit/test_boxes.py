@@ -195,9 +195,9 @@ def test_a_long_file_is_read_in_slices(samples: Path, tmp_path: Path) -> None:
             try:
                 next(steps)
             except StopIteration as end:
-                found = end.value
+                probe_ = end.value
                 break
             slices += 1
-        assert found == probe(file.fileno(), path.stat().st_size, "mp4")
-    assert found.duration_seconds == pytest.approx(2000.0, rel=0.01)
+        assert probe_ == probe(file.fileno(), path.stat().st_size, "mp4")
+    assert probe_.duration_seconds == pytest.approx(2000.0, rel=0.01)
     assert slices > 3

@@ -32,11 +32,11 @@ def test_a_secret_in_a_file(tmp_path: Path) -> None:
     """As containers hand them over; and it is masked where settings are shown."""
     (tmp_path / "secret").write_text("postgresql+psycopg://me:hush@db/watcher\n")
     (tmp_path / "watcher.toml").touch()
-    found = load(
+    settings = load(
         {"WATCHER_CONFIG": str(tmp_path / "watcher.toml"), "WATCHER_CATALOG__URL_FILE": str(tmp_path / "secret")}
     )
-    assert found.settings.catalog.url.endswith("hush@db/watcher")
-    shown = {name: (value, source) for name, value, source in describe(found)}
+    assert settings.settings.catalog.url.endswith("hush@db/watcher")
+    shown = {name: (value, source) for name, value, source in describe(settings)}
     assert shown["catalog.url"] == ('"postgresql+psycopg://me:***@db/watcher"', "WATCHER_CATALOG__URL_FILE")
 
 
@@ -163,12 +163,12 @@ S3 = '[[stores]]\nname = "far"\nkind = "s3"\nendpoint = "https://s3.example.net"
 
 def test_stores(tmp_path: Path) -> None:
     """Any number of them, and where clips go; `watcher config` shows each."""
-    found = loaded(tmp_path, STORE + S3 + '[tiering]\nafter_days = 30\nstore = "cold"\n')
-    assert [(store.name, store.kind, store.path) for store in found.stores] == [
+    settings = loaded(tmp_path, STORE + S3 + '[tiering]\nafter_days = 30\nstore = "cold"\n')
+    assert [(store.name, store.kind, store.path) for store in settings.stores] == [
         ("cold", "disk", "/mnt/cold"),
         ("far", "s3", ""),
     ]
-    assert found.tiering.any
+    assert settings.tiering.any
     assert not Settings().tiering.any
     shown = [name for name, _, _ in describe(load({"WATCHER_CONFIG": str(tmp_path / "watcher.toml")}))]
     assert [name for name in shown if name.startswith("stores.")] == ["stores.cold", "stores.far"]

@@ -16,10 +16,10 @@ MINUTE = timedelta(minutes=1)
 
 def test_a_day_in_berlin() -> None:
     """21 June 2026: dawn 01:55, sunrise 02:43, sunset 19:33, dusk 20:22 (UTC), as the US Naval Observatory has them."""
-    found = list(changes(BERLIN, date(2026, 6, 21), date(2026, 6, 22)))
-    assert [light for _, light in found] == ["night", "twilight", "day", "twilight", "night"]
+    sun = list(changes(BERLIN, date(2026, 6, 21), date(2026, 6, 22)))
+    assert [light for _, light in sun] == ["night", "twilight", "day", "twilight", "night"]
     expected = [datetime(2026, 6, 21, *clock, tzinfo=UTC) for clock in ((1, 55), (2, 43), (19, 33), (20, 22))]
-    for (at, _), there in zip(found[1:], expected, strict=True):
+    for (at, _), there in zip(sun[1:], expected, strict=True):
         assert abs(at - there) <= 3 * MINUTE
 
 
@@ -40,14 +40,14 @@ def test_where_the_sun_does_not_set_or_rise(north: float, day: date, lights: set
 
 def test_changes_are_what_the_moments_are() -> None:
     """A year of moments, by the list and by the sun itself; but for the minute in which it changes."""
-    found = list(changes(BERLIN, date(2026, 1, 1), date(2026, 3, 1)))
+    sun = list(changes(BERLIN, date(2026, 1, 1), date(2026, 3, 1)))
     at = datetime(2026, 1, 1, tzinfo=UTC)
     while at < datetime(2026, 3, 1, tzinfo=UTC):
-        last = max((one for one in found if one[0] <= at), key=lambda one: one[0])
-        if all(abs(at - when) > 2 * MINUTE for when, _ in found):
+        last = max((change for change in sun if change[0] <= at), key=lambda change: change[0])
+        if all(abs(at - when) > 2 * MINUTE for when, _ in sun):
             assert light_at(BERLIN, at) is last[1]
         at += timedelta(minutes=97)
-    assert {Light.DAY, Light.TWILIGHT, Light.NIGHT} == {light for _, light in found}
+    assert {Light.DAY, Light.TWILIGHT, Light.NIGHT} == {light for _, light in sun}
 
 
 @pytest.mark.parametrize("text", ["", "here", "52.52", "91, 0", "0, 181", "1, 2, 3", "٥٢, ١٣", "nan, 0"])

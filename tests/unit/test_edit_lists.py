@@ -67,14 +67,14 @@ LISTS = {  # edits; seconds, skipped, waited, whether it is more than a beginnin
 @pytest.mark.parametrize("name", LISTS)
 def test_an_edit_list_counts(film: bytes, tmp_path: Path, name: str, wide: bool) -> None:
     edits, seconds, skips, waits, joined = LISTS[name]
-    found = look(tmp_path / "a.mp4", edited(film, *edits, wide=wide))
-    assert found.error is None
-    assert found.duration_seconds == pytest.approx(seconds, abs=0.01)
-    assert (found.media.video.skips_seconds or 0.0) == pytest.approx(skips, abs=0.01)
-    assert (found.media.video.waits_seconds or 0.0) == pytest.approx(waits, abs=0.01)
-    assert bool(found.media.edited) == joined
-    assert found.media.video.fps == pytest.approx(15.0)  # of its samples, whatever is shown of them
-    assert playable(found.media)[0] is (Playable.MAYBE if joined else Playable.YES)
+    movie = look(tmp_path / "a.mp4", edited(film, *edits, wide=wide))
+    assert movie.error is None
+    assert movie.duration_seconds == pytest.approx(seconds, abs=0.01)
+    assert (movie.media.video.skips_seconds or 0.0) == pytest.approx(skips, abs=0.01)
+    assert (movie.media.video.waits_seconds or 0.0) == pytest.approx(waits, abs=0.01)
+    assert bool(movie.media.edited) == joined
+    assert movie.media.video.fps == pytest.approx(15.0)  # of its samples, whatever is shown of them
+    assert playable(movie.media)[0] is (Playable.MAYBE if joined else Playable.YES)
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_an_edit_list_counts(film: bytes, tmp_path: Path, name: str, wide: bool)
 def test_a_list_that_shows_nothing_is_not_followed(
     film: bytes, tmp_path: Path, edits: list[tuple[float, float | None, int]]
 ) -> None:
-    found = look(tmp_path / "a.mp4", edited(film, *edits))
-    assert found.error is None
-    assert found.duration_seconds == pytest.approx(2.0, abs=0.01)
-    assert bool(found.media.remarks) == bool(edits)
+    movie = look(tmp_path / "a.mp4", edited(film, *edits))
+    assert movie.error is None
+    assert movie.duration_seconds == pytest.approx(2.0, abs=0.01)
+    assert bool(movie.media.remarks) == bool(edits)
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -110,6 +110,6 @@ def test_a_list_of_any_length_and_any_numbers_has_an_honest_length(
     backwards = struct.pack(layout, (1 << (64 if wide else 32)) - 1, 0, -(1 << 31))
     empty = struct.pack(layout, (1 << (64 if wide else 32)) - 1, -1, ONCE)
     for entry in (extremes, slow, backwards, empty):
-        found = look(tmp_path / "a.mp4", data[:at] + entry * number + data[at + width * number :])
-        assert found.error is None
-        assert found.duration_seconds is None or 0 < found.duration_seconds <= 600 * 30
+        movie = look(tmp_path / "a.mp4", data[:at] + entry * number + data[at + width * number :])
+        assert movie.error is None
+        assert movie.duration_seconds is None or 0 < movie.duration_seconds <= 600 * 30

@@ -81,34 +81,34 @@ def ours(path: Path) -> Probe:
 
 def theirs(path: Path) -> dict[str, dict[str, Any]]:
     """Its first stream of each kind; `shown`: for how many seconds, with what its edit list waits."""
-    told = json.loads(
+    document = json.loads(
         subprocess.check_output(
             ["ffprobe", "-v", "error", "-show_streams", "-show_packets", "-of", "json", str(path)], timeout=60
         )
     )
-    found: dict[str, dict[str, Any]] = {}
+    streams: dict[str, dict[str, Any]] = {}
     data = path.read_bytes()
-    for stream in told["streams"]:
+    for stream in document["streams"]:
         packets = [
             packet
-            for packet in told["packets"]
+            for packet in document["packets"]
             if packet["stream_index"] == stream["index"] and "D" not in packet["flags"]
         ]
-        begin = 0.0 if b"elst" in data else min(float(one["pts_time"]) for one in packets)
+        begin = 0.0 if b"elst" in data else min(float(packet["pts_time"]) for packet in packets)
         stream["shown"] = (
-            max(float(one["pts_time"]) + float(one.get("duration_time", 0)) for one in packets) - begin
+            max(float(packet["pts_time"]) + float(packet.get("duration_time", 0)) for packet in packets) - begin
         )
-        found.setdefault(stream["codec_type"], stream)
-    return found
+        streams.setdefault(stream["codec_type"], stream)
+    return streams
 
 
 def agree(path: Path) -> Probe:
     """That both say the same; lengths within a picture, or a frame of sound; rates within a hundredth."""
-    told, known = ours(path), theirs(path)
-    assert told.error is None
-    assert told.media is not None
-    assert told.duration_seconds is not None
-    video, audio = told.media.video, told.media.audio
+    our_view, known = ours(path), theirs(path)
+    assert our_view.error is None
+    assert our_view.media is not None
+    assert our_view.duration_seconds is not None
+    video, audio = our_view.media.video, our_view.media.audio
     assert ("video" in known, "audio" in known) == (video is not None, audio is not None)
     if video is not None:
         stream = known["video"]
@@ -116,19 +116,19 @@ def agree(path: Path) -> Probe:
         rate = int(above) / int(below)
         assert video.codec == stream["codec_name"]
         assert (video.width, video.height) == (stream["width"], stream["height"])
-        turned = next((one["rotation"] for one in stream.get("side_data_list", ()) if "rotation" in one), 0)
+        turned = next((data["rotation"] for data in stream.get("side_data_list", ()) if "rotation" in data), 0)
         assert video.rotation == -turned % 360
         assert video.fps == pytest.approx(rate, rel=0.01)
         aspect = stream.get("sample_aspect_ratio", "1:1")
         assert (video.pixel_aspect or (1, 1)) == tuple(map(int, aspect.split(":")))
-        assert told.duration_seconds == pytest.approx(stream["shown"], abs=1 / rate)
+        assert our_view.duration_seconds == pytest.approx(stream["shown"], abs=1 / rate)
     if audio is not None:
         stream = known["audio"]
         assert audio.codec == stream["codec_name"]
         assert (audio.channels, audio.sample_rate) == (stream["channels"], int(stream["sample_rate"]))
         if video is None:
-            assert told.duration_seconds == pytest.approx(stream["shown"], abs=0.07)
-    return told
+            assert our_view.duration_seconds == pytest.approx(stream["shown"], abs=0.07)
+    return our_view
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_film_is_what_ffprobe_says(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("degrees", TURNED)
 def test_a_turned_film_is_what_ffprobe_says(tmp_path: Path, samples: Path, degrees: int) -> None:
     data = bytearray((samples / "plain.mp4").read_bytes())
-    a, b, c, d = (one << 16 for one in TURNED[degrees])
+    a, b, c, d = (number << 16 for number in TURNED[degrees])
     struct.pack_into(">5i", data, data.index(b"tkhd") + 4 + 40, a, b, 0, c, d)
     path = tmp_path / "turned.mp4"
     path.write_bytes(data)

@@ -55,11 +55,11 @@ def table(data: bytes, kind: bytes, new: bytes) -> bytes:
 )
 def test_what_is_behind_a_film_is_noted(samples: Path, tmp_path: Path, name: str, tail: bytes) -> None:
     data = (samples / f"{name}.mp4").read_bytes()
-    plain, found = look(tmp_path / "a.mp4", data), look(tmp_path / "b.mp4", data + tail)
-    assert found.error is None
-    assert found.duration_seconds == plain.duration_seconds
-    assert found.media.trailing_bytes == len(tail)
-    assert not found.whole  # more may come: it has to be quiet
+    plain, changed = look(tmp_path / "a.mp4", data), look(tmp_path / "b.mp4", data + tail)
+    assert changed.error is None
+    assert changed.duration_seconds == plain.duration_seconds
+    assert changed.media.trailing_bytes == len(tail)
+    assert not changed.whole  # more may come: it has to be quiet
 
 
 @pytest.mark.parametrize("kind", [b"junk", b"PICT", b"frea", b"thum", b"abcd"])
@@ -73,10 +73,10 @@ def test_lengths_that_cannot_be_are_not_believed(samples: Path, tmp_path: Path) 
     data = bytearray((samples / "plain.mp4").read_bytes())
     struct.pack_into(">I", data, data.index(b"mdhd") + 16, 1)  # one tick is a second
     struct.pack_into(">II", data, data.index(b"stts") + 12, 0xFFFFFFFF, 0xFFFFFFFF)
-    found = look(tmp_path / "a.mp4", bytes(data))
-    assert found.error is None
-    assert found.duration_seconds == pytest.approx(2.0, abs=0.1)
-    assert found.media.remarks
+    movie = look(tmp_path / "a.mp4", bytes(data))
+    assert movie.error is None
+    assert movie.duration_seconds == pytest.approx(2.0, abs=0.1)
+    assert movie.media.remarks
 
 
 def test_an_empty_edit_counts(samples: Path, tmp_path: Path) -> None:
@@ -87,10 +87,10 @@ def test_an_empty_edit_counts(samples: Path, tmp_path: Path) -> None:
     scale = struct.unpack_from(">I", data, data.index(b"mvhd") + 16)[0]
     entries = struct.pack(">Iii", scale, -1, 1 << 16) + data[at + 16 : at + size]
     new = make(b"elst", bytes(4), struct.pack(">I", 2), entries)
-    found = look(tmp_path / "a.mp4", grown(data, (b"edts", b"trak", b"moov"), at, size, new))
+    movie = look(tmp_path / "a.mp4", grown(data, (b"edts", b"trak", b"moov"), at, size, new))
     plain = look(tmp_path / "b.mp4", data)
-    assert found.duration_seconds == pytest.approx(plain.duration_seconds + 1.0, abs=0.01)
-    assert found.media.video.waits_seconds == pytest.approx(1.0)
+    assert movie.duration_seconds == pytest.approx(plain.duration_seconds + 1.0, abs=0.01)
+    assert movie.media.video.waits_seconds == pytest.approx(1.0)
 
 
 def bombs(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -197,8 +197,8 @@ def bombs_of_fragments(data: bytes) -> Iterator[tuple[str, bytes]]:
     def moof(*content: bytes) -> bytes:
         return make(b"moof", make(b"traf", *content))
 
-    said = make(b"trun", struct.pack(">II", 0x301, 500_000), bytes(4), struct.pack(">II", 1, 1) * 500_000)
-    yield "trun", data + moof(tfhd, said) * 15
+    run = make(b"trun", struct.pack(">II", 0x301, 500_000), bytes(4), struct.pack(">II", 1, 1) * 500_000)
+    yield "trun", data + moof(tfhd, run) * 15
     yield "trun of everything", data + moof(tfhd, trun(0xF01, 250_000)) * 15
     yield "trun of one sample", data + moof(tfhd, trun(0xF01, 1) * 90_000) * 15
     yield "trun of two sizes", data + moof(tfhd, trun(0x200, 2) * 150_000) * 15
@@ -211,8 +211,8 @@ def bombs_of_fragments(data: bytes) -> Iterator[tuple[str, bytes]]:
     yield "tfhd", data + moof(full * 90_000) * 15
     yield "tfdt", data + moof(tfhd, tfdt * 250_000) * 15
     yield "wide boxes in a fragment", data + moof(tfhd, wide(b"free") * 250_000) * 15
-    said = make(b"trun", struct.pack(">IIiI", 0xF05, 1, 8, 0), bytes(16))
-    yield "fragments that say all", data + moof(full, make(b"tfdt", struct.pack(">IQ", 1 << 24, 5)), said) * 400_000
+    run = make(b"trun", struct.pack(">IIiI", 0xF05, 1, 8, 0), bytes(16))
+    yield "fragments that say all", data + moof(full, make(b"tfdt", struct.pack(">IQ", 1 << 24, 5)), run) * 400_000
     fragment = make(b"moof", make(b"mfhd", bytes(8)), make(b"traf", tfhd, tfdt, trun(0x301, 1))) + make(
         b"mdat", b"1"
     )
@@ -285,23 +285,23 @@ def test_what_is_dear_counts_for_more(tmp_path: Path) -> None:
             return walk.steps
 
     head = make(b"tfhd", struct.pack(">II", 0x20000, 1))
-    plain, dear = (steps(make(b"traf", head, one * 1000)) for one in (make(b"free"), wide(b"free")))
+    plain, dear = (steps(make(b"traf", head, box * 1000)) for box in (make(b"free"), wide(b"free")))
     assert 1000 < plain < 1200
     assert dear > 2 * plain
 
 
 def test_a_long_file_may_take_longer(tmp_path: Path) -> None:
     """A thousand bytes of a film are worth a dozen steps; nothing in a small one is worth a million."""
-    told = {}
+    counts = {}
     for length in (0, 100 << 20, 8 << 30):
         path = tmp_path / "boxes.mp4"
         path.write_bytes(make(b"free") * 1_200_000 + struct.pack(">I4sQ", 1, b"mdat", 16 + length))
         os.truncate(path, path.stat().st_size + length)
         with path.open("rb") as file:
-            told[length] = probe(file.fileno(), path.stat().st_size, "mp4").error
-    assert "steps to read" in told[0]
-    assert "never written" in told[100 << 20]
-    assert "never written" in told[8 << 30]
+            counts[length] = probe(file.fileno(), path.stat().st_size, "mp4").error
+    assert "steps to read" in counts[0]
+    assert "never written" in counts[100 << 20]
+    assert "never written" in counts[8 << 30]
 
 
 def fuzz(folder: Path, samples: Path, count: int) -> None:
@@ -313,10 +313,10 @@ def fuzz(folder: Path, samples: Path, count: int) -> None:
         watched = number % 20 == 0
         if watched:
             tracemalloc.start()
-        told = look(path, data)
-        ready += told.error is None
-        assert told.duration_seconds is None or 0 <= told.duration_seconds <= 7 * 86400
-        assert told.media is None or told.media.codecs.isprintable()
+        movie = look(path, data)
+        ready += movie.error is None
+        assert movie.duration_seconds is None or 0 <= movie.duration_seconds <= 7 * 86400
+        assert movie.media is None or movie.media.codecs.isprintable()
         fd = os.open(path, os.O_RDONLY)
         try:
             with contextlib.suppress(BrokenClipError):
@@ -373,11 +373,11 @@ def test_an_honest_day_is_read_in_slices(samples: Path, tmp_path: Path) -> None:
             try:
                 next(steps)
             except StopIteration as end:
-                found = end.value
+                probe_ = end.value
                 break
             slices += 1
-    assert found.error is None
-    assert found.duration_seconds == pytest.approx(number * (scale // 30) / scale, rel=0.001)
+    assert probe_.error is None
+    assert probe_.duration_seconds == pytest.approx(number * (scale // 30) / scale, rel=0.001)
     assert slices > 20
 
 
@@ -397,6 +397,6 @@ def test_an_honest_day_of_fragments_is_read(samples: Path, tmp_path: Path) -> No
     path = tmp_path / "day.mp4"
     path.write_bytes(data + (moof + make(b"mdat", bytes(100))) * number)
     with path.open("rb") as file:
-        found = probe(file.fileno(), path.stat().st_size, "mp4")
-    assert found.error is None
-    assert found.duration_seconds == pytest.approx(number, rel=0.01)
+        result = probe(file.fileno(), path.stat().st_size, "mp4")
+    assert result.error is None
+    assert result.duration_seconds == pytest.approx(number, rel=0.01)

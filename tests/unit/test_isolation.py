@@ -78,9 +78,9 @@ def leave(services: Services, key: str, samples: Path, number: int) -> Path:
 
 
 def clip_of(services: Services, key: str) -> Clip:
-    found = services.catalog.clips.by_key(key)
-    assert found is not None, key
-    return found
+    clip = services.catalog.clips.by_key(key)
+    assert clip is not None, key
+    return clip
 
 
 # — values —
@@ -122,7 +122,7 @@ def test_a_file_of_any_year_and_size_has_a_row(catalog: Catalog, services: Servi
 def test_what_a_file_says_fits_its_row(catalog: Catalog, services: Services, values: dict[str, Any]) -> None:
     """On both engines; its neighbour and the sums are as if it were not there."""
     assert catalog.writes.put([probed("a/1.mp4", **values), probed("b/2.mp4", 1)], now=services.clock.now()) == 2
-    assert {one.camera for one in catalog.clips.camera_summaries()} >= {"b"}
+    assert {summary.camera for summary in catalog.clips.camera_summaries()} >= {"b"}
     assert len(clip_of(services, "a/1.mp4").error or "") <= 1000
 
 
@@ -135,9 +135,9 @@ def refuse(monkeypatch: pytest.MonkeyPatch, *keys: str, states: tuple[str, ...] 
 
     real = writes.to_values
 
-    def values(one: Any, revision: int) -> dict[str, Any]:
-        made = real(one, revision)
-        return made | {"size_bytes": 1 << 70} if one.key in keys and one.state in states else made
+    def values(row: Any, revision: int) -> dict[str, Any]:
+        made = real(row, revision)
+        return made | {"size_bytes": 1 << 70} if row.key in keys and row.state in states else made
 
     monkeypatch.setattr(writes, "to_values", values)
 
@@ -227,9 +227,9 @@ def test_a_name_that_no_calendar_holds_costs_nobody(services: Services, samples:
     for number, name in enumerate(("00010101_000000", "99991231_235959", "20261121_070000")):
         leave(services, f"cam/{name}.mp4", samples, number)
     for path in sorted((services.root.folder / "cam").iterdir()):
-        found = Ingest.of(services).examine(f"cam/{path.name}", finished=True)
-        assert isinstance(found, ingest.Probed)
-        assert Ingest.of(services).put([found]).aside == {}
+        outcome = Ingest.of(services).examine(f"cam/{path.name}", finished=True)
+        assert isinstance(outcome, ingest.Probed)
+        assert Ingest.of(services).put([outcome]).aside == {}
         Ingest.of(services).moment(f"cam/{path.name}", path.stat().st_mtime_ns)
 
 
@@ -246,9 +246,9 @@ def test_scan_and_check_end_in_sentences(
         assert scan(services, accept_missing=False, accept_root=False, out=out) == 1
         assert check(services, list_ignored=False, out=out) == 1
         out.seek(0)
-        told = out.read()
-    assert "a/1.mp4 could not be catalogued" in told
-    assert "not in the catalog: a/1.mp4" in told
+        line = out.read()
+    assert "a/1.mp4 could not be catalogued" in line
+    assert "not in the catalog: a/1.mp4" in line
     assert clip_of(services, "a/2.mp4").state is clip_of(services, "a/3.mp4").state is ClipState.READY
 
 

@@ -21,8 +21,8 @@ def spool(tmp_path: Path) -> Path:
     return made
 
 
-def ledger_of(spool: Path, found: list[Entry] | None = None) -> Ledger:
-    return Ledger(spool, spool.parent, lambda: list(found or []))
+def ledger_of(spool: Path, entries: list[Entry] | None = None) -> Ledger:
+    return Ledger(spool, spool.parent, lambda: list(entries or []))
 
 
 def body(spool: Path, number: int, size: int, *, idle: float = 0.0) -> None:
@@ -70,9 +70,9 @@ def test_who_died_keeps_nothing(spool: Path) -> None:
 def test_what_a_crash_leaves_of_it_is_made_anew(left: bytes, spool: Path) -> None:
     """From what lies in the spool; and a longer line before leaves no trace."""
     (spool / "tus" / "a.part").touch()
-    found = [Entry("a", "porch", "porch", 100, time.time(), "tus/a.part")]
+    entries = [Entry("a", "porch", "porch", 100, time.time(), "tus/a.part")]
     (spool.parent / FILE).write_bytes(left)
-    with ledger_of(spool, found).opened() as book:
+    with ledger_of(spool, entries).opened() as book:
         assert book.promised("porch") == 100
         book.put(Entry("r1", "porch", "porch", 1, time.time()))
     with (spool.parent / FILE).open("ab") as file:

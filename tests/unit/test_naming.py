@@ -159,8 +159,8 @@ ROWS = [
 def moment(text: str | None, zone: ZoneInfo) -> datetime | None:
     if text is None:
         return None
-    found = datetime.fromisoformat(text)
-    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    instant = datetime.fromisoformat(text)
+    return (instant if instant.tzinfo else instant.replace(tzinfo=zone)).astimezone(UTC)
 
 
 @pytest.mark.parametrize("zone", ZONES, ids=str)
@@ -341,8 +341,8 @@ def test_a_camera_has_a_zone_a_base_and_a_clock_that_is_off() -> None:
     )
 
     def start(key: str) -> str:
-        found = naming.read(key, modified_at=LATER).start
-        return found.at.isoformat() if found else ""
+        start = naming.read(key, modified_at=LATER).start
+        return start.at.isoformat() if start else ""
 
     assert start("slow/2026-03-05/12-00-00.mp4") == "2026-03-05T11:01:30+00:00"
     assert start("utc/2026-03-05/12-00-00.mp4") == "2026-03-05T12:00:00+00:00"
@@ -406,9 +406,9 @@ def test_presets_that_cannot_match_are_refused(preset: Preset, why: str) -> None
 
 def test_a_preset_that_another_one_hides_is_refused() -> None:
     """And so is a binding to one that does not exist."""
-    one = Preset(name="one", paths=("{camera}/%Y%m%d%H",))
+    preset = Preset(name="one", paths=("{camera}/%Y%m%d%H",))
     with pytest.raises(NamingError, match="'one' before it has the same pattern"):
-        Naming(presets=[one, Preset(name="two", paths=("{camera}/%Y%m%d%H",))])
+        Naming(presets=[preset, Preset(name="two", paths=("{camera}/%Y%m%d%H",))])
     with pytest.raises(NamingError, match="no preset 'tow'"):
         Naming(folders=[Folder(path="x", preset="tow")])
 

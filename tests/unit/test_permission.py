@@ -45,18 +45,18 @@ def as_nobody(question: Callable[[], None]) -> str:
         os.setuid(NOBODY)
         try:
             question()
-            told = "done"
+            outcome = "done"
         except WatcherError as reason:
-            told = f"{type(reason).__name__}: {reason}"
+            outcome = f"{type(reason).__name__}: {reason}"
         except BaseException as reason:  # whatever it is, the test shows it
-            told = repr(reason)
-        os.write(writing, told.encode())
+            outcome = repr(reason)
+        os.write(writing, outcome.encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as answer:
-        told = answer.read()
+        outcome = answer.read()
     os.waitpid(child, 0)
-    return told
+    return outcome
 
 
 @pytest.mark.parametrize("what", ["gone", "empty", "another"])
@@ -173,11 +173,11 @@ def test_a_folder_of_somebody_else_is_named_with_its_owner(tmp_path: Path) -> No
             lambda: root.check_removable("porch/1.mp4"),
             lambda: root.commit(body, "porch/new.mp4"),
         ):
-            told = as_nobody(deed)
-            assert told.startswith(f"FolderError: the folder {closed} belongs to user {CAMERA} (mode {mode:o})"), (
-                told
-            )
-            assert f"({NOBODY})" in told
+            outcome = as_nobody(deed)
+            assert outcome.startswith(
+                f"FolderError: the folder {closed} belongs to user {CAMERA} (mode {mode:o})"
+            ), outcome
+            assert f"({NOBODY})" in outcome
     assert as_nobody(lambda: root.check_removable("elsewhere/1.mp4")) == "done", (
         "what is not there needs no removal"
     )

@@ -44,12 +44,12 @@ def catalogue(root: VideoRoot, catalog: Catalog) -> None:
 
 
 def differences(root: VideoRoot, catalog: Catalog, prefix: str = "") -> dict[str, Difference]:
-    found = {}
+    differences = {}
     for key, difference, *_ in reconcile(root, catalog, lambda *_: None, prefix):
         if difference is not None:
-            assert key not in found
-            found[key] = difference
-    return found
+            assert key not in differences
+            differences[key] = difference
+    return differences
 
 
 def test_every_difference_is_found(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_every_difference_is_found(tmp_path: Path) -> None:
             expected[key] = Difference.NEW
         assert differences(root, catalog) == expected
         for name in names:
-            below = {key: found for key, found in expected.items() if key.startswith(f"{name}/")}
+            below = {key: difference for key, difference in expected.items() if key.startswith(f"{name}/")}
             assert differences(root, catalog, f"{name}/") == below
 
 

@@ -55,9 +55,9 @@ CAMERAS = ["porch", "back yard", "Cam-2", "night"]
 )
 def test_what_is_meant(text: str, filters: str) -> None:
     """Labels, cameras, light and days; what is none of them are words."""
-    found = understand(text, labels=LABELS, cameras=CAMERAS, today=TODAY)
+    result = understand(text, labels=LABELS, cameras=CAMERAS, today=TODAY)
     assert (
-        " ".join(f"{name}={value.replace(' ', '+') if name == 'q' else value}" for name, value in found) == filters
+        " ".join(f"{name}={value.replace(' ', '+') if name == 'q' else value}" for name, value in result) == filters
     )
 
 

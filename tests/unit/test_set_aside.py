@@ -98,19 +98,19 @@ def test_nothing_in_hand_is_nobody_s_fault(tmp_path: Path, quiet_faults: None) -
 def test_twice_is_enough_until_it_changes_or_after_an_upgrade(
     tmp_path: Path, quiet_faults: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = Fingerprint(17, 4)
+    fingerprint = Fingerprint(17, 4)
     for expected in (False, True):
         die(tmp_path, signal.SIGSEGV)
         aside = Aside(tmp_path, "it")
         assert aside.open() == []
-        assert (aside.why("a/1.mp4", found) is not None) is expected
+        assert (aside.why("a/1.mp4", fingerprint) is not None) is expected
         aside.close()
-    assert "segmentation fault" in (aside.why("a/1.mp4", found) or "")
+    assert "segmentation fault" in (aside.why("a/1.mp4", fingerprint) or "")
     assert aside.why("a/1.mp4", Fingerprint(18, 4)) is None
     monkeypatch.setattr("watcher.ingest.set_aside.VERSION", "99")
     newer = Aside(tmp_path, "it")
     assert newer.open() == ["a/1.mp4"]
-    assert newer.why("a/1.mp4", found) is None
+    assert newer.why("a/1.mp4", fingerprint) is None
     newer.close()
 
 
@@ -235,10 +235,10 @@ def test_folders_beyond_the_limit_are_known_and_tried_again(
     watch = Watch(root, events.queue.SimpleQueue())
     assert watch.start() is None
     try:
-        folders, told = watch.unwatched()
+        folders, warning = watch.unwatched()
         assert folders == [f"cam{number}/" for number in range(10, 20)]
-        assert told is not None
-        assert told.startswith("20 of 41 folders are not watched")
+        assert warning is not None
+        assert warning.startswith("20 of 41 folders are not watched")
         full = False
         watch.unwatched()
         assert watch.unwatched() == ([], None)

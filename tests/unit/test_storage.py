@@ -62,9 +62,9 @@ def test_a_folder_that_cannot_be_read_comes_out_blind(tmp_path: Path, monkeypatc
         return real(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
-    found = list(root(tmp_path).walk())
-    assert [entry[0] for entry in found] == ["a/1.mp4", "b/", "c/3.mp4"]
-    assert isinstance(found[1], Blind)
+    looks = list(root(tmp_path).walk())
+    assert [entry[0] for entry in looks] == ["a/1.mp4", "b/", "c/3.mp4"]
+    assert isinstance(looks[1], Blind)
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_samples_are_placed_alike_at_once_and_in_pieces(
         at += count
     tables = {
         b"stsz": struct.pack(">III", 0, uniform, number) + (b"" if uniform else struct.pack(f">{number}I", *sizes)),
-        b"stsc": struct.pack(">II", 0, len(runs)) + b"".join(struct.pack(">III", *one) for one in firsts),
+        b"stsc": struct.pack(">II", 0, len(runs)) + b"".join(struct.pack(">III", *entry) for entry in firsts),
         b"stco": struct.pack(f">II{chunks}I", 0, chunks, *begins),
     }
     path, data, parts = tmp_path / "tables", b"", {}

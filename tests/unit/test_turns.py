@@ -77,11 +77,11 @@ def test_one_reader_leaves_turns_for_others(tmp_path: Path) -> None:
 def test_two_readers_never_have_all_turns(tmp_path: Path) -> None:
     """A second turn is for whom it leaves two; one's first is always there to be had while one is free."""
     zips = Turns(tmp_path, "zip")
-    kept = [zips.take("a"), zips.take("b")]
+    turns = [zips.take("a"), zips.take("b")]
     with pytest.raises(TooManyError):
         zips.take("b")
-    kept += [zips.take("c"), zips.take("d")]
-    for turn in kept:
+    turns += [zips.take("c"), zips.take("d")]
+    for turn in turns:
         turn.give()
 
 

@@ -48,7 +48,7 @@ def test_every_error_has_one_status() -> None:
     """And a code of its own."""
 
     def below(kind: type) -> set[type]:
-        return {found for child in kind.__subclasses__() for found in {child, *below(child)}}
+        return {kinds for child in kind.__subclasses__() for kinds in {child, *below(child)}}
 
     kinds = below(errors.WatcherError)
     assert set(problems.STATUS) == kinds

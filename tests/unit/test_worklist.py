@@ -51,13 +51,13 @@ def test_what_is_to_be_read_is_held_until_all_is_seen(tmp_path: Path) -> None:
     def moment(_key: str, mtime_ns: int) -> float:
         return mtime_ns
 
-    found = list(newest_first(findings(), moment, tmp_path))
-    assert [f.key for f in found if f.deferred] == ["a.mp4", "d.mp4", "e.mp4"]
-    assert found[:5] == [
+    ordered = list(newest_first(findings(), moment, tmp_path))
+    assert [f.key for f in ordered if f.deferred] == ["a.mp4", "d.mp4", "e.mp4"]
+    assert ordered[:5] == [
         f._replace(deferred=f.difference in {Difference.NEW, Difference.CHANGED, Difference.RETURNED})
         for f in given
     ]
-    assert [(f.key, f.difference) for f in found[5:]] == [
+    assert [(f.key, f.difference) for f in ordered[5:]] == [
         ("d.mp4", Difference.CHANGED),
         ("e.mp4", Difference.RETURNED),
         ("a.mp4", Difference.NEW),
