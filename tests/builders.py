@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from tests import catalogs
 from watcher.catalog import Probed
+from watcher.media.probe import Probe, probing
 from watcher.model.clip import (
     ClipState,
     Fingerprint,
@@ -22,6 +23,19 @@ from watcher.settings.schema import Settings
 from watcher.web import create_app
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def probed_in_slices(path: Path) -> tuple[Probe, int]:
+    """What a look into a file tells that lets others go on in between, and in how many slices it was read."""
+    slices = 1
+    with path.open("rb") as file:
+        steps = probing(file.fileno(), path.stat().st_size, "mp4")
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value, slices
+            slices += 1
 
 
 def probed(key: str, minute: float = 0, **more: Any) -> Probed:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 
@@ -46,15 +47,24 @@ class Server:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[str]:
-    """The URL of a server that runs for the time of a block."""
-    made = Server()
-    made.start()
+def running() -> Iterator[Server]:
+    """A server that runs for the time of a block; the test is skipped where PostgreSQL is not installed."""
+    if not installed():
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    server = Server()
+    server.start()
     try:
-        yield made.url
+        yield server
     finally:
-        made.stop()
-        shutil.rmtree(made.folder, ignore_errors=True)
+        server.stop()
+        shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """The URL of such a server."""
+    with running() as server:
+        yield server.url
 
 
 def fresh(url: str) -> str:

@@ -228,7 +228,7 @@ def test_asking_when_nothing_waits_writes_nothing(catalog: Catalog) -> None:
     done(catalog, wait(catalog))
     assert wait(catalog) == []
     statements: list[str] = []
-    sa.event.listen(catalog.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    sa.event.listen(catalog.database.engine, "before_cursor_execute", lambda *event: statements.append(event[2]))
     assert wait(catalog) == []
     assert statements
     assert all(text.lstrip().startswith("SELECT") or text == "BEGIN" for text in statements), statements

@@ -148,7 +148,7 @@ def test_the_oldest_are_read_in_the_order_of_an_index(catalog: Catalog, monkeypa
     fill(catalog, [(CAMERAS[n % 2], n, 1, False, False) for n in range(10)])
     statements: list[tuple[str, tuple]] = []
     sa.event.listen(
-        catalog.database.engine, "before_cursor_execute", lambda *told: statements.append((steps[2], steps[3]))
+        catalog.database.engine, "before_cursor_execute", lambda *event: statements.append((event[2], event[3]))
     )
     counts = [len(list(catalog.expiry.oldest(camera=camera, but_cameras=but))) for camera, but in QUESTIONS]
     assert counts == [10, 5, 5]

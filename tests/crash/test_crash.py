@@ -10,7 +10,6 @@ import hashlib
 import os
 import random
 import re
-import shutil
 import signal
 import time
 from collections import Counter
@@ -45,13 +44,8 @@ def database(request: pytest.FixtureRequest) -> Iterator[postgres.Server | None]
     if request.param == "sqlite":
         yield None
         return
-    if not postgres.installed():
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    made = postgres.Server()
-    made.start()
-    yield made
-    made.stop()
-    shutil.rmtree(made.folder, ignore_errors=True)
+    with postgres.running() as server:
+        yield server
 
 
 def kill(world: World, victim: str, database: postgres.Server | None) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,13 +32,8 @@ QUESTIONS = (
 @pytest.fixture
 def server() -> Iterator[postgres.Server]:
     """A PostgreSQL server that the test may end."""
-    if not postgres.installed():
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    made = postgres.Server()
-    made.start()
-    yield made
-    made.stop()
-    shutil.rmtree(made.folder, ignore_errors=True)
+    with postgres.running() as server:
+        yield server
 
 
 class Crowd:

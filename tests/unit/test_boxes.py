@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 
 from tests import clips
+from tests.builders import probed_in_slices
 from watcher.media.boxes import Movie, read_movie
-from watcher.media.probe import media_info, probe, probing
+from watcher.media.probe import media_info, probe
 from watcher.model.errors import BrokenClipError, NotIsoMediaError
 
 
@@ -188,16 +189,8 @@ def test_a_long_file_is_read_in_slices(samples: Path, tmp_path: Path) -> None:
     parts = {kind: data[start : start + length] for kind, start, length in reversed(clips.boxes(data))}
     path = tmp_path / "long.mp4"
     path.write_bytes(parts[b"ftyp"] + parts[b"moov"] + 2000 * (parts[b"moof"] + parts[b"mdat"]))
+    sliced, slices = probed_in_slices(path)
     with path.open("rb") as file:
-        steps = probing(file.fileno(), path.stat().st_size, "mp4")
-        slices = 1
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                probe_ = end.value
-                break
-            slices += 1
-        assert probe_ == probe(file.fileno(), path.stat().st_size, "mp4")
-    assert probe_.duration_seconds == pytest.approx(2000.0, rel=0.01)
+        assert sliced == probe(file.fileno(), path.stat().st_size, "mp4")
+    assert sliced.duration_seconds == pytest.approx(2000.0, rel=0.01)
     assert slices > 3

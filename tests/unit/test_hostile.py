@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from tests import clips
+from tests.builders import probed_in_slices
 from watcher.media.fragments import Segments
-from watcher.media.probe import Probe, probe, probing
+from watcher.media.probe import Probe, probe
 from watcher.media.runs import runs_of
 from watcher.media.samples import Index
 from watcher.media.walk import Walk, make
@@ -367,17 +368,9 @@ def test_an_honest_day_is_read_in_slices(samples: Path, tmp_path: Path) -> None:
     data = grown(data, (b"edts", b"trak", b"moov"), at, struct.unpack_from(">I", data, at)[0], b"")
     path = tmp_path / "day.mp4"
     path.write_bytes(data)
-    with path.open("rb") as file:
-        steps, slices = probing(file.fileno(), len(data), "mp4"), 1
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                probe_ = end.value
-                break
-            slices += 1
-    assert probe_.error is None
-    assert probe_.duration_seconds == pytest.approx(number * (scale // 30) / scale, rel=0.001)
+    sliced, slices = probed_in_slices(path)
+    assert sliced.error is None
+    assert sliced.duration_seconds == pytest.approx(number * (scale // 30) / scale, rel=0.001)
     assert slices > 20
 
 

@@ -24,7 +24,7 @@ class Judged(NamedTuple):
 
 
 class Judgements:
-    """Who says what."""
+    """What people and models say of clips."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

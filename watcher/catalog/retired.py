@@ -49,7 +49,7 @@ class RetiredClips:
         self._database = database
 
     def retire(self, clip_id: int, *, revision: int | None = None, now: datetime) -> Retired | None:
-        """Give a clip up; None if it was before, and nothing of it is left.
+        """Give a clip up. None if it was given up before and nothing of it is left.
 
         Raises ClipNotFoundError, HeldError, and ChangedError if the clip is not at the `revision` that is meant.
         """

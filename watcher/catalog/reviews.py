@@ -14,7 +14,7 @@ from watcher.model.clip import Clip, ClipState, milliseconds
 
 
 class Reviews:
-    """Who looks at what."""
+    """The clips that are in somebody's hands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -34,7 +34,7 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """Who has signed in."""
+    """The sessions of those who have signed in."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -14,7 +14,7 @@ from watcher.model.clip import milliseconds, moment
 
 
 class Silence(NamedTuple):
-    """How it is with a camera."""
+    """Whether a camera is silent, and since when."""
 
     camera: str
     silent: bool

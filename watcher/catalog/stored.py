@@ -75,7 +75,7 @@ SELECT = sa.select(*(clips.c[_NAMES.get(name, name)] for name in Lying._fields))
 
 
 class StoredClips:
-    """What is known of them."""
+    """The clips that lie in stores."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""How much there is when, from the sums that are kept; and which days are kept."""
+"""How many clips there are at which time, from sums that are kept; and which days are kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHOLE = OFFSETS.where(day_offsets.c.whole == 1)
 
 
 class Sum(NamedTuple):
-    """What starts in a bucket."""
+    """The clips that start in a bucket."""
 
     place: int  # see `buckets.place`
     camera: str

@@ -1,4 +1,4 @@
-"""The outbox of webhooks: what is to be told, and to whom it has not been told yet.
+"""The outbox of webhooks: which events each hook has still to get.
 
 A clip is put into the outbox in the transaction that moves the hook's place forward, and taken out when its
 delivery was answered: a crash in between delivers twice, and never not at all.
@@ -23,7 +23,7 @@ LABELED_LATE = timedelta(days=1)
 
 
 class Delivery(NamedTuple):
-    """Something that a hook is to be told."""
+    """An event that a hook is to get."""
 
     revision: int
     clip_id: int
@@ -41,7 +41,7 @@ class _Happened(NamedTuple):
 
 
 class Stuck(NamedTuple):
-    """What a hook has not been told."""
+    """The events that a hook has not got."""
 
     url: str
     waiting: int
@@ -51,7 +51,7 @@ class Stuck(NamedTuple):
 
 
 class Outbox:
-    """What webhooks need."""
+    """The events that hooks are to get."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -105,7 +105,7 @@ class Outbox:
         return len(events) == limit
 
     def due(self, url: str, limit: int, *, now: datetime, newest_first: bool = False) -> list[Delivery]:
-        """What is to be told now, in order; of each clip only what comes first."""
+        """The events that are due now, in order; of each clip only the first."""
         before = outbox.alias()
         first = ~sa.exists().where(
             before.c.url == outbox.c.url,
@@ -122,18 +122,18 @@ class Outbox:
             return [Delivery(*row) for row in connection.execute(select)]
 
     def delivered(self, url: str, revision: int) -> None:
-        """The hook was told."""
+        """Note that a hook has got an event."""
         with self._database.write() as connection:
             connection.execute(sa.delete(outbox).where(outbox.c.url == url, outbox.c.revision == revision))
 
     def undelivered(self, url: str, revision: int, *, due: datetime, error: str) -> None:
-        """It could not be told; when it is tried again, and why."""
+        """Note that a hook did not get an event, why, and when it is sent again."""
         row = sa.update(outbox).where(outbox.c.url == url, outbox.c.revision == revision)
         with self._database.write() as connection:
             connection.execute(row.values(attempts=outbox.c.attempts + 1, due_ms=milliseconds(due), told=error))
 
     def give_up(self, before: datetime) -> int:
-        """Drop what could not be told for very long; how much."""
+        """Drop the events that a hook has not got for very long. Returns how many."""
         with self._database.write() as connection:
             old = sa.delete(outbox).where(outbox.c.since_ms < milliseconds(before))
             return int(connection.execute(old).rowcount)

@@ -77,7 +77,7 @@ class Budget:
             book.put(entry)
 
     def promise_unmeasured(self, entry: Entry) -> None:
-        """The same for a body that tells no length. Raises LengthRequiredError where only a smaller one fits."""
+        """Promise room for a body of unknown length. Raises LengthRequiredError where only a smaller one fits."""
         most = min(self.limits.chunked_bytes, self.limits.clip_bytes)
         try:
             self.promise(msgspec.structs.replace(entry, size=most))
@@ -104,7 +104,7 @@ class Budget:
                 book.put(msgspec.structs.replace(entry, camera=camera))
 
     def grow(self, entry_id: str, least: int) -> int:
-        """Let something come to so many bytes; to how many it may come, some more where there is room.
+        """Let an upload grow to so many bytes. Returns how large it may become: larger where there is room.
 
         Raises TooLargeError, QuotaError, DiskFullError.
         """
@@ -127,7 +127,7 @@ class Budget:
         raise AssertionError
 
     def move(self, path: str, to: str) -> None:
-        """A file of the spool, or a folder of files, has another name. Raises DiskFullError."""
+        """Note that a file or a folder of the spool has another name. Raises DiskFullError."""
         with self._book() as book:
             for entry in list(book.entries):
                 if entry.path == path or entry.path.startswith(f"{path}/"):
@@ -136,7 +136,7 @@ class Budget:
                     book.put(msgspec.structs.replace(entry, id=there, path=there))
 
     def settle(self, entry_id: str, size: int) -> None:
-        """Nothing more comes for now, and so many bytes are here."""
+        """Note that an upload rests, and how many of its bytes are here."""
 
         def change(book: Book) -> None:
             if (entry := book.find(entry_id)) is not None:

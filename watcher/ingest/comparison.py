@@ -22,7 +22,7 @@ class Reading(NamedTuple):
     steps: Generator[None, None, Outcome]
 
     def go_on(self, clock: Clock, until: float) -> tuple[Outcome] | None:
-        """Read for a while; what came of it, None as long as it is not done."""
+        """Read for a while. Returns what came of the file, or None while it is not read to its end."""
         while True:
             try:
                 next(self.steps)
@@ -34,7 +34,7 @@ class Reading(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """One that is under way."""
+    """A comparison that is under way."""
 
     findings: Iterator[Finding]
     progress: Progress
@@ -47,7 +47,7 @@ class Comparison:
         begin: Callable[[Finding], Reading | None],
         take: Callable[[str, Outcome], bool],
     ) -> bool:
-        """Compare for a slice of time; whether it is done.
+        """Compare for a slice of time. Returns whether the comparison is done.
 
         `begin` begins to read a file, None where it need not be read; `take` takes what came of it, and says
         whether that has to be written before more is read.

@@ -88,12 +88,12 @@ class InHand:
             self._map[: len(record)] = record
 
     def drop(self) -> None:
-        """No file is read."""
+        """Note that no file is read now."""
         if self._map is not None:
             self._map[:2] = b"\0\0"
 
     def close(self) -> None:
-        """End in peace."""
+        """Note that this process ends as it should."""
         if self._map is not None and self._file is not None:
             self.drop()
             self._map.close()

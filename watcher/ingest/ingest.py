@@ -73,7 +73,7 @@ class Guard(Protocol):
     """Who is told which file is in hand, and knows which ones are not to be read (see `set_aside.py`)."""
 
     def take(self, key: str, size_bytes: int, mtime_ns: int) -> None:
-        """Note that a file is read from now on."""
+        """Note that a file is being read from now on."""
 
     def drop(self) -> None:
         """No file is read."""
@@ -147,7 +147,7 @@ class Ingest:
         finished: bool = False,
         again: bool = False,
     ) -> Generator[None, None, Outcome]:
-        """The same in slices: a generator that returns what came of it, and pauses every 10 ms of a long index.
+        """Examine a file in slices: a generator that pauses every 10 ms of a long index, and returns the outcome.
 
         Whatever the file holds or claims, nothing of it is raised: what goes wrong with it makes it a broken clip.
         `again` has a file read that was set aside.

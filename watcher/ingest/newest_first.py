@@ -27,7 +27,7 @@ class Worklist:
         self._count = 0
 
     def add(self, at: float, key: str, what: str) -> None:
-        """Something to be done to a key; `at` is a time in seconds since 1970."""
+        """Add what is to be done to a key; `at` is a time in seconds since 1970."""
         self._entries.append((at, key, what))
         self._count += 1
         if len(self._entries) >= IN_MEMORY:

@@ -59,7 +59,7 @@ class Unmatched:
         self.forgot = False  # some of them, for there were too many
 
     def add(self, picture: Picture) -> None:
-        """Keep one in mind, and forget the eldest of too many."""
+        """Remember a picture, and forget the eldest where there are too many."""
         stem = stem_of(picture.key)
         if (earlier := self._by_stem.get(stem)) is not None:
             self._drop(earlier)
@@ -111,7 +111,7 @@ class Pictures:
         return cls(root=services.root, catalog=services.catalog, ingest=ingest, clock=services.clock)
 
     def add(self, key: str) -> None:
-        """Something was told of a picture."""
+        """Note that a picture may have changed."""
         if unusable(key) is None:  # a name that is not UTF-8 would fail every question to the catalog
             self._fresh.append(key)
 
@@ -122,7 +122,7 @@ class Pictures:
         return min((unsettled.due for unsettled in self._unsettled.values()), default=None)
 
     def turn(self) -> int:
-        """Find the clips of some pictures; how many were found."""
+        """Find the clips of some pictures. Returns how many clips got one."""
         now = self._clock.monotonic()
         some = [self._fresh.popleft() for _ in range(min(TURN, len(self._fresh)))]
         some += [key for key, unsettled in self._unsettled.items() if unsettled.due <= now][:TURN]
@@ -142,7 +142,7 @@ class Pictures:
         return count
 
     def match(self, batch: Sequence[Probed]) -> int:
-        """Give clips that were just catalogued the pictures that waited for them; how many got one."""
+        """Give clips that were just catalogued the pictures that waited for them. Returns how many got one."""
         count = 0
         for probed in batch:
             picture = self._unmatched.take(probed)

@@ -22,20 +22,20 @@ class Progress:
         return now - self.started
 
     def read_one(self, now: float) -> None:
-        """A file was read."""
+        """Count a file that was read."""
         if not self.done:
             self._began = now
         self.done += 1
 
     def line(self, now: float) -> str | None:
-        """What is to be told now; None most of the time."""
+        """The line to be logged now; None most of the time."""
         if now - self._reported_at < REPORT_SECONDS:
             return None
         self._reported_at = now
         return self.describe(now)
 
     def describe(self, now: float) -> str:
-        """In words.
+        """The progress in words.
 
         >>> progress = Progress(0)
         >>> progress.files, progress.todo = 120_000, 100_000

@@ -84,7 +84,7 @@ class Aside:
         return again
 
     def close(self) -> None:
-        """End in peace."""
+        """Note that this process ends as it should."""
         self._in_hand.close()
 
     def why(self, key: str, fingerprint: Fingerprint) -> str | None:
@@ -95,7 +95,7 @@ class Aside:
         return case.why if case.fingerprint == fingerprint else None
 
     def note(self, key: str, fingerprint: Fingerprint, why: str) -> None:
-        """A file is set aside."""
+        """Note that a file is set aside."""
         case = self._record.cases.get(key)
         ends = case.ends if case is not None and case.fingerprint == fingerprint else 0
         if case != (fresh := Case(fingerprint, why, ends, told=True)):
@@ -103,7 +103,7 @@ class Aside:
             self._note(key, fresh)
 
     def forget(self, key: str) -> None:
-        """A file was read and catalogued, or is gone."""
+        """Forget a file, which was catalogued or is gone."""
         if self._record.cases and self._record.cases.pop(key, None) is not None:
             self._write()
 

@@ -176,7 +176,7 @@ class Uploads:
         return self._file(body, camera, name, size, start, begun_at or self._clock.now())
 
     def drop(self, body: Path, camera: str, name: str, *, picture: bool) -> str:
-        """File something as if it had been dropped into the camera's folder; its key.
+        """File a file as if it had been dropped into the camera's folder. Returns its key.
 
         For senders that cannot be asked to mend anything: what is cut off is kept, and listed as broken by the
         ingester; a name that is taken by other bytes gets a number. Raises BadParameterError, and what

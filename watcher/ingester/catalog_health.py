@@ -29,7 +29,7 @@ class CatalogHealth:
         self._whole_at: float | None = None
 
     def turn(self) -> None:
-        """Look; what is wrong is said once, and noted."""
+        """Look at the catalog; log once what is wrong, and note it."""
         places, path = self.services.places, self.catalog.database.file
         if path is None:
             return

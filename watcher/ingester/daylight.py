@@ -19,7 +19,7 @@ BEFORE, AHEAD, LEFT = timedelta(days=366), timedelta(days=800), timedelta(days=4
 
 
 def light_at(place: Place, at: datetime) -> Light:
-    """What it is at a moment."""
+    """Whether it is day or night at a moment."""
     from astral import Observer  # noqa: PLC0415 - only where a site is told
     from astral.sun import elevation  # noqa: PLC0415
 
@@ -28,7 +28,7 @@ def light_at(place: Place, at: datetime) -> Light:
 
 
 def changes(place: Place, first: date, last: date) -> Iterator[tuple[datetime, Light]]:
-    """From when on it is what, from the beginning of one day (UTC) to that of another; to the nearest minute.
+    """When day and night begin, between the beginnings of two days (UTC), to the nearest minute.
 
     Looked for between moments at which it differs, so that days without a sunrise need no rule of their own.
     """
@@ -59,7 +59,7 @@ class DaylightSums:
         self.name, self.every_seconds, self.stopped = "day and night", LOOK_SECONDS, threading.Event()
 
     def turn(self) -> None:
-        """Note what is not known yet; nothing where nobody has said where the site is."""
+        """Note day and night as far as they are not known; nothing where the settings name no place."""
         catalog, location = self.catalog, self.services.settings.site.location
         sun_before = catalog.daylight.sun_of()
         if not location:

@@ -25,7 +25,7 @@ class DiskSpace:
         self._reported: dict[str, datetime] = {}  # what, and when
 
     def turn(self) -> None:
-        """Say each thing once a day."""
+        """Log each warning once a day."""
         now, video = self.services.clock.now(), self.services.places.video
         at = forecast.disk_full_at(self.services)
         if at is not None and at - now <= forecast.WARNING:

@@ -21,7 +21,7 @@ LOOK_SECONDS = 5.0
 
 
 class Finishing:
-    """Looks for such uploads."""
+    """The thread that finishes them."""
 
     def __init__(self, services: Services, ingest: Ingest) -> None:
         self.services = services

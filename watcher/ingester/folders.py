@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Folders:
-    """When each is to be compared; times are monotonic, in seconds."""
+    """The folders, and when each is to be compared (monotonic, in seconds)."""
 
     TOGETHER_SECONDS = 0.05  # for which one waits for those below it, to be compared in one
     AGAIN_SECONDS = 1.0  # before it is compared a second time
@@ -13,20 +13,20 @@ class Folders:
         self._due: dict[tuple[str, int], float] = {}  # prefix, how often → when
 
     def appeared(self, prefix: str, now: float) -> None:
-        """Compare it twice: a file may be written into it after the first look and before it is watched."""
+        """Compare a new folder twice: a file may come into it after the first look and before it is watched."""
         self._due.setdefault((prefix, 1), now + self.TOGETHER_SECONDS)
         self._due[prefix, 2] = now + self.AGAIN_SECONDS
 
     def crowded(self, prefix: str, now: float) -> None:
-        """So many files come into it that it is left to a comparison."""
+        """Leave a folder to a comparison, since very many files come into it."""
         self._due[prefix, 2] = now + self.AGAIN_SECONDS
 
     def soon(self, prefix: str, now: float) -> None:
-        """Compare it once."""
+        """Compare a folder once, soon."""
         self._due.setdefault((prefix, 1), now)
 
     def next_at(self) -> float | None:
-        """When there is something to do."""
+        """When the next folder is due."""
         return min(self._due.values(), default=None)
 
     def take(self, now: float) -> str | None:

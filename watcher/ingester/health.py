@@ -40,7 +40,7 @@ class Problems:
         return self._sentences[code]
 
     def set(self, code: str, sentence: str | None) -> None:
-        """What is wrong; None: nothing (any more)."""
+        """Note what is wrong under a code; None where nothing is wrong any more."""
         if sentence is None:
             if self._sentences.pop(code, None):
                 log.info("%s: well again", code)
@@ -49,11 +49,11 @@ class Problems:
             self._sentences[code] = sentence
 
     def forget(self, code: str) -> None:
-        """It is over, without a word."""
+        """Forget a problem without logging that it is over."""
         self._sentences.pop(code, None)
 
     def copy(self) -> dict[str, str]:
-        """All of them."""
+        """All problems, by code."""
         return dict(self._sentences)
 
 
@@ -139,7 +139,7 @@ class Health:
     def tell(
         self, *, pictures: bool, labels: status.LabelsState | None = None, moving: Moving = NOT_MOVING
     ) -> None:
-        """Say how we are, in the status file; `pictures`: they can be made; `labels`: how far a model is.
+        """Write the ingester's state into the status file. `pictures`: they can be made; `labels`: a model's state.
 
         `moving`: why clips wait to be moved, and which stores cannot be asked.
         """

@@ -1,4 +1,4 @@
-"""What events and comparisons lead to is read here, and catalogued in batches."""
+"""Files that events and comparisons name are read here, and catalogued in batches."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Ingester:
     # — the loop —
 
     def turn(self) -> None:
-        """Do some of everything. Nothing that fails ends the service, and no step's failure ends the others'."""
+        """Take each step of the loop once. A step that fails ends neither the service nor the other steps."""
         steps: tuple[tuple[str, Callable[[], None]], ...] = (
             ("reading events", self._read_hints),
             ("reading files", self._intake.read_due),

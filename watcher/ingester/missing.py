@@ -1,4 +1,4 @@
-"""Marks clips missing whose files are gone: some at a time, and not without a person's word where that is odd."""
+"""Marks clips whose files are gone as missing: some at a time, and very many only when a person allows it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMED = 20  # in the log
 
 
 class Missing:
-    """What is gone, and what is done about it; used from one thread."""
+    """The clips whose files are gone; used from one thread."""
 
     def __init__(self, services: Services, problem: Callable[[str, str | None], None]) -> None:
         self._root = services.root
@@ -62,7 +62,7 @@ class Missing:
         return back, False
 
     def mark_some(self) -> list[str]:
-        """Mark some of those that were decided about; those whose files are back meanwhile, to be read again."""
+        """Mark some of the clips that were decided about. Returns keys whose files are back, to be read again."""
         some = list(self._going)[:AT_ONCE]
         gone = [key for key in some if self._is_gone(key)]
         if gone:

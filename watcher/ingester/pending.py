@@ -28,7 +28,7 @@ class Pending:
 
     @property
     def seen(self) -> tuple[Look, float] | None:
-        """How it looked at the last look, and since when."""
+        """How the file looked at the last look, and since when."""
         return None if self.look is None else (self.look, self.quiet_since)
 
 
@@ -76,7 +76,7 @@ class Turns:
 
 
 class PendingFiles:
-    """All of them, by key; times are monotonic, in seconds."""
+    """All files that wait, by key; times are monotonic, in seconds."""
 
     def __init__(self, moment: Callable[[str], float], clock: Clock) -> None:
         """`moment` tells when a file was recorded, in seconds since 1970."""
@@ -96,7 +96,7 @@ class PendingFiles:
         return self._files.get(key)
 
     def add(self, key: str, now: float, *, closed: bool = False) -> None:
-        """Something happened to a file, perhaps its close: look at it now."""
+        """Note that something happened to a file, perhaps its close: it is looked at now."""
         pending = self._files.get(key)
         if pending is None:
             pending = self._files[key] = Pending(quiet_since=now)
@@ -105,7 +105,7 @@ class PendingFiles:
         heapq.heappush(self._due, (now, key))
 
     def remove(self, key: str) -> None:
-        """It was read, or is gone."""
+        """Forget a file, which was read or is gone."""
         self._files.pop(key, None)
 
     def next_at(self) -> float | None:
@@ -126,7 +126,7 @@ class PendingFiles:
         return None
 
     def wait(self, key: str, waiting: Waiting, now: float) -> None:
-        """It may still be written: look again."""
+        """Look at a file again later, since it may still be written."""
         pending = self._files[key]
         if pending.look != waiting.look:
             # Seen to differ from last time; `closed` told of an earlier close.
@@ -155,12 +155,12 @@ class Recent:
             del self._files[next(iter(self._files))]
 
     def forget(self, keys: Iterable[str]) -> None:
-        """The catalog no longer says of these files what was read."""
+        """Forget files of which the catalog no longer says what was read."""
         for key in keys:
             self._files.pop(key, None)
 
     def clear(self) -> None:
-        """Nothing that was read counts any more."""
+        """Forget all files."""
         self._files.clear()
 
     def has(self, key: str, look: Callable[[], tuple[Fingerprint, int] | None], *, now: float) -> bool:

@@ -18,7 +18,7 @@ RETRY_SECONDS = 10.0  # at least, after a turn that failed
 
 
 class Task(Protocol):
-    """Something that is looked after beside the ingester's loop."""
+    """A task beside the ingester's loop."""
 
     name: str
     every_seconds: float  # between two turns
@@ -29,14 +29,14 @@ class Task(Protocol):
 
 
 class Periodic(threading.Thread):
-    """Gives a task its turns; what fails is said and tried again."""
+    """A thread that gives a task its turns; a failure is logged, and the turn tried again."""
 
     def __init__(self, task: Task) -> None:
         super().__init__(name=task.name, daemon=True)
         self._task = task
 
     def stop(self) -> None:
-        """End it at once."""
+        """End the task at once."""
         self._task.stopped.set()
         stop: Callable[[], None] = getattr(self._task, "stop", _nothing)  # of one that waits for somebody else
         until = time.monotonic() + STOP_SECONDS
@@ -45,7 +45,7 @@ class Periodic(threading.Thread):
             self.join(0.1)
 
     def run(self) -> None:
-        """Until it is stopped."""
+        """Give the task its turns until it is stopped."""
         task = self._task
         pause = min(task.every_seconds, FIRST_SECONDS)
         while not task.stopped.wait(pause):

@@ -1,4 +1,4 @@
-"""When disk and catalog are compared, folders that appeared before the whole, and what comes of it."""
+"""Compares disk and catalog: folders that appeared first, then everything. What differs is read or marked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LEFTOVER_SECONDS = 86_400.0  # without another byte: whoever wrote it is no more
 
 
 class Scanner:
-    """Compares, a slice of time at a time; used from one thread."""
+    """Compares disk and catalog, a slice of time at a time; used from one thread."""
 
     def __init__(
         self,
@@ -66,11 +66,11 @@ class Scanner:
         return self._whole is not None
 
     def clear(self) -> None:
-        """Give up what is under way: it cannot go on from there."""
+        """Give up the comparison that is under way, which cannot go on from there."""
         self._whole = self._folder = None
 
     def soon(self, seconds: float) -> None:
-        """Compare everything within so long."""
+        """Compare everything within so many seconds."""
         self.next_at = min(self.next_at, self._clock.monotonic() + seconds)
 
     def advance(self) -> None:

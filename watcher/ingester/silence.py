@@ -70,7 +70,7 @@ class SilenceWatch:
         self._learnt: dict[str, tuple[float, timedelta | None]] = {}
 
     def turn(self) -> None:
-        """Look at each camera once; not before what is there has been scanned."""
+        """Look at each camera once, but not before the first scan has ended."""
         state = status.read(self.services.places.status)
         if state is None or state[0].last_scan_at is None or state[0].scanning:
             return

@@ -22,7 +22,7 @@ LOOK_SECONDS = 1.0
 
 
 def ingest(services: Services) -> None:
-    """Adopt clips, or help who does, until it is told to end.
+    """Adopt clips, or help the ingester that does, until this process is told to end.
 
     Raises AlreadyRunningError where somebody does and the work is not shared.
     """
@@ -38,7 +38,7 @@ def ingest(services: Services) -> None:
 
 
 def help_out(services: Services) -> bool:
-    """Make pictures until nobody adopts clips any more; False if it is told to end."""
+    """Make pictures until no ingester adopts clips any more; False if this process is told to end."""
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What the ingester looks after beside its loop."""
+"""The tasks of the ingester beside its loop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def labeller(services: Services) -> Labeller | None:
-    """Who looks at clips with a model, where that is asked for."""
+    """The task that looks at clips with a model, where the settings ask for that."""
     if not services.settings.labels.enabled:
         return None
     from watcher.labels.labeller import Labeller  # noqa: PLC0415 - what is off costs nothing
@@ -33,7 +33,7 @@ def labeller(services: Services) -> Labeller | None:
 
 
 def tasks(services: Services, ingest: Ingest) -> list[Task]:
-    """Those that there is something to do for; `ingest` is that of the ingester."""
+    """The tasks that the settings give something to do; `ingest` is that of the ingester."""
     retention = Retention.of(services, ingest)
     tasks: list[Task] = [CatalogHealth(services), Finishing(services, ingest), Proxies(services), Exports(services)]
     tasks += [DaySums(services), SilenceWatch(services), DaylightSums(services), DiskSpace(services)]

@@ -11,7 +11,7 @@ RETRY_SECONDS = 60.0
 
 
 class Unreadable:
-    """Those that were met; a folder's name ends with a slash."""
+    """The files and folders that could not be read; a folder's name ends with a slash."""
 
     def __init__(self, root: VideoRoot) -> None:
         self._root = root
@@ -19,18 +19,18 @@ class Unreadable:
         self._next = 0.0
 
     def add(self, name: str) -> None:
-        """One that could not be read."""
+        """Note a file or folder that could not be read."""
         self._names.pop(name, None)
         self._names[name] = None
         if len(self._names) > MOST:
             del self._names[next(iter(self._names))]
 
     def forget(self, name: str) -> None:
-        """One that was read, or is gone."""
+        """Forget a file or folder, which was read or is gone."""
         self._names.pop(name, None)
 
     def readable(self, now: float) -> list[str]:
-        """Those that can be read by now; looked at once a minute. `now` is monotonic, in seconds."""
+        """The names that can be read by now; they are looked at once a minute. `now` is monotonic, in seconds."""
         if not self._names or now < self._next:
             return []
         self._next = now + RETRY_SECONDS

@@ -41,7 +41,7 @@ GIVEN_UP = timedelta(days=7)
 
 
 class Webhook:
-    """Tells one of those who want to be told."""
+    """Sends the events of one hook."""
 
     def __init__(self, services: Services, hook: Hook) -> None:
         self._name = name_of(services.settings.webhooks.hooks, hook)
@@ -53,7 +53,7 @@ class Webhook:
         self._give_up_at = self._pause_until = services.clock.now()
 
     def turn(self) -> None:
-        """Tell what is due; what is under way when we are to end may be told once more."""
+        """Send the events that are due; one that is under way when the ingester ends may be sent once more."""
         self._catalog_id = self._catalog_id or self.catalog.database.catalog_id() or ""
         while self._tell_some():
             pass

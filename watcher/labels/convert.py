@@ -38,7 +38,7 @@ class Converter:
         self._done: dict[str, str] = {}
 
     def convert(self) -> bytes:
-        """The file."""
+        """The ONNX file, as bytes."""
         self._step("Cast", ["picture"], "numbers", to=onnx.FLOAT)
         self._step("Transpose", ["numbers"], "planes", perm=[0, 3, 1, 2])
         self._step("Mul", ["planes", self._constant("scale", np.float32(2 / 255))], "scaled")

@@ -47,7 +47,7 @@ COUNT_SECONDS = 60.0  # between two counts of what is left
 
 
 class Labeller:
-    """Does what waits."""
+    """Looks at the clips that wait for a model."""
 
     def __init__(self, services: Services, *, old: bool | None = None) -> None:
         """`old`: whether clips from before the model are looked at too; else the settings say."""
@@ -90,7 +90,7 @@ class Labeller:
             worker.kill()
 
     def state(self) -> LabelsState:
-        """How far it is."""
+        """How many clips were looked at, and how many wait."""
         waiting, old = self._left
         return LabelsState(self.done, waiting, old, self._per_minute, self.warning)
 

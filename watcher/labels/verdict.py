@@ -23,7 +23,7 @@ class Verdict(NamedTuple):
 
 
 class Rules:
-    """Those of the settings that hold for one camera."""
+    """The settings that hold for one camera."""
 
     def __init__(self, settings: Labels, camera: str) -> None:
         self._settings = settings

@@ -33,7 +33,7 @@ class Timing:
 
     @property
     def seconds(self) -> float:
-        """That its samples last."""
+        """How long the samples last, in seconds."""
         return self.ticks / self.timescale if self.timescale else 0.0
 
 
@@ -59,7 +59,7 @@ class _Shown(NamedTuple):
 
 
 def length_of(timings: Sequence[Timing], header_seconds: float) -> Length:
-    """Of a film with these tracks, the one that counts first, and with this length in its header."""
+    """The length of a film with these tracks (the one that counts comes first) and this length in its header."""
     lead = timings[0]
     whole, shown = lead.seconds, _shown(lead)
     if _believed(shown.seconds, lead.samples, header_seconds):

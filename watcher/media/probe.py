@@ -64,7 +64,7 @@ def probe(fd: int, size: int, suffix: str) -> Probe:
 
 
 def probing(fd: int, size: int, suffix: str) -> Generator[None, None, Probe]:
-    """The same in slices of some milliseconds: whoever reads a long index lets other clips go in between."""
+    """Probe in slices of some milliseconds: whoever reads a long index lets other clips go in between."""
     try:
         movie = yield from reading(fd, size)
     except NotIsoMediaError as reason:

@@ -275,7 +275,7 @@ def make(kind: bytes, *content: bytes) -> bytes:
 
 
 def finished(steps: Generator[None, None, Result]) -> Result:
-    """What work in slices leads to, done at once."""
+    """The result of work in slices, done at once."""
     while True:
         try:
             next(steps)

@@ -57,7 +57,7 @@ class Backlog:
             return not (self._jobs or self._work or self._stopping)
 
     def wake(self) -> None:
-        """There may be something to do, perhaps newer than what was asked for last."""
+        """Look again: there may be something to do, perhaps newer than what was taken last."""
         with self._change:
             self._work = True
             if not self._owner:  # what is claimed is few, and ours to do
@@ -65,13 +65,13 @@ class Backlog:
             self._change.notify_all()
 
     def stop(self) -> None:
-        """Nothing more is to be taken."""
+        """Hand out nothing more."""
         with self._change:
             self._stopping = True
             self._change.notify_all()
 
     def close(self) -> None:
-        """What is claimed and not done is free for others; where this fails, it is so in two minutes."""
+        """Give up all claims, so that others may do the work; where this fails the claims end in two minutes."""
         if self._owner:
             try:
                 self._services.catalog.claims.release(self._owner)
@@ -98,7 +98,7 @@ class Backlog:
             return job
 
     def give_back(self, clip_ids: Iterable[int]) -> None:
-        """No longer in hand, and due again where the content changed meanwhile: the catalog knows."""
+        """Give clips back that are done, or not; the catalog knows which of them are due again."""
         with self._change:
             ids = list(clip_ids)
             self._taken.difference_update(ids)
@@ -108,7 +108,7 @@ class Backlog:
             self._change.notify_all()
 
     def put_off(self, clip_id: int, seconds: float = AWAY_SECONDS) -> None:
-        """Its file is not there, say: not at once again, or we would spin on it."""
+        """Let a clip wait whose file is not there, say: taken again at once, we would spin on it."""
         with self._change:
             self._away[clip_id] = self._services.clock.monotonic() + seconds
 
@@ -128,7 +128,7 @@ class Backlog:
             self._work = True
 
     def wait(self, seconds: float | None) -> bool:
-        """Until there may be something to do; False after so long, when the caller may rest."""
+        """Wait until there may be something to do; False after so many seconds, when the caller may rest."""
         with self._change:
             if self._away or self._cramped:
                 seconds = seconds or AWAY_SECONDS

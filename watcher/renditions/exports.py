@@ -42,7 +42,7 @@ class _GivenUpError(NotNowError):
 
 
 class Exports(Jobs):
-    """Makes what is wanted."""
+    """Makes the exports that people asked for."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, "exports")
@@ -61,7 +61,7 @@ class Exports(Jobs):
                 self.catalog.exports.drop(export.id)
 
     def drop_spent(self) -> None:
-        """Forget those that are too old, and remove the folders that no row names."""
+        """Forget exports that are too old, and remove the folders that no row names."""
         before = self.services.clock.now() - timedelta(days=self._settings.keep_days)
         exports = self.catalog.exports.all()
         for export in exports:

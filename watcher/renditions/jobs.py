@@ -23,7 +23,7 @@ STALL_SECONDS = 120.0  # after which a worker that says nothing is ended
 
 
 class Jobs:
-    """Does what is wanted, at the lowest priority."""
+    """A task that has workers make what the catalog's rows ask for."""
 
     def __init__(self, services: Services, name: str) -> None:
         self.services = services
@@ -34,7 +34,7 @@ class Jobs:
         self._spent_at: float | None = None
 
     def begin(self) -> None:
-        """What is to be done once: look at what a crash has left."""
+        """Remove once what a crash has left."""
         raise NotImplementedError
 
     def drop_spent(self) -> None:
@@ -46,7 +46,7 @@ class Jobs:
         raise NotImplementedError
 
     def turn(self) -> None:
-        """Look for what is spent now and then, and for what is wanted each time."""
+        """Make what is wanted; remove what is spent, now and then."""
         if not self._begun:
             self.begin()
             self._begun = True
@@ -57,7 +57,7 @@ class Jobs:
         self.make()
 
     def look_for_spent(self) -> None:
-        """Do so in the next turn: there may be too much now."""
+        """Remove what is spent in the next turn: there may be too much now."""
         self._spent_at = None
 
     def work(self, module: str, job: dict[str, Any], tell: Callable[[float], None] | None = None) -> Any:

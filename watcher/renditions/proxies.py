@@ -30,7 +30,7 @@ log = logging.getLogger("watcher.ingester")
 
 
 class Proxies(Jobs):
-    """Makes what is wanted."""
+    """Makes the proxies that people asked for, or the settings."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services, "proxies")
@@ -48,7 +48,7 @@ class Proxies(Jobs):
         self.catalog.proxies.drop(self.catalog.proxies.without(there))
 
     def drop_spent(self) -> None:
-        """Forget those that are too old or too many, and remove their files."""
+        """Forget proxies that are too old or too many, and remove their files."""
         before = self.services.clock.now() - timedelta(days=self._settings.max_age_days)
         for name in self.catalog.proxies.drop(self.catalog.proxies.spent(before, self._settings.max_bytes)):
             with contextlib.suppress(FileNotFoundError):

@@ -69,7 +69,7 @@ class Renderer:
         self._wall_told = False
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
@@ -81,7 +81,7 @@ class Renderer:
         return faults[0][1]
 
     def wake(self) -> None:
-        """There may be something to do, perhaps newer than what was asked for last."""
+        """Look again: there may be something to do, perhaps newer than what was taken last."""
         self._backlog.wake()
 
     def stop(self) -> None:

@@ -23,7 +23,7 @@ AGAIN_TIMES = 4  # so many times as long each time
 
 
 class Verdicts:
-    """Notes them in the catalog."""
+    """Notes in the catalog what was concluded."""
 
     def __init__(self, services: Services, backlog: Backlog) -> None:
         self._services = services

@@ -19,7 +19,7 @@ FEW = 20  # clips of a camera that may always go in a day
 
 
 class Brake:
-    """What one plan may take."""
+    """How many clips one plan may take."""
 
     def __init__(self, catalog: Catalog, remembered: Remembered, max_share: float, *, allowed: bool) -> None:
         """`allowed`: a person has said so."""
@@ -55,17 +55,17 @@ class Brake:
         return max(0, sum(live.values()) - sum(gone.values()) - sum(self._due.values()))
 
     def took_due(self, camera: str, size_bytes: int) -> None:
-        """So much makes room for what came in."""
+        """Note that so many bytes make room for what came in."""
         self._due[camera] = self._due.get(camera, 0) + size_bytes
 
     @property
     def bytes_of_cameras(self) -> dict[str, int]:
-        """What each camera has."""
+        """The bytes of each camera."""
         return {camera: size for camera, (_, size) in self._cameras.items()}
 
     @property
     def clips_of_all(self) -> int:
-        """How many there are."""
+        """The number of all clips."""
         return sum(clips for clips, _ in self._cameras.values())
 
     @cached_property

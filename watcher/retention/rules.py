@@ -51,7 +51,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The same in words that can be remembered and compared; "" without a rule."""
+        """The limits as text that can be remembered and compared; "" without a rule."""
         return msgspec.json.encode(self).decode() if self.any else ""
 
     def age(self, camera: str, labeled: bool) -> timedelta | None:

@@ -41,12 +41,12 @@ class Stuck:
         return False
 
     def failed(self, key: str, reason: Exception) -> None:
-        """A removal has failed, though nothing had spoken against it."""
+        """Note that a removal has failed which nothing had spoken against."""
         self._failed[key] = self._clock.monotonic()
         self.tell(f"{printable(key)} is to go and cannot be removed: {reason}")
 
     def tell(self, reason: str) -> None:
-        """Say it, once a day."""
+        """Log why clips cannot be removed, once a day."""
         now = self._clock.monotonic()
         if reason not in self._reported or now - self._reported[reason] >= AGAIN_SECONDS:
             self._reported[reason] = now

@@ -66,7 +66,7 @@ def sweep(
     stopped: threading.Event | None = None,
     stuck: Stuck | None = None,
 ) -> Done:
-    """Remove what is to go, and can. `but` is a rule that is left alone this time.
+    """Remove the clips that are to go and can go. `but` is a rule that is left out this time.
 
     Raises OSError if the disk cannot be asked.
     """
@@ -198,7 +198,7 @@ class Patience:
         self._until = 0.0
 
     def removed(self, size_bytes: int, *, free_before: int, now: float) -> None:
-        """So many bytes of clips went for the floor."""
+        """Note that so many bytes of clips went for the floor."""
         if size_bytes:
             self._removed_bytes, self._free_before, self._until = size_bytes, free_before, now + self._wait_seconds
 

@@ -29,6 +29,6 @@ def noted(places: Places) -> str | None:
 
 
 def forget(places: Places) -> None:
-    """It is whole."""
+    """Note that the catalog is whole again."""
     with contextlib.suppress(OSError):
         _file(places).unlink(missing_ok=True)

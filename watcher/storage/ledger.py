@@ -28,7 +28,7 @@ BODY_SECONDS = 150.0  # nginx gives up after 120 s without a byte (client_body_t
 
 
 class Entry(msgspec.Struct, array_like=True):
-    """Something on its way."""
+    """An upload, or a file by FTP, that is on its way."""
 
     id: str
     owner: str  # whose: a key, or an address
@@ -92,16 +92,16 @@ class Book:
         return begun + min(len(mine) - begun, self._lively)
 
     def put(self, entry: Entry) -> None:
-        """Note something, in place of what was noted under its id."""
+        """Note an entry, in place of the one under its id."""
         self.drop(entry.id)
         self.entries.append(entry)
 
     def drop(self, entry_id: str) -> None:
-        """Forget something."""
+        """Forget an entry."""
         self.entries = [entry for entry in self.entries if entry.id != entry_id]
 
     def find(self, entry_id: str) -> Entry | None:
-        """What is noted under an id."""
+        """The entry under an id."""
         return next((entry for entry in self.entries if entry.id == entry_id), None)
 
 

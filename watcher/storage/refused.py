@@ -39,7 +39,7 @@ class Refused(msgspec.Struct, kw_only=True):
 
 
 class Refusals:
-    """Those of the last week, for all processes."""
+    """The senders that were turned away in the last week, for all processes."""
 
     def __init__(self, run: Path) -> None:
         self._file = SharedFile(run / "refused.json", list[Refused], list)
@@ -49,7 +49,7 @@ class Refusals:
         self._reported: dict[str, float] = {}
 
     def note(self, address: str, agent: str, path: str, why: str) -> None:
-        """Somebody was turned away; written and said now and then, however often that happens."""
+        """Note that a sender was turned away; it is written and logged now and then, however often that happens."""
         now = time.time()
         with self._lock:
             count = self._waiting[address] = self._waiting.get(address, 0) + 1

@@ -69,7 +69,7 @@ class Spool:
         return Upload(self._tus, upload_id, self._lives)
 
     def new(self) -> Upload:
-        """One that is to be begun, under an id that nobody can guess."""
+        """An upload that is to be begun, under an id that nobody can guess."""
         return self.upload(secrets.token_urlsafe(16))
 
     def whole(self) -> list[Upload]:
@@ -102,7 +102,7 @@ class Spool:
                     path.unlink()
 
     def sweep(self) -> int:
-        """Remove what nobody has touched for long; how many files."""
+        """Remove what nobody has touched for long. Returns how many files."""
         gone = 0
         now = time.time()
         for folder in (self.folder, self._tus, *(Path(path) for path, _, _ in os.walk(self.folder / "ftp"))):

@@ -58,7 +58,7 @@ class Teller:
         self._next_tell = self._next_beat = 0.0
 
     def tell(self, current: Status, now: float) -> None:
-        """Say how it is; `now` is monotonic, in seconds."""
+        """Write the state, if it is time; `now` is monotonic, in seconds."""
         try:
             urgent = self._written is None or self._written.problems != current.problems
             if urgent or (current != self._written and now >= self._next_tell):

@@ -57,7 +57,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
         return min(here, self.length - 1)
 
     def done(self, clip_id: int) -> Done:
-        """What is known of it once it is that clip."""
+        """What is known of the upload once it has become a clip."""
         return Done(
             camera=self.camera, length=self.length, metadata=self.metadata, clip_id=clip_id, sha256=self.sha256
         )
@@ -90,7 +90,7 @@ class Upload:
         return self._path("part")
 
     def begin(self, part: Part) -> None:
-        """Begin it: its bytes first, so that what is known of it is never without them."""
+        """Begin the upload: its bytes first, so that what is known of it is never without them."""
         self._folder.mkdir(exist_ok=True)
         self.file.touch(mode=0o600)
         self._write("json", part)
@@ -134,7 +134,7 @@ class Upload:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Nobody else changes it meanwhile. Raises LockedError if somebody does, UploadNotFoundError."""
+        """Hold the upload for the time of a block. Raises UploadNotFoundError, LockedError if somebody holds it."""
         try:
             descriptor = os.open(self._path("json"), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -173,7 +173,7 @@ class Upload:
         self.drop(done=False)
 
     def drop(self, *, done: bool = True) -> None:
-        """Remove it: what is known of it first, so that a crash leaves bytes that expire."""
+        """Remove the upload: what is known of it first, so that a crash leaves bytes that expire."""
         for kind in ("json", "part", *(["done"] if done else [])):
             self._path(kind).unlink(missing_ok=True)
 

@@ -271,7 +271,7 @@ def _behind_the_wall(av: Any, jobs: list[_Job], answers: int, keeper: int) -> No
     sandbox.close_in()
     die_with_parent(signal.SIGKILL, parent=keeper)  # after the wall: some of its parts would forget it
     for job in jobs:
-        answer = job.error or _answer(av, job, lambda **told: say(answers, told, _PROGRESS))
+        answer = job.error or _answer(av, job, lambda **message: say(answers, message, _PROGRESS))
         say(answers, answer, _LAST)
         if answer.get("memory"):
             return  # the next child has all of it again

@@ -45,7 +45,7 @@ def index(api_request: ApiRequest) -> Answer:
     before = wire.position(single(args, "before", ""), "before") if "before" in args else None
     fields = read_fields(args)
 
-    def page() -> Body:
+    def body() -> Body:
         if around is not None:
             page = catalog.clips.around(clip_filter, around, limit=count, newest_first=newest_first)
         else:
@@ -55,7 +55,7 @@ def index(api_request: ApiRequest) -> Answer:
         return _page(api_request, page, fields)
 
     head = catalog.clips.head()
-    return Answer(head, api_request.listed_tag(head), page)
+    return Answer(head, api_request.listed_tag(head), body)
 
 
 def _page(api_request: ApiRequest, page: Page, fields: Fields | None) -> Body:

@@ -27,7 +27,7 @@ class Attempts:
         return len(self._failed)
 
     def failed(self, address: str) -> float:
-        """Note that one has failed; for how many seconds whoever did is to wait, 0 for not at all."""
+        """Note that a sign-in has failed. Returns for how many seconds its sender is to wait; 0 for not at all."""
         place, now = _network(address), time.monotonic()
         with self._lock:
             since, count = self._failed.pop(place, (now, 0))

@@ -29,7 +29,7 @@ class Cache:
         self._bytes = 0
 
     def get(self, place: str) -> CachedAnswer | None:
-        """What lies there."""
+        """The answer at a place; None where there is none."""
         entry = self._entries.get(place)
         return None if entry is None else entry[0]
 

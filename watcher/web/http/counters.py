@@ -41,7 +41,7 @@ class Counters:
         self._lock = threading.Lock()  # of this process's threads
 
     def add(self, route: int, status: int, seconds: float) -> None:
-        """A request was answered."""
+        """Count a request that was answered."""
         process = uwsgi.worker_id() if uwsgi is not None else 0
         at = (process % PROCESSES_MOST) * self._part + (
             route * CLASSES + min(max(status // 100, 1), CLASSES) - 1

@@ -24,7 +24,7 @@ NOWHERE = ("",)  # no camera is called so
 
 
 class ApiRequest(NamedTuple):
-    """Who asks what."""
+    """A question, and who asks it."""
 
     state: State
     principal: Principal
@@ -35,7 +35,7 @@ class ApiRequest(NamedTuple):
 
     @property
     def catalog(self) -> Catalog:
-        """What is asked."""
+        """The catalog that is asked."""
         return self.state.services.catalog
 
     def head(self) -> int:
@@ -98,7 +98,7 @@ class ApiRequest(NamedTuple):
         return serialize.clip_bodies(clips, base=at.base, mount=self.mount, zone=at.zone, away=at.away(clips))
 
     def picked(self, clips: Sequence[Clip], fields: Fields | None) -> list[Any]:
-        """The same, or only the fields that are wanted of them."""
+        """Clips as the contract shows them, or only some of their fields."""
         bodies = self.bodies(clips)
         return bodies if fields is None else pick(bodies, fields)
 
@@ -119,7 +119,7 @@ class Answer(NamedTuple):
 
 
 class Body(NamedTuple):
-    """An answer."""
+    """The content of an answer."""
 
     body: Any  # of `shapes`
     link: str = ""  # RFC 8288

@@ -16,7 +16,7 @@ from watcher.web.http.state import state
 
 
 def respond(answer: Answer) -> Response:
-    """What was asked, as Flask answers it: 304 where the client has it."""
+    """An answer as Flask gives it: 304 where the client has it."""
     if request.if_none_match.contains_weak(answer.tag):
         response = _tagged(Response(status=304, headers={"Cache-Control": "no-cache"}), answer.tag)
         response.headers.update(kept_by(answer))

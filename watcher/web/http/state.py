@@ -1,4 +1,4 @@
-"""What views reach for: the services, and the few values derived from them once."""
+"""What views share: the services, and the few values that are derived from them once."""
 
 from __future__ import annotations
 

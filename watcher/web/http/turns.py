@@ -73,7 +73,7 @@ class Turn:
         os.pwrite(descriptor, _HELD.pack(reader, now, 0) + _WAITS.pack(_NOBODY, 0), 0)
 
     def give(self) -> None:
-        """End it."""
+        """End the turn."""
         os.close(self._descriptor)
 
     def paced(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
