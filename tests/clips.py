@@ -126,3 +126,41 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
                 changed[chance.randrange(len(changed))] ^= 1 << chance.randrange(8)
             return bytes(changed)
     return mutated(data, chance)
+
+
+def make_clock(path: Path, *, seconds: float, sound: bool = False, codec: str = "libx264") -> Path:
+    """A clip whose pictures, 25 a second, carry their own number: ten upright bars, the lowest bit first, white for one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    with av.open(str(unfinished), "w", format="mp4") as out:
+        picture = out.add_stream(codec, rate=25)
+        picture.width, picture.height, picture.pix_fmt = 160, 96, "yuv420p"
+        picture.codec_context.gop_size = 25
+        if codec == "libx264":
+            picture.options = {"preset": "ultrafast"}
+        else:
+            picture.codec_context.codec_tag = "hvc1"
+        tone = out.add_stream("aac", rate=44100) if sound else None
+        if tone:
+            tone.layout = "mono"
+        for number in range(round(seconds * 25)):
+            frame = av.VideoFrame(160, 96, "yuv420p")
+            for plane in frame.planes:
+                wide = plane.line_size
+                bars = b"".join(bytes([235 if number >> bit & 1 else 16]) * 16 for bit in range(10)).ljust(
+                    wide, b"\0"
+                )
+                plane.update(bars * 96 if plane.width == 160 else bytes([128]) * plane.buffer_size)
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(picture.encode(frame))
+        out.mux(picture.encode(None))
+        if tone:
+            size = tone.codec_context.frame_size or 1024
+            for number in range(int(seconds * 44100 / size)):
+                heard = av.AudioFrame(tone.codec_context.format, "mono", size)
+                for plane in heard.planes:
+                    plane.update(bytes(plane.buffer_size))
+                heard.pts, heard.sample_rate, heard.time_base = number * size, 44100, Fraction(1, 44100)
+                out.mux(tone.encode(heard))
+            out.mux(tone.encode(None))
+    return unfinished.rename(path)

@@ -190,7 +190,8 @@ def test_400_percent(watched: Watched, shelf: list[dict]) -> None:
 def test_what_is_sent_is_small(watched: Watched, shelf: list[dict]) -> None:
     """Compressed: the scripts of a screen 60 kB, its style 14 kB, the first page 15 kB; few modules; nothing from elsewhere."""
     size = {path.name: len(gzip.compress(path.read_bytes())) for path in STATIC.iterdir()}
-    for path in ("/watcher/", f"/watcher/watch/{shelf[3]['id']}", "/watcher/day/2026-11-21", "/watcher/status"):
+    watching, day = f"/watcher/watch/{shelf[3]['id']}", "/watcher/day/2026-11-21"
+    for path in ("/watcher/", watching, day, "/watcher/side-by-side", "/watcher/status"):
         page = watched.open(path)
         page.wait_for_load_state("load")
         loaded = page.evaluate("performance.getEntriesByType('resource').map(one => one.name.split('/').pop())")

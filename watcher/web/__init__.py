@@ -31,7 +31,7 @@ from watcher.web.http.counters import Counters
 from watcher.web.http.routes import declared_of, questions_of
 from watcher.web.http.state import EXTENSION, State
 from watcher.web.page import app as installed
-from watcher.web.page import browse, day, docs, layout, sign_in, status
+from watcher.web.page import browse, day, docs, layout, side, sign_in, status
 
 
 def create_app(services: Services) -> Flask:
@@ -67,6 +67,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(browse.bp)
     app.register_blueprint(installed.bp)
     app.register_blueprint(day.bp)
+    app.register_blueprint(side.bp)
     app.register_blueprint(status.bp)
     app.register_blueprint(openapi.bp)
     app.register_blueprint(docs.bp)

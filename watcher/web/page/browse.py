@@ -34,6 +34,7 @@ from watcher.web.page.layout import (
     watch_url,
     zone,
 )
+from watcher.web.page.side import side_address
 
 bp = page_blueprint("browsing")
 
@@ -222,6 +223,7 @@ def watch(clip_id: int) -> Response:
         older=watch_url(around.previous, args) if around.previous else None,
         newer=watch_url(around.following, args) if around.following else None,
         others=[cards.card(other, watch_url(other, args), zone()) for other in around.others],
+        side=side_address([clip.camera, *(other.camera for other in around.others)], clip.started_at),
         back=address(args, at=serialize.utc(clip.started_at))
         if "Referer" not in request.headers
         else address(args),

@@ -1,6 +1,6 @@
 """The web page: HTML that works without scripts, which the modules in static/ then make quicker to use.
 
-What all pages share; the pages themselves are in `browse.py`, `day.py` and `status.py`.
+What all pages share; the pages themselves are in `browse.py`, `day.py`, `side.py` and `status.py`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ _OWN_STYLES = {
     "browse.html": ("player.css",),
     "review.html": ("player.css",),
     "day.html": ("player.css", "timeline.css"),
+    "side.html": ("timeline.css", "side.css"),
     "status.html": ("status.css",),
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
@@ -55,6 +56,17 @@ _MODULES = {  # what a screen's module imports, told at once so that a browser n
     "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
     "watch.html": _WATCH,
     "day.html": (*_SHARED, *_LANES, "card.js", "film.js", "live.js"),
+    "side.html": (
+        *_SHARED,
+        *_MOMENT,
+        "axis.js",
+        "card.js",
+        "controls.js",
+        "footage.js",
+        "group.js",
+        "live.js",
+        "pane.js",
+    ),
     "status.html": _SHARED,
     "review.html": (*_WATCH, "watch.js"),
 }

@@ -17,6 +17,7 @@ import { dayTitle, momentOf, momentTitle } from "./times.js";
 
 const SPANS = [["24 h", 24 * HOUR], ["4 h", 4 * HOUR], ["1 h", HOUR], ["5 min", 5 * MINUTE]];
 const SETTLED = 500, EDGE = 0.9, NEAR = 14; // ms: the address follows at most so often; share of the view where it turns over; pixels that a finger may miss by
+const BESIDE = 4; // cameras side by side
 const NOW = 0.92; // where now stands in the view that follows it
 
 const main = document.getElementById("main"), place = document.getElementById("lanes"), wanted = new URLSearchParams(location.search);
@@ -57,6 +58,7 @@ const stage = new Stage(document.getElementById("stage"), {
   get cameras() { return shown(); },
   get camera() { return state.pinned; },
   page: (clip) => main.dataset.watch.replace(/0$/, clip.id) + filterOf(location.search),
+  beside,
   step,
   moved,
   wanted: (moment) => { further(moment, 1).then((clip) => { if (clip) stage.go(clip.start, clip); else stage.pause(); }, () => stage.pause()); return true; },
@@ -234,21 +236,21 @@ function pin(camera) {
   draw();
 }
 
-const beside = (direction) => {
+/** The picture's camera and those next to it in the lanes, at this moment on a screen of their own. */
+function beside(playing) {
+  const first = stage.clip?.camera, cameras = [...(first ? [first] : []), ...shown().filter((one) => one !== first)].slice(0, BESIDE);
+  return `${main.dataset.side}?${new URLSearchParams([...cameras.map((one) => ["camera", one]), ["at", new Date(Math.round(stage.at)).toISOString()]])}${playing ? "#play" : ""}`;
+}
+
+const onlyNext = (direction) => {
   const cameras = shown(), index = cameras.indexOf(state.pinned);
   pin(cameras[clamp(index < 0 ? (direction > 0 ? 0 : cameras.length - 1) : index + direction, 0, cameras.length - 1)] ?? null);
 };
 
-/** The next clip that there is in one direction, however many empty days lie between; null for none. */
-async function further(at, direction) {
-  const cameras = followed(), question = changed(main.dataset.question, { limit: 1, sort: direction > 0 ? "started_at" : "-started_at", after: null });
-  const edge = direction > 0 ? { from: new Date(at).toISOString() } : { to: new Date(at).toISOString() };
-  const address = changed(question, edge);
-  const { clips: [clip] } = await get(cameras.length === all.length ? address : `${address}&${cameras.map((one) => `camera=${encodeURIComponent(one)}`).join("&")}`);
-  if (!clip) return null;
-  const start = Date.parse(clip.started_at);
-  await footage.need(start, start + 1);
-  return footage.clips.get(clip.id) ?? null;
+/** The next clip that there is in one direction, of those that are followed, however many empty days lie between; null for none. */
+function further(at, direction) {
+  const cameras = followed();
+  return footage.further(at, direction, cameras.length === all.length ? [] : cameras);
 }
 
 async function step(direction) {
@@ -354,13 +356,14 @@ keys(texts.timeline, [
   [["l"], "10 seconds on", () => go(stage.at + 10000)],
   [["Shift+ArrowLeft"], "look earlier", () => look({ from: state.view.from - state.view.span / 4, span: state.view.span })],
   [["Shift+ArrowRight"], "look later", () => look({ from: state.view.from + state.view.span / 4, span: state.view.span })],
-  [["ArrowUp"], "only the camera above", () => beside(-1)],
-  [["ArrowDown"], "only the camera below", () => beside(1)],
+  [["ArrowUp"], "only the camera above", () => onlyNext(-1)],
+  [["ArrowDown"], "only the camera below", () => onlyNext(1)],
   [["a"], "all cameras", () => pin(null)],
   [["+", "="], "closer", () => look(zoomed(state.view, 0.5, around()))],
   [["-"], "further", () => look(zoomed(state.view, 2, around()))],
   [["<"], "slower", () => stage.faster(-1)],
   [[">"], "faster", () => stage.faster(1)],
+  [["v"], "cameras side by side, on a screen of their own", () => { if (stage.at === null) return false; stage.side.click(); return true; }],
   [["b"], "cameras beside each other, or one", () => stage.group(!stage.together)],
   [["i"], "a span from here", () => span.set(stage.at, span.to)],
   [["o"], "a span to here", () => span.set(span.from, stage.at)],

@@ -1,4 +1,4 @@
-// What the Timeline shows: clips by camera, loaded day by day as they come into sight.
+// Clips by camera, loaded part by part as they come into sight.
 
 import { changed, get, zone } from "./api.js";
 import { momentOf, wall } from "./times.js";
@@ -10,9 +10,12 @@ const KINDS = ["person", "vehicle", "parcel", "animal", "other"]; // what a clip
 const byStart = (a, b) => a.start - b.start || a.id - b.id;
 
 export class Footage {
-  /** Of a question without times; `kindOf` says which kind a label is of, `more` is called when clips came or went. */
-  constructor(question, kindOf, more) {
-    Object.assign(this, { question, kindOf, more, days: new Map(), clips: new Map(), lanes: new Map(), sorted: null });
+  /**
+   * Of a question without times; `kindOf` says which kind a label is of, `more` is called when clips came or went, `partOf`
+   * gives the part, {name, start, end}, in which a moment lies.
+   */
+  constructor(question, kindOf, more, partOf = dayOf) {
+    Object.assign(this, { question, kindOf, more, partOf, parts: new Map(), clips: new Map(), lanes: new Map(), sorted: null });
   }
 
   /** The clip of the API as lanes need it. */
@@ -22,14 +25,15 @@ export class Footage {
       id: clip.id, camera: clip.camera, start: Date.parse(clip.started_at), end: Math.max(Date.parse(clip.ended_at), Date.parse(clip.started_at) + 1),
       state: clip.state, held: clip.held, labels, kind: KINDS.find((kind) => kinds.includes(kind)) ?? "none", poster: clip.poster_url, url: clip.url,
       proxy: clip.proxy_url, codec: clip.media?.container === "mp4" && clip.media.video ? clip.media.codecs.split(",")[0] : "",
-      film: clip.media?.video?.codec ?? "", error: clip.error,
+      film: clip.media?.video?.codec ?? "", sound: Boolean(clip.media?.audio), error: clip.error,
     };
   }
 
   put(clip) {
-    const old = this.clips.get(clip.id);
+    const old = this.clips.get(clip.id), found = this.known(clip);
+    if (old?.start === found.start && old.camera === found.camera) return Object.assign(old, found); // who plays it goes on
     if (old) this.drop(old.id);
-    const found = this.known(clip), lane = this.lanes.get(found.camera) ?? [];
+    const lane = this.lanes.get(found.camera) ?? [];
     this.clips.set(found.id, found);
     this.lanes.set(found.camera, lane);
     if (!lane.length || byStart(lane.at(-1), found) < 0) lane.push(found);
@@ -48,22 +52,34 @@ export class Footage {
     return true;
   }
 
-  /** The days that a stretch touches, and those that are not here yet are asked for; resolves when all are. */
+  /** The parts that a stretch touches; those that are not here yet are asked for, neighbours at once. Resolves when all are here. */
   need(from, to) {
     const wanted = [];
-    for (let day = dayOf(from); ; day = dayOf(day.end)) {
-      if (!this.days.has(day.name)) this.days.set(day.name, this.load(day).catch((reason) => { this.days.delete(day.name); throw reason; }));
-      wanted.push(this.days.get(day.name));
-      if (day.end >= to) break;
+    let fresh = [];
+    const ask = () => {
+      if (!fresh.length) return;
+      const names = fresh.map((part) => part.name), asked = this.load(fresh[0].start, fresh.at(-1).end);
+      const loading = asked.catch((reason) => { for (const name of names) if (this.parts.get(name) === loading) this.parts.delete(name); throw reason; });
+      for (const name of names) this.parts.set(name, loading);
+      wanted.push(loading);
+      fresh = [];
+    };
+    for (let part = this.partOf(from); ; part = this.partOf(part.end)) {
+      if (this.parts.has(part.name)) {
+        ask();
+        wanted.push(this.parts.get(part.name));
+      } else fresh.push(part);
+      if (part.end >= to) break;
     }
+    ask();
     return Promise.all(wanted);
   }
 
   /** Whether all that a stretch touches was asked for. */
-  has(at) { return this.days.has(dayOf(at).name); }
+  has(at) { return this.parts.has(this.partOf(at).name); }
 
-  async load(day) {
-    let address = changed(this.question, { from: new Date(day.start).toISOString(), to: new Date(day.end).toISOString(), limit: PAGE });
+  async load(start, end) {
+    let address = changed(this.question, { from: new Date(start).toISOString(), to: new Date(end).toISOString(), limit: PAGE });
     for (let count = 0; address && count < MOST;) {
       const answer = await get(address);
       for (const clip of answer.clips) this.put(clip);
@@ -71,6 +87,16 @@ export class Footage {
       this.more();
       address = answer.next;
     }
+  }
+
+  /** The next clip that there is in one direction, however far; of all cameras of the question, or of some. Null for none. */
+  async further(at, direction, cameras = []) {
+    const edge = new Date(at).toISOString(), address = changed(this.question, { limit: 1, sort: direction > 0 ? "started_at" : "-started_at", from: direction > 0 ? edge : null, to: direction > 0 ? null : edge });
+    const { clips: [clip] } = await get([address, ...cameras.map((one) => `camera=${encodeURIComponent(one)}`)].join("&"));
+    if (!clip) return null;
+    const start = Date.parse(clip.started_at);
+    await this.need(start, start + 1);
+    return this.clips.get(clip.id) ?? null;
   }
 
   /** The clips of some cameras in order; of all that are here for null. */

@@ -1,23 +1,28 @@
-// The pictures above the lanes: one camera at a moment, or up to four in step. One clock leads, the others are held to it.
+// A camera's picture at a moment, held to a clock that others share.
 
 import { get, mount, send, zone } from "./api.js";
+import { clamp } from "./axis.js";
 import { shows } from "./card.js";
 import { button, element } from "./elements.js";
 import { texts } from "./texts.js";
 import { wall } from "./times.js";
 
-const DRIFT = 0.04, TOO_FAR = 0.7; // seconds: corrected by the speed; beyond that by a jump
+const STILL = 0.01; // seconds that a picture which stands may be off
+const DRIFT = 0.025, TOO_FAR = 0.35; // seconds of a viewer's, whatever the speed: corrected by the speed; beyond that by a jump
+const PULL = 2, MOST = 0.5; // of a second's drift, the share by which the speed differs; at most
+const CALM = 1000; // ms between two jumps
 const READY = 2; // HAVE_CURRENT_DATA
-const FASTEST = 16; // what browsers play
+const FASTEST = 16, SLOWEST = 0.0625; // what browsers play
 const LOOK = 1000; // ms between two looks whether a copy is made
 const CODECS = { hevc: "H.265", h264: "H.264", av1: "AV1", mjpeg: "MJPEG", mpeg4: "MPEG-4" };
 
 /** One camera's picture. Two videos take turns: the next clip is shown when its picture is there, never a black one. */
 export class Pane {
-  constructor(camera, failed) {
+  /** `failed` hears of a clip that cannot be shown, `refused` that sound may not play by itself. */
+  constructor(camera, failed, refused = () => {}) {
     const video = () => element("video", "", { muted: true, playsInline: true, preload: "auto" });
-    Object.assign(this, { camera, failed, clip: null, wanted: null, videos: [video(), video()] });
-    this.title = element("b");
+    Object.assign(this, { camera, failed, silenced: refused, clip: null, wanted: null, videos: [video(), video()], turn: 0, cost: 0.1, jumped: -CALM });
+    this.title = element("b", "", { dir: "auto" });
     this.clock = element("span", "clock");
     this.says = element("div", "says", { hidden: true });
     this.poster = element("img", "", { alt: "", hidden: true });
@@ -25,6 +30,7 @@ export class Pane {
     this.name(camera);
     for (const one of this.videos) {
       one.addEventListener("error", () => this.refused(one));
+      one.addEventListener("seeked", () => { if (one.leapt) this.cost = (this.cost + Math.min(1, (performance.now() - one.leapt) / 1000)) / 2; one.leapt = 0; });
       one.addEventListener("loadedmetadata", () => { if (one.clip?.film && one.videoWidth === 0) this.refused(one); });
     }
   }
@@ -43,8 +49,30 @@ export class Pane {
   /** The moment that its picture is of; null while there is none. */
   get moment() { return this.ready ? this.clip.start + this.video.currentTime * 1000 : null; }
 
+  /** Whether its time runs, so that others can be held to it. */
+  get plays() {
+    const { video } = this;
+    return this.ready && !video.seeking && !video.paused && !video.ended && video.readyState > READY;
+  }
+
+  /** Since when (ms) it has no picture of what is wanted, but may get one; null where it has. */
+  late(now) {
+    const late = this.wanted !== null && !this.broken && (!this.ready || this.video.seeking);
+    this.since = late ? this.since ?? now : null;
+    return late ? now - this.since : null;
+  }
+
+  /** Be heard, or not. */
+  hear(on, loud) {
+    for (const one of this.videos) {
+      if (one.muted === on) one.muted = !on;
+      if (one.volume !== loud) one.volume = loud;
+    }
+  }
+
   /** Show a clip at some seconds; `then` when its picture is there. */
   show(clip, seconds, then = () => {}) {
+    this.at = seconds;
     if (clip === this.wanted && clip === this.clip) {
       if (Math.abs(this.video.currentTime - seconds) > 0.01) this.video.currentTime = seconds;
       return then();
@@ -57,7 +85,8 @@ export class Pane {
     this.tell(null);
     this.poster.hidden = !clip.poster || this.clip !== null;
     if (clip.poster) this.poster.src = clip.poster;
-    const next = this.prepare(clip), mine = () => this.wanted === clip && next.clip === clip;
+    this.turn += 1;
+    const next = this.prepare(clip), turn = this.turn, mine = () => this.turn === turn && this.wanted === clip && next.clip === clip;
     const swap = () => {
       if (!mine()) return;
       this.videos.reverse();
@@ -71,10 +100,10 @@ export class Pane {
     };
     const place = () => {
       if (!mine()) return;
-      if (Math.abs(next.currentTime - seconds) < 0.02) swap();
+      if (Math.abs(next.currentTime - this.at) < 0.02) swap();
       else {
         next.addEventListener("seeked", swap, { once: true });
-        next.currentTime = seconds;
+        next.currentTime = this.at;
       }
     };
     if (next.error) this.refused(next);
@@ -97,7 +126,7 @@ export class Pane {
   /** Nothing is there: words say so, over the last picture that was. */
   empty(words, last = null) {
     this.wanted = this.clip = null;
-    this.last = last;
+    Object.assign(this, { last, words });
     this.broken = false;
     for (const one of this.videos) {
       one.pause();
@@ -153,30 +182,42 @@ export class Pane {
     }
   }
 
-  /** Be where the leading clock is: a small drift is made good by the speed, a large one by a jump. */
-  follow(clip, at, rate, playing, last) {
+  /**
+   * Be where the leading clock is: a small drift is made good by the speed, a large one by a jump. Without a clip the words
+   * that `absent` gives, `{words, last}`, lie over the last picture that was.
+   */
+  follow(clip, at, rate, playing, absent) {
     if (!clip) {
-      if (this.wanted || this.says.hidden || this.last !== last) this.empty(last ? texts.lastThen(clockOf(last.start).slice(0, 5)) : texts.nothingThen(null), last);
+      const { words, last } = absent();
+      if (this.wanted || this.says.hidden || this.last !== last || this.words !== words) this.empty(words, last);
       return;
     }
     const seconds = (at - clip.start) / 1000, { video } = this;
+    if (clip !== this.wanted) return void this.show(clip, seconds); // and it goes on with the next turn
     this.at = seconds;
-    if (clip !== this.wanted) return void this.show(clip, seconds, () => this.go(playing, rate));
     if (!this.ready || video.seeking) return;
-    const drift = video.currentTime - seconds;
-    if (Math.abs(drift) > TOO_FAR * Math.max(1, rate) || (!playing && Math.abs(drift) > DRIFT)) video.currentTime = seconds;
-    this.go(playing, Math.abs(drift) > DRIFT ? Math.max(0.1, rate * (1 - Math.max(-0.5, Math.min(0.5, drift)))) : rate);
+    const behind = (seconds - video.currentTime) / rate, over = video.ended && behind > 0; // nothing is left of it to play
+    if (!playing) {
+      if (Math.abs(behind * rate) > STILL && !over) video.currentTime = seconds;
+      this.go(false, rate);
+    } else if (Math.abs(behind) > TOO_FAR && !over && performance.now() - this.jumped > CALM) {
+      this.jumped = video.leapt = performance.now();
+      video.currentTime = seconds + Math.max(0, this.cost * rate); // where the clock will be by then
+    } else this.go(true, Math.abs(behind) > DRIFT ? rate * (1 + clamp(behind * PULL, -MOST, MOST)) : rate);
   }
 
   go(playing, rate) {
-    const { video } = this;
-    if (video.playbackRate !== Math.min(FASTEST, rate)) video.playbackRate = Math.min(FASTEST, rate);
-    if (playing && video.paused && !video.ended) video.play().catch(() => {}); // muted it may; what cannot be played says so by its error
+    const { video } = this, wanted = clamp(rate, SLOWEST, FASTEST);
+    if (Math.abs(video.playbackRate / wanted - 1) > 0.01) video.playbackRate = wanted;
+    if (playing && video.paused && !video.ended) video.play().catch((reason) => { if (reason.name === "NotAllowedError") this.silenced(); }); // else its error says why
     else if (!playing && !video.paused) video.pause();
   }
 
   close() { this.empty(null); for (const one of this.videos) { one.clip = null; one.removeAttribute("src"); one.load(); } }
 }
+
+/** Whether an event is for a button or a link, which may be gone by now. */
+export const forButton = (event) => event.composedPath().some((one) => one.matches?.("button, a"));
 
 /** The time over a picture. */
 export const clockOf = (at) => wall(at, zone()).time;

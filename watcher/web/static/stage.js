@@ -1,7 +1,7 @@
 // The picture above the lanes, or up to four in step, and what goes on: a clock that runs through clips and over gaps.
 
 import { element, hint, icon, iconButton } from "./elements.js";
-import { Pane, clockOf } from "./pane.js";
+import { Pane, clockOf, forButton } from "./pane.js";
 import { texts } from "./texts.js";
 
 const VOLUME = "watcher-volume", SPEED = "watcher-speed", SKIP = "watcher-skip-gaps", TOGETHER = "watcher-together"; // the first two are Watch's too
@@ -30,14 +30,16 @@ export class Stage {
     this.grouped = iconButton("browse", texts.together, () => this.group(!this.together), { "aria-keyshortcuts": "b" });
     this.following = element("span", "time");
     this.open = element("a", "button ic", { hidden: true, "aria-label": texts.openClip, title: hint(texts.openClip, "Enter"), "aria-keyshortcuts": "Enter" }, icon("info"));
+    this.side = element("a", "button ic", { "aria-label": texts.sideBySide, title: hint(texts.sideBySide, "v"), "aria-keyshortcuts": "v" }, icon("side"));
+    for (const name of ["pointerdown", "focus", "click"]) this.side.addEventListener(name, () => { this.side.href = this.site.beside(this.playing); }, { capture: true });
     this.controls = element("div", "controls", {}, element("span", "row", {},
       iconButton("left", texts.clipBefore, () => this.site.step(-1), { "aria-keyshortcuts": "ArrowLeft" }), this.toggle,
       iconButton("right", texts.clipAfter, () => this.site.step(1), { "aria-keyshortcuts": "ArrowRight" }),
-      this.following, this.speed, element("label", "tick", {}, this.gaps, texts.skipGaps), this.sound, this.grouped, this.open,
+      this.following, this.speed, element("label", "tick", {}, this.gaps, texts.skipGaps), this.sound, this.grouped, this.side, this.open,
       iconButton("full", texts.full, () => this.full(), { "aria-keyshortcuts": "f" })));
     place.replaceChildren(this.panes, this.controls);
     for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) place.addEventListener(name, () => this.awake());
-    this.panes.addEventListener("click", ({ target }) => { if (!target.closest("button, a")) this.flip(); });
+    this.panes.addEventListener("click", (event) => { if (!forButton(event)) this.flip(); });
     this.panes.addEventListener("dblclick", () => this.full());
     const [muted, loud] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
     this.loud = loud;
@@ -61,6 +63,7 @@ export class Stage {
     else this.lead.empty(texts.nothingThen(this.site.camera), this.site.last(this.at, this.site.camera));
     this.open.hidden = !clip;
     if (clip) this.open.href = this.site.page(clip);
+    this.side.href = this.site.beside(this.playing);
   }
 
   flip() { if (this.playing) this.pause(); else this.play(); }
@@ -128,7 +131,13 @@ export class Stage {
       this.panes.dataset.count = 1 + this.others.length;
       for (const one of this.others) for (const video of one.videos) video.muted = true;
     }
-    for (const one of this.others) one.follow(this.site.at(this.at, [one.camera]), this.at, this.rate, this.playing && !(this.clip && !this.lead.ready), this.site.last(this.at, one.camera));
+    for (const one of this.others) one.follow(this.site.at(this.at, [one.camera]), this.at, this.rate, this.playing && !(this.clip && !this.lead.ready), () => this.absent(one.camera));
+  }
+
+  /** What is said where a camera has no clip, and the last one that it had. */
+  absent(camera) {
+    const last = this.site.last(this.at, camera);
+    return { last, words: last ? texts.lastThen(clockOf(last.start).slice(0, 5)) : texts.nothingThen(null) };
   }
 
   awake() {

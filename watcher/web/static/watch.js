@@ -64,6 +64,14 @@ export function mount(root, { back, go, began, all = false, review = null }) {
     const found = clips.toSorted((a, b) => apart(a) - apart(b))[0];
     if (found) go(location.pathname.replace(/\d+$/, found.id) + filterOf(location.search));
   });
+  /** The same moment on other cameras, at the second that is seen here. */
+  const beside = () => {
+    const link = root.querySelector("#side");
+    if (!link) return false;
+    const at = new Date(Date.parse(root.dataset.at) + 1000 * (video?.currentTime ?? 0)).toISOString();
+    link.href = changed(link.href, { at }) + (video?.paused === false ? "#play" : "");
+    return link;
+  };
   const player = video ? play(root, video, { next: review ?? (() => follow("next")), ahead: () => fetchAhead(review ? null : root.querySelector(".beside a[rel=next]")), seen: sawClip, place: !review }) : null;
   /** What is of this clip alone: the ways from it, what is said of it. */
   const bind = () => {
@@ -75,6 +83,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
         go(link.href);
       });
     }
+    for (const name of ["pointerdown", "focus", "click"]) root.querySelector("#side")?.addEventListener(name, beside, { capture: true });
     for (const one of root.querySelectorAll(".help")) Object.assign(one, { hidden: false, onclick: help });
     warn(root);
     const labels = about(root, { back: review ?? back, review: review !== null, copyLink });
@@ -86,6 +95,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
         [["Shift+N"], "the next clip", () => follow("next")],
         [["Shift+P"], "the clip before", () => follow("prev")],
         [["d"], "go to a date or time", toMoment],
+        [["v"], "other cameras at this moment, side by side", () => { const link = beside(); if (link) link.click(); return link; }],
       ]),
       [["c"], "copy the link", () => { copyLink(root.querySelector("#copy")); }],
       [["h"], "keep: never remove it", () => root.querySelector("#actions button.holding")?.click()],
