@@ -224,7 +224,6 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
   const watched = () => Array.from({ length: video.played.length }, (_, n) => video.played.end(n) - video.played.start(n)).reduce((sum, one) => sum + one, 0);
   seek.addEventListener("input", () => { dragging = true; to(seek.value * seekable()); });
   seek.addEventListener("change", () => { dragging = false; });
-  seek.addEventListener("keydown", (event) => { if (/^(Arrow|Home|End|Page)/.test(event.key)) event.preventDefault(); }); // the screen's keys move it
   let skimmed; // the clip's sprite, once it is asked for
   const uncover = () => screen.querySelectorAll(".cover").forEach((one) => one.remove());
   seek.addEventListener("pointermove", async (event) => {

@@ -280,7 +280,6 @@ function back() {
 const whereIn = (event) => { const box = seek.getBoundingClientRect(); return clamp((event.clientX - box.left) / box.width, 0, 1); };
 seek.addEventListener("input", () => { dragging = true; go(span.from + seek.value * (span.to - span.from)); });
 seek.addEventListener("change", () => { dragging = false; });
-seek.addEventListener("keydown", (event) => { if (/^(Arrow|Home|End|Page)/.test(event.key)) event.preventDefault(); }); // the screen's keys move it
 seek.addEventListener("pointermove", (event) => {
   const share = whereIn(event), at = span.from + share * (span.to - span.from), there = cameras.filter((camera) => footage.at(at, [camera]));
   bubble.hidden = false;
