@@ -112,10 +112,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         bucket = self.server.bucket
         if key not in bucket.objects:
             raise RefusalError(404, "NoSuchKey")
-        data, found = bucket.objects[key], re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if found is None:
+        data, found = bucket.objects[key], re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        if found is None or not any(found.groups()) or (all(found.groups()) and int(found[1]) > int(found[2])):
             self.reply(200, data, ETag=_etag(data), **bucket.headers[key])
             return
+        if not found[1]:
+            found = re.fullmatch(r"(\d+)-()", f"{max(0, len(data) - int(found[2]))}-")
+            assert found is not None
         first = int(found[1])
         if first >= len(data):
             raise RefusalError(416, "InvalidRange", Content_Range=f"bytes */{len(data)}")

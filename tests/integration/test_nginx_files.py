@@ -16,19 +16,29 @@ from watcher.services import open_services
 from watcher.settings.load import load
 
 # Files that it looks up are not kept open on purpose (decision 004), and only what is no clip is looked up twice.
-PASSED_OVER = "try_files_is_evil_too"
+# Conditions about what a client has are compared with a clip's own (store.conf): what they set is read by proxy_pass.
+PASSED_OVER = "try_files_is_evil_too,if_is_evil"
 
 
 @pytest.mark.parametrize("mode", ["open", "keys"])
-@pytest.mark.parametrize("stores", ["", '[[stores]]\nname = "cold"\nkind = "disk"\npath = "/mnt/cold"\n'])
+@pytest.mark.parametrize(
+    "stores",
+    [
+        "",
+        '[[stores]]\nname = "cold"\nkind = "disk"\npath = "/mnt/cold"\n',
+        '[[stores]]\nname = "cold"\nkind = "s3"\nendpoint = "https://s3.example.net"\nbucket = "clips"\n',
+    ],
+    ids=["none", "disk", "bucket"],
+)
 def test_a_checker_finds_nothing(mode: str, stores: str, tmp_path: Path) -> None:
-    """gixy, on the files as `watcher up` fills them in, also with a store."""
+    """gixy, on the files as `watcher up` fills them in, also with a store; of buckets only where there is one."""
     (tmp_path / "watcher.toml").write_text(stores)
     settings = load({"WATCHER_AUTH__MODE": mode, "WATCHER_CONFIG": str(tmp_path / "watcher.toml")}).settings
     places = open_services(settings, tmp_path).places
     places.make()
     nginx.write_settings(places, settings)
     nginx.write_main(places, settings, nginx=nginx.find_nginx(), listen="127.0.0.1:8080", log=tmp_path)
+    assert ("proxy_pass" in (places.run / "settings.conf").read_text()) == ("s3" in stores)
     gixy = Path(sys.executable).with_name("gixy")
     done = subprocess.run(
         [gixy, "--skips", PASSED_OVER, "nginx.conf"], cwd=places.run, capture_output=True, text=True, timeout=60

@@ -172,6 +172,7 @@ def test_stores(tmp_path: Path) -> None:
     assert not Settings().tiering.any
     shown = [name for name, _, _ in describe(load({"WATCHER_CONFIG": str(tmp_path / "watcher.toml")}))]
     assert [name for name in shown if name.startswith("stores.")] == ["stores.cold", "stores.far"]
+    assert loaded(tmp_path, S3 + "[tiering]\nafter_days = 30\n").tiering.any
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,10 @@ def test_stores(tmp_path: Path) -> None:
         (S3 + 'prefix = "../"\n', "beginning of a key"),
         ("[tiering]\nafter_days = 3\n", r"\[\[stores\]\]"),
         (STORE + '[tiering]\nstore = "hot"\n', "no store called 'hot'"),
-        (S3 + "[tiering]\nafter_days = 3\n", "to a disk only"),
+        (S3.replace("s3.example.net", "10.0.0.5:9000"), "must have a name"),
+        (S3.replace("s3.example.net", "[::1]"), "must have a name"),
+        (S3.replace("s3.example.net", "a;return 200"), "a host"),
+        (S3.replace("s3.example.net", "$host"), "a host"),
         (STORE + "[tiering]\nafter_days = -1\n", "between"),
         (STORE + "[tiering]\nafter_days = nan\n", "between"),
         (STORE + '[[tiering.cameras]]\ncamera = "a"\nafter_days = -1\n', "after_days|tiering"),

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from watcher.model.errors import StartError
-from watcher.ops import certificate
+from watcher.ops import certificate, nginx_stores
 from watcher.settings.load import ETC
 from watcher.settings.schema import Settings, Tls
 from watcher.storage.places import Places
@@ -22,7 +22,7 @@ from watcher.storage.places import Places
 NGINX_LEAST = (1, 22)
 STATIC = Path(__file__).parent.parent / "web" / "static"
 MULTIPART_BYTES = 64 << 10  # of a form around a clip
-CACHE = 'uwsgi_cache_path "{}" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=1m use_temp_path=off;'
+CACHE = 'uwsgi_cache_path "{}" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=10m use_temp_path=off;'
 # TLS 1.2's with forward secrecy and authenticated encryption alone (Mozilla's "intermediate", without DHE).
 CIPHERS = ":".join(
     f"ECDHE-{kind}-{cipher}"
@@ -109,7 +109,7 @@ location @unmeasured {{
 """
     text += f"set $watcher_absent {'@cold' if settings.stores else '@absent'};\n"
     if settings.stores:
-        text += "include watcher/cold.conf;\n"
+        text += "include watcher/cold.conf;\n" + nginx_stores.locations(settings, places.run)
     for network in settings.site.trusted_proxies:
         text += f"set_real_ip_from {network};\n"
     if settings.site.trusted_proxies:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 LOCAL = "local"  # what a clip's `store` says that lies in the video root
 
+_HOST = r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]"  # and nothing that means something in nginx's files
 Days = Annotated[float, Meta(ge=0, le=36500)]
 Bytes = Annotated[int, Meta(ge=0, le=1 << 60)]
 
@@ -87,9 +88,6 @@ def problems(stores: tuple[StoreTable, ...], tiering: Tiering) -> Iterator[tuple
         yield "stores.name", "two stores have the same name"
     if tiering.store and tiering.store not in {store.name for store in stores}:
         yield "tiering.store", f"there is no store called {tiering.store!r}"
-    target = next((store for store in stores if not tiering.store or store.name == tiering.store), None)
-    if tiering.any and target is not None and target.kind != "disk":
-        yield "tiering.store", f"{target.name} is a bucket: in this version clips can go to a disk only"
     if tiering.any and not stores:
         yield "tiering.after_days", "clips can only go where there is a store: add a table [[stores]]"
     for what, text in (
@@ -116,8 +114,11 @@ def _of_store(store: StoreTable) -> Iterator[tuple[str, str]]:
         elif not re.fullmatch(r'[^"\\$\n\r;{}\0]*', store.path):
             yield "path", "nginx cannot be told of such a path: rename the folder"
         return
-    if not re.fullmatch(r"https?://[^/?#@\s]+/?", store.endpoint):
+    endpoint = re.fullmatch(rf"(https?)://({_HOST})(?::[0-9]{{1,5}})?/?", store.endpoint)
+    if endpoint is None:
         yield "endpoint", "must be http:// or https:// and a host, without a path"
+    elif endpoint[1] == "https" and re.fullmatch(r"[0-9.]+|\[.*", endpoint[2]):
+        yield "endpoint", "must have a name, since nginx compares certificates with names alone"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", store.bucket):
         yield "bucket", "must be the name of a bucket"
     if store.prefix.startswith("/") or "//" in store.prefix or {".", ".."} & set(store.prefix.split("/")):

@@ -141,6 +141,9 @@ class Disk:
         segments(key)
         return f"{os.path.realpath(self.folder)}/{key}"
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def sign(self, key: str, seconds: int) -> str | None:  # noqa: ARG002 - nginx serves from the folder
         """Nothing: nginx reads the folder itself."""
         return None

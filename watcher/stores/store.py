@@ -47,6 +47,9 @@ class Store(Protocol):
     def list(self, after: str = "") -> Iterator[Stored]:
         """Everything behind a key, in the byte order of keys (UTF-8); memory does not grow with their number."""
 
+    def close(self) -> None:
+        """Close the connections that are kept, where there are some."""
+
     def path(self, key: str) -> str | None:
         """A path of what has a key, without links on the way; None where a store has no files of its own."""
 

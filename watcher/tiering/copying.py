@@ -49,19 +49,26 @@ class Pace:
 
 
 class Paced:
-    """A file that is read at a pace, and hashed as it is."""
+    """A file that is read at a pace, and hashed as it is: the first time, where it is read more than once."""
 
     def __init__(self, file: BinaryIO, pace: Pace) -> None:
         self._file, self._pace = file, pace
-        self.hash = hashlib.sha256()
+        self.hash, self._hashed = hashlib.sha256(), 0
 
     def fileno(self) -> int:
         """Its descriptor: whoever copies it takes its time from there."""
         return self._file.fileno()
 
+    def seek(self, place: int) -> int:
+        """Go on from another place."""
+        return self._file.seek(place)
+
     def read(self, size: int = -1) -> bytes:
         """Some bytes. Raises NotNowError when it is time to end."""
+        at = self._file.tell()
         piece = self._file.read(size)
-        self.hash.update(piece)
+        if at == self._hashed:
+            self.hash.update(piece)
+            self._hashed += len(piece)
         self._pace.took(len(piece))
         return piece

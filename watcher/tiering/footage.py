@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from watcher.catalog import Catalog
 from watcher.catalog.stored import Lying
@@ -21,6 +21,15 @@ from watcher.stores import open_store
 from watcher.stores.store import Store
 
 ELSEWHERE = -1  # in place of an inode: the file lies in a store
+
+
+class Place(NamedTuple):
+    """Where nginx finds a clip: in a folder, or at an address that is signed."""
+
+    store: str
+    folder: str | None  # of the store; None: it has none
+    path: str  # below the folder; else path and question of the address
+    lying: Lying
 
 
 class Stores:
@@ -42,6 +51,12 @@ class Stores:
             owner = self._services.catalog.database.catalog_id()
             self._open[name] = open_store(self._tables[name], owner)
         return self._open[name]
+
+    def close(self) -> None:
+        """Close the connections to those that have some."""
+        for store in self._open.values():
+            store.close()
+        self._open.clear()
 
 
 class Footage:
@@ -98,18 +113,20 @@ class Footage:
         except (StoreAwayError, OSError):
             return self._root.path(key)
 
-    def place(self, key: str) -> tuple[str, str] | None:
-        """The folder of the store that a clip lies in, and its path below it; None if there is none.
+    def place(self, key: str, seconds: int) -> Place | None:
+        """Where a clip lies in its store, for nginx; None if there is none. An address is good for so many seconds.
 
-        Raises StoreAwayError.
+        A bucket is not asked, so that nobody waits for one that is frozen. Raises StoreAwayError.
         """
         if (lying := self._elsewhere(key)) is None:
             return None
         store, stored_as = self._stores[lying.store or ""], lying.store_key or ""
+        if (address := store.sign(stored_as, seconds)) is not None:
+            return Place(store.name, None, address, lying)
         path = store.path(stored_as)
         if path is None or store.find(stored_as) is None:
             return None
-        return path.removesuffix(f"/{stored_as}"), f"/{stored_as}"
+        return Place(store.name, path.removesuffix(f"/{stored_as}"), f"/{stored_as}", lying)
 
     def look(self, key: str) -> Look | None:
         """How a clip's file looks, or looked when it was moved; None if there is none. Its store is not asked.

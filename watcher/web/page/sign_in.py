@@ -9,10 +9,12 @@ import re
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, url_for
+from werkzeug.http import http_date
 
 from watcher.catalog.audit import By
 from watcher.model.access import Role, hashed
 from watcher.model.errors import SignInError, StoreAwayError, WatcherError
+from watcher.storage import status
 from watcher.tiering.footage import Footage
 from watcher.web.api import shares
 from watcher.web.http import auth, problems, wire
@@ -23,6 +25,24 @@ from watcher.web.http.state import catalog, state
 from watcher.web.page.layout import html
 
 bp = Blueprint("signing", __name__)
+
+SIGNED_SECONDS = 900  # for which the address of a clip in a bucket is good
+PLAYED_SECONDS = 300  # for which it has to be good still when nginx uses it: its answer is kept for the rest
+AWAY_SECONDS = 4
+MEDIA_TYPES = {  # those of etc/nginx/clip.conf
+    "mp4": "video/mp4",
+    "m4v": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "mkv": "video/x-matroska",
+    "avi": "video/x-msvideo",
+    "ts": "video/mp2t",
+    "m2ts": "video/mp2t",
+    "mpeg": "video/mpeg",
+    "mpg": "video/mpeg",
+    "3gp": "video/3gpp",
+    "flv": "video/x-flv",
+}
 
 _NO_LINK = "That link has been used, or is too old."
 
@@ -74,18 +94,34 @@ def media() -> Response:
 
 @route(bp, "/internal/cold", role=None, internal=True)
 def cold() -> Response:
-    """The same of a clip that is not in the video root; and in which store's folder it lies, if it does."""
-    path = wire.asked_path()
-    response = _may_read(path)
-    if response.status_code != 204 or not wire.is_text(path):
+    """Where a clip lies that is not in the video root: in a store's folder, at a signed address, or nowhere.
+
+    Whether whoever asks may see it was asked before; so the answer is the same for all, and nginx keeps it.
+    """
+    path, response = wire.asked_path(), Response(status=204)
+    if not wire.is_text(path):
         return response
+    headers = response.headers
     try:
-        place = Footage.of(state().services).place(path.removeprefix("/"))
+        place = Footage.of(state().services).place(path.removeprefix("/"), SIGNED_SECONDS)
     except StoreAwayError:
-        response.headers["X-Watcher-Why"] = "away"
+        headers["X-Watcher-Why"] = "away"
         return response
-    if place is not None:
-        response.headers["X-Watcher-Root"], response.headers["X-Watcher-Path"] = map(_as_header, place)
+    if place is None:
+        return response
+    if place.folder is not None:
+        headers["X-Watcher-Root"], headers["X-Watcher-Path"] = _as_header(place.folder), _as_header(place.path)
+        return response
+    # As nginx itself says of a file: its type by its name, its ETag by seconds and bytes.
+    seconds, size = place.lying.mtime_ns // 10**9, place.lying.size_bytes
+    headers["X-Watcher-Store"], headers["X-Watcher-Address"] = place.store, place.path
+    headers["X-Watcher-Type"] = MEDIA_TYPES.get(path.rpartition(".")[2].lower(), "application/octet-stream")
+    headers["X-Watcher-Etag"] = f'"{seconds:x}-{size:x}"'
+    headers["X-Watcher-Modified"], headers["X-Watcher-Size"] = http_date(seconds), str(size)
+    headers["X-Accel-Expires"] = str(SIGNED_SECONDS - PLAYED_SECONDS)
+    state_file = status.read(state().services.places.status)
+    if state_file is not None and place.store in state_file[0].away:  # then its word that nothing is there is none
+        headers["X-Watcher-Why"], headers["X-Accel-Expires"] = "away", str(AWAY_SECONDS)
     return response
 
 
