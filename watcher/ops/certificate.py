@@ -15,8 +15,8 @@ def hosts(path: Path) -> list[str]:
     from cryptography import x509  # noqa: PLC0415 - costs 10 MB, and only who speaks HTTPS needs it
 
     try:
-        certificates = x509.load_pem_x509_certificate(path.read_bytes())
-        names = certificates.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (OSError, ValueError, x509.ExtensionNotFound):
         return []
     texts = names.get_values_for_type(x509.DNSName) + list(map(str, names.get_values_for_type(x509.IPAddress)))

@@ -48,10 +48,10 @@ class Spool:
         """
         if not path:
             return None
-        folder = Path(path)
-        if folder.parent != self.folder or not re.fullmatch(r"\d+", folder.name):
+        body = Path(path)
+        if body.parent != self.folder or not re.fullmatch(r"\d+", body.name):
             raise ValueError(f"not a body in the spool: {path!r}")
-        return folder
+        return body
 
     def trim(self, body: Path, start: int, length: int) -> None:
         """Leave of a body only a stretch, in its place: a copy would need as much room again."""
