@@ -26,9 +26,10 @@ from watcher.web.page.layout import html
 
 bp = Blueprint("signing", __name__)
 
-SIGNED_SECONDS = 900  # for which the address of a clip in a bucket is good
-PLAYED_SECONDS = 300  # for which it has to be good still when nginx uses it: its answer is kept for the rest
-AWAY_SECONDS = 4
+SIGNED_SECONDS = (
+    900  # for which the address of a clip in a bucket is good: for longer than it is kept, and clocks differ
+)
+KEPT_SECONDS, AWAY_SECONDS = 60, 4  # for which nginx keeps it: for so long one that was retired plays on
 MEDIA_TYPES = {  # those of etc/nginx/clip.conf
     "mp4": "video/mp4",
     "m4v": "video/mp4",
@@ -118,7 +119,7 @@ def cold() -> Response:
     headers["X-Watcher-Type"] = MEDIA_TYPES.get(path.rpartition(".")[2].lower(), "application/octet-stream")
     headers["X-Watcher-Etag"] = f'"{seconds:x}-{size:x}"'
     headers["X-Watcher-Modified"], headers["X-Watcher-Size"] = http_date(seconds), str(size)
-    headers["X-Accel-Expires"] = str(SIGNED_SECONDS - PLAYED_SECONDS)
+    headers["X-Accel-Expires"] = str(KEPT_SECONDS)
     state_file = status.read(state().services.places.status)
     if state_file is not None and place.store in state_file[0].away:  # then its word that nothing is there is none
         headers["X-Watcher-Why"], headers["X-Accel-Expires"] = "away", str(AWAY_SECONDS)
