@@ -50,8 +50,18 @@ _OWN_STYLES = {
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
 _MOMENT = ("calendar.js", "typed.js")
-_WATCH = (*_SHARED, *_MOMENT, "about.js", "card.js", "film.js", "player.js", "seen.js", "sprite.js")
-_LANES = (*_MOMENT, "axis.js", "footage.js", "hands.js", "lanes.js", "pane.js", "span.js", "stage.js")
+_WATCH = (*_SHARED, *_MOMENT, "about.js", "card.js", "controls.js", "film.js", "player.js", "seen.js", "sprite.js")
+_LANES = (
+    *_MOMENT,
+    "axis.js",
+    "controls.js",
+    "footage.js",
+    "hands.js",
+    "lanes.js",
+    "pane.js",
+    "span.js",
+    "stage.js",
+)
 _MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
     "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
     "watch.html": _WATCH,

@@ -7,10 +7,14 @@ const VOLUME = "watcher-volume", SPEED = "watcher-speed";
 const IDLE = 2600; // ms without a movement, after which what lies over the picture goes
 
 export class Controls {
-  /** `place` hears movements. `does` says what comes of a press: `flip()`, `paced(rate)`, `heard(muted, volume)`. */
-  constructor(place, speeds, does) {
+  /**
+   * `parts`: `moves` hears movements, after which `hides` is marked idle unless one is at the `bar`; `full` is what fills the
+   * screen; `video()` is who does where a browser knows only that (an iPhone). `does` says what comes of a press: `flip()`,
+   * `paced(rate)`, `heard(muted, volume)`.
+   */
+  constructor(parts, speeds, does) {
     const kept = Number(sessionStorage.getItem(SPEED));
-    Object.assign(this, { place, speeds, does, rate: speeds.includes(kept) ? kept : 1, playing: false });
+    Object.assign(this, { parts, speeds, does, rate: speeds.includes(kept) ? kept : 1, playing: false });
     [this.muted, this.loud] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
     this.toggle = iconButton("play", texts.play, () => does.flip(), { "aria-keyshortcuts": "Space k" });
     this.speed = element("select", "", { "aria-label": texts.speed, title: `${texts.speed} (< >)`, onchange: () => this.pace(Number(this.speed.value)) },
@@ -19,7 +23,7 @@ export class Controls {
     this.volume = element("input", "volume", { type: "range", min: 0, max: 1, step: 0.05, "aria-label": texts.volume,
       oninput: () => { this.loud = Number(this.volume.value); this.hush(false); } });
     this.full = iconButton("full", texts.full, () => this.fill(), { "aria-keyshortcuts": "f" });
-    for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) place.addEventListener(name, () => this.awake());
+    for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) parts.moves.addEventListener(name, () => this.awake());
   }
 
   /** Whether something plays now. */
@@ -57,13 +61,17 @@ export class Controls {
 
   fill() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else if (this.place.requestFullscreen) this.place.requestFullscreen().catch(() => {});
-    else this.place.querySelector("video.shown")?.webkitEnterFullscreen?.(); // an iPhone knows only the video's own
+    else if (this.parts.full.requestFullscreen) this.parts.full.requestFullscreen().catch(() => {});
+    else this.parts.video()?.webkitEnterFullscreen?.();
   }
 
+  /** What lies over the picture is there, and goes while nobody moves. */
   awake() {
+    const { hides, bar } = this.parts;
     clearTimeout(this.idle);
-    this.place.classList.remove("idle");
-    if (this.playing) this.idle = setTimeout(() => { if (!this.place.querySelector(".controls, .deck").matches(":hover, :focus-within")) this.place.classList.add("idle"); }, IDLE);
+    hides.classList.remove("idle");
+    if (this.playing) this.idle = setTimeout(() => { if (!bar.matches(":hover") && !bar.querySelector(":focus-visible")) hides.classList.add("idle"); }, IDLE);
   }
+
+  close() { clearTimeout(this.idle); }
 }

@@ -190,7 +190,7 @@ function legend() {
 function go(at, { clip = footage.at(at, followed()), play = stage.playing, turn = true } = {}) {
   Object.assign(state, { steered: false });
   stage.playing = play;
-  stage.flips();
+  stage.controls.show(play);
   stage.go(at, clip);
   if (turn && (at < state.view.from || at > state.view.from + state.view.span)) look({ from: at - state.view.span / 2, span: state.view.span }, { steered: false });
   speak();
@@ -361,16 +361,16 @@ keys(texts.timeline, [
   [["a"], "all cameras", () => pin(null)],
   [["+", "="], "closer", () => look(zoomed(state.view, 0.5, around()))],
   [["-"], "further", () => look(zoomed(state.view, 2, around()))],
-  [["<"], "slower", () => stage.faster(-1)],
-  [[">"], "faster", () => stage.faster(1)],
+  [["<"], "slower", () => stage.controls.faster(-1)],
+  [[">"], "faster", () => stage.controls.faster(1)],
   [["v"], "cameras side by side, on a screen of their own", () => { if (stage.at === null) return false; stage.side.click(); return true; }],
   [["b"], "cameras beside each other, or one", () => stage.group(!stage.together)],
   [["i"], "a span from here", () => span.set(stage.at, span.to)],
   [["o"], "a span to here", () => span.set(span.from, stage.at)],
   [["n"], "now", toNow],
   [["t", "d"], "go to a date or time", toMoment],
-  [["m"], "mute", () => stage.hush(!stage.muted)],
-  [["f"], "full screen", () => stage.full()],
+  [["m"], "mute", () => stage.controls.hush(!stage.controls.muted)],
+  [["f"], "full screen", () => stage.controls.fill()],
   [["["], "the day before", () => document.querySelector(".day-head [rel=prev]").click()],
   [["]"], "the next day", () => document.querySelector(".day-head [rel=next]:not([hidden])")?.click()],
   [["Enter"], "open the clip", () => (stage.clip ? location.assign(stage.open.href) : false)],

@@ -3,12 +3,13 @@
 
 import { changed, get, mount as api, send, zone } from "./api.js";
 import { learn, shows } from "./card.js";
+import { Controls } from "./controls.js";
 import { button, element, hint, icon, iconButton } from "./elements.js";
 import { loaded } from "./sprite.js";
 import { texts } from "./texts.js";
 import { length, wall } from "./times.js";
 
-const VOLUME = "watcher-volume", ON = "watcher-on-and-on", SPEED = "watcher-speed", ZOOMED = "watcher-zoomed";
+const ON = "watcher-on-and-on", ZOOMED = "watcher-zoomed";
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
 const ADDRESS = 500; // ms: the address follows the position at most so often
 const COPY = 1000; // ms between two looks whether a copy is made
@@ -17,7 +18,6 @@ const SEEN = 0.3; // seconds of a clip after which sound without a picture is ta
 const WATCHED = 3; // seconds of a clip, or half of a shorter one, after which it counts as seen
 const AHEAD = 8; // seconds by the clock before the end, at which the next clip's beginning is fetched
 const SKIP = 2000; // ms that a clip which cannot be played stands there, where one watches all
-const IDLE = 2600; // ms without a movement, after which the controls go
 
 /**
  * Let the video of a clip's part of a page play. `next` goes on to the next clip, `ahead` fetches its beginning, `seen` hears
@@ -35,60 +35,36 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
   };
 
   video.controls = false;
-  const toggle = iconButton("play", texts.play, () => flip(), { "aria-keyshortcuts": "Space k" });
   const seek = element("input", "seek", { type: "range", min: 0, max: 1, step: 0.001, value: 0, "aria-label": texts.position });
   const bubble = element("span", "bubble", { hidden: true });
   const time = element("span", "time");
-  const kept = Number(sessionStorage.getItem(SPEED)) || 1;
-  const speed = element("select", "", { "aria-label": texts.speed, title: `${texts.speed} (< >)`, onchange: () => pace(Number(speed.value)) },
-    ...SPEEDS.map((rate) => element("option", "", { value: rate, selected: rate === kept }, `${rate}×`)));
-  const sound = iconButton("sound", texts.mute, () => hush(!video.muted), { "aria-keyshortcuts": "m" });
-  const volume = element("input", "volume", { type: "range", min: 0, max: 1, step: 0.05, "aria-label": texts.volume, oninput: () => { video.volume = Number(volume.value); hush(false); } });
   const loops = iconButton("loop", texts.loop, () => mark(loop.from === null ? "from" : loop.to === null ? "to" : null), { "aria-keyshortcuts": "a b", className: "rare" });
   const onward = element("input", "", { type: "checkbox", checked: localStorage.getItem(ON) === "yes", onchange: () => localStorage.setItem(ON, onward.checked ? "yes" : "no") });
-  const controls = root.querySelector("#controls");
-  controls.hidden = false;
-  controls.replaceChildren(
+  const bar = root.querySelector("#controls"), flip = () => (video.paused ? start() : video.pause());
+  const controls = new Controls({ moves: root, hides: screen, bar, full: document.documentElement, video: () => video }, SPEEDS, { // all is full: the next picture shall have it too
+    flip,
+    paced: (rate) => { video.defaultPlaybackRate = video.playbackRate = rate; }, // the default is what another source begins with
+    heard(muted, loud) {
+      Object.assign(video, { muted, volume: loud });
+      controls.sound.hidden = controls.volume.hidden = !video.dataset.sound;
+    },
+  });
+  bar.hidden = false;
+  bar.replaceChildren(
     element("span", "track", {}, seek, element("span", "sights", { ariaHidden: "true" }), bubble),
-    element("span", "row", {}, toggle,
+    element("span", "row", {}, controls.toggle,
       iconButton("back", texts.back5, () => by(-5), { "aria-keyshortcuts": "ArrowLeft" }), iconButton("on", texts.on5, () => by(5), { "aria-keyshortcuts": "ArrowRight" }),
-      time, ...(place ? [element("label", "tick", { id: "on-and-on" }, onward, texts.onward)] : []), speed, sound, volume, loops,
+      time, ...(place ? [element("label", "tick", { id: "on-and-on" }, onward, texts.onward)] : []), controls.speed, controls.sound, controls.volume, loops,
       iconButton("frame", texts.frame, () => saveFrame(), { "aria-keyshortcuts": "s", className: "rare" }),
       iconButton("zoom", texts.zoom, () => zoomed(), { "aria-keyshortcuts": "z", className: "rare" }),
       ...(document.pictureInPictureEnabled ? [iconButton("inset", texts.inset, () => inset(), { "aria-keyshortcuts": "i", className: "rare" })] : []),
-      iconButton("full", texts.full, () => full(), { "aria-keyshortcuts": "f" })),
+      controls.full),
   );
 
   // Where the element does not know how long it is, the catalog does.
   const seekable = () => (Number.isFinite(video.duration) && video.duration > 0 ? video.duration : Number(video.dataset.seconds) || 0);
   const to = (seconds) => { video.currentTime = Math.min(seekable(), Math.max(0, seconds)); show(); };
   const by = (seconds) => to(video.currentTime + seconds);
-  const flip = () => (video.paused ? start() : video.pause());
-  const flips = () => {
-    toggle.replaceChildren(icon(video.paused ? "play" : "pause"));
-    toggle.ariaLabel = video.paused ? texts.play : texts.pause;
-    toggle.title = hint(toggle.ariaLabel, "Space");
-    awake();
-  };
-  const hush = (muted) => {
-    video.muted = muted;
-    sound.replaceChildren(icon(muted ? "silence" : "sound"));
-    sound.ariaLabel = muted ? texts.unmute : texts.mute;
-    sound.title = hint(sound.ariaLabel, "m");
-    sound.hidden = volume.hidden = !video.dataset.sound;
-    volume.value = muted ? 0 : video.volume;
-    localStorage.setItem(VOLUME, JSON.stringify([muted, video.volume]));
-  };
-  const louder = (step) => { video.volume = Math.min(1, Math.max(0, video.volume + step)); hush(false); };
-  const faster = (step) => {
-    const index = Math.min(SPEEDS.length - 1, Math.max(0, SPEEDS.indexOf(Number(speed.value)) + step));
-    speed.value = SPEEDS[index];
-    pace(SPEEDS[index]);
-  };
-  const pace = (rate) => {
-    video.defaultPlaybackRate = video.playbackRate = rate; // the default is what another source begins with
-    sessionStorage.setItem(SPEED, rate);
-  };
   const mark = (which) => {
     if (which === null) Object.assign(loop, { from: null, to: null });
     else loop[which] = video.currentTime;
@@ -99,24 +75,11 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
     loops.setAttribute("aria-pressed", String(loop.from !== null));
   };
   const inset = () => (document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture()).catch(() => {});
-  const full = () => {
-    if (document.fullscreenElement) document.exitFullscreen();
-    else if (document.documentElement.requestFullscreen) document.documentElement.requestFullscreen().catch(() => {}); // not the picture's: the next one shall have it too
-    else video.webkitEnterFullscreen?.(); // an iPhone knows only the video's own
-  };
   const zoomed = () => {
     screen.classList.toggle("zoomed");
     sessionStorage.setItem(ZOOMED, screen.classList.contains("zoomed") ? "yes" : "");
     if (!screen.classList.contains("zoomed")) video.style.transformOrigin = "";
   };
-  // What lies over the picture goes when nobody moves, and is back with a movement, a touch, a key.
-  let idle = 0;
-  const awake = () => {
-    clearTimeout(idle);
-    screen.classList.remove("idle");
-    if (!video.paused) idle = setTimeout(() => { if (!controls.matches(":hover")) screen.classList.add("idle"); }, IDLE);
-  };
-  for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) root.addEventListener(name, awake);
   screen.addEventListener("pointermove", (event) => {
     if (!screen.classList.contains("zoomed")) return;
     const box = screen.getBoundingClientRect();
@@ -135,7 +98,7 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
 
   const start = () => video.play().catch(async (reason) => {
     if (reason.name !== "NotAllowedError" || !clip) return; // what cannot be played is told by its own event
-    hush(true);
+    controls.hush(true);
     await video.play().catch(() => screen.classList.add("waits"));
   });
   const show = () => {
@@ -260,10 +223,10 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
   for (const name of ["timeupdate", "seeked", "durationchange", "progress"]) on(name, show);
   on("seeking", hope);
   for (const name of ["loadeddata", "seeked", "error"]) on(name, () => clearTimeout(patience));
-  for (const name of ["play", "pause"]) on(name, flips);
+  for (const name of ["play", "pause"]) on(name, () => controls.show(!video.paused));
   for (const name of ["play", "seeking"]) on(name, () => { if (clip) clip.posterAt = 0; }); // it is covered
   on("click", flip);
-  on("dblclick", full);
+  on("dblclick", () => controls.fill());
   const onwards = () => place && onward.checked; // in a review a person says when
   on("ended", () => { if (onwards()) next(); });
   on("error", async () => {
@@ -284,10 +247,7 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
     }
   });
   for (const name of ["loadeddata", "error"]) on(name, uncover);
-  const [muted, loud] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
-  video.volume = loud;
-  hush(muted);
-  pace(kept);
+  controls.pace(controls.rate);
   if (sessionStorage.getItem(ZOOMED)) zoomed();
   swipe(screen, next, () => { if (place) root.querySelector(".beside a[rel=prev]")?.click(); });
 
@@ -303,7 +263,7 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
       if (all) onward.checked = true;
       if (loop.from !== null) mark(null);
       skimmed = undefined;
-      hush(video.muted);
+      controls.hush(controls.muted);
       // What this browser cannot show, or what no browser can, is not tried first: there is a copy, or one can be made.
       if (root.dataset.proxy && video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
       else if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
@@ -329,7 +289,7 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
     },
     close() {
       clip = null;
-      clearTimeout(idle);
+      controls.close();
       uncover();
       video.pause();
       video.removeAttribute("src"); // the browser keeps loading what nobody sees
@@ -343,15 +303,15 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
       [["l"], "10 seconds on", () => by(10)],
       [[","], "a picture back", () => { video.pause(); by(-1 / fps); }],
       [["."], "a picture on", () => { video.pause(); by(1 / fps); }],
-      [["<"], "slower", () => faster(-1)],
-      [[">"], "faster", () => faster(1)],
+      [["<"], "slower", () => controls.faster(-1)],
+      [[">"], "faster", () => controls.faster(1)],
       [["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "a tenth of it", (event) => to(seekable() * Number(event.key) / 10)],
       [["Home"], "its beginning", () => to(0)],
       [["End"], "its end", () => to(seekable())],
-      [["ArrowUp"], "louder", () => louder(0.1)],
-      [["ArrowDown"], "quieter", () => louder(-0.1)],
-      [["m"], "mute", () => hush(!video.muted)],
-      [["f"], "full screen", full],
+      [["ArrowUp"], "louder", () => controls.louder(0.1)],
+      [["ArrowDown"], "quieter", () => controls.louder(-0.1)],
+      [["m"], "mute", () => controls.hush(!controls.muted)],
+      [["f"], "full screen", () => controls.fill()],
       [["i"], "picture in picture", inset],
       [["a"], "loop from here", () => mark("from")],
       [["b"], "loop to here", () => mark(loop.from === null ? null : "to")],

@@ -40,7 +40,8 @@ const group = new Group({
   nothing: overGap,
   refused: () => controls.hush(true),
 });
-const controls = new Controls(document.documentElement, SPEEDS, {
+const page = document.documentElement;
+const controls = new Controls({ moves: page, hides: page, bar: deck, full: page, video: () => place.querySelector("video.shown") }, SPEEDS, {
   flip,
   paced: (rate) => { group.rate = rate; group.run(); },
   heard: (muted, loud) => { group.hear(heard, muted, loud); mark(); },

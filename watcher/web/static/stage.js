@@ -1,53 +1,50 @@
 // The picture above the lanes, or up to four in step, and what goes on: a clock that runs through clips and over gaps.
 
+import { Controls } from "./controls.js";
 import { element, hint, icon, iconButton } from "./elements.js";
 import { Pane, clockOf, forButton } from "./pane.js";
 import { texts } from "./texts.js";
 
-const VOLUME = "watcher-volume", SPEED = "watcher-speed", SKIP = "watcher-skip-gaps", TOGETHER = "watcher-together"; // the first two are Watch's too
+const SKIP = "watcher-skip-gaps", TOGETHER = "watcher-together";
 const SPEEDS = [0.5, 1, 2, 4, 8, 16, 32, 64];
 const TOGETHER_MOST = 4; // pictures
 const SOON = 6; // seconds, at the speed that is played, before the end of a clip: the next one is fetched
 const WIDE = 1000; // pixels of a window, from which on cameras stand beside each other unless somebody chose
-const IDLE = 2600; // ms without a movement, after which the controls go
 
 export class Stage {
   /** `site` says what there is: `at(moment)`, `next(moment)`, `cameras`, `moved`, `wanted` (of what is not here yet). */
   constructor(place, site) {
     Object.assign(this, { place, site, at: null, clip: null, playing: false, seen: 0 });
-    this.lead = new Pane(null, () => this.run()); // what cannot be shown says so for its length, and the next one comes
+    this.lead = new Pane(null, () => this.run(), () => this.controls.hush(true)); // what cannot be shown says so for its length, and the next one comes
     this.others = [];
     this.skip = localStorage.getItem(SKIP) !== "no";
     this.together = (localStorage.getItem(TOGETHER) ?? (innerWidth > WIDE ? "yes" : "no")) === "yes";
     this.panes = element("div", "panes", { "data-count": 1 }, this.lead.root);
-    const rate = Number(sessionStorage.getItem(SPEED)) || 1;
-    this.toggle = iconButton("play", texts.play, () => this.flip(), { "aria-keyshortcuts": "Space k" });
-    this.speed = element("select", "", { "aria-label": texts.speed, title: `${texts.speed} (< >)`, onchange: () => this.pace(Number(this.speed.value)) },
-      ...SPEEDS.map((one) => element("option", "", { value: one, selected: one === rate }, `${one}×`)));
-    if (this.speed.selectedIndex < 0 || !SPEEDS.includes(rate)) this.speed.value = 1;
+    const bar = element("div", "controls");
+    this.controls = new Controls({ moves: place, hides: place, bar, full: place, video: () => this.lead.video }, SPEEDS, {
+      flip: () => this.flip(),
+      paced: () => this.run(),
+      heard: (muted, loud) => { for (const pane of [this.lead, ...this.others]) pane.hear(!muted && pane === this.lead, loud); },
+    });
     this.gaps = element("input", "", { type: "checkbox", checked: this.skip, onchange: () => { this.skip = this.gaps.checked; localStorage.setItem(SKIP, this.skip ? "yes" : "no"); this.site.moved(); } });
-    this.sound = iconButton("sound", texts.mute, () => this.hush(!this.muted), { "aria-keyshortcuts": "m" });
     this.grouped = iconButton("browse", texts.together, () => this.group(!this.together), { "aria-keyshortcuts": "b" });
     this.following = element("span", "time");
     this.open = element("a", "button ic", { hidden: true, "aria-label": texts.openClip, title: hint(texts.openClip, "Enter"), "aria-keyshortcuts": "Enter" }, icon("info"));
     this.side = element("a", "button ic", { "aria-label": texts.sideBySide, title: hint(texts.sideBySide, "v"), "aria-keyshortcuts": "v" }, icon("side"));
     for (const name of ["pointerdown", "focus", "click"]) this.side.addEventListener(name, () => { this.side.href = this.site.beside(this.playing); }, { capture: true });
-    this.controls = element("div", "controls", {}, element("span", "row", {},
-      iconButton("left", texts.clipBefore, () => this.site.step(-1), { "aria-keyshortcuts": "ArrowLeft" }), this.toggle,
+    const { toggle, speed, sound, volume, full } = this.controls;
+    bar.append(element("span", "row", {},
+      iconButton("left", texts.clipBefore, () => this.site.step(-1), { "aria-keyshortcuts": "ArrowLeft" }), toggle,
       iconButton("right", texts.clipAfter, () => this.site.step(1), { "aria-keyshortcuts": "ArrowRight" }),
-      this.following, this.speed, element("label", "tick", {}, this.gaps, texts.skipGaps), this.sound, this.grouped, this.side, this.open,
-      iconButton("full", texts.full, () => this.full(), { "aria-keyshortcuts": "f" })));
-    place.replaceChildren(this.panes, this.controls);
-    for (const name of ["pointermove", "pointerdown", "focusin", "keydown"]) place.addEventListener(name, () => this.awake());
+      this.following, speed, element("label", "tick", {}, this.gaps, texts.skipGaps), sound, volume, this.grouped, this.side, this.open, full));
+    place.replaceChildren(this.panes, bar);
     this.panes.addEventListener("click", (event) => { if (!forButton(event)) this.flip(); });
-    this.panes.addEventListener("dblclick", () => this.full());
-    const [muted, loud] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
-    this.loud = loud;
-    this.hush(muted);
+    this.panes.addEventListener("dblclick", () => this.controls.fill());
+    this.controls.hush(this.controls.muted);
     this.grouped.setAttribute("aria-pressed", String(this.together));
   }
 
-  get rate() { return Number(this.speed.value) || 1; }
+  get rate() { return this.controls.rate; }
 
   /** Go to a moment: the clip that is there is shown, and plays on if it did. */
   go(at, clip = this.site.at(at)) {
@@ -72,44 +69,14 @@ export class Stage {
     this.playing = true;
     this.seen = performance.now();
     if (this.clip && this.lead.video.ended) this.onward();
-    this.flips();
+    this.controls.show(this.playing);
     this.run();
   }
 
   pause() {
     this.playing = false;
-    this.flips();
+    this.controls.show(this.playing);
     this.run();
-  }
-
-  flips() {
-    this.toggle.replaceChildren(icon(this.playing ? "pause" : "play"));
-    this.toggle.ariaLabel = this.playing ? texts.pause : texts.play;
-    this.toggle.title = hint(this.toggle.ariaLabel, "Space");
-    this.awake();
-  }
-
-  pace(rate) {
-    if (this.rate !== rate) this.speed.value = rate;
-    sessionStorage.setItem(SPEED, rate);
-    this.run();
-  }
-
-  faster(step) { this.pace(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, SPEEDS.indexOf(this.rate) + step))]); }
-
-  hush(muted) {
-    this.muted = muted;
-    for (const pane of [this.lead, ...this.others]) for (const one of pane.videos) Object.assign(one, { muted: muted || pane !== this.lead, volume: this.loud });
-    this.sound.replaceChildren(icon(muted ? "silence" : "sound"));
-    this.sound.ariaLabel = muted ? texts.unmute : texts.mute;
-    this.sound.title = hint(this.sound.ariaLabel, "m");
-    localStorage.setItem(VOLUME, JSON.stringify([muted, this.loud]));
-  }
-
-  full() {
-    if (document.fullscreenElement) document.exitFullscreen();
-    else if (this.place.requestFullscreen) this.place.requestFullscreen().catch(() => {});
-    else this.lead.video.webkitEnterFullscreen?.(); // an iPhone knows only the video's own
   }
 
   /** Several cameras beside each other, or one. */
@@ -129,7 +96,6 @@ export class Stage {
       this.others = wanted.map((camera) => this.others.find((one) => one.camera === camera) ?? new Pane(camera, () => {}));
       this.panes.replaceChildren(this.lead.root, ...this.others.map((one) => one.root));
       this.panes.dataset.count = 1 + this.others.length;
-      for (const one of this.others) for (const video of one.videos) video.muted = true;
     }
     for (const one of this.others) one.follow(this.site.at(this.at, [one.camera]), this.at, this.rate, this.playing && !(this.clip && !this.lead.ready), () => this.absent(one.camera));
   }
@@ -138,12 +104,6 @@ export class Stage {
   absent(camera) {
     const last = this.site.last(this.at, camera);
     return { last, words: last ? texts.lastThen(clockOf(last.start).slice(0, 5)) : texts.nothingThen(null) };
-  }
-
-  awake() {
-    clearTimeout(this.idle);
-    this.place.classList.remove("idle");
-    if (this.playing) this.idle = setTimeout(() => { if (!this.controls.matches(":hover, :focus-within")) this.place.classList.add("idle"); }, IDLE);
   }
 
   run() { this.frame ??= requestAnimationFrame((now) => { this.frame = null; this.turn(now); }); }
