@@ -259,6 +259,21 @@ def test_it_fits_and_axe_finds_nothing(watched: Watched, moment: Clips, request:
         nothing_wrong(page, where)
 
 
+def test_what_the_bar_spans(watched: Watched, moment: Clips) -> None:
+    """Clips that follow each other closely, the nearest where there is none, half an hour at most."""
+    page = watched.open(address(10, PORCH, GATE))
+    spans = page.evaluate(
+        """async () => {
+        const { stretch } = await import(document.querySelector('script[type=module]').src.replace('side.js', 'group.js'));
+        const clip = (start, end) => ({ start: start * 1000, end: end * 1000 });
+        const of = (clips, at) => { const { from, to } = stretch(clips, at * 1000); return [from / 1000, to / 1000]; };
+        const day = Array.from({ length: 200 }, (_, n) => clip(n * 60, n * 60 + 60)), some = [clip(0, 60), clip(10, 20), clip(75, 80), clip(200, 210)];
+        return [of(some, 30), of(some, 205), of(some, 180), of(day, 6000), of([], 7)];
+        }"""
+    )
+    assert spans == [[0, 80], [200, 210], [180, 210], [5100, 6900], [7, 8]]
+
+
 @pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
 def test_without_scripts_each_has_a_player(watched: Watched, moment: Clips) -> None:
     """And who has none says so; which cameras is a form."""
