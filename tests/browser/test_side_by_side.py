@@ -139,6 +139,7 @@ def test_a_camera_without_a_clip_says_so_and_comes_in(watched: Watched, moment: 
     page.keyboard.press("End")
     wait_for(lambda: page.get_by_role("button", name="Play", exact=True).count(), what="its end")
     expect(page.locator(".gap")).to_have_text("No later clip of these cameras")
+    wait_for(lambda: shown(page, moment).get(PORCH, 0) > 305.8, what="the last picture")
     page.keyboard.press("Shift+P")
     wait_for(lambda: clock(page) == "12:05:00", what="the clip before")
 

@@ -188,7 +188,9 @@ async function overGap() {
     const next = footage.next(from, cameras) ?? await footage.further(from, 1).catch(() => null);
     if (!group.playing || footage.at(group.at, cameras)) return;
     if (!next || next.start <= group.at) {
+      const last = footage.next(group.at + 1, cameras, -1);
       play(false);
+      if (last && group.at - last.end < AROUND) go(last.end - 1); // its last picture stays
       say(texts.noneLater);
     } else if (next.start - group.at > PAUSE) {
       say(texts.gap(clockOf(group.at).slice(0, 5), clockOf(next.start).slice(0, 5)));
