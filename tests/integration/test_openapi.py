@@ -49,6 +49,7 @@ def test_everything_is_described(document: dict) -> None:
             "day",
             "day/<day>",
             "review",
+            "side-by-side",
             "status",
             "docs",
             "find",

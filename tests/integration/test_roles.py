@@ -58,6 +58,7 @@ EXPECTED = {
         GET /day
         GET /day/<day>
         GET /docs
+        GET /side-by-side
         GET /exports
         POST /exports
         GET /exports/<export_id>
