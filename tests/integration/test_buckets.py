@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -34,11 +37,19 @@ def server() -> Iterator[Server]:
         yield started
 
 
-def tiered(unit: RunningUnit, tmp_path: Path, endpoint: str, bucket: str = BUCKET, **settings: str) -> None:
+def tiered(
+    unit: RunningUnit,
+    tmp_path: Path,
+    endpoint: str,
+    bucket: str = BUCKET,
+    *,
+    keys: tuple[str, str] = (KEY, SECRET),
+    **settings: str,
+) -> None:
     """Stop it when its pictures are made, which is asked before a clip moves, and start it with a bucket."""
     wait_for(lambda: all(clip["poster_url"] for clip in unit.clips()), what="the posters")
-    (tmp_path / "key").write_text(KEY)
-    (tmp_path / "secret").write_text(SECRET)
+    for name, secret in zip(("key", "secret"), keys, strict=True):
+        (tmp_path / name).write_text(secret)
     unit.stop()
     unit.environment |= settings
     (unit.folder / "watcher.toml").write_text(
@@ -48,16 +59,17 @@ def tiered(unit: RunningUnit, tmp_path: Path, endpoint: str, bucket: str = BUCKE
     unit.start()
 
 
-def asked(server: Server) -> list[str]:
-    """Objects that were asked for by a signed address, as nginx does."""
-    return [target for method, target in server.bucket.asked if method == "GET" and "X-Amz-Signature" in target]
-
-
 def requests_of(unit: RunningUnit) -> float:
     """How many requests the application has answered, this one not."""
     found = re.findall(r"watcher_requests_total\{.*\} (\S+)", unit.get("/watcher/metrics").text)
     assert found
     return sum(map(float, found))
+
+
+def finished(unit: RunningUnit, export: int) -> dict[str, Any] | None:
+    """An export that is made, or failed."""
+    answer: dict[str, Any] = unit.get(f"/watcher/exports/{export}").json()
+    return answer if answer["state"] in {"ready", "failed", "error"} else None
 
 
 QUESTIONS: list[tuple[str, dict[str, str]]] = [
@@ -123,6 +135,21 @@ def test_a_clip_in_a_bucket_plays_as_before(
             assert now == was
         for odd in ("bytes=5-4", "bytes=x", "bytes=99999999999999999999-"):
             assert requests.get(address(unit, key), headers={"Range": odd}, timeout=10).status_code in {200, 416}
+    # What wants a file has a copy for a while: HLS, a zip, a film.
+    clip = unit.clip(keys[0])
+    assert clip is not None
+    number = clip["id"]
+    assert requests.get(unit.url(f"/watcher/clips/{number}/segment.m4s"), timeout=10).status_code == 200
+    packed = requests.get(unit.url("/watcher/clips.zip"), params={"id": [number]}, timeout=10).content
+    assert zipfile.ZipFile(io.BytesIO(packed)).read(keys[0]) == local[keys[0]].content
+    asks = {"cameras": ["porch"], "from": clip["started_at"], "to": clip["ended_at"]}
+    film = requests.post(unit.url("/watcher/exports"), json=asks, timeout=10)
+    assert film.status_code in {201, 202}, film.text
+    made = wait_for(lambda: finished(unit, film.json()["id"]), what="the film")
+    assert made["state"] == "ready", made
+    copies = unit.folder / "data" / "spool"
+    assert len([*copies.glob("cold/[0-9]*")]) == 1
+    assert not (copies / "cold-films").exists()
     seen: list[dict[str, str]] = []
 
     def hostile(handler: Handler) -> bool:

@@ -24,7 +24,7 @@ import msgspec
 from watcher.catalog.exports import Export, ExportFile
 from watcher.model import serialize
 from watcher.model.clip import ClipFilter, ClipState, moment
-from watcher.model.errors import NotNowError, RenderError, StoreAwayError
+from watcher.model.errors import NotNowError, RenderError, WatcherError
 from watcher.renditions.jobs import Jobs
 from watcher.services import Services
 from watcher.tiering.footage import Footage
@@ -48,10 +48,12 @@ class Exports(Jobs):
         super().__init__(services, "exports")
         self._settings = services.settings.export
         self._folder = services.places.renditions / FOLDER
+        self._footage = Footage.of(services, lasting="films")
 
     def begin(self) -> None:
         """Remove what a crash has left, and forget what is not there."""
         self._folder.mkdir(exist_ok=True)
+        self._footage.copies.clear()
         for export in self.catalog.exports.all():
             if (
                 export.done_ms is not None
@@ -125,7 +127,13 @@ class Exports(Jobs):
         log.info("export %d: %d files of %s bytes", export.id, len(files), f"{size:,}")
 
     def _film(self, export: Export, number: int, camera: str) -> dict[str, Any]:
-        """Have the films of one camera made."""
+        """Have the films of one camera made; copies of its clips in buckets lie here meanwhile."""
+        try:
+            return self._filmed(export, number, camera)
+        finally:
+            self._footage.copies.clear()
+
+    def _filmed(self, export: Export, number: int, camera: str) -> dict[str, Any]:
         clips, left_out = self._sources(export, camera)
         if not clips:
             return {"camera": camera, "files": [], "left_out": left_out}
@@ -166,7 +174,7 @@ class Exports(Jobs):
 
     def _sources(self, export: Export, camera: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """What a worker is told of a camera's clips; and those that are left out."""
-        footage, zone = Footage.of(self.services), self.services.settings.zone
+        footage, zone = self._footage, self.services.settings.zone
         clips: list[dict[str, Any]] = []
         left_out: list[dict[str, Any]] = []
         clip_filter = ClipFilter(
@@ -175,7 +183,8 @@ class Exports(Jobs):
         for clip in chain.from_iterable(self.catalog.clips.pages(clip_filter)):
             try:
                 path = footage.path(clip.key)
-            except StoreAwayError as reason:  # rather no film than one that lacks what is there
+            # Its store is away, or the disk has no room for a copy: rather no film than one that lacks what is there.
+            except WatcherError as reason:
                 raise RenderError(str(reason)) from None
             if path is None:
                 left_out.append({"clip_id": clip.id, "key": clip.key, "reason": "its file is not there"})

@@ -20,7 +20,7 @@ from watcher.catalog.proxies import ProxyJob
 from watcher.catalog.rendition_names import PROXIES, proxy_name
 from watcher.media.probe import plain
 from watcher.model.clip import MediaInfo
-from watcher.model.errors import RenderError, StoreAwayError
+from watcher.model.errors import RenderError, WatcherError
 from watcher.naming.ignore import printable
 from watcher.renditions.jobs import Jobs
 from watcher.services import Services
@@ -77,7 +77,7 @@ class Proxies(Jobs):
         try:
             try:
                 path = Footage.of(self.services).path(wish.key)
-            except StoreAwayError as reason:
+            except WatcherError as reason:  # its store is away, or the disk has no room for a copy
                 raise RenderError(str(reason)) from None
             if path is None:
                 raise RenderError("its file is not there")

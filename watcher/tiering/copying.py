@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from watcher.catalog.stored import Lying
 from watcher.model.errors import NotNowError
 from watcher.stores.store import Store
 
@@ -72,3 +74,14 @@ class Paced:
             self._hashed += len(piece)
         self._pace.took(len(piece))
         return piece
+
+
+def keys_for(one: Lying) -> list[str]:
+    """Under which keys a clip may lie in a store: its own, and one with its number, where that is taken.
+
+    What no line of a header can hold is not part of them.
+    """
+    key = "".join(c if c.isprintable() else "_" for c in one.key)
+    path = PurePosixPath(key)
+    other = str(path.with_name(f"{path.stem}~{one.id}{path.suffix}"))
+    return [key, other] if key == one.key else [other]

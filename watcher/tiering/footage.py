@@ -6,19 +6,18 @@ there are stores: a local clip costs nothing more.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from watcher.catalog import Catalog
 from watcher.catalog.stored import Lying
-from watcher.model.errors import StoreAwayError
+from watcher.model.errors import StoreAwayError, WatcherError
 from watcher.services import Services
 from watcher.storage.folders import open_file
 from watcher.storage.look import Look
 from watcher.storage.video_root import VideoRoot
 from watcher.stores import open_store
 from watcher.stores.store import Store
+from watcher.tiering.copies import Copies
 
 ELSEWHERE = -1  # in place of an inode: the file lies in a store
 
@@ -62,47 +61,46 @@ class Stores:
 class Footage:
     """Opens clips."""
 
-    def __init__(self, root: VideoRoot, catalog: Catalog, stores: Stores, scratch: str) -> None:
-        """`scratch` is a folder for copies of what a store does not hand out as a file."""
+    def __init__(self, root: VideoRoot, catalog: Catalog, stores: Stores, copies: Copies) -> None:
+        """`copies` of what a store does not hand out as a file."""
         self._root = root
         self._catalog = catalog
         self._stores = stores
-        self._scratch = scratch
+        self.copies = copies
 
     @classmethod
-    def of(cls, services: Services) -> Footage:
-        """The service's own."""
-        return cls(services.root, services.catalog, Stores(services), str(services.places.run))
+    def of(cls, services: Services, *, hurried: bool = False, lasting: str = "") -> Footage:
+        """The service's own; `hurried` and `lasting` as of copies, which have a folder of that name then."""
+        folder = services.places.spool / (f"cold-{lasting}" if lasting else "cold")
+        floor = services.settings.upload.min_free_bytes
+        copies = Copies(folder, services.root, floor, hurried=hurried, lasting=bool(lasting))
+        return cls(services.root, services.catalog, Stores(services), copies)
 
     def open(self, key: str) -> int:
         """A read-only descriptor of a clip, which the caller closes.
 
-        Raises FileNotFoundError where there is none, StoreAwayError, and OSError.
+        Raises FileNotFoundError where there is none, StoreAwayError, DiskFullError, and OSError.
         """
         try:
             return self._root.open(key)
         except FileNotFoundError:
             if (lying := self._elsewhere(key)) is None:
                 raise
-        return opened(self._stores[lying.store or ""], lying, self._scratch)
+        return open_file("/", self._path(lying).lstrip("/"))
 
     def path(self, key: str) -> str | None:
         """A path for another process that opens it without following links; None where there is no such clip.
 
-        Raises StoreAwayError, and OSError where it cannot be looked at.
+        Raises StoreAwayError, DiskFullError, and OSError where it cannot be looked at.
         """
         if self._root.look(key) is not None:
             return self._root.path(key)
         if (lying := self._elsewhere(key)) is None:
             return None
-        store = self._stores[lying.store or ""]
-        if store.find(lying.store_key or "") is None:
+        try:
+            return self._path(lying)
+        except FileNotFoundError:
             return None
-        if (path := store.path(lying.store_key or "")) is None:
-            raise StoreAwayError(
-                f"the store {store.name} has no files that could be opened: have the clip back first"
-            )
-        return path
 
     def reach(self, key: str) -> str:
         """The same for who finds out by opening it that nothing is there, or that its store is away."""
@@ -110,7 +108,7 @@ class Footage:
             return self._root.path(key)
         try:
             return self.path(key) or self._root.path(key)
-        except (StoreAwayError, OSError):
+        except (WatcherError, OSError):
             return self._root.path(key)
 
     def place(self, key: str, seconds: int) -> Place | None:
@@ -138,29 +136,18 @@ class Footage:
             return Look(key, lying.size_bytes, lying.mtime_ns, ELSEWHERE)
         return found
 
+    def _path(self, lying: Lying) -> str:
+        """A path of what a store has; of a copy where it has no files of its own.
+
+        Raises FileNotFoundError where the store has nothing, or something else, and what `path` does.
+        """
+        store, key = self._stores[lying.store or ""], lying.store_key or ""
+        if (path := store.path(key)) is None:
+            return self.copies.path(store, lying)
+        stored = store.find(key)
+        if stored is None or stored.size != lying.size_bytes:
+            raise FileNotFoundError(f"the store {store.name} has not got {key} as it was put there")
+        return path
+
     def _elsewhere(self, key: str) -> Lying | None:
         return self._catalog.stored.find(key) if self._stores else None
-
-
-def opened(store: Store, lying: Lying, scratch: str) -> int:
-    """A descriptor of an object; of a copy without a name where the store has no files of its own.
-
-    Raises FileNotFoundError where the store has nothing, or something else, and StoreAwayError.
-    """
-    key = lying.store_key or ""
-    stored = store.find(key)
-    if stored is None or stored.size != lying.size_bytes:
-        raise FileNotFoundError(f"the store {store.name} has not got {key} as it was put there")
-    if (path := store.path(key)) is not None:
-        return open_file("/", path.lstrip("/"))
-    with tempfile.TemporaryFile(dir=scratch) as copy:
-        fetch(store, key, lying.size_bytes, copy)
-        copy.seek(0)
-        return os.dup(copy.fileno())
-
-
-def fetch(store: Store, key: str, size: int, target: BinaryIO) -> None:
-    """Write an object into a file. Raises MissingError, StoreAwayError, OSError."""
-    for piece in store.read(key, 0, size):
-        target.write(piece)
-    target.flush()

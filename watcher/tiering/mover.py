@@ -18,7 +18,7 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from watcher.catalog.rows import signed
@@ -31,9 +31,9 @@ from watcher.storage.folders import held
 from watcher.storage.look import look_of
 from watcher.storage.settle import Writer, writer
 from watcher.stores.store import Store
-from watcher.tiering.copying import OtherError, Pace, Paced
+from watcher.tiering.copying import OtherError, Pace, Paced, keys_for
 from watcher.tiering.distinct import check_object, check_store
-from watcher.tiering.footage import Stores
+from watcher.tiering.footage import Footage, Stores
 from watcher.tiering.recall import Recall
 from watcher.tiering.rules import TierRules
 
@@ -57,6 +57,7 @@ class Mover:
         self._rules = TierRules(told, services.catalog, services.settings.render) if told.any else None
         self._target = told.store or next(iter(services.settings.stores)).name
         self._pace = Pace(self.stopped, told.max_bytes_per_second)
+        self._copies = Footage.of(services).copies
         self._recall = Recall(services, self._stores, self._pace)
         self._age = age
         self._rest_until = self._given_up_at = -1e9
@@ -88,6 +89,7 @@ class Mover:
         if now - self._asked_at < AWAY_SECONDS:
             return
         self._asked_at, away = now, {}
+        self._copies.sweep()
         for table in self.services.settings.stores:
             if self._catalog.stored.is_bound(table.name):
                 try:
@@ -287,14 +289,3 @@ class Mover:
         look, named = look_of(one.key, os.fstat(file.fileno())), self._root.look(one.key)
         if look.fingerprint != one.fingerprint or named is None or signed(named.inode) != one.inode:
             raise OtherError("it is another file by now")
-
-
-def keys_for(one: Lying) -> list[str]:
-    """Under which keys a clip may lie in a store: its own, and one with its number, where that is taken.
-
-    What no line of a header can hold is not part of them.
-    """
-    key = "".join(c if c.isprintable() else "_" for c in one.key)
-    path = PurePosixPath(key)
-    other = str(path.with_name(f"{path.stem}~{one.id}{path.suffix}"))
-    return [key, other] if key == one.key else [other]

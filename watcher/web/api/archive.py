@@ -30,7 +30,7 @@ PIECE = 256 << 10  # bytes handed to uWSGI at a time
 def clips_zip() -> Response:
     """The files of some clips, under their keys. What is no file any more is left out."""
     clips = [clip for clip in (_clip(text) for text in _ids()) if clip.state not in _GONE]
-    footage = Footage.of(state().services)
+    footage = Footage.of(state().services, hurried=True)
     archive = ZipStream(sized=True)  # which is never read
     looks = [look for clip in clips if (look := footage.look(clip.key)) is not None]
     if not looks:

@@ -243,7 +243,7 @@ def _opened(piece: Piece) -> Iterator[tuple[int, Segments]]:
         if piece.copied:
             fd = os.open(services.places.renditions / str(piece.clip.proxy), os.O_RDONLY | os.O_CLOEXEC)
         else:
-            fd = Footage.of(services).open(piece.clip.key)
+            fd = Footage.of(services, hurried=True).open(piece.clip.key)
     except FileNotFoundError:
         raise ClipNotFoundError("its file is not there") from None
     try:

@@ -1,0 +1,136 @@
+"""Copies of clips that lie in buckets, for whoever needs a file: a worker, a playlist, a zip.
+
+They lie in the spool, beside what is uploaded, for as long as somebody asks for them and ten minutes more; they
+take no room that uploads have to have free, and 4 GiB at most. A copy has its name once all of its bytes are there, and
+are those that were put into the store; what a crash leaves goes with the next sweep.
+
+A store that has just failed is not asked for half a minute, and the processes that answer requests fetch one clip
+at a time, so that a store that is frozen holds one of them and for no longer than it takes to find out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from watcher.catalog.stored import Lying
+from watcher.model.errors import MissingError, StoreAwayError
+from watcher.storage.video_root import VideoRoot
+from watcher.stores.store import Store
+
+KEPT_SECONDS = 600.0  # after the last use
+MOST_BYTES = 4 << 30  # of all together; a clip that is larger is had alone
+USED_SECONDS = 60.0  # for which nobody else's clip takes the place of one: a worker is about to open it
+REST_SECONDS = 30.0  # for which a store is not asked that has just failed
+
+
+class Copies:
+    """A folder of them."""
+
+    def __init__(
+        self, folder: Path, root: VideoRoot, keep_bytes: int, *, hurried: bool = False, lasting: bool = False
+    ) -> None:
+        """`keep_bytes` stay free. `hurried`: rather no copy than to wait; `lasting`: none goes before `clear`."""
+        self._folder, self._root, self._keep_bytes = folder, root, keep_bytes
+        self._hurried, self._lasting = hurried, lasting
+
+    def path(self, store: Store, lying: Lying) -> str:
+        """The path of a copy, which is made where there is none.
+
+        Raises FileNotFoundError where the store has nothing, or something else, StoreAwayError, DiskFullError, and
+        OSError.
+        """
+        path = self._folder / f"{lying.id}-{lying.sha256}"
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(path, ns=(time.time_ns(), lying.mtime_ns))
+            return str(path)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        failed = self._folder / f".failed-{store.name}"
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - failed.stat().st_mtime < REST_SECONDS:
+                raise StoreAwayError(f"the store {store.name} did not answer just now")
+        with self._turn(store):
+            self._make_room(lying.size_bytes)
+            try:
+                self._fetch(store, lying, path)
+            except StoreAwayError:
+                failed.touch()
+                raise
+        return str(path)
+
+    def sweep(self, kept_seconds: float = KEPT_SECONDS) -> int:
+        """Remove what nobody has used for so long, also what a crash has left; the bytes of those that stay."""
+        stay = 0
+        for path, size, unused in self._files():
+            if unused > kept_seconds:
+                path.unlink(missing_ok=True)
+            else:
+                stay += size
+        return stay
+
+    def clear(self) -> None:
+        """Remove all of them."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _fetch(self, store: Store, lying: Lying, path: Path) -> None:
+        aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+        digest, size = hashlib.sha256(), 0
+        try:
+            with aside.open("wb") as file:
+                for piece in store.read(lying.store_key or "", 0, lying.size_bytes + 1):
+                    digest.update(piece)
+                    size += len(piece)
+                    file.write(piece)
+            if (size, digest.hexdigest()) != (lying.size_bytes, lying.sha256):
+                raise MissingError(f"the store {store.name} has not got {lying.key} as it was put there")
+            os.utime(aside, ns=(time.time_ns(), lying.mtime_ns))
+            aside.rename(path)
+        except MissingError as reason:
+            raise FileNotFoundError(str(reason)) from None
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def _make_room(self, size: int) -> None:
+        """Let others go for a clip of so many bytes. Raises StoreAwayError, DiskFullError."""
+        if not self._lasting:
+            used = self.sweep()
+            for path, length, unused in sorted(self._files(), key=lambda file: -file[2]):
+                if used + size <= MOST_BYTES or unused < USED_SECONDS:
+                    break
+                path.unlink(missing_ok=True)
+                used -= length
+            if used and used + size > MOST_BYTES:
+                raise StoreAwayError("too many clips are being read from stores at the moment")
+        self._root.check_writable(size_bytes=size, keep_bytes=self._keep_bytes)
+
+    def _files(self) -> Iterator[tuple[Path, int, float]]:
+        """Each, its bytes, and for how many seconds nobody has used it: a copy has its clip's own time."""
+        with contextlib.suppress(FileNotFoundError):
+            for path in list(self._folder.iterdir()):
+                with contextlib.suppress(FileNotFoundError):
+                    status = path.stat()
+                    used_at = status.st_mtime if path.name.startswith(".") else status.st_atime
+                    yield path, status.st_size, time.time() - used_at
+
+    @contextlib.contextmanager
+    def _turn(self, store: Store) -> Iterator[None]:
+        """Wait for nobody: of those who are in a hurry one fetches at a time, over all processes."""
+        if not self._hurried:
+            yield
+            return
+        lock = os.open(self._folder / ".turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.utime(lock)
+            yield
+        except BlockingIOError:
+            raise StoreAwayError(f"the store {store.name} is giving out another clip: try again") from None
+        finally:
+            os.close(lock)
