@@ -183,7 +183,7 @@ class Exports(Jobs):
         for clip in chain.from_iterable(self.catalog.clips.pages(clip_filter)):
             try:
                 path = footage.path(clip.key)
-            # Its store is away, or the disk has no room for a copy: rather no film than one that lacks what is there.
+            # Its store is away, or there is no room for a copy: rather no film than one that lacks what is there.
             except WatcherError as reason:
                 raise RenderError(str(reason)) from None
             if path is None:

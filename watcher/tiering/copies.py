@@ -1,8 +1,8 @@
 """Copies of clips that lie in buckets, for whoever needs a file: a worker, a playlist, a zip.
 
-They lie in the spool, beside what is uploaded, for as long as somebody asks for them and ten minutes more; they
-take no room that uploads have to have free, and 4 GiB at most. A copy has its name once all of its bytes are there, and
-are those that were put into the store; what a crash leaves goes with the next sweep.
+They lie in the spool, beside what is uploaded, as long as somebody asks for them and ten minutes more. They take
+no room that uploads have to have free, and 4 GiB at most. A copy has its name once all of its bytes are there, and
+they are those that were put into the store; what a crash leaves goes with the next sweep.
 
 A store that has just failed is not asked for half a minute, and the processes that answer requests fetch one clip
 at a time, so that a store that is frozen holds one of them and for no longer than it takes to find out.
