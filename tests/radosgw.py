@@ -191,7 +191,7 @@ class Radosgw:
         )
         log.close()
 
-    def _run(self, *words: object) -> str:
+    def _run(self, *words: object, retries: int = 5) -> str:
         command = [
             str(words[0]),
             *([] if words[0] == "monmaptool" else ["-c", str(self._conf)]),
@@ -200,6 +200,8 @@ class Radosgw:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": "/nonexistent"}
         )
+        if retries and "problem getting command descriptions" in done.stderr:  # the monitor is not ready yet
+            return self._run(*words, retries=retries - 1)
         if done.returncode:
             raise RuntimeError(f"{command}: {done.stderr}")
         return done.stdout
