@@ -147,13 +147,13 @@ class Client:
         """What was before and after a clip, and what the other cameras saw meanwhile."""
         return self._get(f"watcher/clips/{clip_id}/neighbours", NeighboursShape)
 
-    def correct(self, clip: ClipShape, *, sure: bool = True, **said: Any) -> ClipShape:
+    def correct(self, clip: ClipShape, *, sure: bool = True, **changes: Any) -> ClipShape:
         """Say `held`, `note`, `camera` or `started_at` (aware) of a clip; None takes a correction back.
 
         With `sure` only if the clip is still the one that is meant: else Problem (412).
         """
-        if isinstance(said.get("started_at"), datetime):
-            said["started_at"] = _time(said["started_at"])
+        if isinstance(changes.get("started_at"), datetime):
+            changes["started_at"] = _time(changes["started_at"])
         address = f"watcher/clips/{clip.id}"
         headers = {}
         if sure:
@@ -161,7 +161,7 @@ class Client:
             if _meant(msgspec.json.decode(there.content, type=ClipShape)) != _meant(clip):
                 raise Problem(412, "changed", "the clip changed since it was read")
             headers["If-Match"] = there.headers["ETag"]
-        return self._decode(self._ask("PATCH", address, json=said, headers=headers), ClipShape)
+        return self._decode(self._ask("PATCH", address, json=changes, headers=headers), ClipShape)
 
     def retire(self, clip_id: int) -> None:
         """Give a clip up; its file is removed. Raises Problem (409) while it is held."""

@@ -102,15 +102,15 @@ class StoredClips:
         return self._all(SELECT.where(DUE, clips.c.store_due == due).order_by(first).limit(PAGE))
 
     def candidates(
-        self, *, camera: str | None, kept: bool, made: Sequence[int], returned_before: datetime
+        self, *, camera: str | None, with_kept: bool, made: Sequence[int], returned_before: datetime
     ) -> Iterator[Lying]:
-        """Local clips, oldest first by what counts; `kept`: those too; `made`: of which no more is due."""
+        """Local clips, oldest first by what counts; `with_kept`: kept ones too; `made`: of which no more is due."""
         conditions = [clips.c.listed == 1, clips.c.store.is_(None), clips.c.store_due == NOTHING]
         conditions += [clips.c.render_due.in_(made), clips.c.mtime_ns != 0, clips.c.size_bytes > 0]
         conditions.append(sa.func.coalesce(clips.c.store_ms, 0) < milliseconds(returned_before))
         if camera is not None:
             conditions.append(clips.c.camera == camera)
-        if not kept:
+        if not with_kept:
             conditions.append(clips.c.held == 0)
         streams = [self._oldest([*conditions, clips.c.spared == spared]) for spared in (0, 1)]
         return heapq.merge(*streams, key=lambda clip: (clip.counts_ms, clip.id))

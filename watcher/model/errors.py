@@ -249,15 +249,15 @@ class OffsetError(UploadError):
 class StoreAwayError(WatcherError):
     """A store cannot be asked, or does not take what it is given; the message names it and says why.
 
-    `said` is the code of a store's own refusal, `remedy` what to do about it.
+    `store_code` is the code of a store's own refusal, `remedy` what to do about it.
     """
 
     code = "store_away"
     title = "The store is away"
 
-    def __init__(self, detail: str, *, said: str = "", remedy: str = "") -> None:
+    def __init__(self, detail: str, *, store_code: str = "", remedy: str = "") -> None:
         super().__init__(detail)
-        self.said = said
+        self.store_code = store_code
         self.remedy = remedy
 
 

@@ -44,8 +44,8 @@ def _location(table: StoreTable, run: Path) -> str:
     address = urlsplit(table.endpoint)
     host, text = address.hostname or "", ""
     literal = _literal(host)
-    if literal is None and (found := _resolvers()):
-        text += f"    resolver {' '.join(found)};\n"
+    if literal is None and (servers := _resolvers()):
+        text += f"    resolver {' '.join(servers)};\n"
     port = address.port or (443 if address.scheme == "https" else 80)
     if address.scheme == "https":
         text += f'    proxy_ssl_name "{host}";\n    proxy_ssl_trusted_certificate "{run / AUTHORITIES}";\n'
@@ -64,11 +64,11 @@ def _literal(host: str) -> str | None:
     nginx does not read /etc/hosts when it is asked, so names in there are looked up once.
     """
     try:
-        found = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
         known = _in_hosts(host)
         return known and _literal(known)
-    return f"[{found}]" if found.version == 6 else str(found)
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def _in_hosts(host: str) -> str | None:
@@ -89,8 +89,8 @@ def _resolvers() -> list[str]:
         text = _RESOLVERS.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    found = re.findall(r"^\s*nameserver\s+([0-9A-Fa-f.:]+)\s*$", text, re.MULTILINE)
-    return [f"[{address}]" if ":" in address else address for address in found]
+    servers = re.findall(r"^\s*nameserver\s+([0-9A-Fa-f.:]+)\s*$", text, re.MULTILINE)
+    return [f"[{address}]" if ":" in address else address for address in servers]
 
 
 def _authorities() -> str:

@@ -76,7 +76,7 @@ def _address(store: S3) -> Iterator[Finding]:
     try:
         ahead = store.clock()
     except StoreAwayError as reason:
-        if reason.said != "AccessDenied":  # whether it may list is looked at by itself
+        if reason.store_code != "AccessDenied":  # whether it may list is looked at by itself
             yield _refused(reason)
         return
     if ahead is not None and abs(ahead) > SKEW_MOST:

@@ -29,13 +29,13 @@ def file_system(path: Path, mounts: str = "/proc/self/mounts") -> str | None:
     return kind
 
 
-def overlap(one: Path, other: Path) -> bool:
+def overlap(folder: Path, other: Path) -> bool:
     """Whether one of two folders is the other or lies in it, by whatever mounts they are reached.
 
     >>> overlap(Path("/proc"), Path("/proc/self")), overlap(Path("/proc"), Path("/sys"))
     (True, False)
     """
-    (device, first), (other_device, second) = _origin(one), _origin(other)
+    (device, first), (other_device, second) = _origin(folder), _origin(other)
     return device == other_device and (first.is_relative_to(second) or second.is_relative_to(first))
 
 
@@ -52,7 +52,7 @@ def _origin(path: Path) -> tuple[str, Path]:
         return origin
     for line in lines:
         device, *folders = line.split(" ")[2:5]
-        root, point = (Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), one)) for one in folders)
+        root, point = (Path(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), text)) for text in folders)
         if place.is_relative_to(point) and len(point.parts) >= len(best.parts):  # a later one lies over an earlier
             best, origin = point, (device, root / place.relative_to(point))
     return origin

@@ -56,9 +56,9 @@ class Disk:
     def bind(self) -> None:
         """Let a folder without a marker be this catalog's store. Raises StoreAwayError, also if it is another's."""
         with self._told(), self._opened() as root:
-            found = _marker(root)
-            if found is not None or self._catalog_id is None:
-                self._check(found)
+            marker = _marker(root)
+            if marker is not None or self._catalog_id is None:
+                self._check(marker)
                 return
             aside = f"{MARKER}.{secrets.token_hex(8)}.tmp"
             with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640, dir_fd=root), "w") as file:
@@ -88,10 +88,10 @@ class Disk:
             finally:
                 with contextlib.suppress(FileNotFoundError):  # it was renamed
                     Path(aside).unlink()
-            found = self._find(root, key)
-        if found is None or found.size != size:
+            stored = self._find(root, key)
+        if stored is None or stored.size != size:
             raise StoreAwayError(f"the store {self.name} has not kept {key} as it was written")
-        return found
+        return stored
 
     def find(self, key: str) -> Stored | None:
         """What has a key: a regular file."""
@@ -177,15 +177,15 @@ class Disk:
             self._check(_marker(root))
             yield root
 
-    def _check(self, found: tuple[str, str] | None) -> None:
-        if found is None:
+    def _check(self, marker: tuple[str, str] | None) -> None:
+        if marker is None:
             raise StoreAwayError(
                 f"the store {self.name} is away: {self.folder} has no marker ({MARKER}): is its disk mounted? "
                 "A new one gets it with the first clip"
             )
-        if found != (self.name, self._catalog_id or found[1]):
+        if marker != (self.name, self._catalog_id or marker[1]):
             raise StoreAwayError(
-                f"the store {self.name} is away: {self.folder} is the store {found[0]} of catalog {found[1]}"
+                f"the store {self.name} is away: {self.folder} is the store {marker[0]} of catalog {marker[1]}"
             )
 
     def _written_aside(self, root: int, file: BinaryIO, size: int) -> str:
@@ -256,8 +256,8 @@ class Disk:
             name = os.fsdecode(raw)
             if not raw.endswith(b"/"):
                 with contextlib.suppress(FileNotFoundError):
-                    if (found := _stored(prefix + name, os.lstat(name, dir_fd=folder))) is not None:
-                        yield found
+                    if (stored := _stored(prefix + name, os.lstat(name, dir_fd=folder))) is not None:
+                        yield stored
                 continue
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -273,11 +273,11 @@ def _path(folder: int) -> str:
     return f"/proc/self/fd/{folder}"
 
 
-def _stored(key: str, found: os.stat_result) -> Stored | None:
+def _stored(key: str, status: os.stat_result) -> Stored | None:
     """A file as an object, with the ETag by which nginx serves it; None for what is none."""
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return None
-    return Stored(key, found.st_size, f"{int(found.st_mtime):x}-{found.st_size:x}")
+    return Stored(key, status.st_size, f"{int(status.st_mtime):x}-{status.st_size:x}")
 
 
 def _marker(root: int) -> tuple[str, str] | None:

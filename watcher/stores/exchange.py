@@ -190,15 +190,15 @@ class Exchange:
         Raises StoreAwayError, and what `body` raises.
         """
         # One that is kept may end at any moment: then the question is asked again, but no body is sent again.
-        kept = None if body else self._kept()
+        reused = None if body else self._kept()
         with self.trouble:
-            connection, wire = kept or self._opened()
+            connection, wire = reused or self._opened()
         whole = False
         try:
             try:
                 answer = self._answer(connection, wire, method, target, headers, body, patience or READING)
             except StoreAwayError as reason:
-                if kept is None or not isinstance(reason.__cause__, _BROKEN):
+                if reused is None or not isinstance(reason.__cause__, _BROKEN):
                     raise
                 connection.close()
                 with self.trouble:

@@ -68,8 +68,8 @@ class S3:
     def find(self, key: str) -> Stored | None:
         """What has a key. A bucket that is not there is an error, and not a key that is not there."""
         segments(key)
-        found = self._client.find(self._prefix + key)
-        return Stored(key, *found) if found else None
+        existing = self._client.find(self._prefix + key)
+        return Stored(key, *existing) if existing else None
 
     def read(self, key: str, first: int, length: int) -> Iterator[bytes]:
         """Bytes from a place on, a quarter of a mebibyte at a time."""
@@ -82,7 +82,7 @@ class S3:
                 return
             if reply.status == 404:
                 reason = self._client.refused_reply(reply)
-                if reason.said == NO_KEY:
+                if reason.store_code == NO_KEY:
                     raise MissingError(f"the store {self.name} has nothing called {key}")
                 raise reason
             if reply.status != 206:
@@ -103,7 +103,7 @@ class S3:
         answer = self._client.answer("DELETE", self._prefix + key)
         if answer.status not in {200, 204}:
             reason = self._client.refused(answer)
-            if reason.said != NO_KEY:
+            if reason.store_code != NO_KEY:
                 raise reason
 
     def list(self, after: str = "") -> Iterator[Stored]:
@@ -179,10 +179,10 @@ class S3:
 
     def _promised(self, headers: Mapping[str, str], first: int, length: int) -> int:
         """How many bytes come, if they are those that were asked for."""
-        found = RANGE.fullmatch(headers.get("content-range", ""))
-        if found is None or headers.get("content-encoding", "identity") != "identity":
+        match = RANGE.fullmatch(headers.get("content-range", ""))
+        if match is None or headers.get("content-encoding", "identity") != "identity":
             raise self._client.error("does not say which part of an object it sends")
-        begin, end, size = map(int, found.groups())
+        begin, end, size = map(int, match.groups())
         if (begin, end) != (first, min(first + length, size) - 1):
             raise self._client.error("sends another part of an object than was asked for")
         return end - begin + 1

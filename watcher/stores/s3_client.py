@@ -27,7 +27,7 @@ Keys = Callable[[], tuple[str, str]]  # the access key and its secret; raises St
 class Answer(NamedTuple):
     """An answer and all of its body."""
 
-    asked: str  # what was asked for: a right of the key
+    right: str  # of the key, that was needed
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -67,12 +67,12 @@ class Client:
     ) -> Iterator[Reply]:
         """Ask about a key of the bucket, or the bucket; the body of the answer is still to be read."""
         path, query = self._path(key), query or {}
-        told = {"Host": self._exchange.host, **(headers or {})}
+        sent = {"Host": self._exchange.host, **(headers or {})}
         if method in {"PUT", "POST"}:
-            told["Content-Length"] = str(body.size)
-        told = self._signing().headers(method, path, query, told, body.sha256, datetime.now(UTC))
+            sent["Content-Length"] = str(body.size)
+        sent = self._signing().headers(method, path, query, sent, body.sha256, datetime.now(UTC))
         target = f"{path}?{encoded_query(query)}" if query else path
-        with self._exchange.ask(method, target, told, body.blocks, patience) as reply:
+        with self._exchange.ask(method, target, sent, body.blocks, patience) as reply:
             yield reply
 
     def answer(
@@ -99,15 +99,15 @@ class Client:
         with self.ask("GET", key, headers=headers) as reply:
             if reply.status == 404:
                 reason = self.refused_reply(reply)
-                if reason.said == NO_KEY:
+                if reason.store_code == NO_KEY:
                     return None
                 raise reason
             if reply.status == 416 and headers:  # it is empty
                 return self._find(key, {})
             if reply.status == 206:
                 reply.whole(1)
-                found = RANGE.fullmatch(reply.headers.get("content-range", ""))
-                size = number(found[3] if found else "")
+                match = RANGE.fullmatch(reply.headers.get("content-range", ""))
+                size = number(match[3] if match else "")
             elif reply.status == 200:
                 size = number(reply.headers.get("content-length", ""))
             else:
@@ -129,7 +129,7 @@ class Client:
     def refused(self, answer: Answer) -> StoreAwayError:
         """The error of an answer that is not what was asked for."""
         reason = refusal(self._store, self._region, *answer)
-        if reason.said in _KEYS:
+        if reason.store_code in _KEYS:
             self._signer = None  # the files are read again: they may hold others by now
         return reason
 

@@ -75,33 +75,34 @@ def refusal(
     store: str, region: str, right: str, status: int, headers: Mapping[str, str], body: bytes
 ) -> StoreAwayError:
     """The sentence for an answer that is not what was asked for, by a right; only its code is passed on of it."""
-    told = code_of(body)
-    code = told or _STATUSES.get(status, "")
+    own = code_of(body)
+    code = own or _STATUSES.get(status, "")
     name = f"the store {store}"
     if code in _SKEWED:
         apart = skew(headers)
         seconds = f"{abs(apart):,.0f} seconds" if apart is not None else "minutes"
         words = f"has another time: its clock and this machine's are {seconds} apart"
-        return StoreAwayError(f"{name} {words}", said=code, remedy="let NTP set both")
+        return StoreAwayError(f"{name} {words}", store_code=code, remedy="let NTP set both")
     if (
         code in _REGION
-        or (status in {301, 307, 308} and not told)
+        or (status in {301, 307, 308} and not own)
         or (status == 400 and "x-amz-bucket-region" in headers)
     ):
         other = _region(headers, body)
         where = f"lies in the region {other}" if other else "lies in another region or at another address"
         remedy = f'set region = "{other}"' if other else "look at region and endpoint"
-        said = code or "PermanentRedirect"
-        return StoreAwayError(f"the bucket of {name} {where}, not in {region}", said=said, remedy=remedy)
+        return StoreAwayError(
+            f"the bucket of {name} {where}, not in {region}", store_code=code or "PermanentRedirect", remedy=remedy
+        )
     if code == "AccessDenied":
         words = f"does not allow this key to {_DOES[right]} (403)"
-        return StoreAwayError(f"{name} {words}", said=code, remedy=f"give the key the right s3:{right}")
+        return StoreAwayError(f"{name} {words}", store_code=code, remedy=f"give the key the right s3:{right}")
     if code in _WORDS:
         words, remedy = _WORDS[code]
-        return StoreAwayError(f"{name} {words}", said=code, remedy=remedy)
+        return StoreAwayError(f"{name} {words}", store_code=code, remedy=remedy)
     what = f"{status} {code}".rstrip()
-    if told:
-        return StoreAwayError(f"{name} refuses: {what}", said=code)
+    if own:
+        return StoreAwayError(f"{name} refuses: {what}", store_code=code)
     return StoreAwayError(f"{name} answers {what}, and not as S3 does", remedy="look at endpoint: is it a store's?")
 
 
@@ -119,7 +120,7 @@ def skew(headers: Mapping[str, str]) -> float | None:
 def _region(headers: Mapping[str, str], body: bytes) -> str:
     """The region that an answer names."""
     try:
-        told = parse(body).get("Region")
+        named = parse(body).get("Region")
     except XmlError:
-        told = ""
-    return re.sub(r"[^A-Za-z0-9_-]", "", headers.get("x-amz-bucket-region") or told)[:_CODE_MOST]
+        named = ""
+    return re.sub(r"[^A-Za-z0-9_-]", "", headers.get("x-amz-bucket-region") or named)[:_CODE_MOST]

@@ -50,19 +50,19 @@ class Writer:
         return self._put_whole(key, file, size, sums, headers)
 
     def _put_whole(self, key: str, file: BinaryIO, size: int, sums: Sums, headers: Mapping[str, str]) -> str | None:
-        told = {**headers, "Content-MD5": sums.md5}
+        sent = {**headers, "Content-MD5": sums.md5}
         while True:
             if self._conditional:
-                told["If-None-Match"] = "*"
+                sent["If-None-Match"] = "*"
             body = Body(self._blocks(file, 0, size), size, sums.sha256)
-            answer = self._client.answer("PUT", key, None, told, body, STORING)
+            answer = self._client.answer("PUT", key, None, sent, body, STORING)
             if answer.status == 200:
                 return self._etag(key, answer.headers.get("etag", ""))
             if not self._unknown_condition(answer):
                 if answer.status == 412:
                     return None
                 raise self._client.refused(answer)
-            del told["If-None-Match"]
+            del sent["If-None-Match"]
 
     def _put_parts(self, key: str, file: BinaryIO, size: int, headers: Mapping[str, str]) -> str | None:
         """Send parts, and make one object of them.
@@ -102,9 +102,9 @@ class Writer:
         """Make an object of its parts; refusals may come with 200, as that is sent before it is done."""
         data = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
         while True:
-            told = {"Content-Type": "application/xml"} | ({"If-None-Match": "*"} if self._conditional else {})
+            sent = {"Content-Type": "application/xml"} | ({"If-None-Match": "*"} if self._conditional else {})
             body = Body((data,), len(data), hashlib.sha256(data).hexdigest())
-            answer = self._client.answer("POST", key, upload, told, body, JOINING)
+            answer = self._client.answer("POST", key, upload, sent, body, JOINING)
             if self._conditional and self._unknown_condition(answer):
                 continue
             if answer.status == 412 or code_of(answer.body) == "PreconditionFailed":
@@ -146,8 +146,8 @@ class Writer:
             size -= len(block)
             yield block
 
-    def _etag(self, key: str, told: str) -> str:
+    def _etag(self, key: str, sent: str) -> str:
         """The ETag that an answer tells of a new object; radosgw 16 tells an empty one of joined parts."""
-        if not told and (found := self._client.find(key)) is not None:
-            told = found[1]
-        return told.strip('"')
+        if not sent and (existing := self._client.find(key)) is not None:
+            sent = existing[1]
+        return sent.strip('"')

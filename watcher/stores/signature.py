@@ -47,14 +47,14 @@ class Signer:
         Every header is signed, so `headers` must hold `Host`.
         """
         time = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-        told = {**headers, "x-amz-content-sha256": body, "x-amz-date": time}
-        signed, canonical = _canonical(told)
+        signed_headers = {**headers, "x-amz-content-sha256": body, "x-amz-date": time}
+        signed, canonical = _canonical(signed_headers)
         request = "\n".join((method, path, encoded_query(query), canonical, signed, body))
         scope, signature = self._sign(time, request)
-        told["Authorization"] = (
+        signed_headers["Authorization"] = (
             f"{ALGORITHM} Credential={self._access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
         )
-        return told
+        return signed_headers
 
     def address(self, path: str, host: str, seconds: int, now: datetime) -> str:
         """A path and query by which anybody may GET something for so many seconds, any range of it, from `host`."""

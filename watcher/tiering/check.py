@@ -35,15 +35,15 @@ def compare(services: Services, name: str) -> Iterator[Finding]:
 def merge(known: Iterator[Lying], store: Store) -> Iterator[Finding]:
     """The same of rows, in the order of their keys there."""
     row = next(known, None)
-    for found in store.list():
-        while row is not None and _key(row).encode() < found.key.encode("utf-8", "surrogateescape"):
+    for listed in store.list():
+        while row is not None and _key(row).encode() < listed.key.encode("utf-8", "surrogateescape"):
             yield Finding(_key(row), Difference.LOST)
             row = next(known, None)
-        if row is None or _key(row) != found.key:
-            yield Finding(found.key, Difference.UNKNOWN)
+        if row is None or _key(row) != listed.key:
+            yield Finding(listed.key, Difference.UNKNOWN)
             continue
-        if not _same(row, found):
-            yield Finding(found.key, Difference.OTHER)
+        if not _same(row, listed):
+            yield Finding(listed.key, Difference.OTHER)
         row = next(known, None)
     while row is not None:
         yield Finding(_key(row), Difference.LOST)
@@ -54,5 +54,5 @@ def _key(row: Lying) -> str:
     return row.store_key or ""
 
 
-def _same(row: Lying, found: Stored) -> bool:
-    return (row.size_bytes, row.etag) == (found.size, found.etag)
+def _same(row: Lying, listed: Stored) -> bool:
+    return (row.size_bytes, row.etag) == (listed.size, listed.etag)

@@ -76,12 +76,12 @@ class Paced:
         return piece
 
 
-def keys_for(one: Lying) -> list[str]:
+def keys_for(clip: Lying) -> list[str]:
     """Under which keys a clip may lie in a store: its own, and one with its number, where that is taken.
 
     What no line of a header can hold is not part of them.
     """
-    key = "".join(c if c.isprintable() else "_" for c in one.key)
+    key = "".join(c if c.isprintable() else "_" for c in clip.key)
     path = PurePosixPath(key)
-    other = str(path.with_name(f"{path.stem}~{one.id}{path.suffix}"))
-    return [key, other] if key == one.key else [other]
+    other = str(path.with_name(f"{path.stem}~{clip.id}{path.suffix}"))
+    return [key, other] if key == clip.key else [other]

@@ -131,10 +131,10 @@ class Footage:
 
         Raises OSError where the answer cannot be had.
         """
-        found = self._root.look(key)
-        if found is None and (lying := self._elsewhere(key)) is not None:
+        look = self._root.look(key)
+        if look is None and (lying := self._elsewhere(key)) is not None:
             return Look(key, lying.size_bytes, lying.mtime_ns, ELSEWHERE)
-        return found
+        return look
 
     def _path(self, lying: Lying) -> str:
         """A path of what a store has; of a copy where it has no files of its own.

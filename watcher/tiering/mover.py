@@ -51,12 +51,12 @@ class Mover:
         """`age` tells how old a clip may become, of a camera and whether it has a label."""
         self.services = services
         self.name, self.every_seconds, self.stopped = "tiering", TURN_SECONDS, threading.Event()
-        told = services.settings.tiering
+        tiering = services.settings.tiering
         self._catalog, self._root, self._clock = services.catalog, services.root, services.clock
         self._stores = Stores(services)
-        self._rules = TierRules(told, services.catalog, services.settings.render) if told.any else None
-        self._target = told.store or next(iter(services.settings.stores)).name
-        self._pace = Pace(self.stopped, told.max_bytes_per_second)
+        self._rules = TierRules(tiering, services.catalog, services.settings.render) if tiering.any else None
+        self._target = tiering.store or next(iter(services.settings.stores)).name
+        self._pace = Pace(self.stopped, tiering.max_bytes_per_second)
         self._copies = Footage.of(services).copies
         self._recall = Recall(services, self._stores, self._pace)
         self._age = age
@@ -112,139 +112,138 @@ class Mover:
             (DROPPED, self._drop_given_up),
             (WANTED, self._recall.bring_back),
         ):
-            for one in self._catalog.stored.left(due):
-                problem = self._try(step, one) or problem
+            for clip in self._catalog.stored.left(due):
+                problem = self._try(step, clip) or problem
         now = self._clock.monotonic()
         if now >= self._given_up_at:
             self._given_up_at = now + AWAY_SECONDS
-            for one in self._catalog.stored.left(GIVEN_UP):
-                if self._is_over(one):
-                    problem = self._try(self._drop_given_up, one) or problem
+            for clip in self._catalog.stored.left(GIVEN_UP):
+                if self._is_over(clip):
+                    problem = self._try(self._drop_given_up, clip) or problem
         return problem
 
-    def _try(self, step: Callable[[Lying], None], one: Lying) -> str | None:
+    def _try(self, step: Callable[[Lying], None], clip: Lying) -> str | None:
         """Do a step of one clip; why it cannot be done now, and is tried again in a minute."""
         if self.stopped.is_set():
             raise NotNowError
         now = self._clock.monotonic()
-        if now < self._again.get(one.id, now):
+        if now < self._again.get(clip.id, now):
             return self.problem
         try:
-            step(one)
+            step(clip)
         except (OSError, WatcherError, OtherError) as reason:
-            self._again[one.id] = now + AWAY_SECONDS
-            return f"{printable(one.key)}: {reason}"
-        self._again.pop(one.id, None)
+            self._again[clip.id] = now + AWAY_SECONDS
+            return f"{printable(clip.key)}: {reason}"
+        self._again.pop(clip.id, None)
         return None
 
-    def _leave(self, one: Lying) -> None:
+    def _leave(self, clip: Lying) -> None:
         """Remove the file of a clip that a store has, if both are what the row says. Raises StoreAwayError."""
-        store = self._stores[one.store or ""]
-        found = store.find(one.store_key or "")
-        intact = found is not None and (found.size, found.etag) == (one.size_bytes, one.etag)
+        store = self._stores[clip.store or ""]
+        existing = store.find(clip.store_key or "")
+        intact = existing is not None and (existing.size, existing.etag) == (clip.size_bytes, clip.etag)
         try:
-            sha256 = self._hash(one.key)
+            sha256 = self._hash(clip.key)
         except FileNotFoundError:
             if intact:
-                self._catalog.stored.has_left(one)
+                self._catalog.stored.has_left(clip)
                 return
             raise OtherError(f"the store {store.name} has not got it as it was put there") from None
-        if sha256 != one.sha256:
-            self._catalog.stored.has_left(one)
-            self._catalog.stored.free_key(one)  # another file has its name: it becomes a clip of its own
+        if sha256 != clip.sha256:
+            self._catalog.stored.has_left(clip)
+            self._catalog.stored.free_key(clip)  # another file has its name: it becomes a clip of its own
             return
         if not intact:
             # The file is all that is left: it is read again, and is the clip's.
-            log.error("%s stays: the store %s has not got it as it was put there", printable(one.key), store.name)
-            self._catalog.stored.stays(one)
+            log.error("%s stays: the store %s has not got it as it was put there", printable(clip.key), store.name)
+            self._catalog.stored.stays(clip)
             return
-        self._remove(one, sha256)
+        self._remove(clip, sha256)
 
-    def _remove(self, one: Lying, sha256: str) -> None:
+    def _remove(self, clip: Lying, sha256: str) -> None:
         """Remove a file whose bytes the store has, if it is still what was hashed. Raises OSError, WatcherError."""
         self._root.check_mounted()
-        with held(str(self._root.folder), one.key) as path:
-            look = look_of(one.key, os.lstat(path))
-            fd = self._root.open(one.key)
+        with held(str(self._root.folder), clip.key) as path:
+            look = look_of(clip.key, os.lstat(path))
+            fd = self._root.open(clip.key)
             try:
                 there = os.fstat(fd)
-                if writer(fd) is Writer.OPEN or look_of(one.key, there) != look:
+                if writer(fd) is Writer.OPEN or look_of(clip.key, there) != look:
                     raise OtherError("somebody writes it")
                 hashed = self._pace.hash_of(fd)
-                if hashed != sha256 or look_of(one.key, os.fstat(fd)) != look:
+                if hashed != sha256 or look_of(clip.key, os.fstat(fd)) != look:
                     raise OtherError("it has changed meanwhile")
-                check_object(self._stores[one.store or ""], one.store_key or "", fd)
-                row = self._catalog.stored.get(one.id)  # the last look: another ingester may have had it back
-                if row is None or (row.store, row.due) != (one.store, LEAVING):
+                check_object(self._stores[clip.store or ""], clip.store_key or "", fd)
+                row = self._catalog.stored.get(clip.id)  # the last look: another ingester may have had it back
+                if row is None or (row.store, row.due) != (clip.store, LEAVING):
                     raise OtherError("it is to stay by now")
                 Path(path).unlink()
             finally:
                 os.close(fd)
-        self._catalog.stored.has_left(one)
+        self._catalog.stored.has_left(clip)
 
-    def _drop_object(self, one: Lying) -> None:
+    def _drop_object(self, clip: Lying) -> None:
         """Remove the object of a clip that is back, if its file is there. Raises StoreAwayError."""
-        name, key = one.left_in
-        with os.fdopen(self._root.open(one.key), "rb") as file:
-            if self._pace.hash_of(file.fileno()) != one.sha256:
+        name, key = clip.left_in
+        with os.fdopen(self._root.open(clip.key), "rb") as file:
+            if self._pace.hash_of(file.fileno()) != clip.sha256:
                 raise OtherError("it was brought back, and is another file by now")
             check_object(self._stores[name], key, file.fileno())
         self._stores[name].delete(key)
-        self._catalog.stored.object_gone(one)
+        self._catalog.stored.object_gone(clip)
 
-    def _drop_given_up(self, one: Lying) -> None:
+    def _drop_given_up(self, clip: Lying) -> None:
         """Remove the object of a retired clip, which cannot be had back from now on. Raises StoreAwayError."""
-        if one.due == GIVEN_UP and not self._catalog.stored.drop(one.id):
+        if clip.due == GIVEN_UP and not self._catalog.stored.drop(clip.id):
             return  # somebody had it back
-        one = one._replace(due=DROPPED)
-        self._stores[one.store or ""].delete(one.store_key or "")
-        self._catalog.stored.object_gone(one)
-        log.info("%s went from the store %s for good", printable(one.key), one.store)
+        clip = clip._replace(due=DROPPED)
+        self._stores[clip.store or ""].delete(clip.store_key or "")
+        self._catalog.stored.object_gone(clip)
+        log.info("%s went from the store %s for good", printable(clip.key), clip.store)
 
-    def _is_over(self, one: Lying) -> bool:
+    def _is_over(self, clip: Lying) -> bool:
         """Whether a retired clip could no longer be had back from a bin."""
-        told = self.services.settings.retention
-        days = timedelta(days=told.bin_days)
-        age = self._age(one.camera, bool(one.labels)) or days
-        return (one.missing_ms or 0) < milliseconds(self._clock.now() - min(days, age))
+        days = timedelta(days=self.services.settings.retention.bin_days)
+        age = self._age(clip.camera, bool(clip.labels)) or days
+        return (clip.missing_ms or 0) < milliseconds(self._clock.now() - min(days, age))
 
     # — to a store —
 
     def _move_all(self, rules: TierRules) -> str | None:
         """Move what the rules say; why it stopped."""
         problem, moved = None, 0
-        for one in rules.going(self._clock.now()):
+        for clip in rules.going(self._clock.now()):
             if self._catalog.exports.to_make():  # whose clips stay where they are until it is made
                 return problem
             try:
-                self.move(one)
+                self.move(clip)
                 moved += 1
             except StoreAwayError as reason:
                 self._rest_until = self._clock.monotonic() + AWAY_SECONDS
                 return str(reason)
             except (OSError, WatcherError, OtherError) as reason:
-                problem = f"{printable(one.key)} stays: {reason}"
+                problem = f"{printable(clip.key)} stays: {reason}"
         self._rest_until = self._clock.monotonic() + (0.0 if moved else REST_SECONDS)
         if moved:
             log.info("%d clips went to the store %s", moved, self._target)
         return problem
 
-    def move(self, one: Lying) -> None:
+    def move(self, clip: Lying) -> None:
         """Move a clip to the store. Raises StoreAwayError, NotNowError, and what keeps it here."""
         if self.stopped.is_set():
             raise NotNowError
         self._root.check_mounted()
         store = self._store()
-        with os.fdopen(self._root.open(one.key), "rb") as file:
-            self._check_same(one, file)
+        with os.fdopen(self._root.open(clip.key), "rb") as file:
+            self._check_same(clip, file)
             if writer(file.fileno()) is Writer.OPEN:
                 raise OtherError("somebody writes it")
-            key, etag, sha256 = self._copy(store, one, file)
-            self._check_same(one, file)
-        moved = self._catalog.stored.moved(one, store.name, key, etag, sha256, now=self._clock.now())
+            key, etag, sha256 = self._copy(store, clip, file)
+            self._check_same(clip, file)
+        moved = self._catalog.stored.moved(clip, store.name, key, etag, sha256, now=self._clock.now())
         if not moved:  # its object stays: another ingester may be about to note it, and `check` tells of it
             raise OtherError("it has changed meanwhile")
-        there = self._catalog.stored.get(one.id)
+        there = self._catalog.stored.get(clip.id)
         if there is not None and there.due == LEAVING:
             self._remove(there, sha256)
 
@@ -259,23 +258,23 @@ class Mover:
             self._catalog.stored.bind(store.name)
         return store
 
-    def _copy(self, store: Store, one: Lying, file: BinaryIO) -> tuple[str, str, str]:
+    def _copy(self, store: Store, clip: Lying, file: BinaryIO) -> tuple[str, str, str]:
         """Have a clip's bytes in a store, read back; the key, its ETag, and their SHA-256."""
-        for key in keys_for(one):
+        for key in keys_for(clip):
             file.seek(0)
             paced = Paced(file, self._pace)
             try:
-                stored = store.put(key, paced, one.size_bytes)  # type: ignore[arg-type]  # which reads, and no more
+                stored = store.put(key, paced, clip.size_bytes)  # type: ignore[arg-type]  # which reads, and no more
                 sha256 = paced.hash.hexdigest()
             except TakenError:
-                found = store.find(key)
+                existing = store.find(key)
                 sha256 = self._pace.hash_of(file.fileno())
-                if found is None or found.size != one.size_bytes or self._pace.hash_in(store, key) != sha256:
+                if existing is None or existing.size != clip.size_bytes or self._pace.hash_in(store, key) != sha256:
                     continue  # other bytes: they are somebody's, and stay
                 if self._catalog.stored.uses(store.name, key):
                     continue
-                stored = found
-            if stored.size != one.size_bytes or self._pace.hash_in(store, key) != sha256:
+                stored = existing
+            if stored.size != clip.size_bytes or self._pace.hash_in(store, key) != sha256:
                 raise StoreAwayError(f"the store {store.name} does not give {key} back as it was written")
             return key, stored.etag, sha256
         raise TakenError(f"the store {store.name} has other files of its name")
@@ -284,8 +283,8 @@ class Mover:
         with os.fdopen(self._root.open(key), "rb") as file:
             return self._pace.hash_of(file.fileno())
 
-    def _check_same(self, one: Lying, file: BinaryIO) -> None:
+    def _check_same(self, clip: Lying, file: BinaryIO) -> None:
         """Raise OtherError where an open file, or what has its name, is not the one that the row means."""
-        look, named = look_of(one.key, os.fstat(file.fileno())), self._root.look(one.key)
-        if look.fingerprint != one.fingerprint or named is None or signed(named.inode) != one.inode:
+        look, named = look_of(clip.key, os.fstat(file.fileno())), self._root.look(clip.key)
+        if look.fingerprint != clip.fingerprint or named is None or signed(named.inode) != clip.inode:
             raise OtherError("it is another file by now")

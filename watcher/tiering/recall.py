@@ -39,43 +39,43 @@ class Recall:
         """Remove what a crash left."""
         shutil.rmtree(self._aside, ignore_errors=True)
 
-    def bring_back(self, one: Lying) -> None:
+    def bring_back(self, clip: Lying) -> None:
         """Bring a clip back into the video root. Raises StoreAwayError, TakenError, and what keeps it there."""
-        look = self._root.look(one.key)
+        look = self._root.look(clip.key)
         if look is None:
-            self._bring(one)
-            look = self._root.look(one.key)
+            self._bring(clip)
+            look = self._root.look(clip.key)
         if look is None:
             raise OtherError("it is not there after all")
-        if look.size_bytes != one.size_bytes or self._hash(one.key) != one.sha256:
-            raise TakenError(f"{printable(one.key)} stays in its store: another file has its name")
-        if self._catalog.stored.returned(one, look.inode, look.mtime_ns, now=self._clock.now()):
-            log.info("%s is back from the store %s", printable(one.key), one.store)
+        if look.size_bytes != clip.size_bytes or self._hash(clip.key) != clip.sha256:
+            raise TakenError(f"{printable(clip.key)} stays in its store: another file has its name")
+        if self._catalog.stored.returned(clip, look.inode, look.mtime_ns, now=self._clock.now()):
+            log.info("%s is back from the store %s", printable(clip.key), clip.store)
 
-    def _bring(self, one: Lying) -> None:
+    def _bring(self, clip: Lying) -> None:
         """Copy an object aside, compare it, and give it its name."""
         floor = self._settings.upload.min_free_bytes
-        self._root.check_writable(size_bytes=one.size_bytes, keep_bytes=floor)
-        store = self._stores[one.store or ""]
+        self._root.check_writable(size_bytes=clip.size_bytes, keep_bytes=floor)
+        store = self._stores[clip.store or ""]
         self._aside.mkdir(mode=0o700, exist_ok=True)
-        aside = self._aside / str(one.id)
+        aside = self._aside / str(clip.id)
         digest = hashlib.sha256()
         try:
             with aside.open("wb") as file:
-                for piece in store.read(one.store_key or "", 0, one.size_bytes):
+                for piece in store.read(clip.store_key or "", 0, clip.size_bytes):
                     digest.update(piece)
                     file.write(piece)
                     self._pace.took(len(piece))
                 file.flush()
                 os.fchmod(file.fileno(), CLIP_MODE)
-                os.utime(file.fileno(), ns=(time.time_ns(), one.mtime_ns))
+                os.utime(file.fileno(), ns=(time.time_ns(), clip.mtime_ns))
                 os.fsync(file.fileno())
-            if digest.hexdigest() != one.sha256:
+            if digest.hexdigest() != clip.sha256:
                 raise OSError(errno.EIO, f"the store {store.name} gives other bytes back than it was given")
             try:
-                self._root.give(aside, one.key)
+                self._root.give(aside, clip.key)
             except FileExistsError:
-                raise TakenError(f"{printable(one.key)}: another file has its name") from None
+                raise TakenError(f"{printable(clip.key)}: another file has its name") from None
         finally:
             aside.unlink(missing_ok=True)
 

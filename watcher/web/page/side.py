@@ -38,24 +38,24 @@ def _question(cameras: list[str], at: datetime) -> str:
 @route(bp, "/side-by-side", role=Role.VIEW, page=True)
 def side_by_side() -> Response:
     """The pictures of two to four cameras at a moment; without scripts each with a player of its own."""
-    seen = [one for one in catalog().clips.camera_summaries() if principal().sees(one.camera)]
-    names = [one.camera for one in cards.natural(seen)]
-    wanted = [name for name in dict.fromkeys(request.args.getlist("camera")) if name in names][:MOST]
-    at = _moment(wanted)
+    seen = [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
+    names = [summary.camera for summary in cards.natural(seen)]
+    chosen = [name for name in dict.fromkeys(request.args.getlist("camera")) if name in names][:MOST]
+    at = _moment(chosen)
     there = _recorded(at)
     for name in [*there, *names]:  # who was asked for alone gets company: first who recorded meanwhile
-        if len(wanted) < FEWEST and name not in wanted:
-            wanted.append(name)
+        if len(chosen) < FEWEST and name not in chosen:
+            chosen.append(name)
     return html(
         "side.html",
         cameras=names,
-        chosen=wanted,
+        chosen=chosen,
         fewest=FEWEST,
         most=MOST,
         at=serialize.utc(at),
         local=at.astimezone(zone()),
-        pictures=[(name, _picture(there.get(name))) for name in wanted],
-        timeline=url_for("days.newest_day") + _question(wanted, at),
+        pictures=[(name, _picture(there.get(name))) for name in chosen],
+        timeline=url_for("days.newest_day") + _question(chosen, at),
         question=url_for("clips.index") + tail([("sort", "started_at"), ("fields", f"{FIELDS},media.audio.codec")]),
     )
 
@@ -76,10 +76,10 @@ def _moment(cameras: list[str]) -> datetime:
 def _recorded(at: datetime) -> dict[str, Clip]:
     """What each camera was recording at a moment: of several clips the one that began last."""
     meanwhile = catalog().clips.find(scoped(ClipFilter(from_at=at, to_at=at + _MOMENT)), limit=_MEANWHILE)
-    found: dict[str, Clip] = {}
+    clips: dict[str, Clip] = {}
     for clip in meanwhile.clips:
-        found.setdefault(clip.camera, clip)
-    return {camera: found[camera] for camera in sorted(found, key=cards.natural_key)}
+        clips.setdefault(clip.camera, clip)
+    return {camera: clips[camera] for camera in sorted(clips, key=cards.natural_key)}
 
 
 def _picture(clip: Clip | None) -> dict[str, str | None]:
