@@ -130,6 +130,9 @@ def composed(folder: Path, **settings: Any) -> Iterator[Compose]:
         yield compose
     except BaseException:
         print(compose("logs", "--tail", "60", check=False).stdout)
+        for container in compose("ps", "-aq", check=False).stdout.split():
+            state = "{{.Name}}: {{.RestartCount}} restarts, {{json .State}}"
+            print(docker("inspect", "-f", state, container, check=False).stdout)
         raise
     finally:
         compose("down", "-v", "--remove-orphans", check=False)

@@ -364,6 +364,33 @@ def test_more_clips_than_can_be_open_is_told_and_lacks_none(tmp_path: Path) -> N
     assert not list(tmp_path.glob("*.tmp"))
 
 
+def test_a_disk_without_room_is_no_fault_of_the_film(tmp_path: Path) -> None:
+    """The worker says so while what it has written still takes the room, which is free again when somebody looks."""
+    folder = tmp_path / "disk"
+    with mounted(folder, "20m"):
+        noise = folder / "noise.mp4"
+        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=10,noise=alls=100:allf=t"]
+        subprocess.run([*command, "-t", "2", "-c:v", "mjpeg", "-q:v", "1", str(noise)], check=True)
+        size = noise.stat().st_size
+        assert 10 << 20 < size < 19 << 20
+        clip = {
+            "id": 1,
+            "key": "gate/a.mp4",
+            "path": str(noise),
+            "size_bytes": size,
+            "started_ms": 0,
+            "ended_ms": 2000,
+            "utc_offset": 0,
+        }
+        job = {"folder": str(folder), "stem": "film", "camera": "gate", "from_ms": 0, "to_ms": 2000, "cut": False}
+        job |= {"most_bytes": 2 * size, "clips": [clip | {"container": "mp4"}]}
+        command = [sys.executable, "-P", "-m", EXPORT]
+        output = subprocess.run(command, input=json.dumps(job).encode(), capture_output=True, check=True).stdout
+        answer = json.loads(output.splitlines()[-1])
+        assert (answer["error"], answer.get("ours")) == ("No space left on device", True)
+        assert [path.name for path in folder.iterdir()] == ["noise.mp4"]
+
+
 @pytest.mark.slow
 def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable[..., RunningUnit]) -> None:
     """The worker, the ingester; retention leaves the clips alone meanwhile; what is given up leaves nothing behind."""

@@ -33,6 +33,7 @@ TOGETHER = 32  # jobs that a child is given at most: what it costs to make one i
 PICTURE_MEMORY = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
 FILM_MEMORY = 3 << 30  # 4K H.265 in and 720p out need about 1 GiB of it
 TOLD_TO_END = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+FULL_BYTES = 16 << 20  # of room: less is what a write fails for
 SPARE_FILES = 48  # for pipes, libraries and a few pictures
 ANSWER_BYTES = 64 << 20  # at most; that of a film names every clip in it
 _LAST, _PROGRESS = b"=", b" "  # before a child's answer, and before a word of progress
@@ -184,7 +185,12 @@ def _beside(target: Path) -> Path:
 
 
 def _put_away(job: _Job, answer: dict[str, Any]) -> dict[str, Any]:
-    """Give what was made its names, so that half of it is never served, and close all. Returns the answer."""
+    """Give what was made its names, so that half of it is never served, and close all. Returns the answer.
+
+    Whether it was the disk that had no room is looked at here, while half of it still takes that room.
+    """
+    if answer.get("full") and any(map(_is_full, job.files.outs)):
+        answer["ours"] = True
     for target, out in zip(job.targets, job.files.outs, strict=False):
         try:
             size = os.fstat(out.fileno()).st_size
@@ -199,6 +205,11 @@ def _put_away(job: _Job, answer: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(source, OSError):
             source.close()
     return answer
+
+
+def _is_full(file: IO[bytes]) -> bool:
+    disk = os.fstatvfs(file.fileno())
+    return disk.f_bavail * disk.f_frsize < FULL_BYTES
 
 
 # — the child —
@@ -290,7 +301,7 @@ def _answer(av: Any, job: _Job, tell: Tell) -> dict[str, Any]:
     except RenderError as reason:
         return {"error": str(reason)}
     except (av.FFmpegError, ValueError, OSError, LookupError) as reason:  # all that bad bytes lead to
-        return {"error": told_of(reason)}
+        return {"error": told_of(reason), "full": getattr(reason, "errno", None) in {errno.ENOSPC, errno.EDQUOT}}
     except Exception as reason:
         return {"error": f"the worker failed on it ({type(reason).__name__}: {reason})"}
 
