@@ -19,21 +19,19 @@ import pkgutil
 import resource
 import select
 import signal
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from watcher.model.errors import RenderError
-from watcher.storage.folders import open_file
 from watcher.workers import sandbox
+from watcher.workers.files import beside, is_full, open_source
 from watcher.workers.parent_death import die_with_parent
 
 TOGETHER = 32  # jobs that a child is given at most: what it costs to make one is shared by them
 PICTURE_MEMORY = 2 << 30  # bytes of address space; a 4K H.265 key frame needs about 0.6 GiB of it
 FILM_MEMORY = 3 << 30  # 4K H.265 in and 720p out need about 1 GiB of it
 TOLD_TO_END = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-FULL_BYTES = 16 << 20  # of room: less is what a write fails for
 SPARE_FILES = 48  # for pipes, libraries and a few pictures
 ANSWER_BYTES = 64 << 20  # at most; that of a film names every clip in it
 _LAST, _PROGRESS = b"=", b" "  # before a child's answer, and before a word of progress
@@ -156,32 +154,16 @@ def _opened(kinds: dict[str, Kind], order: dict[str, Any]) -> _Job:
     if len(paths) + len(targets) + SPARE_FILES > limit:  # without some of its clips a film would lack them silently
         why = f"it needs {len(paths)} open files; this system allows {limit}"
         return _Job(order, kind, Files([], []), [], {"error": why})
-    sources = [_source(path) for path in paths]
+    sources = [open_source(path) for path in paths]
     outs: list[IO[bytes]] = []
     error: dict[str, Any] | None = None
     for target in targets:
         try:
-            outs.append(_beside(target).open("xb+", buffering=0))
+            outs.append(beside(target).open("xb+", buffering=0))
         except OSError as reason:
             error = {"error": f"{target.parent}: {reason.strerror}", "ours": True}
             break
     return _Job(order, kind, Files(sources, outs), targets, error)
-
-
-def _source(path: str) -> IO[bytes] | OSError:
-    """A clip's file, and no other kind of file; never waits for a pipe."""
-    try:
-        descriptor = open_file("/", path.lstrip("/"))
-    except OSError as reason:
-        return reason
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        return OSError(errno.EINVAL, "it is no file")
-    return os.fdopen(descriptor, "rb", buffering=0)
-
-
-def _beside(target: Path) -> Path:
-    return target.with_name(f"{target.name}.{os.getpid()}.tmp")
 
 
 def _put_away(job: _Job, answer: dict[str, Any]) -> dict[str, Any]:
@@ -189,27 +171,22 @@ def _put_away(job: _Job, answer: dict[str, Any]) -> dict[str, Any]:
 
     Whether it was the disk that had no room is looked at here, while half of it still takes that room.
     """
-    if answer.get("full") and any(map(_is_full, job.files.outs)):
+    if answer.get("full") and any(map(is_full, job.files.outs)):
         answer["ours"] = True
     for target, out in zip(job.targets, job.files.outs, strict=False):
         try:
             size = os.fstat(out.fileno()).st_size
             out.close()
             if size and answer.get("error") is None:
-                _beside(target).replace(target)
+                beside(target).replace(target)
             else:
-                _beside(target).unlink(missing_ok=True)
+                beside(target).unlink(missing_ok=True)
         except OSError as reason:
             answer = {"error": f"{target.parent}: {reason.strerror}", "ours": True}
     for source in job.files.sources:
         if not isinstance(source, OSError):
             source.close()
     return answer
-
-
-def _is_full(file: IO[bytes]) -> bool:
-    disk = os.fstatvfs(file.fileno())
-    return disk.f_bavail * disk.f_frsize < FULL_BYTES
 
 
 # — the child —
