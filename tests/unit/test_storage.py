@@ -17,7 +17,7 @@ from watcher.storage.mounts import file_system
 from watcher.storage.places import Places
 from watcher.storage.video_root import Blind, VideoRoot
 from watcher.web.api import archive
-from watcher.workers import forkserver
+from watcher.workers import files
 
 
 def root(folder: Path) -> VideoRoot:
@@ -96,9 +96,9 @@ def test_what_was_looked_at_is_what_is_opened(tmp_path: Path) -> None:
     (inside / "porch").symlink_to(outside)
     with pytest.raises(FileNotFoundError):
         list(zipped)
-    source = forkserver._source(f"{inside.resolve()}/porch/x.mp4")
+    source = files.open_source(f"{inside.resolve()}/porch/x.mp4")
     assert isinstance(source, FileNotFoundError)
-    with forkserver._source(str(inside.resolve() / "was" / "x.mp4")) as file:
+    with files.open_source(str(inside.resolve() / "was" / "x.mp4")) as file:
         assert file.read() == b"porch"
     with held(str(inside), "was/x.mp4") as path:
         (inside / "was").rename(inside / "moved")
