@@ -17,6 +17,7 @@ and, if it was killed too, the next `watcher up` does before it looks at the por
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import sys
 import time
@@ -28,7 +29,7 @@ LOCK_SECONDS = 4.0  # a killed unit's last process frees the lock within this
 
 
 def end_leftovers(session_file: Path) -> None:
-    """Kill what is left of the session that is noted in a file and works in that file's folder."""
+    """Kill what is left of the session that is noted in a file and works in that file's folder; it is gone then."""
     try:
         session = int(session_file.read_text(encoding="ascii"))
     except (OSError, ValueError):
@@ -39,7 +40,10 @@ def end_leftovers(session_file: Path) -> None:
         pid = int(process.name)
         try:
             if pid != os.getpid() and os.getsid(pid) == session and (process / "cwd").samefile(session_file.parent):
+                end = os.pidfd_open(pid)
                 os.kill(pid, signal.SIGKILL)
+                select.select([end], [], [], LOCK_SECONDS)  # until then it holds its port
+                os.close(end)
         except OSError:
             continue
 
