@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import sys
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # each command imports only what it needs
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exits with 0, or with 1 and one sentence on standard error."""
     args = _parser().parse_args(arguments)
+    faulthandler.enable(2)  # standard error: a library that crashes says where, rather than nothing
     try:
         status = args.run(args)
     except WatcherError as reason:

@@ -12,23 +12,22 @@ from typing import Any
 import pytest
 
 from tests.contract.test_tiering import (
-    Killed,
-    adopt,
+    Step,
     again,
     bytes_of,
-    differences,
-    killed,
+    go_over_a_kill,
     leave,
     local,
     move,
+    named,
+    return_over_a_kill,
     serving,
 )
 from tests.contract.test_tiering import sample as sample  # noqa: PLC0414 - a fixture
 from tests.s3_server import BUCKET, KEY, SECRET, Server, s3_server
 from watcher.catalog import Catalog
 from watcher.catalog.stored import Lying, StoredClips
-from watcher.ingest.scan import Difference
-from watcher.model.clip import Clip, ClipState
+from watcher.model.clip import Clip
 from watcher.model.errors import DiskFullError, StoreAwayError
 from watcher.services import Services
 from watcher.settings.stores import StoreTable
@@ -91,23 +90,12 @@ THERE: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("owner", "name", "when"), THERE, ids=[f"{when}-{name}" for _, name, when in THERE])
+@pytest.mark.parametrize("step", THERE, ids=named)
 def test_a_kill_on_the_way_there(
-    services: Services, store: S3, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str
+    services: Services, store: S3, monkeypatch: pytest.MonkeyPatch, step: Step
 ) -> None:
-    """Before and after each step: the clip is read whole at once, and the next turn finishes the move."""
-    clip = leave(services, 1)
-    data = local(services, clip).read_bytes()
-    with monkeypatch.context() as patched:
-        killed(patched, owner, name, when)
-        with pytest.raises(Killed):
-            move(services)
-    assert bytes_of(services, clip.key) == data
-    assert move(services).problem is None
-    assert bytes_of(services, clip.key) == data
-    assert not local(services, clip).exists()
-    assert (again(services, clip).store, again(services, clip).state) == ("cold", ClipState.READY)
-    assert differences(services) == []
+    """As over a disk."""
+    clip = go_over_a_kill(services, monkeypatch, step)
     assert [stored.key for stored in store.list()] == [clip.key]
     assert list(compare(services, "cold")) == []
 
@@ -120,28 +108,10 @@ BACK: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("owner", "name", "when"), BACK, ids=[f"{when}-{name}" for _, name, when in BACK])
-def test_a_kill_on_the_way_back(
-    services: Services, store: S3, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str
-) -> None:
+@pytest.mark.parametrize("step", BACK, ids=named)
+def test_a_kill_on_the_way_back(services: Services, store: S3, monkeypatch: pytest.MonkeyPatch, step: Step) -> None:
     """The same."""
-    clip = leave(services, 1)
-    data = local(services, clip).read_bytes()
-    move(services)
-    services.catalog.stored.want(clip.id)
-    with monkeypatch.context() as patched:
-        killed(patched, owner, name, when)
-        with contextlib.suppress(Killed):
-            move(services)
-            move(services)
-            pytest.fail("it was not killed")
-    assert bytes_of(services, clip.key) == data
-    if Difference.NEW in differences(services):
-        adopt(services, clip.key)
-    for _ in range(2):
-        move(services)
-    assert again(services, clip).store is None
-    assert local(services, clip).read_bytes() == data
+    return_over_a_kill(services, monkeypatch, step)
     assert list(store.list()) == []
 
 

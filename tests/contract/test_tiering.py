@@ -169,15 +169,15 @@ def killed(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str) ->
     monkeypatch.setattr(owner, name, step)
 
 
-@pytest.mark.parametrize(("owner", "name", "when"), STEPS, ids=[f"{when}-{name}" for _, name, when in STEPS])
-def test_a_kill_on_the_way_there(
-    services: Services, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str
-) -> None:
-    """Before and after each step: the clip is read whole at once, and the next turn finishes the move."""
+Step = tuple[Any, str, str]  # whose, its name, and whether the kill comes before or after
+
+
+def go_over_a_kill(services: Services, monkeypatch: pytest.MonkeyPatch, step: Step) -> Clip:
+    """Move a clip to the store, killed at a step: it is read whole at once, and the next turn finishes the move."""
     clip = leave(services, 1)
     data = local(services, clip).read_bytes()
     with monkeypatch.context() as patched:
-        killed(patched, owner, name, when)
+        killed(patched, *step)
         with pytest.raises(Killed):
             move(services)
     assert bytes_of(services, clip.key) == data
@@ -185,13 +185,47 @@ def test_a_kill_on_the_way_there(
     if Difference.NEW in differences(services):
         adopt(services, clip.key)  # as a scan would
     assert again(services, clip).state is ClipState.READY
-    move(services)
+    assert move(services).problem is None
     assert bytes_of(services, clip.key) == data
     assert not local(services, clip).exists()
-    assert again(services, clip).store == "cold"
+    assert (again(services, clip).store, again(services, clip).state) == ("cold", ClipState.READY)
     assert differences(services) == []
     assert services.catalog.clips.listed_count() == 1
-    assert [one.key for one in Disk("cold", cold(services, clip).parents[2], None).list()] == [clip.key]
+    return clip
+
+
+def return_over_a_kill(services: Services, monkeypatch: pytest.MonkeyPatch, step: Step) -> Clip:
+    """The same of the way back."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    move(services)
+    services.catalog.stored.want(clip.id)
+    with monkeypatch.context() as patched:
+        killed(patched, *step)
+        with contextlib.suppress(Killed):
+            move(services)
+            move(services)
+            pytest.fail("it was not killed")
+    assert bytes_of(services, clip.key) == data
+    if Difference.NEW in differences(services):
+        adopt(services, clip.key)
+    for _ in range(2):
+        move(services)
+    assert again(services, clip).store is None
+    assert local(services, clip).read_bytes() == data
+    assert differences(services) == []
+    return clip
+
+
+def named(step: Step) -> str:
+    return f"{step[2]}-{step[1]}"
+
+
+@pytest.mark.parametrize("step", STEPS, ids=named)
+def test_a_kill_on_the_way_there(services: Services, monkeypatch: pytest.MonkeyPatch, step: Step) -> None:
+    """Before and after each step."""
+    clip = go_over_a_kill(services, monkeypatch, step)
+    assert [stored.key for stored in Disk("cold", cold(services, clip).parents[2], None).list()] == [clip.key]
 
 
 BACK: list[tuple[Any, str, str]] = [
@@ -207,30 +241,11 @@ BACK: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("owner", "name", "when"), BACK, ids=[f"{when}-{name}" for _, name, when in BACK])
-def test_a_kill_on_the_way_back(
-    services: Services, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str
-) -> None:
+@pytest.mark.parametrize("step", BACK, ids=named)
+def test_a_kill_on_the_way_back(services: Services, monkeypatch: pytest.MonkeyPatch, step: Step) -> None:
     """The same; and what is back stays for a while, though it is old."""
-    clip = leave(services, 1)
-    data = local(services, clip).read_bytes()
-    move(services)
-    services.catalog.stored.want(clip.id)
-    with monkeypatch.context() as patched:
-        killed(patched, owner, name, when)
-        with contextlib.suppress(Killed):
-            move(services)
-            move(services)
-            pytest.fail("it was not killed")
-    assert bytes_of(services, clip.key) == data
-    if Difference.NEW in differences(services):
-        adopt(services, clip.key)
-    for _ in range(2):
-        move(services)
-    assert again(services, clip).store is None
-    assert local(services, clip).read_bytes() == data
+    clip = return_over_a_kill(services, monkeypatch, step)
     assert not cold(services, clip).exists()
-    assert differences(services) == []
     assert list((services.places.run / "recall").glob("*")) == []
     move(services)
     assert local(services, clip).exists()

@@ -17,7 +17,6 @@ and, if it was killed too, the next `watcher up` does before it looks at the por
 import contextlib
 import fcntl
 import os
-import select
 import signal
 import sys
 import time
@@ -36,16 +35,27 @@ def end_leftovers(session_file: Path) -> None:
         return
     if session == os.getsid(0):
         return
+    killed: list[Path] = []
     for process in Path("/proc").glob("[0-9]*"):
         pid = int(process.name)
         try:
             if pid != os.getpid() and os.getsid(pid) == session and (process / "cwd").samefile(session_file.parent):
-                end = os.pidfd_open(pid)
                 os.kill(pid, signal.SIGKILL)
-                select.select([end], [], [], LOCK_SECONDS)  # until then it holds its port
-                os.close(end)
+                killed.append(process)
         except OSError:
             continue
+    until = time.monotonic() + LOCK_SECONDS
+    while any(map(_lives, killed)) and time.monotonic() < until:  # until then they hold their port
+        time.sleep(0.01)
+
+
+def _lives(process: Path) -> bool:
+    """Whether a process of /proc still has anything; a dead one stays there until somebody asks how it ended."""
+    try:
+        state = (process / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
 
 
 def end_all_leftovers(run: Path) -> None:

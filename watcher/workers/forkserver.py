@@ -278,9 +278,16 @@ def _answer(av: Any, job: _Job, tell: Tell) -> dict[str, Any]:
     except RenderError as reason:
         return {"error": str(reason)}
     except (av.FFmpegError, ValueError, OSError, LookupError) as reason:  # all that bad bytes lead to
-        return {"error": told_of(reason), "full": getattr(reason, "errno", None) in {errno.ENOSPC, errno.EDQUOT}}
+        return {"error": told_of(reason), "full": _met_a_full_disk(reason)}
     except Exception as reason:
         return {"error": f"the worker failed on it ({type(reason).__name__}: {reason})"}
+
+
+def _met_a_full_disk(reason: BaseException | None) -> bool:
+    """Whether an error, or one that it came out of, says so: what closes a film after it fails in other words."""
+    while reason is not None and getattr(reason, "errno", None) not in {errno.ENOSPC, errno.EDQUOT}:
+        reason = reason.__cause__ or reason.__context__
+    return reason is not None
 
 
 def told_of(reason: Exception) -> str:
