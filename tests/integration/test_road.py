@@ -13,6 +13,7 @@ import pytest
 
 from tests import clips
 from tests.running import RunningUnit, wait_for
+from watcher.settings.schema import Video
 
 
 def test_a_dropped_clip_is_listed_with_its_metadata_and_served(unit: RunningUnit, samples: Path) -> None:
@@ -55,8 +56,8 @@ def test_a_poster_follows(unit: RunningUnit, samples: Path) -> None:
     assert picture.content[8:12] == b"WEBP"
 
 
-def test_close_to_listed_takes_a_quarter_of_a_second_at_most(unit: RunningUnit, samples: Path) -> None:
-    """Of forty clips closed one after another, 95 % are listed within 250 ms of their close."""
+def test_a_close_lists_a_clip_without_waiting_for_the_settle_time(unit: RunningUnit, samples: Path) -> None:
+    """Forty clips closed one after another: half are listed within half of the settle time, 95 % within all of it."""
     data = (samples / "plain.mp4").read_bytes()
     folder = unit.video / "quick"
     folder.mkdir()
@@ -69,7 +70,8 @@ def test_close_to_listed_takes_a_quarter_of_a_second_at_most(unit: RunningUnit, 
         wait_for(lambda key=key: unit.clip(key), seconds=5, what=key)
         took.append(time.monotonic() - closed)
 
-    assert statistics.quantiles(took, n=20)[18] <= 0.25, sorted(took)
+    assert statistics.median(took) < Video().settle_seconds / 2, sorted(took)
+    assert statistics.quantiles(took, n=20)[18] < Video().settle_seconds, sorted(took)
 
 
 @pytest.mark.slow
