@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -56,6 +57,34 @@ def test_sums_equal_what_they_sum(catalog: Catalog) -> None:
         for c in catalog.clips.camera_summaries()
     ]
     assert remaining == [tuple(row) for row in counted]
+
+
+def test_a_clip_that_comes_while_days_are_added_up_counts(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each transaction another one lists the first clip of a new camera, and one more of the first camera."""
+    base = datetime(2026, 3, 5, 12, tzinfo=UTC)
+    write = catalog.database.write
+    comings = []
+
+    def after_somebody_else() -> Any:
+        monkeypatch.setattr(catalog.database, "write", write)
+        comings.append(f"camera{len(comings)}")
+        for camera in {comings[0], comings[-1]}:
+            key = f"{camera}/{len(comings)}.mp4"
+            catalog.writes.put([probed(key, camera=camera, started_at=base)], now=START)
+        monkeypatch.setattr(catalog.database, "write", after_somebody_else)
+        return write()
+
+    monkeypatch.setattr(catalog.database, "write", after_somebody_else)
+    catalog.timeline.keep_days({4, 8}, lambda: True)
+
+    monkeypatch.undo()
+    zone = ZoneInfo("Europe/Berlin")
+    first, end = whole(base, base + timedelta(hours=1), Bucket.DAY, zone)
+    days = {each.camera: each.clips for each in catalog.timeline.sums(spans(first, end, zone), Bucket.DAY, ())}
+    assert days == dict.fromkeys(comings, 1) | {comings[0]: len(comings)}
+    assert len(comings) > 3
 
 
 @pytest.mark.parametrize("offsets_", [None, {4, 8}, {8}], ids=["no days", "all days", "those of summer"])

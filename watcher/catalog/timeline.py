@@ -56,7 +56,6 @@ class Timeline:
         """
         with self._database.engine.connect() as connection:
             whole: dict[int, int] = {row[0]: row[1] for row in connection.execute(sa.select(day_offsets))}
-            there = list(connection.execute(sa.select(cameras.c.camera)).scalars())
         if whole == dict.fromkeys(offsets, 1):
             return
         with self._database.write() as connection:
@@ -65,6 +64,9 @@ class Timeline:
                 connection.execute(sa.delete(table).where(table.c.offset_quarters.not_in(offsets)))
             if fresh := [{"offset_quarters": offset, "whole": 0} for offset in offsets if offset not in whole]:
                 connection.execute(sa.insert(day_offsets), fresh)
+            # Only now, while nobody writes: whose first clip comes later has kept sums from it on, and who came a
+            # moment ago must not be left out.
+            there = list(connection.execute(sa.select(cameras.c.camera)).scalars())
         for offset in [offset for offset in offsets if not whole.get(offset)]:
             for camera in there:
                 if not go_on():
