@@ -16,10 +16,12 @@ import pytest
 from tests import clips
 from tests.mounting import bound, mounted, remount, unmount
 from watcher.catalog import Catalog, Probed
+from watcher.catalog.rendition_names import PICTURE
 from watcher.catalog.stored import LEAVING, RETURNED, WANTED, Lying, StoredClips
 from watcher.ingest.ingest import Ingest
 from watcher.ingest.scan import Difference, reconcile
 from watcher.model.clip import Clip, ClipFilter, ClipState
+from watcher.model.clock import SystemClock
 from watcher.model.errors import ConfigError, NotInBinError, StoreAwayError
 from watcher.retention.retire import Retention
 from watcher.retention.rules import Rules, limits_of
@@ -34,7 +36,7 @@ from watcher.stores.disk import MARKER, Disk
 from watcher.tiering.check import Difference as StoreDifference
 from watcher.tiering.check import compare
 from watcher.tiering.footage import Footage
-from watcher.tiering.mover import Mover
+from watcher.tiering.mover import AWAY_SECONDS, Mover
 from watcher.web import create_app
 
 
@@ -89,9 +91,13 @@ def adopt(services: Services, key: str) -> Clip:
     ingest.put([found])
     clip = services.catalog.clips.by_key(key)
     assert clip is not None
-    with services.catalog.database.write() as connection:  # no renderer is here to make its pictures
-        connection.exec_driver_sql("UPDATE clips SET render_due = 0")
+    set_due(services, 0)  # no renderer is here to make its pictures
     return clip
+
+
+def set_due(services: Services, due: int) -> None:
+    with services.catalog.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE clips SET render_due = {due}")
 
 
 def mover(services: Services) -> Mover:
@@ -155,6 +161,21 @@ STEPS: list[tuple[Any, str, str]] = [
     (StoredClips, "has_left", "before"),
     (StoredClips, "has_left", "after"),
 ]
+
+
+def test_a_clip_goes_soon_after_its_pictures_are_made(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only ten minutes after a look that came too early."""
+    clip = leave(services, 1)
+    set_due(services, PICTURE)
+    monkeypatch.setattr(SystemClock, "monotonic", lambda _self: 1000.0)
+    early = move(services)
+    assert again(services, clip).store is None
+    set_due(services, 0)
+    monkeypatch.setattr(SystemClock, "monotonic", lambda _self: 1000.0 + AWAY_SECONDS)
+
+    early.turn()
+
+    assert again(services, clip).store == "cold"
 
 
 def killed(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str) -> None:

@@ -19,6 +19,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.database import Database
+from watcher.catalog.rendition_names import PICTURE, SPRITE
 from watcher.catalog.rows import label_names, rendered, signed
 from watcher.catalog.schema import cameras, clips, facts
 from watcher.model.clip import ClipState, Fingerprint, Label, milliseconds
@@ -127,6 +128,14 @@ class StoredClips:
             if len(rows) < PAGE:
                 return
             after = (rows[-1].counts_ms, rows[-1].id)
+
+    def awaits_pictures(self, made: Sequence[int]) -> bool:
+        """Whether there are clips of which more is due than `made` allows."""
+        newest = sa.select(clips.c.id).order_by(clips.c.started_ms.desc()).limit(1)
+        with self._database.engine.connect() as connection:
+            # As text: a bound value would not match the partial indexes.
+            due = [newest.where(sa.text(f"render_due = {kind}")) for kind in (PICTURE, SPRITE) if kind not in made]
+            return any(connection.execute(select).first() is not None for select in due)
 
     def local_bytes(self) -> dict[str, int]:
         """Of each camera, the bytes of its listed clips in the video root."""

@@ -41,7 +41,7 @@ log = logging.getLogger("watcher.tiering")
 
 TURN_SECONDS = 5.0  # between two looks at what is wanted back
 REST_SECONDS = 600.0  # before the rules are asked again where nothing was to go, …
-AWAY_SECONDS = 60.0  # … or where the store was away
+AWAY_SECONDS = 60.0  # … or where the store was away, or pictures are still to be made
 
 
 class Mover:
@@ -223,7 +223,8 @@ class Mover:
                 return str(reason)
             except (OSError, WatcherError, OtherError) as reason:
                 problem = f"{printable(clip.key)} stays: {reason}"
-        self._rest_until = self._clock.monotonic() + (0.0 if moved else REST_SECONDS)
+        rest = 0.0 if moved else AWAY_SECONDS if rules.more_soon() else REST_SECONDS
+        self._rest_until = self._clock.monotonic() + rest
         if moved:
             log.info("%d clips went to the store %s", moved, self._target)
         return problem

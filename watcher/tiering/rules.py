@@ -41,6 +41,10 @@ class TierRules:
             if self._tiering.keep_local_bytes:
                 yield from self._over(sum(used.values()) - self._tiering.keep_local_bytes, None, now)
 
+    def more_soon(self) -> bool:
+        """Whether clips may be to go that have not got their pictures yet."""
+        return self._catalog.stored.awaits_pictures(self._made)
+
     def _by_age(self, now: datetime) -> Iterator[Lying]:
         """What is older than its own rule says; by the shortest of all nothing newer has to be looked at."""
         ages = [self._tiering.after_days, *self._of_labels.values()]
