@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
+
+from watcher.cli import _parser
 
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "etc" / "systemd" / "watcher.service"
@@ -36,3 +40,19 @@ def test_systemd_reads_it(tmp_path: Path) -> None:
     options = re.findall(r" (--[a-z]+)", next(line for line in text.splitlines() if line.startswith("ExecStart=")))
     assert options
     assert all(option in known for option in options)
+
+
+def test_systemd_reads_that_of_push(tmp_path: Path) -> None:
+    """As guide/push.md has it: no unknown line, and a command that watcher takes."""
+    text = re.search(
+        r"^    \[Unit\]\n(?:(?:    .*)?\n)+?    WantedBy=.*\n", (ROOT / "guide/push.md").read_text(), re.MULTILINE
+    )
+    assert text is not None
+    lines = textwrap.dedent(text[0])
+    trial = tmp_path / "watcher-push.service"
+    trial.write_text(lines.replace("/opt/watcher/bin/watcher", shutil.which("true") or ""))
+    result = subprocess.run(["systemd-analyze", "verify", str(trial)], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    command = re.search(r"^ExecStart=/opt/watcher/bin/watcher (push .*)$", lines, re.MULTILINE)
+    assert command is not None
+    assert _parser().parse_args(shlex.split(command[1])).to == "https://cams.example.net"
