@@ -12,11 +12,14 @@ import hashlib
 import hmac
 import http.server
 import re
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 from xml.sax.saxutils import escape
 
@@ -60,6 +63,16 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.bucket = bucket
         self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
+        self.tls: ssl.SSLContext | None = (
+            None  # by which the next connections are taken; `https://localhost` is it then
+        )
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """A connection; of TLS its handshake is made in its own thread, by the first read."""
+        connection, client = super().get_request()
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, client
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that breaks off is no fault of ours."""

@@ -318,7 +318,10 @@ def test_a_store_that_is_away(services: Services, tmp_path: Path) -> None:
     for there in (False, True):
         if there:
             (tmp_path / "cold").mkdir()
-        assert "away" in (move(services).problem or "")
+        hindered = move(services)
+        assert "away" in (hindered.problem or "")
+        hindered.turn()
+        assert "away" in (hindered.problem or ""), "it is so until the next try"
         assert local(services, two).exists()
         assert again(services, one).state is ClipState.READY
         assert differences(services) == []

@@ -64,6 +64,7 @@ class Mover:
         self._again: dict[int, float] = {}  # when what failed is tried again, by the clip
         self._begun = False
         self.problem: str | None = None  # why clips wait, in a sentence
+        self._hindrance: str | None = None  # what the last look at the rules ended with; it holds while they rest
         self.away: dict[str, str] = {}  # stores that cannot be asked, and why
         self._asked_at = -1e9
         self._apart = False  # known once in a process
@@ -78,7 +79,8 @@ class Mover:
         self._ask_stores()
         problem = self._settle()
         if self._rules is not None and self._clock.monotonic() >= self._rest_until:
-            problem = self._move_all(self._rules) or problem
+            self._hindrance = self._move_all(self._rules)
+        problem = self._hindrance or problem
         if problem != self.problem:
             log.log(logging.WARNING if problem else logging.INFO, "%s", problem or "stores can be used again")
         self.problem = problem
