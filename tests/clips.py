@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 from datetime import datetime
@@ -71,6 +72,8 @@ def make_coded(
                 frame.pts, frame.sample_rate, frame.time_base = number * size, sound.rate, Fraction(1, sound.rate)
                 out.mux(sound.encode(frame))
             out.mux(sound.encode(None))
+    # For root SVT-AV1 makes the thread that calls it a real-time one, and so would be all that this process starts.
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, nullcontext
@@ -24,6 +25,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.when == "call" and report.failed and unit is not None:
         report.sections.append(("watcher", unit.report()))
     return report
+
+
+@pytest.fixture(autouse=True)
+def same_priority() -> Iterator[None]:
+    """A test leaves this process as urgent as it was, for what comes after it starts others from here."""
+    before = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    yield
+    assert (os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) == before
 
 
 @pytest.fixture(scope="session")

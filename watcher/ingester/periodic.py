@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +20,7 @@ RETRY_SECONDS = 10.0  # at least, after a turn that failed
 
 
 class Task(Protocol):
-    """A task beside the ingester's loop."""
+    """A task beside the ingester's loop. The thread of one that has a number `nice` takes that."""
 
     name: str
     every_seconds: float  # between two turns
@@ -47,6 +49,10 @@ class Periodic(threading.Thread):
     def run(self) -> None:
         """Give the task its turns until it is stopped."""
         task = self._task
+        nice: int | None = getattr(task, "nice", None)
+        with contextlib.suppress(OSError, AttributeError):  # of this thread alone, where the system can
+            if nice is not None:
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
         pause = min(task.every_seconds, FIRST_SECONDS)
         while not task.stopped.wait(pause):
             pause = max(task.every_seconds, RETRY_SECONDS)

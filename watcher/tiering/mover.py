@@ -12,7 +12,6 @@ row says so.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -51,6 +50,7 @@ class Mover:
         """`age` tells how old a clip may become, of a camera and whether it has a label."""
         self.services = services
         self.name, self.every_seconds, self.stopped = "tiering", TURN_SECONDS, threading.Event()
+        self.nice = 19
         tiering = services.settings.tiering
         self._catalog, self._root, self._clock = services.catalog, services.root, services.clock
         self._stores = Stores(services)
@@ -72,8 +72,6 @@ class Mover:
     def turn(self) -> None:
         """Finish what was begun, have back what is wanted, then move what is to go."""
         if not self._begun:
-            with contextlib.suppress(OSError, AttributeError):  # of this thread alone
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
             self._recall.tidy()
             self._begun = True
         self._ask_stores()
