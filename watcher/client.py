@@ -211,6 +211,23 @@ class Client:
         """Every camera with what there is of it."""
         return self._get("watcher/cameras", CamerasShape).cameras
 
+    def camera(self, camera: str) -> CameraShape:
+        """One camera with what there is of it."""
+        return self._get(f"watcher/cameras/{quote(camera)}", CameraShape)
+
+    def set_camera(
+        self,
+        camera: str,
+        *,
+        name: str | None = None,
+        colour: str | None = None,
+        order: int | None = None,
+        hidden: bool = False,
+    ) -> CameraShape:
+        """Say how pages show a camera, needs an admin's key; what is left out is taken back."""
+        body = {"name": name, "colour": colour, "order": order, "hidden": hidden}
+        return self._decode(self._ask("PUT", f"watcher/cameras/{quote(camera)}", json=body), CameraShape)
+
     def timeline(
         self,
         *,

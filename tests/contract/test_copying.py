@@ -14,6 +14,7 @@ from watcher.catalog import copy as the_module
 from watcher.catalog.copy import copy, step_on
 from watcher.catalog.schema import metadata
 from watcher.model.access import Role
+from watcher.model.camera import CameraSettings, Colour
 from watcher.model.clip import ClipFilter, Position
 from watcher.model.errors import CatalogError
 
@@ -36,6 +37,8 @@ def lived_in(tmp_path: Path) -> Catalog:
     catalog.writes.correct(second, held=True, note="keep")
     catalog.reviews.lease("review", limit=3, until=NOW + timedelta(hours=1), now=NOW)
     catalog.keys.create("porch", Role.UPLOAD, ("porch",), "hash", now=NOW)
+    said = CameraSettings(name="Tor ä 😀", colour=Colour.TEAL, order=3, hidden=True)
+    catalog.cameras.set("gate", said)
     assert catalog.retired.forget(NOW + timedelta(days=99)) == 1
     return catalog
 
@@ -63,6 +66,7 @@ def test_there_and_back(lived_in: Catalog, engine: sa.Engine, tmp_path: Path) ->
     copy(engine, back, lambda _table, _rows: None)
     assert rows(back) == rows(lived_in.database.engine)
     for catalog in (there, Catalog(back)):
+        assert catalog.cameras.settings() == lived_in.cameras.settings() != {}
         catalog.writes.put([probed("gate/new.mp4", 9999)], now=START)
         assert catalog.clips.by_key("gate/new.mp4").id == 2501, "2500 was given, and is gone"
     back.dispose()

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.arrivals import Arrivals
 from watcher.catalog.audit import Audit
+from watcher.catalog.cameras import Cameras
 from watcher.catalog.claims import Claims
 from watcher.catalog.clips import Clips
 from watcher.catalog.database import Database
@@ -49,6 +50,7 @@ class Catalog:
         self.writes = Writes(database)
         self.arrivals = Arrivals(database)
         self.audit = Audit(database)
+        self.cameras = Cameras(database)
         self.claims = Claims(database)
         self.daylight = Daylight(database)
         self.expiry = Expiry(database)

@@ -9,14 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from watcher.catalog.cameras import SETTINGS, to_settings
 from watcher.catalog.database import Database
 from watcher.catalog.listing import listing
 from watcher.catalog.reader import Ask
 from watcher.catalog.rows import CLIP, COUNTER, to_clip
-from watcher.catalog.schema import cameras, clips, silences
+from watcher.catalog.schema import camera_settings, cameras, clips, silences
 from watcher.catalog.seen import candidates, mark_of
 from watcher.model.clip import CameraSummary, Clip, ClipFilter, ClipState, Page, Position, milliseconds, moment
-from watcher.model.errors import ClipNotFoundError
+from watcher.model.errors import CameraNotFoundError, ClipNotFoundError
 
 PAGE = 500  # clips in memory, where all are wanted
 
@@ -100,9 +101,17 @@ class Clips:
         before, after = (to_clip(rows[0]) if rows else None for rows in neighbours)
         return before, after
 
+    def camera_summary(self, camera: str) -> CameraSummary:
+        """One camera that has, or had, listed clips. Raises CameraNotFoundError."""
+        for summary in self._summaries(cameras.c.camera == camera):
+            return summary
+        raise CameraNotFoundError(f"no camera {camera!r} has left a clip")
+
     def camera_summaries(self) -> list[CameraSummary]:
         """Every camera that has listed clips, in the order of their names."""
+        return self._summaries(cameras.c.clips > 0)
 
+    def _summaries(self, which: sa.ColumnElement[bool]) -> list[CameraSummary]:
         def edge(column: sa.Column[int], *, last: bool) -> sa.ScalarSelect[int]:
             order = clips.c.started_ms.desc() if last else clips.c.started_ms
             of_camera = (clips.c.camera == cameras.c.camera) & (clips.c.listed == 1)
@@ -116,9 +125,11 @@ class Clips:
                 edge(clips.c.ended_ms, last=True),
                 silences.c.silent,
                 silences.c.limit_ms,
+                *SETTINGS,
             )
             .outerjoin(silences, silences.c.camera == cameras.c.camera)
-            .where(cameras.c.clips > 0)
+            .outerjoin(camera_settings, camera_settings.c.camera == cameras.c.camera)
+            .where(which)
             .order_by(cameras.c.camera)
         )
         with self._database.engine.connect() as connection:
@@ -133,8 +144,11 @@ class Clips:
                     silent_since=None if ended is None else moment(ended),
                     silent=bool(silent),
                     expected_by=None if ended is None or limit is None else moment(ended + limit),
+                    settings=to_settings(*said),
                 )
-                for camera, count, size, duration, first, last, ended, silent, limit in connection.execute(select)
+                for camera, count, size, duration, first, last, ended, silent, limit, *said in connection.execute(
+                    select
+                )
             ]
 
     def listed_count(self) -> int:

@@ -53,9 +53,7 @@ clips = sa.Table(
     sa.Column("proxy", sa.Text),  # path below the renditions folder
     sa.Column("light", sa.Text),  # by the picture
     sa.Column("arrived_ms", sa.BigInteger, nullable=False, server_default="0"),  # when this content was first seen
-    sa.Column(
-        "counts_ms", sa.BigInteger, nullable=False, server_default="0"
-    ),  # by what retention goes: start or arrival
+    sa.Column("counts_ms", sa.BigInteger, nullable=False, server_default="0"),  # start or arrival, for retention
     sa.Column("spared", sa.SmallInteger, nullable=False, server_default="0"),  # 1: very old when it came, lately
     sa.Column("labeled_by_people", sa.SmallInteger, nullable=False, server_default="0"),  # 1: not by models alone
     # Where it lies; null: in the video root. Its key there, the ETag, and SHA-256 in hex, are of when it was moved.
@@ -109,9 +107,7 @@ inspections = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),  # of the content that it is about
     sa.Column("model", sa.Text, nullable=False),  # name and version
     sa.Column("old", sa.SmallInteger, nullable=False),  # 1: it was here before the model, and waits for live clips
-    sa.Column(
-        "started_ms", sa.BigInteger, nullable=False
-    ),  # the clip's, when it was written: the newest come first
+    sa.Column("started_ms", sa.BigInteger, nullable=False),  # the clip's, when it was written: newest first
     sa.Column("due_ms", sa.BigInteger, nullable=False),  # when it may be looked at; later after a fault
     sa.Column("tries", sa.Integer, nullable=False),  # in vain
     sa.Column("done_ms", sa.BigInteger),  # null while it waits
@@ -254,6 +250,18 @@ silences = sa.Table(
     sa.Column("since_ms", sa.BigInteger, nullable=False),  # when the clip before its silence ended
     sa.Column("limit_ms", sa.BigInteger, nullable=False),
     sa.Column("revision", sa.BigInteger),  # at which it fell silent or was back
+)
+
+# What a person says of a camera; a row stays when the camera's clips are gone.
+camera_settings = sa.Table(
+    "camera_settings",
+    metadata,
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text),  # that pages show in place of the camera's
+    sa.Column("colour", sa.Text),
+    sa.Column("place", sa.Integer),  # among the others; null: by its name, behind those that have one
+    sa.Column("hidden", sa.SmallInteger, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),  # at which this was said
 )
 
 # Who may; of a key's secret only the hash. A number is never given twice, a name may be: whose something is,

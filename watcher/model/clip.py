@@ -8,6 +8,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from watcher.model.camera import UNSAID, CameraSettings
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MODELS, PEOPLE = "models", "people"  # whoever asks for the authors of labels may mean all of these
 MODEL = "model:"  # before the name and version of a model that is a label's author
@@ -240,6 +242,7 @@ class CameraSummary(msgspec.Struct, frozen=True, kw_only=True):
     silent_since: datetime | None  # when its last clip ended
     silent: bool  # it should have left another one since
     expected_by: datetime | None  # when it should; None where that is not known
+    settings: CameraSettings = UNSAID
 
 
 def milliseconds(moment: datetime) -> int:

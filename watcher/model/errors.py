@@ -60,6 +60,13 @@ class ClipNotFoundError(WatcherError):
     title = "No such clip"
 
 
+class CameraNotFoundError(WatcherError):
+    """No camera of this name has left a clip."""
+
+    code = "camera_not_found"
+    title = "No such camera"
+
+
 class HeldError(WatcherError):
     """The clip is held, so nobody may retire it."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from watcher.model.camera import Colour
 from watcher.model.clip import ClipState, Light, MediaInfo, Playable, TimeQuality, TimeSource
 
 Time = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
@@ -106,6 +107,10 @@ class CameraShape(msgspec.Struct):
     silent_since: Time | None
     silent: bool
     expected_by: Time | None
+    name: str | None = None  # that a person gave it; this and what follows as they said
+    colour: Colour | None = None
+    order: int | None = None
+    hidden: bool = False
 
 
 class CamerasShape(msgspec.Struct):
@@ -229,6 +234,17 @@ class CameraChangeShape(msgspec.Struct):
     silent_since: Time
 
 
+class CameraSettingsShape(msgspec.Struct):
+    """A camera of which a person said something, and what they say of it now."""
+
+    seq: int
+    camera: str
+    name: str | None
+    colour: Colour | None
+    order: int | None
+    hidden: bool
+
+
 class ChangesShape(msgspec.Struct):
     """A page of the feed."""
 
@@ -236,6 +252,7 @@ class ChangesShape(msgspec.Struct):
     cameras: list[CameraChangeShape]
     next: Address | None
     head: int
+    camera_settings: list[CameraSettingsShape] = []
 
 
 class HeadShape(msgspec.Struct):

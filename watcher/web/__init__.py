@@ -7,6 +7,7 @@ from watcher.web import fast_path
 from watcher.web.api import (
     archive,
     calendar,
+    cameras,
     changes,
     clips,
     exports,
@@ -45,6 +46,7 @@ def create_app(services: Services) -> Flask:
     app.before_request(wire.preflight)
     app.before_request(wire.refuse_nul)
     app.register_blueprint(clips.bp)
+    app.register_blueprint(cameras.bp)
     app.register_blueprint(neighbours.bp)
     app.register_blueprint(proxies.bp)
     app.register_blueprint(playlists.bp)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from flask import Blueprint
 from werkzeug.datastructures import MultiDict
 
 from watcher.model import serialize
 from watcher.model.errors import BadParameterError, StartOverError
-from watcher.model.schemas import CameraChangeShape, ChangeShape, ChangesShape, HeadShape
+from watcher.model.schemas import CameraChangeShape, CameraSettingsShape, ChangeShape, ChangesShape, HeadShape
 from watcher.web.http import wire
 from watcher.web.http.query import limit, read_fields, single
 from watcher.web.http.request import Answer, ApiRequest, Body
@@ -28,7 +29,8 @@ def index(api_request: ApiRequest) -> Answer:
 
     A clip stands in it once, at its last change: who has read to the end has what the catalog has, however long ago
     they began, and the feed never outgrows the catalog. A clip that is gone stands in it as `missing` or `retired`.
-    `cameras` has those that fell silent or were back meanwhile.
+    `cameras` has those that fell silent or were back meanwhile, `camera_settings` those of which a person said how
+    they are called or shown.
     """
     args, catalog = api_request.args, api_request.catalog
     since, count, began = _seq(args, "since"), limit(args), _seq(args, "began")
@@ -57,7 +59,11 @@ def index(api_request: ApiRequest) -> Answer:
             CameraChangeShape(silence.revision or 0, silence.camera, silence.silent, serialize.utc(silence.since))
             for silence in catalog.silences.after(since, upto, cameras=api_request.principal.cameras)
         ]
-        return Body(ChangesShape(changes, silences, following, head))
+        settings = [
+            CameraSettingsShape(change.revision, change.camera, **msgspec.structs.asdict(change.settings))
+            for change in catalog.cameras.after(since, upto, cameras=api_request.principal.cameras)
+        ]
+        return Body(ChangesShape(changes, silences, following, head, settings))
 
     return Answer(last, api_request.listed_tag(last), page)
 

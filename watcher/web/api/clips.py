@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 import msgspec
 from flask import Blueprint, Response, request
 
-from watcher.model import serialize
 from watcher.model.access import Role
 from watcher.model.clip import Clip, Page
 from watcher.model.errors import BadParameterError, ClipNotFoundError, ForbiddenError
 from watcher.model.fields import Fields
 from watcher.model.instant import Instant, at_zone
-from watcher.model.schemas import CameraShape, CamerasShape, ClipShape, PageShape, Time
+from watcher.model.schemas import CamerasShape, ClipShape, PageShape, Time
 from watcher.retention.retire import Retention
+from watcher.web.api.cameras import shape
 from watcher.web.http import wire
 from watcher.web.http.auth import audit, principal, visible
 from watcher.web.http.query import FILTERS, bounded, limit, place, read_fields, single, yes_or_no
@@ -192,19 +192,7 @@ def cameras(api_request: ApiRequest) -> Answer:
 
 
 def _cameras(api_request: ApiRequest) -> Body:
-    summaries = [
-        CameraShape(
-            camera=camera.camera,
-            clips=camera.clips,
-            size_bytes=camera.size_bytes,
-            duration_seconds=camera.duration_seconds,
-            first_started_at=serialize.utc_or_none(camera.first_started_at),
-            last_started_at=serialize.utc_or_none(camera.last_started_at),
-            silent_since=serialize.utc_or_none(camera.silent_since),
-            silent=camera.silent,
-            expected_by=serialize.utc_or_none(camera.expected_by),
-        )
-        for camera in api_request.catalog.clips.camera_summaries()
-        if api_request.principal.sees(camera.camera)
-    ]
-    return Body(CamerasShape(summaries))
+    summaries = api_request.catalog.clips.camera_summaries()
+    return Body(
+        CamerasShape([shape(summary) for summary in summaries if api_request.principal.sees(summary.camera)])
+    )

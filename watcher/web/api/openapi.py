@@ -117,6 +117,7 @@ def _operation(rule: Any, declared: Declared, doc: str, schemas: dict[type, Any]
 def _in_path(rule: Any, name: str) -> dict[str, Any]:
     match = re.search(rf"<(?:(\w+):)?{name}>", rule.rule)
     schema, example = _CONVERTERS[(match and match[1]) or "default"]
+    example = "porch" if name == "camera" else example
     return {"name": name, "in": "path", "required": True, "schema": schema, "example": example}
 
 

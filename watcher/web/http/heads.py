@@ -30,9 +30,9 @@ class Heads:
             looked, last = 0, 0
         if looked < upto:
             silences = catalog.silences.after(looked, upto, cameras=cameras)
-            last = max(
-                [last, catalog.clips.last_change(looked, cameras), *(silence.revision or 0 for silence in silences)]
-            )
+            said = catalog.cameras.after(looked, upto, cameras=cameras)
+            revisions = [*(silence.revision or 0 for silence in silences), *(change.revision for change in said)]
+            last = max([last, catalog.clips.last_change(looked, cameras), *revisions])
             with self._lock:
                 if len(self._by_cameras) >= KEPT_MOST:
                     self._by_cameras.clear()

@@ -42,6 +42,7 @@ log = logging.getLogger("watcher.web.problems")
 STATUS: dict[type[errors.WatcherError], int] = {
     errors.BadParameterError: 400,
     errors.ClipNotFoundError: 404,
+    errors.CameraNotFoundError: 404,
     errors.SignInError: 401,
     errors.ForbiddenError: 403,
     errors.CrossSiteError: 403,
