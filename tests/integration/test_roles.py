@@ -40,6 +40,7 @@ EXPECTED = {
         GET /
         GET /calendar
         GET /cameras
+        GET /cameras/<camera>
         GET /cameras/<camera>/playlist.m3u8
         GET /changes
         GET /changes/head
@@ -105,6 +106,8 @@ EXPECTED = {
         POST /clips/<clip_id>/restore
         POST /retention/allow
         GET /retention/plan
+        POST /status
+        PUT /cameras/<camera>
     """,
 }
 NEEDS = {line.strip(): role for role, lines in EXPECTED.items() for line in lines.strip().splitlines()}

@@ -10,7 +10,7 @@ from watcher.model.search import understand
 
 TODAY = date(2026, 11, 25)  # a Wednesday
 LABELS = ["person", "dog", "cat", "car", "Red fox", "bus"]
-CAMERAS = ["porch", "back yard", "Cam-2", "night"]
+CAMERAS = {name: name for name in ("porch", "back yard", "Cam-2", "night")} | {"Front door": "porch"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ labels and cameras before any.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -71,11 +71,11 @@ LANGUAGES = {
 class _Reader:
     """Takes words from the front, the longest thing that they can be first."""
 
-    def __init__(self, words: list[str], labels: Collection[str], cameras: Collection[str], today: date) -> None:
+    def __init__(self, words: list[str], labels: Collection[str], cameras: Mapping[str, str], today: date) -> None:
         self._words = words
         self._at = 0
         self._today = today
-        self._names = {"label": _phrases(labels), "camera": _phrases(cameras)}
+        self._names = {"label": _phrases({name: name for name in labels}), "camera": _phrases(cameras)}
         self.filters: Filters = []
         self.rest: list[str] = []
         self._either = False  # a word for "or" stood before
@@ -192,15 +192,20 @@ class _Reader:
         return (day, day), 3
 
 
-def understand(text: str, *, labels: Collection[str], cameras: Collection[str], today: date) -> Filters:
+def understand(text: str, *, labels: Collection[str], cameras: Mapping[str, str], today: date) -> Filters:
     """The filters that a text means; what is in quotes, and what means nothing else, is `q`.
 
+    `cameras` are those that there are by each name that they have.
+
     >>> today = date(2026, 11, 25)
-    >>> understand("persons porch night last week", labels=["person"], cameras=["porch"], today=today)[:3]
+    >>> cameras = {"porch": "porch", "front door": "porch"}
+    >>> understand("persons porch night last week", labels=["person"], cameras=cameras, today=today)[:3]
     [('label', 'person'), ('camera', 'porch'), ('light', 'night')]
-    >>> understand("dog or cat, not car", labels=["dog", "cat", "car"], cameras=[], today=today)
+    >>> understand("front door", labels=[], cameras=cameras, today=today)
+    [('camera', 'porch')]
+    >>> understand("dog or cat, not car", labels=["dog", "cat", "car"], cameras={}, today=today)
     [('label', 'dog'), ('label', 'cat'), ('not_label', 'car')]
-    >>> understand('"person" 0700', labels=["person"], cameras=[], today=today)
+    >>> understand('"person" 0700', labels=["person"], cameras={}, today=today)
     [('q', 'person 0700')]
     """
     quoted = [word for part in re.findall(r'"([^"]*)"', text) for word in words_in(part)]
@@ -210,8 +215,8 @@ def understand(text: str, *, labels: Collection[str], cameras: Collection[str], 
     return reader.filters + ([("q", " ".join(words))] if words else [])
 
 
-def _phrases(names: Collection[str]) -> dict[tuple[str, ...], str]:
-    return {tuple(words): name for name in names if (words := words_in(name))}
+def _phrases(names: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    return {tuple(words): meant for name, meant in names.items() if (words := words_in(name))}
 
 
 def _ago(today: date, days: int) -> date:

@@ -112,13 +112,14 @@ def _warnings(*, look: bool = True) -> dict[str, str]:
     return warnings
 
 
-def silent(cameras: Iterable[CameraSummary]) -> list[CameraSummary]:
-    """Those of some cameras that should have left a clip, or left none for a day."""
+def silent(cameras: Iterable[CameraSummary], *, hidden: bool = False) -> list[CameraSummary]:
+    """Those of some cameras that should have left a clip, or left none for a day; `hidden`: those that are, too."""
     now = state().services.clock.now()
     return [
         summary
         for summary in cameras
-        if summary.silent or (summary.silent_since and now - summary.silent_since > QUIET)
+        if (hidden or not summary.settings.hidden)
+        and (summary.silent or (summary.silent_since and now - summary.silent_since > QUIET))
     ]
 
 

@@ -22,7 +22,7 @@ from watcher.web.http.auth import current_request, principal, scoped, visible
 from watcher.web.http.query import bounded, place, read_filter
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
-from watcher.web.page import cards, counting
+from watcher.web.page import cards, counting, names
 from watcher.web.page.layout import (
     FILTERS,
     address,
@@ -49,7 +49,7 @@ def browse() -> Response:
     clip_filter = scoped(read_filter(question))
     page = _page(args, clip_filter)
     clips = page.clips
-    summaries = [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
+    summaries = names.seen()
     counts = counting.by_day(clip_filter, clips)
     following = wire.cursor(clips[-1]) if clips and page.more_after else None
     previous = wire.cursor(clips[0]) if clips and page.more_before else None
@@ -61,6 +61,7 @@ def browse() -> Response:
         counts=counts,
         count=counting.total(clip_filter, summaries),
         cameras=[summary.camera for summary in summaries],
+        hidden={summary.camera for summary in summaries if summary.settings.hidden},
         labels=[name for name, _ in catalog().labels.counts(principal().cameras)],
         chosen={name: args.getlist(name) for name in FILTERS},
         chips=chips,
@@ -88,7 +89,7 @@ def browse() -> Response:
 def find() -> Response:
     """What is typed into the search box, as filters: sends on to Browse, where they are chips."""
     args = request.args
-    cameras = [summary.camera for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
+    cameras = names.called_by_all([summary.camera for summary in names.seen()])
     today = state().services.clock.now().astimezone(state().zone).date()
     labels = [name for name, _ in catalog().labels.counts(principal().cameras)]
     search = understand(args.get("q", ""), labels=labels, cameras=cameras, today=today)
@@ -270,5 +271,6 @@ def _chip(name: str, value: str) -> str:
         "held": "kept",
         "unlabeled": "without label",
         "seen": "not seen yet",
+        "camera": names.called(value),
     }
     return words.get(name, f"“{value}”" if name == "q" else value)

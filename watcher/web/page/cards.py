@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from datetime import tzinfo
 from typing import Any
 
 from watcher.model import serialize
-from watcher.model.clip import LISTED_STATES, CameraSummary, Clip, ClipState, Playable
+from watcher.model.clip import LISTED_STATES, Clip, ClipState, Playable
 from watcher.web.http import wire
 
 
@@ -103,18 +101,3 @@ def size(size_bytes: int) -> str:
             return f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
-
-
-def natural(cameras: Iterable[CameraSummary]) -> list[CameraSummary]:
-    """Cameras in the order of their names as people count: cam 2 before cam 10, whatever their case."""
-    return sorted(cameras, key=lambda summary: natural_key(summary.camera))
-
-
-def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
-    """What names are ordered by.
-
-    >>> sorted(["porch 10", "Porch 2", "gate", "Yard"], key=natural_key)
-    ['gate', 'Porch 2', 'porch 10', 'Yard']
-    """
-    parts = re.split(r"([0-9]+)", name.casefold())
-    return [(int(part), "") if part.isdigit() and part.isascii() else (0, part) for part in parts[:99]], name

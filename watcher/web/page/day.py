@@ -18,7 +18,7 @@ from watcher.web.http.auth import principal, scoped
 from watcher.web.http.query import read_filter
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
-from watcher.web.page.cards import natural
+from watcher.web.page import names
 from watcher.web.page.layout import FILTERS, html, page_blueprint, question_of, tail, zone
 
 bp = page_blueprint("days")
@@ -29,6 +29,7 @@ FIELDS = (
     "id,camera,state,started_at,ended_at,held,labels.name,poster_url,url,proxy_url,error,"
     "media.container,media.codecs,media.video.codec"
 )
+HIDDEN = ("hidden", "yes")  # in an address: hidden cameras are shown as well
 LABELS = 8  # that can be chosen with one click
 
 
@@ -57,13 +58,14 @@ def day(day: str) -> Response:
     args = _filters()
     clip_filter = scoped(read_filter(question_of(args)))
     plain = clip_filter == ClipFilter(cameras=clip_filter.cameras)
-    cameras = natural(
-        [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
-    )
+    cameras = names.seen()
     parameters = list(args.items(multi=True))
+    kept = [*parameters, *([HIDDEN] if "hidden" in request.args else [])]
     counts = _counts(cameras, start, end) if plain else None
-    names = [summary.camera for summary in cameras]
-    chosen = [name for name in names if name in args.getlist("camera")] or names
+    there = [summary.camera for summary in cameras]
+    hidden = {summary.camera for summary in cameras if summary.settings.hidden}
+    lanes = there if "hidden" in request.args else [name for name in there if name not in hidden]
+    chosen = [name for name in there if name in args.getlist("camera")] or lanes
     total = None if counts is None else sum(counts[camera] for camera in chosen)
     now = state().services.clock.now()
     labels = sorted(catalog().labels.counts(principal().cameras), key=lambda pair: -pair[1])
@@ -73,12 +75,16 @@ def day(day: str) -> Response:
         start=serialize.utc(start),
         now=serialize.utc(now),
         first=min((summary.first_started_at for summary in cameras if summary.first_started_at), default=None),
-        cameras=names,
+        cameras=there,
+        hidden=hidden,
+        showing="hidden" in request.args,
+        otherwise=url_for("days.day", day=day) + tail(parameters if kept != parameters else [*parameters, HIDDEN]),
         chosen=args.getlist("camera"),
         labels=list(dict.fromkeys([name for name, _ in labels[:LABELS]] + args.getlist("label"))),
         wanted_labels=args.getlist("label"),
         plain=plain,
-        counts=_lanes(names, counts, parameters, day),
+        counts=_lanes(there, counts, parameters, day),
+        left_out=set(there) - set(chosen),
         total=total,
         nearest=[] if total or not cameras else _nearest(clip_filter, start, parameters),
         here=zone(),
@@ -90,8 +96,8 @@ def day(day: str) -> Response:
                 ("fields", FIELDS),
             ]
         ),
-        before=url_for("days.day", day=before) + tail(parameters),
-        after=url_for("days.day", day=after) + tail(parameters),
+        before=url_for("days.day", day=before) + tail(kept),
+        after=url_for("days.day", day=after) + tail(kept),
         future=end > now,
         as_list=_listed(parameters, day),
     )

@@ -22,7 +22,7 @@ from watcher.web.api.health import trouble_count
 from watcher.web.http.cookies import BROWSER_COOKIE
 from watcher.web.http.forwarded import FRAMED
 from watcher.web.http.state import state
-from watcher.web.page import cards
+from watcher.web.page import cards, names
 
 FILTERS = (
     "camera",
@@ -42,11 +42,13 @@ ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if
 _STYLES = ("tokens.css", "forms.css", "layout.css", "card.css")  # of every screen
 _OWN_STYLES = {
     "watch.html": ("player.css",),
-    "browse.html": ("player.css",),
-    "review.html": ("player.css",),
+    "browse.html": ("player.css", "empty.css"),
+    "review.html": ("player.css", "empty.css"),
     "day.html": ("player.css", "timeline.css"),
     "side.html": ("timeline.css", "side.css"),
     "status.html": ("status.css",),
+    "docs.html": ("docs.css",),
+    **dict.fromkeys(("offline.html", "problem.html", "sign_in.html"), ("empty.css",)),
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
 _MOMENT = ("calendar.js", "typed.js")
@@ -96,6 +98,8 @@ def page_blueprint(name: str) -> Blueprint:
     blueprint.add_app_template_filter(cards.size, "size")
     blueprint.add_app_template_filter(cards.codec_name, "codec_name")
     blueprint.add_app_template_filter(cards.clips_of, "clips")
+    for spoken in (names.called, names.titled, names.named):
+        blueprint.add_app_template_filter(spoken, spoken.__name__)
     return blueprint
 
 
@@ -126,6 +130,7 @@ def html(template: str, **values: Any) -> Response:
         styles=(*_STYLES, *_OWN_STYLES.get(template, ())),
         preload=_MODULES.get(template, ()),
         zone=str(zone()),
+        said_of_cameras=names.for_scripts(),
         carried=carried(request.args),
         site_zone=state().zone_name,
         signed_in=principal.name if principal is not None and principal is not ANYBODY else None,

@@ -12,10 +12,10 @@ from watcher.model.access import Role
 from watcher.model.clip import Clip, ClipFilter
 from watcher.model.errors import BadParameterError
 from watcher.web.http import wire
-from watcher.web.http.auth import principal, scoped
+from watcher.web.http.auth import scoped
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
-from watcher.web.page import cards
+from watcher.web.page import names
 from watcher.web.page.day import FIELDS
 from watcher.web.page.layout import html, page_blueprint, tail, zone
 
@@ -38,17 +38,20 @@ def _question(cameras: list[str], at: datetime) -> str:
 @route(bp, "/side-by-side", role=Role.VIEW, page=True)
 def side_by_side() -> Response:
     """The pictures of two to four cameras at a moment; without scripts each with a player of its own."""
-    seen = [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
-    names = [summary.camera for summary in cards.natural(seen)]
-    chosen = [name for name in dict.fromkeys(request.args.getlist("camera")) if name in names][:MOST]
+    seen = names.seen()
+    cameras = [summary.camera for summary in seen]
+    chosen = [name for name in dict.fromkeys(request.args.getlist("camera")) if name in cameras][:MOST]
     at = _moment(chosen)
     there = _recorded(at)
-    for name in [*there, *names]:  # who was asked for alone gets company: first who recorded meanwhile
+    for name in sorted(
+        cameras, key=lambda name: name not in there
+    ):  # who was asked for alone gets company: first who recorded meanwhile
         if len(chosen) < FEWEST and name not in chosen:
             chosen.append(name)
     return html(
         "side.html",
-        cameras=names,
+        cameras=cameras,
+        hidden={summary.camera for summary in seen if summary.settings.hidden},
         chosen=chosen,
         fewest=FEWEST,
         most=MOST,
@@ -79,7 +82,7 @@ def _recorded(at: datetime) -> dict[str, Clip]:
     clips: dict[str, Clip] = {}
     for clip in meanwhile.clips:
         clips.setdefault(clip.camera, clip)
-    return {camera: clips[camera] for camera in sorted(clips, key=cards.natural_key)}
+    return clips
 
 
 def _picture(clip: Clip | None) -> dict[str, str | None]:

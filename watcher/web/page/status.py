@@ -7,25 +7,29 @@ import shutil
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import NamedTuple
+from urllib.parse import quote
 
-from flask import Response, request
+from flask import Response, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from watcher.catalog.sessions import Session
 from watcher.model import buckets
 from watcher.model.access import ANYBODY, Role
 from watcher.model.buckets import Bucket
+from watcher.model.camera import NAME_MOST, ORDER_MOST, Colour
 from watcher.model.clip import CameraSummary, Clip, ClipFilter, ClipState
+from watcher.model.errors import BadParameterError
 from watcher.retention.rules import Rules
 from watcher.storage import status
+from watcher.web.api import cameras as settings
 from watcher.web.api import exports as films
 from watcher.web.api import health, sessions, shares
 from watcher.web.http import auth, wire
 from watcher.web.http.auth import principal, scoped
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
-from watcher.web.page.cards import natural
-from watcher.web.page.layout import html, page_blueprint, watch_url, zone
+from watcher.web.page import names
+from watcher.web.page.layout import html, page_blueprint, tail, watch_url, zone
 
 bp = page_blueprint("overview")
 
@@ -74,14 +78,24 @@ def overview() -> Response:
         disk = shutil.disk_usage(places.video)
     except OSError:
         disk = None
-    cameras = [summary for summary in catalog().clips.camera_summaries() if principal().sees(summary.camera)]
-    silent, problems = health.silent(cameras), health.trouble()
+    every = names.seen()
+    hidden = [summary for summary in every if summary.settings.hidden]
+    cameras = every if "hidden" in request.args else [summary for summary in every if summary not in hidden]
+    size_bytes = sum(summary.size_bytes for summary in every)
+    silent, problems = health.silent(every), health.trouble()
     return html(
         "status.html",
-        cameras=_cards(cameras, {summary.camera for summary in silent}, now),
+        cameras=_cards(cameras, {summary.camera for summary in health.silent(every, hidden=True)}, now, size_bytes),
+        count=len(every),
+        hidden=len(hidden),
+        showing="hidden" in request.args,
+        hidden_silent=len(health.silent(hidden, hidden=True)),
+        colours=list(Colour),
+        order_most=ORDER_MOST,
+        name_most=NAME_MOST,
         silent=len(silent),
-        size_bytes=sum(summary.size_bytes for summary in cameras),
-        clips=sum(summary.clips for summary in cameras),
+        size_bytes=size_bytes,
+        clips=sum(summary.clips for summary in every),
         now=now,
         here=zone(),
         wrong=wrong,
@@ -108,12 +122,31 @@ def overview() -> Response:
     )
 
 
-def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime) -> list[CameraCard]:
-    """A card of each camera, the one that is silent for longest first; those that are well as people count."""
+@route(bp, "/status", "POST", role=Role.ADMIN, page=True)
+def say() -> Response:
+    """What an admin says of a camera, by the form of its card; without scripts, which use the API."""
+    form = request.form
+    camera, name, colour, order = (form.get(field, "") for field in ("camera", "name", "colour", "order"))
+    if colour and colour not in set(Colour):
+        raise BadParameterError("colour", f"colour={colour!r} must be one of {', '.join(Colour)}")
+    if order and not (order.isascii() and order.isdigit() and len(order) < 6 and 1 <= int(order) <= ORDER_MOST):
+        raise BadParameterError("order", f"a place is a whole number from 1 to {ORDER_MOST}")
+    settings.say(
+        camera,
+        name.strip() or None,
+        Colour(colour) if colour else None,
+        int(order) if order else None,
+        hidden="hidden" in form,
+    )
+    shown = [("hidden", "yes")] if "hidden" in request.args else []
+    return wire.see_other(f"{url_for('overview.overview')}{tail(shown)}#camera-{quote(camera)}")
+
+
+def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime, size_bytes: int) -> list[CameraCard]:
+    """A card of each camera, the one that is silent for longest first; those that are well as people order them."""
     bars, most, today = _bars(now)
-    total = sum(summary.size_bytes for summary in cameras) or 1
     cards = []
-    for summary in natural(cameras):
+    for summary in cameras:
         last = next(iter(catalog().clips.find(ClipFilter(cameras=(summary.camera,)), limit=1).clips), None)
         came = None if last is None else datetime.fromtimestamp(last.ingested_ms / 1000, zone()) - last.ended_at
         cards.append(
@@ -126,11 +159,12 @@ def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime) ->
                 came if came is not None and came > _LATE else None,
                 today.get(summary.camera, 0),
                 [round(100 * count / most) for count in bars.get(summary.camera, [0] * DAYS * _BARS_A_DAY)],
-                round(100 * summary.size_bytes / total),
+                round(100 * summary.size_bytes / (size_bytes or 1)),
                 state().services.settings.live.url_of(summary.camera),
             )
         )
-    return sorted(cards, key=lambda card: (not card.silent, (card.of.silent_since if card.silent else None) or now))
+    since = {card.of.camera: card.of.silent_since or now for card in cards if card.silent}
+    return sorted(cards, key=lambda card: (card.of.settings.hidden, since.get(card.of.camera, now)))
 
 
 def _bars(now: datetime) -> tuple[dict[str, list[int]], int, dict[str, int]]:

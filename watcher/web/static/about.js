@@ -1,6 +1,6 @@
 // What can be said of a clip, and done with it: labels, keep, share, a video around it, delete.
 
-import { Refusal, get, may, mount as api, send, zone } from "./api.js";
+import { Refusal, get, may, mount as api, nameOf, send, zone } from "./api.js";
 import { button, confirmed, dialog, element, icon } from "./elements.js";
 import { film } from "./film.js";
 import { texts } from "./texts.js";
@@ -159,7 +159,7 @@ async function strip(root) {
   const today = buckets.filter((bucket) => wall(bucket.start, zone()).day === day);
   const place = (moment) => { const [h, m, s] = wall(moment, zone()).time.split(":").map(Number); return (h * 3600 + m * 60 + s) / 864; };
   const most = Math.max(...today.map((bucket) => bucket.clips));
-  const bar = element("a", "strip", { href: root.querySelector(".menu a[href*='/day/']").href, "aria-label": `${camera}, ${day}: ${texts.timeline}` });
+  const bar = element("a", "strip", { href: root.querySelector(".menu a[href*='/day/']").href, "aria-label": `${nameOf(camera)}, ${day}: ${texts.timeline}` });
   for (const bucket of today) {
     const mark = element("i");
     mark.style.left = `${place(bucket.start)}%`;

@@ -1,7 +1,8 @@
-// The JSON API, as the page asks it; and what addresses say: the filter, and the view that is not part of it.
+// The JSON API, as the page asks it; how cameras are called; and what addresses say: the filter, and the view that is not part of it.
 
 const root = document.documentElement;
 const PATIENCE = 10000; // ms
+const LAST = 10000; // place of a camera that has none
 
 export const zone = () => root.dataset.zone;
 export const mount = root.dataset.mount;
@@ -41,6 +42,34 @@ export async function page(address, { quiet = false } = {}) {
     throw reason;
   });
   return new DOMParser().parseFromString(await answer.text(), "text/html");
+}
+
+// — cameras, as a person calls them —
+
+const told = new Map(Object.entries(JSON.parse(root.dataset.cameras ?? "{}")));
+const collate = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
+
+export const nameOf = (camera) => told.get(camera)?.name ?? camera;
+export const titleOf = (camera) => (nameOf(camera) === camera ? camera : `${nameOf(camera)} (${camera})`);
+export const isHidden = (camera) => told.get(camera)?.hidden ?? false;
+
+/** As people order cameras: hidden ones last, those with a place of their own first, then by name. */
+export const byOrder = (one, other) => isHidden(one) - isHidden(other) || (told.get(one)?.order ?? LAST) - (told.get(other)?.order ?? LAST) || collate(nameOf(one), nameOf(other));
+
+/** Write a camera's name with its colour into an element; `named` of `page/names.py` makes the same. */
+export function entitle(place, camera) {
+  const colour = told.get(camera)?.colour;
+  Object.assign(place, { textContent: nameOf(camera), dir: "auto", title: nameOf(camera) === camera ? "" : titleOf(camera) });
+  place.dataset.name = camera;
+  if (colour) place.dataset.colour = colour;
+  else delete place.dataset.colour;
+  return place;
+}
+
+/** Somebody said how cameras are called or shown. */
+export function rename(settings) {
+  for (const { camera, ...said } of settings) told.set(camera, said);
+  for (const place of document.querySelectorAll("[data-name]")) entitle(place, place.dataset.name);
 }
 
 // — addresses —

@@ -1,12 +1,14 @@
 // A card of the grid, from a clip's JSON; `templates/card.html` says the same.
 
-import { filterOf, zone } from "./api.js";
+import { entitle, filterOf, nameOf, zone } from "./api.js";
 import { element, icon } from "./elements.js";
 import { length, dayTitle, wall } from "./times.js";
 
 const CODECS = { h264: "H.264", hevc: "H.265", mjpeg: "MJPEG", mpeg4: "MPEG-4", aac: "AAC", av1: "AV1" };
 const HIDDEN = { "aria-hidden": "true" }; // the link's name says it
 const RETRY = 1000; // ms: Chromium drops loads when a network interface changes
+
+const initial = (camera) => [...nameOf(camera)][0].toUpperCase();
 
 const learnt = (codec) => `watcher-shows-${codec}`;
 
@@ -37,7 +39,7 @@ export function fill(card, clip) {
   const seconds = clip.duration_seconds ? [`${Math.round(clip.duration_seconds)} seconds`] : [];
   const picture = card.querySelector(".picture"), shown = picture.querySelector("img");
   if (!clip.poster_url) {
-    picture.replaceChildren(element("span", "blank", HIDDEN, clip.camera.slice(0, 1).toUpperCase()));
+    picture.replaceChildren(element("span", "blank", HIDDEN, initial(clip.camera)));
   } else if (shown?.getAttribute("src") === clip.poster_url) {
     picture.replaceChildren(shown); // no flicker for a label
   } else {
@@ -50,7 +52,7 @@ export function fill(card, clip) {
   }
   if (clip.held) picture.append(element("span", "held", HIDDEN, icon("star")));
   if (clip.duration_seconds !== null) picture.append(element("span", "length", HIDDEN, length(clip.duration_seconds)));
-  card.querySelector(".camera").textContent = clip.camera;
+  card.querySelector(".camera").replaceChildren(entitle(element("span"), clip.camera));
   card.querySelector("time").dateTime = clip.started_at;
   card.querySelector("time").replaceChildren(time.slice(0, 5), element("span", "seconds", {}, time.slice(5)));
   card.querySelectorAll(".labels, .why").forEach((old) => old.remove());
@@ -82,7 +84,6 @@ document.addEventListener("error", ({ target }) => {
     target.dataset.again = "yes";
     setTimeout(() => { target.src = target.getAttribute("src"); }, RETRY);
   } else {
-    const camera = target.closest(".card").querySelector(".camera").textContent;
-    target.replaceWith(element("span", "blank", { "aria-hidden": "true" }, camera.slice(0, 1).toUpperCase()));
+    target.replaceWith(element("span", "blank", { "aria-hidden": "true" }, initial(target.closest(".card").querySelector("[data-name]").dataset.name)));
   }
 }, true);

@@ -1,7 +1,7 @@
 // Timeline: all cameras on one axis, the picture above them, a playhead through both. Without scripts it is a list of links.
 
 import { HOUR, MINUTE, apart, bounded, clamp, xOf, zoomed } from "./axis.js";
-import { changed, filterOf, get, zone } from "./api.js";
+import { byOrder, changed, entitle, filterOf, get, isHidden, nameOf, titleOf, zone } from "./api.js";
 import { askMoment } from "./calendar.js";
 import { button, element } from "./elements.js";
 import { Footage, dayOf } from "./footage.js";
@@ -24,11 +24,11 @@ const main = document.getElementById("main"), place = document.getElementById("l
 const ahead = Date.parse(main.dataset.now) - Date.now(), now = () => Date.now() + ahead; // the service's clock, not the viewer's
 const all = [...document.querySelectorAll("#lane-list [data-camera]")].map((one) => one.dataset.camera);
 const state = { view: { from: 0, span: 24 * HOUR }, pinned: null, live: false, steered: false, day: dayOf(Date.parse(main.dataset.start)), settled: 0 };
-const order = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
 
 const boxes = [...document.querySelectorAll("#cameras input")];
-const shown = () => { const some = boxes.filter((box) => box.checked).map((box) => box.value); return some.length ? all.filter((one) => some.includes(one)) : all; };
+const shown = () => { const some = boxes.filter((box) => box.checked).map((box) => box.value); return all.filter(some.length ? (one) => some.includes(one) : (one) => wanted.has("hidden") || !isHidden(one)); };
 const followed = () => (state.pinned ? [state.pinned] : shown());
+const of = () => (state.pinned || shown().length < all.length ? followed() : null); // for footage: all of them are null
 
 // — what there is —
 
@@ -86,7 +86,7 @@ function paint() {
   if (names.dataset.shown !== `${tall} ${cameras.join("\n")} ${state.pinned}`) {
     names.dataset.shown = `${tall} ${cameras.join("\n")} ${state.pinned}`;
     names.replaceChildren(...cameras.map((camera) => {
-      const one = button(element("span", "", {}, camera), () => pin(camera === state.pinned ? null : camera), { title: camera, "aria-pressed": String(camera === state.pinned) });
+      const one = button(entitle(element("span"), camera), () => pin(camera === state.pinned ? null : camera), { title: titleOf(camera), "aria-pressed": String(camera === state.pinned) });
       one.style.height = `${tall}px`;
       return one;
     }));
@@ -172,7 +172,7 @@ function when() {
 
 /** What colours and shapes mean, as far as they are here. */
 function legend() {
-  const here = new Set(), clips = footage.of(null);
+  const here = new Set(), clips = footage.of(of());
   for (const clip of clips) {
     here.add(clip.kind);
     if (clip.held) here.add("kept");
@@ -201,9 +201,9 @@ function go(at, { clip = footage.at(at, followed()), play = stage.playing, turn 
 /** Say what is there. */
 function speak(before = "") {
   delete said.dataset.failed;
-  const { clip, at } = stage, clips = footage.of(state.pinned ? [state.pinned] : null);
+  const { clip, at } = stage, clips = footage.of(of());
   const time = at === null ? "" : clockOf(at);
-  const words = at === null ? texts.nothingChosen : clip ? texts.now(time, [clip.camera, ...clip.labels].join(", "), clips.indexOf(clip) + 1, clips.length) : texts.noClipAt(time);
+  const words = at === null ? texts.nothingChosen : clip ? texts.now(time, [nameOf(clip.camera), ...clip.labels].join(", "), clips.indexOf(clip) + 1, clips.length) : texts.noClipAt(time);
   slider.setAttribute("aria-valuemax", Math.max(0, clips.length - 1));
   slider.setAttribute("aria-valuenow", clip ? clips.indexOf(clip) : 0);
   slider.setAttribute("aria-valuetext", words);
@@ -312,7 +312,7 @@ function hover(event) {
   if (event === null) return;
   const { x, y } = placeOf(event), { at, clip } = lanes.under(x, y);
   bubble.style.transform = `translate(calc(-50% + ${clamp(x, 90, lanes.width - 90)}px), ${y}px)`;
-  const words = [clockOf(at), ...(clip ? [clip.camera, ...clip.labels] : [])].join(" · ");
+  const words = [clockOf(at), ...(clip ? [nameOf(clip.camera), ...clip.labels] : [])].join(" · ");
   if (bubble.dataset.words === words) return;
   bubble.dataset.words = words;
   bubble.replaceChildren(...(clip?.poster ? [element("img", "", { src: clip.poster, alt: "" })] : []), element("span", "", {}, words));
@@ -335,6 +335,8 @@ live.onclick = toNow;
 const moment = document.getElementById("day-moment");
 moment.onclick = toMoment;
 for (const box of boxes) box.addEventListener("change", () => { refilter(); draw(); });
+const otherwise = document.getElementById("otherwise"); // hidden cameras too, or not
+otherwise?.addEventListener("click", () => { otherwise.href = changed(location.href, { hidden: otherwise.dataset.to || null }); });
 for (const box of document.querySelectorAll("#labels input")) box.addEventListener("change", () => { refilter(); location.reload(); });
 function refilter() {
   const url = new URL(location.href);
@@ -389,7 +391,7 @@ new Live(async (clips) => {
   legend();
   total();
   draw();
-}, () => location.reload());
+}, () => location.reload(), () => { all.sort(byOrder); names.dataset.shown = ""; legend(); total(); draw(); });
 
 async function ask({ id }, at) {
   const { clips } = await get(changed(main.dataset.question, { from: new Date(at).toISOString(), to: new Date(at + 1).toISOString() }));
@@ -398,7 +400,7 @@ async function ask({ id }, at) {
 }
 
 function arrived(clip) {
-  if (!all.includes(clip.camera)) { all.push(clip.camera); all.sort(order); }
+  if (!all.includes(clip.camera)) { all.push(clip.camera); all.sort(byOrder); }
   if (state.live && !stage.playing && clip.start > (stage.at ?? 0)) go(clip.start, { clip, play: true, turn: false });
 }
 

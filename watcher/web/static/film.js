@@ -1,6 +1,6 @@
 // One video of a camera's clips: asked for, waited for, offered in a line of the page.
 
-import { get, mount, send } from "./api.js";
+import { get, mount, nameOf, send } from "./api.js";
 import { element } from "./elements.js";
 import { texts } from "./texts.js";
 import { length } from "./times.js";
@@ -17,5 +17,5 @@ export async function film(cameras, from, to, line, wanted) {
     said = await get(`${mount}/exports/${said.id}`);
   }
   line.replaceChildren(...(said.error ? [texts.filmFailed(said.error)] : said.files.flatMap((file) =>
-    [element("a", "button", { href: file.url, download: "" }, said.files.length > 1 ? `${file.camera}: ` : "", texts.fetchFilm(length(file.duration_seconds))), " "])));
+    [element("a", "button", { href: file.url, download: "" }, said.files.length > 1 ? `${nameOf(file.camera)}: ` : "", texts.fetchFilm(length(file.duration_seconds))), " "])));
 }

@@ -1,15 +1,15 @@
 // What happens meanwhile: the head of the changes is asked for every other second, and only what changed is fetched.
 
-import { get, mount } from "./api.js";
+import { get, mount, rename } from "./api.js";
 import { texts } from "./texts.js";
 
 const SHARED = { "Cache-Control": "max-age=1" }; // with all pages that ask within the same second
 const PAUSE = 2000, LONGEST_PAUSE = 60000, PAGE = 100, PAGES = 10;
 
 export class Live {
-  /** Calls `changed` with clips that changed, and `lost` when what happened cannot be told. */
-  constructor(changed, lost) {
-    Object.assign(this, { changed, lost, seq: null, catalog: null, pause: PAUSE, failures: 0, since: null });
+  /** Calls `changed` with clips that changed, `lost` when what happened cannot be told, `renamed` when cameras are called otherwise. */
+  constructor(changed, lost, renamed = () => {}) {
+    Object.assign(this, { changed, lost, renamed, seq: null, catalog: null, pause: PAUSE, failures: 0, since: null });
     this.shown = () => { if (!document.hidden) this.ask(); };
     document.addEventListener("visibilitychange", this.shown);
     this.ask();
@@ -52,6 +52,10 @@ export class Live {
       const answer = await get(address);
       if (this.closed) return;
       await this.changed(answer.changes.map((change) => change.clip));
+      if (answer.camera_settings.length) {
+        rename(answer.camera_settings);
+        this.renamed();
+      }
       this.seq = Math.max(answer.changes.at(-1)?.seq ?? 0, answer.next ? 0 : answer.head); // what others may see counts as read
       address = answer.next;
     }

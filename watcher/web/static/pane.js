@@ -1,6 +1,6 @@
 // A camera's picture at a moment, held to a clock that others share.
 
-import { get, mount, send, zone } from "./api.js";
+import { entitle, get, mount, send, titleOf, zone } from "./api.js";
 import { clamp } from "./axis.js";
 import { shows } from "./card.js";
 import { button, element } from "./elements.js";
@@ -22,7 +22,7 @@ export class Pane {
   constructor(camera, failed, refused = () => {}) {
     const video = () => element("video", "", { muted: true, playsInline: true, preload: "auto" });
     Object.assign(this, { camera, failed, silenced: refused, clip: null, wanted: null, videos: [video(), video()], turn: 0, cost: 0.1, jumped: -CALM });
-    this.title = element("b", "", { dir: "auto" });
+    this.title = element("b");
     this.clock = element("span", "clock");
     this.says = element("div", "says", { hidden: true });
     this.poster = element("img", "", { alt: "", hidden: true });
@@ -37,8 +37,7 @@ export class Pane {
 
   name(camera) {
     this.camera = camera;
-    this.title.textContent = camera ?? "";
-    this.title.title = camera ?? "";
+    if (camera) entitle(this.title, camera).title = titleOf(camera);
   }
 
   get video() { return this.videos[0]; }

@@ -1,7 +1,7 @@
 // Side by side: two to four cameras at one moment, in step; a strip of each below, where one seeks, and one set of controls.
 
 import { QUARTER, clamp } from "./axis.js";
-import { changed, mount, zone } from "./api.js";
+import { changed, entitle, mount, nameOf, titleOf, zone } from "./api.js";
 import { askMoment } from "./calendar.js";
 import { Controls } from "./controls.js";
 import { button, dialog, element, icon, iconButton } from "./elements.js";
@@ -67,10 +67,10 @@ const tools = new Map(); // of each picture: {sound, open, away}
 function dress(pane) {
   if (tools.has(pane)) return;
   const { camera } = pane;
-  const sound = iconButton("sound", texts.soundOf(camera), () => hear(camera), { className: "ic" });
-  const open = element("a", "button ic", { "aria-label": texts.openOf(camera), title: texts.openOf(camera) }, icon("info"));
+  const sound = iconButton("sound", texts.soundOf(nameOf(camera)), () => hear(camera), { className: "ic" });
+  const open = element("a", "button ic", { "aria-label": texts.openOf(nameOf(camera)), title: texts.openOf(nameOf(camera)) }, icon("info"));
   for (const name of ["pointerdown", "focus", "click"]) open.addEventListener(name, () => { open.href = pageOf(pane); }, { capture: true });
-  const away = iconButton("close", texts.withoutCamera(camera), () => { choose(cameras.filter((one) => one !== camera)); boxes[0]?.closest("details").querySelector("summary").focus(); }, { className: "ic" });
+  const away = iconButton("close", texts.withoutCamera(nameOf(camera)), () => { choose(cameras.filter((one) => one !== camera)); boxes[0]?.closest("details").querySelector("summary").focus(); }, { className: "ic" });
   pane.root.append(element("span", "pane-tools", {}, sound, open, away));
   pane.root.dataset.camera = camera;
   tools.set(pane, { sound, open, away });
@@ -145,7 +145,7 @@ function measure() {
   if (group.at < span.from || group.at > span.to) anchor = group.at;
   span = stretch(footage.of(cameras), anchor);
   const wide = span.to - span.from, part = (at) => 100 * clamp((at - span.from) / wide, 0, 1);
-  names.replaceChildren(...cameras.map((camera) => element("span", "", { dir: "auto", title: camera }, camera)));
+  names.replaceChildren(...cameras.map((camera) => Object.assign(entitle(element("span"), camera), { title: titleOf(camera) })));
   strips.replaceChildren(...cameras.map((camera) => element("div", "", {}, ...footage.within(camera, span.from, span.to).map((clip) => {
     const bar = element("i", "", { "data-label": clip.labels[0] ?? "" });
     bar.style.left = `${part(clip.start)}%`;
@@ -221,7 +221,7 @@ function moved() {
     time.textContent = now;
     document.getElementById("when").textContent = momentTitle(at, zone());
   }
-  const words = next ? texts.then(clockOf(next.start), next.camera) : "";
+  const words = next ? texts.then(clockOf(next.start), nameOf(next.camera)) : "";
   if (following.textContent !== words) following.textContent = words;
   mark();
   if (group.playing) {
@@ -235,7 +235,7 @@ function settle() {
   settled ||= setTimeout(() => {
     settled = 0;
     history.replaceState(null, "", here());
-    document.title = `${clockOf(group.at).slice(0, 5)} ${cameras.join(", ")} – watcher`;
+    document.title = `${clockOf(group.at).slice(0, 5)} ${cameras.map(nameOf).join(", ")} – watcher`;
     for (const id of ["close", "timeline"]) {
       const link = document.getElementById(id), to = new URL(link.href);
       to.search = new URLSearchParams([...cameras.map((one) => ["camera", one]), ["at", new Date(Math.round(group.at)).toISOString()]]);

@@ -1,5 +1,6 @@
 // The picture above the lanes, or up to four in step, and what goes on: a clock that runs through clips and over gaps.
 
+import { nameOf } from "./api.js";
 import { Controls } from "./controls.js";
 import { element, hint, icon, iconButton } from "./elements.js";
 import { Pane, clockOf, forButton } from "./pane.js";
@@ -57,7 +58,7 @@ export class Stage {
   take(clip) {
     this.clip = clip;
     if (clip) this.lead.show(clip, Math.max(0, (this.at - clip.start) / 1000), () => { this.lead.go(this.playing, this.rate); this.run(); });
-    else this.lead.empty(texts.nothingThen(this.site.camera), this.site.last(this.at, this.site.camera));
+    else this.lead.empty(texts.nothingThen(this.site.camera && nameOf(this.site.camera)), this.site.last(this.at, this.site.camera));
     this.open.hidden = !clip;
     if (clip) this.open.href = this.site.page(clip);
     this.side.href = this.site.beside(this.playing);
@@ -162,7 +163,7 @@ export class Stage {
   show() {
     this.lead.clock.textContent = clockOf(this.at);
     const next = this.site.next(this.clip ? Math.max(this.at, this.clip.start) : this.at);
-    this.following.textContent = next ? texts.then(clockOf(next.start).slice(0, 5), next.camera) : "";
+    this.following.textContent = next ? texts.then(clockOf(next.start).slice(0, 5), nameOf(next.camera)) : "";
     this.beside();
     this.site.moved();
   }

@@ -1,4 +1,4 @@
-// Status: what is shown is asked for again while somebody looks, and films, sessions and links can be ended.
+// Status: what is shown is asked for again while somebody looks; films, sessions and links can be ended, cameras named.
 
 import { page, send } from "./api.js";
 import { confirmed, element } from "./elements.js";
@@ -7,13 +7,14 @@ import { texts } from "./texts.js";
 
 const PAUSE = 10000; // ms
 
-async function refresh() {
+/** `told`: what has just been changed is shown even beside a form that is open. */
+async function refresh(told = false) {
   const fresh = await page(location.href).catch(() => null);
   const part = fresh?.getElementById("live"), shown = document.getElementById("live");
   if (!part) return;
   reveal(part);
   document.getElementById("alarm").replaceWith(document.adoptNode(fresh.getElementById("alarm")));
-  if (part.innerHTML !== shown.innerHTML && !shown.contains(document.activeElement)) shown.replaceWith(document.adoptNode(part));
+  if (part.innerHTML !== shown.innerHTML && (told || !(shown.contains(document.activeElement) || shown.querySelector("[open]")))) shown.replaceWith(document.adoptNode(part));
 }
 
 /** Buttons that do nothing without this. */
@@ -32,6 +33,33 @@ document.addEventListener("click", async ({ target }) => {
     return;
   }
   await refresh();
+});
+
+// A camera's form says it over the API, and its button has the focus again; without this the page is loaded anew.
+document.addEventListener("submit", async (event) => {
+  const form = event.target, address = form.dataset.put;
+  if (!address) return;
+  event.preventDefault();
+  const { name, colour, order, hidden } = Object.fromEntries(new FormData(form)), { id } = form.closest("li");
+  form.querySelector("[role=alert]")?.remove();
+  try {
+    await send("PUT", address, { name: name.trim() || null, colour: colour || null, order: Number(order) || null, hidden: hidden === "yes" });
+  } catch (error) {
+    form.append(element("p", "bad", { role: "alert" }, error.message));
+    return;
+  }
+  const words = texts.shownNow(name.trim() || form.elements.camera.value);
+  form.parentElement.open = false;
+  await refresh(true);
+  document.querySelector(`#${CSS.escape(id)} summary, #hidden-cameras a`)?.focus();
+  document.getElementById("said").textContent = words;
+});
+
+document.addEventListener("keydown", ({ key, target }) => {
+  const form = key === "Escape" && target.closest?.(".edit[open]");
+  if (!form) return;
+  form.open = false;
+  form.firstElementChild.focus();
 });
 
 shell();

@@ -122,6 +122,7 @@ export const texts = {
   then: (time, camera) => `→ ${time} ${camera}`,
   onDay: (count) => `${plural(count, "1 clip", "clips")} on this day`,
   emptyDay: "No clips on this day",
+  shownNow: (camera) => `Saved: ${camera}`,
   camerasOf: "Play one camera only",
   legend: "What colours and shapes mean",
   kinds: { person: "person", vehicle: "vehicle", animal: "animal", parcel: "parcel", other: "another label", none: "no label", kept: "kept", broken: "broken" },
