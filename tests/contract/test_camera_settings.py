@@ -140,6 +140,8 @@ def test_it_outlives_the_camera_s_clips(filled: Catalog, client: FlaskClient) ->
     gone = client.get("/cameras/porch").json
     assert (gone["clips"], gone["name"], gone["last_started_at"]) == (0, "Front door", None)
     assert client.put("/cameras/porch", json={"name": "Porch"}).status_code == 200
+    for camera in ("porch", "a/b"):
+        assert client.get(f"/cameras/{camera}/playlist.m3u8").json["code"] != "camera_not_found"
     assert client.put("/cameras/a/b", json={"name": "With a slash"}).json["name"] == "With a slash"
 
 

@@ -39,7 +39,7 @@ def create_app(services: Services) -> Flask:
     """The application on these services; starts nothing and opens nothing."""
     app = Flask("watcher.web", static_folder=None)
     state = app.extensions[EXTENSION] = State(services)
-    app.url_map.converters["key"] = wire.KeyConverter
+    app.url_map.converters |= {"key": wire.KeyConverter, "camera": wire.CameraConverter}
     problems.register_errors(app, layout.error_page)
     app.after_request(wire.harden)
     app.before_request(fast_path.note_route)

@@ -32,7 +32,7 @@ class SettingsBody(msgspec.Struct, forbid_unknown_fields=True):
     hidden: bool = False
 
 
-@route(bp, "/cameras/<key:camera>", role=Role.VIEW, answers=CameraShape, problems=(404,))
+@route(bp, "/cameras/<camera:camera>", role=Role.VIEW, answers=CameraShape, problems=(404,))
 def show(camera: str) -> Response:
     """One camera with what there is of it; it has 0 clips where all are gone."""
     api_request = current_request()
@@ -41,7 +41,9 @@ def show(camera: str) -> Response:
     return respond(Answer(head, api_request.listed_tag(head), lambda: Body(shape(summary))))
 
 
-@route(bp, "/cameras/<key:camera>", "PUT", role=Role.ADMIN, body=SettingsBody, answers=CameraShape, problems=(404,))
+@route(
+    bp, "/cameras/<camera:camera>", "PUT", role=Role.ADMIN, body=SettingsBody, answers=CameraShape, problems=(404,)
+)
 def put(camera: str) -> Response:
     """Say how a camera is called, in which colour and where it stands, and whether pages leave it out.
 

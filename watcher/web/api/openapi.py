@@ -22,6 +22,7 @@ _REF = "#/components/schemas/{name}"
 _CONVERTERS = {
     "int": ({"type": "integer", "minimum": 1, "maximum": wire.NUMBER_MOST}, 1),
     "key": ({"type": "string", "pattern": "^[^/\\u0000][^\\u0000]*$"}, "porch/2026-11-21/070000.mp4"),
+    "camera": ({"type": "string", "pattern": "^[^/\\u0000][^\\u0000]*$"}, "porch"),
     "path": ({"type": "string", "pattern": "^[^/\\u0000][^\\u0000]*$"}, "2026-11-21/070000.mp4"),
     "default": ({"type": "string", "minLength": 1, "pattern": "^[^/\\u0000]+$"}, "fox"),
 }
@@ -117,7 +118,6 @@ def _operation(rule: Any, declared: Declared, doc: str, schemas: dict[type, Any]
 def _in_path(rule: Any, name: str) -> dict[str, Any]:
     match = re.search(rf"<(?:(\w+):)?{name}>", rule.rule)
     schema, example = _CONVERTERS[(match and match[1]) or "default"]
-    example = "porch" if name == "camera" else example
     return {"name": name, "in": "path", "required": True, "schema": schema, "example": example}
 
 

@@ -196,6 +196,12 @@ class KeyConverter(BaseConverter):
     part_isolating = False
 
 
+class CameraConverter(KeyConverter):
+    """A camera in an address: with slashes, where a person corrected it so; without what hangs below it."""
+
+    regex = r"(?![\s\S]*/playlist\.m3u8$)[^/][\s\S]*?"
+
+
 def clip_path(clip: Clip) -> str:
     """Where nginx serves the file on this host, as whoever asks finds it."""
     return request.script_root.removesuffix(serialize.MOUNT) + serialize.clip_path(clip)
