@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-import sqlalchemy as sa
 from flask import g
 from markupsafe import Markup
 
@@ -38,7 +37,7 @@ def said() -> dict[str, CameraSettings]:
 def _said() -> dict[str, CameraSettings]:
     try:
         settings = catalog().cameras.settings()
-    except (CatalogError, sa.exc.DBAPIError):  # the page says what is wrong, and this is no part of it
+    except CatalogError:  # the page says what is wrong, and this is no part of it
         return {}
     return {camera: settings[camera] for camera in settings if principal().sees(camera)}
 
