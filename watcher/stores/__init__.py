@@ -23,6 +23,6 @@ def open_store(table: StoreTable, catalog_id: str | None = None) -> Store:
     from watcher.stores.s3 import S3  # noqa: PLC0415
 
     try:
-        return S3.of(table)
+        return S3.of(table, catalog_id)
     except ValueError as reason:  # a port that is none
         raise ConfigError(f"stores: the endpoint of {table.name} is no address: {reason}") from reason

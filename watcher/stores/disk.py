@@ -53,11 +53,11 @@ class Disk:
         self._catalog_id = catalog_id
         self._tidied = False
 
-    def bind(self) -> None:
+    def bind(self, *, anew: bool = False) -> None:
         """Let a folder without a marker be this catalog's store. Raises StoreAwayError, also if it is another's."""
         with self._told(), self._opened() as root:
             marker = _marker(root)
-            if marker is not None or self._catalog_id is None:
+            if (marker is not None and not anew) or self._catalog_id is None:
                 self._check(marker)
                 return
             aside = f"{MARKER}.{secrets.token_hex(8)}.tmp"
@@ -277,7 +277,8 @@ def _stored(key: str, status: os.stat_result) -> Stored | None:
     """A file as an object, with the ETag by which nginx serves it; None for what is none."""
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Stored(key, status.st_size, f"{int(status.st_mtime):x}-{status.st_size:x}")
+    etag = f"{int(status.st_mtime):x}-{status.st_size:x}"
+    return Stored(key, status.st_size, etag, status.st_mtime_ns)
 
 
 def _marker(root: int) -> tuple[str, str] | None:

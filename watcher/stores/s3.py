@@ -1,15 +1,17 @@
 """A store that is a bucket of Amazon's S3, or of what speaks like it: Ceph, Garage, MinIO, SeaweedFS, B2, Wasabi.
 
-A file goes in one piece, a large one in parts. Its SHA-256 is kept beside it (`x-amz-meta-sha256`). Every byte that
-is sent is covered by the signature (`x-amz-content-sha256`) and by Content-MD5, so that one that is changed on the
-way is refused by the store.
+A file goes in one piece, a large one in parts. Its SHA-256, its time and the catalog's id are kept beside it
+(`x-amz-meta-…`). Every byte that is sent is covered by the signature (`x-amz-content-sha256`) and by Content-MD5,
+so that one that is changed on the way is refused by the store.
 """
 
 from __future__ import annotations
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_plus
@@ -19,7 +21,7 @@ from watcher.settings.stores import StoreTable
 from watcher.stores.exchange import BLOCK
 from watcher.stores.s3_client import NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys, number
 from watcher.stores.s3_errors import skew
-from watcher.stores.s3_put import Writer
+from watcher.stores.s3_put import MTIME, OWNER, SHA256, Writer
 from watcher.stores.signature import LONGEST_SECONDS
 from watcher.stores.store import Stored, segments
 
@@ -32,24 +34,36 @@ class S3:
     """A bucket as a store."""
 
     def __init__(
-        self, name: str, endpoint: str, bucket: str, *, keys: Keys, region: str = "", prefix: str = ""
+        self,
+        name: str,
+        endpoint: str,
+        bucket: str,
+        *,
+        keys: Keys,
+        region: str = "",
+        prefix: str = "",
+        owner: str | None = None,
     ) -> None:
-        """`keys` tells the access key and its secret when they are needed; nothing is asked before."""
+        """`keys` tells the access key and its secret when they are needed; nothing is asked before.
+
+        `owner` is the id of the catalog that objects are put for.
+        """
         self.name = name
         self.endpoint = endpoint.rstrip("/")
         self.bucket = bucket
         self._prefix = prefix
         self._client = Client(name, endpoint, bucket, region or REGION, keys)
-        self._writer = Writer(self._client)
+        self._writer = Writer(self._client, owner or "")
 
     @classmethod
-    def of(cls, table: StoreTable) -> S3:
-        """The store that a table of the settings describes."""
+    def of(cls, table: StoreTable, owner: str | None = None) -> S3:
+        """The store that a table of the settings describes, of this catalog."""
 
         def keys() -> tuple[str, str]:
             return _secret(table, "access_key_file"), _secret(table, "secret_key_file")
 
-        return cls(table.name, table.endpoint, table.bucket, keys=keys, region=table.region, prefix=table.prefix)
+        more = {"region": table.region, "prefix": table.prefix}
+        return cls(table.name, table.endpoint, table.bucket, keys=keys, owner=owner, **more)
 
     def put(self, key: str, file: BinaryIO, size: int) -> Stored:
         """Take a file that can be read twice: once for its sums, and once to send it; a large one three times.
@@ -69,7 +83,17 @@ class S3:
         """What has a key. A bucket that is not there is an error, and not a key that is not there."""
         segments(key)
         existing = self._client.find(self._prefix + key)
-        return Stored(key, *existing) if existing else None
+        if existing is None:
+            return None
+        headers = existing.headers
+        return Stored(
+            key,
+            existing.size,
+            existing.etag,
+            time_of(headers),
+            headers.get(SHA256, "").lower(),
+            headers.get(OWNER, ""),
+        )
 
     def read(self, key: str, first: int, length: int) -> Iterator[bytes]:
         """Bytes from a place on, a quarter of a mebibyte at a time."""
@@ -136,7 +160,7 @@ class S3:
                 raise self._client.error("does not say how its list goes on")
             query["continuation-token"] = token
 
-    def bind(self) -> None:
+    def bind(self, *, anew: bool = False) -> None:
         """Nothing: a bucket is not taken for another one, as a folder is whose disk is away."""
 
     def path(self, key: str) -> None:
@@ -192,6 +216,20 @@ def _is_key(key: str) -> bool:
     """Whether a clip could have it: text, no marker of a folder, nothing hidden, as in a folder."""
     text = not any(character == "\0" or "\udc80" <= character <= "\udcff" for character in key)
     return text and all(part and not part.startswith(".") for part in key.split("/"))
+
+
+def time_of(headers: Mapping[str, str]) -> int:
+    """The time of the file that was put, in ns since 1970, else that of its object; 0 where none is told.
+
+    >>> time_of({"x-amz-meta-mtime": "1793489623.5"}), time_of({"last-modified": "Sat, 31 Oct 2026 21:33:43 GMT"})
+    (1793489623500000000, 1793482423000000000)
+    """
+    if match := re.fullmatch(r"(-?[0-9]{1,9}|[0-9]{10})(?:\.([0-9]{1,9})[0-9]*)?", headers.get(MTIME, "").strip()):
+        return int(match[1]) * 10**9 + int((match[2] or "0").ljust(9, "0"))
+    try:
+        return int(parsedate_to_datetime(headers.get("last-modified", "")).timestamp()) * 10**9
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _type(key: str) -> str:

@@ -33,6 +33,14 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class Existing(NamedTuple):
+    """What an object is said to be."""
+
+    size: int
+    etag: str
+    headers: Mapping[str, str]
+
+
 class Body(NamedTuple):
     """What is sent: its bytes, how many they are, and their SHA-256 in hex."""
 
@@ -88,14 +96,14 @@ class Client:
         with self.ask(method, key, query, headers, body, patience) as reply:
             return Answer(_right(method, key), reply.status, reply.headers, reply.whole(ANSWER_MOST))
 
-    def find(self, key: str) -> tuple[int, str] | None:
-        """The size of an object and its ETag; None if there is none.
+    def find(self, key: str) -> Existing | None:
+        """What is told of an object; None if there is none.
 
         One byte is asked for, rather than HEAD: only so does a refusal say whether key or bucket is not there.
         """
         return self._find(key, ONE_BYTE)
 
-    def _find(self, key: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
+    def _find(self, key: str, headers: Mapping[str, str]) -> Existing | None:
         with self.ask("GET", key, headers=headers) as reply:
             if reply.status == 404:
                 reason = self.refused_reply(reply)
@@ -114,7 +122,7 @@ class Client:
                 raise self.refused_reply(reply)
         if size is None:
             raise self.error("does not say how large an object is")
-        return size, reply.headers.get("etag", "").strip('"')
+        return Existing(size, reply.headers.get("etag", "").strip('"'), reply.headers)
 
     def address(self, key: str, seconds: int) -> str:
         """The path and query by which anybody may GET a key for some seconds."""

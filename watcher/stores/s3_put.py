@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import html
+import os
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote_plus
@@ -17,6 +18,8 @@ from watcher.stores.s3_errors import code_of
 
 PART_LEAST = 64 << 20  # bytes; a smaller file goes in one piece, and S3 wants parts of 5 MiB at least
 PARTS_MOST = 10_000
+# Headers that stay beside an object: its SHA-256, the time of its file as rclone has it, and who put it.
+SHA256, MTIME, OWNER = "x-amz-meta-sha256", "x-amz-meta-mtime", "x-amz-meta-catalog"
 # After a body: what was sent may still lie in buffers, some MB, and is written before the answer.
 STORING = Patience(60.0, 90.0)
 JOINING = Patience(60.0, 600.0)  # while parts become one object; Amazon's sends spaces until it is done
@@ -32,8 +35,8 @@ class Sums(NamedTuple):
 class Writer:
     """Creates objects, and overwrites none."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, owner: str = "") -> None:
+        self._client, self._owner = client, owner
         self._conditional = True  # until the store says that it does not know If-None-Match
 
     def put(self, key: str, kind: str, file: BinaryIO, size: int) -> str | None:
@@ -44,7 +47,11 @@ class Writer:
         if self._client.find(key) is not None:
             return None
         sums = self._sums(file, 0, size)
-        headers = {"Content-Type": kind, "x-amz-meta-sha256": sums.sha256}
+        headers = {"Content-Type": kind, SHA256: sums.sha256}
+        with contextlib.suppress(OSError, AttributeError):  # what has no time of its own
+            headers[MTIME] = "{}.{:09}".format(*divmod(os.fstat(file.fileno()).st_mtime_ns, 10**9))
+        if self._owner:
+            headers[OWNER] = self._owner
         if size > PART_LEAST:
             return self._put_parts(key, file, size, headers)
         return self._put_whole(key, file, size, sums, headers)
@@ -149,5 +156,5 @@ class Writer:
     def _etag(self, key: str, sent: str) -> str:
         """The ETag that an answer tells of a new object; radosgw 16 tells an empty one of joined parts."""
         if not sent and (existing := self._client.find(key)) is not None:
-            sent = existing[1]
+            sent = existing.etag
         return sent.strip('"')

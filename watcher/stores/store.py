@@ -8,7 +8,7 @@ key.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 
@@ -19,6 +19,10 @@ class Stored:
     key: str  # without the store's prefix
     size: int  # bytes
     etag: str  # what changes when the bytes do; "" where the store has none
+    # What `find` tells beside, as far as the store knows it.
+    mtime_ns: int = field(default=0, compare=False)  # of the file that was put, else of the object
+    sha256: str = field(default="", compare=False)  # in hex, as it was when it was put
+    owner: str = field(default="", compare=False)  # the id of the catalog that put it
 
 
 class Store(Protocol):
@@ -26,8 +30,11 @@ class Store(Protocol):
 
     name: str
 
-    def bind(self) -> None:
-        """Let it be this catalog's, the first time; nothing is done where a store cannot be taken for another."""
+    def bind(self, *, anew: bool = False) -> None:
+        """Let it be this catalog's, the first time; nothing is done where a store cannot be taken for another.
+
+        `anew`: also one that was another catalog's.
+        """
 
     def put(self, key: str, file: BinaryIO, size: int) -> Stored:
         """Take `size` bytes, where nothing has the key: all of them or none, and on its disk when this returns.
