@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     subparser.add_argument("--accept-missing", action="store_true", help="mark any number of clips missing")
     subparser.add_argument("--again", action="store_true", help="read every file again, also unchanged ones")
     subparser.add_argument("--accept-root", action="store_true", help="make this folder the catalog's video root")
+    subparser.add_argument("--store", metavar="NAME", help="instead: take back and in what lies in a store")
     subparser = command("check", _check, "verify the invariants and explain every file; changes nothing")
     subparser.add_argument("--ignored", action="store_true", help="list each ignored file")
     subparser = command("names", _names, "explain what names tell: camera, start, and which rule reads them")
@@ -102,9 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     subparser.add_argument("verb", choices=verbs)
     subparser.add_argument("name", nargs="?", help="of the key")
     subparser.add_argument("--role", choices=["view", "label", "upload", "admin"], help="what its holder may do")
-    subparser.add_argument(
-        "--camera", action="append", metavar="CAMERA", help="the only camera it is for; repeated: these"
-    )
+    subparser.add_argument("--camera", action="append", metavar="CAMERA", help="the only one it is for; or these")
     subparser.add_argument("--expires", metavar="TIME", help="after which it ends: 12h, 90d, 8w, 1y, or never")
     subparser.add_argument("--end", metavar="ID", help="end this session or shared link; all: each of them")
     subparser.add_argument("--end-all", action="store_true", help="with rotate-links: end all links at once")
@@ -232,7 +231,7 @@ def _scan(args: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     services = _services(args.data, existing=True)
-    accept = {"accept_missing": args.accept_missing, "accept_root": args.accept_root}
+    accept = {"accept_missing": args.accept_missing, "accept_root": args.accept_root, "store": args.store}
     return scan(services, **accept, again=args.again, out=sys.stdout)
 
 

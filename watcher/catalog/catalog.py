@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from watcher.catalog.adoption import Adoption
 from watcher.catalog.arrivals import Arrivals
 from watcher.catalog.audit import Audit
 from watcher.catalog.cameras import Cameras
@@ -48,6 +49,7 @@ class Catalog:
         self.clips = Clips(database)
         self.files = Files(database)
         self.writes = Writes(database)
+        self.adoption = Adoption(database)
         self.arrivals = Arrivals(database)
         self.audit = Audit(database)
         self.cameras = Cameras(database)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -101,10 +101,13 @@ def newest_first(
             yield Finding(key, Difference[name] if name else None, due=True)
 
 
-def too_many_missing(catalog: Catalog, count: int, *, share: float, now: datetime) -> str | None:
+def too_many_missing(
+    catalog: Catalog, count: int, *, share: float, now: datetime, stores: Sequence[str] = ()
+) -> str | None:
     """Why so many clips must not be marked missing at once, in a sentence for people; None if they may.
 
-    Those that went missing in the last ten minutes count as well, since events tell of them one by one.
+    Those that went missing in the last ten minutes count too, since events tell of them one by one. `stores` are
+    the names of those where they may lie, which a catalog from a backup does not know.
     """
     if not count:
         return None
@@ -117,4 +120,13 @@ def too_many_missing(catalog: Catalog, count: int, *, share: float, now: datetim
     return (
         f"{count:,} of {before:,} clips are gone from disk at once ({recent:,} more in the last minutes): none of "
         "them is marked missing. If they were removed on purpose, run: watcher scan --accept-missing"
+        + "".join(f". {way_back(name)}" for name in stores)
+    )
+
+
+def way_back(store: str) -> str:
+    """How clips are had back that went to a store after the backup that the catalog is from."""
+    return (
+        f"What went to the store {store} after the backup that this catalog is from, "
+        f"`watcher scan --store {store}` brings back"
     )

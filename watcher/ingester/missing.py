@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from watcher.ingest.scan import too_many_missing
+from watcher.ingest.scan import too_many_missing, way_back
 from watcher.naming.ignore import printable
 from watcher.services import Services
 
@@ -23,7 +23,9 @@ class Missing:
         self._catalog = services.catalog
         self._clock = services.clock
         self._share = services.settings.scan.max_missing_share
+        self._stores = [table.name for table in services.settings.stores]
         self._problem = problem
+        self._way_shown = False
         self._going: dict[str, None] = {}  # decided, and not marked yet
 
     def __len__(self) -> int:
@@ -50,7 +52,8 @@ class Missing:
         if problem:
             return back, False
         count = len(keys) + len(self._going)
-        problem = too_many_missing(self._catalog, count, share=self._share, now=self._clock.now())
+        now = self._clock.now()
+        problem = too_many_missing(self._catalog, count, share=self._share, now=now, stores=self._stores)
         if problem:
             self._problem("missing", problem)
             return back, True
@@ -59,6 +62,10 @@ class Missing:
             log.info("%s is missing", printable(key))
         if len(keys) > NAMED:
             log.info("… and %d more are missing", len(keys) - NAMED)
+        if not self._way_shown:
+            self._way_shown = True
+            for store in self._stores:
+                log.info("%s", way_back(store))
         return back, False
 
     def mark_some(self) -> list[str]:

@@ -90,6 +90,8 @@ def restore(services: Services, file: Path, *, out: TextIO) -> int:
         print(f"The settings of then are in the archive: tar xf {file} {SETTINGS}", file=out)
     problem = services.root.marker_problem(services.catalog.database.catalog_id() or "")
     print(problem or "The catalog is restored; the next start compares it with the clips.", file=out)
+    for table in services.settings.stores:
+        print(f"What went to the store {table.name} since the backup: watcher scan --store {table.name}", file=out)
     return 0
 
 

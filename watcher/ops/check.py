@@ -27,14 +27,26 @@ TOLD_MOST = 50  # differences of one kind that are named
 BATCH = 500  # clips a transaction: nobody waits for the single one here
 
 
-def scan(services: Services, *, accept_missing: bool, accept_root: bool, out: TextIO, again: bool = False) -> int:
-    """Compare once and repair; 1 if something needs a person's decision.
+def scan(
+    services: Services,
+    *,
+    accept_missing: bool,
+    accept_root: bool,
+    out: TextIO,
+    again: bool = False,
+    store: str | None = None,
+) -> int:
+    """Compare once and repair; 1 if something needs a person's decision. `store`: that one, and not the disk.
 
     `again` reads unchanged files too, for what the settings say of names and zones may have changed since.
 
     Runs beside the ingester: the same file ingested twice is the same as once. Ended half-way it goes on where it
     was, since what it has catalogued by then is known. What goes wrong with one file is told in a sentence.
     """
+    if store is not None:
+        from watcher.ops.store_scan import scan_store  # noqa: PLC0415 - what is off costs nothing
+
+        return scan_store(services, store, accept=accept_root, out=out)
     with closing(Aside(services.places.run, "scan")) as aside:
         aside.open()
         ingest = Ingest.of(services)
@@ -109,7 +121,8 @@ def _mark_missing(services: Services, gone: list[str], *, accept: bool) -> tuple
     keys = [row.key for row in catalog.files.known_keys(gone).values()] if gone else []
     if not accept:
         share = services.settings.scan.max_missing_share
-        problem = too_many_missing(catalog, len(keys), share=share, now=clock.now())
+        stores = [table.name for table in services.settings.stores]
+        problem = too_many_missing(catalog, len(keys), share=share, now=clock.now(), stores=stores)
         if problem is not None:
             return 0, problem
     batches = (keys[start : start + BATCH] for start in range(0, len(keys), BATCH))
@@ -189,15 +202,19 @@ def _compare_stores(services: Services, out: TextIO) -> int:
     for table in services.settings.stores:
         count, size = sums.get(table.name, (0, 0))
         print(f"{count:,} clips of {size:,} bytes lie in the store {table.name}", file=out)
-        if not services.catalog.stored.is_bound(table.name):
-            continue
+        bound, unknown = services.catalog.stored.is_bound(table.name), 0
         try:
             for number, (key, difference) in enumerate(stored.compare(services, table.name)):
                 lost += difference is not stored.Difference.UNKNOWN
+                unknown += difference is stored.Difference.UNKNOWN
                 if number < TOLD_MOST:
                     print(f"{difference.value} {table.name}: {printable(key)}", file=out)
         except StoreAwayError as reason:
-            print(str(reason), file=out)
+            if bound:  # else nothing of ours is to be there
+                print(str(reason), file=out)
+        if unknown:
+            way = f"`watcher scan --store {table.name}` brings clips back and takes new ones in"
+            print(f"{unknown:,} objects of the store {table.name} are no clip's: {way}", file=out)
     return lost
 
 

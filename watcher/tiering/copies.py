@@ -23,7 +23,8 @@ from pathlib import Path
 from watcher.catalog.stored import Lying
 from watcher.model.errors import MissingError, StoreAwayError
 from watcher.storage.video_root import VideoRoot
-from watcher.stores.store import Store
+from watcher.stores.store import Store, Stored
+from watcher.tiering.copying import Pace
 
 KEPT_SECONDS = 600.0  # after the last use
 MOST_BYTES = 4 << 30  # of all together; a clip that is larger is had alone
@@ -64,6 +65,33 @@ class Copies:
                 failed.touch()
                 raise
         return str(path)
+
+    @contextlib.contextmanager
+    def of_nobody(self, store: Store, stored: Stored, pace: Pace) -> Iterator[tuple[Path, str]]:
+        """A copy of an object that is no clip's yet, for the time of a block or until it is kept; and its SHA-256.
+
+        Raises MissingError, StoreAwayError, DiskFullError, NotNowError, and OSError.
+        """
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._make_room(stored.size)
+        aside, digest, size = self._folder / f".{os.getpid()}-{threading.get_ident()}", hashlib.sha256(), 0
+        try:
+            with aside.open("wb") as file:
+                for piece in store.read(stored.key, 0, stored.size + 1):
+                    digest.update(piece)
+                    size += len(piece)
+                    file.write(piece)
+                    pace.took(len(piece))
+            if size != stored.size:
+                raise MissingError(f"what the store {store.name} calls {stored.key} changed while it was read")
+            yield aside, digest.hexdigest()
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def keep(self, aside: Path, clip_id: int, sha256: str, mtime_ns: int) -> None:
+        """Let the copy of an object that has become a clip be that clip's; others may take its place at once."""
+        os.utime(aside, ns=(time.time_ns() - int(USED_SECONDS * 1e9), mtime_ns))
+        aside.rename(self._folder / f"{clip_id}-{sha256}")
 
     def sweep(self, kept_seconds: float = KEPT_SECONDS) -> int:
         """Remove what nobody has used for so long, also what a crash has left; the bytes of those that stay."""

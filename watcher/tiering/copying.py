@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from pathlib import PurePosixPath
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from watcher.model.errors import NotNowError
 from watcher.stores.store import Store
 
 CHUNK = 1 << 20  # bytes
+_NUMBERED = re.compile(r"~([0-9]{1,18})((?:\.[^./]*)?)\Z")
 
 
 class OtherError(Exception):
@@ -74,6 +76,24 @@ class Paced:
             self._hashed += len(piece)
         self._pace.took(len(piece))
         return piece
+
+
+def number_of(key: str) -> int | None:
+    """The number of the clip that an object may be of, by the second of its `keys_for`.
+
+    >>> number_of("porch/070000~17.mp4"), number_of("porch/070000.mp4")
+    (17, None)
+    """
+    return int(match[1]) if (match := _NUMBERED.search(key)) else None
+
+
+def without_number(key: str) -> str:
+    """What a key was before a clip's number was put behind it.
+
+    >>> without_number("porch/070000~17.mp4")
+    'porch/070000.mp4'
+    """
+    return _NUMBERED.sub(r"\2", key)
 
 
 def keys_for(clip: Lying) -> list[str]:
