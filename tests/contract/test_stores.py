@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.s3_server import bucket, s3_server
+from tests.s3_server import BUCKET, KEY, SECRET, bucket, s3_server
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.stores.disk import COPIES, MARKER, Disk
+from watcher.stores.s3 import S3
 from watcher.stores.store import Store
 
 OURS = "0b0e6f0c"
@@ -54,6 +56,32 @@ def test_what_was_put_is_there(store: Store) -> None:
     assert b"".join(store.read(stored.key, 1_000_000, 1_500_000)) == data[1_000_000:2_500_000]
     assert b"".join(store.read(stored.key, len(data) - 3, 100)) == b"end"
     assert b"".join(store.read(stored.key, len(data), 1)) == b""
+
+
+def test_what_is_told_of_an_object(store: Store, tmp_path: Path) -> None:
+    """Its file's time, and in a bucket what its bytes were, so that who finds it need not read it."""
+    (tmp_path / "film").write_bytes(b"film")
+    os.utime(tmp_path / "film", ns=(0, 1_793_489_623_000_000_123))
+    with (tmp_path / "film").open("rb") as file:
+        store.put("a/1.mp4", file, 4)
+    stored = store.find("a/1.mp4")
+    assert stored is not None
+    assert stored.mtime_ns == 1_793_489_623_000_000_123
+    assert stored.sha256 in {"", hashlib.sha256(b"film").hexdigest()}
+    assert bool(stored.sha256) is (store.path("a/1.mp4") is None)
+    assert stored.owner == ""
+
+
+def test_an_object_of_a_bucket_names_its_catalog() -> None:
+    """A disk has a marker for that."""
+    with s3_server() as server:
+        for owner, told in (("0b0e6f0c", "0b0e6f0c"), (None, "")):
+            made = S3("cold", server.endpoint, BUCKET, keys=lambda: (KEY, SECRET), prefix=f"{owner}/", owner=owner)
+            with contextlib.closing(made) as store:
+                put(store, "a/1.mp4", b"film")
+                stored = store.find("a/1.mp4")
+                assert stored is not None
+                assert stored.owner == told
 
 
 def test_an_empty_file(store: Store) -> None:
