@@ -7,6 +7,7 @@ queue, and the last event's file is read first: a collection that is moved in do
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import signal
@@ -70,6 +71,7 @@ class Ingester:
         self._watch = Watch(self._root, self._hints)
         self._health = Health(services, self._watch, self._intake, self._scanner, self._problems)
         self._catalog_id = ""
+        self._adopted_at = 0.0
         self._stopping = False
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -208,8 +210,16 @@ class Ingester:
             self._intake.pending.add(key, self._clock.monotonic())
 
     def _match_pictures(self) -> None:
-        if self._pictures.turn():
+        if self._pictures.turn() or self._has_adopted():
             self._renderer.wake()
+
+    def _has_adopted(self) -> bool:
+        """Whether `watcher scan --store` has made clips since this was asked last."""
+        before = self._adopted_at
+        if self._mover is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._adopted_at = self._services.places.adopted.stat().st_mtime
+        return self._adopted_at != before
 
     def _look_around(self) -> None:
         self._health.look(self._catalog_id)

@@ -72,6 +72,8 @@ def scan_store(services: Services, name: str, *, accept: bool, out: TextIO) -> i
             for key, outcome, why in Adopting(services, name, describe, accept=accept).results():
                 bar.update()
                 sums[outcome] += 1
+                if outcome in {Outcome.BACK, Outcome.ADOPTED}:
+                    services.places.adopted.touch()
                 if outcome in _NAMED and sums[outcome] <= TOLD_MOST:
                     print(f"{outcome.value}: {printable(key)}{f': {why}' if why else ''}", file=out, flush=True)
         except (WatcherError, OSError, OtherError) as reason:

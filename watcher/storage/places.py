@@ -47,6 +47,11 @@ class Places:
         return self.run / "ingester.json"
 
     @property
+    def adopted(self) -> Path:
+        """Touched by a command that has made clips of what lies in a store: the ingester makes their pictures."""
+        return self.run / "adopted"
+
+    @property
     def sign_in(self) -> Path:
         """The secret of the link of the first sign-in, from the start until it is announced."""
         return self.run / "sign-in"
