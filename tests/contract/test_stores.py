@@ -13,6 +13,7 @@ import pytest
 
 from tests.s3_server import BUCKET, KEY, SECRET, bucket, s3_server
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
+from watcher.stores import costs
 from watcher.stores.disk import COPIES, MARKER, Disk
 from watcher.stores.s3 import S3
 from watcher.stores.store import Store
@@ -70,6 +71,23 @@ def test_what_is_told_of_an_object(store: Store, tmp_path: Path) -> None:
     assert stored.sha256 in {"", hashlib.sha256(b"film").hexdigest()}
     assert bool(stored.sha256) is (store.path("a/1.mp4") is None)
     assert stored.owner == ""
+
+
+def test_what_it_costs_is_counted(store: Store) -> None:
+    """Bytes of objects each way, and the requests to a bucket by their method; a list of it is received, too."""
+    before = costs.cost_of("cold").so_far()
+    put(store, "a/1.mp4", b"x" * 1000)
+    assert whole(store, "a/1.mp4") == b"x" * 1000
+    after = costs.so_far()["cold"]
+    assert after.sent_bytes - before.sent_bytes == 1000
+    assert after.received_bytes - before.received_bytes >= 1000
+    asked = {name: count - before.requests.get(name, 0) for name, count in after.requests.items()}
+    if store.path("-") is None:
+        assert asked["PUT"] == 1
+        assert asked["GET"] >= 1
+    else:
+        assert after.received_bytes - before.received_bytes == 1000
+        assert not any(asked.values())
 
 
 def test_an_object_of_a_bucket_names_its_catalog() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import time
 import zipfile
@@ -113,6 +114,8 @@ def test_a_clip_in_a_store_plays_as_before(
     assert 'watcher_store_clips{store="archive"} 2' in figures
     assert f'watcher_store_bytes{{store="archive"}} {sum(len(one.content) for one in before.values())}' in figures
     assert 'watcher_store_up{store="archive"} 1' in figures
+    for name in ("sent", "received"):  # each clip was read back
+        assert re.search(rf'watcher_store_{name}_bytes_total{{store="archive"}} [1-9]\d+', figures)
     # A disk that is away: said in words, and nothing is taken for gone.
     cold.rename(tmp_path / "unplugged")
     time.sleep(5)  # for which nginx remembers where a clip lies

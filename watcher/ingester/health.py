@@ -15,8 +15,8 @@ from watcher.storage.mounts import on_network
 if TYPE_CHECKING:
     from watcher.ingester.scanner import Scanner
 
-Moving = tuple[str | None, dict[str, str]]
-NOT_MOVING: Moving = (None, {})
+Moving = tuple[str | None, dict[str, str], dict[str, status.StoreCost]]
+NOT_MOVING: Moving = (None, {}, {})
 
 log = logging.getLogger("watcher.ingester")
 
@@ -141,7 +141,7 @@ class Health:
     ) -> None:
         """Write the ingester's state into the status file. `pictures`: they can be made; `labels`: a model's state.
 
-        `moving`: why clips wait to be moved, and which stores cannot be asked.
+        `moving`: why clips wait to be moved, which stores cannot be asked, and what each has cost.
         """
         intake, scanner = self._intake, self._scanner
         current = status.Status(
@@ -158,6 +158,7 @@ class Health:
             warnings=self._warnings | ({} if pictures else PICTURELESS) | _unlabelled(labels) | _unmoved(moving),
             labels=labels,
             away=moving[1],
+            costs=moving[2],
             aside=intake.aside.names(),
         )
         self._teller.tell(current, self._clock.monotonic())

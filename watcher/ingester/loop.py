@@ -227,5 +227,6 @@ class Ingester:
 
     def _tell(self) -> None:
         labels = None if self._labeller is None else self._labeller.state()
-        moving = NOT_MOVING if self._mover is None else (self._mover.problem, self._mover.away)
+        mover = self._mover
+        moving = NOT_MOVING if mover is None else (mover.problem, mover.away, mover.costs())
         self._health.tell(pictures=self._renderer.trouble() is None, labels=labels, moving=moving)

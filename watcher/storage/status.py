@@ -30,6 +30,14 @@ class LabelsState(msgspec.Struct, frozen=True):
     warning: str | None  # why it does not look
 
 
+class StoreCost(msgspec.Struct, frozen=True):
+    """What the ingester has asked of a store since its start."""
+
+    requests: dict[str, int]  # by method; none of a disk
+    sent_bytes: int
+    received_bytes: int
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The ingester's state."""
 
@@ -46,6 +54,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     warnings: dict[str, str] = {}  # the same of what does not stand in the way of work
     labels: LabelsState | None = None  # where a model looks at clips
     away: dict[str, str] = {}  # stores that cannot be asked, and why
+    costs: dict[str, StoreCost] = {}  # of each store
     aside: list[str] = []  # keys of files that are set aside, the latest first
 
 

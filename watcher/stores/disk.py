@@ -25,6 +25,7 @@ from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.storage import durable
 from watcher.storage.descent import Descent
 from watcher.storage.folders import open_file, open_folder
+from watcher.stores.costs import cost_of
 from watcher.stores.store import Stored, segments
 
 MARKER, COPIES = ".watcher-store", ".watcher-copies"
@@ -51,7 +52,7 @@ class Disk:
         self.name = name
         self.folder = os.fspath(folder)
         self._catalog_id = catalog_id
-        self._tidied = False
+        self._tidied, self._cost = False, cost_of(name)
 
     def bind(self, *, anew: bool = False) -> None:
         """Let a folder without a marker be this catalog's store. Raises StoreAwayError, also if it is another's."""
@@ -117,6 +118,7 @@ class Disk:
                 if not piece:
                     return
                 first += len(piece)
+                self._cost.move(received=len(piece))
                 yield piece
         finally:
             os.close(file)
@@ -201,6 +203,7 @@ class Disk:
                 left = size
                 while left and (piece := file.read(min(_CHUNK, left))):
                     left -= len(piece)
+                    self._cost.move(sent=len(piece))
                     while piece:
                         piece = piece[os.write(copy, piece) :]
                 if left:

@@ -25,6 +25,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from watcher.model.errors import StoreAwayError
+from watcher.stores.costs import Cost, cost_of
 
 CONNECT_SECONDS = 2.0
 SILENT_SECONDS = 10.0  # without a byte
@@ -136,8 +137,8 @@ class Trouble:
 class Reply:
     """An answer whose body is still to be read."""
 
-    def __init__(self, wire: _Socket, answer: http.client.HTTPResponse, trouble: Trouble) -> None:
-        self._wire = wire
+    def __init__(self, wire: _Socket, answer: http.client.HTTPResponse, trouble: Trouble, cost: Cost) -> None:
+        self._wire, self._cost = wire, cost
         self._answer = answer
         self._trouble = trouble
         self.status = answer.status
@@ -148,12 +149,15 @@ class Reply:
         with self._trouble:
             if self._wire.answer is not None:
                 self._wire.answer.until = time.monotonic() + self._wire.patience.whole
-            return self._answer.read(most)
+            data = self._answer.read(most)
+        self._cost.move(received=len(data))
+        return data
 
     def whole(self, most: int) -> bytes:
         """A body of at most so many bytes. Raises StoreAwayError."""
         with self._trouble:
             data = self._answer.read(most + 1)
+        self._cost.move(received=len(data))
         if len(data) > most:
             raise self._trouble.error("answers more than was asked for")
         return data
@@ -169,7 +173,7 @@ class Exchange:
         self._host = address.hostname or ""
         self._port = address.port or (443 if self._secure else 80)
         self.host = address.netloc.rpartition("@")[2]  # as the header Host says it
-        self.trouble = Trouble(store, self._host, self._port)
+        self.trouble, self._cost = Trouble(store, self._host, self._port), cost_of(store)
         self._lock = threading.Lock()
         self._idle: list[tuple[float, http.client.HTTPConnection, _Socket]] = []
         self._process = os.getpid()
@@ -204,7 +208,7 @@ class Exchange:
                 with self.trouble:
                     connection, wire = self._opened()
                 answer = self._answer(connection, wire, method, target, headers, (), patience or READING)
-            yield Reply(wire, answer, self.trouble)
+            yield Reply(wire, answer, self.trouble, self._cost)
             whole = answer.isclosed() and not answer.will_close
         finally:
             if whole:
@@ -223,6 +227,7 @@ class Exchange:
         patience: Patience,
     ) -> http.client.HTTPResponse:
         wire.patience = patience
+        self._cost.ask(method)
         with self.trouble:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in headers.items():
@@ -240,6 +245,7 @@ class Exchange:
         with self.trouble:
             try:
                 connection.send(block)
+                self._cost.move(sent=len(block))
             except OSError:
                 if wire.readable():
                     return False

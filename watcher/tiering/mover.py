@@ -29,6 +29,7 @@ from watcher.services import Services
 from watcher.storage.folders import held
 from watcher.storage.look import look_of
 from watcher.storage.settle import Writer, writer
+from watcher.stores.costs import so_far
 from watcher.stores.store import Store
 from watcher.tiering.copying import OtherError, Pace, Paced, keys_for
 from watcher.tiering.distinct import check_object, check_store
@@ -66,6 +67,7 @@ class Mover:
         self.problem: str | None = None  # why clips wait, in a sentence
         self._hindrance: str | None = None  # what the last look at the rules ended with; it holds while they rest
         self.away: dict[str, str] = {}  # stores that cannot be asked, and why
+        self.costs = so_far  # of each store, in this process
         self._asked_at = -1e9
         self._apart = False  # known once in a process
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from flask import Blueprint, Response, current_app, request
 
@@ -105,8 +105,24 @@ def _whole(tell: Callable[..., None], tell_value: Callable[..., None]) -> None:
         tell("store_bytes", "Their size.", [(labels, size) for labels, (_, size) in of])
         there = [(labels, int(labels["store"] not in away)) for labels, _ in of]
         tell("store_up", "Whether the store could be asked when the ingester looked last.", there)
+        if state_file is not None:
+            _costs(tell, state_file[0].costs)
     _requests(tell)
     _connections(tell)
+
+
+def _costs(tell: Callable[..., None], costs: Mapping[str, status.StoreCost]) -> None:
+    """What the ingester has asked of stores since its start; what nginx fetches for players is not in it."""
+    asked = [
+        ({"store": store, "method": method}, count)
+        for store, cost in costs.items()
+        for method, count in cost.requests.items()
+    ]
+    tell("store_requests_total", "Requests of the ingester to the store, none of a disk.", asked, "counter")
+    sent = [({"store": store}, cost.sent_bytes) for store, cost in costs.items()]
+    tell("store_sent_bytes_total", "Bytes that it sent there.", sent, "counter")
+    received = [({"store": store}, cost.received_bytes) for store, cost in costs.items()]
+    tell("store_received_bytes_total", "Bytes that it had from there.", received, "counter")
 
 
 def _counted() -> tuple[dict[str, int], dict[str, tuple[int, int]]]:
