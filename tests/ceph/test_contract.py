@@ -14,6 +14,7 @@ from tests.contract.test_stores import (  # noqa: F401 - tests
     test_nothing_is_written_over,
     test_what_is_no_key,
     test_what_is_not_there,
+    test_what_is_told_of_an_object,
     test_what_was_put_is_there,
 )
 from tests.radosgw import Radosgw
