@@ -178,11 +178,12 @@ class Adopting:
             return False
         if clip.store is None:
             self._root.check_mounted()
-            return self._root.look(clip.key) is None
         try:
+            if clip.store is None:
+                return self._root.look(clip.key) is None
             return self._stores[clip.store].find(clip.store_key or "") is None
-        except StoreAwayError:
-            return False
+        except (OSError, StoreAwayError):
+            return False  # that is not absence
 
     def _bring_back(self, clip: Lying, stored: Stored, *, by_name: bool) -> Result | None:
         """Let a clip that looks lost lie here; None for one that does not, or has other bytes."""
@@ -209,9 +210,8 @@ class Adopting:
                 finally:
                     os.close(fd)
                 if result.outcome is Outcome.ADOPTED and (clip := self._catalog.clips.by_key(stored.key)):
-                    self._copies.keep(
-                        aside, clip.id, sha256, bounded(self._time(stored))
-                    )  # its pictures are made of it
+                    # Its pictures are made of it.
+                    self._copies.keep(aside, clip.id, sha256, bounded(self._time(stored)))
                 return result
         fd = open_file("/", path.lstrip("/"))
         try:
