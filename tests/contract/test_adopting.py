@@ -328,6 +328,26 @@ def test_a_clip_that_comes_back_by_itself(services: Services, monkeypatch: pytes
     assert list(compare(services, "cold")) == []
 
 
+def test_a_clip_that_is_given_up_right_after_its_return(
+    services: Services, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its object goes, though its file is in the bin by then; and it can be had back from there."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    move(services)
+    services.catalog.stored.want(clip.id)
+    with monkeypatch.context() as patched:
+        killed(patched, StoredClips, "returned", "after")
+        with pytest.raises(Killed):
+            move(services)
+    retention = Retention.of(services)
+    retention.retire(clip.id)
+    assert move(services).problem is None
+    assert store.find(clip.key) is None
+    assert retention.restore(clip.id) == clip.key
+    assert local(services, clip).read_bytes() == data
+
+
 def test_another_object_under_a_clips_name(services: Services, store: Store, samples: Path) -> None:
     """Is not that clip: it is named, the row stays as it is, and so does the object."""
     clip = leave(services, 1)

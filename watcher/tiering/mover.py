@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from watcher.catalog.rows import signed
 from watcher.catalog.stored import DROPPED, GIVEN_UP, LEAVING, RETURNED, WANTED, Lying
-from watcher.model.clip import milliseconds
+from watcher.model.clip import ClipState, milliseconds
 from watcher.model.errors import NotNowError, StoreAwayError, TakenError, WatcherError
 from watcher.naming.ignore import printable
 from watcher.services import Services
@@ -185,12 +185,13 @@ class Mover:
         self._catalog.stored.has_left(clip)
 
     def _drop_object(self, clip: Lying) -> None:
-        """Remove the object of a clip that is back, if its file is there. Raises StoreAwayError."""
+        """Remove the object of a clip that is back with its file, or was given up. Raises StoreAwayError."""
         name, key = clip.left_in
-        with os.fdopen(self._root.open(clip.key), "rb") as file:
-            if self._pace.hash_of(file.fileno()) != clip.sha256:
-                raise OtherError("it was brought back, and is another file by now")
-            check_object(self._stores[name], key, file.fileno())
+        if clip.state != ClipState.RETIRED:  # else its file is in the bin, or went for good
+            with os.fdopen(self._root.open(clip.key), "rb") as file:
+                if self._pace.hash_of(file.fileno()) != clip.sha256:
+                    raise OtherError("it was brought back, and is another file by now")
+                check_object(self._stores[name], key, file.fileno())
         self._stores[name].delete(key)
         self._catalog.stored.object_gone(clip)
 
