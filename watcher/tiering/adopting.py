@@ -24,7 +24,7 @@ import msgspec
 
 from watcher.catalog import Probed
 from watcher.catalog.adoption import Home
-from watcher.catalog.stored import NOTHING, RETURNED, Lying
+from watcher.catalog.stored import DROPPED, NOTHING, RETURNED, Lying
 from watcher.model.clip import ClipState, milliseconds
 from watcher.model.errors import MissingError, RowError, StoreAwayError
 from watcher.naming.ignore import unusable
@@ -88,13 +88,15 @@ class Adopting:
         """What comes of each key that differs. Raises StoreAwayError, DiskFullError, RootAwayError, OtherError."""
         self._root.check_mounted()  # else every clip would look lost
         self._bind()
+        steps = {
+            Difference.LOST: self._lack,
+            Difference.OTHER: self._renew,
+            Difference.UNKNOWN: self._take,
+        }
         with contextlib.closing(self._stores):
             for key, difference in merge(self._catalog.stored.known(self._name), self._store):
-                if difference is Difference.LOST:
-                    yield Result(key, Outcome.LOST)
-                    continue
                 try:
-                    yield self._renew(key) if difference is Difference.OTHER else self._take(key)
+                    yield steps[difference](key)
                 except MissingError:
                     yield Result(key, Outcome.KNOWN)  # it went while it was read
 
@@ -108,6 +110,12 @@ class Adopting:
         if self._accept or not bound:
             self._store.bind(anew=self._accept)
             self._catalog.stored.bind(self._name)
+
+    def _lack(self, key: str) -> Result:
+        """An object that was not listed: it may be on its way out, or have come since."""
+        clip = self._catalog.adoption.holder(self._name, key)
+        lost = clip is not None and clip.store == self._name and clip.due != DROPPED
+        return Result(key, Outcome.LOST if lost and self._store.find(key) is None else Outcome.KNOWN)
 
     def _renew(self, key: str) -> Result:
         """An object that is not as its row says: of the same bytes it was put there again."""
