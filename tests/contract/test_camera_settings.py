@@ -171,3 +171,35 @@ def test_other_cameras_do_not_exist(catalog: Catalog, filled: Catalog, engine: s
     assert bound.get("/changes/head").json["head"] > head
     assert [one["camera"] for one in bound.get(f"/changes?since={head}").json["camera_settings"]] == ["porch"]
     made.catalog.database.engine.dispose()
+
+
+def test_only_an_admin_has_the_form(catalog: Catalog, filled: Catalog, engine: sa.Engine, tmp_path: Path) -> None:
+    """On Status; it says the same as the API, and what is said is text to every page."""
+    url = engine.url.render_as_string(hide_password=False)
+    made = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
+    viewer, boss = client_of(made, holder(made, "looks")), client_of(made, holder(made, "boss", role="admin"))
+    form = {"camera": "porch", "name": " <b onclick=x>Tor</b> ", "colour": "teal", "order": "2", "hidden": "yes"}
+    assert viewer.post("/status", data=form).status_code == 403
+    assert filled.cameras.settings() == {}
+    answer = boss.post("/status?hidden=yes", data=form)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/status?hidden=yes#camera-porch")
+    assert said_of(viewer, "porch") == {**SAID, "name": "<b onclick=x>Tor</b>"}
+    for path in (
+        "/status?hidden=yes",
+        "/",
+        "/?camera=porch",
+        "/day/2026-11-21?hidden=yes",
+        "/side-by-side",
+        "/review",
+    ):
+        page = boss.get(path, headers={"Accept": "text/html"}).text
+        assert "<b onclick" not in page, path
+        assert path == "/review" or "&lt;b onclick=x&gt;Tor&lt;/b&gt;" in page, path
+    assert 'class="edit"' in boss.get("/status").text
+    assert 'class="edit"' not in viewer.get("/status").text
+    for wrong in ({"colour": "mauve"}, {"order": "1.5"}, {"order": "0"}, {"name": "x" * 81}, {"name": "\u202e"}):
+        assert boss.post("/status", data={**form, **wrong}).status_code == 400, wrong
+    assert boss.post("/status", data={"camera": "prch"}).status_code == 404
+    assert boss.post("/status", data={"camera": "porch"}).status_code == 303
+    assert said_of(viewer, "porch") == UNSAID
+    made.catalog.database.engine.dispose()
