@@ -119,8 +119,8 @@ class Radosgw:
 
     def admin(self, *words: str) -> Any:
         """What radosgw-admin answers."""
-        told = self._run("radosgw-admin", "-n", "client.rgw", *words)
-        return json.loads(told) if told.startswith(("{", "[")) else told
+        output = self._run("radosgw-admin", "-n", "client.rgw", *words)
+        return json.loads(output) if output.startswith(("{", "[")) else output
 
     @contextlib.contextmanager
     def frozen(self, program: str = "radosgw") -> Iterator[None]:

@@ -46,7 +46,7 @@ class Bucket:
     objects: dict[str, bytes] = field(default_factory=dict)
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     uploads: dict[str, tuple[str, dict[int, bytes]]] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)  # method and target of each request
+    requests: list[tuple[str, str]] = field(default_factory=list)  # method and target of each request
     page: int = 1000  # keys of a page
     part_least: int = 1000  # bytes of each part but the last
     conditions: str = "known"  # If-None-Match: "known", "ignored" or "refused"
@@ -88,7 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         bucket = self.server.bucket
-        bucket.asked.append((self.command, self.path))
+        bucket.requests.append((self.command, self.path))
         try:
             if bucket.trick is not None and bucket.trick(self):
                 return
@@ -125,17 +125,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         bucket = self.server.bucket
         if key not in bucket.objects:
             raise RefusalError(404, "NoSuchKey")
-        data, found = bucket.objects[key], re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
-        if found is None or not any(found.groups()) or (all(found.groups()) and int(found[1]) > int(found[2])):
+        data, match = bucket.objects[key], re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        if match is None or not any(match.groups()) or (all(match.groups()) and int(match[1]) > int(match[2])):
             self.reply(200, data, ETag=_etag(data), **bucket.headers[key])
             return
-        if not found[1]:
-            found = re.fullmatch(r"(\d+)-()", f"{max(0, len(data) - int(found[2]))}-")
-            assert found is not None
-        first = int(found[1])
+        if not match[1]:
+            match = re.fullmatch(r"(\d+)-()", f"{max(0, len(data) - int(match[2]))}-")
+            assert match is not None
+        first = int(match[1])
         if first >= len(data):
             raise RefusalError(416, "InvalidRange", Content_Range=f"bytes */{len(data)}")
-        part = data[first : int(found[2] or len(data)) + 1]
+        part = data[first : int(match[2] or len(data)) + 1]
         where = f"bytes {first}-{first + len(part) - 1}/{len(data)}"
         self.reply(206, part, ETag=_etag(data), Content_Range=where, **bucket.headers[key])
 
@@ -164,14 +164,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _post_object(self, key: str) -> None:
         bucket = self.server.bucket
         if "uploads" in self.query:
-            upload = f"upload+/={len(bucket.asked)}"
+            upload = f"upload+/={len(bucket.requests)}"
             bucket.uploads[upload] = (key, {})
             bucket.headers[key] = self._kept()
             self._xml("InitiateMultipartUploadResult", f"<UploadId>{upload}</UploadId>")
             return
         _, parts = self._upload(key)
-        told = re.findall(rb"<PartNumber>(\d+)</PartNumber><ETag>&quot;(\w+)&quot;</ETag>", self.data)
-        if [(int(number), f'"{etag.decode()}"') for number, etag in told] != [
+        claims = re.findall(rb"<PartNumber>(\d+)</PartNumber><ETag>&quot;(\w+)&quot;</ETag>", self.data)
+        if [(int(number), f'"{etag.decode()}"') for number, etag in claims] != [
             (number, _etag(data)) for number, data in sorted(parts.items())
         ]:
             raise RefusalError(400, "InvalidPart")
@@ -218,8 +218,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command in {"PUT", "POST"} and "Content-Length" not in self.headers:
             raise RefusalError(411, "MissingContentLength")
         data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        told = self.headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
-        if told not in {"UNSIGNED-PAYLOAD", hashlib.sha256(data).hexdigest()}:
+        digest = self.headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+        if digest not in {"UNSIGNED-PAYLOAD", hashlib.sha256(data).hexdigest()}:
             raise RefusalError(400, "XAmzContentSHA256Mismatch")
         return data
 
@@ -232,10 +232,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time, theirs, body = self.query["X-Amz-Date"], self.query["X-Amz-Signature"], "UNSIGNED-PAYLOAD"
             pairs = [pair for pair in pairs if pair[0] != "X-Amz-Signature"]
         else:
-            found = _AUTHORIZATION.fullmatch(self.headers.get("Authorization", ""))
-            if found is None:
+            match = _AUTHORIZATION.fullmatch(self.headers.get("Authorization", ""))
+            if match is None:
                 raise RefusalError(403, "AccessDenied")
-            key, day, region, signed, theirs = found.groups()
+            key, day, region, signed, theirs = match.groups()
             time, body = self.headers["x-amz-date"], self.headers["x-amz-content-sha256"]
             must = {name.lower() for name in self.headers if name.lower().startswith("x-amz-")} | {"host"}
             if not must <= set(signed.split(";")):
@@ -244,8 +244,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise RefusalError(403, "InvalidAccessKeyId")
         if region != REGION:
             raise RefusalError(400, "AuthorizationHeaderMalformed", f"<Region>{REGION}</Region>")
-        asked = datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
-        apart, most = self.server.bucket.now() - asked, int(self.query.get("X-Amz-Expires", 900))
+        sent_at = datetime.strptime(time, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
+        apart, most = self.server.bucket.now() - sent_at, int(self.query.get("X-Amz-Expires", 900))
         if apart > most or apart < -900:
             raise RefusalError(403, "AccessDenied" if "X-Amz-Expires" in self.query else "RequestTimeTooSkewed")
         canonical = (
@@ -271,18 +271,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise RefusalError(412, "PreconditionFailed")
 
     def _upload(self, key: str) -> tuple[str, dict[int, bytes]]:
-        found = self.server.bucket.uploads.get(self.query["uploadId"])
-        if found is None or found[0] != key:
+        upload = self.server.bucket.uploads.get(self.query["uploadId"])
+        if upload is None or upload[0] != key:
             raise RefusalError(404, "NoSuchUpload")
-        return found
+        return upload
 
     def _kept(self) -> dict[str, str]:
         names = [name for name in self.headers if name.lower().startswith("x-amz-meta-") or name == "Content-Type"]
         return {name: self.headers[name] for name in names}
 
     def _encoding(self) -> str:
-        asked = self.server.bucket.encodes and self.query.get("encoding-type") == "url"
-        return "<EncodingType>url</EncodingType>" if asked else ""
+        encodes = self.server.bucket.encodes and self.query.get("encoding-type") == "url"
+        return "<EncodingType>url</EncodingType>" if encodes else ""
 
     def _text(self, key: str) -> str:
         return quote(key, safe="/").replace("%20", "+") if self._encoding() else escape(key)

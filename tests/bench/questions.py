@@ -75,7 +75,7 @@ class Sample(NamedTuple):
     unit: RunningUnit
     rows: int
     headers: str  # Lua, of every request
-    found: dict[tuple[str, str], list[float]]  # by question and way: requests a second ÷ hello
+    ratios: dict[tuple[str, str], list[float]]  # by question and way: requests a second ÷ hello
 
 
 def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
@@ -115,7 +115,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
                             for sample in all_asked.values():
                                 script = _script(question, sample, again=again, seed=number + 1)
                                 ratio = wrk(folder, sample.unit.url("/"), script) / hello
-                                sample.found.setdefault((name, way), []).append(ratio)
+                                sample.ratios.setdefault((name, way), []).append(ratio)
                 for name, address in SHARED.items():
                     (few.unit.video / "static.json").write_bytes(few.unit.get(address).content)
                     file = wrk(folder, f"http://127.0.0.1:{port}/static.json", "")
@@ -125,8 +125,8 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
                 process.terminate()
                 process.wait()
     table = [
-        (f"{name}, {way}, {where} ÷ hello", sample.found[name, way], _target(name, again=again))
-        for name, way in few.found
+        (f"{name}, {way}, {where} ÷ hello", sample.ratios[name, way], _target(name, again=again))
+        for name, way in few.ratios
         for again in [WAYS[way]]
         for where, sample in all_asked.items()
     ]
@@ -135,8 +135,8 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
         for name, ratios in shared.items()
     ]
     table += [
-        (f"{name}, {way}: {FEW:,} ÷ {MANY:,} clips", _quotients(ratios, many.found[name, way]), "≤ 1.3")
-        for (name, way), ratios in few.found.items()
+        (f"{name}, {way}: {FEW:,} ÷ {MANY:,} clips", _quotients(ratios, many.ratios[name, way]), "≤ 1.3")
+        for (name, way), ratios in few.ratios.items()
     ]
     return table
 

@@ -96,7 +96,7 @@ class Watched:
     def _console(self, message: ConsoleMessage) -> None:
         # Chromium drops what it is loading when the machine gets or loses a network interface, as Docker's: not our doing.
         if message.type in {"error", "warning"} and not any(
-            told in message.text for told in ("ERR_NETWORK_CHANGED", "Service Worker registration blocked")
+            words in message.text for words in ("ERR_NETWORK_CHANGED", "Service Worker registration blocked")
         ):
             self.faults.append(f"console: {message.text}")
 
@@ -135,8 +135,8 @@ def shelf(unit: RunningUnit, footage: Path) -> list[dict]:
     shutil.copytree(footage, unit.video, dirs_exist_ok=True)
 
     def ready() -> list[dict] | None:
-        found = unit.clips()
-        return found if len(found) == 60 and all(c["poster_url"] or c["state"] == "broken" for c in found) else None
+        rows = unit.clips()
+        return rows if len(rows) == 60 and all(c["poster_url"] or c["state"] == "broken" for c in rows) else None
 
     return wait_for(ready, seconds=60, what="sixty clips with posters")
 
@@ -148,7 +148,7 @@ def watched(browser: Browser, unit: RunningUnit, request: pytest.FixtureRequest)
     context = browser.new_context(
         **{"viewport": {"width": 1280, "height": 800}, "service_workers": "block", **options}
     )
-    found = Watched(context, unit)
-    yield found
+    observer = Watched(context, unit)
+    yield observer
     context.close()
-    assert found.faults == []
+    assert observer.faults == []

@@ -73,17 +73,17 @@ def coded(unit: RunningUnit) -> Coded:
     """Of each row our clip, and ffprobe's streams."""
     folder = unit.video / "codecs"
     folder.mkdir()
-    found = {}
+    streams = {}
     for row in ROWS:
         path = folder / f"{row.name}.{row.suffix}"
         source = "-f lavfi -i testsrc=s=160x96:r=10:d=1 -f lavfi -i sine=d=1"
         subprocess.run(
             ["ffmpeg", "-v", "error", *source.split(), *row.options.split(), str(path)], check=True, timeout=60
         )
-        told = subprocess.check_output(["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)])
-        found[row.name] = json.loads(told)["streams"]
+        output = subprocess.check_output(["ffprobe", "-v", "error", "-show_streams", "-of", "json", str(path)])
+        streams[row.name] = json.loads(output)["streams"]
     return {
-        row.name: (unit.wait_clip(f"codecs/{row.name}.{row.suffix}", state="ready"), found[row.name])
+        row.name: (unit.wait_clip(f"codecs/{row.name}.{row.suffix}", state="ready"), streams[row.name])
         for row in ROWS
     }
 
@@ -107,15 +107,15 @@ def test_ffprobe_and_chromium_agree(row: Row, coded: Coded, watched: Watched) ->
     assert _profile(picture) in kinds["video"].get("profile", "")
 
     page = watched.open("/watcher/")
-    said = page.evaluate(
+    answers = page.evaluate(
         """codecs => codecs.map(one => document.createElement('video').canPlayType(`video/mp4; codecs="${one}"`))""",
         [picture, sound] if sound else [picture],
     )
     done = page.evaluate(PLAY, clip["url"])
-    assert bool(done["pictures"]) == (said[0] != ""), (said, done)
+    assert bool(done["pictures"]) == (answers[0] != ""), (answers, done)
     if sound:
-        told = clip["playable_reason"] or ""
-        assert "sound" in told or (said[1] and done["sound"]), (said, done, told)
+        reason = clip["playable_reason"] or ""
+        assert "sound" in reason or (answers[1] and done["sound"]), (answers, done, reason)
     match clip["playable"]:
         case "yes":
             assert done["pictures"] == 10

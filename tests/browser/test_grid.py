@@ -82,9 +82,9 @@ def test_pointing_skims_without_fetching_the_clip(watched: Watched, shelf: list[
     card = page.locator(f'.card[data-id="{shelf[5]["id"]}"]')
     box = card.locator(".picture").bounding_box()
     assert box is not None
-    asked: list[str] = []
+    urls: list[str] = []
     times: list[float] = []  # of requests for a sprite
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: urls.append(request.url))
     page.on("request", lambda request: times.append(time.monotonic()) if "sprite" in request.url else None)
     pointed = time.monotonic()
     page.mouse.move(box["x"] + 5, box["y"] + 40)
@@ -94,8 +94,8 @@ def test_pointing_skims_without_fetching_the_clip(watched: Watched, shelf: list[
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 40, steps=4)
     assert card.locator(".sprite").get_attribute("data-frame") != first
     look(page, "browse-skimming")
-    assert len([url for url in asked if "sprite" in url]) == 1
-    assert not [url for url in asked if url.endswith(".mp4")]
+    assert len([url for url in urls if "sprite" in url]) == 1
+    assert not [url for url in urls if url.endswith(".mp4")]
     page.mouse.move(2, 2)
     expect(card.locator(".sprite")).to_have_count(0)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
@@ -217,7 +217,7 @@ def test_very_many_clips(watched: Watched, many: RunningUnit) -> None:
         page.wait_for_timeout(60)
         now = shown(page)
         assert set(now) & set(seen[-48:]), "a gap"
-        seen += [one for one in now if one not in set(seen[-600:])]
+        seen += [clip_id for clip_id in now if clip_id not in set(seen[-600:])]
         assert len(now) <= 480
     in_order(page)
     assert len(seen) == len(set(seen)) > 700
@@ -235,10 +235,10 @@ def test_very_many_clips(watched: Watched, many: RunningUnit) -> None:
     assert box is not None
     for share in (0.3, 0.75, 0.5):
         page.mouse.move(box["x"] + 10, box["y"] + box["height"] * share)
-        told = page.locator(".rail .bubble").inner_text()
+        bubble = page.locator(".rail .bubble").inner_text()
         page.mouse.down()
         page.mouse.up()
-        day, clips_of = re.fullmatch(r"(.*), ([\d,]+ clips?)", told).groups()  # type: ignore[union-attr]
+        day, clips_of = re.fullmatch(r"(.*), ([\d,]+ clips?)", bubble).groups()  # type: ignore[union-attr]
         first = f"{CARDS}.find(card => card.getBoundingClientRect().bottom > 160)"
         # A day of so many is divided by hours; the jump leads to its last one.
         title = f"{first}?.closest('.day').querySelector('h2').textContent"

@@ -21,8 +21,12 @@ def test_from_the_clip_to_the_page(
 ) -> None:
     """A clip that comes gets its label, is found by what one types, and plays from where it is seen."""
     model = red_model(tmp_path / "red.onnx", "deployed")
-    told = {"WATCHER_LABELS__ENABLED": "true", "WATCHER_LABELS__MODEL": str(model), "WATCHER_LABELS__WANTED": "*"}
-    unit = start_unit(settings=told)
+    settings = {
+        "WATCHER_LABELS__ENABLED": "true",
+        "WATCHER_LABELS__MODEL": str(model),
+        "WATCHER_LABELS__WANTED": "*",
+    }
+    unit = start_unit(settings=settings)
     colours(unit.video / "porch/2026-11-21/070000.mp4", red=(2, 4))
     colours(unit.video / "yard/2026-11-21/080000.mp4", red=(9, 9))
 
@@ -36,8 +40,8 @@ def test_from_the_clip_to_the_page(
     assert label["model"].startswith("red ")
     (counts,) = requests.get(unit.url("/watcher/labels"), timeout=10).json()["labels"]
     assert counts == {"name": "red", "clips": 1, "cameras": [{"camera": "porch", "clips": 1}]}
-    found = requests.get(unit.url("/watcher/clips?author=models&min_confidence=0.9"), timeout=10).json()["clips"]
-    assert [one["id"] for one in found] == [clip["id"]]
+    rows = requests.get(unit.url("/watcher/clips?author=models&min_confidence=0.9"), timeout=10).json()["clips"]
+    assert [clip["id"] for clip in rows] == [clip["id"]]
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     watched = Watched(context, unit)
     page = watched.open("/watcher/?held=false")
@@ -57,7 +61,7 @@ def test_from_the_clip_to_the_page(
     page = watched.open(f"/watcher/watch/{clip['id']}")
     page.get_by_role("button", name="where red is seen").click()
     page.wait_for_function("document.querySelector('#player').currentTime >= 2")
-    mark, bar = (page.locator(one).bounding_box() for one in (".sights i", ".track"))
+    mark, bar = (page.locator(selector).bounding_box() for selector in (".sights i", ".track"))
     assert mark is not None
     assert bar is not None
     begin, end = (

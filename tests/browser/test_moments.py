@@ -77,7 +77,7 @@ def shelf(unit: RunningUnit, samples: Path) -> list[dict]:
         requests.put(
             unit.url(f"/watcher/clips/{unit.clip('gate/2026-11-21_080000.mp4')['id']}/labels/{name}"), timeout=10
         )
-    return wait_for(lambda: found if len(found := unit.clips()) == 48 else None, what="48 clips")
+    return wait_for(lambda: rows if len(rows := unit.clips()) == 48 else None, what="48 clips")
 
 
 def module(page: Page, name: str) -> str:
@@ -87,14 +87,14 @@ def module(page: Page, name: str) -> str:
 def test_what_is_typed_means_one_moment_or_is_asked(watched: Watched, shelf: list[dict]) -> None:
     """The parser alone, in the browser itself; what may mean two things means both, what is no moment means none."""
     page = watched.open("/watcher/")
-    found = page.evaluate(
+    moments = page.evaluate(
         """async ([typed, times, texts, now, zone]) => {
         const { read } = await import(typed), { wall } = await import(times);
         const said = ({ at, whole }) => { const { day, time } = wall(at, zone); return whole ? `${day}*` : `${day} ${time}`; };
         return Object.fromEntries(texts.map((text) => [text, read(text, { now: Date.parse(now), day: "2026-11-20", zone }).map(said)])); }""",
         [module(page, "typed.js"), module(page, "times.js"), list(TYPED), NOW, BERLIN],
     )
-    assert found == TYPED
+    assert moments == TYPED
 
 
 def first(page: Page) -> str:
@@ -244,10 +244,10 @@ def test_a_clip_s_screen_has_the_way_to_any_moment(watched: Watched, shelf: list
     page = watched.open(f"/watcher/watch/{gate[0]['id']}?camera=gate")
     until(page, "document.querySelector('video').readyState >= 2")
     ask(page, "20 nov 2026 08:20")
-    wanted = min(
+    nearest = min(
         gate,
         key=lambda clip: abs(
             datetime.fromisoformat(clip["local_time"]) - datetime.fromisoformat("2026-11-20T08:20:00+01:00")
         ),
     )
-    page.wait_for_url(f"**/watch/{wanted['id']}?camera=gate*")
+    page.wait_for_url(f"**/watch/{nearest['id']}?camera=gate*")

@@ -90,9 +90,9 @@ def test_what_motion_records_arrives_and_plays(
 
         def finished() -> list[dict]:
             assert motion.poll() is None, (tmp_path / "motion.log").read_text()
-            found = unit.clips(camera="street")
-            assert not [clip for clip in found if clip["state"] == "broken"], found
-            return found if len([clip for clip in found if clip["poster_url"]]) >= 3 else []
+            rows = unit.clips(camera="street")
+            assert not [clip for clip in rows if clip["state"] == "broken"], rows
+            return rows if len([clip for clip in rows if clip["poster_url"]]) >= 3 else []
 
         clips = wait_for(finished, seconds=90, what="three clips of motion's")
     finally:

@@ -30,9 +30,9 @@ def row(unit: RunningUnit) -> list[dict]:
     broken.write_bytes(broken.read_bytes()[:900])
 
     def ready() -> list[dict] | None:
-        found = unit.clips(sort="started_at")
-        fine = [clip for clip in found if clip["poster_url"]]
-        return found if len(found) == 5 and len(fine) == 4 and found[2]["state"] == "broken" else None
+        rows = unit.clips(sort="started_at")
+        fine = [clip for clip in rows if clip["poster_url"]]
+        return rows if len(rows) == 5 and len(fine) == 4 and rows[2]["state"] == "broken" else None
 
     return wait_for(ready, seconds=60, what="five clips")
 
@@ -192,19 +192,19 @@ def test_the_service_worker_keeps_the_shell_and_touches_nothing_else(
 def test_the_page_can_be_installed(unit: RunningUnit) -> None:
     """A manifest with icons that are there, of the sizes that it says; nobody needs a session for it."""
     answer = unit.get("/watcher/manifest.webmanifest")
-    told = answer.json()
+    manifest = answer.json()
     assert answer.headers["Content-Type"] == "application/manifest+json"
-    assert told["start_url"] == told["scope"] == "/watcher/"
-    for one in told["icons"]:
-        icon = unit.get(one["src"])
+    assert manifest["start_url"] == manifest["scope"] == "/watcher/"
+    for entry in manifest["icons"]:
+        icon = unit.get(entry["src"])
         assert icon.status_code == 200
-        if one["type"] == "image/png":
+        if entry["type"] == "image/png":
             assert icon.content[:8] == b"\x89PNG\r\n\x1a\n"
             size = int.from_bytes(icon.content[16:20], "big")
-            assert one["sizes"] == f"{size}x{size}"
+            assert entry["sizes"] == f"{size}x{size}"
     worker = unit.get("/watcher/worker.js")
     assert worker.headers["Cache-Control"] == "no-cache"
-    assert Path(told["icons"][0]["src"]).parent.name in worker.text
+    assert Path(manifest["icons"][0]["src"]).parent.name in worker.text
 
 
 @pytest.mark.parametrize(

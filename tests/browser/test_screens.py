@@ -80,9 +80,9 @@ def test_status(watched: Watched, shelf: list[dict]) -> None:
 def test_what_is_wrong_is_counted_in_every_bar(watched: Watched, shelf: list[dict]) -> None:
     """The number of the headline of Status, on every screen that has a bar, and in its link's name."""
     page = watched.open("/watcher/status")
-    told = page.get_by_role("heading", level=1).inner_text()
-    count = sum(int(number) for number in re.findall(r"\d+", told))
-    assert count >= 3, told
+    headline = page.get_by_role("heading", level=1).inner_text()
+    count = sum(int(number) for number in re.findall(r"\d+", headline))
+    assert count >= 3, headline
     for path in ("/watcher/status", "/watcher/", "/watcher/day/2026-11-21", "/watcher/review"):
         watched.open(path)
         wait_for(lambda: page.reload() and counted(page) >= 3, what=path)  # it is counted once in ten seconds
@@ -156,9 +156,11 @@ def test_axe_finds_nothing(watched: Watched, shelf: list[dict], request: pytest.
 def nothing_wrong(page: Page, where: str) -> None:
     """Inject axe by evaluation, since the page's policy rightly allows no foreign script."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate(f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations)")
-    told = "\n".join(f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"][:3])
-    assert not told, where
+    violations = page.evaluate(f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations)")
+    faults = "\n".join(
+        f"{violation['id']}: {node['html'][:200]}" for violation in violations for node in violation["nodes"][:3]
+    )
+    assert not faults, where
 
 
 @pytest.mark.parametrize("watched", [{"reduced_motion": "reduce"}], indirect=True)
@@ -195,11 +197,11 @@ def test_what_is_sent_is_small(watched: Watched, shelf: list[dict]) -> None:
         page = watched.open(path)
         page.wait_for_load_state("load")
         loaded = page.evaluate("performance.getEntriesByType('resource').map(one => one.name.split('/').pop())")
-        told = page.evaluate(
+        preloads = page.evaluate(
             "[...document.querySelectorAll('[rel=modulepreload], script')].map(one => (one.href ?? one.src).split('/').pop())"
         )
         scripts = {name for name in loaded if name.endswith(".js")}
-        assert scripts == {name.split("/")[-1] for name in told}, path  # no module is found out step by step
+        assert scripts == {name.split("/")[-1] for name in preloads}, path  # no module is found out step by step
         assert sum(size[name] for name in scripts) <= 60_000, path
         assert sum(size[name] for name in set(loaded) if name.endswith(".css")) <= 14_000, path
     assert len([name for name in size if name.endswith(".js")]) <= 32

@@ -53,14 +53,16 @@ def moment(unit: RunningUnit) -> Clips:
     for camera, after, seconds in PLAN:
         at = START + timedelta(seconds=after)
         clips.make_clock(unit.video / camera / f"{at:%Y-%m-%d_%H%M%S}.mp4", seconds=seconds, sound=camera == GATE)
-    found = wait_for(lambda: len(ready := unit.clips(state="ready")) == len(PLAN) and ready, what="all clips")
-    return {clip["url"]: clip for clip in found}
+    rows = wait_for(lambda: len(ready := unit.clips(state="ready")) == len(PLAN) and ready, what="all clips")
+    return {clip["url"]: clip for clip in rows}
 
 
 def address(after: float, *cameras: str) -> str:
     """The screen with some cameras, some seconds after the start."""
     at = (START + timedelta(seconds=after)).isoformat()
-    return "/watcher/side-by-side?" + "&".join([*(f"camera={quote(one)}" for one in cameras), f"at={quote(at)}"])
+    return "/watcher/side-by-side?" + "&".join(
+        [*(f"camera={quote(camera)}" for camera in cameras), f"at={quote(at)}"]
+    )
 
 
 def shown(page: Page, moment: Clips) -> dict[str, float]:
@@ -77,13 +79,13 @@ def agree(page: Page, moment: Clips, cameras: int, within: float, *, times: int 
     looks: list[dict[str, float]] = []
 
     def together() -> bool:
-        found = shown(page, moment)
-        if len(found) < cameras or (looks and found == looks[-1]):
+        seconds = shown(page, moment)
+        if len(seconds) < cameras or (looks and seconds == looks[-1]):
             return False
-        if max(found.values()) - min(found.values()) > within:
+        if max(seconds.values()) - min(seconds.values()) > within:
             looks.clear()
         else:
-            looks.append(found)
+            looks.append(seconds)
         return len(looks) >= times
 
     try:
@@ -100,8 +102,8 @@ def clock(page: Page) -> str:
 def test_four_cameras_play_in_step(watched: Watched, moment: Clips) -> None:
     """By the numbers in their pictures: within 100 ms at play and after a jump, within 400 ms of what is shown at 4×."""
     page = watched.open(address(4, PORCH, GATE, YARD, SHED))
-    found = agree(page, moment, 4, STANDING)
-    assert abs(found[PORCH] - 4) <= STANDING
+    seconds = agree(page, moment, 4, STANDING)
+    assert abs(seconds[PORCH] - 4) <= STANDING
     page.keyboard.press("k")
     wait_for(lambda: shown(page, moment).get(PORCH, 0) > 4.4, what="it to go on")
     agree(page, moment, 4, 0.1, times=12)
@@ -116,9 +118,9 @@ def test_four_cameras_play_in_step(watched: Watched, moment: Clips) -> None:
     wait_for(lambda: shown(page, moment).get(GATE, 0) > 15, what="the end of the gap")
     agree(page, moment, 4, 0.4, times=5)
     page.keyboard.press("k")
-    found = agree(page, moment, 4, STANDING)
+    seconds = agree(page, moment, 4, STANDING)
     page.keyboard.press(",")
-    wait_for(lambda: 0.02 < found[GATE] - shown(page, moment).get(GATE, 99) < 0.1, what="a picture back")
+    wait_for(lambda: 0.02 < seconds[GATE] - shown(page, moment).get(GATE, 99) < 0.1, what="a picture back")
     agree(page, moment, 4, STANDING)
 
 
@@ -152,8 +154,8 @@ def test_from_a_clip_it_is_one_action(watched: Watched, moment: Clips, unit: Run
     until(page, "document.querySelector('video').currentTime > 2.3")
     page.keyboard.press("v")
     page.wait_for_url("**/side-by-side?*")
-    found = agree(page, moment, 4, STANDING)
-    assert abs(found[GATE] - 4.4) < 0.1
+    seconds = agree(page, moment, 4, STANDING)
+    assert abs(seconds[GATE] - 4.4) < 0.1
     page.keyboard.press("Escape")
     page.wait_for_url(f"**/watch/{gate['id']}*")
     page.get_by_role("link", name="Watch side by side").click()
@@ -164,18 +166,18 @@ def test_from_a_clip_it_is_one_action(watched: Watched, moment: Clips, unit: Run
     until(page, "document.querySelector('video.shown')?.readyState >= 2")
     page.keyboard.press("v")
     page.wait_for_url("**/side-by-side?*")
-    found = agree(page, moment, 4, STANDING)
-    assert abs(found[GATE] - 5) < 0.1
-    lists = [one.url for one in watched.requests if "/watcher/clips?" in one.url]
+    seconds = agree(page, moment, 4, STANDING)
+    assert abs(seconds[GATE] - 5) < 0.1
+    lists = [request.url for request in watched.requests if "/watcher/clips?" in request.url]
     page.keyboard.press("5")
     before = agree(page, moment, 4, STANDING)
     until(page, f"decodeURIComponent(location.search).includes('{iso(before[PORCH])}')")
     page.reload()
     again = agree(page, moment, 4, STANDING)
     assert all(abs(again[camera] - at) <= STANDING for camera, at in before.items())
-    asked = [one.url for one in watched.requests if "/watcher/clips?" in one.url][len(lists) :]
-    assert len(asked) == 1, asked  # of all cameras at once, and only what is shown of a clip
-    assert "fields=" in asked[0]
+    lists_after = [request.url for request in watched.requests if "/watcher/clips?" in request.url][len(lists) :]
+    assert len(lists_after) == 1, lists_after  # of all cameras at once, and only what is shown of a clip
+    assert "fields=" in lists_after[0]
 
 
 def iso(after: float) -> str:
@@ -293,14 +295,14 @@ def test_without_scripts_each_has_a_player(watched: Watched, moment: Clips) -> N
 def test_addresses_that_mean_little(unit: RunningUnit, moment: Clips) -> None:
     """Nobody named: who recorded last; strangers are left out, a fifth too; no moment is refused, whatever else it says."""
 
-    def asked(question: str) -> tuple[int, list[str]]:
+    def ask(question: str) -> tuple[int, list[str]]:
         answer = unit.get(f"/watcher/side-by-side{question}", headers={"Accept": "text/html"})
         return answer.status_code, re.findall(r'<figure class="pane" data-camera="([^"]*)"', answer.text)
 
-    assert asked("") == (200, [PORCH, GATE])
-    assert asked("?camera=yard&at=2026-11-20T11:00:05Z") == (200, [YARD, GATE])
-    assert asked("?camera=nobody&camera=yard&camera=yard&at=1999-01-01T00:00:00Z") == (200, [YARD, GATE])
-    assert asked("?camera=&camera=%3Cimg%20src=x%3E") == (200, [PORCH, GATE])
+    assert ask("") == (200, [PORCH, GATE])
+    assert ask("?camera=yard&at=2026-11-20T11:00:05Z") == (200, [YARD, GATE])
+    assert ask("?camera=nobody&camera=yard&camera=yard&at=1999-01-01T00:00:00Z") == (200, [YARD, GATE])
+    assert ask("?camera=&camera=%3Cimg%20src=x%3E") == (200, [PORCH, GATE])
     for at in ("x", "9999-12-31T23:59:59.999999Z", "0001-01-01T00:00:00Z", "2026-11-20T11:00:05"):
-        assert asked(f"?at={at}")[0] in {200, 400}
-    assert asked("?at=x")[0] == 400
+        assert ask(f"?at={at}")[0] in {200, 400}
+    assert ask("?at=x")[0] == 400

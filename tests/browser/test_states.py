@@ -88,20 +88,20 @@ def test_a_deleted_clip_is_restored(browser: Browser, start_unit: Callable[..., 
 def test_nobody_looks_nobody_asks(watched: Watched, unit: RunningUnit) -> None:
     """A hidden tab stops asking what is new, and asks at once when it is looked at again."""
     page = watched.open("/watcher/")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/head") else None)
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url) if request.url.endswith("/head") else None)
     page.wait_for_timeout(2600)
-    assert asked
+    assert urls
     page.evaluate(
         "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true}); window.away = true;"
     )
     page.wait_for_timeout(2600)
-    asked.clear()
+    urls.clear()
     page.wait_for_timeout(3000)
-    assert asked == []
+    assert urls == []
     page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_timeout(500)
-    assert asked
+    assert urls
 
 
 def test_a_filter_that_finds_nothing_tells_what_is_near(watched: Watched, unit: RunningUnit) -> None:

@@ -55,5 +55,7 @@ def test_watching_below_a_path(browser: Browser, tmp_path: Path) -> None:
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         assert watched.faults == []
-        assert {one.url for one in watched.requests if not one.url.startswith((address, "blob:", "data:"))} == set()
+        assert {
+            request.url for request in watched.requests if not request.url.startswith((address, "blob:", "data:"))
+        } == set()
         context.close()

@@ -99,7 +99,7 @@ def test_a_gap_takes_its_time_where_one_wants_it(watched: Watched, shelf: list[d
 def test_a_press_plays_that_moment(watched: Watched, shelf: list[dict]) -> None:
     """In the lane and at the second that was pressed."""
     page = opened(watched, "/watcher/day/2026-11-20?at=2026-11-20T08:10:00%2B01:00&span=1m")
-    wanted = next(clip for clip in shelf if clip["camera"] == "porch" and "T08:09:00" in clip["local_time"])
+    pressed = next(clip for clip in shelf if clip["camera"] == "porch" and "T08:09:00" in clip["local_time"])
     page.keyboard.press("Shift+ArrowLeft")
     page.keyboard.press("Shift+ArrowLeft")
     box = page.get_by_role("slider", name="Timeline").bounding_box()
@@ -113,7 +113,7 @@ def test_a_press_plays_that_moment(watched: Watched, shelf: list[dict]) -> None:
     assert (
         page.locator(".stage-top a[aria-label='Open this clip']")
         .get_attribute("href")
-        .endswith(f"/watch/{wanted['id']}")
+        .endswith(f"/watch/{pressed['id']}")
     )
     assert page.evaluate("document.querySelector('video.shown').currentTime") >= 0.9
 
@@ -322,7 +322,7 @@ def test_the_axis_is_honest_about_summer_time(watched: Watched, shelf: list[dict
     """A day has 23, 24 or 25 hours; an hour that comes twice names its offset; a pure module, asked in the browser."""
     page = watched.open("/watcher/")
     static = page.evaluate("document.querySelector('script[type=module]').src.replace(/[^/]+$/, '')")
-    found = page.evaluate(
+    answers = page.evaluate(
         """async (static) => {
         const axis = await import(static + 'axis.js'), HOUR = 3600000;
         const hours = (day, zone, length, width) => axis.ticks({from: Date.parse(day), span: length * HOUR}, width, zone).map(one => one.time);
@@ -339,7 +339,7 @@ def test_the_axis_is_honest_about_summer_time(watched: Watched, shelf: list[dict
         }; }""",
         static,
     )
-    assert found == {
+    assert answers == {
         "back": ["00:00", "01:00", "02:00 +02", "02:00 +01", "03:00"],
         "on": ["00:00", "01:00", "03:00", "04:00", "05:00"],
         "wide": ["00:00", "03:00", "06:00", "09:00", "12:00", "15:00", "18:00", "21:00"],

@@ -28,8 +28,8 @@ def row(unit: RunningUnit) -> list[dict]:
     clips.make(unit.video / "yard/2026-11-23_080003.mp4", number=9, seconds=10)
 
     def ready() -> list[dict] | None:
-        found = unit.clips()
-        return found if len(found) == 5 and all(clip["sprite"] for clip in found) else None
+        rows = unit.clips()
+        return rows if len(rows) == 5 and all(clip["sprite"] for clip in rows) else None
 
     return wait_for(ready, seconds=60, what="five clips with sprites")
 
@@ -143,7 +143,7 @@ def test_the_clock_over_the_picture_and_other_cameras(watched: Watched, row: lis
 
 def test_the_clock_over_a_poster(watched: Watched, row: list[dict]) -> None:
     """Says when the poster was, until the clip plays: then it begins at its start."""
-    clip = next(one for one in row if one["significant_at"] not in {None, one["started_at"]})
+    clip = next(clip for clip in row if clip["significant_at"] not in {None, clip["started_at"]})
     pictured, started = (
         datetime.fromisoformat(clip[name]).astimezone(ZoneInfo("Europe/Berlin"))
         for name in ("significant_at", "started_at")
@@ -227,8 +227,8 @@ def test_a_zip_is_refused_in_words(unit: RunningUnit, row: list[dict]) -> None:
     address = "/watcher/clips.zip"
     for question, status in (("", 400), ("?id=x", 400), ("?id=999999", 404)):
         assert unit.get(address + question).status_code == status, question
-    told = requests.head(unit.url(f"{address}?id={row[0]['id']}"), timeout=10)
-    assert int(told.headers["Content-Length"]) > row[0]["size_bytes"]
+    head = requests.head(unit.url(f"{address}?id={row[0]['id']}"), timeout=10)
+    assert int(head.headers["Content-Length"]) > row[0]["size_bytes"]
 
 
 def test_on_to_the_next_clip(watched: Watched, row: list[dict]) -> None:

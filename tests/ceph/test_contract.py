@@ -26,5 +26,5 @@ pytestmark = pytest.mark.ceph
 @pytest.fixture
 def store(cluster: Radosgw) -> Iterator[S3]:
     """An empty bucket, all of it in a folder whose name has to be encoded."""
-    with contextlib.closing(cluster.bucket(prefix="cold/ä+1/")) as found:
-        yield found
+    with contextlib.closing(cluster.bucket(prefix="cold/ä+1/")) as bucket:
+        yield bucket

@@ -58,8 +58,8 @@ def test_clips_move_play_and_come_back(
     for number in range(KILLS):
         time.sleep(0.5 + number % 7 / 10)
         os.kill(wait_for(lambda: ingester(unit), what="the ingester"), signal.SIGKILL)
-        for one in range(0, CLIPS, 5):
-            plays((one + number) % CLIPS)
+        for first in range(0, CLIPS, 5):
+            plays((first + number) % CLIPS)
     wait_for(lambda: not any((unit.video / key).exists() for key in keys), what="the move of all", seconds=180)
     for number in range(CLIPS):
         plays(number)
@@ -74,8 +74,8 @@ def test_clips_move_play_and_come_back(
         status, took = seconds_of(unit, keys[1])
         assert (status, took < 30) == (503, True)
         assert [seconds_of(unit, young)[0] for _ in range(20)] == [206] * 20
-        asked = [requests.get(unit.url("/watcher/clips"), timeout=30).status_code for _ in range(5)]
-        assert asked == [200] * 5
+        statuses = [requests.get(unit.url("/watcher/clips"), timeout=30).status_code for _ in range(5)]
+        assert statuses == [200] * 5
         wait_for(lambda: "archive" in str(unit.clip(keys[1])), what="its reason", seconds=120)
         wait_for(lambda: (unit.clip(keys[1]) or {}).get("available") is False, what="its state", seconds=120)
     wait_for(lambda: seconds_of(unit, keys[1])[0] == 206, what="its return", seconds=120)

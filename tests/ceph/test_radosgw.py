@@ -41,8 +41,8 @@ NAMES = [
 
 @pytest.fixture
 def store(cluster: Radosgw) -> Iterator[S3]:
-    with contextlib.closing(cluster.bucket()) as found:
-        yield found
+    with contextlib.closing(cluster.bucket()) as bucket:
+        yield bucket
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_any_name_and_its_signed_address(store: S3) -> None:
     """Any range of it, as nginx asks."""
     for name in NAMES:
         put(store, name, name.encode())
-    assert [one.key for one in store.list()] == sorted(NAMES, key=str.encode)
+    assert [entry.key for entry in store.list()] == sorted(NAMES, key=str.encode)
     for name in NAMES:
         address = store.endpoint + store.sign(name, 60)
         assert requests.get(address, timeout=10).content == name.encode()
@@ -90,8 +90,8 @@ def test_a_list_of_more_than_a_page(store: S3) -> None:
     for key in keys:
         answer = store._client.answer("PUT", key)
         assert answer.status == 200
-    assert [one.key for one in store.list()] == sorted(keys)
-    assert [one.key for one in store.list(after="cam-3/0500.mp4")] == [
+    assert [entry.key for entry in store.list()] == sorted(keys)
+    assert [entry.key for entry in store.list(after="cam-3/0500.mp4")] == [
         k for k in sorted(keys) if k > "cam-3/0500.mp4"
     ]
 
@@ -230,8 +230,8 @@ def test_our_clock_is_wrong(store: S3, tmp_path: Path, seconds: int) -> None:
     clock.set(seconds)
     command = [sys.executable, "-c", CLOCK, store.endpoint, store.bucket, KEY, SECRET]
     environment = os.environ | clock.environment
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert told.count("its clock and this machine's are 3,") == 4, told
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert output.count("its clock and this machine's are 3,") == 4, output
 
 
 def test_it_is_full(cluster: Radosgw, parts: None) -> None:
@@ -243,7 +243,7 @@ def test_it_is_full(cluster: Radosgw, parts: None) -> None:
             with pytest.raises(StoreAwayError, match="is full: the quota is used up"):
                 put(store, "a/2.mp4", data)
         assert whole(store, "a/1.mp4") == b"film"
-        assert [one.key for one in store.list()] == ["a/1.mp4"]
+        assert [entry.key for entry in store.list()] == ["a/1.mp4"]
         assert uploads(store) == 0
         store.delete("a/1.mp4")
         with pytest.raises(MissingError):
@@ -256,7 +256,7 @@ def test_what_doctor_says(store: S3, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     (tmp_path / "secret").write_text(SECRET)
 
-    def told(bucket: str) -> tuple[int, list[str]]:
+    def examine(bucket: str) -> tuple[int, list[str]]:
         (unit.folder / "watcher.toml").write_text(
             f"""
             [[stores]]
@@ -272,14 +272,14 @@ def test_what_doctor_says(store: S3, tmp_path: Path) -> None:
         answer = unit.run("doctor")
         return answer.returncode, [line for line in answer.stdout.splitlines() if "store cold" in line]
 
-    assert told(store.bucket) == (0, ["ok    the store cold lists, takes, gives and removes objects"])
+    assert examine(store.bucket) == (0, ["ok    the store cold lists, takes, gives and removes objects"])
     listed = store._client.tree(store._client.answer("GET", query={"list-type": "2"}), "ListBucketResult")
     assert listed.all("Contents") == []
-    assert told("nobody-s") == (1, ["BAD   the store cold has no such bucket"])
+    assert examine("nobody-s") == (1, ["BAD   the store cold has no such bucket"])
     clock = Clock(tmp_path / "clock")
     clock.set(3600)
     unit.environment |= clock.environment
-    code, (line,) = told(store.bucket)
+    code, (line,) = examine(store.bucket)
     assert code == 1
     assert "its clock and this machine's are 3," in line
 
@@ -307,7 +307,7 @@ def test_the_server_is_killed(cluster: Radosgw, store: S3, parts: None) -> None:
         cluster.run_again()
     assert store.find("a/1.mp4") is None
     put(store, "a/1.mp4", FILM)
-    assert [whole(store, one.key) for one in store.list()] == [b"film", FILM]
+    assert [whole(store, entry.key) for entry in store.list()] == [b"film", FILM]
     assert uploads(store) == 0
 
 

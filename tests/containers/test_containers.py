@@ -71,9 +71,9 @@ def older(checkout: Path, tmp_path: Path) -> Path:
 
 def upgrade(folder: Path, checkout: Path) -> None:
     """What `git pull` does: other files in the same folder, which keeps what was made in it."""
-    for one in folder.iterdir():
-        if one.name not in {"data", "log"}:
-            shutil.rmtree(one) if one.is_dir() else one.unlink()
+    for path in folder.iterdir():
+        if path.name not in {"data", "log"}:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     shutil.copytree(checkout, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("data", "log"))
 
 
@@ -150,11 +150,11 @@ def test_compose(checkout: Path, clip: bytes) -> None:
         dropped.mkdir(parents=True)
         (dropped / "070000.mp4").write_bytes(clip)
         key = "porch/2026-11-21/070000.mp4"
-        found = wait_for(lambda: (c := unit.clip(key)) and c["poster_url"] and c, what="a clip with its poster")
-        assert found["started_at"] == "2026-11-21T06:00:00.000Z"
-        part = unit.get(found["url"], headers={"Range": "bytes=4-7"})
+        row = wait_for(lambda: (c := unit.clip(key)) and c["poster_url"] and c, what="a clip with its poster")
+        assert row["started_at"] == "2026-11-21T06:00:00.000Z"
+        part = unit.get(row["url"], headers={"Range": "bytes=4-7"})
         assert (part.status_code, part.content) == (206, b"ftyp")
-        assert unit.get(found["poster_url"]).headers["Content-Type"] == "image/webp"
+        assert unit.get(row["poster_url"]).headers["Content-Type"] == "image/webp"
         sent = requests.put(unit.url("/watcher/uploads/gate/1.mp4"), data=clips.stamp(clip, 1), timeout=30)
         assert sent.status_code == 201, sent.text
         assert unit.get("/gate/1.mp4").content == clips.stamp(clip, 1)
@@ -163,9 +163,9 @@ def test_compose(checkout: Path, clip: bytes) -> None:
 
         for service in ("api", "ingest", "web"):
             container = unit("ps", "-q", service).stdout.strip()
-            told = json.loads(docker("inspect", container).stdout)[0]
-            host = told["HostConfig"]
-            assert told["Config"]["User"] == "1000:1000", service
+            inspection = json.loads(docker("inspect", container).stdout)[0]
+            host = inspection["HostConfig"]
+            assert inspection["Config"]["User"] == "1000:1000", service
             assert host["ReadonlyRootfs"], service
             assert host["CapDrop"] == ["ALL"], service
             assert host["Memory"] > 0, service
@@ -201,19 +201,19 @@ def test_what_was_left_stays(checkout: Path, older: Path, clip: bytes) -> None:
         labelled, held = (unit.clip(key)["id"] for key in contents)
         assert requests.put(unit.url(f"/watcher/clips/{labelled}/labels/fox"), timeout=30).ok
         assert requests.patch(unit.url(f"/watcher/clips/{held}"), json={"held": True}, timeout=30).ok
-        told = ("id", "started_at", "camera", "duration_seconds", "labels", "held", "url", "ingested_at")
-        before = {key: {name: unit.clip(key)[name] for name in told} for key in contents}
+        fields = ("id", "started_at", "camera", "duration_seconds", "labels", "held", "url", "ingested_at")
+        before = {key: {name: unit.clip(key)[name] for name in fields} for key in contents}
 
         def check(when: str) -> None:
             for key, content in contents.items():
                 now = unit.clip(key)
-                assert {name: now[name] for name in told} == before[key], when
+                assert {name: now[name] for name in fields} == before[key], when
                 assert now["state"] == "ready", when
                 part = unit.get(now["url"], headers={"Range": f"bytes=100-{len(content) - 1}"})
                 assert (part.status_code, part.content) == (206, content[100:]), when
                 assert unit.get(now["poster_url"]).headers["Content-Type"] == "image/webp", when
             listed = unit.get("/watcher/clips").json()["clips"]
-            assert {one["key"] for one in listed} == contents.keys(), when
+            assert {row["key"] for row in listed} == contents.keys(), when
 
         def kill_each() -> None:
             for service in ("web", "api", "ingest"):
@@ -347,19 +347,19 @@ def test_compose_with_several(checkout: Path, clip: bytes) -> None:
         address = unit.url("/watcher/uploads/many")
         for number in range(8):
             assert requests.put(f"{address}/{number}.mp4", data=clips.stamp(clip, 70 + number), timeout=30).ok
-        told = [unit.get("/watcher/metrics").text for _ in range(10)]
-        nodes = {found for one in told for found in re.findall(r'watcher_requests_total\{node="(\w+)"', one)}
+        metrics = [unit.get("/watcher/metrics").text for _ in range(10)]
+        nodes = {node for text in metrics for node in re.findall(r'watcher_requests_total\{node="(\w+)"', text)}
         assert nodes == {api[:12] for api in apis}, "figures of each by its name"
         docker("stop", "-t", "5", apis[0])
         for _ in range(20):
             assert unit.get("/watcher/clips?camera=many").status_code == 200
         docker("stop", "-t", "10", adopts)
         (checkout / "data" / "video" / "many" / "dropped.mp4").write_bytes(clips.stamp(clip, 90))
-        found = wait_for(lambda: unit.clip("many/dropped.mp4"), seconds=30, what="what the other one adopts")
-        assert found["state"] in {"new", "ready"}
+        row = wait_for(lambda: unit.clip("many/dropped.mp4"), seconds=30, what="what the other one adopts")
+        assert row["state"] in {"new", "ready"}
         assert "taking over" in docker("logs", helping[0]).stdout
         wait_for(
-            lambda: all(one["poster_url"] for one in unit.get("/watcher/clips?camera=many").json()["clips"]),
+            lambda: all(row["poster_url"] for row in unit.get("/watcher/clips?camera=many").json()["clips"]),
             seconds=200,
             what="the pictures of all",
         )
@@ -434,9 +434,9 @@ def test_one_container_is_upgraded(checkout: Path, older: Path, clip: bytes, tmp
             return requests.get(f"{address}/watcher/readyz", timeout=30).status_code == 200
         return False
 
-    def made(name: str, *words: str) -> str:
-        told = ("watcher", "key", "create", *words, "--data", "/data")
-        return docker("exec", "-u", "1000", name, *told).stdout.strip()
+    def create_key(name: str, *words: str) -> str:
+        command = ("watcher", "key", "create", *words, "--data", "/data")
+        return docker("exec", "-u", "1000", name, *command).stdout.strip()
 
     try:
         for name, folder in zip(names, (older, checkout), strict=True):
@@ -444,8 +444,8 @@ def test_one_container_is_upgraded(checkout: Path, older: Path, clip: bytes, tmp
             docker("run", "-d", "--init", "--name", name, "-p", f"127.0.0.1:{port}:80", "-v", f"{data}:/data", name)
             wait_for(ready, seconds=60, what="readyz")
             if folder == older:
-                key = made(name, "porch", "--role", "upload", "--camera", "porch")
-                eyes = made(name, "me", "--role", "view")
+                key = create_key(name, "porch", "--role", "upload", "--camera", "porch")
+                eyes = create_key(name, "me", "--role", "view")
             else:
                 seen = requests.get(f"{address}/porch/1.mp4", auth=("x", eyes), timeout=30)
                 assert (seen.status_code, seen.content) == (200, clip)
@@ -456,7 +456,7 @@ def test_one_container_is_upgraded(checkout: Path, older: Path, clip: bytes, tmp
             )  # fmt: skip
             assert sent.status_code == 201, sent.text
             listed = requests.get(f"{address}/watcher/clips", auth=("x", eyes), timeout=30).json()["clips"]
-            assert {one["key"] for one in listed} == {f"porch/{n}.mp4" for n in range(1, number + 1)}
+            assert {row["key"] for row in listed} == {f"porch/{n}.mp4" for n in range(1, number + 1)}
             docker("stop", "-t", "10", name)
     finally:
         for name in names:

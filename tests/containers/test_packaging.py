@@ -69,7 +69,7 @@ class Stack:
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def told(self) -> str:
+    def describe(self) -> str:
         tasks = docker("stack", "ps", "--no-trunc", self.name, check=False).stdout
         names = [f"{self.name}_{name}" for name in ("prepare", "api", "ingest", "web", "db")]
         return tasks + "".join(
@@ -91,7 +91,7 @@ def stack(swarm: None, image: str) -> Iterator[Stack]:
     try:
         yield made
     finally:
-        print(made.told())  # which is shown where the test failed
+        print(made.describe())  # which is shown where the test failed
         made.end()
 
 
@@ -104,7 +104,9 @@ def ready(port: int) -> bool:
 def test_a_stack_of_swarm_outlives_one_of_its_applications(stack: Stack, clip: bytes) -> None:
     """Two of the application: one is killed while somebody asks, nobody sees an error, and it comes back."""
     wait_for(lambda: ready(stack.port), seconds=180, what="readyz")
-    apis = wait_for(lambda: (found := stack.containers("api")) and len(found) == 2 and found, what="two of it")
+    apis = wait_for(
+        lambda: (replicas := stack.containers("api")) and len(replicas) == 2 and replicas, what="two of it"
+    )
     logs = docker("service", "logs", f"{stack.name}_prepare").stdout
     link = re.search(r"sign-in\?link=(\S+)", logs)
     assert link, logs

@@ -45,9 +45,9 @@ def commands(document: str, after: str, number: int = 0) -> str:
 
 def target(block: str, name: str) -> str:
     """One `make` of a block, without what is said of it."""
-    found = re.search(rf"^(make {name})\b", block, re.MULTILINE)
-    assert found
-    return found[1]
+    match = re.search(rf"^(make {name})\b", block, re.MULTILINE)
+    assert match
+    return match[1]
 
 
 def test_the_first_camera_of_the_readme(checkout: Path, clip: bytes, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_first_camera_of_the_readme(checkout: Path, clip: bytes, tmp_path: P
     mounts = [f"{checkout}:/source:ro", f"{tmp_path}/clip.mp4:/clip.mp4:ro", f"{tmp_path}/steps.sh:/steps.sh:ro"]
     volumes = [word for mount in mounts for word in ("-v", mount)]
     done = docker("run", "--rm", "--init", *volumes, "python:3.11-slim-bookworm", "bash", "/steps.sh", check=False)
-    told = done.stdout + done.stderr
-    assert done.returncode == 0, told[-4000:]
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-4000:]
     last = re.findall(r'"key":"([^"]*)"', done.stdout)[-2:]
-    assert sorted(last) == ["gate/2026-11-21/070000.mp4", "porch/20261121_070000.mp4"], told[-4000:]
+    assert sorted(last) == ["gate/2026-11-21/070000.mp4", "porch/20261121_070000.mp4"], output[-4000:]

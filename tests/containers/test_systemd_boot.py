@@ -105,9 +105,9 @@ def git(*words: str) -> None:
 def commands(after: str) -> str:
     """The first commands in the guide after some words."""
     text = (ROOT / "guide" / "running.md").read_text().split(after, 1)[1]
-    found = re.search(r"\n\n((?:    .*\n)+)", text)
-    assert found
-    return textwrap.dedent(found[1])
+    match = re.search(r"\n\n((?:    .*\n)+)", text)
+    assert match
+    return textwrap.dedent(match[1])
 
 
 def test_installed_killed_and_upgraded_as_the_guide_says(root: Path, tmp_path: Path) -> None:
@@ -127,11 +127,11 @@ def test_installed_killed_and_upgraded_as_the_guide_says(root: Path, tmp_path: P
     system = root / "etc" / "systemd" / "system"
     passed = [f'"{name}={value}"' for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))]
     (system / "trial.service").write_text(TRIAL.format(environment=" ".join(['"HOME=/root"', *passed])))
-    wanted = system / "multi-user.target.wants"
-    wanted.mkdir(exist_ok=True)
-    for service in wanted.iterdir():  # of this machine: they have nothing to do here
+    wants = system / "multi-user.target.wants"
+    wants.mkdir(exist_ok=True)
+    for service in wants.iterdir():  # of this machine: they have nothing to do here
         service.unlink()
-    (wanted / "trial.service").symlink_to("/etc/systemd/system/trial.service")
+    (wants / "trial.service").symlink_to("/etc/systemd/system/trial.service")
     command = [
         "systemd-nspawn",
         "--register=no",
@@ -149,6 +149,6 @@ def test_installed_killed_and_upgraded_as_the_guide_says(root: Path, tmp_path: P
     )
     if not (trial / "told").exists():
         pytest.skip(f"systemd does not boot here: {booted.stderr.decode(errors='replace')[-300:]}")
-    told = (trial / "told").read_text()
-    assert (trial / "done").exists(), told[-6000:]
-    assert re.search(r"exposure level for watcher.service: [0-2]\.", told)
+    report = (trial / "told").read_text()
+    assert (trial / "done").exists(), report[-6000:]
+    assert re.search(r"exposure level for watcher.service: [0-2]\.", report)

@@ -66,11 +66,11 @@ def test_gunicorn_takes_the_place_of_uwsgi(checkout: Path, clip: bytes, tmp_path
                 f"{where}/watcher/uploads/porch/{number}.mp4", data=clips.stamp(clip, number), timeout=30
             )
             assert sent.status_code == 201, sent.text
-        found = requests.get(f"{where}/watcher/clips", timeout=30).json()["clips"]
-        assert {one["key"] for one in found} == {"porch/1.mp4", "porch/2.mp4"}
+        rows = requests.get(f"{where}/watcher/clips", timeout=30).json()["clips"]
+        assert {row["key"] for row in rows} == {"porch/1.mp4", "porch/2.mp4"}
         part = requests.get(f"{where}/porch/1.mp4", headers={"Range": "bytes=10-19"}, timeout=30)
         assert (part.status_code, part.content) == (206, clips.stamp(clip, 1)[10:20])
-        packed = requests.get(f"{where}/watcher/clips.zip", params={"id": [one["id"] for one in found]}, timeout=60)
+        packed = requests.get(f"{where}/watcher/clips.zip", params={"id": [row["id"] for row in rows]}, timeout=60)
         assert len(zipfile.ZipFile(io.BytesIO(packed.content)).namelist()) == 2
         assert "<title>" in requests.get(f"{where}/watcher/", timeout=30).text
         refused = requests.get(f"{where}/watcher/clips?wrong=1", timeout=30)

@@ -71,14 +71,14 @@ def services(catalog: Catalog, tmp_path: Path, table: StoreTable) -> Services:
 
 @pytest.fixture
 def store(table: StoreTable) -> Iterator[S3]:
-    with contextlib.closing(S3.of(table)) as found:
-        yield found
+    with contextlib.closing(S3.of(table)) as s3:
+        yield s3
 
 
 def lying(services: Services, clip: Clip) -> Lying:
-    found = services.catalog.stored.get(clip.id)
-    assert found is not None
-    return found
+    row = services.catalog.stored.get(clip.id)
+    assert row is not None
+    return row
 
 
 THERE: list[tuple[Any, str, str]] = [
@@ -148,8 +148,8 @@ def test_an_object_that_is_gone_or_another_one(services: Services, store: S3) ->
         file.write(b"other")
         store.put(other.key, file, 5)
         store.put("somebody/else.mp4", file, 5)
-    found = {finding.key: finding.difference for finding in compare(services, "cold")}
-    assert found == {
+    findings = {finding.key: finding.difference for finding in compare(services, "cold")}
+    assert findings == {
         gone.key: StoreDifference.LOST,
         other.key: StoreDifference.OTHER,
         "somebody/else.mp4": StoreDifference.UNKNOWN,
@@ -203,10 +203,10 @@ def test_a_store_that_fails_is_not_asked_again_at_once(services: Services, serve
     footage = Footage.of(services, hurried=True)
     with pytest.raises(StoreAwayError):
         footage.open(clip.key)
-    asked = len(server.bucket.asked)
+    count = len(server.bucket.requests)
     with pytest.raises(StoreAwayError, match="did not answer just now"):
         Footage.of(services, hurried=True).open(clip.key)
-    assert len(server.bucket.asked) == asked
+    assert len(server.bucket.requests) == count
     server.bucket.trick = None
     footage.copies.clear()
     footage.copies._folder.mkdir()

@@ -31,11 +31,11 @@ def test_those_that_are_asked_for_come_first(catalog: Catalog) -> None:
     catalog.proxies.want(ids[2], now=START + timedelta(seconds=1))
     catalog.proxies.want(ids[1], now=START + timedelta(seconds=2))
     catalog.proxies.want(ids[2], now=START + timedelta(seconds=3))  # again: keeps its place
-    assert [catalog.proxies.get(one).before for one in (ids[2], ids[1], ids[0])] == [0, 1, 2]
+    assert [catalog.proxies.get(clip_id).before for clip_id in (ids[2], ids[1], ids[0])] == [0, 1, 2]
     order = []
-    while (wanted := catalog.proxies.next()) is not None:
-        order.append(wanted.clip_id)
-        assert catalog.proxies.set_done(wanted.clip_id, wanted.digest, 100, now=START)
+    while (job := catalog.proxies.next()) is not None:
+        order.append(job.clip_id)
+        assert catalog.proxies.set_done(job.clip_id, job.digest, 100, now=START)
     assert order == [ids[2], ids[1], ids[0], ids[3]]
     assert catalog.proxies.sums() == (0, 4, 400)
     assert catalog.clips.get(ids[0]).proxy == proxy_name(ids[0], DIGESTS[0])
@@ -69,8 +69,8 @@ def test_a_failure_is_kept_until_somebody_asks_again(catalog: Catalog) -> None:
 def test_other_content_and_gone_clips_take_no_proxy(catalog: Catalog) -> None:
     """What was made of a content that is no more is nobody's."""
     first, second = fill(catalog, 2)
-    for one in (first, second):
-        catalog.proxies.want(one, now=START)
+    for clip_id in (first, second):
+        catalog.proxies.want(clip_id, now=START)
     assert catalog.proxies.set_done(first, DIGESTS[0], 100, now=START)
     revision = catalog.clips.get(first).revision
     catalog.writes.put([probed("a/0.mp4", 0, digest=DIGESTS[7], inode=7)], now=START)
@@ -86,9 +86,9 @@ def test_other_content_and_gone_clips_take_no_proxy(catalog: Catalog) -> None:
 def test_the_eldest_go_first(catalog: Catalog) -> None:
     """By age, and by bytes; the newest stay."""
     ids = fill(catalog, 4)
-    for number, one in enumerate(ids):
-        catalog.proxies.want(one, now=START)
-        catalog.proxies.set_done(one, DIGESTS[number], 100, now=START + timedelta(hours=number))
+    for number, clip_id in enumerate(ids):
+        catalog.proxies.want(clip_id, now=START)
+        catalog.proxies.set_done(clip_id, DIGESTS[number], 100, now=START + timedelta(hours=number))
     assert catalog.proxies.spent(START - timedelta(days=1), 250) == [ids[1], ids[0]]
     assert catalog.proxies.spent(START + timedelta(hours=2, minutes=30), 1000) == [ids[2], ids[1], ids[0]]
     assert catalog.proxies.without({proxy_name(ids[3], DIGESTS[3])}) == ids[:3]
@@ -101,18 +101,18 @@ def test_the_eldest_go_first(catalog: Catalog) -> None:
 def test_silences(catalog: Catalog) -> None:
     """A revision for each turn, and none for a limit that changed."""
     fill(catalog, 1)
-    said = {"since": START, "limit": timedelta(hours=2)}
-    catalog.silences.set("a", silent=False, **said)
-    (one,) = catalog.clips.camera_summaries()
-    assert (one.silent, one.expected_by) == (False, one.silent_since + timedelta(hours=2))
+    limits = {"since": START, "limit": timedelta(hours=2)}
+    catalog.silences.set("a", silent=False, **limits)
+    (summary,) = catalog.clips.camera_summaries()
+    assert (summary.silent, summary.expected_by) == (False, summary.silent_since + timedelta(hours=2))
     assert catalog.silences.after(0, catalog.clips.head()) == []
-    catalog.silences.set("a", silent=True, **said)
-    (told,) = catalog.silences.after(0, catalog.clips.head())
-    assert (told.camera, told.silent, told.since, told.limit) == ("a", True, START, timedelta(hours=2))
+    catalog.silences.set("a", silent=True, **limits)
+    (silence,) = catalog.silences.after(0, catalog.clips.head())
+    assert (silence.camera, silence.silent, silence.since, silence.limit) == ("a", True, START, timedelta(hours=2))
     assert catalog.silences.after(0, catalog.clips.head(), cameras=["b"]) == []
     assert catalog.silences.after(catalog.clips.head(), catalog.clips.head() + 1) == []
     catalog.silences.set("a", silent=True, since=START, limit=timedelta(hours=3))
-    assert catalog.silences.all()["a"].revision == told.revision
+    assert catalog.silences.all()["a"].revision == silence.revision
     assert catalog.silences.active_quarters("a", 0) == [int(START.timestamp()) // 900]
     catalog.silences.drop(["a"])
     assert (catalog.silences.all(), catalog.clips.camera_summaries()[0].expected_by) == ({}, None)

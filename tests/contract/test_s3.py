@@ -61,8 +61,8 @@ def server(running: Server) -> Server:
 
 @pytest.fixture
 def store(server: Server) -> Iterator[S3]:
-    with contextlib.closing(bucket(server)) as found:
-        yield found
+    with contextlib.closing(bucket(server)) as s3:
+        yield s3
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_any_name_goes_there_and_back(server: Server, prefix: str) -> None:
         assert server.bucket.objects == {prefix + name: name.encode() for name in NAMES}
         for encodes in (True, False):
             server.bucket.encodes = encodes
-            assert [one.key for one in store.list()] == sorted(NAMES, key=str.encode)
+            assert [entry.key for entry in store.list()] == sorted(NAMES, key=str.encode)
         for name in NAMES:
             assert b"".join(store.read(name, 1, 3)) == name.encode()[1:4]
             store.delete(name)
@@ -395,7 +395,7 @@ def test_a_list_of_what_is_not_below_the_prefix(server: Server) -> None:
             list(store.list())
         keys = [b"cold/", b"cold/.hidden/a", b"cold/a/", b"cold/a//b", b"cold/b"]
         server.bucket.trick = answering(200, LIST % (b"false", b"".join(ENTRY % (key, b"1") for key in keys)))
-        assert [one.key for one in store.list()] == ["b"]
+        assert [entry.key for entry in store.list()] == ["b"]
 
 
 def test_a_name_that_is_no_text_costs_no_other(server: Server, store: S3) -> None:
@@ -403,7 +403,7 @@ def test_a_name_that_is_no_text_costs_no_other(server: Server, store: S3) -> Non
     keys = ["🎥/1.mp4", "%FE.mp4", "%FF.mp4"]
     listed = b"<EncodingType>url</EncodingType>" + b"".join(ENTRY % (key.encode(), b"1") for key in keys)
     server.bucket.trick = answering(200, LIST % (b"false", listed))
-    assert [one.key for one in store.list()] == ["🎥/1.mp4"]
+    assert [entry.key for entry in store.list()] == ["🎥/1.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -27,16 +27,16 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "disk":
         yield disk(tmp_path / "cold")
         return
-    with s3_server() as server, contextlib.closing(bucket(server, prefix="cold/ä+1/")) as found:
+    with s3_server() as server, contextlib.closing(bucket(server, prefix="cold/ä+1/")) as s3:
         server.bucket.page = 2
-        yield found
+        yield s3
 
 
 def disk(folder: Path) -> Disk:
     folder.mkdir(exist_ok=True)
-    found = Disk("cold", folder, OURS)
-    found.bind()
-    return found
+    place = Disk("cold", folder, OURS)
+    place.bind()
+    return place
 
 
 def put(store: Store, key: str, data: bytes) -> None:
@@ -117,7 +117,7 @@ def test_nothing_is_written_over(store: Store) -> None:
         with pytest.raises(TakenError):
             store.put("a/1.mp4", io.BytesIO(data), len(data))
     assert whole(store, "a/1.mp4") == b"first"
-    assert [one.key for one in store.list()] == ["a/1.mp4"]
+    assert [entry.key for entry in store.list()] == ["a/1.mp4"]
 
 
 def test_a_file_that_is_shorter_than_said_is_not_there(store: Store) -> None:
@@ -162,10 +162,10 @@ def test_keys_are_listed_in_the_order_of_their_bytes(store: Store) -> None:
     for key in keys:
         put(store, key, key.encode())
     ordered = sorted(keys, key=str.encode)
-    assert [one.key for one in store.list()] == ordered
+    assert [entry.key for entry in store.list()] == ordered
     for number, key in enumerate(ordered):
-        assert [one.key for one in store.list(after=key)] == ordered[number + 1 :]
-    assert [one.key for one in store.list(after="a/")] == ordered[ordered.index("a/1.mp4") :]
+        assert [entry.key for entry in store.list(after=key)] == ordered[number + 1 :]
+    assert [entry.key for entry in store.list(after="a/")] == ordered[ordered.index("a/1.mp4") :]
     for key in keys:
         assert whole(store, key) == key.encode()
 
@@ -232,7 +232,7 @@ def test_what_a_kill_left_goes(tmp_path: Path) -> None:
         (copies / name).write_bytes(b"half")
     store.put("a/1.mp4", io.BytesIO(b"x"), 1)
     assert sorted(path.name for path in copies.iterdir()) == ["new.tmp", "old.tmp"]
-    assert [one.key for one in store.list()] == ["a/1.mp4"]
+    assert [entry.key for entry in store.list()] == ["a/1.mp4"]
     assert (tmp_path / "cold" / MARKER).is_file()
 
 

@@ -86,9 +86,9 @@ def sample(samples: Path) -> None:
 
 def adopt(services: Services, key: str) -> Clip:
     ingest = Ingest.of(services)
-    found = ingest.examine(key, finished=True)
-    assert isinstance(found, Probed)
-    ingest.put([found])
+    outcome = ingest.examine(key, finished=True)
+    assert isinstance(outcome, Probed)
+    ingest.put([outcome])
     clip = services.catalog.clips.by_key(key)
     assert clip is not None
     set_due(services, 0)  # no renderer is here to make its pictures
@@ -128,8 +128,8 @@ def cold(services: Services, clip: Clip) -> Path:
 
 
 def differences(services: Services) -> list[Difference | None]:
-    found = reconcile(services.root, services.catalog, lambda _key, _why: None)
-    return [one.difference for one in found if one.difference is not None]
+    findings = reconcile(services.root, services.catalog, lambda _key, _why: None)
+    return [finding.difference for finding in findings if finding.difference is not None]
 
 
 def test_an_old_clip_goes_to_the_store(services: Services) -> None:
@@ -292,28 +292,28 @@ def test_two_movers_at_once(services: Services, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_name_that_is_taken_in_the_store(services: Services) -> None:
     """By other bytes: they stay, and the clip gets a name with its number; by its own: they are taken for what they are."""
-    one, two = leave(services, 1), leave(services, 2)
-    data = local(services, one).read_bytes()
-    Disk("cold", cold(services, one).parents[2], services.catalog.database.catalog_id()).bind()
-    for clip, found in ((one, b"others"), (two, local(services, two).read_bytes())):
+    first, second = leave(services, 1), leave(services, 2)
+    data = local(services, first).read_bytes()
+    Disk("cold", cold(services, first).parents[2], services.catalog.database.catalog_id()).bind()
+    for clip, content in ((first, b"others"), (second, local(services, second).read_bytes())):
         cold(services, clip).parent.mkdir(parents=True, exist_ok=True)
-        cold(services, clip).write_bytes(found)
+        cold(services, clip).write_bytes(content)
     move(services)
-    assert cold(services, one).read_bytes() == b"others"
-    assert bytes_of(services, one.key) == data
-    lying = services.catalog.stored.find(one.key)
+    assert cold(services, first).read_bytes() == b"others"
+    assert bytes_of(services, first.key) == data
+    lying = services.catalog.stored.find(first.key)
     assert lying is not None
-    assert lying.store_key == one.key.replace(".mp4", f"~{one.id}.mp4")
-    lying = services.catalog.stored.find(two.key)
+    assert lying.store_key == first.key.replace(".mp4", f"~{first.id}.mp4")
+    lying = services.catalog.stored.find(second.key)
     assert lying is not None
-    assert lying.store_key == two.key
+    assert lying.store_key == second.key
 
 
 def test_a_store_that_is_away(services: Services, tmp_path: Path) -> None:
     """Unplugged, or empty where it should be: clips stay where they are, and are not said to be gone."""
-    one = leave(services, 1)
+    first = leave(services, 1)
     move(services)
-    two = leave(services, 2)
+    second = leave(services, 2)
     (tmp_path / "cold").rename(tmp_path / "unplugged")
     for there in (False, True):
         if there:
@@ -322,14 +322,14 @@ def test_a_store_that_is_away(services: Services, tmp_path: Path) -> None:
         assert "away" in (hindered.problem or "")
         hindered.turn()
         assert "away" in (hindered.problem or ""), "it is so until the next try"
-        assert local(services, two).exists()
-        assert again(services, one).state is ClipState.READY
+        assert local(services, second).exists()
+        assert again(services, first).state is ClipState.READY
         assert differences(services) == []
     assert list((tmp_path / "cold").iterdir()) == []
     (tmp_path / "cold").rmdir()
     (tmp_path / "unplugged").rename(tmp_path / "cold")
     assert move(services).problem is None
-    assert again(services, two).store == "cold"
+    assert again(services, second).store == "cold"
 
 
 def test_a_store_that_is_full_or_read_only(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,7 +402,7 @@ def test_a_copy_of_a_clip_in_the_store_comes_back_by_hand(services: Services) ->
     move(services)
     local(services, clip).write_bytes(data)
     assert adopt(services, clip.key).id == clip.id
-    assert [one.id for one in services.catalog.stored.left(LEAVING)] == [clip.id]
+    assert [lying.id for lying in services.catalog.stored.left(LEAVING)] == [clip.id]
     move(services)
     assert not local(services, clip).exists()
     assert bytes_of(services, clip.key) == data
@@ -445,64 +445,64 @@ def test_which_clips_go(services: Services) -> None:
     )
     services.catalog.labels.put(person.id, "person", author="key:me", confidence=None, now=datetime.now(UTC))
     services.catalog.writes.correct(kept.id, held=True)
-    told = Tiering(
+    table = Tiering(
         after_days=5,
         keep_kept=True,
         cameras=(CameraTier(camera="gate", after_days=30),),
         labels=(LabelTier(label="person", after_days=90),),
     )
-    settings = msgspec.structs.replace(services.settings, tiering=told)
+    settings = msgspec.structs.replace(services.settings, tiering=table)
     move(dataclasses.replace(services, settings=settings))
-    stores = [again(services, one).store for one in (porch, gate, person, kept)]
+    stores = [again(services, clip).store for clip in (porch, gate, person, kept)]
     assert stores == ["cold", None, None, None]
 
 
 def test_what_is_too_much_for_the_local_disk_goes(services: Services) -> None:
     """The oldest, and just so many that the rest fits."""
-    found = [leave(services, number, days=9 - number) for number in range(4)]
-    told = Tiering(keep_local_bytes=sum(one.size_bytes for one in found[2:]))
-    made = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, tiering=told))
-    move(made)
-    move(made)
-    assert [again(services, one).store for one in found] == ["cold", "cold", None, None]
+    shelf = [leave(services, number, days=9 - number) for number in range(4)]
+    table = Tiering(keep_local_bytes=sum(clip.size_bytes for clip in shelf[2:]))
+    smaller = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, tiering=table))
+    move(smaller)
+    move(smaller)
+    assert [again(services, clip).store for clip in shelf] == ["cold", "cold", None, None]
 
 
 def test_a_retired_clip_goes_from_the_store_when_it_would_go_from_the_bin(services: Services) -> None:
     """Until then it can be had back at once; for good it goes at once; nothing of it is left."""
-    one, two = leave(services, 1), leave(services, 2)
-    data = local(services, one).read_bytes()
+    first, second = leave(services, 1), leave(services, 2)
+    data = local(services, first).read_bytes()
     move(services)
     retention = Retention.of(services)
-    retention.retire(one.id)
-    assert again(services, one).state is ClipState.RETIRED
+    retention.retire(first.id)
+    assert again(services, first).state is ClipState.RETIRED
     with pytest.raises(FileNotFoundError):
-        bytes_of(services, one.key)
+        bytes_of(services, first.key)
     assert services.catalog.clips.listed_count() == 1
     move(services)
-    assert cold(services, one).exists()
-    assert retention.in_bin(one.id)
-    assert retention.restore(one.id) == one.key
-    assert (again(services, one).state, again(services, one).store) == (ClipState.READY, "cold")
-    assert bytes_of(services, one.key) == data
+    assert cold(services, first).exists()
+    assert retention.in_bin(first.id)
+    assert retention.restore(first.id) == first.key
+    assert (again(services, first).state, again(services, first).store) == (ClipState.READY, "cold")
+    assert bytes_of(services, first.key) == data
     assert services.catalog.clips.listed_count() == 2
-    retention.retire(two.id, past_bin=True)
+    retention.retire(second.id, past_bin=True)
     move(services)
-    assert not cold(services, two).exists()
+    assert not cold(services, second).exists()
     with pytest.raises(NotInBinError):
-        retention.restore(two.id)
+        retention.restore(second.id)
     settings = msgspec.structs.replace(services.settings, retention=RetentionTable(bin_days=0))
     soon = dataclasses.replace(services, settings=settings)
-    Retention.of(soon).retire(one.id)
+    Retention.of(soon).retire(first.id)
     move(soon)
-    assert not cold(services, one).exists()
+    assert not cold(services, first).exists()
 
 
 def test_the_floor_of_free_space_takes_nothing_from_a_store(services: Services) -> None:
     """Its going would free nothing on the local disk."""
     old, young = leave(services, 1), leave(services, 2, days=0.5)
     move(services)
-    told = RetentionTable(min_free_bytes=1 << 50)
-    made = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, retention=told))
+    table = RetentionTable(min_free_bytes=1 << 50)
+    made = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, retention=table))
     from watcher.retention.state import remembered
 
     plan = Rules.of(made).plan(remembered(made), 0)
@@ -529,20 +529,20 @@ def test_wanting_back_what_the_store_has_lost(services: Services) -> None:
     cold(services, clip).unlink()
     services.catalog.stored.want(clip.id)
     assert "has nothing called" in (move(services).problem or "")
-    assert [one.id for one in services.catalog.stored.left(WANTED)] == [clip.id]
+    assert [lying.id for lying in services.catalog.stored.left(WANTED)] == [clip.id]
 
 
 def test_what_a_store_has_lost_is_found(services: Services, tmp_path: Path) -> None:
     """A removed object, another one, and one that is nobody's; `check` says each, and that is all it does."""
-    found = [leave(services, number) for number in range(4)]
+    shelf = [leave(services, number) for number in range(4)]
     move(services)
-    cold(services, found[0]).unlink()
-    cold(services, found[2]).write_bytes(b"other")
+    cold(services, shelf[0]).unlink()
+    cold(services, shelf[2]).write_bytes(b"other")
     (tmp_path / "cold/nobody.mp4").write_bytes(b"x")
     differ = {finding.key: finding.difference for finding in compare(services, "cold")}
     assert differ == {
-        found[0].key: StoreDifference.LOST,
-        found[2].key: StoreDifference.OTHER,
+        shelf[0].key: StoreDifference.LOST,
+        shelf[2].key: StoreDifference.OTHER,
         "nobody.mp4": StoreDifference.UNKNOWN,
     }
     with pytest.raises(StoreAwayError):
@@ -581,18 +581,18 @@ def test_a_copy_that_is_the_file_itself_is_none(services: Services, tmp_path: Pa
     """What a mount that comes later, or a hard link, shows in the store stays, whichever of the two is to go."""
     clip, back = leave(services, 1), leave(services, 2)
     move(services)
-    both = {one.id: bytes_of(services, one.key) for one in (clip, back)}
-    for due, one in ((LEAVING, clip), (RETURNED, back)):
-        object_of, file = cold(services, one), local(services, one)
+    both = {moved.id: bytes_of(services, moved.key) for moved in (clip, back)}
+    for due, double in ((LEAVING, clip), (RETURNED, back)):
+        object_of, file = cold(services, double), local(services, double)
         file.parent.mkdir(exist_ok=True, parents=True)
         file.hardlink_to(object_of)
         with services.catalog.database.write() as connection:
-            key = one.key if due == LEAVING else f"cold:{one.key}"
+            key = double.key if due == LEAVING else f"cold:{double.key}"
             connection.exec_driver_sql(
-                f"UPDATE clips SET store_due = {due}, store_key = '{key}' WHERE id = {one.id}"
+                f"UPDATE clips SET store_due = {due}, store_key = '{key}' WHERE id = {double.id}"
             )
         assert "the same file" in (move(services).problem or "")
-        assert file.read_bytes() == both[one.id]
+        assert file.read_bytes() == both[double.id]
         assert object_of.exists()
 
 
@@ -608,9 +608,9 @@ def test_a_clip_is_had_back_while_its_object_is_about_to_go(
     Retention.of(services).retire(clip.id)
     real = Mover._drop_given_up
 
-    def late(self: Mover, one: Lying) -> None:
+    def late(self: Mover, lying: Lying) -> None:
         Retention.of(services).restore(clip.id)
-        real(self, one)
+        real(self, lying)
 
     monkeypatch.setattr(Mover, "_drop_given_up", late)
     move(soon)
@@ -626,12 +626,12 @@ def test_an_ingester_that_slept_removes_nothing_that_is_back(
     data = local(services, clip).read_bytes()
     real = Mover._remove
 
-    def slept(self: Mover, one: Lying, sha256: str) -> None:
+    def slept(self: Mover, lying: Lying, sha256: str) -> None:
         monkeypatch.setattr(Mover, "_remove", real)
         services.catalog.stored.want(clip.id)
         for _ in range(2):
             move(services)
-        real(self, one, sha256)
+        real(self, lying, sha256)
 
     monkeypatch.setattr(Mover, "_remove", slept)
     move(services)
@@ -645,48 +645,48 @@ def test_a_clip_says_where_it_lies_and_whether_its_store_is_away(services: Servi
     made = move(services)
     client = create_app(services).test_client(use_cookies=False)
 
-    def told() -> dict[int, tuple[str, object, str]]:
+    def list_states() -> dict[int, tuple[str, object, str]]:
         current = Status(pid=1, watching="poll", settling=0, scanning=False, last_scan_at=None, problems={})
         status.write(services.places.status, msgspec.structs.replace(current, away=made.away))
-        found = client.get("/clips").json
-        assert found
+        answer = client.get("/clips").json
+        assert answer
         return {
             clip["id"]: (clip["store"], clip.get("available"), clip.get("available_reason", ""))
-            for clip in found["clips"]
+            for clip in answer["clips"]
         }
 
-    assert told() == {old.id: ("cold", None, ""), young.id: ("local", None, "")}
+    assert list_states() == {old.id: ("cold", None, ""), young.id: ("local", None, "")}
     (tmp_path / "cold").rename(tmp_path / "unplugged")
     made._asked_at = -1e9
     made.turn()
-    assert told()[young.id] == ("local", None, "")
-    store, available, reason = told()[old.id]
+    assert list_states()[young.id] == ("local", None, "")
+    store, available, reason = list_states()[old.id]
     assert (store, available) == ("cold", False)
     assert "there is no folder" in reason
     (tmp_path / "unplugged").rename(tmp_path / "cold")
     made._asked_at = -1e9
     made.turn()
-    assert told()[old.id] == ("cold", None, "")
+    assert list_states()[old.id] == ("cold", None, "")
     back = client.post(f"/clips/{old.id}/recall")
     assert back.status_code == 202
     move(services)
-    assert told()[old.id] == ("local", None, "")
+    assert list_states()[old.id] == ("local", None, "")
 
 
 def test_a_real_disk_that_fills_up_becomes_read_only_and_goes_away(services: Services, tmp_path: Path) -> None:
     """Each clip stays whole where it was, and goes when there is room."""
     (tmp_path / "cold").rmdir()
     room = (256 << 10).to_bytes(4, "big") + b"free" + bytes((256 << 10) - 8)
-    found = [leave(services, number, data=clips.stamp(SAMPLE, number) + room) for number in range(4)]
-    data = {one.id: local(services, one).read_bytes() for one in found}
-    size = len(data[found[0].id])
+    shelf = [leave(services, number, data=clips.stamp(SAMPLE, number) + room) for number in range(4)]
+    data = {clip.id: local(services, clip).read_bytes() for clip in shelf}
+    size = len(data[shelf[0].id])
 
     def whole() -> bool:
-        return all(bytes_of(services, one.key) == data[one.id] for one in found)
+        return all(bytes_of(services, clip.key) == data[clip.id] for clip in shelf)
 
     with mounted(tmp_path / "cold", f"{size * 2 + (40 << 10)}"):
         assert "full" in (move(services).problem or "")
-        there = [again(services, one).store for one in found]
+        there = [again(services, clip).store for clip in shelf]
         assert 0 < there.count("cold") < 4
         assert whole()
         remount(tmp_path / "cold", "ro")
@@ -694,11 +694,11 @@ def test_a_real_disk_that_fills_up_becomes_read_only_and_goes_away(services: Ser
         assert whole()
         remount(tmp_path / "cold", f"rw,size={size * 8}")
         assert move(services).problem is None
-        assert [again(services, one).store for one in found] == ["cold"] * 4
+        assert [again(services, clip).store for clip in shelf] == ["cold"] * 4
         assert whole()
         unmount(tmp_path / "cold")
         leave(services, 9)
         assert "marker" in (move(services).problem or "")
         assert list((tmp_path / "cold").iterdir()) == []
         assert differences(services) == []
-        assert [again(services, one).state for one in found] == [ClipState.READY] * 4
+        assert [again(services, clip).state for clip in shelf] == [ClipState.READY] * 4

@@ -61,9 +61,9 @@ def tiered(
 
 def requests_of(unit: RunningUnit) -> float:
     """How many requests the application has answered, this one not."""
-    found = re.findall(r"watcher_requests_total\{.*\} (\S+)", unit.get("/watcher/metrics").text)
-    assert found
-    return sum(map(float, found))
+    figures = re.findall(r"watcher_requests_total\{.*\} (\S+)", unit.get("/watcher/metrics").text)
+    assert figures
+    return sum(map(float, figures))
 
 
 def finished(unit: RunningUnit, export: int) -> dict[str, Any] | None:
@@ -101,18 +101,18 @@ QUESTIONS: list[tuple[str, dict[str, str]]] = [
 
 def answers(unit: RunningUnit, key: str, etag: str, modified: str) -> list[tuple[object, ...]]:
     """What each question is answered with."""
-    found: list[tuple[object, ...]] = []
+    replies: list[tuple[object, ...]] = []
     for method, headers in QUESTIONS:
         sent = {name: value.replace("ETAG", etag).replace("MODIFIED", modified) for name, value in headers.items()}
         answer = requests.request(method, address(unit, key) + "?x=y", headers=sent, timeout=30)
-        told = {name: answer.headers.get(name) for name in SAME}
+        values = {name: answer.headers.get(name) for name in SAME}
         if answer.status_code >= 400:  # whose words may differ
-            found.append((method, headers, answer.status_code, told["Content-Range"]))
+            replies.append((method, headers, answer.status_code, values["Content-Range"]))
         else:
             if answer.status_code == 304:
-                told["Content-Length"] = None
-            found.append((method, headers, answer.status_code, answer.content, told))
-    return found
+                values["Content-Length"] = None
+            replies.append((method, headers, answer.status_code, answer.content, values))
+    return replies
 
 
 def test_a_clip_in_a_bucket_plays_as_before(

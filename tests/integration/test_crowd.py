@@ -82,16 +82,16 @@ def test_sixty_four_readers_while_a_thousand_arrive_each_second(
             assert catalog.writes.put(batch, now=batch[-1].started_at) == BATCH
             time.sleep(max(0.0, began + (start + BATCH) / RATE - time.monotonic()))
         written.set()
-        told = readers.communicate(timeout=60)[0]
+        report = readers.communicate(timeout=60)[0]
     follower.join()
-    assert "Non-2xx" not in told, told
-    assert "Socket errors" not in told, told
+    assert "Non-2xx" not in report, report
+    assert "Socket errors" not in report, report
     with catalog.database.engine.connect() as connection:
         rows = connection.execute(sa.text("SELECT id, key, revision FROM clips"))
         there = {row[0]: (row[1], row[2]) for row in rows}
     assert len(there) == SECONDS * RATE
     assert seen == there
-    assert sum(one["clips"] for one in unit.get("/watcher/cameras").json()["cameras"]) == SECONDS * RATE
+    assert sum(camera["clips"] for camera in unit.get("/watcher/cameras").json()["cameras"]) == SECONDS * RATE
     wait_for(lambda: unit.get("/watcher/readyz").status_code == 200, what="readiness")
     assert "locked" not in unit.logged()
     catalog.database.engine.dispose()

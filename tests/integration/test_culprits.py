@@ -77,7 +77,7 @@ class Culprits:
     def __init__(self, folder: Path, samples: Path, *, number: int) -> None:
         self.folder = folder
         self.good: list[str] = []
-        self.told: dict[str, str] = {}  # what is said of which file
+        self.verdicts: dict[str, str] = {}  # what is said of which file
         self.ignored: dict[str, str] = {}
         self._good, self._number = (samples / "plain.mp4").read_bytes(), number * 1000
         self._samples = samples
@@ -93,7 +93,7 @@ class Culprits:
         for name, data, verdict in contents(self._samples):
             (self.folder / f"{name}.mp4").write_bytes(data)
             if verdict is not None:
-                self.told[f"{name}.mp4"] = verdict
+                self.verdicts[f"{name}.mp4"] = verdict
             self._beside()
         for year, seconds in YEARS.items():
             path = self.folder / f"year {year}.mp4"
@@ -112,7 +112,7 @@ class Culprits:
         (self.folder / "folder.mp4").mkdir()
         with (self.folder / "sparse.mp4").open("wb") as file:
             file.truncate(1 << 40)
-        self.told["sparse.mp4"] = "filled with zeros"
+        self.verdicts["sparse.mp4"] = "filled with zeros"
         closed = self.folder / "closed.mp4"
         closed.write_bytes(clips.stamp(self._good, self._number + 1))
         closed.chmod(0)
@@ -168,13 +168,17 @@ def judge(unit: RunningUnit, culprits: Culprits) -> None:
         by_name = {clip["key"].partition("/")[2]: clip for clip in unit.clips(camera=camera)}
         status = unescape(unit.get("/watcher/status").text)
         shown = all(by_name.get(name, {}).get("poster_url") for name in culprits.good)
-        return by_name if shown and all(name in by_name and named(name, status) for name in culprits.told) else None
+        return (
+            by_name
+            if shown and all(name in by_name and named(name, status) for name in culprits.verdicts)
+            else None
+        )
 
     verdicts = wait_for(settled, what="a verdict on each")
     assert unit.get("/watcher/readyz").status_code == 200, unit.problems()
     check = unit.run("check", "--ignored").stdout
     status = unescape(unit.get("/watcher/status").text)
-    for name, why in culprits.told.items():
+    for name, why in culprits.verdicts.items():
         for where, text in {"Status": status, "check": check, "log": unit.logged()}.items():
             assert any(why in line for line in named(name, text)), (name, why, where, named(name, text))
     for name, why in culprits.ignored.items():

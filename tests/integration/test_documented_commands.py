@@ -145,11 +145,11 @@ def test_python_lists_and_follows(start_unit: Callable[..., RunningUnit], sample
 
 def commands() -> list[tuple[str, str]]:
     """Each command of watcher, by its document; of a unit of systemd and within Docker too."""
-    found = [
+    matches = [
         (document, re.search(r"(?<!-C /opt)(?:^|/|-- |api )watcher ([a-z]+\b.*)", line))
         for document, line in lines()
     ]
-    return sorted({(document, command[1]) for document, command in found if command})
+    return sorted({(document, command[1]) for document, command in matches if command})
 
 
 @pytest.mark.parametrize(("document", "command"), commands())

@@ -61,13 +61,13 @@ def test_what_nginx_itself_refuses(why: str, unit: RunningUnit) -> None:
     """Problems below the application's address, a plain sentence elsewhere; never a page, never a version."""
     made, status, code = REFUSED[why]
     for path in ("/watcher/clips", "/watcher/uploads/porch/a.mp4", "/watcher/static/x", "/watcher/"):
-        told, headers, body = say(unit, made(path))
-        assert (told, headers["content-type"]) == (status, "application/problem+json"), path
+        reply_status, headers, body = say(unit, made(path))
+        assert (reply_status, headers["content-type"]) == (status, "application/problem+json"), path
         problem = json.loads(body)
         assert (problem["status"], problem["code"]) == (status, code), path
-    told, headers, body = say(unit, made("/porch/1.mp4"))
-    assert told in {status, 405}
-    assert told == 405 or headers["content-type"] == "text/plain"
+    reply_status, headers, body = say(unit, made("/porch/1.mp4"))
+    assert reply_status in {status, 405}
+    assert reply_status == 405 or headers["content-type"] == "text/plain"
     assert b"<" not in body
     assert b"nginx" not in body
 
@@ -318,10 +318,10 @@ def test_what_lies_on_the_disk_is_ours(start_unit: Callable[..., RunningUnit], s
 
     assert open_to_others() == []
     unit.stop()
-    for one in [*unit.data.glob("catalog.db*"), *unit.log.iterdir()]:
-        one.chmod(0o644)
-    for one in (unit.data / "run", unit.data / "spool"):
-        one.chmod(0o755)
+    for file in [*unit.data.glob("catalog.db*"), *unit.log.iterdir()]:
+        file.chmod(0o644)
+    for file in (unit.data / "run", unit.data / "spool"):
+        file.chmod(0o755)
     unit.log.chmod(0o700)
     unit.start()
     assert open_to_others() == []

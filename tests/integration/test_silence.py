@@ -137,12 +137,15 @@ def test_it_is_told_everywhere(start_unit: Callable[..., RunningUnit], samples: 
         kinds = ("camera.silent", "camera.back")
 
         def heard() -> list[dict]:
-            events = [json.loads(body) for _, body in listener.got]
+            events = [json.loads(body) for _, body in listener.deliveries]
             return [event for event in events if event["type"] in kinds]
 
         wait_for(lambda: len(heard()) == 2, what="both words")
         assert [event["type"] for event in heard()] == list(kinds)
         assert heard()[0]["data"]["camera"] == "gate"
-        assert {event["type"] for event in (json.loads(body) for _, body in listener.got)} == {*kinds, "clip.ready"}
+        assert {event["type"] for event in (json.loads(body) for _, body in listener.deliveries)} == {
+            *kinds,
+            "clip.ready",
+        }
     finally:
         listener.close()

@@ -70,26 +70,29 @@ def test_a_clip_in_a_store_plays_as_before(
         leave(unit, samples, 3, days=0),
     )
     assert store_of(unit, key) == "local"
-    before = {one: requests.get(address(unit, one), timeout=10) for one in (key, odd)}
+    before = {clip_key: requests.get(address(unit, clip_key), timeout=10) for clip_key in (key, odd)}
     assert requests.get(address(unit, "porch/none.mp4"), timeout=10).status_code == 404
     cold = tiered(unit, tmp_path)
-    for one in (key, odd):
-        wait_for(lambda one=one: store_of(unit, one) == "archive", what="the move", seconds=60)
-        wait_for(lambda one=one: not (unit.video / one).exists(), what="its end here")
-        assert (cold / one).read_bytes() == before[one].content
-        after = requests.get(address(unit, one), timeout=10)
+    for clip_key in (key, odd):
+        wait_for(lambda clip_key=clip_key: store_of(unit, clip_key) == "archive", what="the move", seconds=60)
+        wait_for(lambda clip_key=clip_key: not (unit.video / clip_key).exists(), what="its end here")
+        assert (cold / clip_key).read_bytes() == before[clip_key].content
+        after = requests.get(address(unit, clip_key), timeout=10)
         assert after.status_code == 200
-        assert after.content == before[one].content
+        assert after.content == before[clip_key].content
         for name in ("ETag", "Last-Modified", "Content-Type", "Content-Length", "Cache-Control", "Accept-Ranges"):
-            assert after.headers[name] == before[one].headers[name], name
-        part = requests.get(address(unit, one), headers={"Range": "bytes=100-199"}, timeout=10)
-        assert (part.status_code, part.content) == (206, before[one].content[100:200])
-        part = requests.get(address(unit, one), headers={"Range": "bytes=-7"}, timeout=10)
-        assert (part.status_code, part.content) == (206, before[one].content[-7:])
-        assert requests.get(address(unit, one), headers={"Range": "bytes=99999999-"}, timeout=10).status_code == 416
+            assert after.headers[name] == before[clip_key].headers[name], name
+        part = requests.get(address(unit, clip_key), headers={"Range": "bytes=100-199"}, timeout=10)
+        assert (part.status_code, part.content) == (206, before[clip_key].content[100:200])
+        part = requests.get(address(unit, clip_key), headers={"Range": "bytes=-7"}, timeout=10)
+        assert (part.status_code, part.content) == (206, before[clip_key].content[-7:])
+        assert (
+            requests.get(address(unit, clip_key), headers={"Range": "bytes=99999999-"}, timeout=10).status_code
+            == 416
+        )
         same = {"If-None-Match": after.headers["ETag"]}
-        assert requests.get(address(unit, one), headers=same, timeout=10).status_code == 304
-        head = requests.head(address(unit, one), timeout=10)
+        assert requests.get(address(unit, clip_key), headers=same, timeout=10).status_code == 304
+        head = requests.head(address(unit, clip_key), timeout=10)
         assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(after.content)))
     assert store_of(unit, young) == "local"
     clip = unit.clip(key)
@@ -112,7 +115,10 @@ def test_a_clip_in_a_store_plays_as_before(
     assert store_of(unit, key) == "archive"
     figures = unit.get("/watcher/metrics").text
     assert 'watcher_store_clips{store="archive"} 2' in figures
-    assert f'watcher_store_bytes{{store="archive"}} {sum(len(one.content) for one in before.values())}' in figures
+    assert (
+        f'watcher_store_bytes{{store="archive"}} {sum(len(answer.content) for answer in before.values())}'
+        in figures
+    )
     assert 'watcher_store_up{store="archive"} 1' in figures
     for name in ("sent", "received"):  # each clip was read back
         assert re.search(rf'watcher_store_{name}_bytes_total{{store="archive"}} [1-9]\d+', figures)
@@ -175,10 +181,10 @@ def test_workers_reach_a_clip_in_a_store(
     address = unit.url(clip["links"]["self"])
     assert requests.post(f"{address}/proxy", timeout=10).status_code in {200, 202}
     wait_for(lambda: (unit.clip(key) or {}).get("proxy_url"), what="its copy")
-    asked = {"cameras": ["porch"], "from": clip["started_at"], "to": clip["ended_at"]}
-    film = unit.url(requests.post(unit.url("/watcher/exports"), json=asked, timeout=10).json()["links"]["self"])
+    order = {"cameras": ["porch"], "from": clip["started_at"], "to": clip["ended_at"]}
+    film = unit.url(requests.post(unit.url("/watcher/exports"), json=order, timeout=10).json()["links"]["self"])
     done = wait_for(
-        lambda: (one := requests.get(film, timeout=10).json())["state"] in {"ready", "failed"} and one,
+        lambda: (job := requests.get(film, timeout=10).json())["state"] in {"ready", "failed"} and job,
         what="a film",
     )
     assert (done["state"], len(done["files"])) == ("ready", 1), done

@@ -30,7 +30,7 @@ class Listener:
     """An HTTP server that takes deliveries, or refuses the next ones."""
 
     def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.deliveries: list[tuple[dict[str, str], bytes]] = []
         self.refuse = 0
         self.seconds = 0.0  # that it takes to answer
         listener = self
@@ -44,7 +44,7 @@ class Listener:
                     listener.refuse -= 1
                     status = 500
                 else:
-                    listener.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                    listener.deliveries.append(({k.lower(): v for k, v in self.headers.items()}, body))
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -61,7 +61,7 @@ class Listener:
     @property
     def keys(self) -> list[str]:
         """Of which clips was told."""
-        return [json.loads(body)["data"]["key"] for _, body in self.got]
+        return [json.loads(body)["data"]["key"] for _, body in self.deliveries]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -109,8 +109,8 @@ def test_a_clip_that_is_ready_is_told_of(
     unit = start_unit(settings=hooks(listener.port, cameras=["porch"]))
     begun(unit)
     write(unit, samples, "porch/1.mp4", 1)
-    wait_for(lambda: listener.got, what="a delivery")
-    headers, body = listener.got[0]
+    wait_for(lambda: listener.deliveries, what="a delivery")
+    headers, body = listener.deliveries[0]
     event = json.loads(body)
     assert event["type"] == "clip.ready"
     clip = unit.clip("porch/1.mp4")
@@ -132,11 +132,11 @@ def test_a_clip_that_is_ready_is_told_of(
     )
     assert sent.status_code == 201
     write(unit, samples, "porch/1.mp4", 4)  # other bytes under its name
-    wait_for(lambda: len(listener.got) >= 3, what="three deliveries")
+    wait_for(lambda: len(listener.deliveries) >= 3, what="three deliveries")
     write(unit, samples, "porch/last.mp4", 5)
     wait_for(lambda: "porch/last.mp4" in listener.keys, what="the last one")
     assert sorted(listener.keys) == ["porch/1.mp4", "porch/1.mp4", "porch/last.mp4", "porch/sent.mp4"]
-    assert len({headers["webhook-id"] for headers, _ in listener.got}) == 4
+    assert len({headers["webhook-id"] for headers, _ in listener.deliveries}) == 4
     assert SECRET not in unit.run("config").stdout
 
 
@@ -155,14 +155,14 @@ def test_a_clip_that_gets_a_label_is_told_of(
 
     label(other, "car")
     label(first, "person")
-    wait_for(lambda: listener.got, what="a delivery")
+    wait_for(lambda: listener.deliveries, what="a delivery")
     requests.patch(unit.url(first["links"]["self"]), json={"note": "x"}, timeout=10)
     label(first, "car")
     label(first, "dog")
-    wait_for(lambda: len(listener.got) > 1, what="the second label")
+    wait_for(lambda: len(listener.deliveries) > 1, what="the second label")
     label(other, "dog")
-    wait_for(lambda: len(listener.got) > 2, what="the other clip")
-    events = [json.loads(body) for _, body in listener.got]
+    wait_for(lambda: len(listener.deliveries) > 2, what="the other clip")
+    events = [json.loads(body) for _, body in listener.deliveries]
     assert {event["type"] for event in events} == {"clip.labeled"}
     assert listener.keys == ["porch/1.mp4", "porch/1.mp4", "porch/2.mp4"]
     assert [label["name"] for label in events[0]["data"]["labels"]] == ["person"]
