@@ -30,13 +30,13 @@ def no_clips_read_in_vain(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) ->
 
     prepare = Reader._prepare
 
-    def heard(self: Reader, statement: Any) -> Any:
+    def hear_prepared(self: Reader, statement: Any) -> Any:
         prepared = prepare(self, statement)
         bound.setdefault(prepared.text, tuple(prepared.order or ()))
         return prepared
 
     sa.event.listen(engine, "before_cursor_execute", hear)
-    monkeypatch.setattr(Reader, "_prepare", heard)
+    monkeypatch.setattr(Reader, "_prepare", hear_prepared)
     yield
     sa.event.remove(engine, "before_cursor_execute", hear)
     with engine.connect() as connection:

@@ -19,7 +19,7 @@ from watcher.settings.load import load
 ROWS = 20_000
 CLIPS = 24
 PAINT = """() => new Promise(done => { let shift = 0;
-  new PerformanceObserver(list => list.getEntries().forEach(one => { if (!one.hadRecentInput) shift += one.value; }))
+  new PerformanceObserver(list => list.getEntries().forEach(entry => { if (!entry.hadRecentInput) shift += entry.value; }))
     .observe({type: 'layout-shift', buffered: true});
   setTimeout(() => done([performance.getEntriesByName('first-contentful-paint')[0].startTime, shift]), 1500); })"""
 FIRST_PICTURE = """(card) => new Promise(done => { const began = performance.now();
@@ -38,7 +38,7 @@ JUMP = """() => new Promise(async done => { const rail = document.querySelector(
 
 # How long frames take while the page scrolls at so many pixels a second, and the longest task meanwhile.
 SCROLL = """(speed) => new Promise(done => { const frames = []; let longest = 0, last = performance.now(); const began = last;
-  new PerformanceObserver(list => list.getEntries().forEach(one => { longest = Math.max(longest, one.duration); }))
+  new PerformanceObserver(list => list.getEntries().forEach(entry => { longest = Math.max(longest, entry.duration); }))
     .observe({type: 'longtask'});
   const step = (now) => { frames.push(now - last); scrollBy(0, speed * (now - last) / 1000); last = now;
     if (now - began < 4000) return requestAnimationFrame(step);
@@ -46,8 +46,8 @@ SCROLL = """(speed) => new Promise(done => { const frames = []; let longest = 0,
     return done([frames[Math.floor(frames.length * 0.95)], longest]); };
   requestAnimationFrame(step); })"""
 LISTEN = """() => { window.interactions = new Map();
-  new PerformanceObserver(list => list.getEntries().forEach(one => { if (one.interactionId)
-    window.interactions.set(one.interactionId, Math.max(one.duration, window.interactions.get(one.interactionId) ?? 0)); }))
+  new PerformanceObserver(list => list.getEntries().forEach(entry => { if (entry.interactionId)
+    window.interactions.set(entry.interactionId, Math.max(entry.duration, window.interactions.get(entry.interactionId) ?? 0)); }))
     .observe({type: 'event', durationThreshold: 16}); }"""
 KEYS = [
     *["ArrowRight"] * 12,

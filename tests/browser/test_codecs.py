@@ -56,13 +56,13 @@ Coded = dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]  # our clip and f
 # Play to the end, or to the error that says that it cannot be played.
 PLAY = """url => new Promise(done => {
     const video = document.createElement('video');
-    const told = () => done({
+    const tell = () => done({
         pictures: video.videoWidth && video.getVideoPlaybackQuality().totalVideoFrames,
         sound: video.webkitAudioDecodedByteCount,
         error: video.error && video.error.message,
     });
     video.muted = true;
-    video.onerror = video.onended = told;
+    video.onerror = video.onended = tell;
     video.src = url;
     video.play().catch(() => {});
 })"""
@@ -108,7 +108,7 @@ def test_ffprobe_and_chromium_agree(row: Row, coded: Coded, watched: Watched) ->
 
     page = watched.open("/watcher/")
     answers = page.evaluate(
-        """codecs => codecs.map(one => document.createElement('video').canPlayType(`video/mp4; codecs="${one}"`))""",
+        """codecs => codecs.map(codec => document.createElement('video').canPlayType(`video/mp4; codecs="${codec}"`))""",
         [picture, sound] if sound else [picture],
     )
     done = page.evaluate(PLAY, clip["url"])

@@ -90,8 +90,8 @@ def test_what_is_typed_means_one_moment_or_is_asked(watched: Watched, shelf: lis
     moments = page.evaluate(
         """async ([typed, times, texts, now, zone]) => {
         const { read } = await import(typed), { wall } = await import(times);
-        const said = ({ at, whole }) => { const { day, time } = wall(at, zone); return whole ? `${day}*` : `${day} ${time}`; };
-        return Object.fromEntries(texts.map((text) => [text, read(text, { now: Date.parse(now), day: "2026-11-20", zone }).map(said)])); }""",
+        const words = ({ at, whole }) => { const { day, time } = wall(at, zone); return whole ? `${day}*` : `${day} ${time}`; };
+        return Object.fromEntries(texts.map((text) => [text, read(text, { now: Date.parse(now), day: "2026-11-20", zone }).map(words)])); }""",
         [module(page, "typed.js"), module(page, "times.js"), list(TYPED), NOW, BERLIN],
     )
     assert moments == TYPED

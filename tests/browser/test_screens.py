@@ -156,7 +156,7 @@ def test_axe_finds_nothing(watched: Watched, shelf: list[dict], request: pytest.
 def nothing_wrong(page: Page, where: str) -> None:
     """Inject axe by evaluation, since the page's policy rightly allows no foreign script."""
     page.evaluate(AXE.read_text())
-    violations = page.evaluate(f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(found => found.violations)")
+    violations = page.evaluate(f"axe.run({{runOnly: {json.dumps(TAGS)}}}).then(result => result.violations)")
     faults = "\n".join(
         f"{violation['id']}: {node['html'][:200]}" for violation in violations for node in violation["nodes"][:3]
     )
@@ -196,9 +196,9 @@ def test_what_is_sent_is_small(watched: Watched, shelf: list[dict]) -> None:
     for path in ("/watcher/", watching, day, "/watcher/side-by-side", "/watcher/status"):
         page = watched.open(path)
         page.wait_for_load_state("load")
-        loaded = page.evaluate("performance.getEntriesByType('resource').map(one => one.name.split('/').pop())")
+        loaded = page.evaluate("performance.getEntriesByType('resource').map(entry => entry.name.split('/').pop())")
         preloads = page.evaluate(
-            "[...document.querySelectorAll('[rel=modulepreload], script')].map(one => (one.href ?? one.src).split('/').pop())"
+            "[...document.querySelectorAll('[rel=modulepreload], script')].map(node => (node.href ?? node.src).split('/').pop())"
         )
         scripts = {name for name in loaded if name.endswith(".js")}
         assert scripts == {name.split("/")[-1] for name in preloads}, path  # no module is found out step by step

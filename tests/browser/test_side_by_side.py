@@ -200,15 +200,15 @@ def test_cameras_come_and_go_and_one_is_heard(watched: Watched, moment: Clips) -
     page.get_by_role("button", name="Without porch").click()
     agree(page, moment, 3, STANDING)
     until(page, "new URLSearchParams(location.search).getAll('camera').join() === 'gate,مخزن,yard'")
-    heard = "[...document.querySelectorAll('.pane')].filter((one) => [...one.querySelectorAll('video')].some((video) => !video.muted)).map((one) => one.dataset.camera).join()"
-    assert page.evaluate(heard) == ""
+    loud = "[...document.querySelectorAll('.pane')].filter((pane) => [...pane.querySelectorAll('video')].some((video) => !video.muted)).map((pane) => pane.dataset.camera).join()"
+    assert page.evaluate(loud) == ""
     page.locator(f".pane[data-camera={GATE}]").hover()
     page.get_by_role("button", name="Sound of gate").click()
-    until(page, f"{heard} === 'gate'")
+    until(page, f"{loud} === 'gate'")
     page.keyboard.press("o")
-    until(page, f"{heard} === 'مخزن' && location.search.includes('sound=')")
+    until(page, f"{loud} === 'مخزن' && location.search.includes('sound=')")
     page.keyboard.press("m")
-    until(page, f"{heard} === ''")
+    until(page, f"{loud} === ''")
     assert (
         page.evaluate(f"getComputedStyle(document.querySelector('.pane[data-camera={SHED}] b')).direction") == "rtl"
     )
@@ -253,10 +253,12 @@ def test_it_fits_and_axe_finds_nothing(watched: Watched, moment: Clips, request:
     page = watched.open(address(10, PORCH, GATE, YARD, SHED))
     agree(page, moment, 3, STANDING)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    lefts = page.evaluate("[...document.querySelectorAll('.pane')].map((one) => one.getBoundingClientRect().left)")
+    lefts = page.evaluate(
+        "[...document.querySelectorAll('.pane')].map((pane) => pane.getBoundingClientRect().left)"
+    )
     assert len(set(lefts)) == (1 if page.evaluate("innerWidth < innerHeight") else 2)
     small = page.evaluate(
-        "[...document.querySelectorAll('.side :is(button, a, select, summary)')].filter((one) => one.checkVisibility() && one.offsetWidth).map((one) => [one.title, one.offsetWidth, one.offsetHeight]).filter(([, wide, high]) => wide < 24 || high < 24)"
+        "[...document.querySelectorAll('.side :is(button, a, select, summary)')].filter((control) => control.checkVisibility() && control.offsetWidth).map((control) => [control.title, control.offsetWidth, control.offsetHeight]).filter(([, wide, high]) => wide < 24 || high < 24)"
     )
     assert small == []
     look(page, f"side-by-side-{where}")

@@ -219,7 +219,7 @@ def test_a_camera_may_be_called_anything(watched: Watched, unit: RunningUnit, to
     page = opened(watched, "/watcher/day/2026-11-12")
     button = page.locator(".names button").first
     expect(button).to_have_attribute("title", name)
-    assert button.evaluate("one => one.scrollHeight <= one.clientHeight + 1 && one.offsetWidth < 150")
+    assert button.evaluate("button => button.scrollHeight <= button.clientHeight + 1 && button.offsetWidth < 150")
     expect(page.locator(".pane").first.locator(".title")).to_contain_text("<img src=x")
     page.locator("summary", has_text="Cameras").click()
     assert page.locator("#cameras").bounding_box()["width"] < 500  # type: ignore[index]
@@ -325,17 +325,17 @@ def test_the_axis_is_honest_about_summer_time(watched: Watched, shelf: list[dict
     answers = page.evaluate(
         """async (static) => {
         const axis = await import(static + 'axis.js'), HOUR = 3600000;
-        const hours = (day, zone, length, width) => axis.ticks({from: Date.parse(day), span: length * HOUR}, width, zone).map(one => one.time);
+        const hours = (day, zone, length, width) => axis.ticks({from: Date.parse(day), span: length * HOUR}, width, zone).map(tick => tick.time);
         return {
           back: hours('2026-10-24T22:00:00Z', 'Europe/Berlin', 5, 500),
           on: hours('2026-03-28T23:00:00Z', 'Europe/Berlin', 5, 500),
           wide: hours('2026-10-24T22:00:00Z', 'Europe/Berlin', 25, 700),
           howe: hours('2026-10-03T13:30:00Z', 'Australia/Lord_Howe', 4, 400),
           kolkata: hours('2026-11-20T18:30:00Z', 'Asia/Kolkata', 2, 200),
-          midnight: axis.ticks({from: Date.parse('2026-11-20T22:30:00Z'), span: 3 * HOUR}, 300, 'Europe/Berlin').map(one => one.day).filter(Boolean),
+          midnight: axis.ticks({from: Date.parse('2026-11-20T22:30:00Z'), span: 3 * HOUR}, 300, 'Europe/Berlin').map(tick => tick.day).filter(Boolean),
           zoom: axis.zoomed({from: 1000000, span: 8 * HOUR}, 0.5, 1000000 + 2 * HOUR),
           apart: [5000, 300000, 10800000, 2 * 86400000].map(axis.apart),
-          fit: axis.fitting([{x: 0}, {x: 10}, {x: 60}, {x: 75}], () => 40, 20).map(([one, room]) => [one.x, room]),
+          fit: axis.fitting([{x: 0}, {x: 10}, {x: 60}, {x: 75}], () => 40, 20).map(([tick, room]) => [tick.x, room]),
         }; }""",
         static,
     )

@@ -66,7 +66,7 @@ def test_keys_of_the_player(watched: Watched, row: list[dict]) -> None:
     page.locator(".seek").press("End")
     until(page, f"{VIDEO}.currentTime > 9.5")
     page.locator(".seek").press("Home")
-    page.locator(".seek").evaluate("one => one.blur()")
+    page.locator(".seek").evaluate("slider => slider.blur()")
     page.keyboard.press(".")
     until(page, f"!{VIDEO}.seeking")
     assert 0.02 < at(page) < 0.2

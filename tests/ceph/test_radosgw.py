@@ -21,6 +21,7 @@ from tests.running import RunningUnit, wait_for
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.stores import s3_put
 from watcher.stores.s3 import S3
+from watcher.stores.s3_client import Request
 
 pytestmark = pytest.mark.ceph
 
@@ -62,9 +63,9 @@ def whole(store: S3, key: str) -> bytes:
 def uploads(store: S3) -> int:
     """How many have begun and not ended."""
     return len(
-        store._client.tree(store._client.answer("GET", query={"uploads": ""}), "ListMultipartUploadsResult").all(
-            "Upload"
-        )
+        store._client.tree(
+            store._client.answer(Request("GET", query={"uploads": ""})), "ListMultipartUploadsResult"
+        ).all("Upload")
     )
 
 
@@ -88,7 +89,7 @@ def test_a_list_of_more_than_a_page(store: S3) -> None:
     """All of them, in order, and from any of them on."""
     keys = [f"cam-{number % 7}/{number:04}.mp4" for number in range(1100)]
     for key in keys:
-        answer = store._client.answer("PUT", key)
+        answer = store._client.answer(Request("PUT", key))
         assert answer.status == 200
     assert [entry.key for entry in store.list()] == sorted(keys)
     assert [entry.key for entry in store.list(after="cam-3/0500.mp4")] == [
@@ -102,7 +103,7 @@ def test_parts(store: S3, parts: None) -> None:
     assert store.find("a/1.mp4") == stored
     assert stored.etag
     assert whole(store, "a/1.mp4") == FILM
-    with store._client.ask("GET", "a/1.mp4", headers={"Range": "bytes=0-0"}) as reply:
+    with store._client.ask(Request("GET", "a/1.mp4", headers={"Range": "bytes=0-0"})) as reply:
         assert reply.headers["x-amz-meta-sha256"] == hashlib.sha256(FILM).hexdigest()
     with pytest.raises(TakenError):
         put(store, "a/1.mp4", FILM)
@@ -273,7 +274,7 @@ def test_what_doctor_says(store: S3, tmp_path: Path) -> None:
         return answer.returncode, [line for line in answer.stdout.splitlines() if "store cold" in line]
 
     assert examine(store.bucket) == (0, ["ok    the store cold lists, takes, gives and removes objects"])
-    listed = store._client.tree(store._client.answer("GET", query={"list-type": "2"}), "ListBucketResult")
+    listed = store._client.tree(store._client.answer(Request("GET", query={"list-type": "2"})), "ListBucketResult")
     assert listed.all("Contents") == []
     assert examine("nobody-s") == (1, ["BAD   the store cold has no such bucket"])
     clock = Clock(tmp_path / "clock")

@@ -72,7 +72,7 @@ def test_the_same_until_something_changes(
     with monkeypatch.context() as patched:
         # One clip is as cheap anew; timelines are kept otherwise, see below.
         if question not in {"/clips/1", "/clips/by-key/gate/1.mp4", QUESTIONS[-1]}:
-            patched.setattr(wire, "parameters", lambda *_told: pytest.fail("it was made again"))
+            patched.setattr(wire, "parameters", lambda *_arguments: pytest.fail("it was made again"))
         second = client.get(question)
     assert (second.status_code, second.data) == (200, first.data)
     assert dict(second.headers) == dict(first.headers)
@@ -100,7 +100,7 @@ def test_without_flask_as_with_it(
     sends = client.environ_base
     headers = {"If-None-Match": '"other"'}
     at_once = client_of(made, sends).get(question, headers=headers)
-    monkeypatch.setattr(fast_path.FastPath, "_at_once", lambda *_told: None)
+    monkeypatch.setattr(fast_path.FastPath, "_at_once", lambda *_arguments: None)
     by_flask = client_of(made, sends).get(question, headers=headers)
     assert (at_once.status_code, at_once.data) == (200, by_flask.data)
     assert sorted(at_once.headers) == sorted(by_flask.headers)
@@ -117,7 +117,7 @@ def test_flask_is_not_asked(
     made, client = opened
     application = client.application.wsgi_app
     assert isinstance(application, fast_path.FastPath)
-    monkeypatch.setattr(application, "_app", lambda *_told: pytest.fail("Flask was asked"))
+    monkeypatch.setattr(application, "_app", lambda *_arguments: pytest.fail("Flask was asked"))
     first = client.get(question)
     assert (first.status_code, bool(first.json)) == (200, True)
     assert client.get(question, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
@@ -198,7 +198,7 @@ def test_timelines_are_kept_by_what_is_summed_up(
     assert first.data not in others
     assert len(others) == 5
     make = timeline._body
-    monkeypatch.setattr(timeline, "_body", lambda *_told: pytest.fail("it was summed up again"))
+    monkeypatch.setattr(timeline, "_body", lambda *_arguments: pytest.fail("it was summed up again"))
     again = client.get(question.format("22:59:59.999", "00:00:01", *usual[2:]))
     assert (again.data, dict(again.headers)) == (first.data, dict(first.headers))
     assert "Strict-Transport-Security" not in again.headers

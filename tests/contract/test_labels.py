@@ -81,16 +81,16 @@ def test_no_two_reviews_get_the_same_clip(catalog: Catalog) -> None:
 
     def review(number: int) -> None:
         for part in range(2):
-            got = [c.id for c in catalog.reviews.lease(f"r{number}-{part}", limit=3, until=until, now=START)]
+            ids = [c.id for c in catalog.reviews.lease(f"r{number}-{part}", limit=3, until=until, now=START)]
             with lock:
-                handed.append(got)
+                handed.append(ids)
 
     threads = [threading.Thread(target=review, args=(n,)) for n in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    everything = [clip_id for got in handed for clip_id in got]
+    everything = [clip_id for ids in handed for clip_id in ids]
     assert len(everything) == len(set(everything)) == 30
     newest = max(catalog.clips.find(ClipFilter(), limit=1).clips, key=lambda c: c.started_at)
     assert newest.id in everything

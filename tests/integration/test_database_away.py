@@ -80,26 +80,26 @@ def test_it_dies_and_comes_back(server: postgres.Server, start_unit: Callable[..
     before = ours(unit)
     crowd = Crowd(unit)
 
-    def answered(phase: str, status: int, times: int) -> Callable[[], bool]:
+    def enough(phase: str, status: int, times: int) -> Callable[[], bool]:
         return lambda: (
             sum(n for (when, _, code), n in crowd.answers.items() if (when, code) == (phase, status)) >= times
         )
 
     try:
-        wait_for(answered("before", 200, 100), what="answers")
+        wait_for(enough("before", 200, 100), what="answers")
         crowd.phase = "dying"
-        wait_for(answered("dying", 200, 20), what="answers to what was asked before")
+        wait_for(enough("dying", 200, 20), what="answers to what was asked before")
         server.stop()
         crowd.phase = "away"
         clips.make(unit.video / "gate/2026-11-20_090000.mp4", number=2, seconds=1)
-        wait_for(answered("away", 503, 100), what="refusals")
+        wait_for(enough("away", 503, 100), what="refusals")
         crowd.phase = "starting"
         server.start()
         wait_for(lambda: all(unit.get(question).ok for question in QUESTIONS), what="answers again")
         crowd.phase = "ready"
-        wait_for(answered("ready", 200, 20), what="answers to what was asked before")
+        wait_for(enough("ready", 200, 20), what="answers to what was asked before")
         crowd.phase = "after"
-        wait_for(answered("after", 200, 200), what="answers to all")
+        wait_for(enough("after", 200, 200), what="answers to all")
     finally:
         crowd.end()
     assert crowd.statuses("before") == {200}

@@ -150,7 +150,7 @@ def disk_of(fault: str, folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def befallen(
+def strike(
     fault: str, unit: RunningUnit, scratch: Path, mounts: contextlib.ExitStack, clock: Clock
 ) -> Iterator[None]:
     """The fault, for the time of a block; `mounts` are undone when the test is over."""
@@ -230,7 +230,7 @@ def test_what_happens(fault: str, tmp_path: Path, samples: Path) -> None:
         (unit.video / "porch" / "known.mp4").write_bytes(clips.stamp(rig.data, 1))
         known = unit.wait_clip("porch/known.mp4", state="ready")
         with pushing(command(rig.pushed, unit)):
-            with befallen(fault, unit, tmp_path, mounts, clock):
+            with strike(fault, unit, tmp_path, mounts, clock):
                 pushed = rig.push()
                 drop = "—" if expected.ways[0] == "—" else rig.drop()
                 seen = [drop, rig.put(), rig.post(), rig.tus(), rig.ftp()]

@@ -19,7 +19,7 @@ Answer = Callable[[socket.socket], None]
 @contextlib.contextmanager
 def receiver(answer: Answer) -> Iterator[tuple[str, list[bytes]]]:
     """A server for one request, which answers as a test likes; its address, and what was asked."""
-    got: list[bytes] = []
+    texts: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -28,12 +28,12 @@ def receiver(answer: Answer) -> Iterator[tuple[str, list[bytes]]]:
                 text = connection.recv(65536)
                 while b"\r\n\r\nx" not in text:  # the body of every test is an x
                     text += connection.recv(65536)
-                got.append(text)
+                texts.append(text)
                 answer(connection)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}", got
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", texts
         thread.join(10)
 
 
@@ -92,7 +92,7 @@ def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -
     """A redirect is not followed either; a password in the address becomes Basic, and the path goes as it is."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
-    with receiver(says(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n")) as (url, got):
+    with receiver(says(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n")) as (url, texts):
         assert http_post.post(url.replace("//", "//me:p%40ss@") + "/a%20b/ä?t=1", b"x", {})[0] == 302
-    assert got[0].startswith(b"POST /a%20b/%C3%A4?t=1 HTTP/1.1\r\n")
-    assert b"Authorization: Basic bWU6cEBzcw==\r\n" in got[0]
+    assert texts[0].startswith(b"POST /a%20b/%C3%A4?t=1 HTTP/1.1\r\n")
+    assert b"Authorization: Basic bWU6cEBzcw==\r\n" in texts[0]

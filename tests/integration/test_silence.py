@@ -136,13 +136,13 @@ def test_it_is_told_everywhere(start_unit: Callable[..., RunningUnit], samples: 
         wait_for(lambda: gate()["silent"] is False, what="its return")
         kinds = ("camera.silent", "camera.back")
 
-        def heard() -> list[dict]:
+        def words() -> list[dict]:
             events = [json.loads(body) for _, body in listener.deliveries]
             return [event for event in events if event["type"] in kinds]
 
-        wait_for(lambda: len(heard()) == 2, what="both words")
-        assert [event["type"] for event in heard()] == list(kinds)
-        assert heard()[0]["data"]["camera"] == "gate"
+        wait_for(lambda: len(words()) == 2, what="both words")
+        assert [event["type"] for event in words()] == list(kinds)
+        assert words()[0]["data"]["camera"] == "gate"
         assert {event["type"] for event in (json.loads(body) for _, body in listener.deliveries)} == {
             *kinds,
             "clip.ready",

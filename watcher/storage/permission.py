@@ -130,12 +130,12 @@ def explained(folder: str) -> Iterator[None]:
     try:
         yield
     except OSError as reason:
-        if (sentence := told_as(reason, folder)) is None:
+        if (sentence := error_of(reason, folder)) is None:
             raise
         raise sentence from reason
 
 
-def told_as(reason: OSError, folder: str) -> WatcherError | None:
+def error_of(reason: OSError, folder: str) -> WatcherError | None:
     """An error of the kernel in our words; None for one that tells nothing of the folder."""
     if reason.errno in FULL:
         with contextlib.suppress(OSError):

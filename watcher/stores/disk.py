@@ -56,7 +56,7 @@ class Disk:
 
     def bind(self, *, anew: bool = False) -> None:
         """Let a folder without a marker be this catalog's store. Raises StoreAwayError, also if it is another's."""
-        with self._told(), self._opened() as root:
+        with self._in_words(), self._opened() as root:
             marker = _marker(root)
             if (marker is not None and not anew) or self._catalog_id is None:
                 self._check(marker)
@@ -76,7 +76,7 @@ class Disk:
         crash before 2 leaves a copy without a key, one after 2 a whole object.
         """
         *folders, name = segments(key)
-        with self._told(), self._root() as root:
+        with self._in_words(), self._root() as root:
             aside = self._written_aside(root, file, size)
             try:
                 with Descent(os.dup(root)) as way:
@@ -97,13 +97,13 @@ class Disk:
     def find(self, key: str) -> Stored | None:
         """What has a key: a regular file."""
         segments(key)
-        with self._told(), self._root() as root:
+        with self._in_words(), self._root() as root:
             return self._find(root, key)
 
     def read(self, key: str, first: int, length: int) -> Iterator[bytes]:
         """Bytes from a place on, a mebibyte at a time."""
         segments(key)
-        with self._told(), self._root() as root:
+        with self._in_words(), self._root() as root:
             try:
                 file = open_file(_path(root), key)
             except FileNotFoundError:
@@ -113,7 +113,7 @@ class Disk:
                 raise MissingError(f"what the store {self.name} calls {key} is no file")
             end = first + length
             while first < end:
-                with self._told():
+                with self._in_words():
                     piece = os.pread(file, min(_CHUNK, end - first), first)
                 if not piece:
                     return
@@ -126,7 +126,7 @@ class Disk:
     def delete(self, key: str) -> None:
         """Remove an object; its folder stays."""
         *folders, name = segments(key)
-        with self._told(), self._root() as root, contextlib.suppress(FileNotFoundError):
+        with self._in_words(), self._root() as root, contextlib.suppress(FileNotFoundError):
             folder = open_folder(_path(root), "/".join(folders))
             try:
                 os.unlink(name, dir_fd=folder)
@@ -135,7 +135,7 @@ class Disk:
 
     def list(self, after: str = "") -> Iterator[Stored]:
         """Every object behind a key; holds one folder's names at each level. Hidden ones are none."""
-        with self._told(), self._root() as root:
+        with self._in_words(), self._root() as root:
             yield from self._below(root, "", os.fsencode(after))
 
     def path(self, key: str) -> str | None:
@@ -153,7 +153,7 @@ class Disk:
     # — inside —
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _in_words(self) -> Iterator[None]:
         """Say what the system refuses in a sentence."""
         try:
             yield

@@ -114,9 +114,9 @@ class Trouble:
 
     def __exit__(self, _kind: object, reason: BaseException | None, _trace: object) -> None:
         if isinstance(reason, (OSError, http.client.HTTPException, ValueError)):
-            raise self.error(self._told(reason)) from reason
+            raise self.error(self._sentence(reason)) from reason
 
-    def _told(self, reason: BaseException) -> str:
+    def _sentence(self, reason: BaseException) -> str:
         if isinstance(reason, socket.gaierror):
             return f"cannot be reached: the name {self._host} is not known"
         if isinstance(reason, ssl.SSLCertVerificationError):

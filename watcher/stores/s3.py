@@ -19,7 +19,7 @@ from urllib.parse import unquote_plus
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.settings.stores import StoreTable
 from watcher.stores.exchange import BLOCK
-from watcher.stores.s3_client import NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys, number
+from watcher.stores.s3_client import NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys, Request, number
 from watcher.stores.s3_errors import skew
 from watcher.stores.s3_put import MTIME, OWNER, SHA256, Writer
 from watcher.stores.signature import LONGEST_SECONDS
@@ -101,7 +101,7 @@ class S3:
         if length <= 0:
             return
         headers = {"Range": f"bytes={first}-{first + length - 1}"}
-        with self._client.ask("GET", self._prefix + key, headers=headers) as reply:
+        with self._client.ask(Request("GET", self._prefix + key, headers=headers)) as reply:
             if reply.status == 416:  # it ends before
                 return
             if reply.status == 404:
@@ -124,7 +124,7 @@ class S3:
     def delete(self, key: str) -> None:
         """Remove an object; in a bucket with versions it gets a mark, and its versions stay."""
         segments(key)
-        answer = self._client.answer("DELETE", self._prefix + key)
+        answer = self._client.answer(Request("DELETE", self._prefix + key))
         if answer.status not in {200, 204}:
             reason = self._client.refused(answer)
             if reason.store_code != NO_KEY:
@@ -140,7 +140,7 @@ class S3:
             query["start-after"] = self._prefix + after
         last = after.encode()
         while True:
-            page = self._client.tree(self._client.answer("GET", query=query), "ListBucketResult")
+            page = self._client.tree(self._client.answer(Request("GET", query=query)), "ListBucketResult")
             encoded = page.get("EncodingType") == "url"
             for entry in page.all("Contents"):
                 key = unquote_plus(entry.get("Key"), errors=_ANY) if encoded else entry.get("Key")
@@ -179,7 +179,9 @@ class S3:
 
     def clock(self) -> float | None:
         """Seconds by which the store's clock is ahead of ours; None where it tells none."""
-        answer = self._client.answer("GET", query={"list-type": "2", "max-keys": "1", "prefix": self._prefix})
+        answer = self._client.answer(
+            Request("GET", query={"list-type": "2", "max-keys": "1", "prefix": self._prefix})
+        )
         self._client.tree(answer, "ListBucketResult")
         return skew(answer.headers)
 
@@ -187,7 +189,7 @@ class S3:
         """Whether the store itself keeps an object that is there; where it does not, the object has `data` then."""
         digest = hashlib.sha256(data).hexdigest()
         body, headers = Body((data,), len(data), digest), {"If-None-Match": "*"}
-        answer = self._client.answer("PUT", self._prefix + key, headers=headers, body=body)
+        answer = self._client.answer(Request("PUT", self._prefix + key, headers=headers, body=body))
         if answer.status not in {200, 412, 501}:
             raise self._client.refused(answer)
         return answer.status == 412

@@ -52,6 +52,24 @@ class Body(NamedTuple):
 NOTHING = Body()
 
 
+class Request(NamedTuple):
+    """What a bucket is asked: of a key, or of itself."""
+
+    method: str
+    key: str = ""
+    query: Query | None = None
+    headers: Mapping[str, str] | None = None
+    body: Body = NOTHING
+    patience: Patience | None = None
+
+    @property
+    def right(self) -> str:
+        """The right that it needs, as policies of buckets call it."""
+        if not self.key:
+            return "ListBucket"
+        return {"GET": "GetObject", "DELETE": "DeleteObject"}.get(self.method, "PutObject")
+
+
 class Client:
     """Asks one bucket; says nothing of its secret in errors, logs or its representation."""
 
@@ -64,37 +82,21 @@ class Client:
         self._exchange = Exchange(store, endpoint)
 
     @contextlib.contextmanager
-    def ask(
-        self,
-        method: str,
-        key: str = "",
-        query: Query | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: Body = NOTHING,
-        patience: Patience | None = None,
-    ) -> Iterator[Reply]:
-        """Ask about a key of the bucket, or the bucket; the body of the answer is still to be read."""
-        path, query = self._path(key), query or {}
-        sent = {"Host": self._exchange.host, **(headers or {})}
-        if method in {"PUT", "POST"}:
-            sent["Content-Length"] = str(body.size)
-        sent = self._signing().headers(method, path, query, sent, body.sha256, datetime.now(UTC))
+    def ask(self, request: Request) -> Iterator[Reply]:
+        """Ask; the body of the answer is still to be read."""
+        path, query, body = self._path(request.key), request.query or {}, request.body
+        headers = {"Host": self._exchange.host, **(request.headers or {})}
+        if request.method in {"PUT", "POST"}:
+            headers["Content-Length"] = str(body.size)
+        headers = self._signing().headers(request.method, path, query, headers, body.sha256, datetime.now(UTC))
         target = f"{path}?{encoded_query(query)}" if query else path
-        with self._exchange.ask(method, target, sent, body.blocks, patience) as reply:
+        with self._exchange.ask(request.method, target, headers, body.blocks, request.patience) as reply:
             yield reply
 
-    def answer(
-        self,
-        method: str,
-        key: str = "",
-        query: Query | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: Body = NOTHING,
-        patience: Patience | None = None,
-    ) -> Answer:
+    def answer(self, request: Request) -> Answer:
         """Ask, and read the answer."""
-        with self.ask(method, key, query, headers, body, patience) as reply:
-            return Answer(_right(method, key), reply.status, reply.headers, reply.whole(ANSWER_MOST))
+        with self.ask(request) as reply:
+            return Answer(request.right, reply.status, reply.headers, reply.whole(ANSWER_MOST))
 
     def find(self, key: str) -> Existing | None:
         """What is told of an object; None if there is none.
@@ -104,7 +106,7 @@ class Client:
         return self._find(key, ONE_BYTE)
 
     def _find(self, key: str, headers: Mapping[str, str]) -> Existing | None:
-        with self.ask("GET", key, headers=headers) as reply:
+        with self.ask(Request("GET", key, headers=headers)) as reply:
             if reply.status == 404:
                 reason = self.refused_reply(reply)
                 if reason.store_code == NO_KEY:
@@ -143,7 +145,7 @@ class Client:
 
     def refused_reply(self, reply: Reply) -> StoreAwayError:
         """The same, of an object's bytes that were asked for."""
-        return self.refused(Answer(_right("GET", "key"), reply.status, reply.headers, reply.whole(ERROR_MOST)))
+        return self.refused(Answer("GetObject", reply.status, reply.headers, reply.whole(ERROR_MOST)))
 
     def tree(self, answer: Answer, name: str) -> Element:
         """The document of an answer. Raises StoreAwayError for an error, also for one that comes with 200."""
@@ -180,10 +182,3 @@ class Client:
 def number(text: str) -> int | None:
     """A number of bytes as an answer tells it; None for what is none."""
     return int(text) if re.fullmatch(r"[0-9]{1,19}", text) else None
-
-
-def _right(method: str, key: str) -> str:
-    """The right that a request needs, as policies of buckets call it."""
-    if not key:
-        return "ListBucket"
-    return {"GET": "GetObject", "DELETE": "DeleteObject"}.get(method, "PutObject")

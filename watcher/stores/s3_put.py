@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 
 from watcher.model.errors import StoreAwayError
 from watcher.stores.exchange import BLOCK, SENT, Patience
-from watcher.stores.s3_client import Answer, Body, Client
+from watcher.stores.s3_client import Answer, Body, Client, Request
 from watcher.stores.s3_errors import code_of
 
 PART_LEAST = 64 << 20  # bytes; a smaller file goes in one piece, and S3 wants parts of 5 MiB at least
@@ -62,7 +62,7 @@ class Writer:
             if self._conditional:
                 sent["If-None-Match"] = "*"
             body = Body(self._blocks(file, 0, size), size, sums.sha256)
-            answer = self._client.answer("PUT", key, None, sent, body, STORING)
+            answer = self._client.answer(Request("PUT", key, None, sent, body, STORING))
             if answer.status == 200:
                 return self._etag(key, answer.headers.get("etag", ""))
             if not self._unknown_condition(answer):
@@ -79,7 +79,7 @@ class Writer:
         put of the key or the bucket's own rule (AbortIncompleteMultipartUpload) removes them.
         """
         self._forget(key)
-        begun = self._client.answer("POST", key, {"uploads": ""}, headers)
+        begun = self._client.answer(Request("POST", key, {"uploads": ""}, headers))
         upload = {"uploadId": self._client.tree(begun, "InitiateMultipartUploadResult").get("UploadId")}
         joined = False
         try:
@@ -90,7 +90,7 @@ class Writer:
                 sums = self._sums(file, first, length)
                 query = {**upload, "partNumber": str(number)}
                 body = Body(self._blocks(file, first, length), length, sums.sha256)
-                answer = self._client.answer("PUT", key, query, {"Content-MD5": sums.md5}, body, STORING)
+                answer = self._client.answer(Request("PUT", key, query, {"Content-MD5": sums.md5}, body, STORING))
                 if answer.status != 200 or "etag" not in answer.headers:
                     raise self._client.refused(answer)
                 part = html.escape(answer.headers["etag"])
@@ -103,7 +103,7 @@ class Writer:
         finally:
             if not joined:
                 with contextlib.suppress(StoreAwayError):
-                    self._client.answer("DELETE", key, upload)
+                    self._client.answer(Request("DELETE", key, upload))
 
     def _join(self, key: str, upload: Mapping[str, str], parts: str) -> str | None:
         """Make an object of its parts; refusals may come with 200, as that is sent before it is done."""
@@ -111,7 +111,7 @@ class Writer:
         while True:
             sent = {"Content-Type": "application/xml"} | ({"If-None-Match": "*"} if self._conditional else {})
             body = Body((data,), len(data), hashlib.sha256(data).hexdigest())
-            answer = self._client.answer("POST", key, upload, sent, body, JOINING)
+            answer = self._client.answer(Request("POST", key, upload, sent, body, JOINING))
             if self._conditional and self._unknown_condition(answer):
                 continue
             if answer.status == 412 or code_of(answer.body) == "PreconditionFailed":
@@ -122,13 +122,13 @@ class Writer:
         """End the uploads of a key that were begun and not finished, if this key may know of them."""
         query = {"uploads": "", "prefix": key, "encoding-type": "url"}
         try:
-            page = self._client.tree(self._client.answer("GET", query=query), "ListMultipartUploadsResult")
+            page = self._client.tree(self._client.answer(Request("GET", query=query)), "ListMultipartUploadsResult")
         except StoreAwayError:
             return
         encoded = page.get("EncodingType") == "url"
         for entry in page.all("Upload"):
             if (unquote_plus(entry.get("Key")) if encoded else entry.get("Key")) == key:
-                self._client.answer("DELETE", key, {"uploadId": entry.get("UploadId")})
+                self._client.answer(Request("DELETE", key, {"uploadId": entry.get("UploadId")}))
 
     def _unknown_condition(self, answer: Answer) -> bool:
         """Whether the store knows no If-None-Match; then it is sent none from now on."""

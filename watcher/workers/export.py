@@ -24,7 +24,7 @@ from watcher.workers.chapters import chapters
 from watcher.workers.cuts import key_frame, packets_between, streams_of
 from watcher.workers.demux import must_decode, opened
 from watcher.workers.encoding import Progress, Sound
-from watcher.workers.forkserver import FILM_MEMORY, Files, Kind, Tell, serve, told_of
+from watcher.workers.forkserver import FILM_MEMORY, Files, Kind, Tell, serve, words_of
 
 PIECE = 1 << 20  # bytes that are hashed at a time
 FAST_BYTES = 1 << 30  # of clips: larger files keep their index at the end, rather than being written twice
@@ -65,7 +65,7 @@ def _make(av: Any, job: dict[str, Any], files: Files, tell: Tell) -> dict[str, A
         except (av.FFmpegError, ValueError, OSError, RenderError) as reason:
             if _full(reason):
                 raise
-            left_out.append({"clip_id": clip["id"], "key": clip["key"], "reason": told_of(reason)})
+            left_out.append({"clip_id": clip["id"], "key": clip["key"], "reason": words_of(reason)})
         if film is not None and film.pieces:
             seen_ms = max(seen_ms, film.pieces[-1]["ended_ms"])
         progress.next(clip["size_bytes"])
@@ -197,7 +197,7 @@ class _Film:
         except (self._av.FFmpegError, ValueError) as reason:
             if end <= 0 or _full(reason):
                 raise
-            damage = told_of(reason)  # what came until then is in the film
+            damage = words_of(reason)  # what came until then is in the film
         if end <= 0:
             raise ValueError("nothing of it lies in that time")
         started_ms = clip["started_ms"] + round(cut * 1000)

@@ -57,7 +57,7 @@ class Files(NamedTuple):
     def source(self) -> IO[bytes]:
         """The only one. Raises ClosedError where it cannot be opened."""
         if isinstance(self.sources[0], OSError):
-            raise ClosedError(told_of(self.sources[0]))
+            raise ClosedError(words_of(self.sources[0]))
         return self.sources[0]
 
 
@@ -278,7 +278,7 @@ def _answer(av: Any, job: _Job, tell: Tell) -> dict[str, Any]:
     except RenderError as reason:
         return {"error": str(reason)}
     except (av.FFmpegError, ValueError, OSError, LookupError) as reason:  # all that bad bytes lead to
-        return {"error": told_of(reason), "full": _met_a_full_disk(reason)}
+        return {"error": words_of(reason), "full": _met_a_full_disk(reason)}
     except Exception as reason:
         return {"error": f"the worker failed on it ({type(reason).__name__}: {reason})"}
 
@@ -290,6 +290,6 @@ def _met_a_full_disk(reason: BaseException | None) -> bool:
     return reason is not None
 
 
-def told_of(reason: Exception) -> str:
+def words_of(reason: Exception) -> str:
     """What an error says, without numbers and names of ours."""
     return str(getattr(reason, "strerror", None) or reason)

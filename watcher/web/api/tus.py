@@ -90,7 +90,7 @@ def create() -> Response:
     allow_upload(camera)
     if sha256 is not None and (clip := uploads.here(camera, name, length, sha256)) is not None:
         done = Done(camera=camera, length=length, metadata=text, clip_id=clip.id, sha256=sha256)
-        response = _told_done(done, 201)  # nothing to send
+        response = _answer_done(done, 201)  # nothing to send
         (upload := uploads.spool.new()).begin_done(done)
         response.headers["Location"] = state().base + url_for("tus.show", upload_id=upload.id)
         return response
@@ -131,7 +131,7 @@ def show(upload_id: str) -> Response:
     upload = state().uploads.spool.upload(upload_id)
     if (done := upload.done()) is not None:
         allow_upload(done.camera)
-        response = _told_done(done, 200 if request.method == "HEAD" else 204)
+        response = _answer_done(done, 200 if request.method == "HEAD" else 204)
         response.headers["Upload-Length"] = str(done.length)
         response.headers["Upload-Metadata"] = done.metadata
         return response
@@ -208,7 +208,7 @@ def _append(upload: Upload, at: int) -> Response:
         if here < part.length:
             here = upload.append(at, path)
         if here == part.length:
-            return _told_done(part.done(state().uploads.finish(upload).clip.id), 204)
+            return _answer_done(part.done(state().uploads.finish(upload).clip.id), 204)
     response = Response(status=204)
     response.headers["Upload-Offset"] = str(part.offset(here))
     _expires(upload, response)
@@ -220,10 +220,10 @@ def _append_to_done(done: Done, at: int) -> Response:
     allow_upload(done.camera)
     if at != done.length and done.sha256 is None:
         raise OffsetError(f"the upload is at {done.length}, not at {at}")
-    return _told_done(done, 204)
+    return _answer_done(done, 204)
 
 
-def _told_done(done: Done, status: int) -> Response:
+def _answer_done(done: Done, status: int) -> Response:
     response = Response(status=status)
     response.headers["Upload-Offset"] = str(done.length)
     response.headers["Content-Location"] = state().base + url_for("clips.show", clip_id=done.clip_id)

@@ -167,7 +167,7 @@ def _refused(text: str) -> Response:
 
 
 def _form(text: str | None, status: int, *, link: str = "") -> Response:
-    response = html("sign_in.html", told=text, next=_next(), link=link)
+    response = html("sign_in.html", problem=text, next=_next(), link=link)
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     # Its address may hold a link, which must not stand in a log of ours either. "no-referrer" would take the origin
