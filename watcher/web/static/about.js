@@ -13,7 +13,7 @@ export function about(root, { back, review, copyLink }) {
   const address = `${api}/clips/${root.dataset.id}`, part = root.querySelector("#labels");
   const trouble = element("p", "trouble", { role: "alert", hidden: true });
   const known = part.dataset.known.split("\n").filter(Boolean);
-  let names = [...part.querySelectorAll("li[data-label]")].map((one) => one.dataset.label);
+  let names = [...part.querySelectorAll("li[data-label]")].map((item) => item.dataset.label);
   let held = root.dataset.held === "yes";
   const attempt = async (act) => {
     trouble.hidden = true;
@@ -28,7 +28,7 @@ export function about(root, { back, review, copyLink }) {
   };
   // Since which second a model sees what a label names: a click goes there, and the seek bar is marked from when to when.
   const player = root.querySelector("#player"), ruler = root.querySelector(".sights");
-  const sights = new Map([...part.querySelectorAll("li[data-at]")].map((one) => [one.dataset.label, { at: Number(one.dataset.at), spans: JSON.parse(one.dataset.spans) }]));
+  const sights = new Map([...part.querySelectorAll("li[data-at]")].map((item) => [item.dataset.label, { at: Number(item.dataset.at), spans: JSON.parse(item.dataset.spans) }]));
   const there = (name) => {
     if (!sights.has(name) || !player) return [];
     const { at } = sights.get(name);
@@ -44,7 +44,7 @@ export function about(root, { back, review, copyLink }) {
     names = clip.labels.map((label) => label.name);
     for (const { name, at_seconds: at, spans } of clip.labels) if (at !== undefined) sights.set(name, { at, spans });
     rule();
-    for (const one of numbered) one.setAttribute("aria-pressed", String(names.includes(one.value)));
+    for (const control of numbered) control.setAttribute("aria-pressed", String(names.includes(control.value)));
     part.querySelector("ul").replaceChildren(...(names.length ? names.map(chip) : [element("li", "none", {}, "none yet")]));
   };
   const put = (name, on) => attempt(async () => {
@@ -53,14 +53,14 @@ export function about(root, { back, review, copyLink }) {
   });
   const numbered = !review ? [] : known.slice(0, DIGITS).map((name, index) => button(element("kbd", "", {}, index + 1), () => put(name, !names.includes(name)),
     { value: name, "aria-pressed": String(names.includes(name)), "aria-keyshortcuts": index + 1 }));
-  for (const one of numbered) one.append(` ${one.value}`);
+  for (const control of numbered) control.append(` ${control.value}`);
   const chip = (name) => element("li", "", { "data-label": name }, name, " ", ...there(name),
     button("✕", () => put(name, false), { "aria-label": texts.without(name) }));
   const actions = root.querySelector("#actions"), menu = actions.querySelector(".menu"), more = menu.querySelector("div");
   const star = (kept) => [icon("star"), kept ? texts.kept : texts.keep];
-  if (!may("label")) part.querySelectorAll("li[data-at]").forEach((one) => one.append(" ", ...there(one.dataset.label)));
+  if (!may("label")) part.querySelectorAll("li[data-at]").forEach((item) => item.append(" ", ...there(item.dataset.label)));
   if (may("label")) {
-    part.querySelectorAll("li[data-label]").forEach((one) => one.replaceWith(chip(one.dataset.label)));
+    part.querySelectorAll("li[data-label]").forEach((item) => item.replaceWith(chip(item.dataset.label)));
     const input = element("input", "", { required: true, maxLength: 100, placeholder: texts.addLabel, "aria-label": texts.addLabel, autocomplete: "off" });
     const list = element("datalist", "", { id: "known-labels" }, ...known.map((value) => element("option", "", { value })));
     input.setAttribute("list", list.id);
@@ -144,9 +144,9 @@ export function showLink(title, link) {
 /** Asks how much before and after the clip is to be in a film. */
 function askFilm(done) {
   const input = element("input", "", { type: "number", min: 0, max: 720, value: 5, required: true, "aria-label": texts.minutes });
-  const form = element("form", "row", { onsubmit: (event) => { event.preventDefault(); asked.close(); done(Number(input.value)); } },
+  const form = element("form", "row", { onsubmit: (event) => { event.preventDefault(); box.close(); done(Number(input.value)); } },
     input, texts.minutes, element("button", "primary", {}, texts.film));
-  const asked = dialog(texts.askFilm, form);
+  const box = dialog(texts.askFilm, form);
   input.select();
 }
 

@@ -30,8 +30,8 @@ export async function get(address, signal, headers = {}) {
 }
 
 export async function send(method, address, body) {
-  const said = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  const answer = await ask(address, { method, ...said });
+  const payload = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const answer = await ask(address, { method, ...payload });
   return answer.status === 204 ? null : answer.json();
 }
 
@@ -46,19 +46,19 @@ export async function page(address, { quiet = false } = {}) {
 
 // — cameras, as a person calls them —
 
-const told = new Map(Object.entries(JSON.parse(root.dataset.cameras ?? "{}")));
+const byCamera = new Map(Object.entries(JSON.parse(root.dataset.cameras ?? "{}")));
 const collate = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
 
-export const nameOf = (camera) => told.get(camera)?.name ?? camera;
+export const nameOf = (camera) => byCamera.get(camera)?.name ?? camera;
 export const titleOf = (camera) => (nameOf(camera) === camera ? camera : `${nameOf(camera)} (${camera})`);
-export const isHidden = (camera) => told.get(camera)?.hidden ?? false;
+export const isHidden = (camera) => byCamera.get(camera)?.hidden ?? false;
 
 /** As people order cameras: hidden ones last, those with a place of their own first, then by name. */
-export const byOrder = (one, other) => isHidden(one) - isHidden(other) || (told.get(one)?.order ?? LAST) - (told.get(other)?.order ?? LAST) || collate(nameOf(one), nameOf(other));
+export const byOrder = (camera, other) => isHidden(camera) - isHidden(other) || (byCamera.get(camera)?.order ?? LAST) - (byCamera.get(other)?.order ?? LAST) || collate(nameOf(camera), nameOf(other));
 
 /** Write a camera's name with its colour into an element; `named` of `page/names.py` makes the same. */
 export function entitle(place, camera) {
-  const colour = told.get(camera)?.colour;
+  const colour = byCamera.get(camera)?.colour;
   Object.assign(place, { textContent: nameOf(camera), dir: "auto", title: nameOf(camera) === camera ? "" : titleOf(camera) });
   place.dataset.name = camera;
   if (colour) place.dataset.colour = colour;
@@ -68,7 +68,7 @@ export function entitle(place, camera) {
 
 /** Somebody said how cameras are called or shown. */
 export function rename(settings) {
-  for (const { camera, ...said } of settings) told.set(camera, said);
+  for (const { camera, ...values } of settings) byCamera.set(camera, values);
   for (const place of document.querySelectorAll("[data-name]")) entitle(place, place.dataset.name);
 }
 

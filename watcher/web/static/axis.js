@@ -38,16 +38,16 @@ export function bounded(view, first, last) {
 
 /** The local times written along a view: [{at, time, day}], `day` where one begins, an offset where a time comes twice. */
 export function ticks(view, width, zone) {
-  const end = view.from + view.span, step = STEPS.find((one) => one / view.span * width >= APART) ?? STEPS.at(-1);
+  const end = view.from + view.span, step = STEPS.find((length) => length / view.span * width >= APART) ?? STEPS.at(-1);
   const changes = offset(view.from - 3 * HOUR, zone) !== offset(end + 3 * HOUR, zone);
-  const found = [];
+  const marks = [];
   for (let at = following(view.from - step, step, zone); at < end; at = following(at, step, zone)) {
     if (at < view.from) continue;
     const { day, time } = wall(at, zone);
     const shown = step < MINUTE ? time : time.slice(0, 5);
-    found.push({ at, time: changes && twice(at, zone) ? `${shown} ${named(offset(at, zone))}` : shown, day: time === "00:00:00" ? day : null });
+    marks.push({ at, time: changes && twice(at, zone) ? `${shown} ${named(offset(at, zone))}` : shown, day: time === "00:00:00" ? day : null });
   }
-  return found;
+  return marks;
 }
 
 /** The next moment at which a zone's clock shows a whole step. */
@@ -83,13 +83,13 @@ export function apart(ms) {
 
 /** Which of some pictures fit side by side: each begins at its `x` and takes `wide` pixels. */
 export function fitting(places, wide, narrow) {
-  const found = [];
+  const fits = [];
   let end = -Infinity;
-  places.forEach((one, index) => {
-    const room = Math.min(wide(one), (places[index + 1]?.x ?? Infinity) - one.x - 2);
-    if (one.x < end || room < narrow) return;
-    found.push([one, room]);
-    end = one.x + room;
+  places.forEach((place, index) => {
+    const room = Math.min(wide(place), (places[index + 1]?.x ?? Infinity) - place.x - 2);
+    if (place.x < end || room < narrow) return;
+    fits.push([place, room]);
+    end = place.x + room;
   });
-  return found;
+  return fits;
 }

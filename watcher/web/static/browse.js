@@ -57,7 +57,7 @@ function open() {
   screen.live = new Live(changedClips, () => (undisturbed() ? visit(location.href, { replace: true }) : offer(texts.manyNewClips)));
   const filtering = document.getElementById("filtering");
   filtering.onclick = () => sheet(!document.getElementById("filter").classList.contains("shown"));
-  for (const one of document.querySelectorAll(".moment")) one.onclick = () => ask(one);
+  for (const button of document.querySelectorAll(".moment")) button.onclick = () => ask(button);
   document.getElementById("day-before").onclick = () => screen.rail.step(1);
   document.getElementById("day-after").onclick = () => screen.rail.step(-1);
   document.getElementById("now").onclick = () => jump(null);
@@ -105,7 +105,7 @@ function arrive() {
 function swap(shown) {
   for (const id of ["main", "chosen", "news"]) document.getElementById(id).replaceWith(document.adoptNode(shown.getElementById(id)));
   const form = document.getElementById("filter"), fresh = shown.getElementById("filter");
-  const values = (one) => [...one.querySelectorAll("[type=checkbox], [type=hidden]")].map((box) => (box.type === "hidden" ? box.name : box.value + box.dataset.quick)).join("\n");
+  const values = (part) => [...part.querySelectorAll("[type=checkbox], [type=hidden]")].map((box) => (box.type === "hidden" ? box.name : box.value + box.dataset.quick)).join("\n");
   if (values(form) !== values(fresh)) form.replaceChildren(...fresh.childNodes); // another camera or label came meanwhile
   else {
     const boxes = fresh.querySelectorAll("input"), heads = fresh.querySelectorAll("summary");
@@ -113,10 +113,10 @@ function swap(shown) {
     form.querySelectorAll("summary").forEach((head, index) => head.replaceChildren(...heads[index].childNodes));
     form.querySelectorAll(".quick a").forEach((link, index) => { link.href = fresh.querySelectorAll(".quick a")[index].href; });
   }
-  const search = document.querySelector(".search"), word = search.querySelector("[type=search]"), wanted = shown.querySelector(".search");
-  search.querySelectorAll("[type=hidden]").forEach((one) => one.remove());
-  search.prepend(...wanted.querySelectorAll("[type=hidden]"));
-  if (word !== document.activeElement) word.value = wanted.querySelector("[type=search]").value;
+  const search = document.querySelector(".search"), word = search.querySelector("[type=search]"), field = shown.querySelector(".search");
+  search.querySelectorAll("[type=hidden]").forEach((input) => input.remove());
+  search.prepend(...field.querySelectorAll("[type=hidden]"));
+  if (word !== document.activeElement) word.value = field.querySelector("[type=search]").value;
   document.getElementById("announced").textContent = document.getElementById("count")?.textContent ?? document.querySelector(".empty h2")?.textContent ?? "";
   if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
 }
@@ -165,9 +165,9 @@ function ask(beside) {
 
 /** Words about where one got, until one goes on. */
 function say(words) {
-  const said = document.getElementById("said");
-  said.textContent = words;
-  said.hidden = !words;
+  const line = document.getElementById("said");
+  line.textContent = words;
+  line.hidden = !words;
 }
 
 async function jump(moment, nearest = false) {
@@ -185,7 +185,7 @@ function follow() {
   const card = stays() ? screen.went.card : screen.grid.first();
   if (!card) return;
   screen.rail.at(wall(card.dataset.at, zone()).day);
-  for (const one of document.querySelectorAll(".moment span")) one.textContent = momentTitle(Date.parse(card.dataset.at), zone());
+  for (const label of document.querySelectorAll(".moment span")) label.textContent = momentTitle(Date.parse(card.dataset.at), zone());
 }
 
 let settling = 0;
@@ -267,12 +267,12 @@ function offer(text) {
 
 async function showArrived() {
   const pill = document.getElementById("arrivals"), { grid, arrived } = screen;
-  const asked = !pill.hidden;
+  const pressed = !pill.hidden;
   pill.hidden = true;
   if (!grid.newest || pill.textContent === texts.manyNewClips) return visit(changed(location.href, { at: null, after: null, before: null }), { replace: true });
   for (const clip of [...arrived.values()].reverse()) if (!grid.card(clip.id)) grid.insert(clip);
   arrived.clear();
-  if (asked) scrollTo({ top: 0 });
+  if (pressed) scrollTo({ top: 0 });
 }
 
 // — a clip over the grid —
@@ -382,8 +382,8 @@ function filterForm() {
   };
   search.onsubmit = async (event) => { // the server knows which words are labels, cameras and days
     event.preventDefault();
-    const found = await fetch(changed(search.action, {}) + `?${new URLSearchParams(new FormData(search))}`, { method: "HEAD" });
-    visit(changed(found.url, {}));
+    const answer = await fetch(changed(search.action, {}) + `?${new URLSearchParams(new FormData(search))}`, { method: "HEAD" });
+    visit(changed(answer.url, {}));
   };
   form.onchange = ({ target }) => {
     if (target.dataset.quick !== undefined) {
@@ -402,16 +402,16 @@ document.addEventListener("pointerdown", ({ target }) => { if (!target.closest("
 
 function resize(step) {
   const now = Math.max(0, SIZES.indexOf(localStorage.getItem(SIZE) ?? "medium"));
-  const wanted = SIZES[Math.min(SIZES.length - 1, Math.max(0, now + step))];
-  localStorage.setItem(SIZE, wanted);
-  screen.grid.held(() => { document.documentElement.dataset.size = wanted; });
+  const size = SIZES[Math.min(SIZES.length - 1, Math.max(0, now + step))];
+  localStorage.setItem(SIZE, size);
+  screen.grid.held(() => { document.documentElement.dataset.size = size; });
 }
 
 // One stop of the Tab key for the whole grid: arrows move in it.
 function tabStop(card = null) {
   const cards = screen.grid.cards;
-  const wanted = card ?? cards.find((one) => one.contains(document.activeElement)) ?? cards[0];
-  for (const one of cards) one.querySelector("a").tabIndex = one === wanted ? 0 : -1;
+  const chosen = card ?? cards.find((card) => card.contains(document.activeElement)) ?? cards[0];
+  for (const card of cards) card.querySelector("a").tabIndex = card === chosen ? 0 : -1;
 }
 
 const focused = () => document.activeElement?.closest(".card");
@@ -437,9 +437,9 @@ function row(direction) {
   if (step) return focus(step);
   const box = card.getBoundingClientRect(), others = screen.grid.cards, index = others.indexOf(card);
   const near = direction > 0 ? others.slice(index + 1, index + 2 * across + 1) : others.slice(Math.max(0, index - 2 * across), index);
-  const apart = near.filter((one) => (one.getBoundingClientRect().top - box.top) * direction > 10);
-  const edge = apart.map((one) => one.getBoundingClientRect().top).reduce((a, b) => (direction > 0 ? Math.min(a, b) : Math.max(a, b)), direction * Infinity);
-  const line = apart.filter((one) => Math.abs(one.getBoundingClientRect().top - edge) < 10);
+  const apart = near.filter((card) => (card.getBoundingClientRect().top - box.top) * direction > 10);
+  const edge = apart.map((card) => card.getBoundingClientRect().top).reduce((a, b) => (direction > 0 ? Math.min(a, b) : Math.max(a, b)), direction * Infinity);
+  const line = apart.filter((card) => Math.abs(card.getBoundingClientRect().top - edge) < 10);
   return focus(line.toSorted((a, b) => Math.abs(a.getBoundingClientRect().left - box.left) - Math.abs(b.getBoundingClientRect().left - box.left))[0]);
 }
 
@@ -451,7 +451,7 @@ function dayEnd(last) {
 
 const anywhere = [
   [["/"], "search", () => document.getElementById("search")?.focus()],
-  [["d"], "go to a date or time", () => ask([...document.querySelectorAll(".moment")].find((one) => one.offsetWidth))],
+  [["d"], "go to a date or time", () => ask([...document.querySelectorAll(".moment")].find((button) => button.offsetWidth))],
 ];
 
 shell(anywhere, hereAt);

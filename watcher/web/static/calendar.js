@@ -22,7 +22,7 @@ function plusMonths(day, months) {
 const endOf = (day) => momentOf(plus(day, 1), "00:00:00", zone()) - 1;
 
 /** The words of a moment; those of two that a clock shows alike name their zone's name for it. */
-function said({ at, whole }, all) {
+function words({ at, whole }, all) {
   const { day, time } = wall(at, zone()), twin = all.some((other) => other.at !== at && !whole && wall(other.at, zone()).time === time && wall(other.at, zone()).day === day);
   return dayTitle(day) + (whole ? "" : `, ${time.replace(/:00$/, "")}`) + (twin ? ` ${zoneName(at, zone())}` : "");
 }
@@ -44,16 +44,16 @@ export function askMoment(beside, at, question, go) {
   const leave = (moment) => { panel.close(); go(moment); };
   const meant = () => read(input.value, { now, day: here, zone: zone() });
   const show = () => {
-    const found = meant();
-    preview.replaceChildren(...(found.length > 1
-      ? [texts.whichOne, ...found.map((one) => button(said(one, found), () => leave(one)))]
-      : [found.length ? said(found[0], found) : input.value.trim() ? texts.notUnderstood : ""]));
-    if (found.length === 1) paint(wall(found[0].at, zone()).day);
+    const moments = meant();
+    preview.replaceChildren(...(moments.length > 1
+      ? [texts.whichOne, ...moments.map((moment) => button(words(moment, moments), () => leave(moment)))]
+      : [moments.length ? words(moments[0], moments) : input.value.trim() ? texts.notUnderstood : ""]));
+    if (moments.length === 1) paint(wall(moments[0].at, zone()).day);
   };
   const form = element("form", "", { onsubmit: (event) => {
     event.preventDefault();
-    const found = meant();
-    if (found.length === 1) leave(found[0]);
+    const moments = meant();
+    if (moments.length === 1) leave(moments[0]);
     else preview.querySelector("button")?.focus();
   } }, element("span", "row", {}, input, element("button", "primary", {}, texts.go)), preview);
   input.oninput = show;
@@ -67,26 +67,26 @@ export function askMoment(beside, at, question, go) {
       title.dataset.month = month;
       title.textContent = monthTitle(month);
       const first = `${month}-01`, weekday = (new Date(`${first}T00:00:00Z`).getUTCDay() + 6) % 7, cells = Array.from({ length: 42 }, (_, n) => plus(first, n - weekday));
-      const cell = (one) => element("td", "", {}, ...(one.startsWith(month) ? [button(Number(one.slice(8)), () => leave({ at: endOf(one), whole: true }), { value: one, "aria-label": dayTitle(one) })] : []));
+      const cell = (date) => element("td", "", {}, ...(date.startsWith(month) ? [button(Number(date.slice(8)), () => leave({ at: endOf(date), whole: true }), { value: date, "aria-label": dayTitle(date) })] : []));
       body.replaceChildren(...[0, 7, 14, 21, 28, 35].filter((n) => n === 0 || cells[n].startsWith(month)).map((n) => element("tr", "", {}, ...cells.slice(n, n + 7).map(cell))));
     }
-    for (const one of body.querySelectorAll("button")) {
-      one.tabIndex = one.value === day ? 0 : -1;
-      if (one.value === day) one.setAttribute("aria-current", "date");
-      else one.removeAttribute("aria-current");
-      one.classList.toggle("today", one.value === today);
+    for (const cell of body.querySelectorAll("button")) {
+      cell.tabIndex = cell.value === day ? 0 : -1;
+      if (cell.value === day) cell.setAttribute("aria-current", "date");
+      else cell.removeAttribute("aria-current");
+      cell.classList.toggle("today", cell.value === today);
     }
     if (!fresh) return;
     turn += 1;
-    const mine = turn, days = await get(`${mount}/calendar?${new URLSearchParams([...filter, ["month", month], ["tz", zone()]])}`).then((found) => found.days, () => null);
+    const mine = turn, days = await get(`${mount}/calendar?${new URLSearchParams([...filter, ["month", month], ["tz", zone()]])}`).then((answer) => answer.days, () => null);
     if (mine !== turn || !days) return;
-    const most = Math.max(...days.map((one) => one.clips)), counts = new Map(days.map((one) => [one.day, one]));
-    for (const one of body.querySelectorAll("button")) {
-      const count = counts.get(one.value);
-      one.classList.toggle("none", !count);
-      if (count) one.style.setProperty("--share", `${Math.round(8 + 40 * count.clips / most)}%`);
-      one.title = texts.clipsOn(dayTitle(one.value), count?.clips ?? 0, count?.more);
-      one.setAttribute("aria-label", one.title);
+    const most = Math.max(...days.map((day) => day.clips)), counts = new Map(days.map((day) => [day.day, day]));
+    for (const cell of body.querySelectorAll("button")) {
+      const count = counts.get(cell.value);
+      cell.classList.toggle("none", !count);
+      if (count) cell.style.setProperty("--share", `${Math.round(8 + 40 * count.clips / most)}%`);
+      cell.title = texts.clipsOn(dayTitle(cell.value), count?.clips ?? 0, count?.more);
+      cell.setAttribute("aria-label", cell.title);
     }
   };
   const table = element("table", "", { onkeydown: (event) => {

@@ -18,7 +18,7 @@ export class Controls {
     [this.muted, this.loud] = JSON.parse(localStorage.getItem(VOLUME) ?? "[true, 1]");
     this.toggle = iconButton("play", texts.play, () => does.flip(), { "aria-keyshortcuts": "Space k" });
     this.speed = element("select", "", { "aria-label": texts.speed, title: `${texts.speed} (< >)`, onchange: () => this.pace(Number(this.speed.value)) },
-      ...speeds.map((one) => element("option", "", { value: one, selected: one === this.rate }, `${one}×`)));
+      ...speeds.map((speed) => element("option", "", { value: speed, selected: speed === this.rate }, `${speed}×`)));
     this.sound = iconButton("sound", texts.mute, () => this.hush(!this.muted), { "aria-keyshortcuts": "m" });
     this.volume = element("input", "volume", { type: "range", min: 0, max: 1, step: 0.05, "aria-label": texts.volume,
       oninput: () => { this.loud = Number(this.volume.value); this.hush(false); } });

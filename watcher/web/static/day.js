@@ -20,13 +20,13 @@ const SETTLED = 500, EDGE = 0.9, NEAR = 14; // ms: the address follows at most s
 const BESIDE = 4; // cameras side by side
 const NOW = 0.92; // where now stands in the view that follows it
 
-const main = document.getElementById("main"), place = document.getElementById("lanes"), wanted = new URLSearchParams(location.search);
+const main = document.getElementById("main"), place = document.getElementById("lanes"), address = new URLSearchParams(location.search);
 const ahead = Date.parse(main.dataset.now) - Date.now(), now = () => Date.now() + ahead; // the service's clock, not the viewer's
-const all = [...document.querySelectorAll("#lane-list [data-camera]")].map((one) => one.dataset.camera);
+const all = [...document.querySelectorAll("#lane-list [data-camera]")].map((item) => item.dataset.camera);
 const state = { view: { from: 0, span: 24 * HOUR }, pinned: null, live: false, steered: false, day: dayOf(Date.parse(main.dataset.start)), settled: 0 };
 
 const boxes = [...document.querySelectorAll("#cameras input")];
-const shown = () => { const some = boxes.filter((box) => box.checked).map((box) => box.value); return all.filter(some.length ? (one) => some.includes(one) : (one) => wanted.has("hidden") || !isHidden(one)); };
+const shown = () => { const some = boxes.filter((box) => box.checked).map((box) => box.value); return all.filter(some.length ? (camera) => some.includes(camera) : (camera) => address.has("hidden") || !isHidden(camera)); };
 const followed = () => (state.pinned ? [state.pinned] : shown());
 const of = () => (state.pinned || shown().length < all.length ? followed() : null); // for footage: all of them are null
 
@@ -40,7 +40,7 @@ const head = element("div", "playhead", { hidden: true, "aria-hidden": "true" },
 const frame = element("div", "window", { "aria-hidden": "true" });
 const bubble = element("div", "bubble", { hidden: true, "aria-hidden": "true" });
 const above = element("div", "over", {}, lanes.overview, frame);
-const said = element("output", "readout"), kinds = element("ul", "legend", { "aria-label": texts.legend });
+const readout = element("output", "readout"), kinds = element("ul", "legend", { "aria-label": texts.legend });
 const span = new Span({
   within: (from, to) => followed().flatMap((camera) => footage.within(camera, from, to)).toSorted((a, b) => a.start - b.start),
   play: (from, to) => { state.until = to; const first = span.clips[0]; go(Math.max(from, first.start), { clip: first, play: true }); },
@@ -50,10 +50,10 @@ const span = new Span({
 });
 slider.append(lanes.canvas, span.mark, head, bubble);
 place.append(names, above, slider);
-place.after(element("div", "below", {}, kinds, said));
+place.after(element("div", "below", {}, kinds, readout));
 const stage = new Stage(document.getElementById("stage"), {
   at: (moment, cameras = followed()) => footage.at(moment, cameras),
-  next: (moment, but = null) => { const found = footage.next(moment, followed()); return found && found === but ? footage.next(found.start, followed()) : found; },
+  next: (moment, but = null) => { const next = footage.next(moment, followed()); return next && next === but ? footage.next(next.start, followed()) : next; },
   last: (moment, camera) => footage.next(moment, camera ? [camera] : followed(), -1),
   get cameras() { return shown(); },
   get camera() { return state.pinned; },
@@ -61,7 +61,7 @@ const stage = new Stage(document.getElementById("stage"), {
   beside,
   step,
   moved,
-  wanted: (moment) => { further(moment, 1).then((clip) => { if (clip) stage.go(clip.start, clip); else stage.pause(); }, () => stage.pause()); return true; },
+  further: (moment) => { further(moment, 1).then((clip) => { if (clip) stage.go(clip.start, clip); else stage.pause(); }, () => stage.pause()); return true; },
 });
 
 // — what is looked at —
@@ -86,9 +86,9 @@ function paint() {
   if (names.dataset.shown !== `${tall} ${cameras.join("\n")} ${state.pinned}`) {
     names.dataset.shown = `${tall} ${cameras.join("\n")} ${state.pinned}`;
     names.replaceChildren(...cameras.map((camera) => {
-      const one = button(entitle(element("span"), camera), () => pin(camera === state.pinned ? null : camera), { title: titleOf(camera), "aria-pressed": String(camera === state.pinned) });
-      one.style.height = `${tall}px`;
-      return one;
+      const lane = button(entitle(element("span"), camera), () => pin(camera === state.pinned ? null : camera), { title: titleOf(camera), "aria-pressed": String(camera === state.pinned) });
+      lane.style.height = `${tall}px`;
+      return lane;
     }));
   }
 }
@@ -98,7 +98,7 @@ function look(view, { steered = true } = {}) {
   state.view = bounded(view, Date.parse(main.dataset.first) || now(), dayOf(now()).end);
   if (steered) Object.assign(state, { steered: true, live: false });
   today();
-  for (const one of zooms.children) one.setAttribute("aria-pressed", String(Math.abs(one.value / state.view.span - 1) < 0.05));
+  for (const zoom of zooms.children) zoom.setAttribute("aria-pressed", String(Math.abs(zoom.value / state.view.span - 1) < 0.05));
   live.setAttribute("aria-pressed", String(state.live));
   load();
   draw();
@@ -107,9 +107,9 @@ function look(view, { steered = true } = {}) {
 
 function load() {
   const { from, span: wide } = state.view;
-  footage.need(from, Math.min(from + wide, Math.max(now(), from + 1))).then(() => { if (said.dataset.failed) speak(); }, () => {
-    said.dataset.failed = "yes";
-    said.replaceChildren(texts.cannotLoad("this day’s"), " ", button(texts.retry, load));
+  footage.need(from, Math.min(from + wide, Math.max(now(), from + 1))).then(() => { if (readout.dataset.failed) speak(); }, () => {
+    readout.dataset.failed = "yes";
+    readout.replaceChildren(texts.cannotLoad("this day’s"), " ", button(texts.retry, load));
   });
 }
 
@@ -160,7 +160,7 @@ const otherDay = (direction) => toDay(dayOf(direction < 0 ? state.day.start - 1 
 
 /** Ask for a moment: the nearest clip is found, of a whole day one at the time that one is at. */
 function toMoment() {
-  const some = shown(), cameras = some.length < all.length ? some.map((one) => `&camera=${encodeURIComponent(one)}`) : [];
+  const some = shown(), cameras = some.length < all.length ? some.map((camera) => `&camera=${encodeURIComponent(camera)}`) : [];
   askMoment(moment, around(), main.dataset.question + cameras.join(""), ({ at, whole }) => (whole ? toDay(dayOf(at)) : toTime(at)));
 }
 
@@ -200,14 +200,14 @@ function go(at, { clip = footage.at(at, followed()), play = stage.playing, turn 
 
 /** Say what is there. */
 function speak(before = "") {
-  delete said.dataset.failed;
+  delete readout.dataset.failed;
   const { clip, at } = stage, clips = footage.of(of());
   const time = at === null ? "" : clockOf(at);
   const words = at === null ? texts.nothingChosen : clip ? texts.now(time, [nameOf(clip.camera), ...clip.labels].join(", "), clips.indexOf(clip) + 1, clips.length) : texts.noClipAt(time);
   slider.setAttribute("aria-valuemax", Math.max(0, clips.length - 1));
   slider.setAttribute("aria-valuenow", clip ? clips.indexOf(clip) : 0);
   slider.setAttribute("aria-valuetext", words);
-  said.replaceChildren(before, words);
+  readout.replaceChildren(before, words);
 }
 
 let spoken = null;
@@ -238,8 +238,8 @@ function pin(camera) {
 
 /** The picture's camera and those next to it in the lanes, at this moment on a screen of their own. */
 function beside(playing) {
-  const first = stage.clip?.camera, cameras = [...(first ? [first] : []), ...shown().filter((one) => one !== first)].slice(0, BESIDE);
-  return `${main.dataset.side}?${new URLSearchParams([...cameras.map((one) => ["camera", one]), ["at", new Date(Math.round(stage.at)).toISOString()]])}${playing ? "#play" : ""}`;
+  const first = stage.clip?.camera, cameras = [...(first ? [first] : []), ...shown().filter((camera) => camera !== first)].slice(0, BESIDE);
+  return `${main.dataset.side}?${new URLSearchParams([...cameras.map((camera) => ["camera", camera]), ["at", new Date(Math.round(stage.at)).toISOString()]])}${playing ? "#play" : ""}`;
 }
 
 const onlyNext = (direction) => {
@@ -257,8 +257,8 @@ async function step(direction) {
   const at = stage.at ?? (direction > 0 ? state.view.from : state.view.from + state.view.span);
   const here = stage.clip ? stage.clip.start : at, next = footage.next(here, followed(), direction);
   const gap = next && !footage.has(direction > 0 ? here : next.start);
-  const found = next && !gap ? next : await further(direction > 0 ? dayOf(here).end : dayOf(here).start, direction).catch(() => null);
-  if (found) go(found.start, { clip: found });
+  const other = next && !gap ? next : await further(direction > 0 ? dayOf(here).end : dayOf(here).start, direction).catch(() => null);
+  if (other) go(other.start, { clip: other });
 }
 
 /** The clip nearest to a typed moment, and how far it is from there. */
@@ -395,8 +395,8 @@ new Live(async (clips) => {
 
 async function ask({ id }, at) {
   const { clips } = await get(changed(main.dataset.question, { from: new Date(at).toISOString(), to: new Date(at + 1).toISOString() }));
-  const found = clips.find((clip) => clip.id === id);
-  if (found) arrived(footage.put(found));
+  const row = clips.find((clip) => clip.id === id);
+  if (row) arrived(footage.put(row));
 }
 
 function arrived(clip) {
@@ -404,7 +404,7 @@ function arrived(clip) {
   if (state.live && !stage.playing && clip.start > (stage.at ?? 0)) go(clip.start, { clip, play: true, turn: false });
 }
 
-const at = Date.parse(wanted.get("at") ?? ""), minutes = Number((wanted.get("span") ?? "").replace(/m$/, ""));
+const at = Date.parse(address.get("at") ?? ""), minutes = Number((address.get("span") ?? "").replace(/m$/, ""));
 const recent = state.day.end > now();
 const wide = minutes ? minutes * MINUTE : recent || at ? 4 * HOUR : 24 * HOUR;
 place.hidden = !all.length;

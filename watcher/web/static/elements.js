@@ -50,9 +50,9 @@ export function askFor(title, suggestions, done) {
     const list = element("datalist", "", { id: "suggestions" }, ...suggestions.map((value) => element("option", "", { value })));
     const input = element("input", "", { required: true, maxLength: 100, "aria-label": title });
     input.setAttribute("list", "suggestions");
-    let said = null;
-    const form = element("form", "row", { method: "dialog", onsubmit: () => { said = input.value.trim(); } }, input, list, element("button", "primary", {}, done));
-    dialog(title, form).addEventListener("close", () => resolve(said || null));
+    let word = null;
+    const form = element("form", "row", { method: "dialog", onsubmit: () => { word = input.value.trim(); } }, input, list, element("button", "primary", {}, done));
+    dialog(title, form).addEventListener("close", () => resolve(word || null));
     input.focus();
   });
 }
@@ -60,10 +60,10 @@ export function askFor(title, suggestions, done) {
 /** Asks for a yes. */
 export function confirmed(question, yes, no) {
   return new Promise((resolve) => {
-    let said = false;
+    let agreed = false;
     const row = element("form", "row", { method: "dialog" },
       element("button", "", { autofocus: true }, no),
-      element("button", "danger", { onclick: () => { said = true; } }, yes));
-    dialog(question, row).addEventListener("close", () => resolve(said));
+      element("button", "danger", { onclick: () => { agreed = true; } }, yes));
+    dialog(question, row).addEventListener("close", () => resolve(agreed));
   });
 }

@@ -7,15 +7,15 @@ import { length } from "./times.js";
 
 const WAIT = 1000; // ms between two looks whether it is made
 
-/** Have videos made of cameras from one moment (ms) to another; `line` says how far they are, while `wanted` holds. */
-export async function film(cameras, from, to, line, wanted) {
+/** Have videos made of cameras from one moment (ms) to another; `line` says how far they are, while `alive` holds. */
+export async function film(cameras, from, to, line, alive) {
   const time = (at) => new Date(at).toISOString();
-  let said = await send("POST", `${mount}/exports`, { cameras, from: time(from), to: time(to), cut: "key" });
-  while (wanted() && ["waiting", "working"].includes(said.state)) {
-    line.replaceChildren(texts.filmWaits(said.progress));
+  let order = await send("POST", `${mount}/exports`, { cameras, from: time(from), to: time(to), cut: "key" });
+  while (alive() && ["waiting", "working"].includes(order.state)) {
+    line.replaceChildren(texts.filmWaits(order.progress));
     await new Promise((resolve) => setTimeout(resolve, WAIT));
-    said = await get(`${mount}/exports/${said.id}`);
+    order = await get(`${mount}/exports/${order.id}`);
   }
-  line.replaceChildren(...(said.error ? [texts.filmFailed(said.error)] : said.files.flatMap((file) =>
-    [element("a", "button", { href: file.url, download: "" }, said.files.length > 1 ? `${nameOf(file.camera)}: ` : "", texts.fetchFilm(length(file.duration_seconds))), " "])));
+  line.replaceChildren(...(order.error ? [texts.filmFailed(order.error)] : order.files.flatMap((file) =>
+    [element("a", "button", { href: file.url, download: "" }, order.files.length > 1 ? `${nameOf(file.camera)}: ` : "", texts.fetchFilm(length(file.duration_seconds))), " "])));
 }

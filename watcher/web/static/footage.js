@@ -30,49 +30,49 @@ export class Footage {
   }
 
   put(clip) {
-    const old = this.clips.get(clip.id), found = this.known(clip);
-    if (old?.start === found.start && old.camera === found.camera) return Object.assign(old, found); // who plays it goes on
+    const old = this.clips.get(clip.id), merged = this.known(clip);
+    if (old?.start === merged.start && old.camera === merged.camera) return Object.assign(old, merged); // who plays it goes on
     if (old) this.drop(old.id);
-    const lane = this.lanes.get(found.camera) ?? [];
-    this.clips.set(found.id, found);
-    this.lanes.set(found.camera, lane);
-    if (!lane.length || byStart(lane.at(-1), found) < 0) lane.push(found);
-    else lane.splice(lane.findLastIndex((one) => byStart(one, found) < 0) + 1, 0, found);
+    const lane = this.lanes.get(merged.camera) ?? [];
+    this.clips.set(merged.id, merged);
+    this.lanes.set(merged.camera, lane);
+    if (!lane.length || byStart(lane.at(-1), merged) < 0) lane.push(merged);
+    else lane.splice(lane.findLastIndex((other) => byStart(other, merged) < 0) + 1, 0, merged);
     this.sorted = null;
-    return found;
+    return merged;
   }
 
   drop(id) {
-    const found = this.clips.get(id);
-    if (!found) return false;
+    const clip = this.clips.get(id);
+    if (!clip) return false;
     this.clips.delete(id);
-    const lane = this.lanes.get(found.camera);
-    lane.splice(lane.indexOf(found), 1);
+    const lane = this.lanes.get(clip.camera);
+    lane.splice(lane.indexOf(clip), 1);
     this.sorted = null;
     return true;
   }
 
   /** The parts that a stretch touches; those that are not here yet are asked for, neighbours at once. Resolves when all are here. */
   need(from, to) {
-    const wanted = [];
+    const parts = [];
     let fresh = [];
     const ask = () => {
       if (!fresh.length) return;
-      const names = fresh.map((part) => part.name), asked = this.load(fresh[0].start, fresh.at(-1).end);
-      const loading = asked.catch((reason) => { for (const name of names) if (this.parts.get(name) === loading) this.parts.delete(name); throw reason; });
+      const names = fresh.map((part) => part.name), answer = this.load(fresh[0].start, fresh.at(-1).end);
+      const loading = answer.catch((reason) => { for (const name of names) if (this.parts.get(name) === loading) this.parts.delete(name); throw reason; });
       for (const name of names) this.parts.set(name, loading);
-      wanted.push(loading);
+      parts.push(loading);
       fresh = [];
     };
     for (let part = this.partOf(from); ; part = this.partOf(part.end)) {
       if (this.parts.has(part.name)) {
         ask();
-        wanted.push(this.parts.get(part.name));
+        parts.push(this.parts.get(part.name));
       } else fresh.push(part);
       if (part.end >= to) break;
     }
     ask();
-    return Promise.all(wanted);
+    return Promise.all(parts);
   }
 
   /** Whether all that a stretch touches was asked for. */
@@ -92,7 +92,7 @@ export class Footage {
   /** The next clip that there is in one direction, however far; of all cameras of the question, or of some. Null for none. */
   async further(at, direction, cameras = []) {
     const edge = new Date(at).toISOString(), address = changed(this.question, { limit: 1, sort: direction > 0 ? "started_at" : "-started_at", from: direction > 0 ? edge : null, to: direction > 0 ? null : edge });
-    const { clips: [clip] } = await get([address, ...cameras.map((one) => `camera=${encodeURIComponent(one)}`)].join("&"));
+    const { clips: [clip] } = await get([address, ...cameras.map((camera) => `camera=${encodeURIComponent(camera)}`)].join("&"));
     if (!clip) return null;
     const start = Date.parse(clip.started_at);
     await this.need(start, start + 1);
@@ -116,22 +116,22 @@ export class Footage {
 
   /** The clip that a camera was leaving at a moment; null for none. */
   at(moment, cameras) {
-    let found = null;
+    let best = null;
     for (const camera of cameras) {
-      for (const clip of this.within(camera, moment, moment + 1)) if (clip.start <= moment && moment < clip.end && (!found || clip.start > found.start)) found = clip;
+      for (const clip of this.within(camera, moment, moment + 1)) if (clip.start <= moment && moment < clip.end && (!best || clip.start > best.start)) best = clip;
     }
-    return found;
+    return best;
   }
 
   /** The first clip that begins after a moment, or with -1 the last before it. */
   next(moment, cameras, direction = 1) {
-    let found = null;
+    let best = null;
     for (const camera of cameras) {
       const lane = this.lanes.get(camera) ?? [], at = direction > 0 ? firstAfter(lane, moment) : firstAfter(lane, moment - 1) - 1;
       const clip = lane[at];
-      if (clip && (!found || (clip.start - found.start) * direction < 0)) found = clip;
+      if (clip && (!best || (clip.start - best.start) * direction < 0)) best = clip;
     }
-    return found;
+    return best;
   }
 
   /** The clip nearest to a moment, which it may hold. */

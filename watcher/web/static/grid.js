@@ -26,7 +26,7 @@ export class Grid {
     this.loading = new Map(); // direction → AbortController
     this.pages = [{ cards: this.cards, after: main.dataset.after || null, before: main.dataset.before || null }];
     this.ends = new IntersectionObserver((seen) => {
-      for (const one of seen) if (one.isIntersecting) this.more(one.target.dataset.more);
+      for (const entry of seen) if (entry.isIntersecting) this.more(entry.target.dataset.more);
     }, { rootMargin: AHEAD });
     this.turns = {};
     for (const [direction, id, place] of [["before", "newer", "prepend"], ["after", "older", "append"]]) {
@@ -220,12 +220,12 @@ export class Grid {
       const cards = answer.clips.map(makeCard);
       for (const card of cards) this.list(card, "append").append(card);
       this.pages = [{ cards, after: parameter(answer.next, "after"), before: parameter(answer.prev, "before") }];
-      const wanted = this.of(moment === null ? Infinity : Date.parse(moment), nearest);
+      const place = this.of(moment === null ? Infinity : Date.parse(moment), nearest);
       if (moment === null) scrollTo(0, 0);
-      else if (wanted === wanted?.parentElement.firstElementChild) wanted.parentElement.parentElement.scrollIntoView();
-      else wanted?.scrollIntoView();
+      else if (place === place?.parentElement.firstElementChild) place.parentElement.parentElement.scrollIntoView();
+      else place?.scrollIntoView();
       this.onchange();
-      return wanted;
+      return place;
     } catch {
       trouble.textContent = texts.cannotJump;
       trouble.hidden = abort.signal.aborted; // somebody wants to go elsewhere already
@@ -241,7 +241,7 @@ export class Grid {
 
   /** The first card that is seen below what stays at the top. */
   first() {
-    const top = Math.max(0, ...[...document.querySelectorAll(".bar, .above")].map((one) => one.getBoundingClientRect().bottom));
+    const top = Math.max(0, ...[...document.querySelectorAll(".bar, .above")].map((bar) => bar.getBoundingClientRect().bottom));
     return this.cards.find((card) => card.getBoundingClientRect().bottom > top);
   }
 

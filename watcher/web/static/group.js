@@ -37,7 +37,7 @@ export class Group {
   /** Show these cameras, in this order; who was shown goes on. */
   choose(cameras) {
     for (const pane of this.panes) if (!cameras.includes(pane.camera)) pane.close();
-    this.panes = cameras.map((camera) => this.panes.find((one) => one.camera === camera) ?? new Pane(camera, () => {}, this.site.refused));
+    this.panes = cameras.map((camera) => this.panes.find((pane) => pane.camera === camera) ?? new Pane(camera, () => {}, this.site.refused));
     this.go(this.at);
   }
 

@@ -29,13 +29,13 @@ const typing = (target) => target.closest?.("input:not([type=range]):not([type=c
 
 /** Menus close by a click elsewhere, and by Esc, which gives the focus back to what opened them. */
 const opened = () => [...document.querySelectorAll("details:is(.menu, .choice)[open]")];
-document.addEventListener("pointerdown", ({ target }) => { for (const one of opened()) if (!one.contains(target)) one.open = false; });
+document.addEventListener("pointerdown", ({ target }) => { for (const menu of opened()) if (!menu.contains(target)) menu.open = false; });
 document.addEventListener("toggle", ({ target }) => {
-  if (target.open && target.matches?.(".menu, .choice")) for (const one of opened()) if (one !== target) one.open = false;
+  if (target.open && target.matches?.(".menu, .choice")) for (const menu of opened()) if (menu !== target) menu.open = false;
 }, true);
 
 function pressed(event) {
-  const menu = event.key === "Escape" && opened().find((one) => one.contains(event.target));
+  const menu = event.key === "Escape" && opened().find((menu) => menu.contains(event.target));
   if (menu) {
     menu.open = false;
     menu.querySelector("summary").focus();
@@ -51,15 +51,15 @@ function pressed(event) {
   if (modal) return;
   const shifted = event.shiftKey && (!letter || /^[a-z]$/i.test(event.key)) ? "Shift+" : "";
   const name = shifted + (letter && shifted ? event.key.toUpperCase() : event.key);
-  const wanted = prefix ? `${prefix} ${name}` : name;
+  const typed = prefix ? `${prefix} ${name}` : name;
   prefix = null;
   for (const { rows } of tables()) {
-    if (!prefix && rows.some(([combinations]) => combinations.some((one) => one.startsWith(`${wanted} `)))) {
-      prefix = wanted;
+    if (!prefix && rows.some(([combinations]) => combinations.some((keys) => keys.startsWith(`${typed} `)))) {
+      prefix = typed;
       setTimeout(() => { prefix = null; }, PREFIX);
       return;
     }
-    const row = rows.find(([combinations]) => combinations.includes(wanted));
+    const row = rows.find(([combinations]) => combinations.includes(typed));
     if (row && row[2](event) !== false) {
       event.preventDefault();
       return;
@@ -68,11 +68,11 @@ function pressed(event) {
 }
 
 export function help() {
-  const name = (key) => key.split(" ").length > 1 && key !== " " ? key.split(" ").map(name).join(" ") : key.replace(/^(Shift\+)?(.+)$/, (_, shift, one) => (shift ?? "") + (NAMES[one] ?? one));
+  const name = (key) => key.split(" ").length > 1 && key !== " " ? key.split(" ").map(name).join(" ") : key.replace(/^(Shift\+)?(.+)$/, (_, shift, letter) => (shift ?? "") + (NAMES[letter] ?? letter));
   const shown = tables().filter(({ rows }) => rows.length).flatMap(({ title, rows }) => [
     element("h3", "", {}, title),
     element("dl", "keys", {}, ...rows.flatMap(([combinations, what]) => [
-      element("dt", "", {}, ...combinations.flatMap((one) => [element("kbd", "", {}, name(one)), " "])),
+      element("dt", "", {}, ...combinations.flatMap((key) => [element("kbd", "", {}, name(key)), " "])),
       element("dd", "", {}, what),
     ])),
   ]);
@@ -114,13 +114,13 @@ export function shell(more = [], moment = momentHere) {
     button.title = zone() === siteZone ? texts.siteZone(siteZone) : texts.ownZone(zone());
     button.disabled = ownZone === siteZone && zone() === siteZone;
     button.onclick = () => {
-      const wanted = zone() === siteZone ? ownZone : "";
+      const value = zone() === siteZone ? ownZone : "";
       document.cookie = `${ZONE_COOKIE}=; path=/; max-age=0`; // where earlier versions put it
-      document.cookie = `${ZONE_COOKIE}=${wanted}; path=${mount}/; max-age=${wanted ? 31536000 : 0}; samesite=lax`;
+      document.cookie = `${ZONE_COOKIE}=${value}; path=${mount}/; max-age=${value ? 31536000 : 0}; samesite=lax`;
       location.reload();
     };
   }
-  for (const one of document.querySelectorAll(".help")) Object.assign(one, { hidden: false, onclick: help });
+  for (const opener of document.querySelectorAll(".help")) Object.assign(opener, { hidden: false, onclick: help });
   setInterval(() => { if (!document.hidden) wrong().catch(() => {}); }, WRONG);
 }
 

@@ -93,11 +93,11 @@ export class Lanes {
   lane(pen, clips, x, { row, top, tall, current }) {
     const { colours, view, width } = this, high = tall - 2 * PAD;
     const places = clips.map((clip) => ({ clip, x: x(clip.start), end: Math.max(x(clip.start) + LEAST, x(clip.end)) }));
-    const dense = places.length > 40 && places.filter((one, index) => places[index + 1]?.x - one.x < DENSE).length > places.length / 3;
+    const dense = places.length > 40 && places.filter((place, index) => places[index + 1]?.x - place.x < DENSE).length > places.length / 3;
     if (dense) return this.density(pen, places, top, tall);
     const pictures = new Map();
     if (view.span <= POSTERS && tall > 40) {
-      for (const [one, room] of fitting(places, ({ clip }) => (clip.poster ? this.ratio(clip) * high + EDGE : 0), NARROW)) pictures.set(one.clip, room);
+      for (const [place, room] of fitting(places, ({ clip }) => (clip.poster ? this.ratio(clip) * high + EDGE : 0), NARROW)) pictures.set(place.clip, room);
     }
     for (const { clip, x: left, end } of places) {
       const colour = clip.state === "broken" ? colours.bad : colours[clip.kind], room = pictures.get(clip) ?? 0;
@@ -129,12 +129,12 @@ export class Lanes {
   density(pen, places, top, tall) {
     const columns = new Map();
     for (const { clip, x } of places) {
-      const column = Math.floor(x / COLUMN), found = columns.get(column) ?? { count: 0, kinds: {} };
-      found.count += 1;
-      found.kinds[clip.kind] = (found.kinds[clip.kind] ?? 0) + (clip.kind === "none" ? 0.5 : 1);
-      columns.set(column, found);
+      const column = Math.floor(x / COLUMN), sum = columns.get(column) ?? { count: 0, kinds: {} };
+      sum.count += 1;
+      sum.kinds[clip.kind] = (sum.kinds[clip.kind] ?? 0) + (clip.kind === "none" ? 0.5 : 1);
+      columns.set(column, sum);
     }
-    const most = Math.max(...[...columns.values()].map((one) => one.count));
+    const most = Math.max(...[...columns.values()].map((sum) => sum.count));
     for (const [column, { count, kinds }] of columns) {
       pen.fillStyle = this.colours[Object.entries(kinds).toSorted((a, b) => b[1] - a[1])[0][0]];
       const high = Math.max(4, (tall - 2 * PAD) * Math.sqrt(count / most));
@@ -224,8 +224,8 @@ export class Lanes {
   /** What lies at a place of the canvas: the moment, the lane, and the clip that is drawn there or beside it. */
   under(x, y, near = 3) {
     const at = momentAt(this.view, x, this.width), row = Math.floor((y - AXIS) / this.tall(this.cameras));
-    const mine = this.drawn.filter((one) => one.row === row && one.left - near <= x && x <= one.end + near);
-    const apart = (one) => Math.max(one.clip.start - at, at - one.clip.end, 0);
+    const mine = this.drawn.filter((mark) => mark.row === row && mark.left - near <= x && x <= mark.end + near);
+    const apart = (mark) => Math.max(mark.clip.start - at, at - mark.clip.end, 0);
     return { at, row, camera: y < AXIS ? undefined : this.cameras[row], clip: mine.toSorted((a, b) => apart(a) - apart(b))[0]?.clip ?? null };
   }
 }

@@ -21,17 +21,17 @@ export class Pane {
   /** `failed` hears of a clip that cannot be shown, `refused` that sound may not play by itself. */
   constructor(camera, failed, refused = () => {}) {
     const video = () => element("video", "", { muted: true, playsInline: true, preload: "auto" });
-    Object.assign(this, { camera, failed, silenced: refused, clip: null, wanted: null, videos: [video(), video()], turn: 0, cost: 0.1, jumped: -CALM });
+    Object.assign(this, { camera, failed, silenced: refused, clip: null, target: null, videos: [video(), video()], turn: 0, cost: 0.1, jumped: -CALM });
     this.title = element("b");
     this.clock = element("span", "clock");
     this.says = element("div", "says", { hidden: true });
     this.poster = element("img", "", { alt: "", hidden: true });
     this.root = element("figure", "pane", {}, ...this.videos, this.poster, element("figcaption", "title", {}, this.title, this.clock), this.says);
     this.name(camera);
-    for (const one of this.videos) {
-      one.addEventListener("error", () => this.refused(one));
-      one.addEventListener("seeked", () => { if (one.leapt) this.cost = (this.cost + Math.min(1, (performance.now() - one.leapt) / 1000)) / 2; one.leapt = 0; });
-      one.addEventListener("loadedmetadata", () => { if (one.clip?.film && one.videoWidth === 0) this.refused(one); });
+    for (const video of this.videos) {
+      video.addEventListener("error", () => this.refused(video));
+      video.addEventListener("seeked", () => { if (video.leapt) this.cost = (this.cost + Math.min(1, (performance.now() - video.leapt) / 1000)) / 2; video.leapt = 0; });
+      video.addEventListener("loadedmetadata", () => { if (video.clip?.film && video.videoWidth === 0) this.refused(video); });
     }
   }
 
@@ -43,7 +43,7 @@ export class Pane {
   get video() { return this.videos[0]; }
 
   /** Whether what is wanted is what is shown, and can go on. */
-  get ready() { return this.clip !== null && this.clip === this.wanted && this.video.readyState >= READY && !this.broken; }
+  get ready() { return this.clip !== null && this.clip === this.target && this.video.readyState >= READY && !this.broken; }
 
   /** The moment that its picture is of; null while there is none. */
   get moment() { return this.ready ? this.clip.start + this.video.currentTime * 1000 : null; }
@@ -56,36 +56,36 @@ export class Pane {
 
   /** Since when (ms) it has no picture of what is wanted, but may get one; null where it has. */
   late(now) {
-    const late = this.wanted !== null && !this.broken && (!this.ready || this.video.seeking);
+    const late = this.target !== null && !this.broken && (!this.ready || this.video.seeking);
     this.since = late ? this.since ?? now : null;
     return late ? now - this.since : null;
   }
 
   /** Be heard, or not. */
   hear(on, loud) {
-    for (const one of this.videos) {
-      if (one.muted === on) one.muted = !on;
-      if (one.volume !== loud) one.volume = loud;
+    for (const video of this.videos) {
+      if (video.muted === on) video.muted = !on;
+      if (video.volume !== loud) video.volume = loud;
     }
   }
 
   /** Show a clip at some seconds; `then` when its picture is there. */
   show(clip, seconds, then = () => {}) {
     this.at = seconds;
-    if (clip === this.wanted && clip === this.clip) {
+    if (clip === this.target && clip === this.clip) {
       if (Math.abs(this.video.currentTime - seconds) > 0.01) this.video.currentTime = seconds;
       return then();
     }
     this.name(clip.camera);
     this.root.classList.remove("past");
     this.root.classList.add("loading");
-    this.wanted = clip;
+    this.target = clip;
     this.broken = false;
     this.tell(null);
     this.poster.hidden = !clip.poster || this.clip !== null;
     if (clip.poster) this.poster.src = clip.poster;
     this.turn += 1;
-    const next = this.prepare(clip), turn = this.turn, mine = () => this.turn === turn && this.wanted === clip && next.clip === clip;
+    const next = this.prepare(clip), turn = this.turn, mine = () => this.turn === turn && this.target === clip && next.clip === clip;
     const swap = () => {
       if (!mine()) return;
       this.videos.reverse();
@@ -124,12 +124,12 @@ export class Pane {
 
   /** Nothing is there: words say so, over the last picture that was. */
   empty(words, last = null) {
-    this.wanted = this.clip = null;
+    this.target = this.clip = null;
     Object.assign(this, { last, words });
     this.broken = false;
-    for (const one of this.videos) {
-      one.pause();
-      one.classList.remove("shown");
+    for (const video of this.videos) {
+      video.pause();
+      video.classList.remove("shown");
     }
     this.poster.hidden = !last?.poster;
     if (last?.poster) this.poster.src = last.poster;
@@ -146,7 +146,7 @@ export class Pane {
   /** A clip that cannot be shown says why, and offers the copy that plays here. */
   refused(video) {
     const clip = video.clip;
-    if (!clip || clip !== this.wanted) return;
+    if (!clip || clip !== this.target) return;
     if (!video.copy && clip.proxy) {
       video.copy = true;
       video.src = clip.proxy;
@@ -165,18 +165,18 @@ export class Pane {
   async copied(clip, ask) {
     const address = `${mount}/clips/${clip.id}/proxy`, line = element("p", "", { role: "status" });
     ask.replaceWith(line);
-    let said = await send("POST", address);
-    while (said.state === "waiting") {
-      line.textContent = texts.copyWaits(said.before, said.progress);
+    let copy = await send("POST", address);
+    while (copy.state === "waiting") {
+      line.textContent = texts.copyWaits(copy.before, copy.progress);
       await new Promise((resolve) => setTimeout(resolve, LOOK));
-      said = await get(address);
+      copy = await get(address);
     }
-    if (said.state !== "ready") line.textContent = texts.copyFailed(said.error);
-    else if (clip === this.wanted) {
-      clip.proxy = said.url;
+    if (copy.state !== "ready") line.textContent = texts.copyFailed(copy.error);
+    else if (clip === this.target) {
+      clip.proxy = copy.url;
       const seconds = this.at ?? 0;
-      this.wanted = null;
-      for (const one of this.videos) if (one.clip === clip) one.clip = null;
+      this.target = null;
+      for (const video of this.videos) if (video.clip === clip) video.clip = null;
       this.show(clip, seconds);
     }
   }
@@ -188,11 +188,11 @@ export class Pane {
   follow(clip, at, rate, playing, absent) {
     if (!clip) {
       const { words, last } = absent();
-      if (this.wanted || this.says.hidden || this.last !== last || this.words !== words) this.empty(words, last);
+      if (this.target || this.says.hidden || this.last !== last || this.words !== words) this.empty(words, last);
       return;
     }
     const seconds = (at - clip.start) / 1000, { video } = this;
-    if (clip !== this.wanted) return void this.show(clip, seconds); // and it goes on with the next turn
+    if (clip !== this.target) return void this.show(clip, seconds); // and it goes on with the next turn
     this.at = seconds;
     if (!this.ready || video.seeking) return;
     const behind = (seconds - video.currentTime) / rate, over = video.ended && behind > 0; // nothing is left of it to play
@@ -206,17 +206,17 @@ export class Pane {
   }
 
   go(playing, rate) {
-    const { video } = this, wanted = clamp(rate, SLOWEST, FASTEST);
-    if (Math.abs(video.playbackRate / wanted - 1) > 0.01) video.playbackRate = wanted;
+    const { video } = this, pace = clamp(rate, SLOWEST, FASTEST);
+    if (Math.abs(video.playbackRate / pace - 1) > 0.01) video.playbackRate = pace;
     if (playing && video.paused && !video.ended) video.play().catch((reason) => { if (reason.name === "NotAllowedError") this.silenced(); }); // else its error says why
     else if (!playing && !video.paused) video.pause();
   }
 
-  close() { this.empty(null); for (const one of this.videos) { one.clip = null; one.removeAttribute("src"); one.load(); } }
+  close() { this.empty(null); for (const video of this.videos) { video.clip = null; video.removeAttribute("src"); video.load(); } }
 }
 
 /** Whether an event is for a button or a link, which may be gone by now. */
-export const forButton = (event) => event.composedPath().some((one) => one.matches?.("button, a"));
+export const forButton = (event) => event.composedPath().some((node) => node.matches?.("button, a"));
 
 /** The time over a picture. */
 export const clockOf = (at) => wall(at, zone()).time;

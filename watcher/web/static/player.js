@@ -138,8 +138,8 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
   // A copy that every browser plays: shown where there is one, offered where it can be made.
   const showCopy = (address) => {
     const goes = !video.paused || clip.began;
-    clip.wanted ||= video.currentTime;
-    delete video.dataset.asked; // what is seen now teaches nothing about the clip's own codec
+    clip.from ||= video.currentTime;
+    delete video.dataset.decoder; // what is seen now teaches nothing about the clip's own codec
     delete video.dataset.slow;
     clearTimeout(patience);
     video.dataset.codec = "H.264";
@@ -156,15 +156,15 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
     if (root.dataset.proxy) { showCopy(root.dataset.proxy); return; }
     const address = `${api}/clips/${root.dataset.id}/proxy`;
     const mine = clip, closed = () => clip !== mine;
-    const follow = async (said) => {
-      while (!closed() && said.state === "waiting") {
-        line.replaceChildren(texts.copyWaits(said.before, said.progress));
+    const follow = async (copy) => {
+      while (!closed() && copy.state === "waiting") {
+        line.replaceChildren(texts.copyWaits(copy.before, copy.progress));
         await new Promise((resolve) => setTimeout(resolve, COPY));
-        if (!closed()) said = await get(address);
+        if (!closed()) copy = await get(address);
       }
       if (closed()) return;
-      if (said.state === "ready") showCopy(said.url);
-      else line.replaceChildren(texts.copyFailed(said.error));
+      if (copy.state === "ready") showCopy(copy.url);
+      else line.replaceChildren(texts.copyFailed(copy.error));
     };
     const ask = button(texts.makeCopy, () => {
       send("POST", address).then(follow).catch((reason) => { if (!closed()) line.replaceChildren(reason.message); });
@@ -183,12 +183,12 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
       offerCopy();
     }, SLOW);
   };
-  const seen = (yes) => { if (video.dataset.asked) learn(video.dataset.asked, yes); };
-  const watched = () => Array.from({ length: video.played.length }, (_, n) => video.played.end(n) - video.played.start(n)).reduce((sum, one) => sum + one, 0);
+  const seen = (yes) => { if (video.dataset.decoder) learn(video.dataset.decoder, yes); };
+  const watched = () => Array.from({ length: video.played.length }, (_, n) => video.played.end(n) - video.played.start(n)).reduce((sum, part) => sum + part, 0);
   seek.addEventListener("input", () => { dragging = true; to(seek.value * seekable()); });
   seek.addEventListener("change", () => { dragging = false; });
   let skimmed; // the clip's sprite, once it is asked for
-  const uncover = () => screen.querySelectorAll(".cover").forEach((one) => one.remove());
+  const uncover = () => screen.querySelectorAll(".cover").forEach((cover) => cover.remove());
   seek.addEventListener("pointermove", async (event) => {
     const box = seek.getBoundingClientRect(), share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
     bubble.hidden = false;
@@ -204,8 +204,8 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
   on("loadedmetadata", () => {
     if (video.dataset.picture === "yes" && video.videoWidth === 0) silent();
     if (video.seekable.length && video.seekable.end(0) === 0 && video.duration > 0) tell(texts.noRange);
-    if (clip.wanted) to(Math.min(clip.wanted, Math.max(0, seekable() - 0.1)));
-    clip.wanted = 0;
+    if (clip.from) to(Math.min(clip.from, Math.max(0, seekable() - 0.1)));
+    clip.from = 0;
     show();
   });
   on("playing", () => {
@@ -258,16 +258,16 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
       [notice, clock] = [root.querySelector("#notice"), root.querySelector("#clock")];
       [started, fps] = [Date.parse(root.dataset.at), Number(video.dataset.fps) || 25];
       clip = { began, offered: false, seen: false, ahead: false,
-        wanted: (place && Number(new URLSearchParams(location.search).get("t"))) || 0,
+        from: (place && Number(new URLSearchParams(location.search).get("t"))) || 0,
         posterAt: Number(video.dataset.posterAt) || 0 }; // seconds into the clip: what its poster shows until it plays
       if (all) onward.checked = true;
       if (loop.from !== null) mark(null);
       skimmed = undefined;
       controls.hush(controls.muted);
       // What this browser cannot show, or what no browser can, is not tried first: there is a copy, or one can be made.
-      if (root.dataset.proxy && video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
+      if (root.dataset.proxy && video.dataset.decoder && !shows(video.dataset.decoder)) offerCopy();
       else if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
-      if (video.dataset.asked && !shows(video.dataset.asked)) offerCopy();
+      if (video.dataset.decoder && !shows(video.dataset.decoder)) offerCopy();
       if (video.readyState < 2) hope();
       if (video.error) video.dispatchEvent(new Event("error"));
       show();
@@ -283,9 +283,9 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
     },
     /** Words over the picture for a while: what was left out between two clips. */
     say(words) {
-      const said = element("output", "bubble gap", {}, words);
-      screen.append(said);
-      setTimeout(() => said.remove(), SKIP);
+      const line = element("output", "bubble gap", {}, words);
+      screen.append(line);
+      setTimeout(() => line.remove(), SKIP);
     },
     close() {
       clip = null;

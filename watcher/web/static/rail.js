@@ -32,8 +32,8 @@ export class Rail {
   close() { this.resized.disconnect(); }
 
   async load() {
-    const known = (await get(`${mount}/cameras`)).cameras.filter((one) => !this.cameras.length || this.cameras.includes(one.camera));
-    const edge = (name, most) => known.map((one) => one[name]).filter(Boolean).map(Date.parse).reduce((a, b) => most(a, b), most === Math.max ? -Infinity : Infinity);
+    const known = (await get(`${mount}/cameras`)).cameras.filter((row) => !this.cameras.length || this.cameras.includes(row.camera));
+    const edge = (name, most) => known.map((row) => row[name]).filter(Boolean).map(Date.parse).reduce((a, b) => most(a, b), most === Math.max ? -Infinity : Infinity);
     const last = edge("last_started_at", Math.max), first = Math.max(edge("first_started_at", Math.min), last - MOST_DAYS * DAY);
     if (!Number.isFinite(last) || !Number.isFinite(first)) return;
     const question = new URLSearchParams([["bucket", "day"], ["tz", zone()], ["from", new Date(first).toISOString()],
@@ -59,7 +59,7 @@ export class Rail {
 
   /** Show where the grid is. */
   at(day) {
-    const index = this.days.findIndex((one) => one.day <= day);
+    const index = this.days.findIndex((entry) => entry.day <= day);
     if (index >= 0 && index !== this.index) this.tell(index);
   }
 
@@ -109,15 +109,15 @@ export class Rail {
   key(event) {
     const steps = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, PageDown: 30, PageUp: -30 };
     const last = this.days.length - 1;
-    let wanted = null;
-    if (event.key in steps) wanted = this.index + steps[event.key];
-    if (event.key === "Home") wanted = 0;
-    if (event.key === "End") wanted = last;
-    if (wanted === null || !this.days.length) return;
+    let day = null;
+    if (event.key in steps) day = this.index + steps[event.key];
+    if (event.key === "Home") day = 0;
+    if (event.key === "End") day = last;
+    if (day === null || !this.days.length) return;
     event.preventDefault();
     event.stopPropagation();
     if (Math.abs(steps[event.key] ?? 30) === 1) this.step(steps[event.key]);
-    else this.go(this.nearest(Math.min(last, Math.max(0, wanted))));
+    else this.go(this.nearest(Math.min(last, Math.max(0, day))));
   }
 
   /** How much of its height the days take, in pixels: a few days are no tower. */
@@ -129,7 +129,7 @@ export class Rail {
     Object.assign(this.canvas, { width: width * ratio, height: whole * ratio });
     const pen = this.canvas.getContext("2d"), style = getComputedStyle(this.slider);
     const rows = Math.max(1, Math.min(this.days.length, Math.floor(height / 2))), sums = new Array(rows).fill(0);
-    this.days.forEach((one, index) => { sums[Math.floor(index * rows / this.days.length)] += one.clips; });
+    this.days.forEach((entry, index) => { sums[Math.floor(index * rows / this.days.length)] += entry.clips; });
     const most = Math.max(...sums), tall = height / rows;
     pen.scale(ratio, ratio);
     pen.fillStyle = style.getPropertyValue("--bar");

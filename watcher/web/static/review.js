@@ -8,7 +8,7 @@ import { mount, part } from "./watch.js";
 
 const AT_ONCE = 5, LEASE = 1800; // clips; seconds
 
-const main = document.getElementById("main"), stage = document.getElementById("stage"), said = document.getElementById("progress");
+const main = document.getElementById("main"), stage = document.getElementById("stage"), progress = document.getElementById("progress");
 const go = document.getElementById("go-on"), cameras = new URLSearchParams(location.search).getAll("camera");
 const reviews = new Set(); // begun, and not ended: their clips are offered to nobody, so that none comes twice
 let waiting = [], close = null, seen = 0, busy = false;
@@ -31,12 +31,12 @@ async function next() {
     stage.replaceChildren(content);
     close = mount(content, { back: () => location.assign(main.dataset.browse), go: (address) => location.assign(address), began: true, review: next });
     seen += 1;
-    said.textContent = texts.reviewing(seen);
+    progress.textContent = texts.reviewing(seen);
     go.textContent = texts.nextClip;
     go.focus();
   } catch {
     waiting.shift(); // it may be the clip that cannot be shown
-    said.textContent = texts.cannotReview;
+    progress.textContent = texts.cannotReview;
     go.textContent = texts.retry;
   } finally {
     busy = false;
@@ -46,7 +46,7 @@ async function next() {
 
 function finish() {
   stage.replaceChildren(element("div", "empty", {}, element("h2", "", {}, texts.allReviewed), element("p", "", {}, texts.allReviewedMore)));
-  said.textContent = "";
+  progress.textContent = "";
   go.textContent = texts.lookAgain;
 }
 

@@ -41,9 +41,9 @@ export class Selection {
     const cards = this.grid.cards, id = Number(card.dataset.id);
     if (range && this.last?.isConnected) {
       const [first, last] = [cards.indexOf(this.last), cards.indexOf(card)].toSorted((a, b) => a - b);
-      this.set([...this.ids, ...cards.slice(first, last + 1).map((one) => Number(one.dataset.id))]);
+      this.set([...this.ids, ...cards.slice(first, last + 1).map((card) => Number(card.dataset.id))]);
     } else {
-      this.set(this.ids.has(id) ? [...this.ids].filter((one) => one !== id) : [...this.ids, id]);
+      this.set(this.ids.has(id) ? [...this.ids].filter((other) => other !== id) : [...this.ids, id]);
     }
     this.last = card;
   }
@@ -78,7 +78,7 @@ export class Selection {
   }
 
   async label() {
-    const known = [...document.querySelectorAll("#filter input[name=label]")].map((one) => one.value);
+    const known = [...document.querySelectorAll("#filter input[name=label]")].map((box) => box.value);
     const name = await askFor(texts.askLabel, known, texts.add);
     if (name) await this.each((id) => send("PUT", `${mount}/clips/${id}/labels/${encodeURIComponent(name)}`));
   }

@@ -21,8 +21,8 @@ const FRAME = 40; // ms of a picture, as most cameras have 25 a second
 
 const main = document.getElementById("main"), place = document.getElementById("panes"), deck = document.getElementById("deck");
 const boxes = [...document.querySelectorAll("#cameras input")], fewest = Number(main.dataset.fewest), most = Number(main.dataset.most);
-const asked = new URLSearchParams(location.search).get("sound");
-let cameras = [...place.querySelectorAll("[data-camera]")].map((one) => one.dataset.camera), heard = cameras.includes(asked) ? asked : cameras[0];
+const sound = new URLSearchParams(location.search).get("sound");
+let cameras = [...place.querySelectorAll("[data-camera]")].map((pane) => pane.dataset.camera), heard = cameras.includes(sound) ? sound : cameras[0];
 let span = { from: 0, to: 1 }, anchor = 0, settled = 0, dragging = false, turn = 0;
 
 const footage = new Footage("", () => "none", () => { measure(); group.run(); }, (moment) => {
@@ -52,7 +52,7 @@ const controls = new Controls({ moves: page, hides: page, bar: deck, full: page,
 const seek = element("input", "", { type: "range", min: 0, max: 1, step: "any", value: 0, "aria-label": texts.position });
 const strips = element("div", "strips", { "aria-hidden": "true" }), names = element("div", "strip-names", { "aria-hidden": "true" });
 const head = element("i", "playhead", { "aria-hidden": "true" }), bubble = element("span", "bubble", { hidden: true, "aria-hidden": "true" });
-const time = element("b", "time"), following = element("span", "quiet"), said = element("output", "bubble gap", { hidden: true });
+const time = element("b", "time"), following = element("span", "quiet"), gap = element("output", "bubble gap", { hidden: true });
 deck.replaceChildren(
   element("div", "seeking", {}, names, element("div", "stretch", {}, strips, head, seek, bubble)),
   element("div", "row", {},
@@ -61,7 +61,7 @@ deck.replaceChildren(
     iconButton("on", texts.on5, () => by(5), { "aria-keyshortcuts": "ArrowRight" }),
     iconButton("right", texts.clipAfter, () => step(1), { "aria-keyshortcuts": "Shift+N" }),
     time, following, controls.speed, controls.sound, controls.volume, controls.full));
-place.after(said);
+place.after(gap);
 
 const tools = new Map(); // of each picture: {sound, open, away}
 function dress(pane) {
@@ -70,7 +70,7 @@ function dress(pane) {
   const sound = iconButton("sound", texts.soundOf(nameOf(camera)), () => hear(camera), { className: "ic" });
   const open = element("a", "button ic", { "aria-label": texts.openOf(nameOf(camera)), title: texts.openOf(nameOf(camera)) }, icon("info"));
   for (const name of ["pointerdown", "focus", "click"]) open.addEventListener(name, () => { open.href = pageOf(pane); }, { capture: true });
-  const away = iconButton("close", texts.withoutCamera(nameOf(camera)), () => { choose(cameras.filter((one) => one !== camera)); boxes[0]?.closest("details").querySelector("summary").focus(); }, { className: "ic" });
+  const away = iconButton("close", texts.withoutCamera(nameOf(camera)), () => { choose(cameras.filter((other) => other !== camera)); boxes[0]?.closest("details").querySelector("summary").focus(); }, { className: "ic" });
   pane.root.append(element("span", "pane-tools", {}, sound, open, away));
   pane.root.dataset.camera = camera;
   tools.set(pane, { sound, open, away });
@@ -102,8 +102,8 @@ function mark() {
 
 // — which cameras, and when —
 
-function choose(wanted) {
-  cameras = wanted.slice(0, most);
+function choose(names) {
+  cameras = names.slice(0, most);
   if (!cameras.includes(heard)) heard = cameras[0];
   for (const box of boxes) {
     box.checked = cameras.includes(box.value);
@@ -134,9 +134,9 @@ function hear(camera) {
 /** What is around a moment is asked for, and more where one plays on to its end. */
 function load() {
   const at = group.at;
-  footage.need(at - AROUND, at + AROUND).then(() => { if (said.dataset.failed) say(null); measure(); group.run(); }, () => {
+  footage.need(at - AROUND, at + AROUND).then(() => { if (gap.dataset.failed) say(null); measure(); group.run(); }, () => {
     say(texts.cannotLoad("these"), button(texts.retry, load));
-    said.dataset.failed = "yes";
+    gap.dataset.failed = "yes";
   });
 }
 
@@ -172,9 +172,9 @@ function play(on) {
 async function step(direction) {
   turn += 1;
   const mine = turn, { at } = group, near = footage.next(direction > 0 ? at : at - 500, cameras, direction);
-  const known = near && footage.has(direction > 0 ? at : near.start), found = known ? near : await footage.further(direction > 0 ? Math.max(at + 1, span.to) : span.from, direction).catch(() => null);
+  const known = near && footage.has(direction > 0 ? at : near.start), clip = known ? near : await footage.further(direction > 0 ? Math.max(at + 1, span.to) : span.from, direction).catch(() => null);
   if (mine !== turn) return;
-  if (found) go(found.start);
+  if (clip) go(clip.start);
   else say(direction > 0 ? texts.noneLater : texts.noneEarlier);
 }
 
@@ -202,11 +202,11 @@ async function overGap() {
 }
 
 function say(words, ...more) {
-  clearTimeout(said.gone);
-  delete said.dataset.failed;
-  said.hidden = words === null;
-  said.replaceChildren(...(words === null ? [] : [words, " ", ...more]));
-  if (words !== null && !more.length) said.gone = setTimeout(() => { said.hidden = true; }, SAID);
+  clearTimeout(gap.gone);
+  delete gap.dataset.failed;
+  gap.hidden = words === null;
+  gap.replaceChildren(...(words === null ? [] : [words, " ", ...more]));
+  if (words !== null && !more.length) gap.gone = setTimeout(() => { gap.hidden = true; }, SAID);
 }
 
 function moved() {
@@ -226,7 +226,7 @@ function moved() {
   mark();
   if (group.playing) {
     settle();
-    if (!said.dataset.failed && !footage.has(at + AHEAD)) load();
+    if (!gap.dataset.failed && !footage.has(at + AHEAD)) load();
   }
 }
 
@@ -238,7 +238,7 @@ function settle() {
     document.title = `${clockOf(group.at).slice(0, 5)} ${cameras.map(nameOf).join(", ")} – watcher`;
     for (const id of ["close", "timeline"]) {
       const link = document.getElementById(id), to = new URL(link.href);
-      to.search = new URLSearchParams([...cameras.map((one) => ["camera", one]), ["at", new Date(Math.round(group.at)).toISOString()]]);
+      to.search = new URLSearchParams([...cameras.map((camera) => ["camera", camera]), ["at", new Date(Math.round(group.at)).toISOString()]]);
       link.href = to.href;
     }
   }, SETTLED);
@@ -257,8 +257,8 @@ function here() {
 const toMoment = () => askMoment(document.getElementById("moment"), group.at, footage.question, async ({ at }) => {
   await footage.need(at - AROUND, at + AROUND).catch(() => {});
   if (footage.at(at, cameras)) return go(at);
-  const found = await Promise.all([-1, 1].map((direction) => footage.further(at, direction).catch(() => null)));
-  const near = footage.nearest(at, cameras) ?? found.find(Boolean);
+  const neighbours = await Promise.all([-1, 1].map((direction) => footage.further(at, direction).catch(() => null)));
+  const near = footage.nearest(at, cameras) ?? neighbours.find(Boolean);
   return go(near ? clamp(at, near.start, Math.max(near.start, near.end - 1000)) : at);
 });
 
@@ -299,7 +299,7 @@ document.getElementById("close").addEventListener("click", (event) => {
 });
 document.getElementById("moment").onclick = toMoment;
 document.getElementById("copy").onclick = copy;
-for (const box of boxes) box.addEventListener("change", () => choose(box.checked ? [...cameras, box.value] : cameras.filter((one) => one !== box.value)));
+for (const box of boxes) box.addEventListener("change", () => choose(box.checked ? [...cameras, box.value] : cameras.filter((camera) => camera !== box.value)));
 
 const tenth = (event) => go(span.from + Number(event.key) / 10 * (span.to - span.from));
 shell([], () => group.at);
@@ -326,7 +326,7 @@ keys(texts.sideBySide, [
   [["a"], "which cameras", () => { const choice = document.querySelector("#choosing details"); if (!choice) return false; choice.open = true; return choice.querySelector("input:enabled")?.focus(); }],
   [["d"], "go to a date or time", toMoment],
   [["c"], "copy the link", () => { copy(); }],
-  [["Enter"], "open the clip that is heard", () => { const pane = group.panes.find((one) => one.camera === heard && one.clip) ?? group.panes.find((one) => one.clip); return pane ? location.assign(pageOf(pane)) : false; }],
+  [["Enter"], "open the clip that is heard", () => { const pane = group.panes.find((pane) => pane.camera === heard && pane.clip) ?? group.panes.find((pane) => pane.clip); return pane ? location.assign(pageOf(pane)) : false; }],
   [["Escape"], "back", back],
 ]);
 new Live((clips) => {

@@ -13,7 +13,7 @@ const SOON = 6; // seconds, at the speed that is played, before the end of a cli
 const WIDE = 1000; // pixels of a window, from which on cameras stand beside each other unless somebody chose
 
 export class Stage {
-  /** `site` says what there is: `at(moment)`, `next(moment)`, `cameras`, `moved`, `wanted` (of what is not here yet). */
+  /** `site` says what there is: `at(moment)`, `next(moment)`, `cameras`, `moved`, `further` (for what is not here yet). */
   constructor(place, site) {
     Object.assign(this, { place, site, at: null, clip: null, playing: false, seen: 0 });
     this.lead = new Pane(null, () => this.run(), () => this.controls.hush(true)); // what cannot be shown says so for its length, and the next one comes
@@ -91,14 +91,14 @@ export class Stage {
 
   /** Those that stand beside the leading one: the first cameras of the lanes but its own. */
   beside() {
-    const wanted = this.together ? this.site.cameras.filter((one) => one !== (this.lead.camera ?? this.site.cameras[0])).slice(0, TOGETHER_MOST - 1) : [];
-    if (wanted.join("\n") !== this.others.map((one) => one.camera).join("\n")) {
-      for (const one of this.others.filter((pane) => !wanted.includes(pane.camera))) one.close();
-      this.others = wanted.map((camera) => this.others.find((one) => one.camera === camera) ?? new Pane(camera, () => {}));
-      this.panes.replaceChildren(this.lead.root, ...this.others.map((one) => one.root));
+    const names = this.together ? this.site.cameras.filter((camera) => camera !== (this.lead.camera ?? this.site.cameras[0])).slice(0, TOGETHER_MOST - 1) : [];
+    if (names.join("\n") !== this.others.map((pane) => pane.camera).join("\n")) {
+      for (const pane of this.others.filter((pane) => !names.includes(pane.camera))) pane.close();
+      this.others = names.map((camera) => this.others.find((pane) => pane.camera === camera) ?? new Pane(camera, () => {}));
+      this.panes.replaceChildren(this.lead.root, ...this.others.map((pane) => pane.root));
       this.panes.dataset.count = 1 + this.others.length;
     }
-    for (const one of this.others) one.follow(this.site.at(this.at, [one.camera]), this.at, this.rate, this.playing && !(this.clip && !this.lead.ready), () => this.absent(one.camera));
+    for (const pane of this.others) pane.follow(this.site.at(this.at, [pane.camera]), this.at, this.rate, this.playing && !(this.clip && !this.lead.ready), () => this.absent(pane.camera));
   }
 
   /** What is said where a camera has no clip, and the last one that it had. */
@@ -131,8 +131,8 @@ export class Stage {
       }
     } else if (this.playing) {
       this.at += passed;
-      const found = this.site.at(this.at);
-      if (found && found !== clip) this.take(found);
+      const here = this.site.at(this.at);
+      if (here && here !== clip) this.take(here);
       else if (clip && this.at >= clip.end) this.onward();
       else if (!clip && this.skip) this.onward();
     }
@@ -142,7 +142,7 @@ export class Stage {
 
   soon() {
     const next = this.site.next(Math.max(this.at, this.clip.start + 1));
-    if (next && next !== this.lead.wanted) this.lead.prepare(next);
+    if (next && next !== this.lead.target) this.lead.prepare(next);
   }
 
   /** What comes after a clip: one that another camera was leaving meanwhile, the next one, or nothing yet. */
@@ -155,7 +155,7 @@ export class Stage {
       this.at = next.start;
       return this.take(next);
     }
-    if (!next && this.site.wanted(end)) return undefined;
+    if (!next && this.site.further(end)) return undefined;
     if (!next) this.pause();
     return next ? this.take(null) : undefined;
   }

@@ -7,19 +7,19 @@ import { texts } from "./texts.js";
 
 const PAUSE = 10000; // ms
 
-/** `told`: what has just been changed is shown even beside a form that is open. */
-async function refresh(told = false) {
+/** `forced`: what has just been changed is shown even beside a form that is open. */
+async function refresh(forced = false) {
   const fresh = await page(location.href).catch(() => null);
   const part = fresh?.getElementById("live"), shown = document.getElementById("live");
   if (!part) return;
   reveal(part);
   document.getElementById("alarm").replaceWith(document.adoptNode(fresh.getElementById("alarm")));
-  if (part.innerHTML !== shown.innerHTML && (told || !(shown.contains(document.activeElement) || shown.querySelector("[open]")))) shown.replaceWith(document.adoptNode(part));
+  if (part.innerHTML !== shown.innerHTML && (forced || !(shown.contains(document.activeElement) || shown.querySelector("[open]")))) shown.replaceWith(document.adoptNode(part));
 }
 
 /** Buttons that do nothing without this. */
 function reveal(part) {
-  for (const one of part.querySelectorAll("[data-remove]")) one.hidden = false;
+  for (const button of part.querySelectorAll("[data-remove]")) button.hidden = false;
 }
 
 document.addEventListener("click", async ({ target }) => {

@@ -1,6 +1,6 @@
 // Every sentence that scripts say, in one place, ready to be translated.
 
-const plural = (count, one, many) => (count === 1 ? one : `${count.toLocaleString()} ${many}`);
+const plural = (count, single, many) => (count === 1 ? single : `${count.toLocaleString()} ${many}`);
 const percent = (share) => share ? `${Math.round(share * 100)} %` : "";
 
 export const texts = {

@@ -20,11 +20,11 @@ export function wall(moment, zone) {
 
 /** The moment (ms) at which a zone's clock first shows a day and a time. */
 export function momentOf(day, time, zone) {
-  const wanted = Date.parse(`${day}T${time}Z`);
-  let guess = wanted;
+  const target = Date.parse(`${day}T${time}Z`);
+  let guess = target;
   for (let turn = 0; turn < 3; turn += 1) {
     const shown = wall(guess, zone);
-    guess += wanted - Date.parse(`${shown.day}T${shown.time}Z`);
+    guess += target - Date.parse(`${shown.day}T${shown.time}Z`);
   }
   return guess;
 }

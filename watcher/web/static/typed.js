@@ -22,8 +22,8 @@ function date(year, month, day) {
 /** A day without its year: the last one that is not after today. */
 function lastOf(month, day, today) {
   for (let year = Number(today.slice(0, 4)), turn = 0; turn < 9; year -= 1, turn += 1) {
-    const found = date(year, month, day);
-    if (found && found <= today) return found;
+    const last = date(year, month, day);
+    if (last && last <= today) return last;
   }
   return null;
 }
@@ -43,7 +43,7 @@ function times(text) {
 
 /** The days that words say; null if they say none, empty if there is no such day. */
 function days(text, today) {
-  const now = numberOf(today), list = (...found) => [...new Set(found.filter(Boolean))];
+  const now = numberOf(today), list = (...dates) => [...new Set(dates.filter(Boolean))];
   if (text === "today") return [today];
   if (text === "yesterday") return [dayOf(now - 1)];
   let match = /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(text);
@@ -69,7 +69,7 @@ function days(text, today) {
 
 /** The moments at which a zone's clock shows a time: two where it is put back over it, none where it skips it. */
 function shown(day, time, zone) {
-  const at = momentOf(day, time, zone), same = (moment) => { const one = wall(moment, zone); return one.day === day && one.time === time; };
+  const at = momentOf(day, time, zone), same = (moment) => { const shown = wall(moment, zone); return shown.day === day && shown.time === time; };
   return [at - HOUR, at - HOUR / 2, at, at + HOUR / 2, at + HOUR].filter(same);
 }
 
@@ -78,10 +78,10 @@ function shown(day, time, zone) {
  * it may mean either; none: it means nothing. `day` is the one that a time alone is of, `now` a moment in ms.
  */
 export function read(text, { now, day, zone }) {
-  const said = text.trim().toLowerCase().replaceAll("−", "-").replace(/\s+/g, " ").replace(/,(?= )/g, "").replace(/ (at|o'clock)(?= |$)/g, "").replace(/(\d) (?=[ap]m\b)/g, "$1");
-  if (said === "now") return [{ at: now, whole: false }];
-  if (/^\d{4}-\d\d-\d\dt[\d:.]+(z|[+-]\d\d:\d\d)$/.test(said)) return [{ at: Date.parse(said.toUpperCase()), whole: false }].filter(({ at }) => at > 0);
-  const ago = /^-((?: ?\d+ ?[a-z]+)+)$/.exec(said) ?? /^((?: ?\d+ ?[a-z]+)+) ago$/.exec(said);
+  const words = text.trim().toLowerCase().replaceAll("−", "-").replace(/\s+/g, " ").replace(/,(?= )/g, "").replace(/ (at|o'clock)(?= |$)/g, "").replace(/(\d) (?=[ap]m\b)/g, "$1");
+  if (words === "now") return [{ at: now, whole: false }];
+  if (/^\d{4}-\d\d-\d\dt[\d:.]+(z|[+-]\d\d:\d\d)$/.test(words)) return [{ at: Date.parse(words.toUpperCase()), whole: false }].filter(({ at }) => at > 0);
+  const ago = /^-((?: ?\d+ ?[a-z]+)+)$/.exec(words) ?? /^((?: ?\d+ ?[a-z]+)+) ago$/.exec(words);
   if (ago) {
     let back = 0;
     for (const [, count, word] of ago[1].matchAll(/(\d+) ?([a-z]+)/g)) {
@@ -91,17 +91,17 @@ export function read(text, { now, day, zone }) {
     }
     return now - back > 0 ? [{ at: now - back, whole: false }] : [];
   }
-  const today = wall(now, zone).day, found = [];
+  const today = wall(now, zone).day, moments = [];
   const add = (which, when) => {
-    for (const one of which) {
-      if (when === null) found.push({ at: momentOf(dayOf(numberOf(one) + 1), "00:00:00", zone) - 1, whole: true });
-      else for (const time of when) for (const at of shown(one, time, zone)) found.push({ at, whole: false });
+    for (const day of which) {
+      if (when === null) moments.push({ at: momentOf(dayOf(numberOf(day) + 1), "00:00:00", zone) - 1, whole: true });
+      else for (const time of when) for (const at of shown(day, time, zone)) moments.push({ at, whole: false });
     }
   };
-  const alone = times(said), whole = days(said, today);
+  const alone = times(words), whole = days(words, today);
   if (whole) add(whole, null);
   if (alone) add([day], alone);
-  const parts = said.replace(/^(\d{4}-\d\d?-\d\d?)t(?=\d)/, "$1 ").split(" ");
+  const parts = words.replace(/^(\d{4}-\d\d?-\d\d?)t(?=\d)/, "$1 ").split(" ");
   for (let cut = 1; cut < parts.length; cut += 1) {
     const [left, right] = [parts.slice(0, cut).join(" "), parts.slice(cut).join(" ")];
     for (const [which, when] of [[left, right], [right, left]]) {
@@ -109,5 +109,5 @@ export function read(text, { now, day, zone }) {
       if (some && clock) add(some, clock);
     }
   }
-  return found.filter(({ at }, index) => found.findIndex((other) => other.at === at) === index);
+  return moments.filter(({ at }, index) => moments.findIndex((other) => other.at === at) === index);
 }

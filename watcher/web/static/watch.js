@@ -61,8 +61,8 @@ export function mount(root, { back, go, began, all = false, review = null }) {
   const toMoment = () => askMoment(root.querySelector(".when"), Date.parse(root.dataset.at), root.dataset.question, async ({ at, whole }) => {
     const { clips } = await get(changed(root.dataset.question, { around: new Date(at).toISOString(), limit: 2, fields: "id,started_at,ended_at" }));
     const apart = (clip) => Math.max(Date.parse(clip.started_at) - at, at - Date.parse(clip.ended_at), 0);
-    const found = clips.toSorted((a, b) => apart(a) - apart(b))[0];
-    if (found) go(location.pathname.replace(/\d+$/, found.id) + filterOf(location.search));
+    const nearest = clips.toSorted((a, b) => apart(a) - apart(b))[0];
+    if (nearest) go(location.pathname.replace(/\d+$/, nearest.id) + filterOf(location.search));
   });
   /** The same moment on other cameras, at the second that is seen here. */
   const beside = () => {
@@ -84,7 +84,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
       });
     }
     for (const name of ["pointerdown", "focus", "click"]) root.querySelector("#side")?.addEventListener(name, beside, { capture: true });
-    for (const one of root.querySelectorAll(".help")) Object.assign(one, { hidden: false, onclick: help });
+    for (const opener of root.querySelectorAll(".help")) Object.assign(opener, { hidden: false, onclick: help });
     warn(root);
     const labels = about(root, { back: review ?? back, review: review !== null, copyLink });
     unkey();
