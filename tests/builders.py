@@ -60,20 +60,25 @@ def probed(key: str, minute: float = 0, **more: Any) -> Probed:
 
 def services(folder: Path, settings: Settings) -> Services:
     """A service in a folder, with five clips of one camera that have no files."""
-    made = open_services(settings, folder)
-    made.places.make()
+    service = open_services(settings, folder)
+    service.places.make()
     (folder / "catalog.db").write_bytes(catalogs.empty())
-    made.catalog.writes.put([probed(f"gate/{n}.mp4", n) for n in range(5)], now=START)
-    return made
+    service.catalog.writes.put([probed(f"gate/{n}.mp4", n) for n in range(5)], now=START)
+    return service
 
 
-def holder(made: Services, name: str, cameras: list[str] | None = None, role: str = "view") -> dict[str, str]:
+def holder(service: Services, name: str, cameras: list[str] | None = None, role: str = "view") -> dict[str, str]:
     """What somebody with a new key sends."""
-    return {"HTTP_AUTHORIZATION": f"Bearer {keys.create(made, name, role, cameras)}"}
+    return {"HTTP_AUTHORIZATION": f"Bearer {keys.create(service, name, role, cameras)}"}
 
 
-def client_of(made: Services, sends: dict[str, str]) -> FlaskClient:
+def bearer(service: Services, name: str, role: str = "view", cameras: list[str] | None = None) -> dict[str, str]:
+    """The header of somebody with a new key."""
+    return {"Authorization": f"Bearer {keys.create(service, name, role, cameras)}"}
+
+
+def client_of(service: Services, sends: dict[str, str]) -> FlaskClient:
     """An application of its own, and somebody who asks it."""
-    client = create_app(made).test_client(use_cookies=False)
+    client = create_app(service).test_client(use_cookies=False)
     client.environ_base.update(sends)
     return client

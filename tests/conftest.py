@@ -84,9 +84,9 @@ def migrated(postgresql: str) -> str:
     name = "migrated"
     with sa.create_engine(postgresql, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool).connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    made = open_engine(postgresql.replace("/postgres?", f"/{name}?"))
-    migrate(made)
-    made.dispose()
+    database = open_engine(postgresql.replace("/postgres?", f"/{name}?"))
+    migrate(database)
+    database.dispose()
     return name
 
 
@@ -97,9 +97,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
     if request.param == "sqlite":
         if schema:
             (tmp_path / "catalog.db").write_bytes(catalogs.empty())
-        made = open_engine(f"sqlite:///{tmp_path}/catalog.db")
-        yield made
-        made.dispose()
+        catalog_engine = open_engine(f"sqlite:///{tmp_path}/catalog.db")
+        yield catalog_engine
+        catalog_engine.dispose()
         return
     url = request.getfixturevalue("postgresql")
     name = f"test_{abs(hash(str(tmp_path))):x}"
@@ -107,9 +107,9 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
     admin = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with admin.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
-    made = open_engine(url.replace("/postgres?", f"/{name}?"))
-    yield made
-    made.dispose()
+    catalog_engine = open_engine(url.replace("/postgres?", f"/{name}?"))
+    yield catalog_engine
+    catalog_engine.dispose()
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 

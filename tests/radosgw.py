@@ -168,9 +168,9 @@ class Radosgw:
 
     def bucket(self, *, prefix: str = "", key: str = KEY, secret: str = SECRET) -> S3:
         """An empty bucket as a store."""
-        made = S3("cold", self.endpoint, f"clips-{uuid.uuid4()}", keys=lambda: (key, secret), prefix=prefix)
-        wait_for(lambda: self._made(made), what="a bucket")  # the OSD waits some 30 s for a server that was killed
-        return made
+        s3 = S3("cold", self.endpoint, f"clips-{uuid.uuid4()}", keys=lambda: (key, secret), prefix=prefix)
+        wait_for(lambda: self._made(s3), what="a bucket")  # the OSD waits some 30 s for a server that was killed
+        return s3
 
     def _made(self, bucket: S3) -> bool:
         with contextlib.suppress(StoreAwayError):

@@ -104,9 +104,9 @@ def film(
             picture = frame(size, things, number / fps, seed=seed)
             picture = ImageEnhance.Brightness(picture).enhance(bright) if bright != 1 else picture
             picture = picture.convert("L").convert("RGB") if grey else picture
-            made = av.VideoFrame.from_image(picture)
-            made.pts, made.time_base = number, Fraction(1, fps)
-            out.mux(stream.encode(made))
+            image = av.VideoFrame.from_image(picture)
+            image.pts, image.time_base = number, Fraction(1, fps)
+            out.mux(stream.encode(image))
         out.mux(stream.encode(None))
     return path
 
@@ -193,8 +193,8 @@ def colours(
         stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
         for number in range(round(seconds * 5)):
             there = red[0] <= number / 5 < red[1]
-            made = av.VideoFrame.from_image(Image.new("RGB", (160, 96), (250, 5, 5) if there else (8, 8, 8)))
-            made.pts, made.time_base = number, Fraction(1, 5)
-            out.mux(stream.encode(made))
+            image = av.VideoFrame.from_image(Image.new("RGB", (160, 96), (250, 5, 5) if there else (8, 8, 8)))
+            image.pts, image.time_base = number, Fraction(1, 5)
+            out.mux(stream.encode(image))
         out.mux(stream.encode(None))
     return path

@@ -50,13 +50,13 @@ def files(folder: Path, count: int) -> list[Path]:
         write_clip(path, SCENES[number % 3], clips.AT.replace(minute=number), seconds=2)
         samples.append(path.read_bytes())
         path.unlink()
-    made = []
+    paths = []
     for number in range(count):
         path = folder / "video" / f"cam{number % 10}" / f"{number // 100}" / f"{number}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(clips.stamp(samples[number % 20], number))
-        made.append(path)
-    return made
+        paths.append(path)
+    return paths
 
 
 @contextlib.contextmanager
@@ -90,13 +90,13 @@ def poster_only(job: tuple[str, str]) -> None:
 
 def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     """Clips a second, as ratios."""
-    made = [str(path) for path in files(folder, CLIPS)]
+    paths = [str(path) for path in files(folder, CLIPS)]
     index, posters = [], []
     with ProcessPoolExecutor(2) as pool:
-        list(pool.map(open_with_pyav, made[:20]))
+        list(pool.map(open_with_pyav, paths[:20]))
         for number in range(rounds):
             began = time.perf_counter()
-            list(pool.map(open_with_pyav, made, chunksize=50))
+            list(pool.map(open_with_pyav, paths, chunksize=50))
             ceiling = time.perf_counter() - began
             with catalogued(folder) as services:
                 began = time.perf_counter()
@@ -105,7 +105,7 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
                 assert services.catalog.clips.listed_count() == CLIPS
             out = folder / f"out{number}"
             out.mkdir()
-            jobs = [(path, str(out / f"{n}.webp")) for n, path in enumerate(made[:POSTERS])]
+            jobs = [(path, str(out / f"{n}.webp")) for n, path in enumerate(paths[:POSTERS])]
             began = time.perf_counter()
             list(pool.map(poster_only, jobs, chunksize=5))
             ceiling = time.perf_counter() - began

@@ -178,8 +178,8 @@ def test_new_clips_appear_by_themselves(watched: Watched, unit: RunningUnit, she
     look(page, "pill")
     pill.click()
     expect(page.locator(".card").first).to_contain_text(f"{at:%H:%M:%S}")
-    for made in (path, other):
-        made.unlink()
+    for file in (path, other):
+        file.unlink()
     since = {"from": began.isoformat()}
     wait_for(lambda: len(unit.clips(camera="porch", **since)) == 0, what="their end")
 

@@ -221,8 +221,8 @@ def test_cameras_come_and_go_and_one_is_heard(watched: Watched, moment: Clips) -
 def test_what_cannot_be_played_offers_its_copy(watched: Watched, unit: RunningUnit, moment: Clips) -> None:
     """The others go on meanwhile."""
     at = START + timedelta(seconds=2)
-    made = clips.make_clock(unit.video / "old" / f"{at:%Y-%m-%d_%H%M%S}.mp4", seconds=8, codec="libx265")
-    unit.wait_clip(f"old/{made.name}", state="ready")
+    path = clips.make_clock(unit.video / "old" / f"{at:%Y-%m-%d_%H%M%S}.mp4", seconds=8, codec="libx265")
+    unit.wait_clip(f"old/{path.name}", state="ready")
     page = watched.open(address(4, GATE, "old"))
     old = page.locator(".pane[data-camera=old]")
     expect(old).to_contain_text("H.265")
@@ -232,7 +232,7 @@ def test_what_cannot_be_played_offers_its_copy(watched: Watched, unit: RunningUn
     old.get_by_role("button", name="Make a copy that plays here").click()
     until(page, "document.querySelector('.pane[data-camera=old] video.shown')?.readyState >= 2")
     expect(old.locator(".says")).to_be_hidden()
-    made.unlink()
+    path.unlink()
     watched.faults.clear()  # the browser's own lines
 
 

@@ -212,9 +212,9 @@ def test_a_camera_may_be_called_anything(watched: Watched, unit: RunningUnit, to
     name = '<img src=x onerror=boom()> "&amp; ' + "long " * 20 + "name"
     at = datetime(2026, 11, 12, 12, 0, 0).astimezone()
     scene = SCENES[0]
-    made = leave_clip(unit.data, scene, at, seconds=2, by_rename=True)
+    path = leave_clip(unit.data, scene, at, seconds=2, by_rename=True)
     (unit.video / name).mkdir()
-    made.rename(unit.video / name / "20261112_120000.mp4")
+    path.rename(unit.video / name / "20261112_120000.mp4")
     wait_for(lambda: unit.get("/watcher/clips?to=2026-11-13T00:00:00Z").json()["clips"], what="it")
     page = opened(watched, "/watcher/day/2026-11-12")
     button = page.locator(".names button").first
@@ -267,10 +267,10 @@ def test_new_clips_come_by_themselves(watched: Watched, unit: RunningUnit, shelf
     page = watched.page
     expect(page.locator("#total")).to_have_text("No clips on this day")
     page.get_by_role("button", name="Now", exact=True).click()
-    made = leave_clip(unit.data, SCENES[1], today, seconds=3, by_rename=True)
-    place = unit.video / "gate" / made.parent.name / made.name
+    path = leave_clip(unit.data, SCENES[1], today, seconds=3, by_rename=True)
+    place = unit.video / "gate" / path.parent.name / path.name
     place.parent.mkdir(parents=True)
-    made.rename(place)
+    path.rename(place)
     expect(page.locator("#total")).to_have_text("1 clip on this day", timeout=20000)
     until(page, "document.querySelector('video.shown')?.currentTime > 0.1")
     assert page.locator("#now").get_attribute("aria-pressed") == "true"

@@ -159,8 +159,8 @@ def test_the_clock_over_a_poster(watched: Watched, row: list[dict]) -> None:
 
 def test_labels_keep_share_and_delete(watched: Watched, unit: RunningUnit, row: list[dict]) -> None:
     """From the page; the API knows at once. A kept clip is not deleted, and the page says so."""
-    made = clips.make(unit.video / "porch/2026-11-24_080000.mp4", number=11, seconds=2)
-    clip = unit.wait_clip(f"porch/{made.name}", state="ready")
+    path = clips.make(unit.video / "porch/2026-11-24_080000.mp4", number=11, seconds=2)
+    clip = unit.wait_clip(f"porch/{path.name}", state="ready")
     page = open_clip(watched, clip)
     page.get_by_label("Add a label").fill("fox <b>")
     page.get_by_role("button", name="Add", exact=True).click()
@@ -172,10 +172,10 @@ def test_labels_keep_share_and_delete(watched: Watched, unit: RunningUnit, row: 
     assert ([label["name"] for label in known["labels"]], known["held"]) == (["fox <b>"], True)
     delete(page)
     expect(page.locator(".about .trouble")).to_contain_text("This clip is kept")
-    assert made.exists()
+    assert path.exists()
     page.get_by_role("button", name="Share").click()
     link = page.get_by_role("dialog").get_by_role("textbox").input_value()
-    assert requests.get(link, timeout=10).content == made.read_bytes()
+    assert requests.get(link, timeout=10).content == path.read_bytes()
     page.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Take the label fox <b> off").click()
     expect(page.locator("#labels li")).to_have_text("none yet")
@@ -183,7 +183,7 @@ def test_labels_keep_share_and_delete(watched: Watched, unit: RunningUnit, row: 
     expect(page.get_by_role("button", name="Keep", exact=True)).to_be_visible()
     delete(page)
     page.wait_for_url("**/watcher/?*")
-    wait_for(lambda: not made.exists(), what="the end of the file")
+    wait_for(lambda: not path.exists(), what="the end of the file")
     gone = watched.open(f"/watcher/watch/{clip['id']}")
     expect(gone.locator(".notice")).to_contain_text("This clip was deleted")
     expect(gone.get_by_role("link", name="Earlier")).to_be_visible()
@@ -256,8 +256,8 @@ def test_a_film_of_the_minutes_around_a_clip(watched: Watched, row: list[dict]) 
     look(page, "film-made")
     with page.expect_download() as download:
         link.click()
-    made = download.value.path().read_bytes()
-    assert made[4:8] == b"ftyp"
+    data = download.value.path().read_bytes()
+    assert data[4:8] == b"ftyp"
     page = watched.open("/watcher/status")
     expect(page.get_by_role("link", name=download.value.suggested_filename)).to_be_visible()
     look(page, "film-status")

@@ -87,12 +87,12 @@ class Stack:
 
 @pytest.fixture
 def stack(swarm: None, image: str) -> Iterator[Stack]:
-    made = Stack(image)
+    swarm_stack = Stack(image)
     try:
-        yield made
+        yield swarm_stack
     finally:
-        print(made.describe())  # which is shown where the test failed
-        made.end()
+        print(swarm_stack.describe())  # which is shown where the test failed
+        swarm_stack.end()
 
 
 def ready(port: int) -> bool:

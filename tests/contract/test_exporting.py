@@ -52,8 +52,8 @@ def test_the_life_of_an_export(catalog: Catalog) -> None:
     assert catalog.exports.set_share(first.id, 0.5)
     assert catalog.exports.get(first.id).share == 0.5
     assert catalog.exports.set_done(first.id, [FILE], 100, now=START)
-    made = catalog.exports.get(first.id)
-    assert (made.files, made.size_bytes, made.share, made.error) == ((FILE,), 100, 1.0, None)
+    film = catalog.exports.get(first.id)
+    assert (film.files, film.size_bytes, film.share, film.error) == ((FILE,), 100, 1.0, None)
     assert not catalog.exports.set_share(first.id, 0.7)
     assert catalog.exports.set_error(second.id, "none are left", now=START)
     assert catalog.exports.get(second.id).error == "none are left"

@@ -36,20 +36,23 @@ QUESTIONS = (
 )
 
 
-def session(made: Services, name: str) -> dict[str, str]:
+def session(service: Services, name: str) -> dict[str, str]:
     """What the browser of somebody who signed in sends."""
-    holder(made, name)
-    key = next(key for key in made.catalog.keys.all() if key.principal.name == name)
-    made.catalog.sessions.open(hashed("told"), key.id, until=datetime.now(UTC) + timedelta(days=1))
+    holder(service, name)
+    key = next(key for key in service.catalog.keys.all() if key.principal.name == name)
+    service.catalog.sessions.open(hashed("told"), key.id, until=datetime.now(UTC) + timedelta(days=1))
     return {"HTTP_COOKIE": "theme=dark; watcher_session=told"}
 
 
 SERVICES = {
     "open": (Settings(), lambda _made: {}),
     "other origins": (Settings(site=Site(allowed_origins=("https://a.example",))), lambda _made: {}),
-    "keys": (Settings(auth=Auth(mode="keys")), lambda made: holder(made, "program")),
-    "one camera's key": (Settings(auth=Auth(mode="keys")), lambda made: holder(made, "porch", ["gate", "porch"])),
-    "sessions": (Settings(auth=Auth(mode="keys")), lambda made: session(made, "person")),
+    "keys": (Settings(auth=Auth(mode="keys")), lambda service: holder(service, "program")),
+    "one camera's key": (
+        Settings(auth=Auth(mode="keys")),
+        lambda service: holder(service, "porch", ["gate", "porch"]),
+    ),
+    "sessions": (Settings(auth=Auth(mode="keys")), lambda service: session(service, "person")),
 }
 
 
@@ -57,9 +60,9 @@ SERVICES = {
 def opened(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Services, FlaskClient]]:
     """A service, open to all if nothing else is said, and somebody who may ask it."""
     settings, sends = SERVICES[getattr(request, "param", "open")]
-    made = services(tmp_path, settings)
-    yield made, client_of(made, sends(made))
-    made.catalog.database.engine.dispose()
+    service = services(tmp_path, settings)
+    yield service, client_of(service, sends(service))
+    service.catalog.database.engine.dispose()
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -67,7 +70,7 @@ def test_the_same_until_something_changes(
     opened: tuple[Services, FlaskClient], question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second answer is the first one without Flask; after any change it is made anew."""
-    made, client = opened
+    service, client = opened
     first = client.get(question)
     with monkeypatch.context() as patched:
         # One clip is as cheap anew; timelines are kept otherwise, see below.
@@ -83,7 +86,7 @@ def test_the_same_until_something_changes(
         assert unchanged.headers["ETag"] == tag
     assert client.get(question, headers={"If-None-Match": '"other"'}).data == first.data
     for clip_id in range(1, 6):
-        made.catalog.labels.put(clip_id, "fox", author="a", confidence=None, now=NOW)
+        service.catalog.labels.put(clip_id, "fox", author="a", confidence=None, now=NOW)
     third = client.get(question)
     assert third.headers["ETag"] != tag
     if question not in {"/cameras", QUESTIONS[-1]}:
@@ -96,15 +99,15 @@ def test_without_flask_as_with_it(
     opened: tuple[Services, FlaskClient], question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Status, body and headers are the same, whichever way a question takes."""
-    made, client = opened
+    service, client = opened
     sends = client.environ_base
     headers = {"If-None-Match": '"other"'}
-    at_once = client_of(made, sends).get(question, headers=headers)
+    at_once = client_of(service, sends).get(question, headers=headers)
     monkeypatch.setattr(fast_path.FastPath, "_at_once", lambda *_arguments: None)
-    by_flask = client_of(made, sends).get(question, headers=headers)
+    by_flask = client_of(service, sends).get(question, headers=headers)
     assert (at_once.status_code, at_once.data) == (200, by_flask.data)
     assert sorted(at_once.headers) == sorted(by_flask.headers)
-    unchanged = client_of(made, sends).get(question, headers={"If-None-Match": by_flask.headers["ETag"]})
+    unchanged = client_of(service, sends).get(question, headers={"If-None-Match": by_flask.headers["ETag"]})
     assert unchanged.status_code == 304
 
 
@@ -114,7 +117,7 @@ def test_flask_is_not_asked(
     opened: tuple[Services, FlaskClient], question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hot question is answered and counted without it; one changed clip later, and as 304, as well."""
-    made, client = opened
+    service, client = opened
     application = client.application.wsgi_app
     assert isinstance(application, fast_path.FastPath)
     monkeypatch.setattr(application, "_app", lambda *_arguments: pytest.fail("Flask was asked"))
@@ -122,7 +125,7 @@ def test_flask_is_not_asked(
     assert (first.status_code, bool(first.json)) == (200, True)
     assert client.get(question, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
     for clip_id in (1, 2):
-        made.catalog.labels.put(clip_id, "fox", author="a", confidence=None, now=NOW)
+        service.catalog.labels.put(clip_id, "fox", author="a", confidence=None, now=NOW)
     assert client.get(question).headers["ETag"] != first.headers["ETag"]
     assert sum(count.requests for count in application._counters.sums()) == 3
 
@@ -178,9 +181,9 @@ def test_what_moves_with_the_clock_is_not_kept(
     opened: tuple[Services, FlaskClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A timeline until now."""
-    made, client = opened
+    service, client = opened
     first = client.get("/timeline?bucket=hour").json
-    monkeypatch.setattr(type(made.clock), "now", lambda _self: datetime.now(UTC) + timedelta(days=1))
+    monkeypatch.setattr(type(service.clock), "now", lambda _self: datetime.now(UTC) + timedelta(days=1))
     assert client.get("/timeline?bucket=hour").json["to"] != first["to"]
 
 
@@ -188,7 +191,7 @@ def test_timelines_are_kept_by_what_is_summed_up(
     opened: tuple[Services, FlaskClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any two moments of the same days ask for the same; another camera, zone, bucket, day or scheme does not."""
-    made, client = opened
+    service, client = opened
     question = "/timeline?from=2026-11-20T{}Z&to=2026-11-22T{}Z&camera={}&tz={}&bucket={}"
     usual = ("01:00:00", "09:00:00", "gate", "Europe/Berlin", "day")
     first = client.get(question.format(*usual))
@@ -205,21 +208,21 @@ def test_timelines_are_kept_by_what_is_summed_up(
     with pytest.raises(pytest.fail.Exception, match="summed up again"):
         client.get(question.format(*usual), base_url="https://localhost")
     monkeypatch.setattr(timeline, "_body", make)
-    made.catalog.writes.put([probed("gate/5.mp4", 5)], now=NOW)
+    service.catalog.writes.put([probed("gate/5.mp4", 5)], now=NOW)
     assert [bucket["clips"] for bucket in client.get(question.format(*usual)).json["buckets"]] == [6]
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_nobody_gets_the_answer_of_somebody_else(tmp_path: Path, question: str) -> None:
     """Each sees their cameras, whoever asked before; who has no key, or one for uploads, sees none."""
-    made = services(tmp_path, Settings(auth=Auth(mode="keys")))
-    made.catalog.writes.put([probed(f"yard/{n}.mp4", n) for n in range(5)], now=NOW)
-    made.catalog.labels.put(1, "fox", author="a", confidence=None, now=NOW)
-    some = [holder(made, "all"), holder(made, "gate", ["gate"]), holder(made, "yard", ["yard"])]
-    alone = [client_of(made, holder).get(question) for holder in some]
+    service = services(tmp_path, Settings(auth=Auth(mode="keys")))
+    service.catalog.writes.put([probed(f"yard/{n}.mp4", n) for n in range(5)], now=NOW)
+    service.catalog.labels.put(1, "fox", author="a", confidence=None, now=NOW)
+    some = [holder(service, "all"), holder(service, "gate", ["gate"]), holder(service, "yard", ["yard"])]
+    alone = [client_of(service, holder).get(question) for holder in some]
     if question != "/changes/head":
         assert len({(answer.status_code, answer.data) for answer in alone}) >= 2
-    client = client_of(made, {})
+    client = client_of(service, {})
     for given_answer, expected in [
         *zip(some, alone, strict=True),
         *zip(reversed(some), reversed(alone), strict=True),
@@ -232,33 +235,33 @@ def test_nobody_gets_the_answer_of_somebody_else(tmp_path: Path, question: str) 
         )
     assert client.get(question).status_code == 401
     assert client.get(question, headers={"Authorization": "Bearer wk_other"}).status_code == 401
-    upload = holder(made, "camera", ["gate"], "upload")
+    upload = holder(service, "camera", ["gate"], "upload")
     assert client.get(question, environ_overrides=upload).status_code == 403
-    made.catalog.database.engine.dispose()
+    service.catalog.database.engine.dispose()
 
 
 def test_a_key_that_ends_gets_no_answer_that_was_kept(tmp_path: Path) -> None:
     """From the next request on; a key is no session, and a session no key."""
-    made = services(tmp_path, Settings(auth=Auth(mode="keys")))
-    client = client_of(made, {})
-    key, cookie = holder(made, "program"), session(made, "person")
+    service = services(tmp_path, Settings(auth=Auth(mode="keys")))
+    client = client_of(service, {})
+    key, cookie = holder(service, "program"), session(service, "person")
     as_session = {"HTTP_COOKIE": f"watcher_session={key['HTTP_AUTHORIZATION'].split()[1]}"}
     as_key = {"HTTP_AUTHORIZATION": "Bearer told"}
     for _ in range(2):
         answers = [client.get("/clips", environ_overrides=environ) for environ in (as_session, key, as_key, cookie)]
         assert [answer.status_code for answer in answers] == [401, 200, 401, 200]
-    keys.revoke(made, "program")
+    keys.revoke(service, "program")
     assert client.get("/clips", environ_overrides=key).status_code == 401
     assert client.get("/clips", environ_overrides=cookie).status_code == 200
-    made.catalog.sessions.close(hashed("told"))
+    service.catalog.sessions.close(hashed("told"))
     assert client.get("/clips", environ_overrides=cookie).status_code == 401
-    made.catalog.database.engine.dispose()
+    service.catalog.database.engine.dispose()
 
 
 def test_other_origins_are_told_whether_they_may(tmp_path: Path) -> None:
     """Each by its name, whoever asked before."""
-    made = services(tmp_path, Settings(site=Site(allowed_origins=("https://a.example",))))
-    client = client_of(made, {})
+    service = services(tmp_path, Settings(site=Site(allowed_origins=("https://a.example",))))
+    client = client_of(service, {})
     for origin, expected in (
         ("https://a.example", "https://a.example"),
         ("https://b.example", None),
@@ -267,7 +270,7 @@ def test_other_origins_are_told_whether_they_may(tmp_path: Path) -> None:
         answer = client.get("/clips", headers={"Origin": origin} if origin else {})
         assert answer.headers.get("Access-Control-Allow-Origin") == expected
         assert answer.headers["Vary"] == "Origin"
-    made.catalog.database.engine.dispose()
+    service.catalog.database.engine.dispose()
 
 
 def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClient]) -> None:
@@ -287,10 +290,10 @@ def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClie
 
 def test_a_refusal_is_not_kept(opened: tuple[Services, FlaskClient]) -> None:
     """Nor an answer to another method."""
-    made, client = opened
+    service, client = opened
     assert client.get("/clips/6").status_code == 404
     assert client.get("/clips?limit=0").status_code == 400
-    made.catalog.writes.put([probed("gate/6.mp4", 6)], now=NOW)
+    service.catalog.writes.put([probed("gate/6.mp4", 6)], now=NOW)
     assert client.get("/clips/6").status_code == 200
     head = client.head("/clips/6")
     assert (head.status_code, head.data) == (200, b"")
@@ -299,14 +302,14 @@ def test_a_refusal_is_not_kept(opened: tuple[Services, FlaskClient]) -> None:
 
 def test_faults_are_told_by_flask(opened: tuple[Services, FlaskClient], monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that goes away in the middle of an answer, and a fault of ours: as problems, not as broken answers."""
-    made, client = opened
+    service, client = opened
     client.application.config["PROPAGATE_EXCEPTIONS"] = False
 
     def fail(reason: Exception) -> None:
         def broken(*_arguments: object) -> None:
             raise reason
 
-        monkeypatch.setattr(type(made.catalog.clips), "camera_summaries", broken)
+        monkeypatch.setattr(type(service.catalog.clips), "camera_summaries", broken)
 
     fail(sa.exc.OperationalError("SELECT 1", {}, Exception("it is gone")))
     away = client.get("/cameras")
@@ -320,9 +323,9 @@ def test_faults_are_told_by_flask(opened: tuple[Services, FlaskClient], monkeypa
 def test_a_database_that_is_not_there(question: str, tmp_path: Path) -> None:
     """Is told as 503, whichever way a question takes."""
     url = f"postgresql+psycopg://nobody:x@127.0.0.1:{free_port()}/none"
-    made = open_services(Settings(catalog=CatalogTable(url=url)), tmp_path)
-    made.places.make()
-    answer = create_app(made).test_client().get(question)
+    service = open_services(Settings(catalog=CatalogTable(url=url)), tmp_path)
+    service.places.make()
+    answer = create_app(service).test_client().get(question)
     assert answer.status_code == 503, answer.text
 
 
@@ -332,10 +335,10 @@ def test_a_database_that_does_not_answer(question: str, tmp_path: Path) -> None:
     """Is given up before uWSGI gives up the process that asks it (30 s)."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql+psycopg://nobody:x@127.0.0.1:{silent.getsockname()[1]}/none"
-        made = open_services(Settings(catalog=CatalogTable(url=url)), tmp_path)
-        made.places.make()
+        service = open_services(Settings(catalog=CatalogTable(url=url)), tmp_path)
+        service.places.make()
         began = time.monotonic()
-        answer = create_app(made).test_client().get(question)
+        answer = create_app(service).test_client().get(question)
         assert answer.status_code == 503, answer.text
         assert time.monotonic() - began < 25
 
@@ -343,10 +346,10 @@ def test_a_database_that_does_not_answer(question: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_database_that_goes_away(opened: tuple[Services, FlaskClient], question: str, tmp_path: Path) -> None:
     """Is told as well where an answer was kept: nobody knows whether it still holds. It is given when it is back."""
-    made, client = opened
+    service, client = opened
     first = client.get(question)
     assert first.status_code == 200
-    made.catalog.database.engine.dispose()
+    service.catalog.database.engine.dispose()
     database, elsewhere = tmp_path / "catalog.db", tmp_path / "elsewhere.db"
     database.rename(elsewhere)
     database.mkdir()

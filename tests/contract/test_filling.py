@@ -22,9 +22,9 @@ HOUR = timedelta(hours=1)
 
 def arrived(folder: Path, retention: Retention, *, days_to_go: float, also_at: timedelta | None = None) -> Services:
     """A catalog of which so much came in the last day that the disk is full in some days."""
-    made = open_services(Settings(retention=retention), folder)
-    made.places.make()
-    migrate(made.catalog.database.engine)
+    service = open_services(Settings(retention=retention), folder)
+    service.places.make()
+    migrate(service.catalog.database.engine)
     size = int(shutil.disk_usage(folder).free / days_to_go)
     now = datetime.now(UTC)
     for number, at in enumerate(filter(None, (now - HOUR, also_at and now - also_at))):
@@ -33,8 +33,8 @@ def arrived(folder: Path, retention: Retention, *, days_to_go: float, also_at: t
             **{name: getattr(row, name) for name in row.__struct_fields__}
             | {"started_at": at, "fingerprint": Fingerprint(size, number)}
         )
-        made.catalog.writes.put([row], now=now)
-    return made
+        service.catalog.writes.put([row], now=now)
+    return service
 
 
 def warned(services: Services, caplog: pytest.LogCaptureFixture) -> str | None:

@@ -33,17 +33,17 @@ def client(tmp_path: Path) -> Iterator[Callable[..., FlaskClient]]:
     started = []
 
     def make(*, auth: str = "open", **site: object) -> FlaskClient:
-        made = services(tmp_path, Settings(site=Site(**site), auth=Auth(mode=auth)))
-        started.append(made)
-        app = create_app(made)
+        service = services(tmp_path, Settings(site=Site(**site), auth=Auth(mode=auth)))
+        started.append(service)
+        app = create_app(service)
         app.config["APPLICATION_ROOT"] = "/watcher"  # where nginx has it
         client = app.test_client(use_cookies=False)
-        client.environ_base.update(PROXY, secret=keys.create(made, "anna", "view", None))
+        client.environ_base.update(PROXY, secret=keys.create(service, "anna", "view", None))
         return client
 
     yield make
-    for made in started:
-        made.catalog.database.engine.dispose()
+    for service in started:
+        service.catalog.database.engine.dispose()
 
 
 def test_what_strangers_say_is_not_looked_at(client: Callable[..., FlaskClient]) -> None:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 
 from tests import catalogs
-from tests.builders import START, probed
+from tests.builders import START, bearer, probed
 from tests.contract.test_signing import SETTINGS
 from watcher.catalog import Catalog, sessions, shares
 from watcher.catalog.audit import By
@@ -22,7 +22,6 @@ from watcher.catalog.sessions import SESSIONS_MOST
 from watcher.model.access import Role
 from watcher.model.clip import Fingerprint
 from watcher.model.errors import BadParameterError, TooManyError
-from watcher.ops import keys
 from watcher.services import Services, open_services
 from watcher.web import create_app
 from watcher.web.api import playlists
@@ -33,7 +32,7 @@ CLIP_BYTES = 1000
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Services]:
+def service(tmp_path: Path) -> Iterator[Services]:
     """A service that wants keys, with a clip, and room for ten such in its exports."""
     settings = replace(SETTINGS, export=replace(SETTINGS.export, max_bytes=10 * CLIP_BYTES))
     started = open_services(settings, tmp_path)
@@ -49,12 +48,8 @@ def made(tmp_path: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def client(made: Services) -> FlaskClient:
-    return create_app(made).test_client()
-
-
-def bearer(made: Services, name: str, role: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {keys.create(made, name, role, None)}"}
+def client(service: Services) -> FlaskClient:
+    return create_app(service).test_client()
 
 
 def want(client: FlaskClient, who: dict[str, str]) -> int:
@@ -67,30 +62,32 @@ def want(client: FlaskClient, who: dict[str, str]) -> int:
     return client.post("/exports", json=body, headers=who).status_code
 
 
-def test_a_key_s_exports_leave_half_of_the_room(made: Services, client: FlaskClient) -> None:
+def test_a_key_s_exports_leave_half_of_the_room(service: Services, client: FlaskClient) -> None:
     """Another key's is taken on beside them; whoever runs the service may have all."""
     greedy, other, boss = (
-        bearer(made, *holder) for holder in (("greedy", "view"), ("other", "view"), ("boss", "admin"))
+        bearer(service, *holder) for holder in (("greedy", "view"), ("other", "view"), ("boss", "admin"))
     )
     assert [want(client, greedy) for _ in range(6)] == [202] * 5 + [429]
     assert want(client, other) == 202
     assert [want(client, boss) for _ in range(5)] == [202] * 4 + [429]
 
 
-def test_a_key_s_exports_leave_half_of_the_turns(made: Services, client: FlaskClient) -> None:
+def test_a_key_s_exports_leave_half_of_the_turns(service: Services, client: FlaskClient) -> None:
     """However small they are; and there is an end to those that are kept."""
-    made.catalog.writes.put([probed("a/1.mp4", 0, duration_seconds=10.0, fingerprint=Fingerprint(0, 2))], now=NOW)
-    greedy, other = bearer(made, "greedy", "view"), bearer(made, "other", "view")
+    service.catalog.writes.put(
+        [probed("a/1.mp4", 0, duration_seconds=10.0, fingerprint=Fingerprint(0, 2))], now=NOW
+    )
+    greedy, other = bearer(service, "greedy", "view"), bearer(service, "other", "view")
     half = WAITING_MOST // 2
     assert [want(client, greedy) for _ in range(half + 1)] == [202] * half + [429]
     assert want(client, other) == 202
-    source = made.catalog.exports.source(["a"], START, START + timedelta(days=1))
-    key_id = next(key.id for key in made.catalog.keys.all() if key.principal.name == "other")
+    source = service.catalog.exports.source(["a"], START, START + timedelta(days=1))
+    key_id = next(key.id for key in service.catalog.keys.all() if key.principal.name == "other")
     for _ in range(AUTHOR_MOST):
-        export = made.catalog.exports.want(
+        export = service.catalog.exports.want(
             ["a"], START, NOW, cut="key", author="other", key_id=key_id, source=source, now=NOW
         )
-        made.catalog.exports.set_done(export.id, [], 0, now=NOW)
+        service.catalog.exports.set_done(export.id, [], 0, now=NOW)
     assert want(client, other) == 429
 
 
@@ -158,13 +155,13 @@ def test_a_key_has_so_many_links(catalog: Catalog, monkeypatch: pytest.MonkeyPat
     share("6", "me", minutes=10)
 
 
-def test_a_playlist_has_an_end(made: Services, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_playlist_has_an_end(service: Services, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of bytes, since what a slow reader has not taken of it lies on the disk."""
     track = '"video":{"codec":"h264","width":64,"height":64,"fps":10.0},"audio":null'
     media = f'{{"container":"mp4","codecs":"","fragmented":false,"faststart":true,{track}}}'
     batch = [probed(f"film/{n}.mp4", n, duration_seconds=5.0, media=media) for n in range(10)]
-    made.catalog.writes.put(batch, now=NOW)
-    viewer = bearer(made, "viewer", "view")
+    service.catalog.writes.put(batch, now=NOW)
+    viewer = bearer(service, "viewer", "view")
 
     def ask(minutes: int) -> tuple[int, int]:
         times = (f"{START + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ}" for minute in (0, minutes))
@@ -178,9 +175,9 @@ def test_a_playlist_has_an_end(made: Services, client: FlaskClient, monkeypatch:
     assert ask(5)[0] == 200
 
 
-def test_labels_are_sent_in_turns(made: Services, client: FlaskClient) -> None:
+def test_labels_are_sent_in_turns(service: Services, client: FlaskClient) -> None:
     """What is made while it is sent lies on no disk until a slow reader takes it: so many at once read it."""
-    mine, other = bearer(made, "mine", "view"), bearer(made, "other", "view")
+    mine, other = bearer(service, "mine", "view"), bearer(service, "other", "view")
     with contextlib.ExitStack() as stack:
 
         def export(who: dict[str, str]) -> tuple[int, str | None]:

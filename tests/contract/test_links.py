@@ -51,7 +51,7 @@ class Watch:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Services]:
+def service(tmp_path: Path) -> Iterator[Services]:
     """A service that wants keys, with one clip that is really there, and a clock to move."""
     started = open_services(SETTINGS, tmp_path)
     started = type(started)(**{**vars(started), "clock": Watch()})
@@ -98,14 +98,14 @@ def test_a_secret_that_a_kill_left_unnamed_goes(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def client(made: Services) -> FlaskClient:
+def client(service: Services) -> FlaskClient:
     """Somebody without a key."""
-    return create_app(made).test_client(use_cookies=False)
+    return create_app(service).test_client(use_cookies=False)
 
 
-def share(made: Services, client: FlaskClient, seconds: int = 600) -> tuple[str, str]:
+def share(service: Services, client: FlaskClient, seconds: int = 600) -> tuple[str, str]:
     """Share the clip; its path, and what nginx hands on of the link's question."""
-    key = keys.create(made, f"sharer {len(made.catalog.keys.all())}", "view", None)
+    key = keys.create(service, f"sharer {len(service.catalog.keys.all())}", "view", None)
     answer = client.post(
         "/clips/1/share", json={"expires_in_seconds": seconds}, headers={"Authorization": f"Bearer {key}"}
     )
@@ -128,9 +128,9 @@ def status_of(client: FlaskClient, path: str, link: str, **headers: str) -> int:
 # — links —
 
 
-def test_a_link_shows_what_was_shared(made: Services, client: FlaskClient) -> None:
+def test_a_link_shows_what_was_shared(service: Services, client: FlaskClient) -> None:
     """And nothing else: no other path, no other time, no other share, no other secret."""
-    path, link = share(made, client)
+    path, link = share(service, client)
     assert status_of(client, path, link) == 204
     named, kid, expires, signature = link.split(" ")
     other = "B" if signature.startswith("A") else "A"
@@ -150,56 +150,56 @@ def test_a_link_shows_what_was_shared(made: Services, client: FlaskClient) -> No
         f"{named} {kid} ٣ {signature}".encode().decode("latin-1"),
     ):
         assert status_of(client, path, wrong) == 401, wrong
-    leave(made, "gate/2.mp4", b"two")
+    leave(service, "gate/2.mp4", b"two")
     assert status_of(client, "/gate/2.mp4", link) == 401
     assert status_of(client, "/gate/\udcff.mp4".encode("utf-8", "surrogateescape").decode("latin-1"), link) == 401
 
 
-def test_a_link_does_not_show_what_came_later(made: Services, client: FlaskClient) -> None:
+def test_a_link_does_not_show_what_came_later(service: Services, client: FlaskClient) -> None:
     """Another content under the same key is not what was shared, before the catalog knows of it and after; the old
     content that is back is.
     """
-    path, link = share(made, client)
+    path, link = share(service, client)
     assert status_of(client, path, link) == 204
-    file = made.places.video / "gate/1.mp4"
+    file = service.places.video / "gate/1.mp4"
     file.write_bytes(b"another one")
     assert status_of(client, path, link) == 401, "not catalogued yet"
-    leave(made, "gate/1.mp4", b"another one")
+    leave(service, "gate/1.mp4", b"another one")
     assert status_of(client, path, link) == 401
-    _, fresh = share(made, client)
+    _, fresh = share(service, client)
     assert status_of(client, path, fresh) == 204
-    leave(made, "gate/1.mp4", b"one")
+    leave(service, "gate/1.mp4", b"one")
     assert (status_of(client, path, link), status_of(client, path, fresh)) == (204, 401)
     file.unlink()
     assert status_of(client, path, link) == 401
 
 
-def test_a_link_ends_at_its_moment(made: Services, client: FlaskClient) -> None:
+def test_a_link_ends_at_its_moment(service: Services, client: FlaskClient) -> None:
     """To the second."""
-    path, link = share(made, client, 60)
-    made.clock.at += timedelta(seconds=58)
+    path, link = share(service, client, 60)
+    service.clock.at += timedelta(seconds=58)
     assert status_of(client, path, link) == 204
-    made.clock.at += timedelta(seconds=3)
+    service.clock.at += timedelta(seconds=3)
     assert status_of(client, path, link) == 401
 
 
-def test_secrets_are_rotated(made: Services, client: FlaskClient) -> None:
+def test_secrets_are_rotated(service: Services, client: FlaskClient) -> None:
     """New links take the new one, old ones go on until they expire; or all end at once. Another process learns of it."""
-    path, old = share(made, client)
-    other = create_app(open_services(SETTINGS, made.places.data)).test_client()
-    file = made.places.data / links.KEYS
+    path, old = share(service, client)
+    other = create_app(open_services(SETTINGS, service.places.data)).test_client()
+    file = service.places.data / links.KEYS
     assert file.stat().st_mode & 0o777 == 0o600
     assert status_of(other, path, old) == 204
-    assert keys.rotate_links(made, end=False) == 1
-    _, new = share(made, client)
+    assert keys.rotate_links(service, end=False) == 1
+    _, new = share(service, client)
     assert old.split()[1] != new.split()[1]
     assert [status_of(process, path, link) for process in (client, other) for link in (old, new)] == [204] * 4
-    assert keys.rotate_links(made, end=True) == 0
+    assert keys.rotate_links(service, end=True) == 0
     assert [status_of(process, path, link) for process in (client, other) for link in (old, new)] == [401] * 4
     assert file.stat().st_mode & 0o777 == 0o600
-    assert status_of(client, *share(made, client)) == 204
+    assert status_of(client, *share(service, client)) == 204
     out = io.StringIO()
-    keys.show_audit(made, out=out)
+    keys.show_audit(service, out=out)
     assert out.getvalue().count("link secret rotated by command line") == 2
     for key in msgspec.json.decode(file.read_bytes()):
         assert key["secret"] not in out.getvalue()
@@ -209,27 +209,27 @@ def test_secrets_are_rotated(made: Services, client: FlaskClient) -> None:
 def test_root_makes_secrets_for_whose_folder_it_is(tmp_path: Path) -> None:
     """`sudo watcher key rotate-links` must not leave a file that the service cannot read."""
     os.chown(tmp_path, 12345, 12345)
-    made = links.Links(tmp_path)
-    made.make()
+    service = links.Links(tmp_path)
+    service.make()
     for _ in range(2):
         status = (tmp_path / links.KEYS).stat()
         assert (status.st_uid, status.st_gid, status.st_mode & 0o777) == (12345, 12345, 0o600)
-        made.rotate(now=NOW, end=False)
+        service.rotate(now=NOW, end=False)
 
 
-def test_a_secret_ends_with_the_last_link_that_it_can_have_signed(made: Services, client: FlaskClient) -> None:
+def test_a_secret_ends_with_the_last_link_that_it_can_have_signed(service: Services, client: FlaskClient) -> None:
     """So that they do not become more and more."""
-    share(made, client)
-    keys.rotate_links(made, end=False)
-    made.clock.at += links.LONGEST
-    assert keys.rotate_links(made, end=False) == 1
-    assert len(msgspec.json.decode((made.places.data / links.KEYS).read_bytes())) == 2
+    share(service, client)
+    keys.rotate_links(service, end=False)
+    service.clock.at += links.LONGEST
+    assert keys.rotate_links(service, end=False) == 1
+    assert len(msgspec.json.decode((service.places.data / links.KEYS).read_bytes())) == 2
 
 
-def test_links_of_earlier_versions_go_on(made: Services, client: FlaskClient) -> None:
+def test_links_of_earlier_versions_go_on(service: Services, client: FlaskClient) -> None:
     """By MD5, as nginx checked them, until they expire or all are ended."""
-    (made.places.data / links.OLD).write_text("secret")
-    expires = int(made.clock.at.timestamp()) + 60
+    (service.places.data / links.OLD).write_text("secret")
+    expires = int(service.clock.at.timestamp()) + 60
     for path in ("/gate/1.mp4", "/gate/ä😀.mp4", "/watcher/renditions/exports/1/gate.mp4"):
         digest = hashlib.md5(f"{expires}{path} secret".encode()).digest()
         signature = base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -237,22 +237,22 @@ def test_links_of_earlier_versions_go_on(made: Services, client: FlaskClient) ->
         assert status_of(client, path + "x", f"  {expires} {signature}") == 401
         assert status_of(client, path, f"  {expires + 1} {signature}") == 401
         assert status_of(client, path, f"x  {expires} {signature}") == 401
-    made.clock.at += timedelta(seconds=61)
+    service.clock.at += timedelta(seconds=61)
     assert status_of(client, path, f"  {expires} {signature}") == 401
-    made.clock.at -= timedelta(seconds=61)
+    service.clock.at -= timedelta(seconds=61)
     assert status_of(client, path, f"  {expires} {signature}") == 204
-    keys.rotate_links(made, end=True)
+    keys.rotate_links(service, end=True)
     assert status_of(client, path, f"  {expires} {signature}") == 401
 
 
-def test_films_are_fetched_without_a_key(made: Services, client: FlaskClient) -> None:
+def test_films_are_fetched_without_a_key(service: Services, client: FlaskClient) -> None:
     """By links for this film as it was made, of which none shows another export."""
-    asking = {"Authorization": f"Bearer {keys.create(made, 'asker', 'view', None)}"}
-    export = made.catalog.exports.want(
+    asking = {"Authorization": f"Bearer {keys.create(service, 'asker', 'view', None)}"}
+    export = service.catalog.exports.want(
         ["gate"], NOW, NOW + timedelta(hours=1), cut="key", author="asker", source=Source(1, 1), now=NOW
     )
     file = ExportFile("gate", "gate ä.mp4", 1, "00" * 32, 0, 1, 1.0)
-    made.catalog.exports.set_done(export.id, [file], 1, now=made.clock.now())
+    service.catalog.exports.set_done(export.id, [file], 1, now=service.clock.now())
     export_body = client.get(f"/exports/{export.id}", headers=asking).json
     for address, name in (
         (export_body["files"][0]["url"], "gate ä.mp4"),
@@ -264,17 +264,17 @@ def test_films_are_fetched_without_a_key(made: Services, client: FlaskClient) ->
         assert status_of(client, path.replace(f"/{export.id}/", f"/{export.id + 1}/"), link) == 401
         assert status_of(client, f"/watcher/renditions/exports/{export.id}/other.mp4", link) == 401
         assert status_of(client, "/gate/1.mp4", link) == 401
-    made.catalog.exports.drop(export.id)
+    service.catalog.exports.drop(export.id)
     assert status_of(client, path, link) == 401
 
 
-def test_shares_are_listed_and_ended(made: Services, client: FlaskClient) -> None:
+def test_shares_are_listed_and_ended(service: Services, client: FlaskClient) -> None:
     """Each sees and ends their own, an admin all; the list does not have the links."""
-    first, second = share(made, client), share(made, client)
+    first, second = share(service, client), share(service, client)
     status_of(client, *first)
     names = ("sharer 0", "sharer 1")
-    mine, other = ({"Authorization": f"Bearer {keys.rotate(made, name)}"} for name in names)
-    boss = {"Authorization": f"Bearer {keys.create(made, 'boss', 'admin', None)}"}
+    mine, other = ({"Authorization": f"Bearer {keys.rotate(service, name)}"} for name in names)
+    boss = {"Authorization": f"Bearer {keys.create(service, 'boss', 'admin', None)}"}
     listed = client.get("/shares", headers=mine).json["shares"]
     assert [(share["author"], share["clip_id"], share["key"]) for share in listed] == [
         ("sharer 0", 1, "gate/1.mp4")
@@ -289,22 +289,22 @@ def test_shares_are_listed_and_ended(made: Services, client: FlaskClient) -> Non
     assert client.delete(address, headers=mine).status_code == 204
     assert (status_of(client, *first), status_of(client, *second)) == (401, 204)
     out = io.StringIO()
-    keys.show_shares(made, None, out=out)
+    keys.show_shares(service, None, out=out)
     assert "sharer 1" in out.getvalue()
-    assert keys.end_shares(made, None, "all") == 1
+    assert keys.end_shares(service, None, "all") == 1
     assert status_of(client, *second) == 401
     with pytest.raises(KeyNameError):
-        keys.end_shares(made, None, "nothing")
+        keys.end_shares(service, None, "nothing")
 
 
 # — keys that expire —
 
 
-def test_an_expired_key_is_refused_everywhere(made: Services, client: FlaskClient) -> None:
+def test_an_expired_key_is_refused_everywhere(service: Services, client: FlaskClient) -> None:
     """At its moment, whatever is remembered of it: lists, media, sessions, sign-in, uploads, FTP."""
-    key = keys.create(made, "guest", "view", None, "90d")
-    camera = keys.create(made, "gate", "upload", ["gate"], "90d")
-    browser = create_app(made).test_client()
+    key = keys.create(service, "guest", "view", None, "90d")
+    camera = keys.create(service, "gate", "upload", ["gate"], "90d")
+    browser = create_app(service).test_client()
     assert browser.post("/sign-in", data={"key": key}).status_code == 303
     mine, sends = ({"Authorization": f"Bearer {secret}"} for secret in (key, camera))
     upload = {"WATCHER_METHOD": "PUT", "WATCHER_PATH": "/watcher/uploads/gate/a.mp4"}
@@ -326,25 +326,25 @@ def test_an_expired_key_is_refused_everywhere(made: Services, client: FlaskClien
 
         handler = type("Handler", (), {"remote_ip": "192.0.2.9"})()
         try:
-            ftp.Keys(made).validate_authentication("x", camera, handler)
+            ftp.Keys(service).validate_authentication("x", camera, handler)
         except Exception:
             return False
         return True
 
     assert (answers(), logs_in()) == ([200, 200, 204, 200, 200, 303, 204], True)
-    made.clock.at += timedelta(days=29)  # a session has 30 days
+    service.clock.at += timedelta(days=29)  # a session has 30 days
     assert answers()[3] == 200
-    made.clock.at += timedelta(days=61, seconds=1)
+    service.clock.at += timedelta(days=61, seconds=1)
     assert (answers(), logs_in()) == ([401] * 7, False)
     out = io.StringIO()
-    keys.show(made, out=out)
+    keys.show(service, out=out)
     assert re.search(r"guest .* expired ", out.getvalue())
     output = io.StringIO()
-    keys.show_audit(made, out=output)
+    keys.show_audit(service, out=output)
     assert "key expired: guest" in output.getvalue()
-    keys.expire(made, "guest", "never")
+    keys.expire(service, "guest", "never")
     assert answers()[:3] == [200, 200, 204]
-    renewed = keys.rotate(made, "gate", "1y")
+    renewed = keys.rotate(service, "gate", "1y")
     assert (
         client.get(
             "/internal/upload", headers={"Authorization": f"Bearer {renewed}"}, environ_overrides=upload
@@ -356,20 +356,20 @@ def test_an_expired_key_is_refused_everywhere(made: Services, client: FlaskClien
 @pytest.mark.parametrize(
     "text", ["", "90", "d", "0d", "-1d", "1.5d", "90 d", "9999999d", "999999y", "٣d", "forever"]
 )
-def test_an_end_that_makes_no_sense_is_refused(made: Services, text: str) -> None:
+def test_an_end_that_makes_no_sense_is_refused(service: Services, text: str) -> None:
     """Before a key is made."""
     with pytest.raises(KeyNameError):
-        keys.create(made, "guest", "view", None, text)
-    assert made.catalog.keys.all() == []
+        keys.create(service, "guest", "view", None, text)
+    assert service.catalog.keys.all() == []
 
 
 # — sessions —
 
 
-def test_sessions_are_listed_and_ended(made: Services) -> None:
+def test_sessions_are_listed_and_ended(service: Services) -> None:
     """Who, since when, last used, from where, with which browser; each their own, an admin all."""
-    app = create_app(made)
-    secrets = {name: keys.create(made, name, role, None) for name, role in (("anna", "view"), ("boss", "admin"))}
+    app = create_app(service)
+    secrets = {name: keys.create(service, name, role, None) for name, role in (("anna", "view"), ("boss", "admin"))}
 
     def signed_in(name: str, agent: str) -> FlaskClient:
         browser = app.test_client()
@@ -391,49 +391,51 @@ def test_sessions_are_listed_and_ended(made: Services) -> None:
     refused = phone.delete(f"/sessions/{other['id']}")
     assert (refused.status_code, refused.json["code"]) == (404, "session_not_found")
     out = io.StringIO()
-    keys.show_sessions(made, "anna", out=out)
+    keys.show_sessions(service, "anna", out=out)
     assert len(out.getvalue().splitlines()) == 2
     assert phone.delete("/sessions").status_code == 204
     assert [client_.get("/clips").status_code for client_ in (phone, desk, boss)] == [200, 401, 200]
     assert boss.delete(f"/sessions/{mine['id']}").status_code == 204
     assert phone.get("/clips").status_code == 401
-    assert keys.end_sessions(made, None, "all") == 1
+    assert keys.end_sessions(service, None, "all") == 1
     assert boss.get("/clips").status_code == 401
     with pytest.raises(KeyNameError):
-        keys.end_sessions(made, None, "nothing")
+        keys.end_sessions(service, None, "nothing")
 
 
-def test_the_last_use_is_noted(made: Services, client: FlaskClient) -> None:
+def test_the_last_use_is_noted(service: Services, client: FlaskClient) -> None:
     """Of a key and of a session, with the address, once a minute."""
-    key = keys.create(made, "anna", "view", None)
+    key = keys.create(service, "anna", "view", None)
     client.get("/clips", headers={"Authorization": f"Bearer {key}"}, environ_overrides={"REMOTE_ADDR": "192.0.2.8"})
-    used = made.catalog.keys.all()[0]
+    used = service.catalog.keys.all()[0]
     assert (used.address, used.last_used_at is not None) == ("192.0.2.8", True)
     out = io.StringIO()
-    keys.show(made, out=out)
+    keys.show(service, out=out)
     assert "from 192.0.2.8" in out.getvalue()
 
 
-def test_what_is_done_is_audited_without_secrets(made: Services, client: FlaskClient) -> None:
+def test_what_is_done_is_audited_without_secrets(service: Services, client: FlaskClient) -> None:
     """Keys, sessions and links; by whom, from where."""
-    browser = create_app(made).test_client()
-    secret = keys.create(made, "anna", "label", ["gate"], "1d")
+    browser = create_app(service).test_client()
+    secret = keys.create(service, "anna", "label", ["gate"], "1d")
     browser.post("/sign-in", data={"key": secret})
     shared = browser.post("/clips/1/share", json={"expires_in_seconds": 60}).json
     browser.delete(f"/shares/{shared['id']}")
     browser.post("/sign-out")
-    keys.rotate(made, "anna")
-    keys.revoke(made, "anna")
-    actions = [entry.action for entry in reversed(made.catalog.audit.entries(limit=99))]
+    keys.rotate(service, "anna")
+    keys.revoke(service, "anna")
+    actions = [entry.action for entry in reversed(service.catalog.audit.entries(limit=99))]
     assert actions == [
         "key created", "signed in", "shared", "share ended", "signed out", "key rotated", "key revoked",
     ]  # fmt: skip
-    text = str(made.catalog.audit.entries(limit=99))
+    text = str(service.catalog.audit.entries(limit=99))
     assert "127.0.0.1" in text
     for hidden in (secret, hashed(secret), shared["url"].partition("sig=")[2]):
         assert hidden not in text
-    made.catalog.audit.note("old", "x", By("x", NOW + timedelta(days=9999)))
-    assert [entry.action for entry in made.catalog.audit.entries(limit=99)] == ["old"], "what is too old is let go"
+    service.catalog.audit.note("old", "x", By("x", NOW + timedelta(days=9999)))
+    assert [entry.action for entry in service.catalog.audit.entries(limit=99)] == ["old"], (
+        "what is too old is let go"
+    )
 
 
 # — on both engines —

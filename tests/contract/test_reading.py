@@ -21,9 +21,9 @@ def open_files(folder: Path) -> int:
 
 @pytest.fixture
 def catalog(engine: sa.Engine) -> Catalog:
-    made = Catalog(engine)
-    made.writes.put([probed("gate/1.mp4")], now=START)
-    return made
+    known = Catalog(engine)
+    known.writes.put([probed("gate/1.mp4")], now=START)
+    return known
 
 
 def test_a_connection_is_used_again(catalog: Catalog) -> None:

@@ -39,10 +39,10 @@ limits_of = st.builds(
 )
 
 
-def fill(catalog: Catalog, made: list[tuple[str, int, int, bool, bool]]) -> list[dict]:
+def fill(catalog: Catalog, terms: list[tuple[str, int, int, bool, bool]]) -> list[dict]:
     """Clips of a camera, so many days old, of so many bytes, perhaps labelled, perhaps held."""
     rows = []
-    for number, (camera, days, size, labeled, held) in enumerate(made):
+    for number, (camera, days, size, labeled, held) in enumerate(terms):
         key = f"{camera}/{number}.mp4"
         at = NOW - timedelta(days=days, minutes=number)
         probed = Probed(
@@ -113,23 +113,23 @@ def check(catalog: Catalog, known: list[dict], limits: Limits, free: int) -> Non
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(made=st.lists(clip_of, max_size=14), limits=limits_of, free=st.integers(0, 60))
-def test_the_plan_keeps_its_promises(made: list, limits: Limits, free: int) -> None:
+@given(rows=st.lists(clip_of, max_size=14), limits=limits_of, free=st.integers(0, 60))
+def test_the_plan_keeps_its_promises(rows: list, limits: Limits, free: int) -> None:
     """Any clips, any rules: nothing held, all that is too old, and no more bytes than the limits take."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.db"
         path.write_bytes(catalogs.empty())
         engine = open_engine(f"sqlite:///{path}")
         catalog = Catalog(engine)
-        check(catalog, fill(catalog, made), limits, free)
+        check(catalog, fill(catalog, rows), limits, free)
         engine.dispose()
 
 
 def test_both_engines_plan_alike(catalog: Catalog) -> None:
     """Every rule at once."""
-    made = [(CAMERAS[n % 2], n, 1 + n % 7, n % 3 == 0, n % 5 == 0) for n in range(40)]
+    clips = [(CAMERAS[n % 2], n, 1 + n % 7, n % 3 == 0, n % 5 == 0) for n in range(40)]
     days = timedelta(days=1)
-    known = fill(catalog, made)
+    known = fill(catalog, clips)
     for limits in (
         Limits(max_age=30 * days, labeled_max_age=35 * days, max_bytes=60, min_free_bytes=50),
         Limits(max_age=30 * days, cameras=(CameraLimits("gate", 10 * days, 20),)),

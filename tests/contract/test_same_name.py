@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from tests import catalogs
-from tests.builders import START, probed
+from tests.builders import START, bearer, probed
 from tests.contract.test_signing import SETTINGS
 from watcher.catalog import Catalog, migrate
 from watcher.catalog.engine import WRITE
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Services]:
+def service(tmp_path: Path) -> Iterator[Services]:
     """A service that wants keys, with a clip."""
     started = open_services(SETTINGS, tmp_path)
     started.places.make()
@@ -38,23 +38,19 @@ def made(tmp_path: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def client(made: Services) -> FlaskClient:
-    return create_app(made).test_client(use_cookies=False)
+def client(service: Services) -> FlaskClient:
+    return create_app(service).test_client(use_cookies=False)
 
 
-def bearer(made: Services, name: str = "guest", role: str = "view", camera: str | None = None) -> dict[str, str]:
-    return {"Authorization": f"Bearer {keys.create(made, name, role, camera and [camera])}"}
-
-
-def test_what_a_revoked_key_made_is_not_its_namesake_s(made: Services, client: FlaskClient) -> None:
+def test_what_a_revoked_key_made_is_not_its_namesake_s(service: Services, client: FlaskClient) -> None:
     """Its links and exports are an admin's to end; its links go on, what it had seen is forgotten."""
-    first, boss = bearer(made), bearer(made, "boss", "admin")
+    first, boss = bearer(service, "guest"), bearer(service, "boss", "admin")
     share = client.post("/clips/1/share", json={"expires_in_seconds": 600}, headers=first).json
     times = {"from": f"{START:%Y-%m-%dT%H:%M:%SZ}", "to": f"{START + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"}
     export = client.post("/exports", json={"cameras": ["a"], **times}, headers=first).json
     assert client.put("/clips/1/seen", headers=first).status_code == 204
-    keys.revoke(made, "guest")
-    again = bearer(made)
+    keys.revoke(service, "guest")
+    again = bearer(service, "guest")
     assert client.get("/shares", headers=again).json["shares"] == []
     assert client.delete(f"/shares/{share['id']}", headers=again).status_code == 404
     assert client.delete(f"/exports/{export['id']}", headers=again).status_code == 403
@@ -65,30 +61,30 @@ def test_what_a_revoked_key_made_is_not_its_namesake_s(made: Services, client: F
     assert client.delete(f"/exports/{export['id']}", headers=boss).status_code == 204
 
 
-def test_what_is_said_while_a_key_is_revoked_is_not_its_namesake_s(made: Services, client: FlaskClient) -> None:
+def test_what_is_said_while_a_key_is_revoked_is_not_its_namesake_s(service: Services, client: FlaskClient) -> None:
     """A request of the old key's that was let in before, and ends after the new one is made."""
-    old = keys.create(made, "guest", "view", None)
-    who = made.catalog.keys.all()[0].principal
-    keys.revoke(made, "guest")
-    again = bearer(made)
-    made.catalog.seen.set(who.person, 1, yes=True, now=NOW)
+    old = keys.create(service, "guest", "view", None)
+    who = service.catalog.keys.all()[0].principal
+    keys.revoke(service, "guest")
+    again = bearer(service, "guest")
+    service.catalog.seen.set(who.person, 1, yes=True, now=NOW)
     with pytest.raises(sa.exc.IntegrityError):
-        made.catalog.sessions.open("late", who.key_id, until=NOW + timedelta(days=900))
+        service.catalog.sessions.open("late", who.key_id, until=NOW + timedelta(days=900))
     assert client.get("/seen", headers=again).json["exceptions"] == []
     assert client.get("/clips", headers={"Authorization": f"Bearer {old}"}).status_code == 401
 
 
-def test_budgets_and_turns_are_by_key(made: Services) -> None:
+def test_budgets_and_turns_are_by_key(service: Services) -> None:
     """What an old one left in the spool, or still reads, is not counted against the new one."""
-    app = create_app(made)
+    app = create_app(service)
     environ = {"WATCHER_METHOD": "PUT", "WATCHER_PATH": "/watcher/uploads/porch/a.mp4", "WATCHER_BODY_BYTES": "9"}
     for number in range(2):
-        sends = bearer(made, "porch", "upload", "porch")
+        sends = bearer(service, "porch", "upload", ["porch"])
         request = {**environ, "WATCHER_REQUEST_ID": str(number)}
         answer = app.test_client().get("/internal/upload", headers=sends, environ_overrides=request)
         assert answer.status_code == 204
-        keys.revoke(made, "porch")
-    ledger = msgspec.json.decode((made.places.run / FILE).read_bytes(), type=list[Entry])
+        keys.revoke(service, "porch")
+    ledger = msgspec.json.decode((service.places.run / FILE).read_bytes(), type=list[Entry])
     assert len({entry.owner for entry in ledger}) == len(ledger) == 2
 
 

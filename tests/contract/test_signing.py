@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.builders import services
+from tests.builders import bearer, services
 from watcher.ops import keys
 from watcher.services import Services
 from watcher.settings.schema import Auth, Settings, Site
@@ -21,7 +21,7 @@ PAGE = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Services]:
+def service(tmp_path: Path) -> Iterator[Services]:
     """A service that wants keys."""
     started = services(tmp_path, SETTINGS)
     yield started
@@ -29,22 +29,18 @@ def made(tmp_path: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def client(made: Services) -> FlaskClient:
+def client(service: Services) -> FlaskClient:
     """A browser without a session."""
-    return create_app(made).test_client()
-
-
-def bearer(made: Services, name: str, role: str = "view") -> dict[str, str]:
-    return {"Authorization": f"Bearer {keys.create(made, name, role, None)}"}
+    return create_app(service).test_client()
 
 
 # — the link of the first start —
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
-def test_a_look_does_not_spend_the_link(made: Services, client: FlaskClient, method: str) -> None:
+def test_a_look_does_not_spend_the_link(service: Services, client: FlaskClient, method: str) -> None:
     """Neither a preview's nor a person's: a button does, without a script; and only once."""
-    link = keys.first_sign_in(made)
+    link = keys.first_sign_in(service)
     for _ in range(3):
         looked = client.open(f"/sign-in?link={link}", method=method, headers=PAGE)
         assert (looked.status_code, "Set-Cookie" in looked.headers) == (200, False)
@@ -64,11 +60,11 @@ def test_a_look_does_not_spend_the_link(made: Services, client: FlaskClient, met
         assert (again.status_code, "Set-Cookie" in again.headers) == (401, False)
 
 
-def test_one_link_ends_the_others(made: Services, client: FlaskClient) -> None:
+def test_one_link_ends_the_others(service: Services, client: FlaskClient) -> None:
     """Each start prints one until somebody has signed in; older ones must not wait in a terminal's memory."""
-    first, second = keys.first_sign_in(made), keys.first_sign_in(made)
+    first, second = keys.first_sign_in(service), keys.first_sign_in(service)
     assert client.post("/sign-in", data={"link": second}).status_code == 303
-    assert create_app(made).test_client().post("/sign-in", data={"link": first}).status_code == 401
+    assert create_app(service).test_client().post("/sign-in", data={"link": first}).status_code == 401
 
 
 # — pages of other sites —
@@ -87,10 +83,10 @@ FOREIGN = [
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 @pytest.mark.parametrize("sends", ["bearer", "basic", "session"])
 def test_pages_of_other_sites_change_nothing(
-    made: Services, client: FlaskClient, headers: dict[str, str], sends: str
+    service: Services, client: FlaskClient, headers: dict[str, str], sends: str
 ) -> None:
     """Whatever the visitor's browser sends along, Basic credentials that it keeps included."""
-    key = keys.create(made, "person", "admin", None)
+    key = keys.create(service, "person", "admin", None)
     auth = {}
     if sends == "session":
         client.post("/sign-in", data={"key": key})
@@ -125,15 +121,15 @@ def test_pages_of_other_sites_change_nothing(
     ],
     ids=str,
 )
-def test_programs_and_allowed_pages_go_on(made: Services, client: FlaskClient, headers: dict[str, str]) -> None:
+def test_programs_and_allowed_pages_go_on(service: Services, client: FlaskClient, headers: dict[str, str]) -> None:
     """Who is no browser, the page itself, and pages of named origins that bring a key."""
-    auth = bearer(made, "program", "label")
+    auth = bearer(service, "program", "label")
     assert client.put("/clips/1/labels/fox", headers={**auth, **headers}).status_code == 201
 
 
-def test_a_named_origin_has_no_use_of_a_session(made: Services, client: FlaskClient) -> None:
+def test_a_named_origin_has_no_use_of_a_session(service: Services, client: FlaskClient) -> None:
     """Only of a key of its own: the session is the person's, who may not know what that page does."""
-    client.post("/sign-in", data={"key": keys.create(made, "person", "label", None)})
+    client.post("/sign-in", data={"key": keys.create(service, "person", "label", None)})
     assert client.put("/clips/1/labels/fox", headers={"Origin": ALLOWED}).status_code == 403
     assert client.put("/clips/1/labels/fox", headers={"Origin": "http://localhost"}).status_code == 201
 
@@ -141,9 +137,9 @@ def test_a_named_origin_has_no_use_of_a_session(made: Services, client: FlaskCli
 # — wrong keys —
 
 
-def test_wrong_keys_lock_nobody_with_a_right_one_out(made: Services, client: FlaskClient) -> None:
+def test_wrong_keys_lock_nobody_with_a_right_one_out(service: Services, client: FlaskClient) -> None:
     """An address of which many are wrong is told to wait; who brings a right key, or link, is let in at once."""
-    key, link = keys.create(made, "person", "view", None), keys.first_sign_in(made)
+    key, link = keys.create(service, "person", "view", None), keys.first_sign_in(service)
     assert link is None
     answers = [client.post("/sign-in", data={"key": "wk_wrong"}) for _ in range(30)]
     assert [answer.status_code for answer in answers[:2]] == [401, 401]
@@ -153,9 +149,9 @@ def test_wrong_keys_lock_nobody_with_a_right_one_out(made: Services, client: Fla
     assert client.post("/sign-in", data={"key": "wk_wrong"}).status_code == 429
 
 
-def test_wrong_links_lock_nobody_with_a_right_one_out(made: Services, client: FlaskClient) -> None:
+def test_wrong_links_lock_nobody_with_a_right_one_out(service: Services, client: FlaskClient) -> None:
     """The same of one-time links, which a preview may have asked for again and again."""
-    link = keys.first_sign_in(made)
+    link = keys.first_sign_in(service)
     for _ in range(30):
         client.get("/sign-in?link=wrong")
     assert client.get(f"/sign-in?link={link}").status_code == 200

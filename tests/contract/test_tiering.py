@@ -56,12 +56,12 @@ def serving(catalog: Catalog, folder: Path, **more: Any) -> Services:
         "tiering": Tiering(after_days=1),
         "video": Video(watch="poll"),
     }
-    made = open_services(Settings(**values | more), folder / "data")
-    made.places.make()
+    service = open_services(Settings(**values | more), folder / "data")
+    service.places.make()
     catalog.database.claim_id("0b0e6f0c")
-    root = VideoRoot(made.places.video, made.root.ignoring, catalog.database.catalog_id)
+    root = VideoRoot(service.places.video, service.root.ignoring, catalog.database.catalog_id)
     root.write_marker(catalog.database.catalog_id() or "")
-    return dataclasses.replace(made, catalog=catalog, root=root)
+    return dataclasses.replace(service, catalog=catalog, root=root)
 
 
 def leave(services: Services, number: int, *, days: float = 9, camera: str = "porch", data: bytes = b"") -> Clip:
@@ -105,9 +105,9 @@ def mover(services: Services) -> Mover:
 
 
 def move(services: Services) -> Mover:
-    made = mover(services)
-    made.turn()
-    return made
+    turn = mover(services)
+    turn.turn()
+    return turn
 
 
 def bytes_of(services: Services, key: str) -> bytes:
@@ -342,8 +342,8 @@ def test_a_store_that_is_full_or_read_only(services: Services, monkeypatch: pyte
                 raise OSError(code, os.strerror(code))
 
             patched.setattr("watcher.stores.disk.os.write", refuse)
-            made = move(services)
-        assert words in (made.problem or "")
+            turn = move(services)
+        assert words in (turn.problem or "")
         assert local(services, clip).exists()
         assert again(services, clip).store is None
         left = [path for path in cold(services, clip).parents[2].rglob("*") if path.is_file()]
@@ -428,8 +428,8 @@ def test_the_store_lost_what_was_to_go(services: Services, monkeypatch: pytest.M
         with pytest.raises(Killed):
             move(services)
     cold(services, clip).unlink()
-    made = mover(services)
-    made._settle()
+    turn = mover(services)
+    turn._settle()
     assert again(services, clip).store is None
     assert local(services, clip).exists()
     assert differences(services) == []
@@ -502,10 +502,10 @@ def test_the_floor_of_free_space_takes_nothing_from_a_store(services: Services) 
     old, young = leave(services, 1), leave(services, 2, days=0.5)
     move(services)
     table = RetentionTable(min_free_bytes=1 << 50)
-    made = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, retention=table))
+    smaller = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, retention=table))
     from watcher.retention.state import remembered
 
-    plan = Rules.of(made).plan(remembered(made), 0)
+    plan = Rules.of(smaller).plan(remembered(smaller), 0)
     assert {going.clip.id for going in plan} == {young.id}
     assert again(services, old).store == "cold"
 
@@ -571,8 +571,8 @@ def test_a_store_that_is_the_data_folder_by_another_way_is_refused(
     clip = leave(services, 1)
     data = local(services, clip).read_bytes()
     with mounted(tmp_path / "elsewhere", "1m"), bound(services.places.data / part, tmp_path / "cold"):
-        made = move(services)
-        assert "apart" in (made.problem or "")
+        turn = move(services)
+        assert "apart" in (turn.problem or "")
         assert local(services, clip).read_bytes() == data
         assert again(services, clip).store is None
 
@@ -642,12 +642,12 @@ def test_an_ingester_that_slept_removes_nothing_that_is_back(
 def test_a_clip_says_where_it_lies_and_whether_its_store_is_away(services: Services, tmp_path: Path) -> None:
     """As soon as the ingester knows, in every answer; a local clip says nothing of the kind."""
     old, young = leave(services, 1), leave(services, 2, days=0.5)
-    made = move(services)
+    turn = move(services)
     client = create_app(services).test_client(use_cookies=False)
 
     def list_states() -> dict[int, tuple[str, object, str]]:
         current = Status(pid=1, watching="poll", settling=0, scanning=False, last_scan_at=None, problems={})
-        status.write(services.places.status, msgspec.structs.replace(current, away=made.away))
+        status.write(services.places.status, msgspec.structs.replace(current, away=turn.away))
         answer = client.get("/clips").json
         assert answer
         return {
@@ -657,15 +657,15 @@ def test_a_clip_says_where_it_lies_and_whether_its_store_is_away(services: Servi
 
     assert list_states() == {old.id: ("cold", None, ""), young.id: ("local", None, "")}
     (tmp_path / "cold").rename(tmp_path / "unplugged")
-    made._asked_at = -1e9
-    made.turn()
+    turn._asked_at = -1e9
+    turn.turn()
     assert list_states()[young.id] == ("local", None, "")
     store, available, reason = list_states()[old.id]
     assert (store, available) == ("cold", False)
     assert "there is no folder" in reason
     (tmp_path / "unplugged").rename(tmp_path / "cold")
-    made._asked_at = -1e9
-    made.turn()
+    turn._asked_at = -1e9
+    turn.turn()
     assert list_states()[old.id] == ("cold", None, "")
     back = client.post(f"/clips/{old.id}/recall")
     assert back.status_code == 202

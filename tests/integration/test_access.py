@@ -51,11 +51,11 @@ def unit(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Ru
 @pytest.fixture(scope="module")
 def keys(unit: RunningUnit) -> dict[str, str]:
     """A key of each role, and one to view and one to label a single camera."""
-    made = {role: create(unit, role, "--role", role) for role in ("view", "label", "admin")}
-    made["upload"] = create(unit, "upload", "--role", "upload", "--camera", "porch")
-    made["porch"] = create(unit, "porch", "--role", "view", "--camera", "porch")
-    made["porch-label"] = create(unit, "porch-label", "--role", "label", "--camera", "porch")
-    return made
+    secrets = {role: create(unit, role, "--role", role) for role in ("view", "label", "admin")}
+    secrets["upload"] = create(unit, "upload", "--role", "upload", "--camera", "porch")
+    secrets["porch"] = create(unit, "porch", "--role", "view", "--camera", "porch")
+    secrets["porch-label"] = create(unit, "porch-label", "--role", "label", "--camera", "porch")
+    return secrets
 
 
 @pytest.fixture(scope="module")
@@ -375,9 +375,9 @@ def test_a_shared_link_works_without_a_key_until_it_expires(
     """For that clip alone, from beginning to end and in parts."""
     clip, other = shelf["porch"], shelf["gate"]
     share = unit.url(f"{clip['links']['self']}/share")
-    made = requests.post(share, json={"expires_in_seconds": 600}, headers=bearer(keys["view"]), timeout=10)
-    assert made.status_code == 200, made.text
-    url = made.json()["url"]
+    answer = requests.post(share, json={"expires_in_seconds": 600}, headers=bearer(keys["view"]), timeout=10)
+    assert answer.status_code == 200, answer.text
+    url = answer.json()["url"]
     assert unit.get(url).content[4:8] == b"ftyp"
     assert unit.get(url, headers={"Range": "bytes=4-7"}).content == b"ftyp"
     question = url.partition("?")[2]

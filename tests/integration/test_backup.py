@@ -68,11 +68,11 @@ def test_a_backup_while_clips_arrive_is_restored_elsewhere(
     arriving.start()
     file = tmp_path / "backup.tar.gz"
     try:
-        made = unit.run("backup", str(file))
+        backup = unit.run("backup", str(file))
     finally:
         done.set()
         arriving.join()
-    assert made.returncode == 0, made.stderr
+    assert backup.returncode == 0, backup.stderr
     assert file.stat().st_mode & 0o777 == 0o600
     assert unit.run("backup", str(file)).returncode == 1, "a backup is never written over"
     wait_for(lambda: len(unit.clips()) == len(list(unit.video.rglob("*.mp4"))), what="all clips")

@@ -145,8 +145,8 @@ def test_a_clip_in_a_bucket_plays_as_before(
     asks = {"cameras": ["porch"], "from": clip["started_at"], "to": clip["ended_at"]}
     film = requests.post(unit.url("/watcher/exports"), json=asks, timeout=10)
     assert film.status_code in {201, 202}, film.text
-    made = wait_for(lambda: finished(unit, film.json()["id"]), what="the film")
-    assert made["state"] == "ready", made
+    export = wait_for(lambda: finished(unit, film.json()["id"]), what="the film")
+    assert export["state"] == "ready", export
     copies = unit.folder / "data" / "spool"
     assert len([*copies.glob("cold/[0-9]*")]) == 1
     assert not (copies / "cold-films").exists()

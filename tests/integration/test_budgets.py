@@ -48,8 +48,8 @@ def unit(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Runnin
 
 def key_of(unit: RunningUnit, camera: str) -> dict[str, str]:
     """Headers with a new upload key of a camera."""
-    made = unit.run("key", "create", camera, "--role", "upload", "--camera", camera)
-    return {"Authorization": f"Bearer {made.stdout.strip()}"}
+    command = unit.run("key", "create", camera, "--role", "upload", "--camera", camera)
+    return {"Authorization": f"Bearer {command.stdout.strip()}"}
 
 
 def admin_of(unit: RunningUnit) -> str:
@@ -212,11 +212,11 @@ PIECE = 1 << 20
 
 def by_tus(unit: RunningUnit, key: dict[str, str], camera: str, name: str, data: bytes) -> Iterator[int]:
     """An upload in pieces, as far as it is let."""
-    made = begin(unit, key, camera, name, len(data))
-    yield made.status_code
-    for at in range(0, len(data) if made.status_code == 201 else 0, PIECE):
+    upload = begin(unit, key, camera, name, len(data))
+    yield upload.status_code
+    for at in range(0, len(data) if upload.status_code == 201 else 0, PIECE):
         headers = {**TUS, **key, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(at)}
-        url = unit.url(made.headers["Location"])
+        url = unit.url(upload.headers["Location"])
         sent = requests.patch(url, data=data[at : at + PIECE], headers=headers, timeout=60)
         yield sent.status_code
         if sent.status_code != 204:

@@ -103,8 +103,8 @@ class Culprits:
             self._beside()
         Path(os.fsdecode(os.fsencode(self.folder) + b"/raw \xff.mp4")).write_bytes(self._good)
         os.mkfifo(self.folder / "pipe.mp4")
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(f"/proc/self/fd/{stack.enter_context(open_folder(self.folder))}/socket.mp4")
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(f"/proc/self/fd/{stack.enter_context(open_folder(self.folder))}/socket.mp4")
         (self.folder / "dangling.mp4").symlink_to("nowhere.mp4")
         (self.folder / "loop.mp4").symlink_to("loop.mp4")
         self.ignored |= {"raw ": "not UTF-8", "pipe.mp4": "not a regular file", "socket.mp4": "not a regular file"}
@@ -195,9 +195,9 @@ def place(tmp_path: Path) -> Iterator[Path]:
     if not os.access("/dev/shm", os.W_OK):
         yield tmp_path
         return
-    made = Path(tempfile.mkdtemp(dir="/dev/shm"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])

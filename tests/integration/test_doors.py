@@ -59,13 +59,13 @@ REFUSED = {
 @pytest.mark.parametrize("why", REFUSED)
 def test_what_nginx_itself_refuses(why: str, unit: RunningUnit) -> None:
     """Problems below the application's address, a plain sentence elsewhere; never a page, never a version."""
-    made, status, code = REFUSED[why]
+    ask, status, code = REFUSED[why]
     for path in ("/watcher/clips", "/watcher/uploads/porch/a.mp4", "/watcher/static/x", "/watcher/"):
-        reply_status, headers, body = say(unit, made(path))
+        reply_status, headers, body = say(unit, ask(path))
         assert (reply_status, headers["content-type"]) == (status, "application/problem+json"), path
         problem = json.loads(body)
         assert (problem["status"], problem["code"]) == (status, code), path
-    reply_status, headers, body = say(unit, made("/porch/1.mp4"))
+    reply_status, headers, body = say(unit, ask("/porch/1.mp4"))
     assert reply_status in {status, 405}
     assert reply_status == 405 or headers["content-type"] == "text/plain"
     assert b"<" not in body

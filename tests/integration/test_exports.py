@@ -48,7 +48,7 @@ def ask(unit: RunningUnit, cameras: list[str], begin: datetime, end: datetime, *
     return requests.post(unit.url("/watcher/exports"), json=body, timeout=10)
 
 
-def made(unit: RunningUnit, answer: requests.Response) -> dict[str, Any]:
+def wait_export(unit: RunningUnit, answer: requests.Response) -> dict[str, Any]:
     """The export, once it is made."""
     assert answer.status_code == 202, answer.text
     address = answer.json()["links"]["self"]
@@ -111,7 +111,7 @@ def test_the_clips_of_a_time_become_one_film(unit: RunningUnit, tmp_path: Path) 
     other = leave(unit, "other/a.mp4", NOON + timedelta(seconds=1), 4)
     answer = ask(unit, ["whole", "other"], NOON + timedelta(seconds=2.5), NOON + timedelta(seconds=22))
     assert answer.json()["clips"] == 4
-    export = made(unit, answer)
+    export = wait_export(unit, answer)
     assert export["state"] == "ready"
     assert export["progress"] == 1
     assert [file["camera"] for file in export["files"]] == ["whole", "other"]
@@ -158,7 +158,7 @@ def test_it_can_begin_exactly(unit: RunningUnit, tmp_path: Path) -> None:
     """Players show nothing before the moment, though the film holds what its first picture is made from."""
     clip = leave(unit, "exact/a.mp4", NOON, 7)
     begin, end = NOON + timedelta(seconds=1.4), NOON + timedelta(seconds=3)
-    export = made(unit, ask(unit, ["exact"], begin, end, cut="exact"))
+    export = wait_export(unit, ask(unit, ["exact"], begin, end, cut="exact"))
     (film,) = fetched(unit, export, tmp_path)
     shown = pictures(film)
     assert shown[:24] == pictures(unit.video / clip["key"])[21:45]
@@ -184,7 +184,7 @@ def test_another_coding_begins_another_film(unit: RunningUnit, tmp_path: Path) -
     for number, (name, how) in enumerate(zip(names, coded, strict=True)):
         source = clips.make_coded(unit.folder / name, seconds=2, **how)
         put(unit, f"mixed/{name}", source, NOON + timedelta(seconds=2 * number))
-    export = made(unit, ask(unit, ["mixed"], NOON, NOON + timedelta(seconds=60)))
+    export = wait_export(unit, ask(unit, ["mixed"], NOON, NOON + timedelta(seconds=60)))
     films = fetched(unit, export, tmp_path)
     kinds = []
     for film in films:
@@ -211,7 +211,7 @@ def test_a_turned_picture_stays_turned(unit: RunningUnit, tmp_path: Path) -> Non
     source = unit.folder / "turned.mp4"
     source.write_bytes(head + b"tkhd" + tail.replace(upright, turned, 1))
     put(unit, "turned/a.mp4", source, NOON)
-    export = made(unit, ask(unit, ["turned"], NOON, NOON + timedelta(seconds=9)))
+    export = wait_export(unit, ask(unit, ["turned"], NOON, NOON + timedelta(seconds=9)))
     (film,) = fetched(unit, export, tmp_path)
     with av.open(str(film)) as container, av.open(str(unit.video / "turned/a.mp4")) as original:
         assert next(container.decode(video=0)).rotation == next(original.decode(video=0)).rotation != 0
@@ -224,7 +224,7 @@ def test_the_night_in_which_the_clocks_go_back(start_unit: Callable[..., Running
     night = datetime(2026, 10, 25, 0, 59, 58, tzinfo=UTC)
     for number in range(2):
         leave(unit, f"night/{number}.mp4", night + timedelta(hours=number), number)
-    export = made(unit, ask(unit, ["night"], night, night + timedelta(hours=2)))
+    export = wait_export(unit, ask(unit, ["night"], night, night + timedelta(hours=2)))
     (film,) = fetched(unit, export, tmp_path)
     assert [chapter["tags"]["title"] for chapter in chapters(film)] == [
         "2026-10-25 02:59:58+02:00",
@@ -246,7 +246,7 @@ def test_what_cannot_be_read_is_left_out(unit: RunningUnit, tmp_path: Path) -> N
     with torn.open("r+b") as file:  # the same file, of the same size and time: nobody notices
         file.write(data)
     os.utime(torn, ns=(look.st_atime_ns, look.st_mtime_ns))
-    export = made(unit, ask(unit, ["torn"], NOON, NOON + timedelta(seconds=60)))
+    export = wait_export(unit, ask(unit, ["torn"], NOON, NOON + timedelta(seconds=60)))
     assert export["state"] == "ready"
     (film,) = fetched(unit, export, tmp_path)
     assert pictures(film) == pictures(unit.video / some[0]["key"]) + pictures(unit.video / some[2]["key"])
@@ -288,7 +288,7 @@ def test_no_more_than_the_settings_allow(start_unit: Callable[..., RunningUnit],
         leave(unit, f"yard/{number}.mp4", NOON + timedelta(seconds=2 * number), 0, seconds=2)
     whole = ask(unit, ["yard"], NOON, NOON + timedelta(seconds=6))
     assert (whole.status_code, whole.json()["code"]) == (413, "too_large")
-    export = made(unit, ask(unit, ["yard"], NOON, NOON + timedelta(seconds=2)))
+    export = wait_export(unit, ask(unit, ["yard"], NOON, NOON + timedelta(seconds=2)))
     again = ask(unit, ["yard"], NOON, NOON + timedelta(seconds=4))
     assert (again.status_code, again.json()["code"]) == (429, "too_many")
     folder = unit.data / "renditions" / "exports"
@@ -406,7 +406,7 @@ def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable
     unit.wait_ready()
     assert unit.get("/watcher/retention/plan").json()["clips"] == []
     os.kill(unit.pid_of("-m watcher ingest --data /"), signal.SIGKILL)
-    export = made(unit, answer)
+    export = wait_export(unit, answer)
     assert export["state"] == "ready"
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp4"]
     assert manifest(unit, export)["cameras"][0]["left_out"] == []
@@ -439,7 +439,7 @@ def test_a_clip_that_harms_the_worker_costs_no_other(
     answer = ask(unit, ["gate"], begin, begin + timedelta(seconds=20))
     for _ in range(2):
         kill(working(unit, bad["key"]))
-    export = made(unit, answer)
+    export = wait_export(unit, answer)
     (film,) = fetched(unit, export, tmp_path)
     assert pictures(film) == pictures(unit.video / first["key"])
     assert [out["clip_id"] for out in manifest(unit, export)["cameras"][0]["left_out"]] == [bad["id"]]
@@ -455,7 +455,7 @@ def test_a_worker_that_was_told_to_end_costs_no_clip(start_unit: Callable[..., R
     worker = working(unit, clip["key"])
     os.kill(worker, signal.SIGTERM)
     os.kill(worker, signal.SIGCONT)
-    export = made(unit, answer)
+    export = wait_export(unit, answer)
     assert export["state"] == "ready"
     assert manifest(unit, export)["cameras"][0]["left_out"] == []
 
@@ -484,7 +484,7 @@ def test_a_disk_that_fills_meanwhile_costs_no_clip(tmp_path: Path) -> None:
         wait_for(lambda: not folder.exists(), what="its folder to go")
         assert unit.get(answer.json()["links"]["self"]).json()["state"] in {"waiting", "working"}
         (unit.data / "filler").unlink()
-        export = made(unit, answer)
+        export = wait_export(unit, answer)
         assert export["state"] == "ready"
         assert manifest(unit, export)["cameras"][0]["left_out"] == []
         shown = [picture for film in fetched(unit, export, tmp_path) for picture in pictures(film)]

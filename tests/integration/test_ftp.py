@@ -193,7 +193,7 @@ def test_only_upload_keys_are_let_in(unit: RunningUnit, port: int, key: str) -> 
 @pytest.mark.slow
 def test_cameras_of_one_user_name_stay_apart(unit: RunningUnit, port: int, samples: Path) -> None:
     """Many at once: each one's clips are its own camera's."""
-    made = {
+    commands = {
         f"cam{n}": unit.run("key", "create", f"cam{n}", "--role", "upload", "--camera", f"cam{n}") for n in range(6)
     }
     wrong: list[str] = []
@@ -208,13 +208,13 @@ def test_cameras_of_one_user_name_stay_apart(unit: RunningUnit, port: int, sampl
             if not (unit.video / name / f"{name}-{number}.mp4").exists():
                 wrong.append(name)
 
-    threads = [threading.Thread(target=send, args=(name, done.stdout.strip())) for name, done in made.items()]
+    threads = [threading.Thread(target=send, args=(name, done.stdout.strip())) for name, done in commands.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert {clip["camera"] for clip in unit.clips() if clip["key"].startswith("cam")} == set(made)
+    assert {clip["camera"] for clip in unit.clips() if clip["key"].startswith("cam")} == set(commands)
 
 
 def test_curl_sends(unit: RunningUnit, port: int, key: str, samples: Path) -> None:

@@ -238,32 +238,32 @@ class Bench:
 
     def turn(self) -> Labeller:
         """Look at everything that waits."""
-        made = Labeller(self.services)
-        made.turn()
-        made.close()
-        return made
+        labeller = Labeller(self.services)
+        labeller.turn()
+        labeller.close()
+        return labeller
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
-    made: list[Bench] = []
+    benches: list[Bench] = []
 
     def start(**settings: object) -> Bench:
-        made.append(Bench(tmp_path, **settings))
-        return made[-1]
+        benches.append(Bench(tmp_path, **settings))
+        return benches[-1]
 
     yield start
-    for clip in made:
+    for clip in benches:
         clip.catalog.database.engine.dispose()
 
 
 def test_clips_get_the_labels_of_a_model(bench: Callable[..., Bench]) -> None:
     """With the model's name, its confidence, the second, from when to when, and where."""
-    made = bench()
-    made.add("porch/2026-11-21/070000.mp4", red=(2.0, 4.0))
-    made.add("porch/2026-11-21/080000.mp4", red=(9, 9))
-    labeller = made.turn()
-    (label,) = made.labels("porch/2026-11-21/070000.mp4")
+    place = bench()
+    place.add("porch/2026-11-21/070000.mp4", red=(2.0, 4.0))
+    place.add("porch/2026-11-21/080000.mp4", red=(9, 9))
+    labeller = place.turn()
+    (label,) = place.labels("porch/2026-11-21/070000.mp4")
     assert label.name == "red"
     assert label.author.startswith("model:red ")
     assert label.sight is not None
@@ -274,34 +274,34 @@ def test_clips_get_the_labels_of_a_model(bench: Callable[..., Bench]) -> None:
     assert begin == label.sight.at_seconds
     assert 3.4 <= end <= 4.4
     assert label.sight.box == pytest.approx(BOX, abs=0.01)
-    assert made.labels("porch/2026-11-21/080000.mp4") == ()
+    assert place.labels("porch/2026-11-21/080000.mp4") == ()
     assert labeller.done == 2
     assert labeller.warning is None
-    assert made.turn().done == 0  # each once
+    assert place.turn().done == 0  # each once
 
 
 def test_what_stands_there_all_day_is_told_once(bench: Callable[..., Bench]) -> None:
     """On each camera, by the clip that was looked at first."""
-    made = bench()
-    made.add(*(f"porch/2026-11-21/07{n}000.mp4" for n in range(4)), "yard/2026-11-21/071000.mp4", red=(0, 9))
-    made.turn()
-    labelled = [key for n in range(4) if made.labels(key := f"porch/2026-11-21/07{n}000.mp4")]
+    place = bench()
+    place.add(*(f"porch/2026-11-21/07{n}000.mp4" for n in range(4)), "yard/2026-11-21/071000.mp4", red=(0, 9))
+    place.turn()
+    labelled = [key for n in range(4) if place.labels(key := f"porch/2026-11-21/07{n}000.mp4")]
     assert len(labelled) == 1
-    assert made.labels("yard/2026-11-21/071000.mp4")
+    assert place.labels("yard/2026-11-21/071000.mp4")
 
 
 def test_settings_decide_what_becomes_a_label(bench: Callable[..., Bench]) -> None:
     """A threshold for one camera, an area that does not count, a group's word."""
-    made = bench(
+    place = bench(
         thresholds=(Threshold(threshold=1.0, camera="strict"),),
         areas=(Area("blind", ((0, 0), (1, 0), (1, 1), (0, 1)), counts=False),),
         groups=(Group("colour", ("red",)),),
     )
-    made.add("strict/2026-11-21/070000.mp4", "blind/2026-11-21/070000.mp4", "other/2026-11-21/070000.mp4")
-    made.turn()
-    assert [label.name for label in made.labels("other/2026-11-21/070000.mp4")] == ["colour"]
-    assert made.labels("strict/2026-11-21/070000.mp4") == ()
-    assert made.labels("blind/2026-11-21/070000.mp4") == ()
+    place.add("strict/2026-11-21/070000.mp4", "blind/2026-11-21/070000.mp4", "other/2026-11-21/070000.mp4")
+    place.turn()
+    assert [label.name for label in place.labels("other/2026-11-21/070000.mp4")] == ["colour"]
+    assert place.labels("strict/2026-11-21/070000.mp4") == ()
+    assert place.labels("blind/2026-11-21/070000.mp4") == ()
 
 
 def test_without_a_model_it_is_told_why_and_nothing_is_concluded(
@@ -309,12 +309,12 @@ def test_without_a_model_it_is_told_why_and_nothing_is_concluded(
 ) -> None:
     """When it is there, everything is looked at."""
     monkeypatch.setattr(labelling, "FAULT_SECONDS", 0.0)
-    made = bench()
-    made.add("porch/2026-11-21/070000.mp4")
-    model = Path(made.services.settings.labels.model)
+    place = bench()
+    place.add("porch/2026-11-21/070000.mp4")
+    model = Path(place.services.settings.labels.model)
     data = model.read_bytes()
     model.unlink()
-    labeller = Labeller(made.services)
+    labeller = Labeller(place.services)
     labeller.turn()
     assert "No such file" in str(labeller.state().warning)
     model.write_bytes(clips.noise(5000))
@@ -323,30 +323,30 @@ def test_without_a_model_it_is_told_why_and_nothing_is_concluded(
     model.write_bytes(data)
     labeller.turn()
     assert labeller.state().warning is None
-    assert made.labels("porch/2026-11-21/070000.mp4")
+    assert place.labels("porch/2026-11-21/070000.mp4")
     labeller.close()
 
 
 def test_a_clip_that_no_decoder_can_read_is_passed_over(bench: Callable[..., Bench]) -> None:
     """It is noted why, it is not asked for again, and the others are looked at."""
-    made = bench()
-    made.add("porch/2026-11-21/070000.mp4", "porch/2026-11-21/080000.mp4")
-    path = made.services.places.video / "porch/2026-11-21/080000.mp4"
+    place = bench()
+    place.add("porch/2026-11-21/070000.mp4", "porch/2026-11-21/080000.mp4")
+    path = place.services.places.video / "porch/2026-11-21/080000.mp4"
     data = bytearray(path.read_bytes())
     at = data.find(b"avcC")
     data[at + 4 : at + 40] = bytes(36)
     path.write_bytes(data)
-    made.turn()
-    assert made.labels("porch/2026-11-21/070000.mp4")
-    assert made.labels("porch/2026-11-21/080000.mp4") == ()
-    assert made.turn().done == 0
+    place.turn()
+    assert place.labels("porch/2026-11-21/070000.mp4")
+    assert place.labels("porch/2026-11-21/080000.mp4") == ()
+    assert place.turn().done == 0
 
 
 def test_it_ends_at_once(bench: Callable[..., Bench]) -> None:
     """In the middle of its work, and leaves nothing behind: neither a process nor a claim."""
-    made = bench()
-    made.add(*(f"porch/2026-11-21/07{n:02}00.mp4" for n in range(5)))
-    labeller = Labeller(made.services)
+    place = bench()
+    place.add(*(f"porch/2026-11-21/07{n:02}00.mp4" for n in range(5)))
+    labeller = Labeller(place.services)
     task = Periodic(labeller)
     task.start()
     deadline = time.monotonic() + 60
@@ -355,28 +355,28 @@ def test_it_ends_at_once(bench: Callable[..., Bench]) -> None:
     task.stop()
     assert not task.is_alive()
     assert labeller._worker is None
-    with made.catalog.database.engine.connect() as connection:
+    with place.catalog.database.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM claims")).scalar() == 0
-    made.turn()
-    assert all(made.labels(f"porch/2026-11-21/07{n:02}00.mp4") for n in range(5))
+    place.turn()
+    assert all(place.labels(f"porch/2026-11-21/07{n:02}00.mp4") for n in range(5))
 
 
 @pytest.mark.slow
 def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: Path) -> None:
     """The process that looks and notes is killed 20 times; in the end each clip has what it should, once."""
-    made = Bench(tmp_path)
+    place = Bench(tmp_path)
     keys = [f"cam{n % 5}/2026-11-21/{7 + n // 60:02}{n % 60:02}00.mp4" for n in range(120)]
-    made.add(*keys[::2], red=(2, 4))
-    made.add(*keys[1::2], red=(9, 9))
+    place.add(*keys[::2], red=(2, 4))
+    place.add(*keys[1::2], red=(9, 9))
     settings = tmp_path / "settings.toml"
-    model = made.services.settings.labels.model
+    model = place.services.settings.labels.model
     settings.write_text(f'[labels]\nenabled = true\nwanted = ["*"]\nmodel = "{model}"\n')
     command = [sys.executable, "-P", "-m", "watcher", "ingest", "--labels", "--data", str(tmp_path / "data")]
     environment = {**os.environ, "WATCHER_CONFIG": str(settings)}
     chance, done = random.Random(7), 0
 
     def noted() -> int:
-        with made.catalog.database.engine.connect() as connection:
+        with place.catalog.database.engine.connect() as connection:
             count = connection.execute(sa.text("SELECT count(*) FROM inspections WHERE done_ms IS NOT NULL"))
             return int(count.scalar_one())
 
@@ -388,7 +388,7 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
         time.sleep(chance.random() / 3)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        with made.catalog.database.write() as connection:  # two minutes are over
+        with place.catalog.database.write() as connection:  # two minutes are over
             connection.execute(sa.text("UPDATE claims SET until_ms = 0"))
         done = noted()
         if done == len(keys):
@@ -396,38 +396,38 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
             break
     assert done == len(keys)
     for number, key in enumerate(keys):
-        assert [label.name for label in made.labels(key)] == ([] if number % 2 else ["red"]), key
-    assert made.catalog.labels.counts() == [("red", 60)]
-    with made.catalog.database.engine.connect() as connection:
+        assert [label.name for label in place.labels(key)] == ([] if number % 2 else ["red"]), key
+    assert place.catalog.labels.counts() == [("red", 60)]
+    with place.catalog.database.engine.connect() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM labels")).scalar() == 60
-    made.catalog.database.engine.dispose()
+    place.catalog.database.engine.dispose()
 
 
 def test_old_clips_by_hand_and_how_well_the_model_does(bench: Callable[..., Bench]) -> None:
     """`run` looks at what was there, goes on after it was ended, and `eval` compares with people."""
-    made = bench(old=False, threshold=0.99)
+    place = bench(old=False, threshold=0.99)
     keys = [f"porch/2026-11-21/07{n:02}00.mp4" for n in range(6)]
-    made.add(*keys[:3], red=(2, 4))
-    made.add(*keys[3:], red=(9, 9))
-    assert made.turn().done == 0
+    place.add(*keys[:3], red=(2, 4))
+    place.add(*keys[3:], red=(9, 9))
+    assert place.turn().done == 0
     out = io.StringIO()
-    assert commands.evaluate(made.services, out=out) == 1
-    assert commands.run(made.services, out=out) == 0
+    assert commands.evaluate(place.services, out=out) == 1
+    assert commands.run(place.services, out=out) == 0
     assert "6 clips looked at; 0 wait" in out.getvalue()
-    assert commands.run(made.services, out=out) == 0
+    assert commands.run(place.services, out=out) == 0
     assert "0 clips looked at; 0 wait" in out.getvalue()
-    assert made.catalog.labels.counts() == []  # 0.98 is not sure enough
+    assert place.catalog.labels.counts() == []  # 0.98 is not sure enough
     for number, key in enumerate(keys):
         name = "red" if number < 2 else "grey"  # the third is a mistake of the model's, as people see it
-        made.catalog.labels.put(
-            made.catalog.clips.by_key(key).id, name, author="key:anna", confidence=None, now=NOW
+        place.catalog.labels.put(
+            place.catalog.clips.by_key(key).id, name, author="key:anna", confidence=None, now=NOW
         )  # type: ignore[union-attr]
     out = io.StringIO()
-    assert commands.evaluate(made.services, out=out) == 0
+    assert commands.evaluate(place.services, out=out) == 0
     rows = {line.split()[0]: line.split() for line in out.getvalue().splitlines()[2:]}
     assert rows["red"][2:6] == ["2", "0.00", "0.00", "0.99"]
     assert rows["grey"][2:5] == ["4", "0.00", "0.00"]
-    judged = made.catalog.judgements.after(0, 100)
+    judged = place.catalog.judgements.after(0, 100)
     pairs = [("red" in verdict_.by_people, verdict_.seen.get("red", 0.0)) for verdict_ in judged]
     lower = commands.score(pairs, 0.5)
     assert (lower.right, lower.wrong, lower.missed) == (2, 1, 0)

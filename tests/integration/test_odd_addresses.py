@@ -33,8 +33,8 @@ def unit(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Ru
 @pytest.fixture(scope="module")
 def keys(unit: RunningUnit) -> list[str]:
     """Of somebody who may do everything, of a bound viewer, and of a camera."""
-    made = [("all", "admin"), ("bound", "view", "--camera", "porch"), ("sends", "upload", "--camera", "porch")]
-    return [unit.run("key", "create", words[0], "--role", *words[1:]).stdout.strip() for words in made]
+    holders = [("all", "admin"), ("bound", "view", "--camera", "porch"), ("sends", "upload", "--camera", "porch")]
+    return [unit.run("key", "create", words[0], "--role", *words[1:]).stdout.strip() for words in holders]
 
 
 class Asking:

@@ -41,7 +41,7 @@ def ask(unit: RunningUnit, clip: dict) -> requests.Response:
     return requests.post(unit.url(f"{clip['links']['self']}/proxy"), timeout=10)
 
 
-def made(unit: RunningUnit, clip: dict) -> dict:
+def wait_proxy(unit: RunningUnit, clip: dict) -> dict:
     """The clip, once its proxy is asked for and made."""
     answer = ask(unit, clip)
     assert (answer.status_code, answer.json()["state"]) == (202, "waiting"), answer.text
@@ -61,7 +61,7 @@ def test_what_is_made_plays_everywhere(unit: RunningUnit, name: str) -> None:
     clip = unit.wait_clip(f"coded/{name}", state="ready")
     assert clip["proxy_url"] is None
     assert proxy_of(unit, clip)["state"] == "none"
-    there = made(unit, clip)
+    there = wait_proxy(unit, clip)
 
     answer = unit.get(there["proxy_url"], headers={"Range": "bytes=0-1"})
     assert (answer.status_code, len(answer.content), answer.headers["Content-Type"]) == (206, 2, "video/mp4")
@@ -94,7 +94,7 @@ def test_a_turned_picture_is_upright(unit: RunningUnit) -> None:
     (unit.video / "phone.mp4").write_bytes(head + b"tkhd" + tail.replace(upright, turned, 1))
     clip = unit.wait_clip("phone.mp4", state="ready")
     assert clip["media"]["video"]["rotation"] == 90
-    there = made(unit, clip)
+    there = wait_proxy(unit, clip)
     copy = unit.folder / "phone.copy.mp4"
     copy.write_bytes(unit.get(there["proxy_url"]).content)
     with av.open(str(copy)) as container:
@@ -125,13 +125,13 @@ def test_other_content_and_removal_take_it_away(unit: RunningUnit) -> None:
     path = unit.video / "other.mp4"
     path.write_bytes(clips.make_coded(unit.folder / "o.mp4", video="mpeg4", seconds=1).read_bytes())
     clip = unit.wait_clip("other.mp4", state="ready")
-    first = made(unit, clip)
+    first = wait_proxy(unit, clip)
     aside = clips.make_coded(unit.folder / "o2.mp4", video="mpeg4", seconds=2)
     aside.replace(path)
     other = wait_for(lambda: (c := unit.clip("other.mp4")) and c["duration_seconds"] > 1.5 and c, what="the other")
     assert other["proxy_url"] is None
     assert proxy_of(unit, other)["state"] == "none"
-    second = made(unit, other)
+    second = wait_proxy(unit, other)
     assert second["proxy_url"] != first["proxy_url"]
     assert requests.delete(unit.url(clip["links"]["self"]), timeout=10).status_code == 204
     assert unit.get(second["proxy_url"]).status_code == 404

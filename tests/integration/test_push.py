@@ -27,9 +27,9 @@ from watcher.workers.parent_death import die_with_parent
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """What a camera writes into."""
-    made = tmp_path / "camera"
-    made.mkdir()
-    return made
+    camera = tmp_path / "camera"
+    camera.mkdir()
+    return camera
 
 
 def command(folder: Path, unit: RunningUnit, *more: str, port: int | None = None) -> list[str]:

@@ -179,16 +179,20 @@ def end_soon(services: Services, name: str, seconds: float) -> None:
 @pytest.fixture(scope="module")
 def brought(unit: RunningUnit, services: Services) -> dict[str, dict[str, str]]:
     """Who comes, and what they bring; of a link its question, as `?`."""
-    made = {role: keys.create(services, role, role, None) for role in ("view", "label", "admin")}
-    made["upload"] = keys.create(services, "upload", "upload", ["porch"])
-    made |= {f"bound {role}": keys.create(services, f"bound {role}", role, ["porch"]) for role in ("view", "label")}
-    made |= {name: keys.create(services, name, "admin", None) for name in ("revoked", "expired", "leaves")}
-    made["viewer"] = keys.create(services, "viewer", "view", None)  # of its own: whoever leaves ends one's others
-    holders = {name: bearer(key) for name, key in made.items() if name != "viewer"}
-    holders |= {"none": {}, "session": signed_in(unit, made.pop("viewer"))}
-    holders["session of a revoked key"] = signed_in(unit, made["revoked"])
-    holders["session of an expired key"] = signed_in(unit, made["expired"])
-    holders["session that was ended"] = signed_in(unit, made["leaves"])
+    secrets = {role: keys.create(services, role, role, None) for role in ("view", "label", "admin")}
+    secrets["upload"] = keys.create(services, "upload", "upload", ["porch"])
+    secrets |= {
+        f"bound {role}": keys.create(services, f"bound {role}", role, ["porch"]) for role in ("view", "label")
+    }
+    secrets |= {name: keys.create(services, name, "admin", None) for name in ("revoked", "expired", "leaves")}
+    secrets["viewer"] = keys.create(
+        services, "viewer", "view", None
+    )  # of its own: whoever leaves ends one's others
+    holders = {name: bearer(key) for name, key in secrets.items() if name != "viewer"}
+    holders |= {"none": {}, "session": signed_in(unit, secrets.pop("viewer"))}
+    holders["session of a revoked key"] = signed_in(unit, secrets["revoked"])
+    holders["session of an expired key"] = signed_in(unit, secrets["expired"])
+    holders["session that was ended"] = signed_in(unit, secrets["leaves"])
 
     def clip() -> dict | None:
         answer = unit.get("/watcher/clips/by-key/porch/1.mp4", headers=holders["admin"])

@@ -35,9 +35,9 @@ def eye() -> Iterator[Worker]:
     if not (FOLDER / model.FILE).exists():
         pytest.skip(f"there is no model in {FOLDER}: make labels")
     arguments = json.dumps({"model": str(FOLDER / model.FILE), "names": []})
-    made = Worker(timeout_seconds=120, command=[*WORKER, arguments])
-    yield made
-    made.close()
+    worker = Worker(timeout_seconds=120, command=[*WORKER, arguments])
+    yield worker
+    worker.close()
 
 
 def labels(eye: Worker, clip: Path, length: float) -> dict[str, tuple[float, float]]:

@@ -99,8 +99,8 @@ def test_nothing_is_shared_between_keys(start_unit, samples) -> None:
     for number, camera in enumerate(("porch", "gate")):
         (unit.video / camera).mkdir()
         (unit.video / camera / "1.mp4").write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
-        made = unit.run("key", "create", camera, "--role", "view", "--camera", camera)
-        secrets[camera] = made.stdout.strip()
+        command = unit.run("key", "create", camera, "--role", "view", "--camera", camera)
+        secrets[camera] = command.stdout.strip()
     for camera, secret in secrets.items():
         mine = {"Authorization": f"Bearer {secret}"}
         wait_for(lambda mine=mine: unit.get("/watcher/clips", headers=mine).json()["clips"], what=camera)

@@ -24,11 +24,11 @@ def film(unit: RunningUnit, name: str, seconds: int) -> str:
     """The address of the only segment of a clip of noise, which has 3.6 MB a second."""
     path = unit.video / "porch" / name
     path.parent.mkdir(exist_ok=True)
-    made = unit.folder / name
+    file = unit.folder / name
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-y", *NOISE.format(seconds).split(), str(made)], check=True, timeout=120
+        ["ffmpeg", "-v", "error", "-y", *NOISE.format(seconds).split(), str(file)], check=True, timeout=120
     )
-    path.write_bytes(made.read_bytes())
+    path.write_bytes(file.read_bytes())
     clip = unit.wait_clip(f"porch/{name}", state="ready")
     return f"{clip['links']['self']}/segment.m4s?begin=0"
 

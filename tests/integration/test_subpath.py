@@ -150,10 +150,10 @@ def test_a_range_of_a_shared_link_is_asked_about_once(
 ) -> None:
     """By many requests in some seconds, of a player without a key."""
     clip = browser.get(front + "watcher/clips?limit=1", timeout=10).json()["clips"][0]
-    made = browser.post(
+    share_url = browser.post(
         urljoin(front, clip["links"]["self"] + "/share"), json={"expires_in_seconds": 60}, timeout=10
     ).json()["url"]
-    address = unit.url(made.removeprefix("/cams"))
+    address = unit.url(share_url.removeprefix("/cams"))
 
     def questions() -> int:
         figures = browser.get(front + "watcher/metrics", timeout=10).text

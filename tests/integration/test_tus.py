@@ -87,11 +87,11 @@ def test_what_is_spoken(unit: RunningUnit) -> None:
 
 def test_in_pieces(unit: RunningUnit, data: bytes) -> None:
     """201 with its address, 204 with each piece, HEAD tells where it is; whole it is a clip."""
-    made = begin(unit, len(data), camera="tus", filename="a.mp4", started_at="2026-03-05T12:00:00Z")
-    assert made.status_code == 201
-    address = made.headers["Location"]
-    assert made.headers["Tus-Resumable"] == "1.0.0"
-    assert "GMT" in made.headers["Upload-Expires"]
+    answer = begin(unit, len(data), camera="tus", filename="a.mp4", started_at="2026-03-05T12:00:00Z")
+    assert answer.status_code == 201
+    address = answer.headers["Location"]
+    assert answer.headers["Tus-Resumable"] == "1.0.0"
+    assert "GMT" in answer.headers["Upload-Expires"]
     head = requests.head(unit.url(address), headers=TUS, timeout=30)
     assert head.status_code == 200
     assert head.headers["Cache-Control"] == "no-store"
@@ -168,9 +168,9 @@ def test_what_is_here_need_not_be_sent_by_any_client(unit: RunningUnit, data: by
     """`sha256` is told: the answer's offset is the length, and what a client sends all the same is no error."""
     assert begin(unit, len(data), PIECE, data, camera="tus", filename="here.mp4").status_code == 201
     meta = {"camera": "tus", "filename": "here.mp4", "sha256": hashlib.sha256(data).hexdigest()}
-    made = begin(unit, len(data), **meta)
-    assert (made.status_code, made.headers["Upload-Offset"]) == (201, str(len(data)))
-    assert offset(unit, made.headers["Location"]) == len(data)
+    answer = begin(unit, len(data), **meta)
+    assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, str(len(data)))
+    assert offset(unit, answer.headers["Location"]) == len(data)
     path = tmp_path / "clip.mp4"
     path.write_bytes(data)
     with path.open("rb") as file:

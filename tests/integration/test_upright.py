@@ -24,9 +24,9 @@ MATRICES += [(-1, 0, 0, 1), (0, -1, -1, 0), (1, 0, 0, -1), (0, 1, 1, 0)]
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
-    made = Worker(timeout_seconds=60)
-    yield made
-    made.close()
+    process = Worker(timeout_seconds=60)
+    yield process
+    process.close()
 
 
 def film(path: Path, matrix: tuple[int, int, int, int], aspect: Fraction) -> Path:

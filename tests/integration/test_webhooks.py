@@ -71,9 +71,9 @@ class Listener:
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    made = Listener()
-    yield made
-    made.close()
+    receiver = Listener()
+    yield receiver
+    receiver.close()
 
 
 def hooks(*listeners: int, **more: object) -> dict[str, str]:

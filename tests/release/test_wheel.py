@@ -32,8 +32,8 @@ with Client(sys.argv[1]) as watcher:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The one that `make release` made, else one that is made now, of what git knows."""
-    if made := os.environ.get("WATCHER_TEST_WHEEL"):
-        return (ROOT / made).resolve()
+    if path := os.environ.get("WATCHER_TEST_WHEEL"):
+        return (ROOT / path).resolve()
     folder = tmp_path_factory.mktemp("source")
     for name in subprocess.check_output(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True

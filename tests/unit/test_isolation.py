@@ -45,20 +45,20 @@ def services(catalog: Catalog, tmp_path: Path) -> Iterator[Services]:
     """A service on either engine."""
     url = catalog.database.engine.url.render_as_string(hide_password=False)
     environment = {"WATCHER_CATALOG__URL": url, "WATCHER_VIDEO__WATCH": "poll"}
-    made = open_services(load(environment).settings, tmp_path / "data")
-    made.places.make()
-    yield made
-    made.catalog.database.engine.dispose()
+    service = open_services(load(environment).settings, tmp_path / "data")
+    service.places.make()
+    yield service
+    service.catalog.database.engine.dispose()
 
 
 @pytest.fixture
 def ingester(services: Services) -> Iterator[Ingester]:
     """One whose turns the test takes."""
-    made = Ingester(services)
-    made._ingest.trust_writers = True  # polling is for the test to know each hint; the kernel may be asked
-    made.begin()
-    yield made
-    made._intake.aside.close()
+    loop = Ingester(services)
+    loop._ingest.trust_writers = True  # polling is for the test to know each hint; the kernel may be asked
+    loop.begin()
+    yield loop
+    loop._intake.aside.close()
 
 
 def until(ingester: Ingester, question: Callable[[], object], turns: int = 300) -> int:
@@ -136,8 +136,8 @@ def refuse(monkeypatch: pytest.MonkeyPatch, *keys: str, states: tuple[str, ...] 
     real = writes.to_values
 
     def values(row: Any, revision: int) -> dict[str, Any]:
-        made = real(row, revision)
-        return made | {"size_bytes": 1 << 70} if row.key in keys and row.state in states else made
+        row_values = real(row, revision)
+        return row_values | {"size_bytes": 1 << 70} if row.key in keys and row.state in states else row_values
 
     monkeypatch.setattr(writes, "to_values", values)
 

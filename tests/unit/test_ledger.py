@@ -16,9 +16,9 @@ from watcher.storage.ledger import BODY_SECONDS, FILE, Entry, Ledger
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
-    made = tmp_path / "spool"
-    (made / "tus").mkdir(parents=True)
-    return made
+    folder = tmp_path / "spool"
+    (folder / "tus").mkdir(parents=True)
+    return folder
 
 
 def ledger_of(spool: Path, entries: list[Entry] | None = None) -> Ledger:
