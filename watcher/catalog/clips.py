@@ -217,7 +217,7 @@ class Clips:
         mark, ids = 0, None
         if clip_filter.seen is not None:
             mark = mark_of(ask, clip_filter.person).until_revision
-            ids = candidates(ask, clip_filter.person, mark, seen_ones=clip_filter.seen)
+            ids = candidates(ask, clip_filter.person, mark, seen_only=clip_filter.seen)
         statement, values = listing(
             clip_filter,
             sqlite=self._database.engine.dialect.name == "sqlite",

@@ -28,14 +28,14 @@ def keep_corrections(old: Any, values: dict[str, Any]) -> None:
 def take_word(probed: Probed, values: dict[str, Any]) -> None:
     """Let what was said when a file was sent stand for what was read."""
     read: dict[str, Any] = {}
-    if probed.said_camera is not None and probed.said_camera != values["camera"]:
-        read["camera"], values["camera"] = values["camera"], probed.said_camera
-    if probed.said_start is not None:
+    if probed.sender_camera is not None and probed.sender_camera != values["camera"]:
+        read["camera"], values["camera"] = values["camera"], probed.sender_camera
+    if probed.sender_start is not None:
         read |= {name: values[name] for name in _TIME}
         length = values["ended_ms"] - values["started_ms"]
-        values["started_ms"] = milliseconds(probed.said_start.at)
+        values["started_ms"] = milliseconds(probed.sender_start.at)
         values["ended_ms"] = values["started_ms"] + length
-        values["offset_seconds"] = probed.said_start.offset_seconds
+        values["offset_seconds"] = probed.sender_start.offset_seconds
         values["time_source"] = TimeSource.UPLOAD.value
         values["time_quality"] = TimeQuality.SURE.value
     if read:

@@ -43,15 +43,15 @@ class Judgements:
         with self._database.engine.connect() as connection:
             rows = connection.execute(select).fetchall()
             no = sa.select(refusals.c.clip_id, refusals.c.name).where(refusals.c.clip_id.in_([r.id for r in rows]))
-            said_no: dict[int, set[str]] = {}
+            no_by_clip: dict[int, set[str]] = {}
             for clip_id, name in connection.execute(no):
-                said_no.setdefault(clip_id, set()).add(name)
+                no_by_clip.setdefault(clip_id, set()).add(name)
         return [
             Judged(
                 row.id,
                 row.camera,
                 {name for name, label in labels_in(row).items() if not label.by_model},
-                said_no.get(row.id, set()),
+                no_by_clip.get(row.id, set()),
                 {thing.name: thing.score for thing in msgspec.json.decode(row.seen or "[]", type=list[Seen])},
             )
             for row in rows

@@ -52,8 +52,8 @@ class Probed(msgspec.Struct, frozen=True, kw_only=True):
     playable: Playable | None
     playable_reason: str | None
     error: str | None
-    said_camera: str | None = None  # who sent it says so, whatever its name tells
-    said_start: Instant | None = None
+    sender_camera: str | None = None  # who sent it says so, whatever its name tells
+    sender_start: Instant | None = None
     moved_from: int | None = None  # id of the clip whose file this is, under its new name
 
 

@@ -73,12 +73,12 @@ def is_seen() -> sa.ColumnElement[int]:
     return sa.func.coalesce(word, by_mark)
 
 
-def candidates(ask: Ask, person: str, mark: int, *, seen_ones: bool) -> list[int] | None:
+def candidates(ask: Ask, person: str, mark: int, *, seen_only: bool) -> list[int] | None:
     """The ids of the clips that can be seen, or unseen, where they are few; None for many."""
-    if seen_ones and mark > 0:
+    if seen_only and mark > 0:
         return None
-    rows = ask(_SEEN_ALL_THE_SAME if seen_ones else _UNSEEN_ALL_THE_SAME, {"person": person})
-    if not seen_ones:
+    rows = ask(_SEEN_ALL_THE_SAME if seen_only else _UNSEEN_ALL_THE_SAME, {"person": person})
+    if not seen_only:
         if mark == 0:
             return None
         rows = rows + ask(_READY_SINCE, {"mark": mark})
@@ -106,7 +106,7 @@ class SeenClips:
         """How many listed clips somebody has not seen, and whether there are more than were looked at."""
         with self._database.reading() as ask:
             mark = mark_of(ask, person).until_revision
-            ids = candidates(ask, person, mark, seen_ones=False)
+            ids = candidates(ask, person, mark, seen_only=False)
             values: dict[str, Any] = {"person": person, "mark": mark}
             if ids is not None:
                 values["ids"] = id_text(ids, sqlite=self._database.engine.dialect.name == "sqlite")

@@ -220,7 +220,7 @@ class Ingest:
         outcome = self.examine(key, finished=True)
         if not isinstance(outcome, Probed):
             raise BrokenClipError(f"{key} changed while it was taken in")
-        put = self.put([msgspec.structs.replace(outcome, said_camera=camera, said_start=start)])
+        put = self.put([msgspec.structs.replace(outcome, sender_camera=camera, sender_start=start)])
         if put.refused:
             raise BrokenClipError(f"{key} {put.aside[key]}")
         clip = self.catalog.clips.by_key(key)

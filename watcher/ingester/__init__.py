@@ -1,1 +1,1 @@
-"""The process `watcher ingest`. Imports ingest, retention, renditions and what is below them."""
+"""The process `watcher ingest`. Imports the verbs and what is below them."""

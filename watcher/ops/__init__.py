@@ -1,1 +1,1 @@
-"""Commands of whoever runs the service. Imports ingest, retention, renditions and what is below them."""
+"""Commands of whoever runs the service. Imports the verbs, stores, workers and what is below them."""

@@ -66,7 +66,7 @@ class Renderer:
         self._workers: list[Worker] = []
         self._faults: dict[str, tuple[int, str]] = {}  # by thread: our own faults in a row, and the last one
         self._pace = AHEAD_SECONDS  # seconds that a worker has taken for one job of late
-        self._wall_told = False
+        self._wall_logged = False
 
     def start(self) -> None:
         """Start the threads."""
@@ -223,8 +223,8 @@ class Renderer:
             self._verdicts.failed(task.job, reason.answer)
             self._backlog.give_back([task.job.id])
             return
-        if worker.wall is not None and not self._wall_told:
-            self._wall_told = True
+        if worker.wall is not None and not self._wall_logged:
+            self._wall_logged = True
             level = logging.WARNING if worker.wall.holes else logging.INFO
             log.log(level, "decoders work %s", described(worker.wall.held, worker.wall.holes))
         task = handed[0]

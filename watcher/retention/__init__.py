@@ -1,1 +1,1 @@
-"""Which clips go, and how. Imports services and what is below it."""
+"""Which clips go, and how. Imports ingest (what stays after all is read again), services and what is below."""

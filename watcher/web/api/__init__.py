@@ -1,1 +1,1 @@
-"""The addresses for programs, one noun in each file. Imports `http`, ingest, retention, renditions."""
+"""The addresses for programs, one noun in each file. Imports `http`, the verbs and what is below them."""

@@ -49,13 +49,13 @@ _put_route = functools.partial(
 @_put_route("/uploads/<camera>/<path:name>")
 def put(camera: str, name: str) -> Response:
     """Send a clip under a name: raw bytes, of any Content-Type; 201 for a new one, 200 if it is here already."""
-    return _put(camera, name, _said_start())
+    return _put(camera, name, _start())
 
 
 @_put_route("/uploads/<camera>/")
 def put_unnamed(camera: str) -> Response:
     """Send a clip that the server names: by `started_at`, else by the request's Date, else by now."""
-    return _put(camera, "", _said_start() or _date())
+    return _put(camera, "", _start() or _date())
 
 
 @route(
@@ -93,7 +93,7 @@ def check() -> Response:
 
     nginx takes only 204, 401 and 403 from here, so the true answer travels in headers.
     """
-    path = wire.asked_path()
+    path = wire.request_path()
     try:
         method = request.environ.get("WATCHER_METHOD", "")
         auth.require(Role.UPLOAD)
@@ -210,7 +210,7 @@ def _put(camera: str, name: str, start: Instant | None) -> Response:
     return received(state().uploads.receive(path, camera, name, start=start, digests=_digests()))
 
 
-def _said_start() -> Instant | None:
+def _start() -> Instant | None:
     text = request.args.get("started_at")
     return None if text is None else instant(text)
 

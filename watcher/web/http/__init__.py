@@ -1,1 +1,4 @@
-"""What every route needs: requests, answers, keys, caches, problems. Imports services and what is below it."""
+"""What every route needs: requests, answers, keys, caches, problems.
+
+Imports the verbs, services and what is below them.
+"""

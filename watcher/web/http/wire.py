@@ -40,7 +40,7 @@ def json_response(body: Any, status: int = 200, **headers: str) -> Response:
     return response
 
 
-def asked_path() -> str:
+def request_path() -> str:
     """The path that nginx asks about, decoded: WSGI hands its bytes on as if they were Latin-1."""
     path: str = request.environ.get("WATCHER_PATH", "")
     return path.encode("latin-1").decode("utf-8", "surrogateescape")

@@ -90,7 +90,7 @@ def sign_out() -> Response:
 @route(bp, "/internal/media", role=None, internal=True)
 def media() -> Response:
     """Whether whoever asks may read a clip or a poster: 204, 401 or 403; nginx remembers a 204 for a while."""
-    return _may_read(wire.asked_path())
+    return _may_read(wire.request_path())
 
 
 @route(bp, "/internal/cold", role=None, internal=True)
@@ -99,7 +99,7 @@ def cold() -> Response:
 
     Whether whoever asks may see it was asked before; so the answer is the same for all, and nginx keeps it.
     """
-    path, response = wire.asked_path(), Response(status=204)
+    path, response = wire.request_path(), Response(status=204)
     if not wire.is_text(path):
         return response
     headers = response.headers
