@@ -28,8 +28,8 @@ def unsaid(unit: RunningUnit, shelf: list[dict]) -> Iterator[None]:
         say(unit, camera)
 
 
-def say(unit: RunningUnit, camera: str, **said: object) -> None:
-    assert requests.put(unit.url(f"/watcher/cameras/{camera}"), json=said, timeout=10).status_code == 200
+def say(unit: RunningUnit, camera: str, **settings: object) -> None:
+    assert requests.put(unit.url(f"/watcher/cameras/{camera}"), json=settings, timeout=10).status_code == 200
 
 
 def card(page: Page, camera: str) -> Locator:
@@ -48,8 +48,8 @@ def test_a_camera_is_renamed_with_the_mouse(watched: Watched, unit: RunningUnit,
     gate.get_by_role("button", name="Save").click()
     expect(gate.get_by_role("heading").get_by_role("link")).to_have_text("Front gate")
     expect(page.locator("#said")).to_have_text("Saved: Front gate")
-    told = unit.get("/watcher/cameras/gate").json()
-    assert [told[name] for name in ("name", "colour", "order", "hidden")] == ["Front gate", "teal", 1, False]
+    answer = unit.get("/watcher/cameras/gate").json()
+    assert [answer[name] for name in ("name", "colour", "order", "hidden")] == ["Front gate", "teal", 1, False]
 
     page = watched.open("/watcher/?camera=gate")
     named = page.locator(".card .camera span").first
@@ -124,8 +124,8 @@ def test_hidden_cameras_are_not_lost(watched: Watched, unit: RunningUnit, shelf:
     expect(page.locator(".camera-card h3 a [data-name]")).to_have_text(["porch", "gate", "yard"])
     page = watched.open(DAY)
     expect(page.locator(".names button")).to_have_text(["gate", "porch"])
-    count = len([one for one in shelf if one["local_time"][:10] == "2026-11-21"])
-    mine = len([one for one in shelf if one["local_time"][:10] == "2026-11-21" and one["camera"] != "yard"])
+    count = len([clip for clip in shelf if clip["local_time"][:10] == "2026-11-21"])
+    mine = len([clip for clip in shelf if clip["local_time"][:10] == "2026-11-21" and clip["camera"] != "yard"])
     expect(page.locator("#total")).to_have_text(f"{mine} clips on this day")
     page.get_by_role("link", name="Show 1 hidden camera").click()
     expect(page.locator(".names button")).to_have_text(["gate", "porch", "yard"])

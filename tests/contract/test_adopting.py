@@ -369,8 +369,8 @@ def test_an_object_that_is_gone(services: Services, store: Store) -> None:
     clip = leave(services, 1)
     move(services)
     store.delete(clip.key)
-    told = "cold: nothing that was not known\n1 clips are not in the store: have them from a backup\n"
-    assert scan(services) == (1, told)
+    report = "cold: nothing that was not known\n1 clips are not in the store: have them from a backup\n"
+    assert scan(services) == (1, report)
     assert again(services, clip).store == "cold"
 
 
@@ -458,12 +458,12 @@ def test_a_file_that_is_being_written_into_a_disk(services: Services, store: Sto
 def test_bytes_that_are_not_what_was_put(tmp_path: Path, catalog: Catalog, samples: Path) -> None:
     """Their SHA-256 stands beside them: no new clip is made of others."""
     with s3_server() as server:
-        made = serving(catalog, tmp_path, stores=(table_of(tmp_path, server.endpoint, BUCKET),))
-        with contextlib.closing(open_store(made.settings.stores[0])) as opened:
+        service = serving(catalog, tmp_path, stores=(table_of(tmp_path, server.endpoint, BUCKET),))
+        with contextlib.closing(open_store(service.settings.stores[0])) as opened:
             put(opened, OTHERS, film(samples, 1))
         spoil(server)
-        code, text = scan(made)
-    assert (code, all_clips(made)) == (1, [])
+        code, text = scan(service)
+    assert (code, all_clips(service)) == (1, [])
     assert text.startswith(f"other bytes than were put there: {OTHERS}\n")
 
 
@@ -476,23 +476,25 @@ def spoil(server: Server) -> None:
 def test_a_bucket_that_breaks_off(tmp_path: Path, catalog: Catalog, samples: Path) -> None:
     """What was done is done, and the next scan goes on; the copy of a new clip is there for its pictures."""
     with s3_server() as server:
-        made = serving(catalog, tmp_path, stores=(table_of(tmp_path, server.endpoint, BUCKET),))
-        with contextlib.closing(open_store(made.settings.stores[0])) as opened:
+        service = serving(catalog, tmp_path, stores=(table_of(tmp_path, server.endpoint, BUCKET),))
+        with contextlib.closing(open_store(service.settings.stores[0])) as opened:
             for number in range(3):
                 put(opened, f"garden/2026-01-02/03-04-0{number}.mp4", film(samples, number))
-        asked = len(server.bucket.asked)
-        server.bucket.trick = lambda handler: len(server.bucket.asked) > asked + 9 and (handler.reply(500) or True)
-        code, text = scan(made)
+        count = len(server.bucket.requests)
+        server.bucket.trick = lambda handler: (
+            len(server.bucket.requests) > count + 9 and (handler.reply(500) or True)
+        )
+        code, text = scan(service)
         assert code == 1
         assert text.endswith("What is done is done: run it again\n")
         server.bucket.trick = None
-        before = len(all_clips(made))
+        before = len(all_clips(service))
         assert 0 < before < 3
-        assert scan(made) == (0, f"cold: {3 - before} became new clips\n")
-        assert len(all_clips(made)) == 3
-        asked = len(server.bucket.asked)
-        assert bytes_of(made, "garden/2026-01-02/03-04-02.mp4") == film(samples, 2)
-        assert len(server.bucket.asked) == asked
+        assert scan(service) == (0, f"cold: {3 - before} became new clips\n")
+        assert len(all_clips(service)) == 3
+        count = len(server.bucket.requests)
+        assert bytes_of(service, "garden/2026-01-02/03-04-02.mp4") == film(samples, 2)
+        assert len(server.bucket.requests) == count
 
 
 def test_a_name_that_a_clip_has_and_a_new_key_of_it(services: Services, store: Store, samples: Path) -> None:

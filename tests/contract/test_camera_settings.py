@@ -31,8 +31,8 @@ def filled(catalog: Catalog) -> Catalog:
 
 def said_of(client: FlaskClient, camera: str) -> dict:
     """What lists tell of a camera."""
-    found = next(one for one in client.get("/cameras").json["cameras"] if one["camera"] == camera)
-    return {name: found[name] for name in SAID}
+    settings = next(row for row in client.get("/cameras").json["cameras"] if row["camera"] == camera)
+    return {name: settings[name] for name in SAID}
 
 
 def test_what_is_said_of_a_camera_is_told_beside_it(filled: Catalog, client: FlaskClient) -> None:
@@ -46,7 +46,7 @@ def test_what_is_said_of_a_camera_is_told_beside_it(filled: Catalog, client: Fla
     assert after.status_code == 200
     assert said_of(client, "porch") == SAID
     assert said_of(client, "gate") == UNSAID
-    assert [{**one, **UNSAID} for one in after.json["cameras"]] == before.json["cameras"]
+    assert [{**row, **UNSAID} for row in after.json["cameras"]] == before.json["cameras"]
     assert {clip["camera"] for clip in client.get("/clips?camera=porch").json["clips"]} == {"porch"}
     tag = client.get("/cameras/porch").headers["ETag"]
     assert client.get("/cameras/porch", headers={"If-None-Match": tag}).status_code == 304
@@ -135,7 +135,7 @@ def test_it_outlives_the_camera_s_clips(filled: Catalog, client: FlaskClient) ->
         clip = filled.clips.by_key(f"porch/{n}.mp4")
         assert clip is not None
         filled.writes.correct(clip.id, camera="a/b")
-    assert [one["camera"] for one in client.get("/cameras").json["cameras"]] == ["a/b", "gate"]
+    assert [row["camera"] for row in client.get("/cameras").json["cameras"]] == ["a/b", "gate"]
     assert said_of(client, "a/b") == UNSAID
     gone = client.get("/cameras/porch").json
     assert (gone["clips"], gone["name"], gone["last_started_at"]) == (0, "Front door", None)
@@ -156,10 +156,10 @@ def test_it_is_audited(filled: Catalog) -> None:
 def test_other_cameras_do_not_exist(catalog: Catalog, filled: Catalog, engine: sa.Engine, tmp_path: Path) -> None:
     """For a key of some: neither they, nor that something was said of them; and it may say nothing itself."""
     url = engine.url.render_as_string(hide_password=False)
-    made = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
+    service = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
     bound, boss = (
-        client_of(made, holder(made, "bound", ["porch"])),
-        client_of(made, holder(made, "boss", role="admin")),
+        client_of(service, holder(service, "bound", ["porch"])),
+        client_of(service, holder(service, "boss", role="admin")),
     )
     head = bound.get("/changes/head").json["head"]
     assert boss.put("/cameras/gate", json=SAID).status_code == 200
@@ -169,15 +169,15 @@ def test_other_cameras_do_not_exist(catalog: Catalog, filled: Catalog, engine: s
     assert bound.put("/cameras/porch", json=SAID).status_code == 403
     assert boss.put("/cameras/porch", json=SAID).status_code == 200
     assert bound.get("/changes/head").json["head"] > head
-    assert [one["camera"] for one in bound.get(f"/changes?since={head}").json["camera_settings"]] == ["porch"]
-    made.catalog.database.engine.dispose()
+    assert [row["camera"] for row in bound.get(f"/changes?since={head}").json["camera_settings"]] == ["porch"]
+    service.catalog.database.engine.dispose()
 
 
 def test_only_an_admin_has_the_form(catalog: Catalog, filled: Catalog, engine: sa.Engine, tmp_path: Path) -> None:
     """On Status; it says the same as the API, and what is said is text to every page."""
     url = engine.url.render_as_string(hide_password=False)
-    made = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
-    viewer, boss = client_of(made, holder(made, "looks")), client_of(made, holder(made, "boss", role="admin"))
+    service = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
+    viewer, boss = client_of(service, holder(service, "looks")), client_of(service, holder(service, "boss", role="admin"))
     form = {"camera": "porch", "name": " <b onclick=x>Tor</b> ", "colour": "teal", "order": "2", "hidden": "yes"}
     assert viewer.post("/status", data=form).status_code == 403
     assert filled.cameras.settings() == {}
@@ -202,4 +202,4 @@ def test_only_an_admin_has_the_form(catalog: Catalog, filled: Catalog, engine: s
     assert boss.post("/status", data={"camera": "prch"}).status_code == 404
     assert boss.post("/status", data={"camera": "porch"}).status_code == 303
     assert said_of(viewer, "porch") == UNSAID
-    made.catalog.database.engine.dispose()
+    service.catalog.database.engine.dispose()

@@ -37,8 +37,8 @@ def lived_in(tmp_path: Path) -> Catalog:
     catalog.writes.correct(second, held=True, note="keep")
     catalog.reviews.lease("review", limit=3, until=NOW + timedelta(hours=1), now=NOW)
     catalog.keys.create("porch", Role.UPLOAD, ("porch",), "hash", now=NOW)
-    said = CameraSettings(name="Tor ä 😀", colour=Colour.TEAL, order=3, hidden=True)
-    catalog.cameras.set("gate", said)
+    settings = CameraSettings(name="Tor ä 😀", colour=Colour.TEAL, order=3, hidden=True)
+    catalog.cameras.set("gate", settings)
     assert catalog.retired.forget(NOW + timedelta(days=99)) == 1
     return catalog
 

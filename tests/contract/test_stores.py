@@ -81,25 +81,25 @@ def test_what_it_costs_is_counted(store: Store) -> None:
     after = costs.so_far()["cold"]
     assert after.sent_bytes - before.sent_bytes == 1000
     assert after.received_bytes - before.received_bytes >= 1000
-    asked = {name: count - before.requests.get(name, 0) for name, count in after.requests.items()}
+    counts = {name: count - before.requests.get(name, 0) for name, count in after.requests.items()}
     if store.path("-") is None:
-        assert asked["PUT"] == 1
-        assert asked["GET"] >= 1
+        assert counts["PUT"] == 1
+        assert counts["GET"] >= 1
     else:
         assert after.received_bytes - before.received_bytes == 1000
-        assert not any(asked.values())
+        assert not any(counts.values())
 
 
 def test_an_object_of_a_bucket_names_its_catalog() -> None:
     """A disk has a marker for that."""
     with s3_server() as server:
-        for owner, told in (("0b0e6f0c", "0b0e6f0c"), (None, "")):
-            made = S3("cold", server.endpoint, BUCKET, keys=lambda: (KEY, SECRET), prefix=f"{owner}/", owner=owner)
-            with contextlib.closing(made) as store:
+        for owner, name in (("0b0e6f0c", "0b0e6f0c"), (None, "")):
+            s3 = S3("cold", server.endpoint, BUCKET, keys=lambda: (KEY, SECRET), prefix=f"{owner}/", owner=owner)
+            with contextlib.closing(s3) as store:
                 put(store, "a/1.mp4", b"film")
                 stored = store.find("a/1.mp4")
                 assert stored is not None
-                assert stored.owner == told
+                assert stored.owner == name
 
 
 def test_an_empty_file(store: Store) -> None:

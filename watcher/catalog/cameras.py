@@ -69,8 +69,8 @@ class Cameras:
         select = sa.select(_c.revision, _c.camera, *SETTINGS).where(there).order_by(_c.revision)
         with self._database.engine.connect() as connection:
             return [
-                SettingsChange(revision, camera, to_settings(*said))
-                for revision, camera, *said in connection.execute(select)
+                SettingsChange(revision, camera, to_settings(*values))
+                for revision, camera, *values in connection.execute(select)
             ]
 
 

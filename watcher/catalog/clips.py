@@ -144,9 +144,9 @@ class Clips:
                     silent_since=None if ended is None else moment(ended),
                     silent=bool(silent),
                     expected_by=None if ended is None or limit is None else moment(ended + limit),
-                    settings=to_settings(*said),
+                    settings=to_settings(*more),
                 )
-                for camera, count, size, duration, first, last, ended, silent, limit, *said in connection.execute(
+                for camera, count, size, duration, first, last, ended, silent, limit, *more in connection.execute(
                     select
                 )
             ]

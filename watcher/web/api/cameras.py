@@ -75,7 +75,7 @@ def summary_of(camera: str) -> CameraSummary:
 
 def shape(summary: CameraSummary) -> CameraShape:
     """A camera as JSON."""
-    said = summary.settings
+    settings = summary.settings
     return CameraShape(
         camera=summary.camera,
         clips=summary.clips,
@@ -86,8 +86,8 @@ def shape(summary: CameraSummary) -> CameraShape:
         silent_since=serialize.utc_or_none(summary.silent_since),
         silent=summary.silent,
         expected_by=serialize.utc_or_none(summary.expected_by),
-        name=said.name,
-        colour=said.colour,
-        order=said.order,
-        hidden=said.hidden,
+        name=settings.name,
+        colour=settings.colour,
+        order=settings.order,
+        hidden=settings.hidden,
     )

@@ -113,12 +113,12 @@ def _whole(tell: Callable[..., None], tell_value: Callable[..., None]) -> None:
 
 def _costs(tell: Callable[..., None], costs: Mapping[str, status.StoreCost]) -> None:
     """What the ingester has asked of stores since its start; what nginx fetches for players is not in it."""
-    asked = [
+    counts = [
         ({"store": store, "method": method}, count)
         for store, cost in costs.items()
         for method, count in cost.requests.items()
     ]
-    tell("store_requests_total", "Requests of the ingester to the store, none of a disk.", asked, "counter")
+    tell("store_requests_total", "Requests of the ingester to the store, none of a disk.", counts, "counter")
     sent = [({"store": store}, cost.sent_bytes) for store, cost in costs.items()]
     tell("store_sent_bytes_total", "Bytes that it sent there.", sent, "counter")
     received = [({"store": store}, cost.received_bytes) for store, cost in costs.items()]

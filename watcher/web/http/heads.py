@@ -30,8 +30,11 @@ class Heads:
             looked, last = 0, 0
         if looked < upto:
             silences = catalog.silences.after(looked, upto, cameras=cameras)
-            said = catalog.cameras.after(looked, upto, cameras=cameras)
-            revisions = [*(silence.revision or 0 for silence in silences), *(change.revision for change in said)]
+            settings = catalog.cameras.after(looked, upto, cameras=cameras)
+            revisions = [
+                *(silence.revision or 0 for silence in silences),
+                *(change.revision for change in settings),
+            ]
             last = max([last, catalog.clips.last_change(looked, cameras), *revisions])
             with self._lock:
                 if len(self._by_cameras) >= KEPT_MOST:

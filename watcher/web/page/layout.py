@@ -130,7 +130,7 @@ def html(template: str, **values: Any) -> Response:
         styles=(*_STYLES, *_OWN_STYLES.get(template, ())),
         preload=_MODULES.get(template, ()),
         zone=str(zone()),
-        said_of_cameras=names.for_scripts(),
+        settings_of_cameras=names.for_scripts(),
         carried=carried(request.args),
         site_zone=state().zone_name,
         signed_in=principal.name if principal is not None and principal is not ANYBODY else None,

@@ -26,15 +26,15 @@ def ordered(cameras: Iterable[CameraSummary]) -> list[CameraSummary]:
     return sorted(cameras, key=lambda summary: order_key(summary.camera, summary.settings))
 
 
-def said() -> dict[str, CameraSettings]:
+def settings() -> dict[str, CameraSettings]:
     """What was said of the cameras that exist for whoever asks; nothing where nobody knows who that is."""
     if "cameras" not in g:
-        g.cameras = _said() if "principal" in g else {}
+        g.cameras = _settings() if "principal" in g else {}
     known: dict[str, CameraSettings] = g.cameras
     return known
 
 
-def _said() -> dict[str, CameraSettings]:
+def _settings() -> dict[str, CameraSettings]:
     try:
         settings = catalog().cameras.settings()
     except CatalogError:  # the page says what is wrong, and this is no part of it
@@ -44,12 +44,12 @@ def _said() -> dict[str, CameraSettings]:
 
 def for_scripts() -> str | None:
     """The same as JSON, for the page's scripts; None where nothing was said."""
-    return msgspec.json.encode(said()).decode() if said() else None
+    return msgspec.json.encode(settings()).decode() if settings() else None
 
 
 def called(camera: str) -> str:
     """What people call a camera."""
-    return said().get(camera, UNSAID).name or camera
+    return settings().get(camera, UNSAID).name or camera
 
 
 def called_by_all(cameras: Iterable[str]) -> dict[str, str]:
@@ -69,6 +69,6 @@ def named(camera: str) -> Markup:
     text = Markup('<span data-name="{}" dir="auto"').format(camera)
     if (title := titled(camera)) != camera:
         text += Markup(' title="{}"').format(title)
-    if colour := said().get(camera, UNSAID).colour:
+    if colour := settings().get(camera, UNSAID).colour:
         text += Markup(' data-colour="{}"').format(colour)
     return text + Markup(">{}</span>").format(called(camera))
