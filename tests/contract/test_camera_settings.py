@@ -177,7 +177,10 @@ def test_only_an_admin_has_the_form(catalog: Catalog, filled: Catalog, engine: s
     """On Status; it says the same as the API, and what is said is text to every page."""
     url = engine.url.render_as_string(hide_password=False)
     service = open_services(Settings(auth=Auth(mode="keys"), catalog=CatalogTable(url=url)), tmp_path)
-    viewer, boss = client_of(service, holder(service, "looks")), client_of(service, holder(service, "boss", role="admin"))
+    viewer, boss = (
+        client_of(service, holder(service, "looks")),
+        client_of(service, holder(service, "boss", role="admin")),
+    )
     form = {"camera": "porch", "name": " <b onclick=x>Tor</b> ", "colour": "teal", "order": "2", "hidden": "yes"}
     assert viewer.post("/status", data=form).status_code == 403
     assert filled.cameras.settings() == {}
