@@ -78,16 +78,21 @@ def scan_store(services: Services, name: str, *, accept: bool, out: TextIO) -> i
                     print(f"{outcome.value}: {printable(key)}{f': {why}' if why else ''}", file=out, flush=True)
         except (WatcherError, OSError, OtherError) as reason:
             problem = reason
-    parts = [f"{sums[outcome]:,} {words}" for outcome, words in _SUMS.items() if sums[outcome]]
-    print(f"{name}: {', '.join(parts) or 'nothing that was not known'}", file=out)
-    for outcome, words in _WRONG.items():
-        if sums[outcome]:
-            print(f"{sums[outcome]:,} {words.format(name)}", file=out)
+    _print_sums(name, sums, out)
     if problem is not None:
         print(f"{problem}. What is done is done: run it again" if sum(sums.values()) else str(problem), file=out)
         if isinstance(problem, StoreAwayError) and " of catalog " in str(problem):  # its marker says so
             print(f"If that catalog is no more: watcher scan --store {name} --accept-root", file=out)
     return 1 if problem is not None or any(sums[outcome] for outcome in _WRONG) else 0
+
+
+def _print_sums(name: str, sums: Counter[Outcome], out: TextIO) -> None:
+    """Tell how many objects came to what."""
+    parts = [f"{sums[outcome]:,} {words}" for outcome, words in _SUMS.items() if sums[outcome]]
+    print(f"{name}: {', '.join(parts) or 'nothing that was not known'}", file=out)
+    for outcome, words in _WRONG.items():
+        if sums[outcome]:
+            print(f"{sums[outcome]:,} {words.format(name)}", file=out)
 
 
 def describing(naming: Naming, ignoring: Ignoring) -> Describe:

@@ -144,6 +144,11 @@ class Adopting:
             return Result(key, Outcome.FOREIGN, stored.owner)
         if not self._is_settled(key):
             return Result(key, Outcome.UNSETTLED)
+        return self._take_object(stored, named)
+
+    def _take_object(self, stored: Stored, named: Lying | None) -> Result:
+        """An object that may be taken: of the clip that it is named for, of one with its content, or a new one."""
+        key = stored.key
         digest = digest_by(lambda first, length: b"".join(self._store.read(key, first, length)), stored.size)
         if named is not None:
             if named.digest != digest:

@@ -63,9 +63,7 @@ def day(day: str) -> Response:
     kept = [*parameters, *([HIDDEN] if "hidden" in request.args else [])]
     counts = _counts(cameras, start, end) if plain else None
     there = [summary.camera for summary in cameras]
-    hidden = {summary.camera for summary in cameras if summary.settings.hidden}
-    lanes = there if "hidden" in request.args else [name for name in there if name not in hidden]
-    chosen = [name for name in there if name in args.getlist("camera")] or lanes
+    chosen = _chosen(cameras, args.getlist("camera"), with_hidden="hidden" in request.args)
     total = None if counts is None else sum(counts[camera] for camera in chosen)
     now = state().services.clock.now()
     labels = sorted(catalog().labels.counts(principal().cameras), key=lambda pair: -pair[1])
@@ -76,7 +74,7 @@ def day(day: str) -> Response:
         now=serialize.utc(now),
         first=min((summary.first_started_at for summary in cameras if summary.first_started_at), default=None),
         cameras=there,
-        hidden=hidden,
+        hidden={summary.camera for summary in cameras if summary.settings.hidden},
         showing="hidden" in request.args,
         otherwise=url_for("days.day", day=day) + tail(parameters if kept != parameters else [*parameters, HIDDEN]),
         chosen=args.getlist("camera"),
@@ -101,6 +99,12 @@ def day(day: str) -> Response:
         future=end > now,
         as_list=_listed(parameters, day),
     )
+
+
+def _chosen(cameras: list[CameraSummary], named: list[str], *, with_hidden: bool) -> list[str]:
+    """The cameras that have a lane: those that are asked for, else all but hidden ones."""
+    chosen = [summary.camera for summary in cameras if summary.camera in named]
+    return chosen or [summary.camera for summary in cameras if with_hidden or not summary.settings.hidden]
 
 
 def _counts(cameras: list[CameraSummary], start: datetime, end: datetime) -> dict[str, int]:
