@@ -28,7 +28,9 @@ run: $(VENV)/.run    ## the service on DATA=data LISTEN=127.0.0.1:8080 LOG=log
 labels: $(VENV)/.labels ## the model that labels clips, into DATA=data; guide/labels.md
 	$(BIN)/python -P -m watcher.labels.get $(DATA)
 
+# Whoever runs the service may not write here, and would compile all of it at each start.
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
+	@$(BIN)/python -m compileall -q watcher
 
 test: $(VENV)/.dev   ## the tests, on every core; six to eight minutes on two
 	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not ceph and not release"
