@@ -197,8 +197,9 @@ export class Pane {
     if (!this.ready || video.seeking) return;
     const behind = (seconds - video.currentTime) / rate, over = video.ended && behind > 0; // nothing is left of it to play
     if (!playing) {
-      if (Math.abs(behind * rate) > STILL && !over) video.currentTime = seconds;
+      const stops = !video.paused; // what it shows then may be ahead of the time that it says
       this.go(false, rate);
+      if ((stops || Math.abs(behind * rate) > STILL) && !over) video.currentTime = seconds;
     } else if (Math.abs(behind) > TOO_FAR && !over && performance.now() - this.jumped > CALM) {
       this.jumped = video.leapt = performance.now();
       video.currentTime = seconds + Math.max(0, this.cost * rate); // where the clock will be by then
