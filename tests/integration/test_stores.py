@@ -34,7 +34,8 @@ def leave(unit: RunningUnit, samples: Path, number: int, *, days: float = 9, cam
 
 def tiered(unit: RunningUnit, tmp_path: Path, **settings: str) -> Path:
     """Stop it when its pictures are made, which a clip waits for before it moves, and start it with a store."""
-    wait_for(lambda: all(clip["sprite"] for clip in unit.clips()), what="the pictures")
+    last = "poster_url" if unit.environment.get("WATCHER_RENDER__SPRITES") == "false" else "sprite"
+    wait_for(lambda: all(clip[last] for clip in unit.clips()), what="the pictures")
     cold = tmp_path / "ärchive 🎥"
     cold.mkdir()
     unit.stop()
