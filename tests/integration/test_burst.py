@@ -99,7 +99,7 @@ def test_ten_thousand_at_once_are_each_listed_once(start_unit: Callable[..., Run
         thread.join()
     expected = on_disk(unit)
     assert len(expected) == 30_000
-    wait_for(lambda: in_catalog(unit) == expected, seconds=120, what="30,000 clips")
+    wait_for(lambda: in_catalog(unit) == expected, seconds=300, what="30,000 clips")
     assert unit.run("check").returncode == 0
 
 

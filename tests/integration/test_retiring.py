@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -65,9 +66,12 @@ def test_another_file_of_that_name_is_not_removed(start_unit: Callable[..., Runn
     other = clips.stamp((samples / "plain.mp4").read_bytes(), 9)
     (unit.video / "new.part").write_bytes(other)
     os.utime(unit.video / "new.part", ns=(0, 10**18))
+    ingester = unit.pid_of(r"-m watcher ingest --data /")
+    os.kill(ingester, signal.SIGSTOP)  # it has not looked meanwhile
     (unit.video / "new.part").rename(unit.video / "a.mp4")
-    assert requests.delete(unit.url(clip["links"]["self"]), timeout=10).status_code == 204
+    assert requests.delete(unit.url(clip["links"]["self"]), timeout=30).status_code == 204
     assert (unit.video / "a.mp4").read_bytes() == other
+    os.kill(ingester, signal.SIGCONT)
     fresh = wait_for(lambda: unit.clip("a.mp4"), what="the other clip")
     assert fresh["id"] != clip["id"]
 

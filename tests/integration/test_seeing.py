@@ -53,7 +53,7 @@ def memory_and_time(eye: Worker) -> tuple[int, float]:
     assert process is not None
     # Its first child is the model's process; a decoder's is about to end.
     children = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
-    pids = [process.pid, min(children)]
+    pids = [process.pid, next(children)]
     used, ticks = 0, 0
     for pid in pids:
         rolled = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
