@@ -481,7 +481,7 @@ def test_a_disk_that_fills_meanwhile_costs_no_clip(tmp_path: Path) -> None:
         os.kill(worker, signal.SIGCONT)
         wait_for(lambda: worker not in unit.family(), what="the end of the worker")
         folder = unit.data / "renditions" / "exports" / str(answer.json()["id"])
-        wait_for(lambda: not folder.exists(), what="its folder to go")
+        wait_for(lambda: not folder.exists(), seconds=180, what="its folder to go")
         assert unit.get(answer.json()["links"]["self"]).json()["state"] in {"waiting", "working"}
         (unit.data / "filler").unlink()
         export = wait_export(unit, answer)
