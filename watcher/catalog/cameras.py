@@ -49,14 +49,16 @@ class Cameras:
             "place": settings.order,
             "hidden": int(settings.hidden),
         }
-        before = self.settings()
-        if before.get(camera) == settings:
-            return
+        mine = sa.select(*SETTINGS).where(_c.camera == camera)
+        left = sa.select(cameras.c.camera).where(cameras.c.camera == camera)
         with self._database.write() as connection:
-            values["revision"] = self._database.revisions(connection, 1) + 1
-            left = sa.select(cameras.c.camera).where(cameras.c.camera == camera)
-            if camera not in before and connection.execute(left).first() is None:
+            self._database.revisions(connection, 0)  # whoever says something at the same time waits here
+            before = connection.execute(mine).first()
+            if before is not None and to_settings(*before) == settings:
+                return
+            if before is None and connection.execute(left).first() is None:
                 raise CameraNotFoundError(f"no camera {camera!r} has left a clip")
+            values["revision"] = self._database.revisions(connection, 1) + 1
             put = self._database.insert(camera_settings).values(camera=camera, **values)
             connection.execute(put.on_conflict_do_update(index_elements=["camera"], set_=values))
             note(connection, "camera set", f"{camera[:_AUDITED]}: {_words(settings)}", by)
