@@ -223,13 +223,18 @@ def test_a_clip_of_a_lost_catalog_has_its_time(
     assert scan(services) == (0, "cold: nothing that was not known\n")
 
 
-def test_what_the_mover_has_in_hand_is_left_to_it(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put, and not noted yet, when the scan comes: no second clip, and the mover takes it for its own."""
-    clip = leave(services, 1)
+def move_by_half(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mover that ends between its object and its row."""
     with monkeypatch.context() as patched:
         killed(patched, StoredClips, "moved", "before")
         with pytest.raises(Killed):
             move(services)
+
+
+def test_what_the_mover_has_in_hand_is_left_to_it(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put, and not noted yet, when the scan comes: no second clip, and the mover takes it for its own."""
+    clip = leave(services, 1)
+    move_by_half(services, monkeypatch)
     assert scan(services) == (0, "cold: 1 are of clips that lie elsewhere too\n")
     assert len(all_clips(services)) == 1
     assert again(services, clip).store is None
@@ -247,10 +252,7 @@ def test_what_the_mover_has_in_hand_is_left_to_it(services: Services, monkeypatc
 def test_a_move_in_the_middle_of_a_scan(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mover notes its row and removes the file between two steps of the scan: it stays the mover's."""
     clip = leave(services, 1)
-    with monkeypatch.context() as patched:
-        killed(patched, StoredClips, "moved", "before")
-        with pytest.raises(Killed):
-            move(services)
+    move_by_half(services, monkeypatch)
     real = Adoption.named
 
     def meanwhile(self: Adoption, *args: Any) -> Any:

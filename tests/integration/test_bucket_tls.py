@@ -12,7 +12,7 @@ import requests
 from tests.integration.test_buckets import tiered
 from tests.integration.test_stores import address, leave, store_of
 from tests.running import RunningUnit, wait_for
-from tests.s3_server import s3_server
+from tests.s3_server import Server, s3_server
 
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
@@ -36,15 +36,15 @@ def authority(folder: Path, name: str) -> Path:
     return pem
 
 
-def certificate(signer: Path, host: str) -> ssl.SSLContext:
-    """What a server needs to be this host by the word of this authority."""
-    stem = signer.with_name(f"{signer.stem}-{host}")
+def certificate(signer: Path, host: str, days: int = 2) -> ssl.SSLContext:
+    """What a server needs to be this host by the word of this authority, for so many days."""
+    stem = signer.with_name(f"{signer.stem}-{host}-{days}")
     key, request, pem = (stem.with_name(f"{stem.name}.{kind}") for kind in ("key", "csr", "crt"))
     alternative = ("-addext", f"subjectAltName=DNS:{host}")
     steps = (
         ("req", "-new", *CURVE, "-subj", "/CN=store", *alternative, "-keyout", key, "-out", request),
         ("x509", "-req", "-in", request, "-CA", signer, "-CAkey", signer.with_suffix(".key"), "-CAcreateserial",
-         "-copy_extensions", "copy", "-days", "2", "-out", pem),
+         "-copy_extensions", "copy", "-days", days, "-out", pem),
     )  # fmt: skip
     for step in steps:
         subprocess.run(["openssl", *map(str, step)], check=True, capture_output=True)
@@ -53,22 +53,23 @@ def certificate(signer: Path, host: str) -> ssl.SSLContext:
     return context
 
 
+def tiered_by_https(unit: RunningUnit, tmp_path: Path, server: Server, believed: Path) -> None:
+    """Start it with a bucket of that server, and the word of this authority alone."""
+    endpoint = server.endpoint.replace("http://127.0.0.1", "https://localhost")
+    tiered(unit, tmp_path, endpoint, SSL_CERT_FILE=str(believed))
+
+
 def test_a_bucket_by_https_plays_while_it_is_who_it_says(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
 ) -> None:
-    """A clip goes there and plays by ranges; with a stranger's certificate, or another host's, it is 503 in words."""
+    """A clip goes there and plays by ranges; with a stranger's certificate, another host's, or an old one it is 503 in words."""
     known, stranger = authority(tmp_path, "known"), authority(tmp_path, "stranger")
     unit = start_unit(settings={"WATCHER_RENDER__SPRITES": "false"})
     key = leave(unit, samples, 1)
     content = requests.get(address(unit, key), timeout=10).content
     with s3_server() as server:
         real = server.tls = certificate(known, "localhost")
-        tiered(
-            unit,
-            tmp_path,
-            server.endpoint.replace("http://127.0.0.1", "https://localhost"),
-            SSL_CERT_FILE=str(known),
-        )
+        tiered_by_https(unit, tmp_path, server, known)
         wait_for(lambda: store_of(unit, key) == "archive", what="the move", seconds=60)
         wait_for(lambda: not (unit.video / key).exists(), what="its end here")
 
@@ -77,9 +78,11 @@ def test_a_bucket_by_https_plays_while_it_is_who_it_says(
             return answer.status_code, answer.content
 
         assert status() == (206, content[100:200])
-        for wrong in (certificate(stranger, "localhost"), certificate(known, "example.org")):
+        old = certificate(known, "localhost", days=-1)
+        for wrong in (certificate(stranger, "localhost"), certificate(known, "example.org"), old):
             server.tls = wrong
-            assert status()[0] == 503
+            code, words = status()
+            assert (code, b"this clip lies is away" in words) == (503, True), words
             server.tls = real
             assert status() == (206, content[100:200])
 
@@ -93,12 +96,7 @@ def test_a_bucket_that_nobody_vouches_for_is_not_used(
     key = leave(unit, samples, 1)
     with s3_server() as server:
         server.tls = certificate(stranger, "localhost")
-        tiered(
-            unit,
-            tmp_path,
-            server.endpoint.replace("http://127.0.0.1", "https://localhost"),
-            SSL_CERT_FILE=str(known),
-        )
+        tiered_by_https(unit, tmp_path, server, known)
         ready = unit.url("/watcher/readyz")
         warning = wait_for(
             lambda: requests.get(ready, timeout=10).json().get("warnings", {}).get("stores"), what="a word about it"
