@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -13,8 +14,14 @@ import sqlalchemy as sa
 
 from tests import catalogs, clips, postgres, small
 from tests.plans import no_clips_read_in_vain
-from tests.running import RunningUnit, running
+from tests.running import ZONE, RunningUnit, running
 from watcher.catalog import Catalog, migrate, open_engine
+
+
+def pytest_configure() -> None:
+    """The tests' clock is that of the cameras, wherever this machine is: a day of theirs is a day of the unit's."""
+    os.environ["TZ"] = ZONE
+    time.tzset()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,6 +22,7 @@ from tests import catalogs
 from watcher.workers.parent_death import die_with_parent
 
 Result = TypeVar("Result")
+ZONE = "Europe/Berlin"  # of the cameras, and of the tests' own process
 # A worker's command line names its module.
 RENDER, PROXY, EXPORT = (f"watcher.workers.{name}" for name in ("render", "proxy", "export"))
 DEADLINE = 60.0  # generous: it is reached only by what is broken, also on a machine that does much else
@@ -64,7 +65,7 @@ class RunningUnit:
         self.video = self.data / "video"
         self.log = folder / "log"
         self.port = port or free_port()
-        self.environment = {**os.environ, "WATCHER_CONFIG": str(folder / "watcher.toml"), "TZ": "Europe/Berlin"}
+        self.environment = {**os.environ, "WATCHER_CONFIG": str(folder / "watcher.toml"), "TZ": ZONE}
         if os.geteuid() == 0:
             self.environment["WATCHER_UNIT__USER"] = "root"  # told to, it does not warn of it
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -49,7 +50,8 @@ def launched(playwright: Playwright, *more: str) -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("Chromium is not installed (Debian: chromium)")
-    started = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *more])
+    elsewhere = {**os.environ, "TZ": "UTC"}  # whoever looks is not where the cameras are
+    started = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *more], env=elsewhere)
     yield started
     started.close()
 

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
@@ -163,14 +162,14 @@ def test_filters_by_form(watched: Watched, shelf: list[dict]) -> None:
 def test_new_clips_appear_by_themselves(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
     """At the top at once; behind a pill while one looks at something further down."""
     page = watched.open("/watcher/")
-    began = now_there(unit)  # nothing that the other tests leave is newer
+    began = datetime.now().astimezone().replace(microsecond=0)  # nothing that the other tests leave is newer
     path = leave_clip(unit.video, SCENES[0], began, seconds=2, by_rename=False)
     expect(page.locator(".card").first).to_contain_text(f"{began:%H:%M:%S}", timeout=6000)
     expect(page.locator("h2").first).to_have_text(re.compile(f"^{began:%A}, {began.day} {began:%B %Y}"))
     expect(page.locator(".card").first.locator("img")).to_be_visible(timeout=10000)
     page.evaluate("scrollTo(0, 900)")
     before = page.locator(".card").nth(20).bounding_box()
-    at = now_there(unit)
+    at = datetime.now().astimezone().replace(microsecond=0)
     other = leave_clip(unit.video, SCENES[1], at, seconds=2, by_rename=True)
     pill = page.get_by_role("button", name="1 new clip")
     expect(pill).to_be_visible(timeout=6000)
@@ -182,11 +181,6 @@ def test_new_clips_appear_by_themselves(watched: Watched, unit: RunningUnit, she
         file.unlink()
     since = {"from": began.isoformat()}
     wait_for(lambda: len(unit.clips(camera="porch", **since)) == 0, what="their end")
-
-
-def now_there(unit: RunningUnit) -> datetime:
-    """The second that it is at the unit's cameras."""
-    return datetime.now(ZoneInfo(unit.environment["TZ"])).replace(microsecond=0)
 
 
 def test_a_flood_of_new_clips_leaves_no_gap(
@@ -289,7 +283,7 @@ def test_names_are_text_and_never_markup(
     folder = unit.video / hostile
     folder.mkdir()
     page = watched.open("/watcher/")
-    newest = now_there(unit)  # nothing that the other tests leave is newer
+    newest = datetime.now().astimezone().replace(microsecond=0)  # nothing that the other tests leave is newer
     path = folder / f"{newest:%Y-%m-%d_%H%M%S} <script>alert(2)<'\">.mp4"
     path.write_bytes((samples / "plain.mp4").read_bytes())
     expect(page.locator(".card .camera").first).to_have_text(hostile, timeout=6000)
