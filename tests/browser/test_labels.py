@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Watched, look
 from tests.running import RunningUnit, wait_for
-from tests.sights import colours, red_model
+from tests.sights import BOX, colours, red_model
 
 pytestmark = pytest.mark.browser
 
@@ -76,5 +76,51 @@ def test_from_the_clip_to_the_page(
     assert requests.get(unit.url("/watcher/labels"), timeout=10).json()["labels"] == []
     page = watched.open("/watcher/status")
     expect(page.get_by_role("heading", name="Labels by a model")).to_be_visible()
+    context.close()
+    assert watched.faults == []
+
+
+def test_boxes_over_the_picture(browser: Browser, start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
+    """On demand, by a button and a key; where and when the model saw it, in the picture's shape, its name as text."""
+    name = "<b>red"
+    model = red_model(tmp_path / "red.onnx", "deployed", names=f'["", "{name}"]')
+    settings = {
+        "WATCHER_LABELS__ENABLED": "true",
+        "WATCHER_LABELS__MODEL": str(model),
+        "WATCHER_LABELS__WANTED": "*",
+    }
+    unit = start_unit(settings=settings)
+    colours(unit.video / "porch/2026-11-21/070000.mp4", red=(0, 3), seconds=9.0)
+    clip = wait_for(lambda: next((c for c in unit.clips() if c["labels"]), None), seconds=90, what="a label")
+    boxes = clip["labels"][0]["boxes"]
+    assert boxes == sorted(boxes)
+    assert all(0 <= box[0] < 3 for box in boxes)
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    watched = Watched(context, unit)
+    page = watched.open(f"/watcher/watch/{clip['id']}")
+    rect = page.locator(".boxes rect[stroke='#fff']")
+    outlines = page.get_by_role("button", name="Boxes")
+    expect(outlines).to_have_attribute("aria-pressed", "false")
+    page.evaluate("at => { document.querySelector('#player').currentTime = at; }", boxes[0][0])
+    expect(rect).to_have_count(0)
+    page.keyboard.press("x")
+    expect(outlines).to_have_attribute("aria-pressed", "true")
+    expect(rect).to_have_count(1)
+    expect(page.locator(".boxes text")).to_have_text(name)
+    drawn, screen = rect.bounding_box(), page.locator("#player").bounding_box()
+    assert drawn is not None
+    assert screen is not None
+    scale = min(screen["width"] / 160, screen["height"] / 96)  # the whole picture, in the middle
+    left = screen["x"] + (screen["width"] - 160 * scale) / 2
+    top = screen["y"] + (screen["height"] - 96 * scale) / 2
+    expected = (left + BOX[0] * 160 * scale, top + BOX[1] * 96 * scale, BOX[2] * 160 * scale, BOX[3] * 96 * scale)
+    assert [drawn[side] for side in ("x", "y", "width", "height")] == pytest.approx(expected, abs=12)
+    look(page, "watch-boxes")
+    page.evaluate("document.querySelector('#player').currentTime = 7")
+    expect(rect).to_have_count(0)  # nobody has seen it there
+    page.evaluate("at => { document.querySelector('#player').currentTime = at; }", boxes[0][0])
+    expect(rect).to_have_count(1)
+    page.get_by_role("button", name=f"Take the label {name} off").click()
+    expect(rect).to_have_count(0)
     context.close()
     assert watched.faults == []

@@ -274,6 +274,9 @@ def test_clips_get_the_labels_of_a_model(bench: Callable[..., Bench]) -> None:
     assert begin == label.sight.at_seconds
     assert 3.4 <= end <= 4.4
     assert label.sight.box == pytest.approx(BOX, abs=0.01)
+    assert label.sight.boxes[0][0] == begin
+    assert all(begin <= seconds < end for seconds, *_ in label.sight.boxes)
+    assert all(box == pytest.approx(BOX, abs=0.01) for _, *box in label.sight.boxes)
     assert place.labels("porch/2026-11-21/080000.mp4") == ()
     assert labeller.done == 2
     assert labeller.warning is None

@@ -88,9 +88,17 @@ def _npms() -> Sequence[Sequence[str]]:
 
 def _unpack(tarball: Path, folder: Path) -> None:
     with tarfile.open(tarball) as tar:
-        members = [member for member in tar if member.isfile() and member.size <= LARGEST]
-        chosen = [member for member in members if member.name == "package/LICENSE" or f"/{GRAPH}/" in member.name]
-        tar.extractall(folder, chosen, filter="data")
+        for member in tar:
+            target = "package/LICENSE" if member.name == "package/LICENSE" else _in_graph(member.name)
+            if target and member.isfile() and member.size <= LARGEST and (file := tar.extractfile(member)):
+                (folder / target).parent.mkdir(parents=True, exist_ok=True)
+                (folder / target).write_bytes(file.read())
+
+
+def _in_graph(name: str) -> str | None:
+    """Where a file of the graph is to lie, whatever its name says; None for others."""
+    before, _, last = name.rpartition("/")
+    return f"package/{GRAPH}/{last}" if before == f"package/{GRAPH}" and last not in {"", ".", ".."} else None
 
 
 def _sha256(data: bytes) -> str:

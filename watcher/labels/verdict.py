@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from watcher.catalog.inspections import ModelLabel
-from watcher.labels.tracks import STAYED, Track, spans, tracks
+from watcher.labels.tracks import STAYED, At, Track, spans, tracks
 from watcher.model.clip import Sight
 from watcher.model.sight import Picture, Seen, shared
 from watcher.settings.labels import Labels
 
+BOXES = 24  # of a label that are told: of more, those in which the model is surest
 EARLIER = 0.6  # of the threshold: a track that reaches it is believed from this on
 
 
@@ -101,7 +102,14 @@ def _label(
         if sight.seen.score >= EARLIER * min(rules.threshold(track.name), track.best.seen.score)
     ]
     at = min(sight.seconds for sight in sights)
-    return ModelLabel(name, best.seen.score, Sight(at, spans(sights, times, length), best.seen.box, model))
+    surest = sorted(sights, key=lambda sight: -sight.seen.score)[:BOXES]
+    boxes = tuple(sorted(_placed(sight) for sight in surest))
+    return ModelLabel(name, best.seen.score, Sight(at, spans(sights, times, length), best.seen.box, model, boxes))
+
+
+def _placed(sight: At) -> tuple[float, float, float, float, float]:
+    x, y, width, height = (round(side, 3) for side in sight.seen.box)
+    return sight.seconds, x, y, width, height
 
 
 def within(at: tuple[float, float], polygon: Sequence[tuple[float, float]]) -> bool:

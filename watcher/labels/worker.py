@@ -19,6 +19,17 @@ from watcher.workers.demux import opened
 from watcher.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
 from watcher.workers.frames import video_of
 
+NAME_MOST = 100  # letters
+
+
+def plain(name: str) -> str:
+    r"""What a class is called, as a label that a person can take off again: its address has it as one part.
+
+    >>> plain("car/truck"), plain("a\nb ")
+    ('car truck', 'a b')
+    """
+    return " ".join("".join(c if c.isprintable() and c != "/" else " " for c in name).split())[:NAME_MOST]
+
 
 def main(path: str, names: list[str]) -> None:
     """Start the model, then look at clips until standard input ends."""
@@ -29,7 +40,7 @@ def main(path: str, names: list[str]) -> None:
     except ModelError as reason:
         sys.stdout.write(json.dumps({"ready": False, "error": str(reason)}) + "\n")
         return
-    eye.names = names or eye.names
+    eye.names = [plain(name) for name in names or eye.names]
 
     def inspect(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
         """Look at some frames of a clip."""

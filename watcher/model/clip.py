@@ -125,6 +125,8 @@ class Sight(msgspec.Struct, frozen=True, array_like=True):
     spans: tuple[tuple[float, float], ...]  # from when to when, in seconds
     box: tuple[float, float, float, float]  # of the best sight: x, y, width, height in shares of the picture
     model: str  # name and version
+    # Where it is on each picture that was looked at: seconds, and as `box`; none of an earlier version.
+    boxes: tuple[tuple[float, float, float, float, float], ...] = ()
 
 
 class Label(msgspec.Struct, frozen=True, array_like=True):

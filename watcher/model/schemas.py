@@ -25,6 +25,8 @@ class LabelShape(msgspec.Struct):
     spans: tuple[tuple[float, float], ...] | UnsetType = UNSET  # from when to when it is seen, in seconds
     box: tuple[float, float, float, float] | UnsetType = UNSET  # of the best sight: x, y, width, height, in shares
     model: str | UnsetType = UNSET  # its name and version
+    # Each sight of it: its second, and where as `box`.
+    boxes: tuple[tuple[float, float, float, float, float], ...] | UnsetType = UNSET
 
 
 class Links(msgspec.Struct):

@@ -105,8 +105,10 @@ def _sprite(sprite: Sprite, renditions: str) -> SpriteShape:
 def _label(label: Label) -> LabelShape:
     if label.sight is None:
         return LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms))
-    at, spans, box, model = msgspec.structs.astuple(label.sight)
-    return LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms), at, spans, box, model)
+    at, spans, box, model, boxes = msgspec.structs.astuple(label.sight)
+    shape = LabelShape(label.name, label.author, label.confidence, utc_of(label.at_ms), at, spans, box, model)
+    shape.boxes = boxes or UNSET
+    return shape
 
 
 def clip_bodies(

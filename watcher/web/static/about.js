@@ -7,6 +7,7 @@ import { texts } from "./texts.js";
 import { length as lengthOf, wall } from "./times.js";
 
 const DIGITS = 9; // labels that have a key in a review
+const BOXES = "watcher-boxes", NEAR = 1; // seconds from a sight, within which its box is drawn
 
 /** Let the part beside the picture work; returns the keys that put labels on. */
 export function about(root, { back, review, copyLink }) {
@@ -28,7 +29,7 @@ export function about(root, { back, review, copyLink }) {
   };
   // Since which second a model sees what a label names: a click goes there, and the seek bar is marked from when to when.
   const player = root.querySelector("#player"), ruler = root.querySelector(".sights");
-  const sights = new Map([...part.querySelectorAll("li[data-at]")].map((item) => [item.dataset.label, { at: Number(item.dataset.at), spans: JSON.parse(item.dataset.spans) }]));
+  const sights = new Map([...part.querySelectorAll("li[data-at]")].map((item) => [item.dataset.label, { at: Number(item.dataset.at), spans: JSON.parse(item.dataset.spans), boxes: JSON.parse(item.dataset.boxes) }]));
   const there = (name) => {
     if (!sights.has(name) || !player) return [];
     const { at } = sights.get(name);
@@ -39,11 +40,14 @@ export function about(root, { back, review, copyLink }) {
     Object.assign(mark.style, { left: `${from * share}%`, width: `${(to - from) * share}%` });
     return mark;
   })));
+  const { draw, outlines } = boxed(root, player, () => names.flatMap((name) => (sights.get(name)?.boxes ?? []).map((box) => [name, ...box])));
+  if (outlines && sights.size) part.prepend(outlines);
   const shown = (clip) => {
     if (!clip) return;
     names = clip.labels.map((label) => label.name);
-    for (const { name, at_seconds: at, spans } of clip.labels) if (at !== undefined) sights.set(name, { at, spans });
+    for (const { name, at_seconds: at, spans, boxes = [] } of clip.labels) if (at !== undefined) sights.set(name, { at, spans, boxes });
     rule();
+    draw();
     for (const control of numbered) control.setAttribute("aria-pressed", String(names.includes(control.value)));
     part.querySelector("ul").replaceChildren(...(names.length ? names.map(chip) : [element("li", "none", {}, "none yet")]));
   };
@@ -130,8 +134,50 @@ export function about(root, { back, review, copyLink }) {
   }
   part.append(trouble);
   rule();
+  draw();
   strip(root).catch(() => {}); // a help to find one's way, no more
-  return numbered.length ? [[numbered.map((_, index) => String(index + 1)), "a label on, or off", (event) => numbered[Number(event.key) - 1].click()]] : [];
+  return [
+    ...(numbered.length ? [[numbered.map((_, index) => String(index + 1)), "a label on, or off", (event) => numbered[Number(event.key) - 1].click()]] : []),
+    ...(outlines?.isConnected ? [[["x"], "boxes around what a model sees", () => outlines.click()]] : []),
+  ];
+}
+
+/**
+ * Boxes over the picture, near the moments in which a model has seen something; `sights` tells of each its name, second
+ * and place in shares of the picture. Returns what draws them, and the button that has them drawn or not.
+ */
+function boxed(root, video, sights) {
+  if (!video) return { draw() {} };
+  const made = (name, properties) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(properties)) node.setAttribute(key, value);
+    return node;
+  };
+  const over = root.querySelector(".boxes") ?? made("svg", { class: "boxes", width: "100%", height: "100%", "aria-hidden": "true" });
+  video.after(over);
+  const outlines = button(texts.boxes, () => {
+    const on = localStorage.getItem(BOXES) !== "yes";
+    localStorage.setItem(BOXES, on ? "yes" : "no");
+    draw();
+  }, { className: "outlines", "aria-keyshortcuts": "x", title: `${texts.boxes} (x)` });
+  const draw = () => {
+    const on = localStorage.getItem(BOXES) === "yes", { videoWidth: wide, videoHeight: high, currentTime: now } = video;
+    outlines.setAttribute("aria-pressed", String(on));
+    const apart = ([, at]) => Math.abs(at - now), all = on && wide ? sights() : [], nearest = Math.min(NEAR, ...all.map(apart));
+    over.setAttribute("viewBox", `0 0 ${wide || 1} ${high || 1}`); // it lies there as the picture does: whole, in the middle
+    over.replaceChildren(...all.filter((sight) => apart(sight) === nearest).map(([name, , x, y, width, height]) => {
+      const size = high / 22, box = made("g", { "font-size": size, "font-weight": 650 });
+      const words = made("text", { x: x * wide, y: Math.max(size, y * high - size / 3), fill: "#fff", stroke: "#000", "stroke-width": size / 5, "paint-order": "stroke" });
+      words.textContent = name;
+      for (const [stroke, thick] of [["#000", 4], ["#fff", 2]]) { // seen before everything
+        box.append(made("rect", { x: x * wide, y: y * high, width: width * wide, height: height * high, stroke, "stroke-width": thick, fill: "none", "vector-effect": "non-scaling-stroke" }));
+      }
+      box.append(words);
+      return box;
+    }));
+  };
+  video.ontimeupdate = video.onseeked = video.onloadeddata = draw; // of the clip that was here before: no more
+  return { draw, outlines };
 }
 
 /** A link to take along: also where nothing may be copied by itself. */

@@ -78,12 +78,12 @@ export function play(root, video, { next, ahead, seen: counted, place }) {
   const zoomed = () => {
     screen.classList.toggle("zoomed");
     sessionStorage.setItem(ZOOMED, screen.classList.contains("zoomed") ? "yes" : "");
-    if (!screen.classList.contains("zoomed")) video.style.transformOrigin = "";
+    if (!screen.classList.contains("zoomed")) screen.style.removeProperty("--eye");
   };
   screen.addEventListener("pointermove", (event) => {
     if (!screen.classList.contains("zoomed")) return;
     const box = screen.getBoundingClientRect();
-    video.style.transformOrigin = `${100 * (event.clientX - box.left) / box.width}% ${100 * (event.clientY - box.top) / box.height}%`;
+    screen.style.setProperty("--eye", `${100 * (event.clientX - box.left) / box.width}% ${100 * (event.clientY - box.top) / box.height}%`);
   });
   const saveFrame = () => {
     if (!video.videoWidth) return;

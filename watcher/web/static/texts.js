@@ -66,6 +66,7 @@ export const texts = {
   allReviewedMore: "Every clip has a label, or is in somebody’s hands.",
   lookAgain: "Look again",
   cannotReview: "Couldn’t get the next clip.",
+  boxes: "Boxes",
   seenAt: (name, time) => `Go to ${time}, where ${name} is seen`,
   without: (name) => `Take the label ${name} off`,
   noDecoder: (codec) => `This browser has no ${codec} decoder. The download plays in VLC and most players.`,

@@ -89,7 +89,8 @@ export function mount(root, { back, go, began, all = false, review = null }) {
     const labels = about(root, { back: review ?? back, review: review !== null, copyLink });
     unkey();
     unkey = keys(review ? texts.review : texts.watch, [
-      ...(review ? [...labels, [["Enter"], "the next clip", () => { review(); }]] : []),
+      ...labels,
+      ...(review ? [[["Enter"], "the next clip", () => { review(); }]] : []),
       ...(player?.keys ?? []),
       ...(review ? [] : [
         [["Shift+N"], "the next clip", () => follow("next")],
