@@ -49,6 +49,7 @@ HOMES = {
     "flask": {"web", "web/http", "web/api", "web/page"},
     "werkzeug": {"web", "web/http", "web/api", "web/page"},
     "jinja2": {"web", "web/http", "web/page"},
+    "cachetools": {"web/http", "web/api"},
     "sqlalchemy": {"catalog", "web/http", "web/api"},  # web: the one error of it that is answered
     "alembic": {"catalog"},
     "watchdog": {"ingester", "agent"},

@@ -280,11 +280,7 @@ def test_long_questions_do_not_fill_the_memory(opened: tuple[Services, FlaskClie
     assert isinstance(application, fast_path.FastPath)
     for number in range(400):
         assert client.get(f"/clips?camera={'x' * 4000}{number}").json["clips"] == []
-    assert (
-        application._cache._bytes
-        == sum(cost for _, cost in application._cache._entries.values())
-        <= cache.BYTES_MOST
-    )
+    assert sum(cost for _, cost in application._cache._entries.values()) <= cache.BYTES_MOST
     assert 10 < len(application._cache._entries) < 200
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -34,7 +35,7 @@ from watcher.naming.template import Fields, Template, TemplateError, as_shape
 
 UNSORTED = "unsorted"  # the camera of a file that lies directly in the video root and is named for none
 CLOCK_AHEAD = timedelta(days=2)
-MEMO_LIMIT = 4096  # shapes of names whose candidates are remembered
+SHAPES_MOST = 4096  # shapes of names whose candidates are remembered
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ class Naming:
             check_binding("cameras", number, camera, self.rules)
         self._folders = sorted(folders, key=lambda f: len(f.path), reverse=True)
         self._cameras = {camera.name: camera for camera in cameras}
-        self._memo: dict[tuple[str, str], list[tuple[Preset, Template]]] = {}
+        self._fitting = lru_cache(SHAPES_MOST)(self._rules_for)  # a camera repeats itself
         # Whether a file with a clip's suffix can be anything else; most sites have no such preset.
         self.judges = any(p.role is not Role.CLIP and not p.of_pictures for p in presets)
 
@@ -126,20 +127,16 @@ class Naming:
         return Reading(camera, zone, start, end_at and end_at - shift, preset.role, preset.name)
 
     def _candidates(self, key: str) -> list[tuple[Preset, Template]]:
-        """The presets that a name could match by its shape: remembered, since a camera repeats itself."""
+        """The presets that a name could match by its shape."""
         stem, suffix = parts_of(key)
-        shape = as_shape(stem)
-        reading = self._memo.get((shape, suffix))
-        if reading is None:
-            if len(self._memo) >= MEMO_LIMIT:
-                self._memo.clear()
-            reading = [
-                (preset, template)
-                for preset, template in self.rules
-                if takes(preset, suffix) and template.fits_shape(shape)
-            ]
-            self._memo[shape, suffix] = reading
-        return reading
+        return self._fitting(as_shape(stem), suffix)
+
+    def _rules_for(self, shape: str, suffix: str) -> list[tuple[Preset, Template]]:
+        return [
+            (preset, template)
+            for preset, template in self.rules
+            if takes(preset, suffix) and template.fits_shape(shape)
+        ]
 
     def _may(self, preset: Preset, key: str, camera: Camera | None) -> bool:
         """Whether nothing is bound to another preset; one that is not automatic needs a binding to itself."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections import OrderedDict
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+from cachetools import LRUCache
 from flask import Blueprint, Response, request
 
 from watcher.media.fragments import Segment, Segments
@@ -45,8 +46,9 @@ WHOLE_MOST = 16 << 20  # bytes that nginx takes at once, and keeps on the disk f
 PICTURES = {"h264", "hevc", "av1", "vp9"}  # that players take in fragments
 SOUND = "aac"
 
-# Where each content can be cut; the eldest are forgotten.
-_remembered_cuts: OrderedDict[str, list[float]] = OrderedDict()
+# Where each content can be cut.
+_remembered_cuts: LRUCache[str, list[float]] = LRUCache(REMEMBERED)
+_lock = threading.Lock()
 
 
 class Piece(NamedTuple):
@@ -151,7 +153,8 @@ def _piece(clip: Clip) -> Piece | None:
 def _cuts(piece: Piece, until: float) -> list[float]:
     """Where the segments of a clip begin, and the last one ends, in seconds. Raises BrokenClipError, OSError."""
     clip = piece.clip
-    cuts = _remembered_cuts.get(piece.content)
+    with _lock:
+        cuts = _remembered_cuts.get(piece.content)
     if cuts is not None:
         return cuts
     seconds = clip.duration_seconds or 0.0
@@ -161,9 +164,8 @@ def _cuts(piece: Piece, until: float) -> list[float]:
         return [0.0, seconds]
     with _opened(piece) as (_, segments):
         cuts = segments.cuts(SEGMENT_SECONDS)
-    _remembered_cuts[piece.content] = cuts
-    while len(_remembered_cuts) > REMEMBERED:
-        _remembered_cuts.popitem(last=False)
+    with _lock:
+        _remembered_cuts[piece.content] = cuts
     return cuts
 
 

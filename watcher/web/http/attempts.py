@@ -6,6 +6,8 @@ import ipaddress
 import threading
 import time
 
+from cachetools import FIFOCache
+
 ATTEMPTS_MOST, ATTEMPTS_SECONDS = 10, 60.0  # of one address that fail to sign in
 ADDRESSES_MOST = 500
 
@@ -19,9 +21,8 @@ class Attempts:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._failed: dict[
-            str, tuple[float, int]
-        ] = {}  # when a minute began (monotonic), and how many failed in it
+        # When a minute began (monotonic), and how many failed in it; who failed longest ago is forgotten.
+        self._failed: FIFOCache[str, tuple[float, int]] = FIFOCache(ADDRESSES_MOST)
 
     def __len__(self) -> int:
         return len(self._failed)
@@ -30,12 +31,10 @@ class Attempts:
         """Note that a sign-in has failed. Returns for how many seconds its sender is to wait; 0 for not at all."""
         place, now = _network(address), time.monotonic()
         with self._lock:
-            since, count = self._failed.pop(place, (now, 0))
+            since, count = self._failed.get(place, (now, 0))
             if now - since >= ATTEMPTS_SECONDS:
                 since, count = now, 0
             self._failed[place] = since, count + 1
-            while len(self._failed) > ADDRESSES_MOST:  # who failed longest ago is forgotten
-                self._failed.pop(next(iter(self._failed)))
         return since + ATTEMPTS_SECONDS - now if count >= ATTEMPTS_MOST else 0.0
 
 

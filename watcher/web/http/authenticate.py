@@ -6,10 +6,10 @@ import base64
 import binascii
 import contextlib
 import threading
-import time
 from typing import Any
 
 import sqlalchemy as sa
+from cachetools import TTLCache
 
 from watcher.catalog.keys import Key
 from watcher.model.access import ANYBODY, Principal, hashed
@@ -29,9 +29,9 @@ class Authenticator:
         self._base = services.settings.site.public_url
         self._lock = threading.Lock()
         self._version = -1
-        # By whether it is a session's, and the secret's hash; a key or none, and until when that holds (monotonic).
-        self._keys: dict[tuple[bool, str], tuple[Key | None, float]] = {}
-        self._used: dict[tuple[bool, str], float] = {}  # when the use of each was noted last
+        # By whether it is a session's, and the secret's hash: a key or none, and whose use was noted.
+        self._keys: TTLCache[tuple[bool, str], Key | None] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
+        self._used: TTLCache[tuple[bool, str], bool] = TTLCache(REMEMBERED, REMEMBERED_SECONDS)
 
     def principal(self, environ: dict[str, Any]) -> Principal:
         """Who asks this (a WSGI environ): by a key in its header, else by a session's cookie.
@@ -55,27 +55,29 @@ class Authenticator:
         version = catalog.database.counter("keys")
         session, digest = place
         with self._lock:
-            if version != self._version or len(self._keys) > REMEMBERED:
+            if version != self._version:
                 self._keys.clear()
                 self._version = version
-            key, until = self._keys.get(place, (None, 0.0))
-        if until <= time.monotonic():
-            now = clock.now()
-            key = catalog.sessions.get(digest, now=now) if session else catalog.keys.get(digest, now=now)
-            with self._lock:
-                if version == self._version:
-                    self._keys[place] = (key, time.monotonic() + REMEMBERED_SECONDS)
-        # What expires does so at its moment, whatever is remembered.
-        return None if key is None or (key.expires_at is not None and key.is_over(clock.now())) else key
+            with contextlib.suppress(KeyError):
+                return self._in_force(self._keys[place])
+        now = clock.now()
+        key = catalog.sessions.get(digest, now=now) if session else catalog.keys.get(digest, now=now)
+        with self._lock:
+            if version == self._version:
+                self._keys[place] = key
+        return self._in_force(key)
+
+    def _in_force(self, key: Key | None) -> Key | None:
+        """What expires does so at its moment, whatever is remembered."""
+        over = key is not None and key.expires_at is not None and key.is_over(self._services.clock.now())
+        return None if over else key
 
     def _note_use(self, place: tuple[bool, str], key: Key, address: str | None) -> None:
         """Once a minute."""
-        monotonic = time.monotonic()
-        if monotonic - self._used.get(place, -REMEMBERED_SECONDS) < REMEMBERED_SECONDS:
-            return
-        if len(self._used) > REMEMBERED:
-            self._used.clear()
-        self._used[place] = monotonic
+        with self._lock:
+            if place in self._used:
+                return
+            self._used[place] = True
         catalog, now = self._services.catalog, self._services.clock.now()
         with contextlib.suppress(sa.exc.DBAPIError):  # a full disk must not keep anybody from looking
             catalog.keys.note_use(key, now=now, address=address)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from cachetools import LRUCache
+
 from watcher.catalog import Catalog
 
 KEPT_MOST = 100  # sets of cameras
@@ -14,7 +16,7 @@ class Heads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_cameras: dict[tuple[str, ...], tuple[int, int]] = {}
+        self._by_cameras: LRUCache[tuple[str, ...], tuple[int, int]] = LRUCache(KEPT_MOST)
 
     def head(self, catalog: Catalog, cameras: tuple[str, ...] | None) -> int:
         """The seq of the last change of these cameras; what others have does not move it. None: of all cameras.
@@ -25,7 +27,8 @@ class Heads:
         upto = catalog.clips.head()
         if cameras is None:
             return upto
-        looked, last = self._by_cameras.get(cameras, (0, 0))
+        with self._lock:
+            looked, last = self._by_cameras.get(cameras, (0, 0))
         if looked > upto:  # another catalog
             looked, last = 0, 0
         if looked < upto:
@@ -37,7 +40,5 @@ class Heads:
             ]
             last = max([last, catalog.clips.last_change(looked, cameras), *revisions])
             with self._lock:
-                if len(self._by_cameras) >= KEPT_MOST:
-                    self._by_cameras.clear()
                 self._by_cameras[cameras] = (upto, last)
         return max(last, catalog.clips.forgotten())
