@@ -14,6 +14,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Page,
     Playwright,
     Request,
@@ -63,9 +64,21 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
         yield started
 
 
-def until(page: Page, expression: str) -> None:
-    """Wait until it is true; Playwright's own waiting evaluates text, which our policy rightly forbids."""
-    wait_for(lambda: page.evaluate(expression), what=expression)
+def until(page: Page, expression: str, arg: object = None) -> None:
+    """Wait until it is true; Playwright's own waiting evaluates text, which our policy rightly forbids.
+
+    What a page does not have yet, or leads away from, is not true yet.
+    """
+
+    def answer() -> object:
+        try:
+            return page.evaluate(expression, arg)
+        except Error as reason:
+            if "of null" not in reason.message and "context was destroyed" not in reason.message:
+                raise
+            return False
+
+    wait_for(answer, what=expression)
 
 
 def look(page: Page, name: str) -> None:

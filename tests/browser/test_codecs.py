@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Watched, look
+from tests.browser.conftest import Watched, look, until
 from tests.running import RunningUnit
 
 pytestmark = pytest.mark.browser
@@ -175,7 +175,7 @@ def test_each_plays_on_the_page_by_itself_or_by_a_copy(name: str, unit: RunningU
         expect(page.locator("#notice")).to_contain_text("This is a copy that every browser plays")
         expect(page.locator("#notice")).not_to_contain_text("decoder")
         page.evaluate("document.getElementById('player').play()")
-    page.wait_for_function(PLAYS, arg=[needs_copy, sound])
+    until(page, PLAYS, [needs_copy, sound])
     if not needs_copy:
         expect(page.locator("#notice")).to_be_hidden()
         return
@@ -184,7 +184,7 @@ def test_each_plays_on_the_page_by_itself_or_by_a_copy(name: str, unit: RunningU
     page.locator(f'[data-id="{clip["id"]}"] a').click()
     if name != "ac3.mp4":  # that the sound is missing is only noticed while it plays
         expect(page.locator("#notice")).to_contain_text("This is a copy that every browser plays")
-    page.wait_for_function(PLAYS, arg=[True, sound])
+    until(page, PLAYS, [True, sound])
     assert page.get_by_role("link", name="Download").get_attribute("href") == clip["url"]
 
 
@@ -199,7 +199,7 @@ def test_over_a_slow_link_a_copy_is_offered(name: str, unit: RunningUnit, watche
     page.get_by_role("button", name="Make a copy that plays here").click()
     expect(page.locator("#notice")).to_contain_text("This is a copy that every browser plays")
     page.evaluate("document.getElementById('player').play()")
-    page.wait_for_function(PLAYS, arg=[True, True])
+    until(page, PLAYS, [True, True])
 
 
 def _level(picture: str) -> int | None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Watched, look
+from tests.browser.conftest import Watched, look, until
 from tests.running import RunningUnit, wait_for
 from tests.sights import BOX, colours, red_model
 
@@ -60,7 +60,7 @@ def test_from_the_clip_to_the_page(
     expect(page.get_by_role("heading", name="No clip matches")).to_be_visible()
     page = watched.open(f"/watcher/watch/{clip['id']}")
     page.get_by_role("button", name="where red is seen").click()
-    page.wait_for_function("document.querySelector('#player').currentTime >= 2")
+    until(page, "document.querySelector('#player').currentTime >= 2")
     mark, bar = (page.locator(selector).bounding_box() for selector in (".sights i", ".track"))
     assert mark is not None
     assert bar is not None

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests import clips
-from tests.browser.conftest import Watched, look
+from tests.browser.conftest import Watched, look, until
 from tests.running import RunningUnit, wait_for
 
 pytestmark = pytest.mark.browser
@@ -79,7 +79,7 @@ def test_a_deleted_clip_is_restored(browser: Browser, start_unit: Callable[..., 
     page.get_by_role("button", name="Restore").click()
     expect(page.locator("#player")).to_be_attached(timeout=15000)
     page.evaluate("document.querySelector('video').play()")
-    page.wait_for_function("() => document.querySelector('video').videoWidth > 0")
+    until(page, "document.querySelector('video').videoWidth > 0")
     assert unit.clip("states/back.mp4")["id"] == clip["id"]
     watched.faults.clear()  # 410 is what it was
     context.close()

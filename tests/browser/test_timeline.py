@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Watched, look, until
 from tests.running import RunningUnit, wait_for
@@ -289,6 +289,25 @@ def test_a_day_without_clips_leads_to_one(watched: Watched, shelf: list[dict]) -
     watched.open(f"/watcher/day/{today}")
     expect(page.get_by_role("link", name="The day before")).to_be_visible()
     expect(page.get_by_role("link", name="The day after")).to_be_hidden()
+
+
+def test_soon_after_midnight_it_is_the_day_that_was_asked_for(watched: Watched, shelf: list[dict]) -> None:
+    """Though most of the hours in sight are yesterday's; who moves to these is told so."""
+    page, today = watched.page, datetime.now().astimezone().replace(hour=0, minute=20)
+
+    def early(route: Route) -> None:
+        answer = route.fetch()
+        text = re.sub('data-now="[^"]+"', f'data-now="{today.isoformat()}"', answer.text())
+        route.fulfill(response=answer, body=text)
+
+    page.route(f"**/watcher/day/{today.date()}", early)
+    watched.open(f"/watcher/day/{today.date()}")
+    expect(page.locator("#total")).to_have_text("No clips on this day")
+    expect(page.locator("#title")).to_contain_text(f"{today:%A}, {today.day} ")
+    expect(page.get_by_role("link", name="The day after")).to_be_hidden()
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(page.locator("#title")).to_contain_text(f"{today - timedelta(days=1):%A}, ")
+    expect(page.get_by_role("link", name="The day after")).to_be_visible()
 
 
 @pytest.mark.parametrize("watched", [PHONE], indirect=True)

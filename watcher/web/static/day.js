@@ -137,12 +137,17 @@ function total() {
   document.getElementById("total").textContent = count || !footage.has(start) ? texts.onDay(count) : texts.emptyDay;
 }
 
-/** The day that is named and drawn above the lanes: the playhead's while it is in sight, else what is looked at. */
+/** The day that is named and drawn above the lanes: the playhead's while it is in sight; until somebody moves the one that was opened, or now's; else what is looked at. */
 function today() {
-  const { view } = state, seen = stage.at !== null && view.from <= stage.at && stage.at <= view.from + view.span;
-  const at = seen ? stage.at : view.from + view.span / 2;
-  if (state.day.start <= at && at < state.day.end) return;
-  state.day = dayOf(at);
+  const { view, day } = state, end = view.from + view.span;
+  const seen = stage.at !== null && view.from <= stage.at && stage.at <= end;
+  if (!seen && !state.live && !state.steered && view.from < day.end && day.start < end) return;
+  enter(dayOf(seen ? stage.at : state.live ? now() : view.from + view.span / 2));
+}
+
+function enter(day) {
+  if (state.day.name === day.name) return;
+  state.day = day;
   title();
 }
 
