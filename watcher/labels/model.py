@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from watcher.settings.labels import Labels
 from watcher.storage.places import Places
 
 FILE = "model.onnx"
+BUILT_IN = Path(sys.prefix) / "share" / "labels"  # where an image has it that was built with one
 NAME, VERSION = "ssdlite-mobilenet-v2", "1.0.6"  # of the package that it comes from
 SHA256 = "9b3467f4e6ffd32aa6e7eadfa65e7c890b10059b41bb43914ec45fe923f13495"  # of what the converter makes of it
 SHOWN = 8  # digits of a hash that are the version of somebody's own model
@@ -28,6 +30,8 @@ class Model(NamedTuple):
 def model_of(settings: Labels, places: Places) -> Model:
     """The model that the settings name; reads its file to know which one it is."""
     path = Path(settings.model) if settings.model else places.labels / FILE
+    if not settings.model and not path.exists() and (BUILT_IN / FILE).is_file():
+        path = BUILT_IN / FILE
     own = bool(settings.model)
     try:
         with path.open("rb") as file:
