@@ -11,6 +11,7 @@ DATA   ?= data
 LOG    ?= log
 LISTEN ?= 127.0.0.1:8080
 KILLS  ?= 25
+CLIPS  ?= 40
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
@@ -50,8 +51,8 @@ motion: $(VENV)/.dev   ## Debian's motion program as the model of a recorder
 crash: $(VENV)/.dev    ## SIGKILL at random, KILLS=25 times on each engine: nothing acknowledged is lost
 	KILLS=$(KILLS) $(BIN)/pytest -s -m crash tests/crash
 
-ceph: $(VENV)/.dev     ## a bucket on a real S3 server, Ceph's radosgw, and what it does under faults
-	$(BIN)/pytest -m ceph tests/ceph
+ceph: $(VENV)/.dev     ## a bucket on a real S3 server, Ceph's radosgw, and what it does under faults and KILLS=25 kills
+	CLIPS=$(CLIPS) KILLS=$(KILLS) $(BIN)/pytest -s -m ceph tests/ceph
 
 security: $(VENV)/.dev ## bandit over watcher/, gixy over nginx's files, schemathesis against a running unit
 	$(BIN)/bandit -q -c pyproject.toml -r watcher

@@ -1,6 +1,6 @@
-"""Ceph's radosgw, a real S3 server: over one monitor and one OSD in memory, on free ports, below a folder.
+"""Ceph's radosgw, a real S3 server: over one monitor and one OSD, on free ports, below a folder.
 
-It is up in some 20 s, and takes 400 MB. Debian: `apt install --no-install-recommends radosgw ceph-mon ceph-osd ceph-common`.
+It is up in some 20 s, and takes 400 MB. What its OSD was given is on the disk, and there again after a kill. Debian: `apt install --no-install-recommends radosgw ceph-mon ceph-osd ceph-common`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from watcher.workers.parent_death import die_with_parent
 
 PROGRAMS = ("radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool")
 KEY, SECRET = "TESTKEY", "testsecret"
+_NAMES = {"ceph-mon": ("-i", "a"), "ceph-osd": ("-i", "0"), "radosgw": ("-n", "client.rgw")}
 _CONFIGURATION = """
 [global]
 fsid = {fsid}
@@ -50,8 +51,11 @@ mon data avail warn = 2
 osd heartbeat grace = 600
 osd op thread timeout = 600
 osd op thread suicide timeout = 0
-osd objectstore = memstore
-memstore device bytes = 1073741824
+osd objectstore = bluestore
+bluestore block create = true
+bluestore block size = 4294967296
+bluestore cache autotune = false
+bluestore cache size = 67108864
 run dir = {folder}/run
 admin socket = {folder}/run/$cluster-$name.asok
 log file = {folder}/log/$name.log
@@ -101,13 +105,13 @@ class Radosgw:
             "monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"v1:127.0.0.1:{mon}", self.folder / "monmap"
         )
         self._run("ceph-mon", "--mkfs", "-i", "a", "--monmap", self.folder / "monmap")
-        self._spawn("ceph-mon", "-f", "-i", "a")
+        self._spawn("ceph-mon")
         self._run("ceph", "--connect-timeout", "60", "osd", "new", osd, "0")
         self._run("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", osd)
         self._run("ceph", "osd", "crush", "add-bucket", "localhost", "host")
         self._run("ceph", "osd", "crush", "move", "localhost", "root=default")
         self._run("ceph", "osd", "crush", "add", "osd.0", "1.0", "host=localhost")
-        self._spawn("ceph-osd", "-f", "-i", "0")
+        self._spawn("ceph-osd")
         wait_for(lambda: "1 up" in self._run("ceph", "osd", "stat"), seconds=120, what="the OSD")
         self.run_again()
         self.user("test", KEY, SECRET)
@@ -135,15 +139,19 @@ class Radosgw:
         finally:
             process.send_signal(signal.SIGCONT)
 
-    def kill(self) -> None:
-        """End the S3 server as a power cut does."""
-        process = self._processes.pop("radosgw")
+    def kill(self, program: str = "radosgw") -> None:
+        """End one of its programs as a power cut does."""
+        process = self._processes.pop(program)
         process.kill()
         process.wait(30)
 
+    def revive(self, program: str) -> None:
+        """Start a program that was killed, and wait for nothing."""
+        self._spawn(program)
+
     def run_again(self) -> None:
         """Start the S3 server, also after a kill."""
-        self._spawn("radosgw", "-f", "-n", "client.rgw")
+        self._spawn("radosgw")
         try:
             wait_for(self._answers, seconds=120, what="radosgw")
         except AssertionError as reason:
@@ -182,10 +190,10 @@ class Radosgw:
             return requests.get(self.endpoint, timeout=5).ok
         return False
 
-    def _spawn(self, program: str, *words: object) -> None:
+    def _spawn(self, program: str) -> None:
         log = (self.folder / "log" / f"{program}.out").open("ab")
         self._processes[program] = subprocess.Popen(
-            [program, "-c", str(self._conf), *map(str, words)],
+            [program, "-c", str(self._conf), "-f", *_NAMES[program]],
             stdout=log,
             stderr=log,
             preexec_fn=lambda: die_with_parent(signal.SIGKILL),

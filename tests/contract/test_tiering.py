@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from tests import clips
+from tests.builders import client_of, holder
 from tests.mounting import bound, mounted, remount, unmount
 from watcher.catalog import Catalog, Probed
 from watcher.catalog.rendition_names import PICTURE
@@ -26,8 +27,8 @@ from watcher.model.errors import ConfigError, NotInBinError, StoreAwayError
 from watcher.retention.retire import Retention
 from watcher.retention.rules import Rules, limits_of
 from watcher.services import Services, open_services
+from watcher.settings.schema import Auth, Settings, Video
 from watcher.settings.schema import Retention as RetentionTable
-from watcher.settings.schema import Settings, Video
 from watcher.settings.stores import CameraTier, LabelTier, StoreTable, Tiering
 from watcher.storage import status
 from watcher.storage.status import Status
@@ -671,6 +672,23 @@ def test_a_clip_says_where_it_lies_and_whether_its_store_is_away(services: Servi
     assert back.status_code == 202
     move(services)
     assert list_states()[old.id] == ("local", None, "")
+
+
+def test_a_stranger_is_told_that_clips_wait_and_not_which(services: Services) -> None:
+    """readyz is open to everybody; who may administer has the whole sentence."""
+    current = Status(pid=1, watching="poll", settling=0, scanning=False, last_scan_at=None, problems={})
+    sentence = "porch/1.mp4 stays: the store cold (/mnt/cold) cannot be used: it is full"
+    status.write(services.places.status, msgspec.structs.replace(current, warnings={"stores": sentence}))
+    settings = msgspec.structs.replace(services.settings, auth=Auth(mode="keys"))
+    locked = dataclasses.replace(services, settings=settings)
+    owner = client_of(locked, holder(locked, "owner", role="admin")).get("/readyz").json
+    stranger = client_of(locked, {}).get("/readyz").json
+    viewer = client_of(locked, holder(locked, "viewer")).get("/readyz").json
+    assert owner["warnings"]["stores"] == sentence
+    for answer in (stranger, viewer):
+        assert answer["warnings"]["stores"].startswith("clips cannot be moved")
+        assert "porch" not in str(answer)
+        assert "/mnt" not in str(answer)
 
 
 def test_a_real_disk_that_fills_up_becomes_read_only_and_goes_away(services: Services, tmp_path: Path) -> None:

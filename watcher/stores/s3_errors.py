@@ -18,6 +18,7 @@ _WORDS = {
         "look at secret_key_file",
     ),
     "AllAccessDisabled": ("has disabled the bucket", "ask whoever runs the store"),
+    "UserSuspended": ("has suspended whoever has the key", "ask whoever runs the store"),
     "AccountProblem": ("says that the account has a problem", "ask whoever runs the store"),
     "InvalidObjectState": ("has the object in an archive from which it cannot be read at once", "restore it there"),
     "NoSuchBucket": ("has no such bucket", "make the bucket, or look at bucket"),

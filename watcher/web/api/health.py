@@ -98,6 +98,8 @@ def _warnings(*, look: bool = True) -> dict[str, str]:
             warnings["inodes"] = few
     if (state_file := status.read(state().services.places.status)) is not None:
         warnings |= state_file[0].warnings
+        if "stores" in warnings and not _is_admin():  # its sentence may name a folder, a bucket or a clip
+            warnings["stores"] = "clips cannot be moved to or from a store; Status and the ingester's log tell why"
         if count := len(state_file[0].aside):
             what = "1 file is" if count == 1 else f"{count} files are"
             warnings["aside"] = f"{what} set aside; Status and the log tell which, and why"
