@@ -52,7 +52,19 @@ _OWN_STYLES = {
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
 _MOMENT = ("calendar.js", "typed.js")
-_WATCH = (*_SHARED, *_MOMENT, "about.js", "card.js", "controls.js", "film.js", "player.js", "seen.js", "sprite.js")
+_WATCH = (
+    *_SHARED,
+    *_MOMENT,
+    "about.js",
+    "card.js",
+    "controls.js",
+    "copy.js",
+    "film.js",
+    "player.js",
+    "seek.js",
+    "seen.js",
+    "sprite.js",
+)
 _LANES = (
     *_MOMENT,
     "axis.js",

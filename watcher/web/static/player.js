@@ -1,324 +1,355 @@
 // The player: one video element, with controls over the picture, into which one clip after another is loaded. What
 // belongs to it (speed, volume, full screen, zoom, the picture in picture) so outlives the clip.
 
-import { changed, get, mount as api, send, zone } from "./api.js";
+import { changed, zone } from "./api.js";
 import { learn, shows } from "./card.js";
 import { Controls } from "./controls.js";
-import { button, element, hint, icon, iconButton } from "./elements.js";
-import { loaded } from "./sprite.js";
+import { Copy } from "./copy.js";
+import { element, hint, icon, iconButton } from "./elements.js";
+import { SeekBar } from "./seek.js";
 import { texts } from "./texts.js";
 import { length, wall } from "./times.js";
 
 const ON = "watcher-on-and-on", ZOOMED = "watcher-zoomed";
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
 const ADDRESS = 500; // ms: the address follows the position at most so often
-const COPY = 1000; // ms between two looks whether a copy is made
 const SLOW = 4000; // ms without a picture, after which a copy is offered of a clip whose index is not at its beginning
+const SOUNDLESS = 1500; // ms of playing, after which sound of which nothing was decoded is missed
 const SEEN = 0.3; // seconds of a clip after which sound without a picture is taken for a missing decoder
 const WATCHED = 3; // seconds of a clip, or half of a shorter one, after which it counts as seen
 const AHEAD = 8; // seconds by the clock before the end, at which the next clip's beginning is fetched
 const SKIP = 2000; // ms that a clip which cannot be played stands there, where one watches all
 
-/**
- * Let the video of a clip's part of a page play. `next` goes on to the next clip, `ahead` fetches its beginning, `seen` hears
- * that this one counts as seen; `place`: the address says where one is in it.
- */
-export function play(root, video, { next, ahead, seen: counted, place }) {
-  const screen = root.querySelector("#screen"), loop = { from: null, to: null };
-  let notice, clock, started, fps, telling = null, patience = null, dragging = false;
-  let clip = null; // what is loaded: an answer that comes after another clip was is not wanted
-  const tell = (text) => {
-    if ([...notice.querySelectorAll("p")].some((line) => line.textContent === text)) return;
-    notice.append(element("p", "told", {}, text));
-    notice.hidden = false;
-    notice.classList.remove("calm");
-  };
+export class Player {
+  /**
+   * Let the video of a clip's part of a page play. `next` goes on to the next clip, `ahead` fetches its beginning, `seen` hears
+   * that this one counts as seen; `place`: the address says where one is in it.
+   */
+  constructor(root, video, does) {
+    Object.assign(this, { root, video, does, screen: root.querySelector("#screen"), loop: { from: null, to: null } });
+    this.clip = null; // what is loaded: an answer that comes after another clip was is not wanted
+    video.controls = false;
+    this.seek = new SeekBar({ to: (share) => this.to(share * this.seconds), seconds: () => this.seconds, sprite: () => root.dataset.sprite });
+    this.time = element("span", "time");
+    this.onward = element("input", "", { type: "checkbox", checked: localStorage.getItem(ON) === "yes", onchange: () => localStorage.setItem(ON, this.onward.checked ? "yes" : "no") });
+    this.loops = iconButton("loop", texts.loop, () => this.mark(this.loop.from === null ? "from" : this.loop.to === null ? "to" : null), { "aria-keyshortcuts": "a b", className: "rare" });
+    const bar = root.querySelector("#controls");
+    this.controls = new Controls({ moves: root, hides: this.screen, bar, full: document.documentElement, video: () => video }, SPEEDS, { // all is full: the next picture shall have it too
+      flip: () => this.flip(),
+      paced: (rate) => { video.defaultPlaybackRate = video.playbackRate = rate; }, // the default is what another source begins with
+      heard: (muted, volume) => {
+        Object.assign(video, { muted, volume });
+        this.controls.sound.hidden = this.controls.volume.hidden = !video.dataset.sound;
+      },
+    });
+    bar.hidden = false;
+    bar.replaceChildren(this.seek.shown, this.row());
+    this.listen();
+    this.controls.pace(this.controls.rate);
+    if (sessionStorage.getItem(ZOOMED)) this.zoom();
+    swipe(this.screen, does.next, () => { if (does.place) root.querySelector(".beside a[rel=prev]")?.click(); });
+  }
 
-  video.controls = false;
-  const seek = element("input", "seek", { type: "range", min: 0, max: 1, step: 0.001, value: 0, "aria-label": texts.position });
-  const bubble = element("span", "bubble", { hidden: true });
-  const time = element("span", "time");
-  const loops = iconButton("loop", texts.loop, () => mark(loop.from === null ? "from" : loop.to === null ? "to" : null), { "aria-keyshortcuts": "a b", className: "rare" });
-  const onward = element("input", "", { type: "checkbox", checked: localStorage.getItem(ON) === "yes", onchange: () => localStorage.setItem(ON, onward.checked ? "yes" : "no") });
-  const bar = root.querySelector("#controls"), flip = () => (video.paused ? start() : video.pause());
-  const controls = new Controls({ moves: root, hides: screen, bar, full: document.documentElement, video: () => video }, SPEEDS, { // all is full: the next picture shall have it too
-    flip,
-    paced: (rate) => { video.defaultPlaybackRate = video.playbackRate = rate; }, // the default is what another source begins with
-    heard(muted, loud) {
-      Object.assign(video, { muted, volume: loud });
-      controls.sound.hidden = controls.volume.hidden = !video.dataset.sound;
-    },
-  });
-  bar.hidden = false;
-  bar.replaceChildren(
-    element("span", "track", {}, seek, element("span", "sights", { ariaHidden: "true" }), bubble),
-    element("span", "row", {}, controls.toggle,
-      iconButton("back", texts.back5, () => by(-5), { "aria-keyshortcuts": "ArrowLeft" }), iconButton("on", texts.on5, () => by(5), { "aria-keyshortcuts": "ArrowRight" }),
-      time, ...(place ? [element("label", "tick", { id: "on-and-on" }, onward, texts.onward)] : []), controls.speed, controls.sound, controls.volume, loops,
-      iconButton("frame", texts.frame, () => saveFrame(), { "aria-keyshortcuts": "s", className: "rare" }),
-      iconButton("zoom", texts.zoom, () => zoomed(), { "aria-keyshortcuts": "z", className: "rare" }),
-      ...(document.pictureInPictureEnabled ? [iconButton("inset", texts.inset, () => inset(), { "aria-keyshortcuts": "i", className: "rare" })] : []),
-      controls.full),
-  );
+  row() {
+    const { controls } = this, rare = (name, words, key, press) => iconButton(name, words, press, { "aria-keyshortcuts": key, className: "rare" });
+    return element("span", "row", {}, controls.toggle,
+      iconButton("back", texts.back5, () => this.by(-5), { "aria-keyshortcuts": "ArrowLeft" }), iconButton("on", texts.on5, () => this.by(5), { "aria-keyshortcuts": "ArrowRight" }),
+      this.time, ...(this.does.place ? [element("label", "tick", { id: "on-and-on" }, this.onward, texts.onward)] : []), controls.speed, controls.sound, controls.volume, this.loops,
+      rare("frame", texts.frame, "s", () => this.saveFrame()), rare("zoom", texts.zoom, "z", () => this.zoom()),
+      ...(document.pictureInPictureEnabled ? [rare("inset", texts.inset, "i", () => this.inset())] : []), controls.full);
+  }
 
-  // Where the element does not know how long it is, the catalog does.
-  const seekable = () => (Number.isFinite(video.duration) && video.duration > 0 ? video.duration : Number(video.dataset.seconds) || 0);
-  const to = (seconds) => { video.currentTime = Math.min(seekable(), Math.max(0, seconds)); show(); };
-  const by = (seconds) => to(video.currentTime + seconds);
-  const mark = (which) => {
+  listen() {
+    const { video, screen, controls } = this, on = (names, handler) => { for (const name of names) video.addEventListener(name, handler); };
+    on(["loadedmetadata"], () => this.opened());
+    on(["playing"], () => this.began());
+    on(["timeupdate", "seeked", "durationchange", "progress"], () => this.show());
+    on(["seeking"], () => this.hope());
+    on(["loadeddata", "seeked", "error"], () => clearTimeout(this.patience));
+    on(["play", "pause"], () => controls.show(!video.paused));
+    on(["play", "seeking"], () => { if (this.clip) this.clip.posterAt = 0; }); // it is covered
+    on(["click"], () => this.flip());
+    on(["dblclick"], () => controls.fill());
+    on(["ended"], () => { if (this.goesOn) this.does.next(); });
+    on(["error"], () => { this.failed(); });
+    on(["loadeddata", "error"], () => this.uncover());
+    screen.addEventListener("pointermove", (event) => {
+      if (!screen.classList.contains("zoomed")) return;
+      const box = screen.getBoundingClientRect();
+      screen.style.setProperty("--eye", `${100 * (event.clientX - box.left) / box.width}% ${100 * (event.clientY - box.top) / box.height}%`);
+    });
+  }
+
+  /** How long it is: where the element does not know, the catalog does. */
+  get seconds() { return Number.isFinite(this.video.duration) && this.video.duration > 0 ? this.video.duration : Number(this.video.dataset.seconds) || 0; }
+
+  /** Whether the next clip comes by itself; in a review a person says when. */
+  get goesOn() { return this.does.place && this.onward.checked; }
+
+  // — what a press does —
+
+  flip() { if (this.video.paused) this.start(); else this.video.pause(); }
+
+  to(seconds) {
+    this.video.currentTime = Math.min(this.seconds, Math.max(0, seconds));
+    this.show();
+  }
+
+  by(seconds) { this.to(this.video.currentTime + seconds); }
+
+  /** Loop from or to here; null: no loop. */
+  mark(which) {
+    const { loop, loops } = this;
     if (which === null) Object.assign(loop, { from: null, to: null });
-    else loop[which] = video.currentTime;
+    else loop[which] = this.video.currentTime;
     const words = loop.from === null ? texts.loop : loop.to === null ? texts.loopTo : `${length(loop.from)}–${length(loop.to)} ✕`;
     loops.replaceChildren(icon("loop"), ...(loop.from === null ? [] : [words]));
     loops.ariaLabel = words;
     loops.title = hint(words, "a b");
     loops.setAttribute("aria-pressed", String(loop.from !== null));
-  };
-  const inset = () => (document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture()).catch(() => {});
-  const zoomed = () => {
-    screen.classList.toggle("zoomed");
-    sessionStorage.setItem(ZOOMED, screen.classList.contains("zoomed") ? "yes" : "");
-    if (!screen.classList.contains("zoomed")) screen.style.removeProperty("--eye");
-  };
-  screen.addEventListener("pointermove", (event) => {
-    if (!screen.classList.contains("zoomed")) return;
-    const box = screen.getBoundingClientRect();
-    screen.style.setProperty("--eye", `${100 * (event.clientX - box.left) / box.width}% ${100 * (event.clientY - box.top) / box.height}%`);
-  });
-  const saveFrame = () => {
+  }
+
+  inset() { (document.pictureInPictureElement ? document.exitPictureInPicture() : this.video.requestPictureInPicture()).catch(() => {}); }
+
+  zoom() {
+    const zoomed = this.screen.classList.toggle("zoomed");
+    sessionStorage.setItem(ZOOMED, zoomed ? "yes" : "");
+    if (!zoomed) this.screen.style.removeProperty("--eye");
+  }
+
+  saveFrame() {
+    const { video } = this;
     if (!video.videoWidth) return;
-    const canvas = element("canvas", "", { width: video.videoWidth, height: video.videoHeight });
-    canvas.getContext("2d").drawImage(video, 0, 0);
-    canvas.toBlob((blob) => {
-      const shown = wall(started + video.currentTime * 1000, zone()), url = URL.createObjectURL(blob);
-      element("a", "", { href: url, download: `${root.dataset.camera} ${shown.day} ${shown.time.replaceAll(":", ".")}.jpg` }).click();
+    picture(video).toBlob((blob) => {
+      const shown = wall(this.started + video.currentTime * 1000, zone()), url = URL.createObjectURL(blob);
+      element("a", "", { href: url, download: `${this.root.dataset.camera} ${shown.day} ${shown.time.replaceAll(":", ".")}.jpg` }).click();
       setTimeout(() => URL.revokeObjectURL(url), 1000);
     }, "image/jpeg", 0.92);
-  };
+  }
 
-  const start = () => video.play().catch(async (reason) => {
-    if (reason.name !== "NotAllowedError" || !clip) return; // what cannot be played is told by its own event
-    controls.hush(true);
-    await video.play().catch(() => screen.classList.add("waits"));
-  });
-  const show = () => {
+  start() {
+    this.video.play().catch(async (reason) => {
+      if (reason.name !== "NotAllowedError" || !this.clip) return; // what cannot be played is told by its own event
+      this.controls.hush(true);
+      await this.video.play().catch(() => this.screen.classList.add("waits"));
+    });
+  }
+
+  // — what is shown —
+
+  tell(text) {
+    const { notice } = this;
+    if ([...notice.querySelectorAll("p")].some((line) => line.textContent === text)) return;
+    notice.append(element("p", "told", {}, text));
+    notice.hidden = false;
+    notice.classList.remove("calm");
+  }
+
+  show() {
+    const { video, clip, seconds, loop, clock } = this;
     if (!clip) return;
-    const at = video.currentTime, pictured = at || clip.posterAt;
-    const timeOf = (seconds) => wall(started + seconds * 1000, zone()).time;
-    const share = seekable() ? Math.min(1, at / seekable()) : 0, got = video.buffered;
-    if (!dragging) seek.value = share;
-    seek.style.setProperty("--at", share);
-    seek.style.setProperty("--got", got.length && seekable() ? got.end(got.length - 1) / seekable() : 0);
-    seek.setAttribute("aria-valuetext", `${length(at)}, ${timeOf(at)}`);
-    time.textContent = `${length(at)} / ${length(seekable())}`;
+    const at = video.currentTime, pictured = at || clip.posterAt, got = video.buffered;
+    const timeOf = (second) => wall(this.started + second * 1000, zone()).time;
+    this.seek.show(seconds ? Math.min(1, at / seconds) : 0, got.length && seconds ? got.end(got.length - 1) / seconds : 0, `${length(at)}, ${timeOf(at)}`);
+    this.time.textContent = `${length(at)} / ${length(seconds)}`;
     clock.hidden = false;
     clock.textContent = `${timeOf(pictured)}.${Math.floor((pictured % 1) * 10)}`;
     if (loop.from !== null && loop.to > loop.from && at >= loop.to) video.currentTime = loop.from;
-    if (video.dataset.picture === "yes" && video.videoWidth === 0 && at > SEEN) silent();
-    if (!clip.seen && watched() >= Math.min(WATCHED, seekable() / 2 || WATCHED)) {
+    if (video.dataset.picture === "yes" && video.videoWidth === 0 && at > SEEN) this.silent();
+    this.count(at, seconds);
+    this.follow();
+  }
+
+  /** What comes of how far it was watched: it counts as seen; near its end the next one's beginning is fetched. */
+  count(at, seconds) {
+    const { video, clip, does } = this;
+    if (!clip.seen && watched(video) >= Math.min(WATCHED, seconds / 2 || WATCHED)) {
       clip.seen = true;
-      counted(root.dataset.id);
+      does.seen(this.root.dataset.id);
     }
-    if (!clip.ahead && !video.paused && (seekable() - at) / video.playbackRate < AHEAD) {
+    if (!clip.ahead && !video.paused && (seconds - at) / video.playbackRate < AHEAD) {
       clip.ahead = true;
-      ahead();
+      does.ahead();
     }
-    telling ??= setTimeout(() => {
-      telling = null;
-      const now = video.currentTime;
-      if (clip && place) history.replaceState(history.state, "", changed(location.href, { t: now > 0.5 ? Math.floor(now * 10) / 10 : null }));
+  }
+
+  /** The address follows. */
+  follow() {
+    this.following ??= setTimeout(() => {
+      this.following = null;
+      const now = this.video.currentTime;
+      if (this.clip && this.does.place) history.replaceState(history.state, "", changed(location.href, { t: now > 0.5 ? Math.floor(now * 10) / 10 : null }));
     }, ADDRESS);
-  };
-  // Without a decoder the sound plays, time runs on, and no error is reported: only the width tells.
-  const silent = () => {
-    tell(texts.noDecoder(video.dataset.codec));
-    seen(false);
-    offerCopy();
-  };
-  // A copy that every browser plays: shown where there is one, offered where it can be made.
-  const showCopy = (address) => {
-    const goes = !video.paused || clip.began;
+  }
+
+  // — what the element says —
+
+  opened() {
+    const { video, clip } = this;
+    if (video.dataset.picture === "yes" && video.videoWidth === 0) this.silent();
+    if (video.seekable.length && video.seekable.end(0) === 0 && video.duration > 0) this.tell(texts.noRange);
+    if (clip.from) this.to(Math.min(clip.from, Math.max(0, this.seconds - 0.1)));
+    clip.from = 0;
+    this.show();
+  }
+
+  began() {
+    const { video, clip } = this;
+    this.screen.classList.remove("waits");
+    if (video.videoWidth > 0) this.learn(true);
+    if (!video.dataset.sound || video.webkitAudioDecodedByteCount !== 0) return;
+    setTimeout(() => {
+      if (this.clip !== clip || video.paused || video.currentTime <= 1 || video.webkitAudioDecodedByteCount !== 0) return;
+      this.tell(texts.noSound(video.dataset.sound));
+      clip.copy.offer();
+    }, SOUNDLESS);
+  }
+
+  async failed() {
+    const { video, clip } = this;
+    if (!clip || !video.error) return;
+    if (this.goesOn) setTimeout(() => { if (this.clip === clip && video.error) this.does.next(); }, SKIP);
+    if (video.error.code === MediaError.MEDIA_ERR_DECODE) { this.tell(texts.damaged(length(video.currentTime))); return; }
+    // The element's error is the same for a missing, a forbidden and a damaged clip: ask which.
+    const answer = await fetch(video.src, { method: "HEAD" }).catch(() => null);
+    if (this.clip !== clip) return;
+    if (answer === null) this.tell(texts.noAnswer);
+    else if (answer.status === 404) this.tell(texts.gone);
+    else if (!answer.ok) this.tell(texts.refused(answer.status));
+    else this.undecoded(texts.cannotPlay(video.dataset.codec));
+  }
+
+  /** Without a decoder the sound plays, time runs on, and no error is reported: only the width tells. */
+  silent() { this.undecoded(texts.noDecoder(this.video.dataset.codec)); }
+
+  undecoded(words) {
+    this.tell(words);
+    this.learn(false);
+    this.clip.copy.offer();
+  }
+
+  /** What this browser decodes, for the cards of other clips. */
+  learn(decoded) { if (this.video.dataset.decoder) learn(this.video.dataset.decoder, decoded); }
+
+  /** Where the link is slow, an index at the end, or none, costs what a copy has at its beginning. */
+  hope() {
+    clearTimeout(this.patience);
+    if (!this.video.dataset.slow) return;
+    this.patience = setTimeout(() => {
+      if (!this.clip || this.clip.copy.offered) return;
+      this.tell(texts.slowStart);
+      this.clip.copy.offer();
+    }, SLOW);
+  }
+
+  showCopy(address) {
+    const { video, clip, notice } = this, goes = !video.paused || clip.began;
     clip.from ||= video.currentTime;
     delete video.dataset.decoder; // what is seen now teaches nothing about the clip's own codec
     delete video.dataset.slow;
-    clearTimeout(patience);
+    clearTimeout(this.patience);
     video.dataset.codec = "H.264";
     video.dataset.sound &&= "AAC";
     notice.replaceChildren();
-    tell(texts.copyShown);
+    this.tell(texts.copyShown);
     notice.classList.add("calm");
     video.src = address;
-    if (goes) start();
-  };
-  const offerCopy = () => {
-    if (clip.offered || !root.dataset.copy) return;
-    clip.offered = true;
-    if (root.dataset.proxy) { showCopy(root.dataset.proxy); return; }
-    const address = `${api}/clips/${root.dataset.id}/proxy`;
-    const mine = clip, closed = () => clip !== mine;
-    const follow = async (copy) => {
-      while (!closed() && copy.state === "waiting") {
-        line.replaceChildren(texts.copyWaits(copy.before, copy.progress));
-        await new Promise((resolve) => setTimeout(resolve, COPY));
-        if (!closed()) copy = await get(address);
-      }
-      if (closed()) return;
-      if (copy.state === "ready") showCopy(copy.url);
-      else line.replaceChildren(texts.copyFailed(copy.error));
-    };
-    const ask = button(texts.makeCopy, () => {
-      send("POST", address).then(follow).catch((reason) => { if (!closed()) line.replaceChildren(reason.message); });
-    });
-    const line = element("p", "copy", {}, ask);
-    notice.append(line);
-    notice.hidden = false;
-  };
-  // Where the link is slow, an index at the end, or none, costs what a copy has at its beginning.
-  const hope = () => {
-    clearTimeout(patience);
-    if (!video.dataset.slow) return;
-    patience = setTimeout(() => {
-      if (!clip || clip.offered) return;
-      tell(texts.slowStart);
-      offerCopy();
-    }, SLOW);
-  };
-  const seen = (yes) => { if (video.dataset.decoder) learn(video.dataset.decoder, yes); };
-  const watched = () => Array.from({ length: video.played.length }, (_, n) => video.played.end(n) - video.played.start(n)).reduce((sum, part) => sum + part, 0);
-  seek.addEventListener("input", () => { dragging = true; to(seek.value * seekable()); });
-  seek.addEventListener("change", () => { dragging = false; });
-  let skimmed; // the clip's sprite, once it is asked for
-  const uncover = () => screen.querySelectorAll(".cover").forEach((cover) => cover.remove());
-  seek.addEventListener("pointermove", async (event) => {
-    const box = seek.getBoundingClientRect(), share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    bubble.hidden = false;
-    bubble.style.left = `${share * 100}%`;
-    skimmed ??= root.dataset.sprite ? loaded(root.dataset.sprite) : null;
-    const sprite = await skimmed;
-    sprite?.at(share);
-    bubble.replaceChildren(...(sprite ? [sprite.shown] : []), length(share * seekable()));
-  });
-  seek.addEventListener("pointerleave", () => { bubble.hidden = true; });
+    if (goes) this.start();
+  }
 
-  const on = (name, handler) => video.addEventListener(name, handler);
-  on("loadedmetadata", () => {
-    if (video.dataset.picture === "yes" && video.videoWidth === 0) silent();
-    if (video.seekable.length && video.seekable.end(0) === 0 && video.duration > 0) tell(texts.noRange);
-    if (clip.from) to(Math.min(clip.from, Math.max(0, seekable() - 0.1)));
-    clip.from = 0;
-    show();
-  });
-  on("playing", () => {
-    screen.classList.remove("waits");
-    if (video.videoWidth > 0) seen(true);
-    const bytes = video.webkitAudioDecodedByteCount;
-    const mine = clip;
-    if (video.dataset.sound && bytes === 0) setTimeout(() => {
-      if (clip === mine && !video.paused && video.currentTime > 1 && video.webkitAudioDecodedByteCount === 0) {
-        tell(texts.noSound(video.dataset.sound));
-        offerCopy();
-      }
-    }, 1500);
-  });
-  for (const name of ["timeupdate", "seeked", "durationchange", "progress"]) on(name, show);
-  on("seeking", hope);
-  for (const name of ["loadeddata", "seeked", "error"]) on(name, () => clearTimeout(patience));
-  for (const name of ["play", "pause"]) on(name, () => controls.show(!video.paused));
-  for (const name of ["play", "seeking"]) on(name, () => { if (clip) clip.posterAt = 0; }); // it is covered
-  on("click", flip);
-  on("dblclick", () => controls.fill());
-  const onwards = () => place && onward.checked; // in a review a person says when
-  on("ended", () => { if (onwards()) next(); });
-  on("error", async () => {
-    const mine = clip;
-    if (!clip || !video.error) return;
-    if (onwards()) setTimeout(() => { if (clip === mine && video.error) next(); }, SKIP);
-    if (video.error?.code === 3) return tell(texts.damaged(length(video.currentTime)));
-    // The element's error is the same for a missing, a forbidden and a damaged clip: ask which.
-    const answer = await fetch(video.src, { method: "HEAD" }).catch(() => null);
-    if (clip !== mine) return;
-    if (answer === null) tell(texts.noAnswer);
-    else if (answer.status === 404) tell(texts.gone);
-    else if (!answer.ok) tell(texts.refused(answer.status));
-    else {
-      tell(texts.cannotPlay(video.dataset.codec));
-      seen(false);
-      offerCopy();
-    }
-  });
-  for (const name of ["loadeddata", "error"]) on(name, uncover);
-  controls.pace(controls.rate);
-  if (sessionStorage.getItem(ZOOMED)) zoomed();
-  swipe(screen, next, () => { if (place) root.querySelector(".beside a[rel=prev]")?.click(); });
+  // — one clip after another —
 
-  return {
-    /** Play what the part of the page says now. `began`: somebody wants it to play; `all`: and what comes after it. */
-    load({ began, all = false }) {
-      clearTimeout(patience);
-      [notice, clock] = [root.querySelector("#notice"), root.querySelector("#clock")];
-      [started, fps] = [Date.parse(root.dataset.at), Number(video.dataset.fps) || 25];
-      clip = { began, offered: false, seen: false, ahead: false,
-        from: (place && Number(new URLSearchParams(location.search).get("t"))) || 0,
-        posterAt: Number(video.dataset.posterAt) || 0 }; // seconds into the clip: what its poster shows until it plays
-      if (all) onward.checked = true;
-      if (loop.from !== null) mark(null);
-      skimmed = undefined;
-      controls.hush(controls.muted);
-      // What this browser cannot show, or what no browser can, is not tried first: there is a copy, or one can be made.
-      if (root.dataset.proxy && video.dataset.decoder && !shows(video.dataset.decoder)) offerCopy();
-      else if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata"));
-      if (video.dataset.decoder && !shows(video.dataset.decoder)) offerCopy();
-      if (video.readyState < 2) hope();
-      if (video.error) video.dispatchEvent(new Event("error"));
-      show();
-      if (began) start();
-    },
-    /** Hold the last picture over the video until the next clip's first one is there: no black between them. */
-    cover() {
-      if (!video.videoWidth || video.readyState < 2) return;
-      const held = element("canvas", "cover", { width: video.videoWidth, height: video.videoHeight, ariaHidden: "true" });
-      held.getContext("2d").drawImage(video, 0, 0);
-      uncover();
-      video.after(held);
-    },
-    /** Words over the picture for a while: what was left out between two clips. */
-    say(words) {
-      const line = element("output", "bubble gap", {}, words);
-      screen.append(line);
-      setTimeout(() => line.remove(), SKIP);
-    },
-    close() {
-      clip = null;
-      controls.close();
-      uncover();
-      video.pause();
-      video.removeAttribute("src"); // the browser keeps loading what nobody sees
-      video.load();
-    },
-    keys: [
-      [[" ", "k"], "play, pause", flip],
-      [["ArrowLeft"], "5 seconds back", () => by(-5)],
-      [["ArrowRight"], "5 seconds on", () => by(5)],
-      [["j"], "10 seconds back", () => by(-10)],
-      [["l"], "10 seconds on", () => by(10)],
-      [[","], "a picture back", () => { video.pause(); by(-1 / fps); }],
-      [["."], "a picture on", () => { video.pause(); by(1 / fps); }],
+  /** Play what the part of the page says now. `began`: somebody wants it to play; `all`: and what comes after it. */
+  load({ began, all = false }) {
+    const { root, video } = this;
+    clearTimeout(this.patience);
+    this.clip?.copy.close();
+    [this.notice, this.clock, this.started] = [root.querySelector("#notice"), root.querySelector("#clock"), Date.parse(root.dataset.at)];
+    this.clip = { began, seen: false, ahead: false,
+      copy: new Copy(root.dataset, this.notice, (address) => this.showCopy(address)),
+      from: (this.does.place && Number(new URLSearchParams(location.search).get("t"))) || 0,
+      posterAt: Number(video.dataset.posterAt) || 0 }; // seconds into the clip: what its poster shows until it plays
+    if (all) this.onward.checked = true;
+    if (this.loop.from !== null) this.mark(null);
+    this.seek.begin();
+    this.controls.hush(this.controls.muted);
+    // What this browser cannot show, or what no browser can, is not tried first: there is a copy, or one can be made.
+    const shown = !video.dataset.decoder || shows(video.dataset.decoder);
+    if (shown || !root.dataset.proxy) { if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata")); }
+    if (!shown) this.clip.copy.offer();
+    if (video.readyState < 2) this.hope();
+    if (video.error) video.dispatchEvent(new Event("error"));
+    this.show();
+    if (began) this.start();
+  }
+
+  /** Hold the last picture over the video until the next clip's first one is there: no black between them. */
+  cover() {
+    const { video } = this;
+    if (!video.videoWidth || video.readyState < 2) return;
+    this.uncover();
+    video.after(Object.assign(picture(video), { className: "cover", ariaHidden: "true" }));
+  }
+
+  uncover() { for (const cover of this.screen.querySelectorAll(".cover")) cover.remove(); }
+
+  /** Words over the picture for a while: what was left out between two clips. */
+  say(words) {
+    const line = element("output", "bubble gap", {}, words);
+    this.screen.append(line);
+    setTimeout(() => line.remove(), SKIP);
+  }
+
+  close() {
+    this.clip?.copy.close();
+    this.clip = null;
+    this.controls.close();
+    this.uncover();
+    this.video.pause();
+    this.video.removeAttribute("src"); // the browser keeps loading what nobody sees
+    this.video.load();
+  }
+
+  get keys() {
+    const { controls, loop, video } = this, step = (pictures) => { video.pause(); this.by(pictures / (Number(video.dataset.fps) || 25)); };
+    return [
+      [[" ", "k"], "play, pause", () => this.flip()],
+      [["ArrowLeft"], "5 seconds back", () => this.by(-5)],
+      [["ArrowRight"], "5 seconds on", () => this.by(5)],
+      [["j"], "10 seconds back", () => this.by(-10)],
+      [["l"], "10 seconds on", () => this.by(10)],
+      [[","], "a picture back", () => step(-1)],
+      [["."], "a picture on", () => step(1)],
       [["<"], "slower", () => controls.faster(-1)],
       [[">"], "faster", () => controls.faster(1)],
-      [["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "a tenth of it", (event) => to(seekable() * Number(event.key) / 10)],
-      [["Home"], "its beginning", () => to(0)],
-      [["End"], "its end", () => to(seekable())],
+      [["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "a tenth of it", (event) => this.to(this.seconds * Number(event.key) / 10)],
+      [["Home"], "its beginning", () => this.to(0)],
+      [["End"], "its end", () => this.to(this.seconds)],
       [["ArrowUp"], "louder", () => controls.louder(0.1)],
       [["ArrowDown"], "quieter", () => controls.louder(-0.1)],
       [["m"], "mute", () => controls.hush(!controls.muted)],
       [["f"], "full screen", () => controls.fill()],
-      [["i"], "picture in picture", inset],
-      [["a"], "loop from here", () => mark("from")],
-      [["b"], "loop to here", () => mark(loop.from === null ? null : "to")],
-      [["s"], "save this picture", saveFrame],
-      [["z"], "zoom", zoomed],
-    ],
-  };
+      [["i"], "picture in picture", () => this.inset()],
+      [["a"], "loop from here", () => this.mark("from")],
+      [["b"], "loop to here", () => this.mark(loop.from === null ? null : "to")],
+      [["s"], "save this picture", () => this.saveFrame()],
+      [["z"], "zoom", () => this.zoom()],
+    ];
+  }
+}
+
+/** How many seconds of it were played. */
+function watched({ played }) {
+  let seconds = 0;
+  for (let part = 0; part < played.length; part += 1) seconds += played.end(part) - played.start(part);
+  return seconds;
+}
+
+/** What a video shows, as a canvas of its own size. */
+function picture(video) {
+  const canvas = element("canvas", "", { width: video.videoWidth, height: video.videoHeight });
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  return canvas;
 }
 
 /** A swipe over the picture is the next clip, or the one before. */

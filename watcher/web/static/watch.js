@@ -5,7 +5,7 @@ import { changed, filterOf, get, page, zone } from "./api.js";
 import { askMoment } from "./calendar.js";
 import { warn } from "./card.js";
 import { help, keys, shell } from "./keys.js";
-import { play } from "./player.js";
+import { Player } from "./player.js";
 import { sawClip } from "./seen.js";
 import { texts } from "./texts.js";
 import { wall } from "./times.js";
@@ -72,7 +72,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
     link.href = changed(link.href, { at }) + (video?.paused === false ? "#play" : "");
     return link;
   };
-  const player = video ? play(root, video, { next: review ?? (() => follow("next")), ahead: () => fetchAhead(review ? null : root.querySelector(".beside a[rel=next]")), seen: sawClip, place: !review }) : null;
+  const player = video ? new Player(root, video, { next: review ?? (() => follow("next")), ahead: () => fetchAhead(review ? null : root.querySelector(".beside a[rel=next]")), seen: sawClip, place: !review }) : null;
   /** What is of this clip alone: the ways from it, what is said of it. */
   const bind = () => {
     root.querySelector(".close").addEventListener("click", (event) => { event.preventDefault(); back(); });
