@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import house
 from watcher.cli import _parser, main
 from watcher.model import errors
 from watcher.model.version import VERSION
@@ -131,6 +132,14 @@ def test_the_version_that_documents_name_is_the_one_there_is() -> None:
     for document in [*ROOT.glob("guide/*.md"), ROOT / "README.md"]:
         named = re.findall(r"watcher(?:_clips-|:)(\d+\.\d+\.\d+)", document.read_text())
         assert set(named) <= {VERSION}, document
+
+
+def test_the_house_in_contributing_is_as_the_imports_are() -> None:
+    """Each room on its floor: what `make house` says."""
+    lines = re.findall(r"^    (\d)  (\w+(?:  \w+)*)", text("CONTRIBUTING.md"), re.MULTILINE)
+    assert {int(floor): set(rooms.split()) for floor, rooms in lines} == {
+        floor: set(rooms) for floor, rooms in house.floors(house.arrows()).items()
+    }
 
 
 def test_every_room_is_in_the_architecture() -> None:
