@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import ingest, memory, page, questions, renditions, senders, serving, upload
+from tests.bench import ingest, labels, memory, page, questions, renditions, senders, serving, upload
 
 CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "ingest": ingest.run,
@@ -23,6 +23,8 @@ CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "page": page.run,
     "renditions": renditions.run,
     "memory": memory.run,
+    "labels": labels.run,
+    "labelling": labels.run_unit,
 }
 
 
