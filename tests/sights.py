@@ -118,7 +118,11 @@ SIDE = 64
 
 
 def red_model(path: Path, kind: str = "detr", *, side: int = SIDE, names: str = '["", "red"]') -> Path:
-    """Sees a "red" thing in the middle half of any picture, as surely as the picture is red."""
+    """Sees a "red" thing in the middle half of any picture, as surely as the picture is red.
+
+    "detr" is what Hugging Face exports of RT-DETR and D-FINE, "deployed" RT-DETR's own export, "d-fine" D-FINE's: of
+    as many pictures as one likes, and with more boxes than there are things.
+    """
     np = pytest.importorskip("numpy", reason="numpy is not installed (requirements/labels.txt)")
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (requirements/labels.txt)")
     from watcher.labels import onnx_file as onnx
@@ -129,14 +133,14 @@ def red_model(path: Path, kind: str = "detr", *, side: int = SIDE, names: str = 
     first, axis, which = ("picture", 3, 0) if kind == "ssd" else ("images", 1, 2 if kind == "yolox" else 0)
     tensors = [constant("from", [which], np.int64), constant("to", [which + 1], np.int64)]
     tensors += [constant("axis", [axis], np.int64), constant("one", [1, 1], np.int64)]
-    tensors += [constant("most", 1 if kind in {"detr", "deployed"} else 255)]
+    tensors += [constant("most", 1 if kind in {"detr", "deployed", "d-fine"} else 255)]
     steps = [
         onnx.node("Cast", [first], "numbers", to=onnx.FLOAT),
         onnx.node("Slice", ["numbers", "from", "to", "axis"], "plane"),
         onnx.node("ReduceMean", ["plane"], "mean", axes=[1, 2, 3], keepdims=0),
         onnx.node("Div", ["mean", "most"], "share"),
     ]
-    shape = [1, side, side, 3] if kind == "ssd" else [1, 3, side, side]
+    shape = [1, side, side, 3] if kind == "ssd" else ["N" if kind == "d-fine" else 1, 3, side, side]
     inputs = [onnx.value(first, onnx.UINT8 if kind == "ssd" else onnx.FLOAT, shape)]
     number = onnx.FLOAT
     match kind:
@@ -167,6 +171,16 @@ def red_model(path: Path, kind: str = "detr", *, side: int = SIDE, names: str = 
             steps += [onnx.node("Reshape", ["share", "one"], "scores")]
             outputs = [onnx.value("labels", onnx.INT64, [1, 1]), onnx.value("boxes", number, [1, 1, 4])]
             outputs += [onnx.value("scores", number, [1, 1])]
+        case "d-fine":
+            middle, edge = [side / 4, side / 4, side * 0.75, side * 0.75], [0, 0, side / 8, side / 8]
+            inputs += [onnx.value("orig_target_sizes", onnx.INT64, ["N", 2])]
+            tensors += [constant("l", [[0, 1, 0]], np.int64), constant("b", [[edge, middle, edge]])]
+            tensors += [constant("little", [[0.05]])]
+            steps += [onnx.node("Identity", ["l"], "labels"), onnx.node("Identity", ["b"], "boxes")]
+            steps += [onnx.node("Reshape", ["share", "one"], "red")]
+            steps += [onnx.node("Concat", ["little", "red", "little"], "scores", axis=1)]
+            outputs = [onnx.value("labels", onnx.INT64, ["N", 3]), onnx.value("boxes", number, ["N", 3, 4])]
+            outputs += [onnx.value("scores", number, ["N", 3])]
         case _:  # yolox: one cell of 32 pixels has it
             count = (side // 8) ** 2 + (side // 16) ** 2 + (side // 32) ** 2
             rows = np.zeros((1, count, 7), np.float32)

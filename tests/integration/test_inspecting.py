@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import clips
-from tests.running import wait_for
+from tests.running import running, wait_for
 from tests.sights import BOX, colours, red_model
 from watcher.catalog import migrate
 from watcher.ingest.ingest import Ingest
@@ -36,7 +37,7 @@ from watcher.workers.process import Answer, ClipError, Worker, WorkerError
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 KILLS = int(os.environ.get("WATCHER_TEST_LABEL_KILLS", "15"))
-KINDS = ("ssd", "yolox", "detr", "deployed")
+KINDS = ("ssd", "yolox", "detr", "deployed", "d-fine")
 
 
 def worker(model: Path) -> Worker:
@@ -468,3 +469,20 @@ def test_off_costs_nothing(tmp_path: Path) -> None:
     )
     result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert (result.stdout.strip(), result.stderr) == ("[]", "")
+
+
+def test_off_a_running_unit_has_nothing_of_it(tmp_path: Path) -> None:
+    """No process has a library of models in its memory, no row waits, no folder is made."""
+    with running(tmp_path / "unit") as unit:
+        clips.make(unit.video / "porch" / "1.mp4")
+        wait_for(lambda: (clip := unit.clip("porch/1.mp4")) and clip["poster_url"], what="a poster")
+        maps = []
+        for pid in unit.family():
+            with contextlib.suppress(OSError):  # a decoder that has ended
+                maps.append(Path(f"/proc/{pid}/maps").read_text())
+        assert len(maps) >= 4
+        assert not [name for name in ("onnxruntime", "numpy", "model.onnx") if any(name in each for each in maps)]
+        assert not (unit.data / "labels").exists()
+        with contextlib.closing(sqlite3.connect(unit.data / "catalog.db")) as connection:
+            assert connection.execute("SELECT count(*) FROM inspections").fetchone() == (0,)
+            assert connection.execute("SELECT count(*) FROM facts WHERE name = 'labels'").fetchone() == (0,)
