@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ osd crush chooseleaf type = 0
 mon allow pool size one = true
 mon data avail crit = 1
 mon data avail warn = 2
+osd class update on start = false
+osd crush update on start = false
 osd heartbeat grace = 600
 osd op thread timeout = 600
 osd op thread suicide timeout = 0
@@ -112,7 +114,7 @@ class Radosgw:
         self._run("ceph", "osd", "crush", "move", "localhost", "root=default")
         self._run("ceph", "osd", "crush", "add", "osd.0", "1.0", "host=localhost")
         self._spawn("ceph-osd")
-        wait_for(lambda: "1 up" in self._run("ceph", "osd", "stat"), seconds=120, what="the OSD")
+        self._await(lambda: "1 up" in self._run("ceph", "osd", "stat"), "the OSD")
         self.run_again()
         self.user("test", KEY, SECRET)
 
@@ -152,11 +154,7 @@ class Radosgw:
     def run_again(self) -> None:
         """Start the S3 server, also after a kill."""
         self._spawn("radosgw")
-        try:
-            wait_for(self._answers, seconds=120, what="radosgw")
-        except AssertionError as reason:
-            logs = (path.read_text(errors="replace")[-2000:] for path in sorted((self.folder / "log").iterdir()))
-            raise RuntimeError("\n".join(logs)) from reason
+        self._await(self._answers, "radosgw")
 
     def user(self, name: str, key: str, secret: str, *, objects: int | None = None) -> None:
         """Somebody with keys, of whose buckets each may have so many objects."""
@@ -179,6 +177,18 @@ class Radosgw:
         s3 = S3("cold", self.endpoint, f"clips-{uuid.uuid4()}", keys=lambda: (key, secret), prefix=prefix)
         wait_for(lambda: self._made(s3), what="a bucket")  # the OSD waits some 30 s for a server that was killed
         return s3
+
+    def _await(self, question: Callable[[], bool], what: str) -> None:
+        """Wait for a program; where it does not come, tell what all of them said."""
+        try:
+            wait_for(question, seconds=120, what=what)
+        except AssertionError as reason:
+            ends = {name: process.poll() for name, process in self._processes.items()}
+            logs = (
+                f"— {path.name} —\n{path.read_text(errors='replace')[-4000:]}"
+                for path in sorted((self.folder / "log").iterdir())
+            )
+            raise RuntimeError("\n".join([f"{reason}; ended: {ends}", *logs])) from reason
 
     def _made(self, bucket: S3) -> bool:
         with contextlib.suppress(StoreAwayError):

@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import ingest, labels, memory, page, questions, renditions, senders, serving, upload
+from tests.bench import cold, ingest, labels, memory, page, questions, renditions, senders, serving, upload
 
 CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "ingest": ingest.run,
     "scan": ingest.run_scan,
     "collection": ingest.run_collection,
     "serving": serving.run,
+    "cold": cold.run,
     "questions": questions.run,
     "upload": upload.run,
     "senders": senders.run,

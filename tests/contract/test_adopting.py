@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import io
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests import clips
@@ -497,6 +499,51 @@ def test_a_bucket_that_breaks_off(tmp_path: Path, catalog: Catalog, samples: Pat
         count = len(server.bucket.requests)
         assert bytes_of(service, "garden/2026-01-02/03-04-02.mp4") == film(samples, 2)
         assert len(server.bucket.requests) == count
+
+
+def test_a_disk_that_is_full(services: Services, store: Store, samples: Path) -> None:
+    """What needs a copy of a bucket's object waits, in words, and nothing is half there; the next scan goes on."""
+    put(store, OTHERS, film(samples, 1))
+    upload = msgspec.structs.replace(services.settings.upload, min_free_bytes=1 << 60)
+    full = dataclasses.replace(services, settings=msgspec.structs.replace(services.settings, upload=upload))
+    code, text = scan(full)
+    if store.path(OTHERS) is None:
+        assert (code, "bytes are free, and" in text) == (1, True), text
+        assert all_clips(services) == []
+        assert [*services.places.spool.glob("cold/*")] == []
+        code, text = scan(services)
+    assert (code, "1 became new clips" in text) == (0, True), text
+    assert b"".join(store.read(OTHERS, 0, 1 << 30)) == film(samples, 1)
+    assert [clip.key for clip in all_clips(services)] == [OTHERS]
+
+
+def test_a_disk_that_fills_up_while_a_copy_is_written(
+    services: Services, store: Store, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same in the middle of it."""
+    put(store, OTHERS, film(samples, 1))
+    if store.path(OTHERS) is not None:
+        return  # nothing of a disk is copied
+
+    class Full(io.BufferedWriter):
+        def write(self, _data: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    real = Path.open
+
+    def opened(path: Path, mode: str = "r", **more: Any) -> Any:
+        return (
+            Full(io.FileIO(path, "w")) if mode == "wb" and path.parent.name == "cold" else real(path, mode, **more)
+        )
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", opened)
+        code, text = scan(services)
+    assert (code, os.strerror(errno.ENOSPC) in text) == (1, True), text
+    assert all_clips(services) == []
+    assert [*services.places.spool.glob("cold/*")] == []
+    assert scan(services)[0] == 0
+    assert [clip.key for clip in all_clips(services)] == [OTHERS]
 
 
 def test_a_name_that_a_clip_has_and_a_new_key_of_it(services: Services, store: Store, samples: Path) -> None:

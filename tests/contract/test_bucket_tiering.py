@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import catalogs
 from tests.contract.test_tiering import (
     Step,
     again,
@@ -25,10 +27,12 @@ from tests.contract.test_tiering import (
 )
 from tests.contract.test_tiering import sample as sample  # noqa: PLC0414 - a fixture
 from tests.s3_server import BUCKET, KEY, SECRET, Server, s3_server
-from watcher.catalog import Catalog
+from watcher.catalog import Catalog, open_engine
 from watcher.catalog.stored import Lying, StoredClips
 from watcher.model.clip import Clip
-from watcher.model.errors import DiskFullError, StoreAwayError
+from watcher.model.errors import DiskFullError, RootAwayError, StoreAwayError
+from watcher.ops.store_scan import scan_store
+from watcher.retention.retire import Retention
 from watcher.services import Services
 from watcher.settings.stores import StoreTable
 from watcher.storage.video_root import VideoRoot
@@ -138,6 +142,58 @@ def test_a_put_whose_answer_was_lost(services: Services, store: S3, monkeypatch:
     assert kept == {mine.key, other.key.replace(".mp4", f"~{other.id}.mp4")}
 
 
+def test_two_catalogs_on_one_bucket(services: Services, store: S3, tmp_path: Path, table: StoreTable) -> None:
+    """By mistake, with the same clips under the same names: what one lets go is its own, and never the other's."""
+    other = another(tmp_path / "other", table)
+    mine, theirs = leave(services, 1), leave(other, 1)
+    data = local(services, mine).read_bytes()
+    assert local(other, theirs).read_bytes() == data
+    assert mine.key == theirs.key
+    for service in (services, other):
+        assert move(service).problem is None
+        assert bytes_of(service, mine.key) == data
+    places = [lying(services, mine).store_key, lying(other, theirs).store_key]
+    assert [stored.key for stored in store.list()] == places
+    for service, foreign in ((services, places[1]), (other, places[0])):
+        findings = [(finding.key, finding.difference) for finding in compare(service, "cold")]
+        assert findings == [(foreign, StoreDifference.UNKNOWN)]
+    out = io.StringIO()
+    assert scan_store(other, "cold", accept=False, out=out) == 1
+    assert "were put there by another catalog" in out.getvalue()
+    Retention.of(other).retire(theirs.id, past_bin=True)
+    assert move(other).problem is None
+    assert [stored.key for stored in store.list()] == [lying(services, mine).store_key]
+    assert bytes_of(services, mine.key) == data
+    assert list(compare(services, "cold")) == []
+
+
+def test_the_other_catalog_puts_what_one_has_lost(
+    services: Services, store: S3, tmp_path: Path, table: StoreTable
+) -> None:
+    """The same bytes under the same key are the other's all the same: they are not known again."""
+    other = another(tmp_path / "other", table)
+    mine, theirs = leave(services, 1), leave(other, 1)
+    move(services)
+    store.delete(mine.key)
+    move(other)
+    assert lying(other, theirs).store_key == mine.key
+    with services.catalog.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE clips SET store_etag = 'old' WHERE id = {mine.id}")
+    out = io.StringIO()
+    assert scan_store(services, "cold", accept=False, out=out) == 1
+    assert lying(services, mine).etag == "old"
+    assert "another catalog's" in out.getvalue()
+
+
+def another(folder: Path, table: StoreTable) -> Services:
+    """A second service with a catalog of its own, on the same bucket."""
+    folder.mkdir()
+    (folder / "catalog.db").write_bytes(catalogs.empty())
+    catalog = Catalog(open_engine(f"sqlite:///{folder}/catalog.db"))
+    catalog.database.claim_id("5ec0d000")
+    return serving(catalog, folder, stores=(table,))
+
+
 def test_an_object_that_is_gone_or_another_one(services: Services, store: S3) -> None:
     """`check` tells of it, what was left in the bucket by others is nobody's, and its copy is refused."""
     gone, other = leave(services, 1), leave(services, 2)
@@ -181,7 +237,7 @@ def test_a_copy_is_kept_and_goes(services: Services, monkeypatch: pytest.MonkeyP
     os.utime(path, ns=(time.time_ns() - 10**9 * 3600, 0))
     assert footage.copies.sweep() == 0
     assert [*Path(path).parent.iterdir()] == []
-    full = Copies(Path(path).parent, services.root, 1 << 60)
+    full = Copies(Path(path).parent, 1 << 60)
     with pytest.raises(DiskFullError):
         full.path(footage._stores["cold"], lying(services, clip))
     monkeypatch.setattr(copies, "MOST_BYTES", len(data) + 1)
@@ -193,6 +249,18 @@ def test_a_copy_is_kept_and_goes(services: Services, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(copies, "USED_SECONDS", 0.0)
     assert footage.path(second.key) is not None
     assert not Path(path).exists()
+
+
+def test_clips_in_a_bucket_are_read_while_the_local_disk_is_away(services: Services) -> None:
+    """Copies lie in the spool, which may be on another disk: the room there counts."""
+    clip = leave(services, 1)
+    data = local(services, clip).read_bytes()
+    move(services)
+    services.places.video.rename(services.places.data / "unplugged")
+    services.places.video.mkdir()
+    with pytest.raises(RootAwayError):
+        services.root.check_mounted()
+    assert bytes_of(services, clip.key) == data
 
 
 def test_a_store_that_fails_is_not_asked_again_at_once(services: Services, server: Server) -> None:

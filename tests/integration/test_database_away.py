@@ -6,12 +6,16 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
 
 from tests import clips, postgres
+from tests.integration.test_buckets import tiered
+from tests.integration.test_stores import address, leave, store_of
 from tests.running import RunningUnit, wait_for
+from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
 
@@ -115,3 +119,24 @@ def test_it_dies_and_comes_back(server: postgres.Server, start_unit: Callable[..
     sent = requests.put(unit.url("/watcher/uploads/gate/3.mp4"), data=sample.read_bytes(), timeout=30)
     assert sent.status_code == 201
     assert ours(unit) == before, "no process of ours had to be started anew"
+
+
+def test_a_clip_in_a_bucket_while_it_is_away(
+    server: postgres.Server, start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
+) -> None:
+    """Nobody can say where it lies: 503 and why, and no error of ours; local clips play."""
+    unit = start_unit(settings={"WATCHER_CATALOG__URL": server.url, "WATCHER_RENDER__WORKERS": "0"})
+    old, young = leave(unit, samples, 1), leave(unit, samples, 2, days=0)
+    data = (unit.video / old).read_bytes()
+    with s3_server() as bucket:
+        tiered(unit, tmp_path, bucket.endpoint)
+        wait_for(lambda: store_of(unit, old) == "archive" and not (unit.video / old).exists(), what="the move")
+        server.stop()
+        try:
+            answer = requests.get(address(unit, old), timeout=60)
+            assert (answer.status_code, answer.text) == (503, "Where this clip lies cannot be told just now\n")
+            assert answer.headers["Retry-After"]
+            assert requests.get(address(unit, young), timeout=10).status_code == 200
+        finally:
+            server.start()
+        wait_for(lambda: requests.get(address(unit, old), timeout=60).content == data, what="the clip")

@@ -22,7 +22,7 @@ from watcher.storage.places import Places
 NGINX_LEAST = (1, 22)
 STATIC = Path(__file__).parent.parent / "web" / "static"
 MULTIPART_BYTES = 64 << 10  # of a form around a clip
-CACHE = 'uwsgi_cache_path "{}" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=1m use_temp_path=off;'
+CACHE = 'uwsgi_cache_path "{}" levels=1 keys_zone=watcher_cache:1m max_size=16m inactive=10m use_temp_path=off;'
 # TLS 1.2's with forward secrecy and authenticated encryption alone (Mozilla's "intermediate", without DHE).
 CIPHERS = ":".join(
     f"ECDHE-{kind}-{cipher}"

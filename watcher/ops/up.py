@@ -114,9 +114,10 @@ def up(unit: Unit) -> NoReturn:
     umask = f"umask {0o777 & ~modes.allowed(log or places.run):03o}"  # what nginx writes is for us alone
     nginx_command = '"$WATCHER_NGINX" -e "$WATCHER_NGINX_LOG" -p "$WATCHER_RUN" -c "$WATCHER_RUN/nginx.conf"'
     tied = 'exec "$WATCHER_PYTHON" -P -m watcher.ops.tether "$WATCHER_RUN"'
+    ingester = '"$WATCHER_PYTHON" -P -m watcher ingest --data "$WATCHER_DATA" --announce'
     daemons = [
         f"{umask}; {tied} nginx {nginx_command}",
-        f'{tied} ingester "$WATCHER_PYTHON" -P -m watcher ingest --data "$WATCHER_DATA" --announce',
+        *([f"{tied} ingester {ingester}"] if loaded.settings.ingest.here else []),
         *([f'{tied} ftp "$WATCHER_PYTHON" -P -m watcher ftp --data "$WATCHER_DATA"'] if ftp else []),
         *(f"{tied} extra{number} {command}" for number, command in enumerate(unit.daemons)),
     ]
@@ -238,7 +239,8 @@ def _prepare_catalog(services: Services) -> None:
         )
     migrate(engine, narrow=modes.narrow)
     move_in(services, out=sys.stdout)
-    bind_root(services)  # before anybody can send a clip
+    if services.settings.ingest.here:
+        bind_root(services)  # before anybody can send a clip
     engine.dispose()
 
 

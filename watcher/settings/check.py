@@ -49,8 +49,15 @@ def problems(settings: Settings) -> Iterator[Problem]:
         _of_tls(settings.tls),
         _of_webhooks(settings.webhooks),
         _of_live(settings.live),
+        _of_ingest(settings),
         stores.problems(settings.stores, settings.tiering),
     )
+
+
+def _of_ingest(settings: Settings) -> Iterator[Problem]:
+    """A catalog in the data folder is nobody else's."""
+    if not settings.ingest.here and not settings.catalog.url.startswith("postgresql"):
+        yield "ingest.here", "needs a catalog that the node with the disk has too: PostgreSQL (catalog.url)"
 
 
 def _no_numbers(settings: Settings) -> Iterator[Problem]:

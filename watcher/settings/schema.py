@@ -95,6 +95,9 @@ class Ingest(msgspec.Struct, frozen=True):
     # Several of them share the data folder and the catalog: one adopts clips, all make pictures, and another one
     # takes its place when it ends.
     shared: bool = False
+    # Whether clips lie on this node's disk; a node without them answers, and plays what lies in buckets, while
+    # another node's ingester adopts.
+    here: bool = True
 
 
 class Render(msgspec.Struct, frozen=True):

@@ -122,6 +122,8 @@ class Adopting:
         clip, stored = self._catalog.adoption.holder(self._name, key), self._store.find(key)
         if clip is None or stored is None or clip.store is None:
             return Result(key, Outcome.KNOWN)
+        if self._is_foreign(stored):
+            return Result(key, Outcome.FOREIGN, stored.owner)
         if stored.size != clip.size_bytes or self._sha256(stored) != clip.sha256:
             return Result(key, Outcome.OTHER, f"clip {clip.id} is to lie there")
         renewed = self._catalog.adoption.renew(clip, stored.etag)
@@ -140,11 +142,15 @@ class Adopting:
             return Result(key, Outcome.KNOWN)
         if not 0 < stored.size <= SIZE_MOST:
             return Result(key, Outcome.IGNORED, "it is empty")
-        if stored.owner not in {"", self._owner} and not self._accept:
+        if self._is_foreign(stored):
             return Result(key, Outcome.FOREIGN, stored.owner)
         if not self._is_settled(key):
             return Result(key, Outcome.UNSETTLED)
         return self._take_object(stored, named)
+
+    def _is_foreign(self, stored: Stored) -> bool:
+        """Whether another catalog put it there, which may let it go at any moment."""
+        return stored.owner not in {"", self._owner} and not self._accept
 
     def _take_object(self, stored: Stored, named: Lying | None) -> Result:
         """An object that may be taken: of the clip that it is named for, of one with its content, or a new one."""

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from watcher.catalog.stored import Lying
 from watcher.model.errors import MissingError, StoreAwayError
-from watcher.storage.video_root import VideoRoot
+from watcher.storage.permission import check_space
 from watcher.stores.store import Store, Stored
 from watcher.tiering.copying import Pace
 
@@ -35,11 +35,9 @@ REST_SECONDS = 30.0  # for which a store is not asked that has just failed
 class Copies:
     """A folder of them."""
 
-    def __init__(
-        self, folder: Path, root: VideoRoot, keep_bytes: int, *, hurried: bool = False, lasting: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, keep_bytes: int, *, hurried: bool = False, lasting: bool = False) -> None:
         """`keep_bytes` stay free. `hurried`: rather no copy than to wait; `lasting`: none goes before `clear`."""
-        self._folder, self._root, self._keep_bytes = folder, root, keep_bytes
+        self._folder, self._keep_bytes = folder, keep_bytes
         self._hurried, self._lasting = hurried, lasting
 
     def path(self, store: Store, lying: Lying) -> str:
@@ -126,7 +124,7 @@ class Copies:
             aside.unlink(missing_ok=True)
 
     def _make_room(self, size: int) -> None:
-        """Let others go for a clip of so many bytes. Raises StoreAwayError, DiskFullError."""
+        """Let others go for a clip of so many bytes. Raises StoreAwayError, DiskFullError, OSError."""
         if not self._lasting:
             used = self.sweep()
             for path, length, unused in sorted(self._files(), key=lambda file: -file[2]):
@@ -136,7 +134,7 @@ class Copies:
                 used -= length
             if used and used + size > MOST_BYTES:
                 raise StoreAwayError("too many clips are being read from stores at the moment")
-        self._root.check_writable(size_bytes=size, keep_bytes=self._keep_bytes)
+        check_space(self._folder, size, keep_bytes=self._keep_bytes)
 
     def _files(self) -> Iterator[tuple[Path, int, float]]:
         """Each, its bytes, and for how many seconds nobody has used it: a copy has its clip's own time."""

@@ -73,7 +73,7 @@ class Footage:
         """The service's own; `hurried` and `lasting` as of copies, which have a folder of that name then."""
         folder = services.places.spool / (f"cold-{lasting}" if lasting else "cold")
         floor = services.settings.upload.min_free_bytes
-        copies = Copies(folder, services.root, floor, hurried=hurried, lasting=bool(lasting))
+        copies = Copies(folder, floor, hurried=hurried, lasting=bool(lasting))
         return cls(services.root, services.catalog, Stores(services), copies)
 
     def open(self, key: str) -> int:

@@ -272,8 +272,10 @@ class Mover:
                 sha256 = paced.hash.hexdigest()
             except TakenError:
                 existing = store.find(key)
+                if existing is None or existing.owner not in {"", self._catalog.database.catalog_id()}:
+                    continue  # another catalog's, also of the same bytes: that one lets it go when it likes
                 sha256 = self._pace.hash_of(file.fileno())
-                if existing is None or existing.size != clip.size_bytes or self._pace.hash_in(store, key) != sha256:
+                if existing.size != clip.size_bytes or self._pace.hash_in(store, key) != sha256:
                     continue  # other bytes: they are somebody's, and stay
                 if self._catalog.stored.uses(store.name, key):
                     continue

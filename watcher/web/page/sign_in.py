@@ -29,7 +29,7 @@ bp = Blueprint("signing", __name__)
 SIGNED_SECONDS = (
     900  # for which the address of a clip in a bucket is good: for longer than it is kept, and clocks differ
 )
-KEPT_SECONDS, AWAY_SECONDS = 60, 4  # for which nginx keeps it: for so long one that was retired plays on
+KEPT_SECONDS, AWAY_SECONDS = 600, 4  # for which nginx keeps it: for so long one that was retired plays on
 MEDIA_TYPES = {  # those of etc/nginx/clip.conf
     "mp4": "video/mp4",
     "m4v": "video/mp4",

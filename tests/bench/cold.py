@@ -1,0 +1,92 @@
+"""Ranges of clips that lie in a bucket of a real S3 server, Ceph's radosgw, against the same ranges of local clips."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests import clips
+from tests.bench.serving import RANGES, SECONDS, wrk
+from tests.radosgw import KEY, SECRET, missing, radosgw
+from tests.running import RunningUnit, running, wait_for
+
+CLIPS = 20
+
+
+def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
+    """Requests a second, as ratios; and how often the application is asked where a clip lies."""
+    if absent := [*missing(), *([] if shutil.which("wrk") else ["wrk"])]:
+        print(f"{', '.join(absent)} not installed: buckets are not measured")
+        return []
+    with (
+        TemporaryDirectory(prefix="watcher-ceph.", ignore_cleanup_errors=True) as name,
+        radosgw(Path(name)) as cluster,
+    ):
+        store = cluster.bucket()
+        for what, secret in (("key", KEY), ("secret", SECRET)):
+            (folder / what).write_text(secret)
+        with running(folder / "unit", settings={"WATCHER_RENDER__SPRITES": "false"}) as unit:
+            ages = {"cam": time.time() - 9 * 86400, "young": time.time() - 3600}
+            leave(unit, ages)
+            unit.stop()
+            (unit.folder / "watcher.toml").write_text(
+                f'[[stores]]\nname = "cold"\nkind = "s3"\nendpoint = "{cluster.endpoint}"\nbucket = "{store.bucket}"\n'
+                f'access_key_file = "{folder}/key"\nsecret_key_file = "{folder}/secret"\n[tiering]\nafter_days = 1\n'
+            )
+            unit.start()
+            wait_for(lambda: not [*unit.video.glob("cam/**/*.mp4")], seconds=300, what="the move of all")
+            store.close()
+            return measure(folder, unit, rounds, ages)
+
+
+def minute(at: float) -> str:
+    """How the names of clips of a moment begin; the second follows."""
+    return time.strftime("%Y%m%d_%H%M", time.localtime(at))
+
+
+def leave(unit: RunningUnit, ages: dict[str, float]) -> None:
+    """Twenty clips of each camera, of the same size."""
+    sample = clips.make(unit.folder / "sample.mp4").read_bytes()
+    for number in range(CLIPS):
+        for camera, at in ages.items():
+            path = unit.video / f"{camera}/{minute(at)}{number:02}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            mark = number + CLIPS * (camera == "young")
+            path.write_bytes(clips.stamp(sample, mark) + b"\x00\x4b\x00\x00free" + clips.noise(0x4B0000 - 8))
+            os.utime(path, (at, at))
+    wait_for(lambda: sum(bool(clip["poster_url"]) for clip in unit.clips()) == 2 * CLIPS, what="their posters")
+
+
+def measure(
+    folder: Path, unit: RunningUnit, rounds: int, ages: dict[str, float]
+) -> list[tuple[str, list[float], str]]:
+    """The ratios of some rounds, and the questions of all of them."""
+    scripts = {
+        camera: RANGES.replace(
+            '"/cam/" .. math.random(0, 19)', f'string.format("/{camera}/{minute(at)}%02d", math.random(0, 19))'
+        )
+        for camera, at in ages.items()
+    }
+    assert all(script != RANGES for script in scripts.values())
+    ratios, count, before = [], 0, asked(unit)
+    for _ in range(rounds):
+        local = wrk(folder, unit.url("/"), scripts["young"])
+        cold = wrk(folder, unit.url("/"), scripts["cam"])
+        count += round(SECONDS * cold)
+        ratios.append(cold / local)
+    questions = (asked(unit) - before) / CLIPS
+    title = f"questions to Python for {count:,} ranges ÷ clips"
+    return [
+        ("random ranges of 64 KiB of a bucket ÷ those of local clips", ratios, "≥ 0.25"),
+        (title, [questions], "≤ 1"),
+    ]
+
+
+def asked(unit: RunningUnit) -> float:
+    """How many requests the application has answered, those for its figures not."""
+    lines = re.findall(r"^watcher_requests_total\{(.*)\} (\S+)$", unit.get("/watcher/metrics").text, re.MULTILINE)
+    return sum(float(value) for labels, value in lines if "metrics" not in labels)
