@@ -133,7 +133,10 @@ def test_a_day_is_watched_from_its_heading_without_scripts_too(unit: RunningUnit
 
 
 def test_what_was_watched_is_new_no_more(watched: Watched, row: list[dict], unit: RunningUnit) -> None:
-    """At first nothing is new; what comes has a dot until it was watched; one press marks all."""
+    """At first nothing is new; what comes has a dot until it was watched; one press marks all. The app's icon counts them."""
+    watched.page.add_init_script(
+        "navigator.setAppBadge = (count) => { window.badge = count; return Promise.resolve(); }"
+    )
     with watched.page.expect_request(lambda request: request.method == "PUT" and request.url.endswith("/seen")):
         page = watched.open("/watcher/")
     expect(page.locator(".dot")).to_have_count(0)
@@ -145,16 +148,19 @@ def test_what_was_watched_is_new_no_more(watched: Watched, row: list[dict], unit
     page = watched.open("/watcher/")
     expect(page.locator(".dot")).to_have_count(2)
     expect(page.locator("#news")).to_contain_text("2 new since")
+    until(page, "window.badge === 2")
     look(page, "news")
     with page.expect_request(lambda request: request.method == "PUT" and "/clips/" in request.url):
         page.locator(".card", has=page.locator(".dot")).first.locator("a").click()
     page.keyboard.press("Escape")
     expect(page.locator(".dot")).to_have_count(1)
+    until(page, "window.badge === 1")
     page = watched.open("/watcher/?seen=false")
     expect(page.locator(".card")).to_have_count(1)
     page = watched.open("/watcher/")
     page.get_by_role("button", name="Mark all as seen").click()
     expect(page.locator(".dot")).to_have_count(0)
+    until(page, "window.badge === 0")
     expect(page.locator("#news")).to_be_hidden()
     page = watched.open("/watcher/?seen=false")
     expect(page.get_by_role("heading", name="No clip matches")).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from tests.running import RunningUnit, wait_for
 
 pytestmark = pytest.mark.browser
 
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 VIDEO = "document.querySelector('video')"
 
 
@@ -280,3 +282,46 @@ def test_clips_by_day_and_night(watched: Watched, row: list[dict]) -> None:
     expect(page.locator("[data-id]")).to_have_count(len(row))
     page = watched.open("/watcher/?light=night")
     expect(page.locator("[data-id]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("watched", [PHONE], indirect=True)
+def test_fingers_on_the_picture(watched: Watched, row: list[dict]) -> None:
+    """Two taps at an edge are ten seconds, and change neither playing nor the screen; two fingers draw it nearer, one moves it then."""
+    clip = row[0]
+    page = watched.open(f"/watcher/watch/{clip['id']}?t=2")
+    until(page, "document.getElementById('player').currentTime >= 2")
+    box = page.locator("#screen").bounding_box()
+    assert box is not None
+    touchscreen = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        """With so many fingers, at shares of the picture."""
+        points = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in places]
+        touchscreen.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    def tap(x: float) -> None:
+        touch("touchStart", (x, 0.4))
+        touch("touchEnd")
+
+    tap(0.2)
+    tap(0.2)
+    until(page, "document.getElementById('player').currentTime < 0.5")
+    assert page.evaluate("document.getElementById('player').paused && document.fullscreenElement === null")
+    touch("touchStart", (0.4, 0.5), (0.6, 0.5))
+    touch("touchMove", (0.3, 0.5), (0.7, 0.5))
+    touch("touchEnd")
+    screen = page.locator("#screen")
+    expect(screen).to_have_class(re.compile("zoomed"))
+    near = float(screen.evaluate("screen => screen.style.getPropertyValue('--times')"))
+    assert 1.5 < near <= 2.5
+    assert page.evaluate("visualViewport.scale") == 1  # the page stays as it was
+    eye = screen.evaluate("screen => screen.style.getPropertyValue('--eye')")
+    touch("touchStart", (0.5, 0.5))
+    touch("touchMove", (0.8, 0.5))
+    touch("touchEnd")
+    assert screen.evaluate("screen => screen.style.getPropertyValue('--eye')") != eye
+    assert f"/watch/{clip['id']}" in page.url  # it was no swipe
+    touch("touchStart", (0.2, 0.5), (0.8, 0.5))
+    touch("touchMove", (0.45, 0.5), (0.55, 0.5))
+    touch("touchEnd")
+    expect(screen).not_to_have_class(re.compile("zoomed"))

@@ -60,6 +60,7 @@ _WATCH = (
     "controls.js",
     "copy.js",
     "film.js",
+    "fingers.js",
     "player.js",
     "seek.js",
     "seen.js",

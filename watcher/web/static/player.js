@@ -6,6 +6,7 @@ import { learn, shows } from "./card.js";
 import { Controls } from "./controls.js";
 import { Copy } from "./copy.js";
 import { element, hint, icon, iconButton } from "./elements.js";
+import { fingers } from "./fingers.js";
 import { SeekBar } from "./seek.js";
 import { texts } from "./texts.js";
 import { length, wall } from "./times.js";
@@ -18,6 +19,7 @@ const SOUNDLESS = 1500; // ms of playing, after which sound of which nothing was
 const SEEN = 0.3; // seconds of a clip after which sound without a picture is taken for a missing decoder
 const WATCHED = 3; // seconds of a clip, or half of a shorter one, after which it counts as seen
 const AHEAD = 8; // seconds by the clock before the end, at which the next clip's beginning is fetched
+const NEAR = 2.5; // times: as near as a press draws the picture
 const SKIP = 2000; // ms that a clip which cannot be played stands there, where one watches all
 
 export class Player {
@@ -47,7 +49,14 @@ export class Player {
     this.listen();
     this.controls.pace(this.controls.rate);
     if (sessionStorage.getItem(ZOOMED)) this.zoom();
-    swipe(this.screen, does.next, () => { if (does.place) root.querySelector(".beside a[rel=prev]")?.click(); });
+    fingers(this.screen, {
+      next: does.next,
+      previous: () => { if (does.place) root.querySelector(".beside a[rel=prev]")?.click(); },
+      skip: (direction) => { this.flip(); this.by(10 * direction); }, // the first of two taps was a press
+      times: () => this.times,
+      zoom: (times, x, y) => this.zoom(times, x, y),
+      look: (x, y) => this.look(x, y),
+    });
   }
 
   row() {
@@ -74,9 +83,9 @@ export class Player {
     on(["error"], () => { this.failed(); });
     on(["loadeddata", "error"], () => this.uncover());
     screen.addEventListener("pointermove", (event) => {
-      if (!screen.classList.contains("zoomed")) return;
+      if (event.pointerType === "touch" || !screen.classList.contains("zoomed")) return;
       const box = screen.getBoundingClientRect();
-      screen.style.setProperty("--eye", `${100 * (event.clientX - box.left) / box.width}% ${100 * (event.clientY - box.top) / box.height}%`);
+      this.look((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
     });
   }
 
@@ -111,11 +120,21 @@ export class Player {
 
   inset() { (document.pictureInPictureElement ? document.exitPictureInPicture() : this.video.requestPictureInPicture()).catch(() => {}); }
 
-  zoom() {
-    const zoomed = this.screen.classList.toggle("zoomed");
-    sessionStorage.setItem(ZOOMED, zoomed ? "yes" : "");
-    if (!zoomed) this.screen.style.removeProperty("--eye");
+  /** How near the picture is drawn; 1: as a whole. */
+  get times() { return this.screen.classList.contains("zoomed") ? Number(this.screen.style.getPropertyValue("--times")) || NEAR : 1; }
+
+  /** Draw it so near, around a place (shares of its width and height); without a number: near, or whole again. */
+  zoom(times = this.times > 1 ? 1 : NEAR, x = null, y = null) {
+    const { classList, style } = this.screen, near = times > 1;
+    classList.toggle("zoomed", near);
+    sessionStorage.setItem(ZOOMED, near ? "yes" : "");
+    style.setProperty("--times", times);
+    if (!near) style.removeProperty("--eye");
+    else if (x !== null) this.look(x, y);
   }
+
+  /** Which place of a picture that is drawn near is seen. */
+  look(x, y) { this.screen.style.setProperty("--eye", `${100 * x}% ${100 * y}%`); }
 
   saveFrame() {
     const { video } = this;
@@ -350,16 +369,4 @@ function picture(video) {
   const canvas = element("canvas", "", { width: video.videoWidth, height: video.videoHeight });
   canvas.getContext("2d").drawImage(video, 0, 0);
   return canvas;
-}
-
-/** A swipe over the picture is the next clip, or the one before. */
-function swipe(screen, next, previous) {
-  let from = null;
-  screen.addEventListener("touchstart", (event) => { from = event.touches.length === 1 ? event.touches[0] : null; }, { passive: true });
-  screen.addEventListener("touchend", (event) => {
-    const end = event.changedTouches[0];
-    if (!from || Math.abs(end.clientX - from.clientX) < 60 || Math.abs(end.clientY - from.clientY) > 40) return;
-    if (end.clientX < from.clientX) next();
-    else previous();
-  });
 }

@@ -17,6 +17,9 @@ export function dots(cards) {
   }
 }
 
+/** The icon of the installed page says how many there are. */
+function badge() { navigator.setAppBadge?.(unseen.size).catch(() => {}); }
+
 /** Ask what is new; of somebody who was never here nothing is: all that is there is what they begin with. */
 export async function learnUnseen() {
   const { marked_at: marked, exceptions, unseen: count } = await get(`${mount}/seen`);
@@ -24,22 +27,27 @@ export async function learnUnseen() {
   const { clips } = count ? await get(`${mount}/clips?seen=false&fields=id&limit=${MOST}`) : { clips: [] };
   unseen.clear();
   for (const { id } of clips) unseen.add(id);
+  badge();
   return undefined;
 }
 
 /** A clip that came just now is new to everybody. */
-export const came = (id) => unseen.add(id);
+export function came(id) {
+  unseen.add(id);
+  badge();
+}
 
 /** Everything that is ready now is seen. */
 export async function seenAll() {
   const { head } = await get(`${mount}/changes/head`);
   await send("PUT", `${mount}/seen`, { until_revision: head });
   unseen.clear();
+  badge();
 }
 
 /** A clip counts as seen; a server that is away is told of another one. */
 export function sawClip(id) {
-  unseen.delete(Number(id));
+  if (unseen.delete(Number(id))) badge();
   dots(document.querySelectorAll(`.card[data-id="${CSS.escape(id)}"]`));
   send("PUT", `${mount}/clips/${id}/seen`).catch(() => {});
 }
