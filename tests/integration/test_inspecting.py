@@ -424,7 +424,8 @@ def descendants(pid: int) -> list[int]:
     pids = [pid]
     for each in pids:
         with contextlib.suppress(OSError):
-            pids += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
+            for children in Path(f"/proc/{each}/task").glob("*/children"):  # a thread starts the worker
+                pids += map(int, children.read_text().split())
     return pids[1:]
 
 
