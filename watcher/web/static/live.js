@@ -1,7 +1,8 @@
 // What happens meanwhile: the head of the changes is asked for every other second, and only what changed is fetched.
 
-import { get, mount, rename } from "./api.js";
+import { get, mount, rename, zone } from "./api.js";
 import { texts } from "./texts.js";
+import { wall } from "./times.js";
 
 const SHARED = { "Cache-Control": "max-age=1" }; // with all pages that ask within the same second
 const PAUSE = 2000, LONGEST_PAUSE = 60000, PAGE = 100, PAGES = 10;
@@ -35,7 +36,7 @@ export class Live {
     } catch (reason) {
       if (this.closed) return;
       if (reason.status === 410) return this.lost();
-      this.since ??= new Date();
+      this.since ??= Date.now();
       this.failures += 1;
       if (this.failures >= 3) {
         this.connected(false);
@@ -65,6 +66,6 @@ export class Live {
     const bar = document.getElementById("connection");
     if (!bar || bar.hidden === yes) return;
     bar.hidden = yes;
-    if (!yes) bar.textContent = texts.offline(this.since.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+    if (!yes) bar.textContent = texts.offline(wall(this.since, zone()).time.slice(0, 5));
   }
 }

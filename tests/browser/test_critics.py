@@ -1,0 +1,136 @@
+"""What people who tried the page saw go wrong once, and must not see again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import clips
+from tests.browser.conftest import Watched, until
+from tests.running import RunningUnit, wait_for
+from watcher.ops.demo import SCENES, write_clip
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_day_is_typed_digit_by_digit(watched: Watched, shelf: list[dict]) -> None:
+    """The address changes when it is whole and somebody says so, not with the first digit of a year."""
+    page = watched.open("/watcher/")
+    page.locator("#filter summary", has_text="More").click()
+    day = page.get_by_label("From", exact=True)
+    day.click(position={"x": 12, "y": 10})
+    page.keyboard.type("1121")
+    for digit in "2026":
+        page.keyboard.type(digit)
+        assert "from=" not in page.url
+    expect(day).to_have_value("2026-11-21")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**from=2026-11-21*")
+    expect(page.locator(".card")).to_have_count(20)
+
+
+def test_a_portrait_clip_is_not_stretched_while_it_is_skimmed(
+    watched: Watched, unit: RunningUnit, tmp_path: Path, shelf: list[dict]
+) -> None:
+    """The pictures of the sprite have the clip's shape."""
+    key = "door/2026-11-21_100000.mp4"
+    write_clip(
+        tmp_path / "portrait.mp4", SCENES[0], datetime(2026, 11, 21, 9, tzinfo=UTC), seconds=4, size=(180, 320)
+    )
+    (unit.video / "door").mkdir()
+    (tmp_path / "portrait.mp4").rename(unit.video / key)
+    wait_for(lambda: (clip := unit.clip(key)) and clip["sprite"], what="its sprite")
+    page = watched.open("/watcher/?camera=door")
+    page.locator(".card .picture").hover()
+    sprite = page.locator(".card .sprite")
+    expect(sprite).to_be_visible()
+    box = sprite.bounding_box()
+    assert box is not None
+    assert abs(box["width"] / box["height"] - 180 / 320) < 0.03
+    (unit.video / key).unlink()
+    wait_for(lambda: unit.clips(camera="door") == [], what="its end")
+
+
+def test_the_filter_keeps_the_focus_and_says_what_it_finds(watched: Watched, shelf: list[dict]) -> None:
+    """By keys alone: a camera is chosen, Esc closes the menu, the number is announced, the focus stays where it was."""
+    page = watched.open("/watcher/")
+    menu = page.locator("details", has=page.locator("summary", has_text="Cameras"))
+    menu.locator("summary").press("Enter")
+    yard = page.get_by_role("checkbox", name="yard")
+    yard.focus()
+    page.keyboard.press("Space")
+    expect(yard).to_be_focused()
+    page.keyboard.press("Escape")
+    until(page, "location.search.includes('camera=yard')")
+    expect(page.locator("#announced")).to_have_text("20 clips")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(menu.locator("summary")).to_be_focused()
+
+
+def test_a_link_is_copied_without_https_too(watched: Watched, shelf: list[dict]) -> None:
+    """Where the browser has no clipboard for a page, the address stands there, marked."""
+    watched.page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page = watched.open(f"/watcher/watch/{shelf[3]['id']}")
+    page.keyboard.press("c")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("input")).to_have_value(re.compile(f"/watcher/watch/{shelf[3]['id']}"))
+    assert page.evaluate(
+        "(() => { const field = document.activeElement; return field.value.slice(field.selectionStart, field.selectionEnd) === field.value; })()"
+    )
+
+
+def test_very_many_cameras_of_any_name(
+    watched: Watched, start_unit: Callable[..., RunningUnit], samples: Path
+) -> None:
+    """As a person orders them; the menu fits the window, and so do names without an end."""
+    unit = watched.unit = start_unit(settings={"WATCHER_RENDER__WORKERS": "0"})
+    names = [*(f"cam{number}" for number in range(1, 29)), "Driveway", "doorbell", "Porch", "a" * 120]
+    data = (samples / "plain.mp4").read_bytes()
+    for number, name in enumerate(names):
+        (unit.video / name).mkdir()
+        (unit.video / name / f"2026-11-21_1000{number:02}.mp4").write_bytes(clips.stamp(data, number))
+    wait_for(lambda: len(unit.clips()) == len(names), what="a clip of each")
+    page = watched.open("/watcher/")
+    page.locator("summary", has_text="Cameras").click()
+    menu = page.locator("details[open] fieldset")
+    listed = [name.strip() for name in menu.locator("label").all_inner_texts()]
+    assert listed == ["a" * 120, *(f"cam{number}" for number in range(1, 29)), "doorbell", "Driveway", "Porch"]
+    box = menu.bounding_box()
+    assert box is not None
+    assert box["width"] <= 420
+    assert box["y"] + box["height"] <= 800
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.goto("about:blank")
+
+
+def test_a_file_of_nothing_is_not_said_to_play(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """It is empty, and that is what its screen says."""
+    (unit.video / "void").mkdir()
+    (unit.video / "void" / "nothing.mp4").touch()
+    clip = unit.wait_clip("void/nothing.mp4", state="broken")
+    page = watched.open(f"/watcher/watch/{clip['id']}")
+    expect(page.locator("#notice")).to_contain_text("This clip is broken: ")
+    expect(page.locator("#notice")).not_to_contain_text("may play")
+    (unit.video / "void" / "nothing.mp4").unlink()
+    wait_for(lambda: unit.clips(camera="void") == [], what="its end")
+    watched.faults.clear()
+
+
+def test_the_bar_that_says_who_is_away_has_the_page_s_clock(watched: Watched, shelf: list[dict]) -> None:
+    """The time since when nobody answers is the cameras', as every other time on the page."""
+    page = watched.open("/watcher/")
+    page.route("**/watcher/changes/head", lambda route: route.abort())
+    expect(page.locator("#connection")).to_contain_text("Not connected since", timeout=15000)
+    said = re.search(r"since (\d+):(\d+)", page.locator("#connection").inner_text())
+    assert said is not None
+    here = datetime.now().astimezone()
+    minutes = here.hour * 60 + here.minute - int(said[1]) * 60 - int(said[2])
+    assert minutes % (24 * 60) <= 2
+    page.unroute("**/watcher/changes/head")
+    until(page, "document.getElementById('connection').hidden")
+    watched.faults = [fault for fault in watched.faults if "ERR_FAILED" not in fault]
