@@ -18,7 +18,7 @@ import requests
 
 from tests import clips
 from tests.running import free_port, wait_for
-from tests.sights import Thing, film
+from tests.sights import Thing, film, pictures
 
 pytestmark = pytest.mark.containers
 
@@ -366,8 +366,9 @@ def test_compose_with_several(checkout: Path, clip: bytes) -> None:
         )
 
 
-def test_an_image_with_a_model(checkout: Path, tmp_path: Path) -> None:
+def test_an_image_with_a_model(checkout: Path) -> None:
     """One build argument: the model is in it, right, and looks at a clip as the compose file has it; without, nothing is."""
+    pictures()  # skips where there are none
     with composed(checkout, WATCHER_LABELS__ENABLED="true") as compose:
         findings = compose("exec", "-T", "ingest", "watcher", "doctor", "--data", "/data", check=False).stdout
         assert "ssdlite-mobilenet-v2 1.0.6 can look at clips" in findings
