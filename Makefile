@@ -15,7 +15,7 @@ CLIPS  ?= 40
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup labels test slow browser scale motion crash ceph soak security containers check format bench screenshots house docs release wheels licences sbom audit images requirements npm pictures
+.PHONY: help demo run setup labels test slow browser scale motion crash ceph soak security containers check format bench screenshots house messages docs release wheels licences sbom audit images requirements npm pictures
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -82,6 +82,9 @@ screenshots: $(VENV)/.dev  ## take the README's three pictures anew from a runni
 
 house: $(VENV)/.dev    ## the rooms of the code, and what each imports
 	@$(BIN)/python -m tests.house
+
+messages: $(VENV)/.dev ## texts of the page into the catalogues of its languages, and those to where they are read
+	@$(BIN)/python -m tests.messages
 
 docs: $(DOCS)/.done    ## the documents as a site, every link followed: dist/docs/README.html
 	$(DOCS)/bin/sphinx-build -q -W --keep-going -c release/docs -b html -d dist/.doctrees . dist/docs

@@ -36,6 +36,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--autoplay-policy=no-user-gesture-required",
+    "--accept-lang=en-GB",  # by twenty-four hours, from Monday on
 ]
 
 

@@ -225,6 +225,8 @@ def test_without_scripts(watched: Watched, unit: RunningUnit, shelf: list[dict])
     page.locator("summary", has_text="Camera").click()
     page.get_by_role("checkbox", name="yard").check()
     page.get_by_role("button", name="Show").first.click()
+    expect(page.get_by_role("link", name="Without yard")).to_be_visible()
+    page.wait_for_load_state("load")
     assert set(page.locator(".card .camera").all_inner_texts()) == {"yard"}
 
 

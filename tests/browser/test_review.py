@@ -28,7 +28,7 @@ def test_a_review_by_keys(watched: Watched, unit: RunningUnit, shelf: list[dict]
         for name in names:
             requests.put(unit.url(f"{clip['links']['self']}/labels/{name}"), timeout=10).raise_for_status()
     page = watched.open("/watcher/?camera=porch")
-    page.locator("#menu summary").click()
+    page.locator("#menu > summary").click()
     page.get_by_role("link", name="Review").click()
     page.wait_for_url("**/review?camera=porch")
     porch = [clip["id"] for clip in shelf if clip["camera"] == "porch" and clip["id"] not in labelled(unit)]

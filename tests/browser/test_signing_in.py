@@ -51,7 +51,7 @@ def test_signing_in_watching_and_signing_out(browser: Browser, unit: RunningUnit
     page.go_back()
     page.get_by_role("button", name="1 new clip").click(timeout=8000)
     expect(page.locator(".card")).to_have_count(2)
-    page.locator("#menu summary").click()
+    page.locator("#menu > summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert watched.faults == []

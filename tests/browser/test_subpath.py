@@ -51,7 +51,7 @@ def test_watching_below_a_path(browser: Browser, tmp_path: Path) -> None:
         assert shared.startswith(f"{address}porch/")
         page.goto(address + "watcher/status")
         expect(page.get_by_role("heading", name="Status")).to_be_visible()
-        page.locator("#menu summary").click()
+        page.locator("#menu > summary").click()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         assert watched.faults == []

@@ -105,7 +105,7 @@ def routes() -> list[tuple[str, str, Role | None, bool]]:
     return problems
 
 
-OPEN = {"/watcher/livez", "/watcher/readyz", "/watcher/sign-in", "/watcher/sign-out"}
+OPEN = {"/watcher/livez", "/watcher/readyz", "/watcher/sign-in", "/watcher/sign-out", "/watcher/language"}
 OPEN |= {"/watcher/manifest.webmanifest", "/watcher/worker.js", "/watcher/offline"}  # of the page that is installed
 
 

@@ -32,6 +32,7 @@ EXPECTED = {
         GET /offline
         GET /readyz
         GET /worker.js
+        POST /language
         GET /sign-in
         POST /sign-in
         POST /sign-out

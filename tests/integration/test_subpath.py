@@ -81,7 +81,7 @@ def test_every_address_of_every_page_leads_somewhere(front: str, browser: reques
         if "text/html" in answer.headers["Content-Type"] and len(seen) < 40:
             for target in addresses(answer.text):
                 assert target.startswith("/cams/"), (place, target)
-                if not target.endswith(("/sign-out", "/cams/watcher")):
+                if not target.endswith(("/sign-out", "/language", "/cams/watcher")):
                     waiting.add(urljoin(address, target))
     kinds = ("/static/", "/renditions/", "/watch/", "/day/", "/status", ".mp4", "/cams/cams/")
     assert all(any(kind in place for place in seen) for kind in kinds), seen

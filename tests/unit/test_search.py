@@ -29,6 +29,11 @@ CAMERAS = {name: name for name in ("porch", "back yard", "Cam-2", "night")} | {"
         ("cam-2 at day", "camera=Cam-2 light=day"),
         ("night", "camera=night"),  # a camera of that name comes first
         ("dusk without cat", "light=twilight not_label=cat"),
+        ("person semaine dernière", "label=person from=2026-11-16 to=2026-11-22"),
+        ("ostatnie 3 dni bez cat", "from=2026-11-23 to=2026-11-25 not_label=cat"),
+        ("gisteren dog of cat", "from=2026-11-24 to=2026-11-24 label=dog label=cat"),
+        ("person noche ayer", "label=person light=night from=2026-11-24 to=2026-11-24"),
+        ("car mercoledì giorno", "label=car from=2026-11-25 to=2026-11-25 light=day"),
         ("Monday", "from=2026-11-23 to=2026-11-23"),
         ("last wednesday", "from=2026-11-18 to=2026-11-18"),
         ("wednesday", "from=2026-11-25 to=2026-11-25"),

@@ -2,8 +2,7 @@
 
     person porch night last week   dog or cat   not car   "red fox" yesterday
 
-Languages are tables: another one is another entry of LANGUAGES. Words of all of them are understood, the site's own
-labels and cameras before any.
+Words of all languages (`search_languages.py`) are understood, the site's own labels and cameras before any.
 """
 
 from __future__ import annotations
@@ -11,61 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
 
+from watcher.model.search_languages import LANGUAGES, Language
 from watcher.model.search_words import words_in
 
 Filters = list[tuple[str, str]]  # names and values, as in an address
 _DAYS_MOST = 3650
-
-
-class Language(NamedTuple):
-    """The words of one."""
-
-    no: str  # before a label that is not wanted
-    either: str  # between two, of which any is
-    filler: str  # that mean nothing by themselves
-    light: dict[str, str]
-    days: dict[str, tuple[int, int]]  # phrases: from how many days ago, until how many
-    weekdays: str  # from Monday on
-    last: str  # before a weekday, or a number of days
-    this_week: str
-    last_week: str
-    this_month: str
-    last_month: str
-    units: dict[str, int]  # days
-
-
-LANGUAGES = {
-    "en": Language(
-        no="not no without except",
-        either="or",
-        filler="and at in on the a an with from of by during",
-        light={"night": "night", "day": "day", "daytime": "day", "twilight": "twilight", "dusk": "twilight"},
-        days={"today": (0, 0), "yesterday": (1, 1)},
-        weekdays="monday tuesday wednesday thursday friday saturday sunday",
-        last="last past",
-        this_week="this week",
-        last_week="last week",
-        this_month="this month",
-        last_month="last month",
-        units={"day": 1, "days": 1, "week": 7, "weeks": 7},
-    ),
-    "de": Language(
-        no="nicht kein keine keinen ohne außer",
-        either="oder",
-        filler="und am im in an bei der die das den dem ein eine mit von vom",
-        light={"nacht": "night", "nachts": "night", "tag": "day", "tagsüber": "day", "dämmerung": "twilight"},
-        days={"heute": (0, 0), "gestern": (1, 1), "vorgestern": (2, 2)},
-        weekdays="montag dienstag mittwoch donnerstag freitag samstag sonntag",
-        last="letzte letzten letzter letztes vergangene vergangenen",
-        this_week="diese woche",
-        last_week="letzte woche",
-        this_month="diesen monat",
-        last_month="letzten monat",
-        units={"tag": 1, "tage": 1, "tagen": 1, "woche": 7, "wochen": 7},
-    ),
-}
 
 
 class _Reader:

@@ -32,7 +32,7 @@ from watcher.web.http.counters import Counters
 from watcher.web.http.routes import declared_of, questions_of
 from watcher.web.http.state import EXTENSION, State
 from watcher.web.page import app as installed
-from watcher.web.page import browse, day, docs, layout, side, sign_in, status
+from watcher.web.page import browse, choice, day, docs, layout, side, sign_in, status
 
 
 def create_app(services: Services) -> Flask:
@@ -68,6 +68,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(metrics.bp)
     app.register_blueprint(browse.bp)
     app.register_blueprint(installed.bp)
+    app.register_blueprint(choice.bp)
     app.register_blueprint(day.bp)
     app.register_blueprint(side.bp)
     app.register_blueprint(status.bp)

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from watcher.web.http.routes import route
 from watcher.web.http.state import STATIC, state
+from watcher.web.page.language import speech
 from watcher.web.page.layout import html
 
 bp = Blueprint("app", __name__)
@@ -41,12 +42,21 @@ def manifest() -> Response:
 
 @route(bp, "/worker.js", role=None, page=True)
 def worker() -> Response:
-    """The service worker, which names this version's assets: another version is another worker."""
-    assets = sorted(path.name for path in STATIC.iterdir() if path.suffix in {".js", ".css", ".svg"})
-    text = render_template("worker.js", folder=_asset(""), assets=assets, offline=url_for("app.offline"))
+    """The service worker, which names this version's assets and the language: another one is another worker."""
+    spoken = speech().language
+    assets = sorted(
+        path.name
+        for path in STATIC.iterdir()
+        if path.suffix in {".js", ".css", ".svg"}
+        and (path.name == f"language-{spoken}.js" or not path.name.startswith("language-"))
+    )
+    text = render_template(
+        "worker.js", folder=_asset(""), assets=assets, offline=url_for("app.offline"), language=spoken
+    )
     response = Response(text, content_type="text/javascript; charset=utf-8")
     response.headers["Content-Security-Policy"] = "default-src 'none'; connect-src 'self'"
     response.headers["Cache-Control"] = "no-cache"
+    response.vary.update(("Accept-Language", "Cookie"))
     return response
 
 

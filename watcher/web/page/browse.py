@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from flask import Response, request, url_for
+from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from watcher.model import serialize
@@ -23,6 +24,9 @@ from watcher.web.http.query import bounded, place, read_filter
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
 from watcher.web.page import cards, counting, names
+from watcher.web.page.dates import clock, day_and_month, day_short
+from watcher.web.page.language import gettext as _
+from watcher.web.page.language import ngettext
 from watcher.web.page.layout import (
     FILTERS,
     address,
@@ -127,13 +131,19 @@ def _news(args: MultiDict[str, str]) -> dict[str, Any] | None:
     if not count:
         return None
     since, now = mark.marked_at.astimezone(zone()), state().services.clock.now().astimezone(zone())
-    days = (now.date() - since.date()).days
-    day = {0: "", 1: "yesterday "}.get(days, f"{since.day} {since:%B} ")
+    time, days = clock(since), (now.date() - since.date()).days
+    if days == 1:
+        time = _("yesterday %(time)s", time=time)
+    elif days:
+        time = _("%(day)s, %(time)s", day=day_and_month(since), time=time)
+    new = (
+        ngettext("%(count)s+ new", "%(count)s+ new", count)
+        if more
+        else ngettext("%(count)s new", "%(count)s new", count)
+    )
     unseen = MultiDict([("seen", "false")])
     return {
-        "count": f"{count:,}",
-        "more": more,
-        "since": f"{day}{since:%H:%M}",
+        "words": _("%(new)s since %(time)s", new=Markup("<b>{}</b>").format(new), time=time),
         "address": watch_all(unseen),
         "filter": address(unseen),
     }
@@ -142,15 +152,15 @@ def _news(args: MultiDict[str, str]) -> dict[str, Any] | None:
 def _moment(clips: list[Clip]) -> str:
     """Where one is in time, as `static/times.js` says it."""
     if not clips:
-        return "Date or time"
+        return _("Date or time")
     local, now = clips[0].started_at.astimezone(zone()), state().services.clock.now().astimezone(zone())
-    return f"{local:%a} {local.day} {local:%b}{f' {local.year}' if local.year != now.year else ''} · {local:%H:%M}"
+    return f"{day_short(local)}{f' {local.year}' if local.year != now.year else ''} · {clock(local)}"
 
 
 def _spans(today: date, args: MultiDict[str, str]) -> list[tuple[str, str]]:
     """The times that are one click away, and their addresses."""
     yesterday, week = today - timedelta(days=1), today - timedelta(days=6)
-    days = {"Today": (today, today), "Yesterday": (yesterday, yesterday), "7 days": (week, today)}
+    days = {_("Today"): (today, today), _("Yesterday"): (yesterday, yesterday), _("7 days"): (week, today)}
     return [(name, address(args, only_days=span)) for name, span in days.items()]
 
 
@@ -162,7 +172,7 @@ def _page(args: MultiDict[str, str], clip_filter: ClipFilter) -> Page:
     return catalog().clips.find(clip_filter, limit=PAGE, after=after, before=before)
 
 
-def _nearest(clip_filter: ClipFilter, args: MultiDict[str, str]) -> list[tuple[str, str, Clip]]:
+def _nearest(clip_filter: ClipFilter, args: MultiDict[str, str]) -> list[tuple[bool, str, Clip]]:
     """Where a filter finds nothing: the clips of the same cameras just before and just after its days."""
     at = clip_filter.to_at or clip_filter.from_at
     if at is None:
@@ -173,7 +183,7 @@ def _nearest(clip_filter: ClipFilter, args: MultiDict[str, str]) -> list[tuple[s
     )
     for clip in around.clips:
         day = clip.started_at.astimezone(state().zone).date()
-        nearest.append(("before" if clip.started_at < at else "after", address(args, only_days=(day, day)), clip))
+        nearest.append((clip.started_at >= at, address(args, only_days=(day, day)), clip))
     return nearest
 
 
@@ -263,14 +273,15 @@ def _chips(args: MultiDict[str, str]) -> list[tuple[str, str]]:
 def _chip(name: str, value: str) -> str:
     """A part of the filter in words."""
     words = {
-        "not_label": f"not {value}",
-        "min_confidence": f"sure from {value} on",
-        "author": f"by {value}",
-        "from": f"from {value}",
-        "to": f"to {value}",
-        "held": "kept",
-        "unlabeled": "without label",
-        "seen": "not seen yet",
+        "not_label": _("not %(label)s", label=value),
+        "min_confidence": _("sure from %(share)s on", share=value),
+        "author": _("by %(author)s", author=value),
+        "from": _("from %(day)s", day=value),
+        "to": _("to %(day)s", day=value),
+        "light": {"day": _("day"), "twilight": _("twilight"), "night": _("night")}.get(value, value),
+        "held": _("kept"),
+        "unlabeled": _("without label"),
+        "seen": _("not seen yet"),
         "camera": names.called(value),
     }
     return words.get(name, f"“{value}”" if name == "q" else value)

@@ -8,6 +8,9 @@ from typing import Any
 from watcher.model import serialize
 from watcher.model.clip import LISTED_STATES, Clip, ClipState, Playable
 from watcher.web.http import wire
+from watcher.web.page.dates import day_spoken
+from watcher.web.page.language import gettext as _
+from watcher.web.page.language import ngettext, number, translated
 
 
 def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
@@ -16,7 +19,9 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
     seconds = clip.duration_seconds
     text = badge(clip)
     labels = [label.name for label in clip.labels or ()]
-    spoken = [f"{local:%A}, {local.day} {local:%B}", *([f"{round(seconds)} seconds"] if seconds else [])]
+    spoken = [day_spoken(local)]
+    if seconds:
+        spoken.append(ngettext("%(count)s second", "%(count)s seconds", round(seconds)))
     return {
         "id": clip.id,
         "revision": clip.revision,
@@ -28,24 +33,29 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "local": local,
         "at": serialize.utc(clip.started_at),
         # What is heard besides what is seen.
-        "spoken": ", ".join([*spoken, *([text] if text else []), *(["kept"] if clip.held else [])]),
+        "spoken": ", ".join([*spoken, *([text] if text else []), *([_("kept")] if clip.held else [])]),
         "seconds": seconds,
         "length": length(seconds),
         "labels": labels,
         "sights": {label.name: label.sight for label in clip.labels or () if label.sight is not None},
         "held": clip.held,
         "badge": text,
+        "broken": clip.state is ClipState.BROKEN,
         "codec": video_codec(clip) if text else None,
-        "why": clip.error or clip.playable_reason,
+        "why": translated(clip.error or clip.playable_reason),
     }
 
 
 def badge(clip: Clip) -> str | None:
     """The word on a clip's picture, where there is something to warn of."""
     if clip.state is ClipState.BROKEN:
-        return "broken"
+        return _("broken")
     if clip.state not in LISTED_STATES:
-        return str(clip.state)
+        return {
+            ClipState.NEW: _("new"),
+            ClipState.MISSING: _("missing"),
+            ClipState.RETIRED: _("retired"),
+        }[clip.state]
     if clip.playable is not Playable.YES and clip.media_info and clip.media_info.video:
         return codec_name(clip.media_info.video.codec)
     return None
@@ -80,7 +90,7 @@ def clips_of(count: int) -> str:
     >>> clips_of(1), clips_of(1204)
     ('1 clip', '1,204 clips')
     """
-    return "1 clip" if count == 1 else f"{count:,} clips"
+    return ngettext("%(count)s clip", "%(count)s clips", count)
 
 
 def codec_name(codec: str) -> str:
@@ -95,9 +105,8 @@ def size(size_bytes: int) -> str:
     >>> size(5296229)
     '5.3 MB'
     """
-    value = float(size_bytes)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" or value >= 100 else f"{value:.1f} {unit}"
+    value, units = float(size_bytes), _("bytes kB MB GB TB").split()
+    while value >= 1000 and len(units) > 1:
         value /= 1000
-    return f"{value:.1f} TB"
+        del units[0]
+    return f"{number(value, 0 if value == size_bytes or value >= 100 else 1)} {units[0]}"

@@ -132,7 +132,7 @@ def _listed(parameters: list[tuple[str, str]], day: str) -> str:
 
 def _nearest(
     clip_filter: ClipFilter, at: datetime, parameters: list[tuple[str, str]]
-) -> list[tuple[str, str, Clip]]:
+) -> list[tuple[bool, str, Clip]]:
     """The clips just before and just after a day that has none."""
     nearest = []
     for clip in catalog().clips.around(clip_filter, Position(milliseconds(at), 0), limit=2).clips:
@@ -140,7 +140,7 @@ def _nearest(
         moment = ("at", serialize.utc(clip.started_at))
         nearest.append(
             (
-                "before" if clip.started_at < at else "after",
+                clip.started_at >= at,
                 url_for("days.day", day=day) + tail([*parameters, moment]),
                 clip,
             )

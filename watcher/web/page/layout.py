@@ -22,7 +22,8 @@ from watcher.web.api.health import trouble_count
 from watcher.web.http.cookies import BROWSER_COOKIE
 from watcher.web.http.forwarded import FRAMED
 from watcher.web.http.state import state
-from watcher.web.page import cards, names
+from watcher.web.page import cards, dates, language, names
+from watcher.web.page.language import gettext as _
 
 FILTERS = (
     "camera",
@@ -111,9 +112,43 @@ def page_blueprint(name: str) -> Blueprint:
     blueprint.add_app_template_filter(cards.size, "size")
     blueprint.add_app_template_filter(cards.codec_name, "codec_name")
     blueprint.add_app_template_filter(cards.clips_of, "clips")
-    for spoken in (names.called, names.titled, names.named):
+    for spoken in (names.called, names.titled, names.named, *_WORDS):
         blueprint.add_app_template_filter(spoken, spoken.__name__)
+    for word, speaks in (("_", language.gettext), ("ngettext", language.ngettext), ("pgettext", language.pgettext)):
+        blueprint.add_app_template_global(speaks, word)
+    blueprint.add_app_template_global(choices)
     return blueprint
+
+
+_WORDS = (
+    language.number,
+    language.translated,
+    dates.clock,
+    dates.clock_parts,
+    dates.day_of,
+    dates.day_short,
+    dates.day_title,
+    dates.hour,
+    dates.moment,
+    dates.near,
+)
+
+
+def choices() -> list[tuple[str, str, str, list[tuple[str, str]]]]:
+    """What can be chosen of how pages speak: a field, its words, what was chosen, and what there is."""
+    clocks = [("", _("as usual here")), ("24", "16:05"), ("12", "4:05 PM")]
+    weeks = [("", _("as usual here")), *((name, dates.weekday_of(day)) for name, day in language.WEEKS.items())]
+    fields = (
+        (
+            "language",
+            _("Language"),
+            language.LANGUAGE_COOKIE,
+            [("", _("as the browser asks")), *language.LANGUAGES.items()],
+        ),
+        ("clock", _("Times"), language.CLOCK_COOKIE, clocks),
+        ("week", _("The week begins on"), language.WEEK_COOKIE, weeks),
+    )
+    return [(name, words, request.cookies.get(cookie, ""), values) for name, words, cookie, values in fields]
 
 
 def error_page(status: int, title: str, detail: str) -> Response:
@@ -143,6 +178,7 @@ def html(template: str, **values: Any) -> Response:
         styles=(*_STYLES, *_OWN_STYLES.get(template, ())),
         preload=_MODULES.get(template, ()),
         zone=str(zone()),
+        speech=language.speech(),
         settings_of_cameras=names.for_scripts(),
         carried=carried(request.args),
         site_zone=state().zone_name,
@@ -156,6 +192,7 @@ def html(template: str, **values: Any) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-cache"
+    response.vary.update(("Accept-Language", "Cookie"))
     if state().services.settings.auth.mode == "open" and BROWSER_COOKIE not in request.cookies:
         # Nobody signs in: each browser is somebody, as to what it has seen.
         response.set_cookie(

@@ -22,6 +22,7 @@ from watcher.web.http.cookies import session_cookie, session_secret
 from watcher.web.http.query import bounded
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
+from watcher.web.page.language import gettext as _
 from watcher.web.page.layout import html
 
 bp = Blueprint("signing", __name__)
@@ -45,8 +46,6 @@ MEDIA_TYPES = {  # those of etc/nginx/clip.conf
     "flv": "video/x-flv",
 }
 
-_NO_LINK = "That link has been used, or is too old."
-
 
 @route(bp, "/sign-in", role=None, page=True)
 def form() -> Response:
@@ -58,7 +57,7 @@ def form() -> Response:
     if not link:
         return _form(None, 200)
     if catalog().sessions.link_key(hashed(link), now=state().services.clock.now()) is None:
-        return _refused(_NO_LINK)
+        return _refused(_no_link())
     return _form(None, 200, link=link)
 
 
@@ -71,7 +70,7 @@ def sign_in() -> Response:
     else:
         key = catalog().keys.get(hashed(request.form.get("key", "").strip()), now=now)
     if key is None or not key.principal.may(Role.VIEW):
-        return _refused(_NO_LINK if link else "That is no key that may see clips.")
+        return _refused(_no_link() if link else _("That is no key that may see clips."))
     return auth.open_session(key, _next())
 
 
@@ -156,12 +155,16 @@ def _may_read(path: str) -> Response:
     return Response(status=204)
 
 
+def _no_link() -> str:
+    return _("That link has been used, or is too old.")
+
+
 def _refused(text: str) -> Response:
     """The form again; who fails too often is told to wait, and is let in all the same with a right key."""
     wait = state().attempts.failed(request.remote_addr or "")
     if not wait:
         return _form(text, 401)
-    response = _form(f"{text} Too many have failed from your address; wait a minute.", 429)
+    response = _form(f"{text} {_('Too many have failed from your address; wait a minute.')}", 429)
     response.headers["Retry-After"] = str(math.ceil(wait))
     return response
 

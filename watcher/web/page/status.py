@@ -29,6 +29,7 @@ from watcher.web.http.auth import principal, scoped
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
 from watcher.web.page import names
+from watcher.web.page.language import gettext as _
 from watcher.web.page.layout import html, page_blueprint, tail, watch_url, zone
 
 bp = page_blueprint("overview")
@@ -105,7 +106,7 @@ def overview() -> Response:
         looking=ingester[0].labels if ingester and not principal().cameras else None,
         films=[films.shown(film) for film in films.seen()],
         refused=state().refusals.recent() if principal().may(Role.ADMIN) else [],
-        moment=lambda at: datetime.fromtimestamp(at, zone()),
+        at=lambda timestamp: datetime.fromtimestamp(timestamp, zone()),
         disk=disk,
         share=round(100 * (disk.total - disk.free) / disk.total) if disk else 0,
         full_on=health.full_at(),
@@ -198,7 +199,7 @@ def device(agent: str | None) -> str:
     >>> device("curl/8.5.0")
     'curl/8.5.0'
     """
-    agent = agent or "an unknown program"
+    agent = agent or _("an unknown program")
     browser = next((name for token, name in _BROWSERS if re.search(rf"\b{token}/", agent)), None)
     system = next((name for token, name in _SYSTEMS if token in agent), None)
     return f"{browser}, {system}" if browser and system else agent
@@ -211,5 +212,5 @@ def _aside(keys: list[str]) -> list[tuple[str, str]]:
         clip = catalog().clips.by_key(key)
         camera = clip.camera if clip is not None else key.partition("/")[0]
         if principal().sees(camera):
-            rows.append((key, (clip.error if clip is not None else None) or "it cannot be catalogued"))
+            rows.append((key, (clip.error if clip is not None else None) or _("it cannot be catalogued")))
     return rows

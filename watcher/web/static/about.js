@@ -3,7 +3,7 @@
 import { Refusal, get, may, mount as api, nameOf, send, zone } from "./api.js";
 import { button, confirmed, dialog, element, icon } from "./elements.js";
 import { film } from "./film.js";
-import { texts } from "./texts.js";
+import { _, texts } from "./texts.js";
 import { length as lengthOf, wall } from "./times.js";
 
 const DIGITS = 9; // labels that have a key in a review
@@ -49,7 +49,7 @@ export function about(root, { back, review, copyLink }) {
     rule();
     draw();
     for (const control of numbered) control.setAttribute("aria-pressed", String(names.includes(control.value)));
-    part.querySelector("ul").replaceChildren(...(names.length ? names.map(chip) : [element("li", "none", {}, "none yet")]));
+    part.querySelector("ul").replaceChildren(...(names.length ? names.map(chip) : [element("li", "none", {}, texts.none)]));
   };
   const put = (name, on) => attempt(async () => {
     shown(await send(on ? "PUT" : "DELETE", `${address}/labels/${encodeURIComponent(name)}`));
@@ -137,8 +137,8 @@ export function about(root, { back, review, copyLink }) {
   draw();
   strip(root).catch(() => {}); // a help to find one's way, no more
   return [
-    ...(numbered.length ? [[numbered.map((_, index) => String(index + 1)), "a label on, or off", (event) => numbered[Number(event.key) - 1].click()]] : []),
-    ...(outlines?.isConnected ? [[["x"], "boxes around what a model sees", () => outlines.click()]] : []),
+    ...(numbered.length ? [[numbered.map((label, index) => String(index + 1)), _("a label on, or off"), (event) => numbered[Number(event.key) - 1].click()]] : []),
+    ...(outlines?.isConnected ? [[["x"], _("boxes around what a model sees"), () => outlines.click()]] : []),
   ];
 }
 

@@ -1,5 +1,7 @@
 // The JSON API, as the page asks it; how cameras are called; and what addresses say: the filter, and the view that is not part of it.
 
+import { texts, translated } from "./texts.js";
+
 const root = document.documentElement;
 const PATIENCE = 10000; // ms
 const LAST = 10000; // place of a camera that has none
@@ -11,7 +13,7 @@ export const may = (role) => root.dataset.may.split(" ").includes(role);
 /** An answer that is no success: its status, and a sentence for people. */
 export class Refusal extends Error {
   constructor(status, problem) {
-    super(problem?.detail ?? problem?.title ?? `The server answered ${status}.`);
+    super(translated(problem?.detail ?? problem?.title) ?? texts.answered(status));
     this.status = status;
     this.code = problem?.code;
   }

@@ -1,6 +1,7 @@
 // The axis of the Timeline: which moment is where, where hours are written, what fits. Pure: nothing here looks at the page.
 
-import { wall } from "./times.js";
+import { amount } from "./texts.js";
+import { clock, wall } from "./times.js";
 
 export const MINUTE = 60000, HOUR = 60 * MINUTE, QUARTER = 15 * MINUTE; // ms
 const STEPS = [MINUTE / 4, MINUTE, 5 * MINUTE, QUARTER, HOUR / 2, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR];
@@ -44,7 +45,7 @@ export function ticks(view, width, zone) {
   for (let at = following(view.from - step, step, zone); at < end; at = following(at, step, zone)) {
     if (at < view.from) continue;
     const { day, time } = wall(at, zone);
-    const shown = step < MINUTE ? time : time.slice(0, 5);
+    const shown = clock(step < MINUTE ? time : time.slice(0, 5));
     marks.push({ at, time: changes && twice(at, zone) ? `${shown} ${named(offset(at, zone))}` : shown, day: time === "00:00:00" ? day : null });
   }
   return marks;
@@ -78,7 +79,7 @@ export function apart(ms) {
   const seconds = Math.round(Math.abs(ms) / 1000);
   if (seconds < 90) return `${seconds} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return seconds < 129600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
+  return seconds < 129600 ? `${Math.round(seconds / 3600)} h` : amount(Math.round(seconds / 86400), "day");
 }
 
 /** Which of some pictures fit side by side: each begins at its `x` and takes `wide` pixels. */

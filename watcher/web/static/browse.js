@@ -10,7 +10,7 @@ import { Rail } from "./rail.js";
 import { Selection } from "./select.js";
 import { came, dots, learnUnseen, seenAll } from "./seen.js";
 import { peek, skim } from "./sprite.js";
-import { texts } from "./texts.js";
+import { _, texts } from "./texts.js";
 import { momentTitle, spanTitle, wall } from "./times.js";
 import { clipPage, mount as mountWatch, part } from "./watch.js";
 
@@ -450,32 +450,32 @@ function dayEnd(last) {
 }
 
 const anywhere = [
-  [["/"], "search", () => document.getElementById("search")?.focus()],
-  [["d"], "go to a date or time", () => ask([...document.querySelectorAll(".moment")].find((button) => button.offsetWidth))],
+  [["/"], _("search"), () => document.getElementById("search")?.focus()],
+  [["d"], _("go to a date or time"), () => ask([...document.querySelectorAll(".moment")].find((button) => button.offsetWidth))],
 ];
 
 shell(anywhere, hereAt);
 keys(texts.browse, [
-  [["ArrowLeft"], "the clip before", () => beside(-1)],
-  [["ArrowRight"], "the next clip", () => beside(1)],
-  [["ArrowUp"], "a row up", () => row(-1)],
-  [["ArrowDown"], "a row down", () => row(1)],
-  [["Home"], "first of the day", () => dayEnd(false)],
-  [["End"], "last of the day", () => dayEnd(true)],
-  [["["], "the day before", () => screen.rail.step(1)],
-  [["]"], "the next day", () => screen.rail.step(-1)],
-  [["n"], "the newest", () => jump(null)],
-  [["Enter"], "watch", () => false],
-  [[" "], "peek: run through it once", () => (focused() ? peek(focused()) : false)],
-  [["x"], "select", () => (focused() ? screen.selection.toggle(focused()) : false)],
-  [["Shift+X"], "select from the last one on", () => (focused() ? screen.selection.toggle(focused(), true) : false)],
-  [["l"], "label what is selected", () => {
+  [["ArrowLeft"], _("the clip before"), () => beside(-1)],
+  [["ArrowRight"], _("the next clip"), () => beside(1)],
+  [["ArrowUp"], _("a row up"), () => row(-1)],
+  [["ArrowDown"], _("a row down"), () => row(1)],
+  [["Home"], _("first of the day"), () => dayEnd(false)],
+  [["End"], _("last of the day"), () => dayEnd(true)],
+  [["["], _("the day before"), () => screen.rail.step(1)],
+  [["]"], _("the next day"), () => screen.rail.step(-1)],
+  [["n"], _("the newest"), () => jump(null)],
+  [["Enter"], _("watch"), () => false],
+  [[" "], _("peek: run through it once"), () => (focused() ? peek(focused()) : false)],
+  [["x"], _("select"), () => (focused() ? screen.selection.toggle(focused()) : false)],
+  [["Shift+X"], _("select from the last one on"), () => (focused() ? screen.selection.toggle(focused(), true) : false)],
+  [["l"], _("label what is selected"), () => {
     if (!screen.selection.ids.size && focused()) screen.selection.toggle(focused());
     return screen.selection.ids.size ? screen.selection.label() : false;
   }],
-  [["-"], "smaller pictures", () => resize(-1)],
-  [["+", "="], "larger pictures", () => resize(1)],
-  [["Escape"], "select nothing", () => (screen.selection.on ? screen.selection.selecting(false) : false)],
+  [["-"], _("smaller pictures"), () => resize(-1)],
+  [["+", "="], _("larger pictures"), () => resize(1)],
+  [["Escape"], _("select nothing"), () => (screen.selection.on ? screen.selection.selecting(false) : false)],
 ]);
 
 history.scrollRestoration = "manual";

@@ -2,8 +2,8 @@
 
 import { get, mount, zone } from "./api.js";
 import { button, dialog, element, iconButton } from "./elements.js";
-import { texts } from "./texts.js";
-import { dayTitle, monthTitle, momentOf, zoneName, wall } from "./times.js";
+import { locale, texts, week } from "./texts.js";
+import { clock, dayTitle, monthTitle, momentOf, zoneName, wall } from "./times.js";
 import { read } from "./typed.js";
 
 const DAY = 86400000;
@@ -24,7 +24,7 @@ const endOf = (day) => momentOf(plus(day, 1), "00:00:00", zone()) - 1;
 /** The words of a moment; those of two that a clock shows alike name their zone's name for it. */
 function words({ at, whole }, all) {
   const { day, time } = wall(at, zone()), twin = all.some((other) => other.at !== at && !whole && wall(other.at, zone()).time === time && wall(other.at, zone()).day === day);
-  return dayTitle(day) + (whole ? "" : `, ${time.replace(/:00$/, "")}`) + (twin ? ` ${zoneName(at, zone())}` : "");
+  return dayTitle(day) + (whole ? "" : `, ${clock(time.replace(/:00$/, ""))}`) + (twin ? ` ${zoneName(at, zone())}` : "");
 }
 
 /**
@@ -39,7 +39,7 @@ export function askMoment(beside, at, question, go) {
   const input = element("input", "", { type: "text", autocomplete: "off", spellcheck: false, placeholder: texts.typeHint, "aria-label": texts.goTo });
   const preview = element("output", "preview");
   const title = element("h3", "month", { "aria-live": "polite" }), body = element("tbody");
-  const monday = Date.UTC(2024, 0, 1), name = (n, weekday) => new Date(monday + n * DAY).toLocaleDateString("en-GB", { weekday, timeZone: "UTC" });
+  const first = Date.UTC(2024, 0, week), name = (n, weekday) => new Date(first + n * DAY).toLocaleDateString(locale, { weekday, timeZone: "UTC" }); // a 1st that is a Monday
   const heads = Array.from({ length: 7 }, (_, n) => element("th", "", { scope: "col", abbr: name(n, "long") }, name(n, "short")));
   const leave = (moment) => { panel.close(); go(moment); };
   const meant = () => read(input.value, { now, day: here, zone: zone() });
@@ -66,7 +66,7 @@ export function askMoment(beside, at, question, go) {
     if (fresh) {
       title.dataset.month = month;
       title.textContent = monthTitle(month);
-      const first = `${month}-01`, weekday = (new Date(`${first}T00:00:00Z`).getUTCDay() + 6) % 7, cells = Array.from({ length: 42 }, (_, n) => plus(first, n - weekday));
+      const first = `${month}-01`, weekday = (new Date(`${first}T00:00:00Z`).getUTCDay() - week + 7) % 7, cells = Array.from({ length: 42 }, (_, n) => plus(first, n - weekday));
       const cell = (date) => element("td", "", {}, ...(date.startsWith(month) ? [button(Number(date.slice(8)), () => leave({ at: endOf(date), whole: true }), { value: date, "aria-label": dayTitle(date) })] : []));
       body.replaceChildren(...[0, 7, 14, 21, 28, 35].filter((n) => n === 0 || cells[n].startsWith(month)).map((n) => element("tr", "", {}, ...cells.slice(n, n + 7).map(cell))));
     }

@@ -2,7 +2,8 @@
 
 import { entitle, filterOf, nameOf, zone } from "./api.js";
 import { element, icon } from "./elements.js";
-import { length, dayTitle, wall } from "./times.js";
+import { texts, translated } from "./texts.js";
+import { clockParts, daySpoken, length, wall } from "./times.js";
 
 const CODECS = { h264: "H.264", hevc: "H.265", mjpeg: "MJPEG", mpeg4: "MPEG-4", aac: "AAC", av1: "AV1" };
 const HIDDEN = { "aria-hidden": "true" }; // the link's name says it
@@ -36,7 +37,7 @@ export function fill(card, clip) {
   const badge = badgeOf(clip), labels = clip.labels.map((label) => label.name);
   const link = card.querySelector("a");
   link.href = document.getElementById("main").dataset.watch.replace(/0$/, clip.id) + filterOf(location.search);
-  const seconds = clip.duration_seconds ? [`${Math.round(clip.duration_seconds)} seconds`] : [];
+  const seconds = clip.duration_seconds ? [texts.seconds(Math.round(clip.duration_seconds))] : [];
   const picture = card.querySelector(".picture"), shown = picture.querySelector("img");
   if (!clip.poster_url) {
     picture.replaceChildren(element("span", "blank", HIDDEN, initial(clip.camera)));
@@ -47,19 +48,20 @@ export function fill(card, clip) {
   }
   if (badge) {
     const codec = clip.state === "ready" && clip.media.container === "mp4" ? { "data-codec": clip.media.codecs.split(",")[0] } : {};
-    picture.append(element("span", badge === "broken" ? "badge broken" : "badge", { ...HIDDEN, ...codec }, badge));
+    picture.append(element("span", clip.state === "broken" ? "badge broken" : "badge", { ...HIDDEN, ...codec }, badge));
     warn(picture);
   }
   if (clip.held) picture.append(element("span", "held", HIDDEN, icon("star")));
   if (clip.duration_seconds !== null) picture.append(element("span", "length", HIDDEN, length(clip.duration_seconds)));
   card.querySelector(".camera").replaceChildren(entitle(element("span"), clip.camera));
   card.querySelector("time").dateTime = clip.started_at;
-  card.querySelector("time").replaceChildren(time.slice(0, 5), element("span", "seconds", {}, time.slice(5)));
+  const [minutes, rest, half] = clockParts(time);
+  card.querySelector("time").replaceChildren(minutes, element("span", "seconds", {}, rest), half);
   card.querySelectorAll(".labels, .why").forEach((old) => old.remove());
   if (labels.length) card.querySelector(".words").append(element("span", "labels", {}, ...labels.flatMap((name) => [element("span", "tag", { "data-label": name }, name), " "])));
-  if (clip.error) card.querySelector(".words").append(element("span", "why", {}, clip.error));
+  if (clip.error) card.querySelector(".words").append(element("span", "why", {}, translated(clip.error)));
   // What is heard besides what is seen.
-  card.querySelector(".words > .hidden").textContent = [dayTitle(day).replace(/ \d+$/, ""), ...seconds, ...(badge ? [badge] : []), ...(clip.held ? ["kept"] : [])].join(", ");
+  card.querySelector(".words > .hidden").textContent = [daySpoken(day), ...seconds, ...(badge ? [badge] : []), ...(clip.held ? [texts.kinds.kept] : [])].join(", ");
 }
 
 export function makeCard(clip) {
@@ -69,8 +71,7 @@ export function makeCard(clip) {
 }
 
 function badgeOf(clip) {
-  if (clip.state === "broken") return "broken";
-  if (!["ready", "broken"].includes(clip.state)) return clip.state;
+  if (clip.state !== "ready") return texts.states[clip.state];
   const codec = clip.media?.video?.codec;
   return clip.playable !== "yes" && codec ? CODECS[codec] ?? codec.toUpperCase() : null;
 }

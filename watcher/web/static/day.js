@@ -12,8 +12,8 @@ import { Live } from "./live.js";
 import { clockOf } from "./pane.js";
 import { Span } from "./span.js";
 import { Stage } from "./stage.js";
-import { texts } from "./texts.js";
-import { dayTitle, momentOf, momentTitle } from "./times.js";
+import { _, texts } from "./texts.js";
+import { dayTitle, momentOf, momentTitle, wall } from "./times.js";
 
 const SPANS = [["24 h", 24 * HOUR], ["4 h", 4 * HOUR], ["1 h", HOUR], ["5 min", 5 * MINUTE]];
 const SETTLED = 500, EDGE = 0.9, NEAR = 14; // ms: the address follows at most so often; share of the view where it turns over; pixels that a finger may miss by
@@ -109,7 +109,7 @@ function load() {
   const { from, span: wide } = state.view;
   footage.need(from, Math.min(from + wide, Math.max(now(), from + 1))).then(() => { if (readout.dataset.failed) speak(); }, () => {
     readout.dataset.failed = "yes";
-    readout.replaceChildren(texts.cannotLoad("this day’s"), " ", button(texts.retry, load));
+    readout.replaceChildren(texts.cannotLoadDay, " ", button(texts.retry, load));
   });
 }
 
@@ -153,7 +153,7 @@ function enter(day) {
 
 /** A day, at the same time by the clock. */
 async function toDay(day) {
-  const at = momentOf(day.name, stage.at === null ? "12:00:00" : clockOf(stage.at), zone());
+  const at = momentOf(day.name, stage.at === null ? "12:00:00" : wall(stage.at, zone()).time, zone());
   Object.assign(state, { live: false, steered: false });
   await footage.need(day.start, day.end).catch(() => {});
   const near = footage.nearest(at, followed()), there = near && near.end > day.start && near.start < day.end ? near : null;
@@ -356,32 +356,32 @@ function refilter() {
 
 shell([], () => stage.at);
 keys(texts.timeline, [
-  [[" ", "k"], "play, pause", () => stage.flip()],
-  [["ArrowLeft"], "the clip before", () => { step(-1); }],
-  [["ArrowRight"], "the next clip", () => { step(1); }],
-  [["j"], "10 seconds back", () => go(stage.at - 10000)],
-  [["l"], "10 seconds on", () => go(stage.at + 10000)],
-  [["Shift+ArrowLeft"], "look earlier", () => look({ from: state.view.from - state.view.span / 4, span: state.view.span })],
-  [["Shift+ArrowRight"], "look later", () => look({ from: state.view.from + state.view.span / 4, span: state.view.span })],
-  [["ArrowUp"], "only the camera above", () => onlyNext(-1)],
-  [["ArrowDown"], "only the camera below", () => onlyNext(1)],
-  [["a"], "all cameras", () => pin(null)],
-  [["+", "="], "closer", () => look(zoomed(state.view, 0.5, around()))],
-  [["-"], "further", () => look(zoomed(state.view, 2, around()))],
-  [["<"], "slower", () => stage.controls.faster(-1)],
-  [[">"], "faster", () => stage.controls.faster(1)],
-  [["v"], "cameras side by side, on a screen of their own", () => { if (stage.at === null) return false; stage.side.click(); return true; }],
-  [["b"], "cameras beside each other, or one", () => stage.group(!stage.together)],
-  [["i"], "a span from here", () => span.set(stage.at, span.to)],
-  [["o"], "a span to here", () => span.set(span.from, stage.at)],
-  [["n"], "now", toNow],
-  [["t", "d"], "go to a date or time", toMoment],
-  [["m"], "mute", () => stage.controls.hush(!stage.controls.muted)],
-  [["f"], "full screen", () => stage.controls.fill()],
-  [["["], "the day before", () => document.querySelector(".day-head [rel=prev]").click()],
-  [["]"], "the next day", () => document.querySelector(".day-head [rel=next]:not([hidden])")?.click()],
-  [["Enter"], "open the clip", () => (stage.clip ? location.assign(stage.open.href) : false)],
-  [["Escape"], "no span", () => (span.from === null ? false : span.set(null, null))],
+  [[" ", "k"], _("play, pause"), () => stage.flip()],
+  [["ArrowLeft"], _("the clip before"), () => { step(-1); }],
+  [["ArrowRight"], _("the next clip"), () => { step(1); }],
+  [["j"], _("10 seconds back"), () => go(stage.at - 10000)],
+  [["l"], _("10 seconds on"), () => go(stage.at + 10000)],
+  [["Shift+ArrowLeft"], _("look earlier"), () => look({ from: state.view.from - state.view.span / 4, span: state.view.span })],
+  [["Shift+ArrowRight"], _("look later"), () => look({ from: state.view.from + state.view.span / 4, span: state.view.span })],
+  [["ArrowUp"], _("only the camera above"), () => onlyNext(-1)],
+  [["ArrowDown"], _("only the camera below"), () => onlyNext(1)],
+  [["a"], _("all cameras"), () => pin(null)],
+  [["+", "="], _("closer"), () => look(zoomed(state.view, 0.5, around()))],
+  [["-"], _("further"), () => look(zoomed(state.view, 2, around()))],
+  [["<"], _("slower"), () => stage.controls.faster(-1)],
+  [[">"], _("faster"), () => stage.controls.faster(1)],
+  [["v"], _("cameras side by side, on a screen of their own"), () => { if (stage.at === null) return false; stage.side.click(); return true; }],
+  [["b"], _("cameras beside each other, or one"), () => stage.group(!stage.together)],
+  [["i"], _("a span from here"), () => span.set(stage.at, span.to)],
+  [["o"], _("a span to here"), () => span.set(span.from, stage.at)],
+  [["n"], _("now"), toNow],
+  [["t", "d"], _("go to a date or time"), toMoment],
+  [["m"], _("mute"), () => stage.controls.hush(!stage.controls.muted)],
+  [["f"], _("full screen"), () => stage.controls.fill()],
+  [["["], _("the day before"), () => document.querySelector(".day-head [rel=prev]").click()],
+  [["]"], _("the next day"), () => document.querySelector(".day-head [rel=next]:not([hidden])")?.click()],
+  [["Enter"], _("open the clip"), () => (stage.clip ? location.assign(stage.open.href) : false)],
+  [["Escape"], _("no span"), () => (span.from === null ? false : span.set(null, null))],
 ]);
 
 // — what happens meanwhile, and how it begins —

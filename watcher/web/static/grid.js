@@ -65,9 +65,8 @@ export class Grid {
       this.add(answer, direction);
     } catch {
       if (abort.signal.aborted) return;
-      const which = direction === "after" ? "older" : "newer";
       const retry = button(texts.retry, () => { end.replaceChildren(); this.more(direction); });
-      end.replaceChildren(element("p", "trouble", { role: "status" }, `${texts.cannotLoad(which)} · `, retry));
+      end.replaceChildren(element("p", "trouble", { role: "status" }, `${direction === "after" ? texts.cannotLoadOlder : texts.cannotLoadNewer} · `, retry));
       return; // a person says when again
     } finally {
       clearTimeout(waiting);

@@ -2,7 +2,7 @@
 
 import { changed, filterOf, mount, page, zone } from "./api.js";
 import { element, dialog } from "./elements.js";
-import { texts } from "./texts.js";
+import { _, texts } from "./texts.js";
 import { momentOf, wall } from "./times.js";
 
 const OFF = "watcher-letters-off", ZONE_COOKIE = "watcher_zone";
@@ -103,10 +103,10 @@ export function shell(more = [], moment = momentHere) {
   const link = (number) => document.querySelectorAll(".screens a")[number]?.click();
   const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone, siteZone = document.documentElement.dataset.siteZone;
   everywhere = { title: texts.anywhere, rows: [
-    [["?"], "this help", help],
-    [["g b"], "Browse", () => link(0)],
-    [["g t"], "Timeline", () => link(1)],
-    [["g s"], "Status", () => link(2)],
+    [["?"], _("this help"), help],
+    [["g b"], texts.browse, () => link(0)],
+    [["g t"], texts.timeline, () => link(1)],
+    [["g s"], texts.status, () => link(2)],
     ...more,
   ] };
   const button = document.getElementById("zone");

@@ -3,7 +3,7 @@
 import { HOUR, fitting, momentAt, offset, ticks, xOf } from "./axis.js";
 import { zone } from "./api.js";
 import { element } from "./elements.js";
-import { dayTitle } from "./times.js";
+import { dayShort } from "./times.js";
 
 const AXIS = 28, LEAST = 3, EDGE = 3, PAD = 5; // pixels: of the axis; of the shortest clip; of its coloured edge; around it
 const TALL = [[4, 58], [8, 50], [12, 42], [Infinity, 34]]; // how many lanes there are, how tall each is
@@ -65,7 +65,7 @@ export class Lanes {
       pen.fillStyle = colours.line;
       pen.fillRect(Math.round(x(at)), begins ? 0 : AXIS - 5, begins ? 2 : 1, height);
       pen.fillStyle = begins ? colours.text : colours.quiet;
-      pen.fillText(begins ? `${dayTitle(begins).replace(/^(...)\w+, (\d+) (...).*/, "$1 $2 $3")}` : time, x(at) + 5, 18);
+      pen.fillText(begins ? dayShort(begins) : time, x(at) + 5, 18);
     }
     this.changed(pen, x, height);
     cameras.forEach((camera, row) => {

@@ -2,7 +2,7 @@
 
 import { get, mount, rename, zone } from "./api.js";
 import { texts } from "./texts.js";
-import { wall } from "./times.js";
+import { clock, wall } from "./times.js";
 
 const SHARED = { "Cache-Control": "max-age=1" }; // with all pages that ask within the same second
 const PAUSE = 2000, LONGEST_PAUSE = 60000, PAGE = 100, PAGES = 10;
@@ -66,6 +66,6 @@ export class Live {
     const bar = document.getElementById("connection");
     if (!bar || bar.hidden === yes) return;
     bar.hidden = yes;
-    if (!yes) bar.textContent = texts.offline(wall(this.since, zone()).time.slice(0, 5));
+    if (!yes) bar.textContent = texts.offline(clock(wall(this.since, zone()).time.slice(0, 5)));
   }
 }

@@ -5,7 +5,7 @@ import { clamp } from "./axis.js";
 import { shows } from "./card.js";
 import { button, element } from "./elements.js";
 import { texts } from "./texts.js";
-import { wall } from "./times.js";
+import { clock, wall } from "./times.js";
 
 const STILL = 0.01; // seconds that a picture which stands may be off
 const DRIFT = 0.025, TOO_FAR = 0.35; // seconds of a viewer's, whatever the speed: corrected by the speed; beyond that by a jump
@@ -219,5 +219,6 @@ export class Pane {
 /** Whether an event is for a button or a link, which may be gone by now. */
 export const forButton = (event) => event.composedPath().some((node) => node.matches?.("button, a"));
 
-/** The time over a picture. */
-export const clockOf = (at) => wall(at, zone()).time;
+/** The time over a picture, or in a sentence: without its seconds. */
+export const clockOf = (at) => clock(wall(at, zone()).time);
+export const minuteOf = (at) => clock(wall(at, zone()).time.slice(0, 5));

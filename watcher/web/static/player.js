@@ -8,8 +8,8 @@ import { Copy } from "./copy.js";
 import { element, hint, icon, iconButton } from "./elements.js";
 import { fingers } from "./fingers.js";
 import { SeekBar } from "./seek.js";
-import { texts } from "./texts.js";
-import { length, wall } from "./times.js";
+import { _, texts } from "./texts.js";
+import { clock as clockOf, length, wall } from "./times.js";
 
 const ON = "watcher-on-and-on", ZOOMED = "watcher-zoomed";
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
@@ -168,11 +168,11 @@ export class Player {
     const { video, clip, seconds, loop, clock } = this;
     if (!clip) return;
     const at = video.currentTime, pictured = at || clip.posterAt, got = video.buffered;
-    const timeOf = (second) => wall(this.started + second * 1000, zone()).time;
+    const timeOf = (second, tenth = "") => clockOf(wall(this.started + second * 1000, zone()).time + tenth);
     this.seek.show(seconds ? Math.min(1, at / seconds) : 0, got.length && seconds ? got.end(got.length - 1) / seconds : 0, `${length(at)}, ${timeOf(at)}`);
     this.time.textContent = `${length(at)} / ${length(seconds)}`;
     clock.hidden = false;
-    clock.textContent = `${timeOf(pictured)}.${Math.floor((pictured % 1) * 10)}`;
+    clock.textContent = timeOf(pictured, `.${Math.floor((pictured % 1) * 10)}`);
     if (loop.from !== null && loop.to > loop.from && at >= loop.to) video.currentTime = loop.from;
     if (video.dataset.picture === "yes" && video.videoWidth === 0 && at > SEEN) this.silent();
     this.count(at, seconds);
@@ -332,27 +332,27 @@ export class Player {
   get keys() {
     const { controls, loop, video } = this, step = (pictures) => { video.pause(); this.by(pictures / (Number(video.dataset.fps) || 25)); };
     return [
-      [[" ", "k"], "play, pause", () => this.flip()],
-      [["ArrowLeft"], "5 seconds back", () => this.by(-5)],
-      [["ArrowRight"], "5 seconds on", () => this.by(5)],
-      [["j"], "10 seconds back", () => this.by(-10)],
-      [["l"], "10 seconds on", () => this.by(10)],
-      [[","], "a picture back", () => step(-1)],
-      [["."], "a picture on", () => step(1)],
-      [["<"], "slower", () => controls.faster(-1)],
-      [[">"], "faster", () => controls.faster(1)],
-      [["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "a tenth of it", (event) => this.to(this.seconds * Number(event.key) / 10)],
-      [["Home"], "its beginning", () => this.to(0)],
-      [["End"], "its end", () => this.to(this.seconds)],
-      [["ArrowUp"], "louder", () => controls.louder(0.1)],
-      [["ArrowDown"], "quieter", () => controls.louder(-0.1)],
-      [["m"], "mute", () => controls.hush(!controls.muted)],
-      [["f"], "full screen", () => controls.fill()],
-      [["i"], "picture in picture", () => this.inset()],
-      [["a"], "loop from here", () => this.mark("from")],
-      [["b"], "loop to here", () => this.mark(loop.from === null ? null : "to")],
-      [["s"], "save this picture", () => this.saveFrame()],
-      [["z"], "zoom", () => this.zoom()],
+      [[" ", "k"], _("play, pause"), () => this.flip()],
+      [["ArrowLeft"], _("5 seconds back"), () => this.by(-5)],
+      [["ArrowRight"], _("5 seconds on"), () => this.by(5)],
+      [["j"], _("10 seconds back"), () => this.by(-10)],
+      [["l"], _("10 seconds on"), () => this.by(10)],
+      [[","], _("a picture back"), () => step(-1)],
+      [["."], _("a picture on"), () => step(1)],
+      [["<"], _("slower"), () => controls.faster(-1)],
+      [[">"], _("faster"), () => controls.faster(1)],
+      [["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], _("a tenth of it"), (event) => this.to(this.seconds * Number(event.key) / 10)],
+      [["Home"], _("its beginning"), () => this.to(0)],
+      [["End"], _("its end"), () => this.to(this.seconds)],
+      [["ArrowUp"], _("louder"), () => controls.louder(0.1)],
+      [["ArrowDown"], _("quieter"), () => controls.louder(-0.1)],
+      [["m"], _("mute"), () => controls.hush(!controls.muted)],
+      [["f"], _("full screen"), () => controls.fill()],
+      [["i"], _("picture in picture"), () => this.inset()],
+      [["a"], _("loop from here"), () => this.mark("from")],
+      [["b"], _("loop to here"), () => this.mark(loop.from === null ? null : "to")],
+      [["s"], _("save this picture"), () => this.saveFrame()],
+      [["z"], _("zoom"), () => this.zoom()],
     ];
   }
 }

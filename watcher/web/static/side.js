@@ -9,8 +9,8 @@ import { Footage } from "./footage.js";
 import { Group, stretch } from "./group.js";
 import { keys, shell } from "./keys.js";
 import { Live } from "./live.js";
-import { clockOf, forButton } from "./pane.js";
-import { texts } from "./texts.js";
+import { clockOf, forButton, minuteOf } from "./pane.js";
+import { _, texts } from "./texts.js";
 import { momentTitle } from "./times.js";
 
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
@@ -34,7 +34,7 @@ const group = new Group({
   next: (camera, moment) => footage.next(moment, [camera]),
   absent(camera, moment) {
     const next = footage.next(moment, [camera]), last = footage.next(moment + 1, [camera], -1);
-    return { last, words: next ? texts.nextThen(clockOf(next.start)) : last ? texts.lastThen(clockOf(last.start).slice(0, 5)) : texts.nothingThen(null) };
+    return { last, words: next ? texts.nextThen(clockOf(next.start)) : last ? texts.lastThen(minuteOf(last.start)) : texts.nothingThen(null) };
   },
   moved,
   nothing: overGap,
@@ -135,7 +135,7 @@ function hear(camera) {
 function load() {
   const at = group.at;
   footage.need(at - AROUND, at + AROUND).then(() => { if (gap.dataset.failed) say(null); measure(); group.run(); }, () => {
-    say(texts.cannotLoad("these"), button(texts.retry, load));
+    say(texts.cannotLoadThese, button(texts.retry, load));
     gap.dataset.failed = "yes";
   });
 }
@@ -193,7 +193,7 @@ async function overGap() {
       if (last && group.at - last.end < AROUND) go(last.end - 1); // its last picture stays
       say(texts.noneLater);
     } else if (next.start - group.at > PAUSE) {
-      say(texts.gap(clockOf(group.at).slice(0, 5), clockOf(next.start).slice(0, 5)));
+      say(texts.gap(minuteOf(group.at), minuteOf(next.start)));
       go(next.start);
     }
   } finally {
@@ -235,7 +235,7 @@ function settle() {
   settled ||= setTimeout(() => {
     settled = 0;
     history.replaceState(null, "", here());
-    document.title = `${clockOf(group.at).slice(0, 5)} ${cameras.map(nameOf).join(", ")} – watcher`;
+    document.title = `${minuteOf(group.at)} ${cameras.map(nameOf).join(", ")} – watcher`;
     for (const id of ["close", "timeline"]) {
       const link = document.getElementById(id), to = new URL(link.href);
       to.search = new URLSearchParams([...cameras.map((camera) => ["camera", camera]), ["at", new Date(Math.round(group.at)).toISOString()]]);
@@ -304,30 +304,30 @@ for (const box of boxes) box.addEventListener("change", () => choose(box.checked
 const tenth = (event) => go(span.from + Number(event.key) / 10 * (span.to - span.from));
 shell([], () => group.at);
 keys(texts.sideBySide, [
-  [[" ", "k"], "play, pause", flip],
-  [["ArrowLeft"], "5 seconds back", () => by(-5)],
-  [["ArrowRight"], "5 seconds on", () => by(5)],
-  [["j"], "10 seconds back", () => by(-10)],
-  [["l"], "10 seconds on", () => by(10)],
-  [[","], "a picture back", () => { play(false); by(-FRAME / 1000); }],
-  [["."], "a picture on", () => { play(false); by(FRAME / 1000); }],
-  [["<"], "slower", () => controls.faster(-1)],
-  [[">"], "faster", () => controls.faster(1)],
-  [["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "a tenth of what the bar spans", tenth],
-  [["Home"], "its beginning", () => go(span.from)],
-  [["End"], "its end", () => go(span.to - 1)],
-  [["Shift+N"], "the next clip of any of them", () => { step(1); }],
-  [["Shift+P"], "the clip before", () => { step(-1); }],
-  [["ArrowUp"], "louder", () => controls.louder(0.1)],
-  [["ArrowDown"], "quieter", () => controls.louder(-0.1)],
-  [["m"], "mute", () => controls.hush(!controls.muted)],
-  [["o"], "the sound of the next picture", () => { heard = cameras[(cameras.indexOf(heard) + 1) % cameras.length]; controls.hush(false); settle(); }],
-  [["f"], "full screen", () => controls.fill()],
-  [["a"], "which cameras", () => { const choice = document.querySelector("#choosing details"); if (!choice) return false; choice.open = true; return choice.querySelector("input:enabled")?.focus(); }],
-  [["d"], "go to a date or time", toMoment],
-  [["c"], "copy the link", () => { copy(); }],
-  [["Enter"], "open the clip that is heard", () => { const pane = group.panes.find((pane) => pane.camera === heard && pane.clip) ?? group.panes.find((pane) => pane.clip); return pane ? location.assign(pageOf(pane)) : false; }],
-  [["Escape"], "back", back],
+  [[" ", "k"], _("play, pause"), flip],
+  [["ArrowLeft"], _("5 seconds back"), () => by(-5)],
+  [["ArrowRight"], _("5 seconds on"), () => by(5)],
+  [["j"], _("10 seconds back"), () => by(-10)],
+  [["l"], _("10 seconds on"), () => by(10)],
+  [[","], _("a picture back"), () => { play(false); by(-FRAME / 1000); }],
+  [["."], _("a picture on"), () => { play(false); by(FRAME / 1000); }],
+  [["<"], _("slower"), () => controls.faster(-1)],
+  [[">"], _("faster"), () => controls.faster(1)],
+  [["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], _("a tenth of what the bar spans"), tenth],
+  [["Home"], _("its beginning"), () => go(span.from)],
+  [["End"], _("its end"), () => go(span.to - 1)],
+  [["Shift+N"], _("the next clip of any of them"), () => { step(1); }],
+  [["Shift+P"], _("the clip before"), () => { step(-1); }],
+  [["ArrowUp"], _("louder"), () => controls.louder(0.1)],
+  [["ArrowDown"], _("quieter"), () => controls.louder(-0.1)],
+  [["m"], _("mute"), () => controls.hush(!controls.muted)],
+  [["o"], _("the sound of the next picture"), () => { heard = cameras[(cameras.indexOf(heard) + 1) % cameras.length]; controls.hush(false); settle(); }],
+  [["f"], _("full screen"), () => controls.fill()],
+  [["a"], _("which cameras"), () => { const choice = document.querySelector("#choosing details"); if (!choice) return false; choice.open = true; return choice.querySelector("input:enabled")?.focus(); }],
+  [["d"], _("go to a date or time"), toMoment],
+  [["c"], _("copy the link"), () => { copy(); }],
+  [["Enter"], _("open the clip that is heard"), () => { const pane = group.panes.find((pane) => pane.camera === heard && pane.clip) ?? group.panes.find((pane) => pane.clip); return pane ? location.assign(pageOf(pane)) : false; }],
+  [["Escape"], _("back"), back],
 ]);
 new Live((clips) => {
   for (const clip of clips) {

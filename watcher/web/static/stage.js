@@ -3,7 +3,7 @@
 import { nameOf } from "./api.js";
 import { Controls } from "./controls.js";
 import { element, hint, icon, iconButton } from "./elements.js";
-import { Pane, clockOf, forButton } from "./pane.js";
+import { Pane, clockOf, forButton, minuteOf } from "./pane.js";
 import { texts } from "./texts.js";
 
 const SKIP = "watcher-skip-gaps", TOGETHER = "watcher-together";
@@ -104,7 +104,7 @@ export class Stage {
   /** What is said where a camera has no clip, and the last one that it had. */
   absent(camera) {
     const last = this.site.last(this.at, camera);
-    return { last, words: last ? texts.lastThen(clockOf(last.start).slice(0, 5)) : texts.nothingThen(null) };
+    return { last, words: last ? texts.lastThen(minuteOf(last.start)) : texts.nothingThen(null) };
   }
 
   run() { this.frame ??= requestAnimationFrame((now) => { this.frame = null; this.turn(now); }); }
@@ -163,7 +163,7 @@ export class Stage {
   show() {
     this.lead.clock.textContent = clockOf(this.at);
     const next = this.site.next(this.clip ? Math.max(this.at, this.clip.start) : this.at);
-    this.following.textContent = next ? texts.then(clockOf(next.start).slice(0, 5), nameOf(next.camera)) : "";
+    this.following.textContent = next ? texts.then(minuteOf(next.start), nameOf(next.camera)) : "";
     this.beside();
     this.site.moved();
   }

@@ -1,4 +1,6 @@
-// Moments as people read them, in a zone that is named. Pure: nothing here looks at the page.
+// Moments as people read them, in a zone that is named, in the language of the page; `page/dates.py` writes the same.
+
+import { _, amount, language, locale, twelve } from "./texts.js";
 
 const formats = new Map();
 
@@ -29,16 +31,34 @@ export function momentOf(day, time, zone) {
   return guess;
 }
 
-/** A day as a heading: "Saturday, 21 November 2026". */
-export function dayTitle(day) {
-  const [year, month, date] = day.split("-").map(Number);
-  const at = new Date(Date.UTC(year, month - 1, date, 12));
-  const name = (options) => at.toLocaleDateString("en-GB", { ...options, timeZone: "UTC" });
-  return `${name({ weekday: "long" })}, ${date} ${name({ month: "long" })} ${year}`;
+/** A time of day, "16:05" or "16:05:33", by the clock of whoever looks, in three parts: ["16:05", ":33", ""]. */
+export function clockParts(time) {
+  const minutes = time.slice(0, 5), hour = Number(time.slice(0, 2));
+  return twelve ? [`${hour % 12 || 12}${minutes.slice(2)}`, time.slice(5), hour < 12 ? " AM" : " PM"] : [minutes, time.slice(5), ""];
 }
 
+/** The same as one: "16:05", "4:05 PM". */
+export const clock = (time) => clockParts(time).join("");
+
+const named = new Map();
+
+/** The parts of a day ("2026-11-21") in words, its names long or short; a month's as it stands behind a number. */
+export function partsOf(day, length) {
+  if (!named.has(length)) named.set(length, new Intl.DateTimeFormat(language, { weekday: length, day: "numeric", month: length, year: "numeric", timeZone: "UTC" }));
+  return Object.fromEntries(named.get(length).formatToParts(new Date(`${day}T12:00:00Z`)).map(({ type, value }) => [type, value]));
+}
+
+/** A day as a heading: "Saturday, 21 November 2026". */
+export const dayTitle = (day) => _("%(weekday)s, %(day)s %(month)s %(year)s", partsOf(day, "long"));
+
+/** The same without its year: "Saturday, 21 November". */
+export const daySpoken = (day) => _("%(weekday)s, %(day)s %(month)s", partsOf(day, "long"));
+
+/** A day as a button says it: "Sat 21 Nov". */
+export const dayShort = (day) => _("%(weekday)s %(day)s %(month)s", partsOf(day, "short"));
+
 /** The heading of a group of clips: a day's, or an hour's of a day ("2026-11-21T14"). */
-export const groupTitle = (key) => dayTitle(key.slice(0, 10)) + (key.length > 10 ? `, ${key.slice(11)}:00` : "");
+export const groupTitle = (key) => dayTitle(key.slice(0, 10)) + (key.length > 10 ? `, ${clock(`${key.slice(11)}:00`)}` : "");
 
 /** Seconds as players write them: "0:12", "1:01:11". */
 export function length(seconds) {
@@ -47,25 +67,23 @@ export function length(seconds) {
   return (hours ? `${hours}:${two(minutes % 60)}` : `${minutes}`) + `:${two(whole % 60)}`;
 }
 
-const short = (moment, zone, options) => new Date(moment).toLocaleDateString("en-GB", { ...options, timeZone: zone });
-
 /** A moment as a button says it: "Sat 28 Nov · 16:31", with the year where it is another one than now's. */
 export function momentTitle(moment, zone) {
-  const year = wall(moment, zone).day.slice(0, 4) === wall(Date.now(), zone).day.slice(0, 4) ? "" : ` ${wall(moment, zone).day.slice(0, 4)}`;
-  return `${short(moment, zone, { weekday: "short" })} ${short(moment, zone, { day: "numeric" })} ${short(moment, zone, { month: "short" })}${year} · ${wall(moment, zone).time.slice(0, 5)}`;
+  const { day, time } = wall(moment, zone), year = day.slice(0, 4);
+  return `${dayShort(day)}${year === wall(Date.now(), zone).day.slice(0, 4) ? "" : ` ${year}`} · ${clock(time.slice(0, 5))}`;
 }
 
 /** "November 2026" of "2026-11". */
-export const monthTitle = (month) => short(`${month}-15T12:00:00Z`, "UTC", { month: "long", year: "numeric" });
+export const monthTitle = (month) => new Date(`${month}-15T12:00:00Z`).toLocaleDateString(locale, { month: "long", year: "numeric", timeZone: "UTC" });
 
 /** What a zone's clock is called at a moment: "CEST", "GMT+1". */
-export const zoneName = (moment, zone) => new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "short" }).formatToParts(new Date(moment)).find((part) => part.type === "timeZoneName").value;
+export const zoneName = (moment, zone) => new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }).formatToParts(new Date(moment)).find((part) => part.type === "timeZoneName").value;
 
 /** A time span in words: "33 minutes". */
 export function spanTitle(ms) {
   for (const [unit, size] of [["day", 86400000], ["hour", 3600000], ["minute", 60000], ["second", 1000]]) {
     const count = Math.round(ms / size);
-    if (ms >= size || unit === "second") return `${count} ${unit}${count === 1 ? "" : "s"}`;
+    if (ms >= size || unit === "second") return amount(count, unit);
   }
   return "";
 }

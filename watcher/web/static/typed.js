@@ -1,6 +1,7 @@
 // A moment as somebody types it. What may mean two things comes back as both: a person says which. Pure.
 
-import { momentOf, wall } from "./times.js";
+import { language, texts } from "./texts.js";
+import { momentOf, partsOf, wall } from "./times.js";
 
 const DAY = 86400000, HOUR = 3600000, MINUTE = 60000;
 const DAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
@@ -12,6 +13,19 @@ const dayOf = (number) => new Date(number * DAY).toISOString().slice(0, 10);
 const numberOf = (day) => Date.parse(`${day}T00:00:00Z`) / DAY;
 /** Which of the names a word begins, by at least three letters; -1 for none. */
 const named = (names, word) => (word.length < 3 ? -1 : names.findIndex((name) => name.startsWith(word) || (word === "sept" && name === "september")));
+
+// Words of the page's language, each with the English one that is read in its place.
+const OWN = language === "en" ? [] : [
+  ...Object.entries(texts.typed).map(([name, own]) => [own, name]),
+  ...MONTHS.map((name, n) => [partsOf(`2024-${two(n + 1)}-15`, "long").month, name]),
+  ...DAYS.map((name, n) => [partsOf(`2024-01-${two(7 + n)}`, "long").weekday, name]),
+].map(([own, name]) => [own.toLowerCase(), name]);
+
+/** A text with the words of the page's language in English, by at least three letters; English ones stay what they are. */
+function english(text) {
+  const of = (word) => OWN.find(([own]) => word.startsWith(own) || (word.length > 2 && own.startsWith(word)))?.[1];
+  return text.replace(/[\p{L}'’]+/gu, (word) => (named(DAYS, word) < 0 && named(MONTHS, word) < 0 && of(word)) || word).replace(/([a-z]+) last(?= |$)/, "last $1");
+}
 
 /** A day that there is, else null. */
 function date(year, month, day) {
@@ -78,7 +92,7 @@ function shown(day, time, zone) {
  * it may mean either; none: it means nothing. `day` is the one that a time alone is of, `now` a moment in ms.
  */
 export function read(text, { now, day, zone }) {
-  const words = text.trim().toLowerCase().replaceAll("−", "-").replace(/\s+/g, " ").replace(/,(?= )/g, "").replace(/ (at|o'clock)(?= |$)/g, "").replace(/(\d) (?=[ap]m\b)/g, "$1");
+  const words = english(text.trim().toLowerCase()).replaceAll("−", "-").replace(/\s+/g, " ").replace(/,(?= )/g, "").replace(/ (at|o'clock)(?= |$)/g, "").replace(/(\d) (?=[ap]m\b)/g, "$1");
   if (words === "now") return [{ at: now, whole: false }];
   if (/^\d{4}-\d\d-\d\dt[\d:.]+(z|[+-]\d\d:\d\d)$/.test(words)) return [{ at: Date.parse(words.toUpperCase()), whole: false }].filter(({ at }) => at > 0);
   const ago = /^-((?: ?\d+ ?[a-z]+)+)$/.exec(words) ?? /^((?: ?\d+ ?[a-z]+)+) ago$/.exec(words);

@@ -7,8 +7,8 @@ import { warn } from "./card.js";
 import { help, keys, shell } from "./keys.js";
 import { Player } from "./player.js";
 import { sawClip } from "./seen.js";
-import { texts } from "./texts.js";
-import { wall } from "./times.js";
+import { _, texts } from "./texts.js";
+import { clock, wall } from "./times.js";
 
 /** The part of a clip's page that can be shown within another one; null if it has none. */
 export function part(shown) {
@@ -90,17 +90,17 @@ export function mount(root, { back, go, began, all = false, review = null }) {
     unkey();
     unkey = keys(review ? texts.review : texts.watch, [
       ...labels,
-      ...(review ? [[["Enter"], "the next clip", () => { review(); }]] : []),
+      ...(review ? [[["Enter"], _("the next clip"), () => { review(); }]] : []),
       ...(player?.keys ?? []),
       ...(review ? [] : [
-        [["Shift+N"], "the next clip", () => follow("next")],
-        [["Shift+P"], "the clip before", () => follow("prev")],
-        [["d"], "go to a date or time", toMoment],
-        [["v"], "other cameras at this moment, side by side", () => { const link = beside(); if (link) link.click(); return link; }],
+        [["Shift+N"], _("the next clip"), () => follow("next")],
+        [["Shift+P"], _("the clip before"), () => follow("prev")],
+        [["d"], _("go to a date or time"), toMoment],
+        [["v"], _("other cameras at this moment, side by side"), () => { const link = beside(); if (link) link.click(); return link; }],
       ]),
-      [["c"], "copy the link", () => { copyLink(root.querySelector("#copy")); }],
-      [["h"], "keep: never remove it", () => root.querySelector("#actions button.holding")?.click()],
-      [["Escape"], "back to the clips", () => back()],
+      [["c"], _("copy the link"), () => { copyLink(root.querySelector("#copy")); }],
+      [["h"], _("keep: never remove it"), () => root.querySelector("#actions button.holding")?.click()],
+      [["Escape"], _("back to the clips"), () => back()],
     ], { alone: root.closest("dialog") !== null });
   };
   bind();
@@ -125,7 +125,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
       bind();
       player.load({ began: true });
       const gap = Date.parse(root.dataset.at) - ended;
-      if (on && gap > 1000) player.say(texts.gap(wall(ended, zone()).time.slice(0, 5), wall(root.dataset.at, zone()).time.slice(0, 5)));
+      if (on && gap > 1000) player.say(texts.gap(...[ended, root.dataset.at].map((at) => clock(wall(at, zone()).time.slice(0, 5)))));
       if (!focused) root.querySelector(".close").focus({ preventScroll: true });
       return true;
     },

@@ -1,7 +1,7 @@
 // Keeps the shell (scripts, styles, icons) and the page that says that nobody is reached; nothing else. Clips, pictures and
 // answers go past it as if it were not there: it would sit between Range requests and the server. The shell's addresses
 // carry a hash of its content, and pages are always asked for: what is kept can be too old for nothing.
-const FOLDER = {{ folder | tojson }}, OFFLINE = {{ offline | tojson }}, KEPT = `watcher ${FOLDER}`;
+const FOLDER = {{ folder | tojson }}, OFFLINE = {{ offline | tojson }}, KEPT = `watcher ${FOLDER} {{ language }}`;
 const SHELL = {{ assets | tojson }}.map((name) => FOLDER + name);
 
 addEventListener("install", (event) => {
