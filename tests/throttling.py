@@ -12,15 +12,15 @@ PIECE = 16 << 10  # bytes that are passed in one go
 
 
 class Proxy:
-    """Listens on a free port of loopback; `endpoint` is where what it stands before is then."""
+    """Listens on a free port; `endpoint` is where what it stands before is then."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str) -> None:
         self.bytes_per_second: int | None = None  # None is without limit
         self.passed = 0  # bytes
         self._to = port
         self._lock, self._free_at = threading.Lock(), 0.0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._listener = socket.create_server((host, 0))
+        self.endpoint = f"http://{host}:{self._listener.getsockname()[1]}"
         self._threads = [threading.Thread(target=self._accept)]
         self._sockets = [self._listener]
         self._threads[0].start()
@@ -74,9 +74,9 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def throttled(port: int) -> Iterator[Proxy]:
-    """A proxy for the time of a block."""
-    proxy = Proxy(port)
+def throttled(port: int, host: str = "127.0.0.1") -> Iterator[Proxy]:
+    """A proxy before a port of loopback, on another address of this machine's perhaps, for the time of a block."""
+    proxy = Proxy(port, host)
     try:
         yield proxy
     finally:

@@ -15,6 +15,7 @@ from tests.radosgw import KEY, SECRET, missing, radosgw
 from tests.running import RunningUnit, running, wait_for
 
 CLIPS = 20
+ANY = '"/cam/" .. math.random(0, 19) .. ".mp4"'  # of RANGES
 
 
 def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
@@ -39,8 +40,13 @@ def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
             )
             unit.start()
             wait_for(lambda: not [*unit.video.glob("cam/**/*.mp4")], seconds=300, what="the move of all")
+            paths = [f'"{store.sign(stored.key, 3600)}"' for stored in store.list()]
             store.close()
-            return measure(folder, unit, rounds, ages)
+            own = (
+                cluster.endpoint,
+                f"paths = {{{', '.join(paths)}}}\n" + RANGES.replace(ANY, "paths[math.random(1, 20)]"),
+            )
+            return measure(folder, unit, rounds, ages, own)
 
 
 def minute(at: float) -> str:
@@ -62,22 +68,21 @@ def leave(unit: RunningUnit, ages: dict[str, float]) -> None:
 
 
 def measure(
-    folder: Path, unit: RunningUnit, rounds: int, ages: dict[str, float]
+    folder: Path, unit: RunningUnit, rounds: int, ages: dict[str, float], own: tuple[str, str]
 ) -> list[tuple[str, list[float], str]]:
-    """The ratios of some rounds, and the questions of all of them."""
+    """The ratios of some rounds, and the questions of all of them; `own`: the S3 server, and how it is asked itself."""
     scripts = {
-        camera: RANGES.replace(
-            '"/cam/" .. math.random(0, 19)', f'string.format("/{camera}/{minute(at)}%02d", math.random(0, 19))'
-        )
+        camera: RANGES.replace(ANY, f'string.format("/{camera}/{minute(at)}%02d.mp4", math.random(0, 19))')
         for camera, at in ages.items()
     }
     assert all(script != RANGES for script in scripts.values())
-    ratios, count, before = [], 0, asked(unit)
+    ratios, direct, count, before = [], [], 0, asked(unit)
     for _ in range(rounds):
         local = wrk(folder, unit.url("/"), scripts["young"])
         cold = wrk(folder, unit.url("/"), scripts["cam"])
         count += round(SECONDS * cold)
         ratios.append(cold / local)
+        direct.append(cold / wrk(folder, own[0], own[1]))
     questions = (asked(unit) - before) / CLIPS
     title = f"questions to Python for {count:,} ranges ÷ clips"
     return [

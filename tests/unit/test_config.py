@@ -50,6 +50,7 @@ def test_a_secret_in_a_file(tmp_path: Path) -> None:
         ("[video]\nwatch = 'fanotify'\n", {}, "native"),
         ("[site]\ntimezone = 'Mars/Olympus'\n", {}, "IANA zone"),
         ("[site]\npublic_url = 'cams.example.net'\n", {}, "http"),
+        ("[ingest]\nhere = false\n", {}, "ingest.here .*: needs a catalog"),
         ("[auth]\nmode = 'key'\n", {}, 'must be "open" or "keys"'),
         ("[log]\nlevel = 'loud'\n", {}, 'must be "debug", "info", "warning" or "error"'),
         (
