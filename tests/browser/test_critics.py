@@ -105,6 +105,15 @@ def test_very_many_cameras_of_any_name(
     assert box["width"] <= 420
     assert box["y"] + box["height"] <= 800
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    find = menu.get_by_role("searchbox")
+    find.fill("DRIVE")
+    expect(menu.locator("label:visible")).to_have_text(re.compile("Driveway"))
+    page.keyboard.press("Enter")  # it neither sends the form nor chooses
+    assert "camera=" not in page.url
+    find.fill("cam1")
+    expect(menu.locator("label:visible")).to_have_count(11)
+    find.fill("")
+    expect(menu.locator("label:visible")).to_have_count(len(names))
     page.goto("about:blank")
 
 
@@ -134,3 +143,19 @@ def test_the_bar_that_says_who_is_away_has_the_page_s_clock(watched: Watched, sh
     page.unroute("**/watcher/changes/head")
     until(page, "document.getElementById('connection').hidden")
     watched.faults = [fault for fault in watched.faults if "ERR_FAILED" not in fault]
+
+
+def test_a_note_is_written_where_it_stands(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """It is kept when one leaves it, or by Ctrl and Enter; keys that are typed into it do nothing else; empty, it is none."""
+    clip = next(clip for clip in shelf if clip["state"] == "ready")
+    page = watched.open(f"/watcher/watch/{clip['id']}")
+    note = page.get_by_label("Add a note")
+    note.click()
+    page.keyboard.type("The <b>fox</b> came, f and d and Space")
+    page.keyboard.press("Control+Enter")
+    wait_for(lambda: unit.clip(clip["key"])["note"] == "The <b>fox</b> came, f and d and Space", what="the note")
+    page.reload()
+    expect(note).to_have_value("The <b>fox</b> came, f and d and Space")
+    note.fill("")
+    page.locator("#labels h2").click()
+    wait_for(lambda: unit.clip(clip["key"])["note"] is None, what="no note")

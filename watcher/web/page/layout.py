@@ -42,9 +42,9 @@ FILTERS = (
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
 _STYLES = ("tokens.css", "forms.css", "layout.css", "card.css")  # of every screen
 _OWN_STYLES = {
-    "watch.html": ("player.css",),
-    "browse.html": ("player.css", "empty.css"),
-    "review.html": ("player.css", "empty.css"),
+    "watch.html": ("player.css", "about.css"),
+    "browse.html": ("player.css", "about.css", "empty.css"),
+    "review.html": ("player.css", "about.css", "empty.css"),
     "day.html": ("player.css", "timeline.css"),
     "side.html": ("timeline.css", "side.css"),
     "status.html": ("status.css",),

@@ -7,6 +7,7 @@ import { _, texts } from "./texts.js";
 import { length as lengthOf, wall } from "./times.js";
 
 const DIGITS = 9; // labels that have a key in a review
+const NOTE_MOST = 2000; // characters
 const BOXES = "watcher-boxes", NEAR = 1; // seconds from a sight, within which its box is drawn
 
 /** Let the part beside the picture work; returns the keys that put labels on. */
@@ -82,6 +83,7 @@ export function about(root, { back, review, copyLink }) {
     }), { className: "holding", "aria-keyshortcuts": "h", "aria-pressed": String(held), title: `${texts.keptLong} (h)` });
     hold.append(...star(held));
     actions.prepend(hold);
+    noted(root, (note) => attempt(() => send("PATCH", address, { note })));
   }
   if (root.querySelector("#player")) {
     const share = button(icon("share"), () => attempt(async () => {
@@ -140,6 +142,16 @@ export function about(root, { back, review, copyLink }) {
     ...(numbered.length ? [[numbered.map((label, index) => String(index + 1)), _("a label on, or off"), (event) => numbered[Number(event.key) - 1].click()]] : []),
     ...(outlines?.isConnected ? [[["x"], _("boxes around what a model sees"), () => outlines.click()]] : []),
   ];
+}
+
+/** A note that is written where it stands, and kept when one leaves it; empty: none. */
+function noted(root, keep) {
+  const there = root.querySelector("p.note");
+  const field = element("textarea", "note", { rows: 2, maxLength: NOTE_MOST, value: there?.textContent ?? "", placeholder: texts.note, "aria-label": texts.note });
+  field.addEventListener("change", () => keep(field.value.trim() || null));
+  field.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.ctrlKey) field.blur(); });
+  if (there) there.replaceWith(field);
+  else root.querySelector("#labels").after(field);
 }
 
 /**

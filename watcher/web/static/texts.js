@@ -100,6 +100,8 @@ export const texts = {
   recall: _("Bring it back"),
   recalled: _("It is on its way to the first disk, and stays there for a week."),
   addLabel: _("Add a label"),
+  note: _("Add a note"),
+  find: _("Search the list"),
   add: _("Add"),
   none: _("none yet"),
   review: _("Review"),
