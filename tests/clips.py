@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import struct
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,6 +29,21 @@ def make(
     at = AT.replace(minute=number % 60, second=number // 60 % 60)
     write_clip(path, SCENES[number % 3], at, seconds=seconds, size=(320, 180), container_options=options)
     return path
+
+
+def leave(path: Path, data: bytes, *, at: datetime | None = None) -> Path:
+    """Write a file as a camera does, its folders too; `at`: when it was written last, else now."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    if at is not None:
+        os.utime(path, (at.timestamp(), at.timestamp()))
+    return path
+
+
+def aged(days: float, number: int, camera: str = "porch") -> tuple[str, datetime]:
+    """The key of a clip that began so many days ago, and when that was."""
+    at = datetime.now().astimezone() - timedelta(days=days)
+    return f"{camera}/{at:%Y-%m-%d}/{at:%H%M}{number:02}.mp4", at
 
 
 def make_coded(

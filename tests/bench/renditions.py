@@ -16,7 +16,7 @@ import av
 
 from tests import clips
 from tests.bench.senders import p95_of_a_list
-from tests.running import running
+from tests.running import EXPORT, PROXY, running
 from watcher.ops import demo
 from watcher.services import open_services
 from watcher.settings.load import load
@@ -98,7 +98,7 @@ def _copied(folder: Path, rounds: int) -> list[float]:
     path = _film(folder / "long.mkv", "1280x720", LONG_SECONDS, "-b:v", "2M")
     job = {"path": str(path), "out": str(folder / "long.mp4"), "height": 720, "threads": 1, "rotation": 0}
     job |= {"copy_video": True, "copy_audio": True, "most_bytes": 1 << 40}
-    return [_against_copies(folder, [path], "watcher.workers.proxy", job) for _ in range(rounds)]
+    return [_against_copies(folder, [path], PROXY, job) for _ in range(rounds)]
 
 
 def _joined(folder: Path, rounds: int) -> list[float]:
@@ -115,7 +115,7 @@ def _joined(folder: Path, rounds: int) -> list[float]:
     ]
     job = {"clips": clips_, "folder": str(folder), "stem": "film", "camera": "a", "cut": "key"}
     job |= {"from_ms": 0, "to_ms": 10**9, "most_bytes": 1 << 40}
-    return [_against_copies(folder, sources, "watcher.workers.export", job) for _ in range(rounds)]
+    return [_against_copies(folder, sources, EXPORT, job) for _ in range(rounds)]
 
 
 def _against_copies(folder: Path, sources: list[Path], module: str, job: dict[str, Any]) -> float:

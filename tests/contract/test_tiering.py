@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +67,8 @@ def serving(catalog: Catalog, folder: Path, **more: Any) -> Services:
 
 def leave(services: Services, number: int, *, days: float = 9, camera: str = "porch", data: bytes = b"") -> Clip:
     """A clip of a real file."""
-    at = datetime.now(UTC) - timedelta(days=days)
-    key = f"{camera}/{at:%Y-%m-%d}/{at:%H%M}{number:02}.mp4"
-    path = services.places.video / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data or clips.stamp(SAMPLE, number))
-    os.utime(path, (at.timestamp(), at.timestamp()))
+    key, at = clips.aged(days, number, camera)
+    clips.leave(services.places.video / key, data or clips.stamp(SAMPLE, number), at=at)
     return adopt(services, key)
 
 

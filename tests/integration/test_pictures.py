@@ -24,11 +24,6 @@ def jpeg(colour: tuple[int, int, int] = RED) -> bytes:
     return out.getvalue()
 
 
-def leave(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
 def is_red(unit: RunningUnit, key: str) -> bool:
     """Whether a clip's poster is the red picture; None yet is no."""
     clip = unit.clip(key)
@@ -43,9 +38,11 @@ def is_red(unit: RunningUnit, key: str) -> bool:
 
 def test_a_picture_that_comes_before_its_clip(unit: RunningUnit, samples: Path) -> None:
     """As Reolink sends it: the picture at the beginning, the clip at the end."""
-    leave(unit.video / "porch/Porch_00_20260125173000.jpg", jpeg())
+    clips.leave(unit.video / "porch/Porch_00_20260125173000.jpg", jpeg())
     time.sleep(0.3)  # nothing is to happen by itself
-    leave(unit.video / "porch/Porch_00_20260125173000.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 1))
+    clips.leave(
+        unit.video / "porch/Porch_00_20260125173000.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 1)
+    )
     wait_for(lambda: is_red(unit, "porch/Porch_00_20260125173000.mp4"), what="the camera's own picture")
     assert [c["key"] for c in unit.clips(camera="Porch")] == ["porch/Porch_00_20260125173000.mp4"]
 
@@ -53,10 +50,10 @@ def test_a_picture_that_comes_before_its_clip(unit: RunningUnit, samples: Path) 
 def test_a_picture_that_comes_after_the_poster_was_made(unit: RunningUnit, samples: Path) -> None:
     """It takes the place of the clip's own; the older poster's file goes."""
     key = "porch/Porch_00_20260126173000"
-    leave(unit.video / f"{key}.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 2))
+    clips.leave(unit.video / f"{key}.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 2))
     first = wait_for(lambda: (c := unit.clip(f"{key}.mp4")) and c["poster_url"] and c, what="a poster")
     assert not is_red(unit, f"{key}.mp4")
-    leave(unit.video / f"{key}.jpg", jpeg())
+    clips.leave(unit.video / f"{key}.jpg", jpeg())
     wait_for(lambda: is_red(unit, f"{key}.mp4"), what="the camera's own picture")
     assert unit.clip(f"{key}.mp4")["revision"] > first["revision"]
     wait_for(lambda: unit.get(first["poster_url"]).status_code == 404, what="the end of the older poster")
@@ -64,12 +61,12 @@ def test_a_picture_that_comes_after_the_poster_was_made(unit: RunningUnit, sampl
 
 def test_a_picture_of_the_same_camera_and_time(unit: RunningUnit, samples: Path) -> None:
     """Dahua's, in folders of their own: taken a second after the clip began."""
-    leave(unit.video / "2026-05-09/001/jpg/06/07/28[M][0@0][0].jpg", jpeg())
-    leave(unit.video / "2026-05-09/001/jpg/09/07/28[M][0@0][0].jpg", jpeg())
+    clips.leave(unit.video / "2026-05-09/001/jpg/06/07/28[M][0@0][0].jpg", jpeg())
+    clips.leave(unit.video / "2026-05-09/001/jpg/09/07/28[M][0@0][0].jpg", jpeg())
     key = "2026-05-09/001/dav/06/06.07.27-06.07.29[M][0@0][0].mp4"
     other = "2026-05-09/001/dav/07/07.07.27-07.07.29[M][0@0][0].mp4"
-    leave(unit.video / other, clips.stamp((samples / "plain.mp4").read_bytes(), 3))
-    leave(unit.video / key, clips.stamp((samples / "plain.mp4").read_bytes(), 4))
+    clips.leave(unit.video / other, clips.stamp((samples / "plain.mp4").read_bytes(), 3))
+    clips.leave(unit.video / key, clips.stamp((samples / "plain.mp4").read_bytes(), 4))
     wait_for(lambda: is_red(unit, key), what="the camera's own picture")
     wait_for(lambda: unit.clip(other)["poster_url"], what="a poster of the other one")
     assert not is_red(unit, other)
@@ -92,7 +89,7 @@ def test_pictures_with_odd_names_and_times_stop_nothing(unit: RunningUnit, sampl
     (deep / "Deep_00_20260125173000.jpg").write_bytes(jpeg())
     assert unit.run("scan").returncode == 0
     time.sleep(1.2)  # until the folders were compared twice
-    leave(folder / "after.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 77))
+    clips.leave(folder / "after.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 77))
     unit.wait_clip("odd/after.mp4", seconds=5)
     assert "failed" not in unit.logged()
     assert unit.problems() == {}
@@ -102,8 +99,8 @@ def test_pictures_with_odd_names_and_times_stop_nothing(unit: RunningUnit, sampl
 def test_a_picture_that_is_none_costs_nothing(bad: bytes, unit: RunningUnit, samples: Path) -> None:
     """The clip keeps, or gets, its own poster, and is not called broken."""
     key = f"porch/Porch_00_2026020117{len(bad):02}00"
-    leave(unit.video / f"{key}.jpg", bad)
-    leave(unit.video / f"{key}.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 10 + len(bad)))
+    clips.leave(unit.video / f"{key}.jpg", bad)
+    clips.leave(unit.video / f"{key}.mp4", clips.stamp((samples / "plain.mp4").read_bytes(), 10 + len(bad)))
     clip = wait_for(lambda: (c := unit.clip(f"{key}.mp4")) and c["poster_url"] and c, what="a poster")
     assert (clip["state"], clip["error"]) == ("ready", None)
     assert not is_red(unit, f"{key}.mp4")
@@ -118,8 +115,8 @@ def test_a_collection_keeps_its_pictures(
     data, red = (samples / "plain.mp4").read_bytes(), jpeg()
     for number in range(count):
         stem = tmp_path / f"own/data/video/yard/Yard_00_20250125{number // 60:02}{number % 60:02}00"
-        leave(stem.with_suffix(".jpg"), red)
-        leave(stem.with_suffix(".mp4"), clips.stamp(data, 100 + number))
+        clips.leave(stem.with_suffix(".jpg"), red)
+        clips.leave(stem.with_suffix(".mp4"), clips.stamp(data, 100 + number))
     unit = start_unit()
     keys = [
         f"yard/Yard_00_20250125{number // 60:02}{number % 60:02}00.mp4" for number in (0, count // 2, count - 1)

@@ -17,9 +17,7 @@ from tests.running import RunningUnit, wait_for
 
 def leave(unit: RunningUnit, samples: Path, key: str, number: int) -> dict:
     """A clip of its own content, once it is listed and has its poster."""
-    path = unit.video / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
+    clips.leave(unit.video / key, clips.stamp((samples / "plain.mp4").read_bytes(), number))
     return wait_for(lambda: (c := unit.clip(key)) and c["poster_url"] and c, what=key)
 
 

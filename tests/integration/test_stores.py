@@ -9,7 +9,6 @@ import signal
 import time
 import zipfile
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,12 +21,8 @@ from tests.running import RunningUnit, wait_for
 
 def leave(unit: RunningUnit, samples: Path, number: int, *, days: float = 9, camera: str = "porch") -> str:
     """A clip that began so many days ago."""
-    at = datetime.now().astimezone() - timedelta(days=days)
-    key = f"{camera}/{at:%Y-%m-%d}/{at:%H%M}{number:02}.mp4"
-    path = unit.video / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
-    os.utime(path, (at.timestamp(), at.timestamp()))
+    key, at = clips.aged(days, number, camera)
+    clips.leave(unit.video / key, clips.stamp((samples / "plain.mp4").read_bytes(), number), at=at)
     unit.wait_clip(key, state="ready")
     return key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,8 @@ pytestmark = pytest.mark.slow
 
 def leave(unit: RunningUnit, samples: Path, days: int, number: int, camera: str = "porch") -> str:
     """A clip that began so many days ago."""
-    at = datetime.now().astimezone() - timedelta(days=days)
-    key = f"{camera}/{at:%Y-%m-%d}/{at:%H%M}{number:02}.mp4"
-    path = unit.video / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
+    key, _ = clips.aged(days, number, camera)
+    clips.leave(unit.video / key, clips.stamp((samples / "plain.mp4").read_bytes(), number))
     unit.wait_clip(key, state="ready")
     return key
 

@@ -71,10 +71,7 @@ def until(ingester: Ingester, question: Callable[[], object], turns: int = 300) 
 
 
 def leave(services: Services, key: str, samples: Path, number: int) -> Path:
-    path = services.root.folder / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), number))
-    return path
+    return clips.leave(services.root.folder / key, clips.stamp((samples / "plain.mp4").read_bytes(), number))
 
 
 def clip_of(services: Services, key: str) -> Clip:
