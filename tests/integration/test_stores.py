@@ -117,8 +117,12 @@ def test_a_clip_in_a_store_plays_as_before(
         in figures
     )
     assert 'watcher_store_up{store="archive"} 1' in figures
-    for name in ("sent", "received"):  # each clip was read back
-        assert re.search(rf'watcher_store_{name}_bytes_total{{store="archive"}} [1-9]\d+', figures)
+    for name in (
+        "sent",
+        "received",
+    ):  # each clip was read back; the ingester's own figures, which it tells now and then
+        line = re.compile(rf'watcher_store_{name}_bytes_total{{store="archive"}} [1-9]\d+')
+        wait_for(lambda line=line: line.search(unit.get("/watcher/metrics").text), what=f"the bytes {name}")
     # A disk that is away: said in words, and nothing is taken for gone.
     cold.rename(tmp_path / "unplugged")
     time.sleep(5)  # for which nginx remembers where a clip lies
