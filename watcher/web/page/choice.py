@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 from flask import Blueprint, Response, request, url_for
@@ -10,6 +9,7 @@ from flask import Blueprint, Response, request, url_for
 from watcher.web.http import wire
 from watcher.web.http.routes import route
 from watcher.web.page.language import CLOCK_COOKIE, CLOCKS, LANGUAGE_COOKIE, LANGUAGES, WEEK_COOKIE, WEEKS
+from watcher.web.page.layout import remember
 
 bp = Blueprint("choice", __name__)
 
@@ -22,15 +22,7 @@ def choose() -> Response:
     response = wire.see_other(_back())
     for field, cookie, values in _CHOICES:
         value = request.form.get(field, "")
-        response.set_cookie(
-            cookie,
-            value if value in values else "",
-            max_age=timedelta(days=400) if value in values else 0,
-            path=f"{request.script_root}/",
-            secure=request.is_secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        remember(response, cookie, value if value in values else "")
     return response
 
 

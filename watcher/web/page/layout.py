@@ -40,6 +40,7 @@ FILTERS = (
     "to",
 )  # that the page has
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
+_KEPT = timedelta(days=400)  # longer than which no browser keeps a cookie
 _STYLES = ("tokens.css", "forms.css", "layout.css", "card.css")  # of every screen
 _OWN_STYLES = {
     "watch.html": ("player.css", "about.css"),
@@ -195,16 +196,21 @@ def html(template: str, **values: Any) -> Response:
     response.vary.update(("Accept-Language", "Cookie"))
     if state().services.settings.auth.mode == "open" and BROWSER_COOKIE not in request.cookies:
         # Nobody signs in: each browser is somebody, as to what it has seen.
-        response.set_cookie(
-            BROWSER_COOKIE,
-            new_secret(),
-            max_age=timedelta(days=400),
-            path=f"{request.script_root}/",
-            secure=request.is_secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        remember(response, BROWSER_COOKIE, new_secret())
     return response
+
+
+def remember(response: Response, cookie: str, value: str) -> None:
+    """Let this browser keep a value for the pages, out of reach of scripts; an empty one is forgotten."""
+    response.set_cookie(
+        cookie,
+        value,
+        max_age=_KEPT if value else 0,
+        path=f"{request.script_root}/",
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def zone() -> tzinfo:
