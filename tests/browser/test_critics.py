@@ -159,3 +159,25 @@ def test_a_note_is_written_where_it_stands(watched: Watched, unit: RunningUnit, 
     note.fill("")
     page.locator("#labels h2").click()
     wait_for(lambda: unit.clip(clip["key"])["note"] is None, what="no note")
+
+
+def test_what_is_being_written_is_not_taken_away(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """The next clip does not come by itself meanwhile; and a note is kept though one swipes on without leaving it."""
+    clip = next(clip for clip in reversed(shelf) if clip["camera"] == "porch")
+    page = watched.open(f"/watcher/watch/{clip['id']}?camera=porch")
+    page.get_by_label("play on to the next clip").check()
+    note = page.get_by_label("Add a note")
+    note.press_sequentially("not yet")
+    page.evaluate(
+        "(() => { const v = document.getElementById('player'); v.currentTime = v.duration - 0.3; return v.play(); })()"
+    )
+    until(page, "document.getElementById('player').ended")
+    expect(note).to_be_focused()
+    assert f"/watch/{clip['id']}" in page.url
+    note.press_sequentially(", now")
+    swipe = """() => { const screen = document.getElementById('screen'), at = (x) => new Touch({identifier: 1, target: screen, clientX: x, clientY: 200});
+        screen.dispatchEvent(new TouchEvent('touchstart', {touches: [at(300)]}));
+        screen.dispatchEvent(new TouchEvent('touchend', {changedTouches: [at(100)]})); }"""
+    page.evaluate(swipe)
+    page.wait_for_url(re.compile(rf"/watch/(?!{clip['id']}\b)"))
+    wait_for(lambda: unit.clip(clip["key"])["note"] == "not yet, now", what="the note")

@@ -8,6 +8,7 @@ import { length as lengthOf, wall } from "./times.js";
 
 const DIGITS = 9; // labels that have a key in a review
 const NOTE_MOST = 2000; // characters
+const PAUSED = 800; // ms without a letter, after which a note is kept
 const BOXES = "watcher-boxes", NEAR = 1; // seconds from a sight, within which its box is drawn
 
 /** Let the part beside the picture work; returns the keys that put labels on. */
@@ -144,11 +145,18 @@ export function about(root, { back, review, copyLink }) {
   ];
 }
 
-/** A note that is written where it stands, and kept when one leaves it; empty: none. */
+/** A note that is written where it stands, and kept when one pauses or leaves it; empty: none. */
 function noted(root, keep) {
   const there = root.querySelector("p.note");
   const field = element("textarea", "note", { rows: 2, maxLength: NOTE_MOST, value: there?.textContent ?? "", placeholder: texts.note, "aria-label": texts.note });
-  field.addEventListener("change", () => keep(field.value.trim() || null));
+  let kept = field.value, due;
+  const save = () => {
+    clearTimeout(due);
+    if (field.value !== kept) keep((kept = field.value).trim() || null);
+  };
+  // A field that is taken off the page, as another clip comes, does not say that it was left.
+  field.addEventListener("input", () => { clearTimeout(due); due = setTimeout(save, PAUSED); });
+  field.addEventListener("change", save);
   field.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.ctrlKey) field.blur(); });
   if (there) there.replaceWith(field);
   else root.querySelector("#labels").after(field);

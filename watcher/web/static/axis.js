@@ -1,11 +1,11 @@
 // The axis of the Timeline: which moment is where, where hours are written, what fits. Pure: nothing here looks at the page.
 
-import { amount } from "./texts.js";
+import { amount, twelve } from "./texts.js";
 import { clock, wall } from "./times.js";
 
 export const MINUTE = 60000, HOUR = 60 * MINUTE, QUARTER = 15 * MINUTE; // ms
 const STEPS = [MINUTE / 4, MINUTE, 5 * MINUTE, QUARTER, HOUR / 2, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR];
-const APART = 64; // pixels between two hours that are written
+const APART = twelve ? 88 : 76; // pixels between two hours that are written, of which one may be a day
 const CLOSEST = MINUTE, WIDEST = 25 * HOUR; // what can be looked at at once: a day whose clocks go back has 25 hours
 const offsets = new Map();
 

@@ -92,8 +92,8 @@ export class Player {
   /** How long it is: where the element does not know, the catalog does. */
   get seconds() { return Number.isFinite(this.video.duration) && this.video.duration > 0 ? this.video.duration : Number(this.video.dataset.seconds) || 0; }
 
-  /** Whether the next clip comes by itself; in a review a person says when. */
-  get goesOn() { return this.does.place && this.onward.checked; }
+  /** Whether the next clip comes by itself; in a review a person says when, and it would take away what somebody is writing beside this one. */
+  get goesOn() { return this.does.place && this.onward.checked && !this.root.querySelector(".about :is(textarea, input):focus"); }
 
   // — what a press does —
 
