@@ -162,7 +162,7 @@ def test_a_note_is_written_where_it_stands(watched: Watched, unit: RunningUnit, 
 
 
 def test_what_is_being_written_is_not_taken_away(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
-    """The next clip does not come by itself meanwhile; and a note is kept though one swipes on without leaving it."""
+    """The next clip does not come by itself meanwhile; a note is kept though nobody leaves it, and when one swipes on."""
     clip = next(clip for clip in reversed(shelf) if clip["camera"] == "porch")
     page = watched.open(f"/watcher/watch/{clip['id']}?camera=porch")
     page.get_by_label("play on to the next clip").check()
@@ -174,6 +174,7 @@ def test_what_is_being_written_is_not_taken_away(watched: Watched, unit: Running
     until(page, "document.getElementById('player').ended")
     expect(note).to_be_focused()
     assert f"/watch/{clip['id']}" in page.url
+    wait_for(lambda: unit.clip(clip["key"])["note"] == "not yet", what="the note, while it is written")
     note.press_sequentially(", now")
     swipe = """() => { const screen = document.getElementById('screen'), at = (x) => new Touch({identifier: 1, target: screen, clientX: x, clientY: 200});
         screen.dispatchEvent(new TouchEvent('touchstart', {touches: [at(300)]}));

@@ -154,7 +154,7 @@ function noted(root, keep) {
     clearTimeout(due);
     if (field.value !== kept) keep((kept = field.value).trim() || null);
   };
-  // A field that is taken off the page, as another clip comes, does not say that it was left.
+  // Whoever closes the page, or loses the connection for good, has left no field.
   field.addEventListener("input", () => { clearTimeout(due); due = setTimeout(save, PAUSED); });
   field.addEventListener("change", save);
   field.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.ctrlKey) field.blur(); });
