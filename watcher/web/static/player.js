@@ -71,6 +71,7 @@ export class Player {
   listen() {
     const { video, screen, controls } = this, on = (names, handler) => { for (const name of names) video.addEventListener(name, handler); };
     on(["loadedmetadata"], () => this.opened());
+    on(["loadeddata"], () => { if (video.dataset.picture === "yes" && video.videoWidth === 0) this.silent(); }); // WebKit knows no size before
     on(["playing"], () => this.began());
     on(["timeupdate", "seeked", "durationchange", "progress"], () => this.show());
     on(["seeking"], () => this.hope());
@@ -205,7 +206,6 @@ export class Player {
 
   opened() {
     const { video, clip } = this;
-    if (video.dataset.picture === "yes" && video.videoWidth === 0) this.silent();
     if (video.seekable.length && video.seekable.end(0) === 0 && video.duration > 0) this.tell(texts.noRange);
     if (clip.from) this.to(Math.min(clip.from, Math.max(0, this.seconds - 0.1)));
     clip.from = 0;
@@ -294,7 +294,7 @@ export class Player {
     this.controls.hush(this.controls.muted);
     // What this browser cannot show, or what no browser can, is not tried first: there is a copy, or one can be made.
     const shown = !video.dataset.decoder || shows(video.dataset.decoder);
-    if (shown || !root.dataset.proxy) { if (video.readyState >= 1) video.dispatchEvent(new Event("loadedmetadata")); }
+    if (shown || !root.dataset.proxy) for (const [least, name] of [[1, "loadedmetadata"], [2, "loadeddata"]]) if (video.readyState >= least) video.dispatchEvent(new Event(name));
     if (!shown) this.clip.copy.offer();
     if (video.readyState < 2) this.hope();
     if (video.error) video.dispatchEvent(new Event("error"));
