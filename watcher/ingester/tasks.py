@@ -42,6 +42,10 @@ def tasks(services: Services, ingest: Ingest) -> list[Task]:
         from watcher.tiering.mover import Mover  # noqa: PLC0415 - what is off costs nothing
 
         tasks.append(Mover(services, limits_of(services.settings.retention).age))
+        if services.settings.tiering.cache_bytes:
+            from watcher.tiering.keeper import Keeper  # noqa: PLC0415 - the same
+
+            tasks.append(Keeper(services))
     if services.settings.webhooks.hooks:
         from watcher.ingester.webhooks import Webhook  # noqa: PLC0415 - only where somebody wants to be told
 

@@ -66,6 +66,8 @@ class Tiering(msgspec.Struct, frozen=True):
     keep_kept: bool = False
     # What moving may read and write a second; 0 is without limit.
     max_bytes_per_second: Annotated[int, Meta(ge=0, le=1 << 40)] = 0
+    # What copies of clips that are played from a bucket may take on the local disk; 0: none is made to be played.
+    cache_bytes: Bytes = 0
     # One table for each camera that has a rule of its own.
     cameras: tuple[CameraTier, ...] = ()
     # One table for each label that has one.

@@ -230,7 +230,7 @@ class Adopting:
                     os.close(fd)
                 if result.outcome is Outcome.ADOPTED and (clip := self._catalog.clips.by_key(stored.key)):
                     # Its pictures are made of it.
-                    self._copies.keep(aside, clip.id, sha256, bounded(self._time(stored)))
+                    self._copies.keep(aside, clip.id, clip.key, sha256, bounded(self._time(stored)))
                 return result
         fd = open_file("/", path.lstrip("/"))
         try:

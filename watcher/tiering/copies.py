@@ -4,6 +4,9 @@ They lie in the spool, beside what is uploaded, as long as somebody asks for the
 no room that uploads have to have free, and 4 GiB at most. A copy has its name once all of its bytes are there, and
 they are those that were put into the store; what a crash leaves goes with the next sweep.
 
+Where the settings give them room (`tiering.cache_bytes`), those that were used last stay for longer, and nginx
+plays them. Whoever is asked where a clip lies leaves a wish for its copy; who has the time makes it (`keeper.py`).
+
 A store that has just failed is not asked for half a minute, and the processes that answer requests fetch one clip
 at a time, so that a store that is frozen holds one of them and for no longer than it takes to find out.
 """
@@ -14,15 +17,16 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from watcher.catalog.stored import Lying
 from watcher.model.errors import MissingError, StoreAwayError
-from watcher.storage.permission import check_space
+from watcher.storage.permission import check_space, space
 from watcher.stores.store import Store, Stored
 from watcher.tiering.copying import Pace
 
@@ -30,15 +34,76 @@ KEPT_SECONDS = 600.0  # after the last use
 MOST_BYTES = 4 << 30  # of all together; a clip that is larger is had alone
 USED_SECONDS = 60.0  # for which nobody else's clip takes the place of one: a worker is about to open it
 REST_SECONDS = 30.0  # for which a store is not asked that has just failed
+WISH = ".wish-"  # and the number of a clip
 
 
 class Copies:
     """A folder of them."""
 
-    def __init__(self, folder: Path, keep_bytes: int, *, hurried: bool = False, lasting: bool = False) -> None:
-        """`keep_bytes` stay free. `hurried`: rather no copy than to wait; `lasting`: none goes before `clear`."""
-        self._folder, self._keep_bytes = folder, keep_bytes
-        self._hurried, self._lasting = hurried, lasting
+    def __init__(
+        self,
+        folder: Path,
+        keep_bytes: int,
+        *,
+        cache_bytes: int = 0,
+        hurried: bool = False,
+        lasting: bool = False,
+        pace: Pace | None = None,
+    ) -> None:
+        """`keep_bytes` stay free; of what is not in use `cache_bytes` stay. `hurried`: rather no copy than to wait.
+
+        `lasting`: none goes before `clear`.
+        """
+        self._folder, self._keep_bytes, self._cache_bytes = folder, keep_bytes, cache_bytes
+        self._hurried, self._lasting, self._pace = hurried, lasting, pace
+
+    def place(self, lying: Lying) -> Path:
+        """Where the copy of a clip lies, if there is one. Its ending says of what kind it is, as nginx reads it."""
+        return self._folder / _name(lying.id, lying.key, lying.sha256 or "")
+
+    def note_use(self, lying: Lying) -> Path:
+        """Where the copy lies of a clip that somebody plays; where there is none, a wish for it is left."""
+        path = self.place(lying)
+        with contextlib.suppress(OSError):  # of a full disk: it is played from its store
+            try:
+                os.utime(path, ns=(time.time_ns(), lying.mtime_ns))
+            except FileNotFoundError:
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                (self._folder / f"{WISH}{lying.id}").touch()
+        return path
+
+    def wishes(self) -> list[int]:
+        """The clips of which somebody wishes a copy, the last wish first."""
+        files = sorted(self._files(), key=lambda file: file[2])
+        return [int(path.name.removeprefix(WISH)) for path, _, _ in files if path.name.startswith(WISH)]
+
+    def settle(self, clip_id: int) -> None:
+        """Forget a wish."""
+        (self._folder / f"{WISH}{clip_id}").unlink(missing_ok=True)
+
+    def there(self) -> Iterator[int]:
+        """The clips of which there are copies."""
+        for path, _, _ in self._files():
+            if not path.name.startswith("."):
+                yield int(path.name.partition("-")[0])
+
+    def remove(self, clip_id: int) -> None:
+        """Remove what there is of a clip, whichever of its contents."""
+        for path in self._folder.glob(f"{clip_id}-*"):
+            path.unlink(missing_ok=True)
+
+    def give_way(self) -> None:
+        """Let copies go while less is free than has to be, those first that were not used for longest."""
+        if not self._folder.exists() or self._free():
+            return
+        for path, _, unused in sorted(self._files(), key=lambda file: -file[2]):
+            if unused < USED_SECONDS or self._free():
+                return
+            if not path.name.startswith("."):
+                path.unlink(missing_ok=True)
+
+    def _free(self) -> bool:
+        return space(self._folder).free_bytes >= self._keep_bytes
 
     def path(self, store: Store, lying: Lying) -> str:
         """The path of a copy, which is made where there is none.
@@ -46,7 +111,7 @@ class Copies:
         Raises FileNotFoundError where the store has nothing, or something else, StoreAwayError, DiskFullError, and
         OSError.
         """
-        path = self._folder / f"{lying.id}-{lying.sha256}"
+        path = self.place(lying)
         with contextlib.suppress(FileNotFoundError):
             os.utime(path, ns=(time.time_ns(), lying.mtime_ns))
             return str(path)
@@ -86,16 +151,19 @@ class Copies:
         finally:
             aside.unlink(missing_ok=True)
 
-    def keep(self, aside: Path, clip_id: int, sha256: str, mtime_ns: int) -> None:
+    def keep(self, aside: Path, clip_id: int, key: str, sha256: str, mtime_ns: int) -> None:
         """Let the copy of an object that has become a clip be that clip's; others may take its place at once."""
         os.utime(aside, ns=(time.time_ns() - int(USED_SECONDS * 1e9), mtime_ns))
-        aside.rename(self._folder / f"{clip_id}-{sha256}")
+        aside.rename(self._folder / _name(clip_id, key, sha256))
 
     def sweep(self, kept_seconds: float = KEPT_SECONDS) -> int:
-        """Remove what nobody has used for so long, also what a crash has left; the bytes of those that stay."""
+        """Remove what nobody has used for so long and the settings give no room, also what a crash has left.
+
+        Returns the bytes of those that stay.
+        """
         stay = 0
-        for path, size, unused in self._files():
-            if unused > kept_seconds:
+        for path, size, unused in sorted(self._files(), key=lambda file: file[2]):
+            if unused > kept_seconds and (path.name.startswith(".") or stay + size > self._cache_bytes):
                 path.unlink(missing_ok=True)
             else:
                 stay += size
@@ -114,6 +182,8 @@ class Copies:
                     digest.update(piece)
                     size += len(piece)
                     file.write(piece)
+                    if self._pace is not None:
+                        self._pace.took(len(piece))
             if (size, digest.hexdigest()) != (lying.size_bytes, lying.sha256):
                 raise MissingError(f"the store {store.name} has not got {lying.key} as it was put there")
             os.utime(aside, ns=(time.time_ns(), lying.mtime_ns))
@@ -126,13 +196,13 @@ class Copies:
     def _make_room(self, size: int) -> None:
         """Let others go for a clip of so many bytes. Raises StoreAwayError, DiskFullError, OSError."""
         if not self._lasting:
-            used = self.sweep()
+            used, most = self.sweep(), max(MOST_BYTES, self._cache_bytes)
             for path, length, unused in sorted(self._files(), key=lambda file: -file[2]):
-                if used + size <= MOST_BYTES or unused < USED_SECONDS:
+                if used + size <= most or unused < USED_SECONDS:
                     break
                 path.unlink(missing_ok=True)
                 used -= length
-            if used and used + size > MOST_BYTES:
+            if used and used + size > most:
                 raise StoreAwayError("too many clips are being read from stores at the moment")
         check_space(self._folder, size, keep_bytes=self._keep_bytes)
 
@@ -160,3 +230,13 @@ class Copies:
             raise StoreAwayError(f"the store {store.name} is giving out another clip: try again") from None
         finally:
             os.close(lock)
+
+
+def _name(clip_id: int, key: str, sha256: str) -> str:
+    """What a copy is called: by what it holds.
+
+    >>> _name(17, "porch/1.MP4", "00ff"), _name(17, "porch/1.a b", "00ff")
+    ('17-00ff.MP4', '17-00ff')
+    """
+    ending = PurePosixPath(key).suffix
+    return f"{clip_id}-{sha256}{ending if re.fullmatch('[.][A-Za-z0-9]{1,8}', ending) else ''}"

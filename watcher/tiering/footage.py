@@ -6,6 +6,7 @@ there are stores: a local clip costs nothing more.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from watcher.catalog import Catalog
@@ -29,6 +30,7 @@ class Place(NamedTuple):
     folder: str | None  # of the store; None: it has none
     path: str  # below the folder; else path and question of the address
     lying: Lying
+    copy: Path | None = None  # of what has an address: where a copy of it lies, if there is one
 
 
 class Stores:
@@ -61,20 +63,22 @@ class Stores:
 class Footage:
     """Opens clips."""
 
-    def __init__(self, root: VideoRoot, catalog: Catalog, stores: Stores, copies: Copies) -> None:
-        """`copies` of what a store does not hand out as a file."""
+    def __init__(
+        self, root: VideoRoot, catalog: Catalog, stores: Stores, copies: Copies, *, plays_copies: bool = False
+    ) -> None:
+        """`copies` of what a store does not hand out as a file; whether players are to have them too."""
         self._root = root
         self._catalog = catalog
         self._stores = stores
-        self.copies = copies
+        self.copies, self._plays_copies = copies, plays_copies
 
     @classmethod
     def of(cls, services: Services, *, hurried: bool = False, lasting: str = "") -> Footage:
         """The service's own; `hurried` and `lasting` as of copies, which have a folder of that name then."""
         folder = services.places.spool / (f"cold-{lasting}" if lasting else "cold")
-        floor = services.settings.upload.min_free_bytes
-        copies = Copies(folder, floor, hurried=hurried, lasting=bool(lasting))
-        return cls(services.root, services.catalog, Stores(services), copies)
+        floor, cache = services.settings.upload.min_free_bytes, services.settings.tiering.cache_bytes
+        copies = Copies(folder, floor, cache_bytes=cache, hurried=hurried, lasting=bool(lasting))
+        return cls(services.root, services.catalog, Stores(services), copies, plays_copies=cache > 0)
 
     def open(self, key: str) -> int:
         """A read-only descriptor of a clip, which the caller closes.
@@ -120,7 +124,8 @@ class Footage:
             return None
         store, stored_as = self._stores[lying.store or ""], lying.store_key or ""
         if (address := store.sign(stored_as, seconds)) is not None:
-            return Place(store.name, None, address, lying)
+            copy = self.copies.note_use(lying) if self._plays_copies else None
+            return Place(store.name, None, address, lying, copy)
         path = store.path(stored_as)
         if path is None or store.find(stored_as) is None:
             return None

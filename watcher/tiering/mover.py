@@ -192,6 +192,7 @@ class Mover:
                 if self._pace.hash_of(file.fileno()) != clip.sha256:
                     raise OtherError("it was brought back, and is another file by now")
                 check_object(self._stores[name], key, file.fileno())
+        self._copies.remove(clip.id)
         self._stores[name].delete(key)
         self._catalog.stored.object_gone(clip)
 
@@ -200,6 +201,7 @@ class Mover:
         if clip.due == GIVEN_UP and not self._catalog.stored.drop(clip.id):
             return  # somebody had it back
         clip = clip._replace(due=DROPPED)
+        self._copies.remove(clip.id)
         self._stores[clip.store or ""].delete(clip.store_key or "")
         self._catalog.stored.object_gone(clip)
         log.info("%s went from the store %s for good", printable(clip.key), clip.store)

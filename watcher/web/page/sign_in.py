@@ -112,6 +112,11 @@ def cold() -> Response:
     if place.folder is not None:
         headers["X-Watcher-Root"], headers["X-Watcher-Path"] = _as_header(place.folder), _as_header(place.path)
         return response
+    if place.copy is not None:  # which nginx looks for first
+        headers["X-Watcher-Root"], headers["X-Watcher-Path"] = (
+            _as_header(str(place.copy.parent)),
+            f"/{place.copy.name}",
+        )
     # As nginx itself says of a file: its type by its name, its ETag by seconds and bytes.
     seconds, size = place.lying.mtime_ns // 10**9, place.lying.size_bytes
     headers["X-Watcher-Store"], headers["X-Watcher-Address"] = place.store, place.path

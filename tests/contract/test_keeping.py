@@ -1,0 +1,192 @@
+"""Copies of clips in buckets that stay to be played: who gets one, what goes first, and what may not stay."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.contract.test_bucket_tiering import lying, table_of
+from tests.contract.test_tiering import leave, local, move, serving
+from tests.contract.test_tiering import sample as sample  # noqa: PLC0414 - a fixture
+from tests.s3_server import BUCKET, Server, s3_server
+from watcher.catalog import Catalog
+from watcher.model.clip import Clip
+from watcher.retention.retire import Retention
+from watcher.services import Services
+from watcher.settings.stores import Tiering
+from watcher.storage import permission
+from watcher.storage.permission import Space
+from watcher.stores.s3 import S3
+from watcher.tiering import copies
+from watcher.tiering.footage import Footage
+from watcher.tiering.keeper import Keeper
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # connections of the ended
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with s3_server() as started:
+        yield started
+
+
+@pytest.fixture
+def services(catalog: Catalog, tmp_path: Path, server: Server) -> Services:
+    table = table_of(tmp_path, server.endpoint, BUCKET)
+    return serving(catalog, tmp_path, stores=(table,), tiering=Tiering(after_days=1, cache_bytes=1 << 20))
+
+
+def played(services: Services, clip: Clip) -> Path:
+    """Where the copy of a clip lies that somebody plays."""
+    place = Footage.of(services).place(clip.key, 60)
+    assert place is not None
+    assert place.copy is not None
+    return place.copy
+
+
+def unused(path: Path, seconds: float) -> None:
+    """Nobody has used a copy for so long."""
+    os.utime(path, ns=(time.time_ns() - int(seconds * 1e9), path.stat().st_mtime_ns))
+
+
+def test_who_plays_a_clip_has_a_copy_made(services: Services, server: Server) -> None:
+    """Once, whole, with the clip's own time and ending, so that nginx calls it as the clip; and it stays."""
+    clip = leave(services, 1)
+    data, at = local(services, clip).read_bytes(), local(services, clip).stat().st_mtime_ns
+    mover = move(services)
+    copy = played(services, clip)
+    assert not copy.exists()
+    keeper = Keeper(services)
+    keeper.turn()
+    assert (copy.read_bytes(), copy.stat().st_mtime_ns, copy.suffix) == (data, at, ".mp4")
+    requests = len(server.bucket.requests)
+    assert played(services, clip) == copy
+    keeper.turn()
+    assert len(server.bucket.requests) == requests
+    unused(copy, 1e6)
+    assert mover._copies.sweep() == len(data)
+    played(services, clip)
+    assert time.time() - copy.stat().st_atime < 60
+    assert copy.stat().st_mtime_ns == at
+
+
+def test_where_nothing_is_set_none_is_made(services: Services) -> None:
+    """Nor is anybody asked to."""
+    clip = leave(services, 1)
+    move(services)
+    plain = replace(services, settings=msgspec.structs.replace(services.settings, tiering=Tiering(after_days=1)))
+    place = Footage.of(plain).place(clip.key, 60)
+    assert place is not None
+    assert place.copy is None
+    assert Footage.of(plain).copies.wishes() == []
+
+
+def test_the_longest_unused_goes_first(services: Services) -> None:
+    """Beyond the bytes that are set, what was played last stays."""
+    clips = [leave(services, number) for number in range(3)]
+    move(services)
+    size = lying(services, clips[0]).size_bytes
+    tiering = Tiering(after_days=1, cache_bytes=2 * size)
+    services = replace(services, settings=msgspec.structs.replace(services.settings, tiering=tiering))
+    paths = [played(services, clip) for clip in clips]
+    Keeper(services).turn()
+    for path, seconds in zip(paths, (5000, 9000, 7000), strict=True):
+        unused(path, seconds)
+    assert Footage.of(services).copies.sweep() == 2 * size
+    assert [path.exists() for path in paths] == [True, False, True]
+
+
+def test_what_is_larger_than_all_room_is_not_copied(services: Services, server: Server) -> None:
+    """It is played from its bucket, and nothing else goes for its sake."""
+    clip = leave(services, 1)
+    move(services)
+    size = lying(services, clip).size_bytes
+    tiering = Tiering(after_days=1, cache_bytes=size - 1)
+    services = replace(services, settings=msgspec.structs.replace(services.settings, tiering=tiering))
+    copy, requests = played(services, clip), len(server.bucket.requests)
+    Keeper(services).turn()
+    assert (copy.exists(), len(server.bucket.requests)) == (False, requests)
+
+
+def test_copies_give_way_where_the_disk_gets_full(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one, before anybody else lacks room; what somebody is about to open stays; and none is made then."""
+    clips = [leave(services, number) for number in range(3)]
+    move(services)
+    size = lying(services, clips[0]).size_bytes
+    paths = [played(services, clip) for clip in clips]
+    keeper = Keeper(services)
+    keeper.turn()
+    for path, seconds in zip(paths, (5000, 9000, 1), strict=True):
+        unused(path, seconds)
+    floor, room = services.settings.upload.min_free_bytes + (512 << 20), [2]  # for so many of them
+
+    def space(_folder: Path) -> Space:
+        return Space(floor + size * (room[0] - sum(path.exists() for path in paths)), 1 << 20, 1 << 20)
+
+    monkeypatch.setattr(copies, "space", space)
+    monkeypatch.setattr(permission, "space", space)
+    keeper.turn()
+    assert [path.exists() for path in paths] == [True, False, True]
+    played(services, clips[1])
+    keeper.turn()
+    assert [path.exists() for path in paths] == [True, False, True]
+    room[0] = 0
+    keeper.turn()
+    assert [path.exists() for path in paths] == [False, False, True]
+
+
+def test_a_clip_that_is_given_up_leaves_no_copy(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one that was there, nor one that is being made meanwhile, nor one that a crash left."""
+    clips = [leave(services, number) for number in range(3)]
+    mover = move(services)
+    first, second, third = (played(services, clip) for clip in clips)
+    keeper = Keeper(services)
+    footage = Footage.of(services)
+    footage.copies.settle(clips[1].id)
+    keeper.turn()
+    assert (first.exists(), second.exists(), third.exists()) == (True, False, True)
+    retention = Retention.of(services)
+    retention.retire(clips[0].id, past_bin=True)
+    mover.turn()
+    assert not first.exists()
+    played(services, clips[1])
+    read = S3.read
+
+    def meanwhile(self: S3, *what: object) -> Iterator[bytes]:
+        yield from read(self, *what)  # type: ignore[arg-type]
+        retention.retire(clips[1].id, past_bin=True)
+        mover.turn()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(S3, "read", meanwhile)
+        keeper.turn()
+    assert not second.exists()
+    retention.retire(clips[2].id, past_bin=True)
+    monkeypatch.setattr(copies.Copies, "remove", lambda *_: None)  # as if the ingester had ended there
+    mover.turn()
+    monkeypatch.undo()
+    assert third.exists()
+    Keeper(services).turn()
+    assert not third.exists()
+
+
+def test_a_wish_for_what_is_in_no_store_is_none(services: Services, server: Server) -> None:
+    """It is forgotten; so is one that a store that is away cannot grant, which the next player wishes anew."""
+    clips = [leave(services, number) for number in range(2)]
+    move(services)
+    copy = [played(services, clip) for clip in clips]
+    Retention.of(services).retire(clips[0].id)
+    server.bucket.trick = lambda handler: handler.reply(500) or True  # type: ignore[func-returns-value]
+    keeper = Keeper(services)
+    keeper.turn()
+    assert Footage.of(services).copies.wishes() == []
+    assert not copy[0].exists()
+    assert not copy[1].exists()

@@ -1,0 +1,76 @@
+"""Makes the copies of clips in buckets that are to be played from the local disk (`tiering.cache_bytes`).
+
+Who plays a clip first has it from its bucket, and leaves a wish. Its copy is made meanwhile, whole, and compared
+by its SHA-256; nginx finds it at the next range. Copies are the first to go where the disk gets full: before
+uploads are refused, and before retention takes clips.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TypeGuard
+
+from watcher.catalog.stored import PRESENT, Lying
+from watcher.model.errors import NotNowError, WatcherError
+from watcher.naming.ignore import printable
+from watcher.services import Services
+from watcher.tiering.copies import Copies
+from watcher.tiering.copying import Pace
+from watcher.tiering.footage import Stores
+
+log = logging.getLogger("watcher.tiering")
+
+TURN_SECONDS = 1.0
+COMPARED_SECONDS = 600.0  # between two looks whether each copy is still a clip's
+SPARE_BYTES = 512 << 20  # that are free beyond what others need, or no copy is made
+
+
+class Keeper:
+    """The task of the ingester."""
+
+    name, every_seconds, nice = "copies", TURN_SECONDS, 19
+
+    def __init__(self, services: Services) -> None:
+        settings, self.stopped = services.settings, threading.Event()
+        self._most = settings.tiering.cache_bytes
+        self._stores, self._stored, self._clock = Stores(services), services.catalog.stored, services.clock
+        floor = max(settings.upload.min_free_bytes, settings.retention.min_free_bytes) + SPARE_BYTES
+        pace = Pace(self.stopped, settings.tiering.max_bytes_per_second)
+        self._copies = Copies(services.places.spool / "cold", floor, cache_bytes=self._most, pace=pace)
+        self._compared_at = -1e9
+
+    def turn(self) -> None:
+        """Make room where it is short, then each copy that somebody wishes."""
+        self._copies.give_way()
+        self._compare()
+        for clip_id in self._copies.wishes():
+            if self.stopped.is_set():
+                raise NotNowError
+            clip = self._stored.get(clip_id)
+            if self._may_have(clip):
+                try:
+                    self._make(clip)
+                except (WatcherError, OSError) as reason:
+                    log.debug("%s is played from its store: %s", printable(clip.key), reason)
+            self._copies.settle(clip_id)
+
+    def _make(self, clip: Lying) -> None:
+        """Have a copy of a clip. Raises StoreAwayError, DiskFullError, NotNowError, and OSError."""
+        self._copies.path(self._stores[clip.store or ""], clip)
+        if not self._may_have(self._stored.get(clip.id)):  # who gave it up meanwhile found no copy to remove
+            self._copies.remove(clip.id)
+
+    def _may_have(self, clip: Lying | None) -> TypeGuard[Lying]:
+        return clip is not None and bool(clip.store) and clip.state in PRESENT and clip.size_bytes <= self._most
+
+    def _compare(self) -> None:
+        """Remove copies of what is in no store any more: of a catalog that was restored, or after a crash."""
+        now = self._clock.monotonic()
+        if now - self._compared_at < COMPARED_SECONDS:
+            return
+        self._compared_at = now
+        for clip_id in self._copies.there():
+            clip = self._stored.get(clip_id)
+            if clip is None or not clip.store:
+                self._copies.remove(clip_id)
