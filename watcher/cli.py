@@ -127,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     command("webhooks", _webhooks, "show what webhooks have not been told yet")
     subparser = command("labels", _labels, "have a model look at old clips now, or compare it with people's labels")
     subparser.add_argument("verb", choices=["run", "eval"])
+    subparser.add_argument("--again", action="store_true", help="run: also at clips that were looked at before")
     subparser = command("push", _push, "send the clips of a folder to a watcher elsewhere")
     subparser.add_argument("folder", type=Path, metavar="DIR", help="what the camera writes into")
     subparser.add_argument(
@@ -305,8 +306,7 @@ def _labels(args: argparse.Namespace) -> int:
     from watcher.labels import commands  # noqa: PLC0415
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    services = _services(args.data, existing=True)
-    return (commands.run if args.verb == "run" else commands.evaluate)(services, out=sys.stdout)
+    return commands.do(args.verb, _services(args.data, existing=True), again=args.again, out=sys.stdout)
 
 
 def _push(args: argparse.Namespace) -> int:

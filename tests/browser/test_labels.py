@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,8 @@ def test_from_the_clip_to_the_page(
     (label,) = clip["labels"]
     assert (clip["camera"], label["name"]) == ("porch", "red")
     assert 2 <= label["at_seconds"] <= 2.6
+    start, best = (datetime.fromisoformat(clip[name]) for name in ("started_at", "significant_at"))
+    assert 2 <= (best - start).total_seconds() < 4
     assert label["model"].startswith("red ")
     (counts,) = requests.get(unit.url("/watcher/labels"), timeout=10).json()["labels"]
     assert counts == {"name": "red", "clips": 1, "cameras": [{"camera": "porch", "clips": 1}]}
@@ -59,6 +62,12 @@ def test_from_the_clip_to_the_page(
     page.wait_for_url("**not_label=red**")
     expect(page.get_by_role("heading", name="No clip matches")).to_be_visible()
     page = watched.open(f"/watcher/watch/{clip['id']}")
+    small = page.locator("#labels li[data-label=red] canvas")
+    expect(small).to_be_visible()  # cut from the poster, which is that sight
+    middle = "canvas => [...canvas.getContext('2d').getImageData(48, 48, 1, 1).data]"
+    red, green, *_ = wait_for(lambda: (rgb := small.evaluate(middle)) and rgb[3] and rgb, what="a small picture")
+    assert red > 200
+    assert green < 60
     page.get_by_role("button", name="where red is seen").click()
     until(page, "document.querySelector('#player').currentTime >= 2")
     mark, bar = (page.locator(selector).bounding_box() for selector in (".sights i", ".track"))
@@ -72,6 +81,7 @@ def test_from_the_clip_to_the_page(
     look(page, "watch-sights")
     page.get_by_role("button", name="Take the label red off").click()
     expect(page.locator("#labels li.none")).to_be_visible()
+    expect(page.locator("#labels canvas")).to_have_count(0)
     expect(page.locator(".sights i")).to_have_count(0)
     assert requests.get(unit.url("/watcher/labels"), timeout=10).json()["labels"] == []
     page = watched.open("/watcher/status")

@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from tests.builders import START, probed
 from watcher.catalog import Catalog, inspections, migrate
 from watcher.catalog.inspections import AWAY_MS, ModelLabel, Uninspected
+from watcher.catalog.rendition_names import TELLING, poster_name, sight_name, sprite_name
 from watcher.catalog.rows import Rendered
-from watcher.model.clip import ClipFilter, Fingerprint, Sight
+from watcher.model.clip import ClipFilter, Fingerprint, Sight, Sprite
 from watcher.model.sight import Seen
 
 MODEL, OWNER = "tiny 1", "me"
@@ -301,3 +302,60 @@ def test_retention_asks_whose_word_counts(engine: sa.Engine, whose: str) -> None
     assert catalog.retired.whose([ids[1]])[ids[1]][1]
     catalog.labels.remove(ids[2], "fox", author="key:anna", now=START)
     assert not catalog.retired.whose([ids[2]])[ids[2]][1]
+
+
+def test_all_are_looked_at_anew_where_that_is_asked_for(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was said of them stays until they are."""
+    monkeypatch.setattr(inspections, "WAITING_MOST", 2)
+    ids = put(catalog, 1, 2, 3, 4, 5)
+    while jobs := wait(catalog):
+        done(catalog, jobs, person())
+    catalog.inspections.forget()
+    assert catalog.labels.counts() == [("person", 5)]
+    again = []
+    while jobs := wait(catalog):
+        done(catalog, jobs)
+        again += [job.id for job in jobs]
+    assert again == [ids[n] for n in (5, 4, 3, 2, 1)]
+    assert catalog.labels.counts() == []
+
+
+def sprite_of(digest: str) -> Sprite:
+    return Sprite(sprite_name(1, digest), 4, 4, 240, 136, 500)
+
+
+def test_the_best_sight_becomes_the_poster(catalog: Catalog) -> None:
+    """In place of a frame of the clip, whichever comes first; `significant` is when it was; twice changes nothing."""
+    ids = put(catalog, 1)
+    clip = catalog.clips.get(ids[1])
+    digest = wait(catalog)[0].digest
+    plain, telling = poster_name(clip.id, digest), poster_name(clip.id, digest, TELLING)
+    catalog.renditions.set_posters([Rendered(clip.id, digest, plain)])
+    first, second = (sight_name(clip.id, digest, seconds) for seconds in (3.4, 1.25))
+    assert catalog.renditions.set_sight(clip.id, digest, first) == []  # pages may show the plain one
+    after = catalog.clips.get(clip.id)
+    assert (after.poster, after.significant_ms) == (first, 3400)
+    assert catalog.renditions.set_sight(clip.id, digest, first) == []
+    assert catalog.clips.get(clip.id) == after
+    assert catalog.renditions.set_sprite(clip.id, digest, sprite_of(digest), poster=telling) == [telling]
+    assert (catalog.clips.get(clip.id).poster, catalog.clips.get(clip.id).significant_ms) == (first, 3400)
+    assert catalog.renditions.set_sight(clip.id, digest, second) == [first]
+    retired = catalog.retired.retire(clip.id, now=START)
+    assert retired is not None
+    assert {second, telling, plain} <= set(retired.renditions)
+
+
+def test_the_best_sight_gives_way_to_a_camera_s_own_picture(catalog: Catalog) -> None:
+    """And to other content; a clip that is gone has none."""
+    ids = put(catalog, 1, 2, 3)
+    digests = {job.id: job.digest for job in wait(catalog)}
+    catalog.renditions.set_picture(ids[1], "porch/1.jpg")
+    own = poster_name(ids[1], digests[ids[1]], "5eedb123")
+    for _ in range(2):  # before its poster is made of that, and after
+        sight = sight_name(ids[1], digests[ids[1]], 2)
+        assert catalog.renditions.set_sight(ids[1], digests[ids[1]], sight) == [sight]
+        catalog.renditions.set_posters([Rendered(ids[1], digests[ids[1]], own, "porch/1.jpg")])
+    assert (catalog.clips.get(ids[1]).poster, catalog.clips.get(ids[1]).significant_ms) == (own, None)
+    assert catalog.renditions.set_sight(ids[2], "another", "0/2-another.b00000001.webp") != []
+    catalog.retired.retire(ids[3], now=START)
+    assert catalog.renditions.set_sight(ids[3], digests[ids[3]], "0/3.b00000001.webp") != []

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from PIL import Image
 
 from tests import clips
 from tests.running import running, wait_for
@@ -29,7 +30,7 @@ from watcher.ingester.periodic import Periodic
 from watcher.labels import commands
 from watcher.labels import labeller as labelling
 from watcher.labels.labeller import WORKER, Labeller
-from watcher.model.clip import Label
+from watcher.model.clip import Clip, Label
 from watcher.services import open_services
 from watcher.settings.labels import Area, Group, Labels, Threshold
 from watcher.settings.schema import Settings
@@ -286,6 +287,71 @@ def test_clips_get_the_labels_of_a_model(bench: Callable[..., Bench]) -> None:
     assert place.turn().done == 0  # each once
 
 
+def poster_of(place: Bench, key: str) -> tuple[Clip, Image.Image]:
+    """A clip, and the picture that is its poster."""
+    clip = place.catalog.clips.by_key(key)
+    assert clip is not None
+    assert clip.poster is not None
+    return clip, Image.open(place.services.places.renditions / clip.poster).convert("RGB")
+
+
+def test_the_poster_is_the_best_sight(bench: Callable[..., Bench]) -> None:
+    """Of a clip with one key frame, and with many; turned as the clip is; the rest of the clips keep theirs."""
+    place = bench()
+    place.add("porch/2026-11-21/070000.mp4", red=(2.4, 4.0))
+    place.add("porch/2026-11-21/080000.mp4", red=(2.4, 4.0), key_every=5)
+    place.add("porch/2026-11-21/090000.mp4", red=(9, 9))
+    place.turn()
+    for key in ("porch/2026-11-21/070000.mp4", "porch/2026-11-21/080000.mp4"):
+        clip, poster = poster_of(place, key)
+        red, green, _ = poster.getpixel((80, 48))  # type: ignore[misc]
+        assert (red > 200, green < 60, poster.size) == (True, True, (160, 96))
+        assert clip.significant_ms is not None
+        assert 2400 <= clip.significant_ms < 4000
+        (label,) = place.labels(key)
+        assert label.sight is not None
+        assert clip.significant_ms / 1000 in [seconds for seconds, *_ in label.sight.boxes]
+    other = place.catalog.clips.by_key("porch/2026-11-21/090000.mp4")
+    assert other is not None
+    assert (other.poster, other.significant_ms) == (None, None)
+    files = {path.name for path in place.services.places.renditions.rglob("*.webp")}
+    assert len(files) == 2
+
+
+@pytest.mark.parametrize("trouble", ["no room", "the disk fails", "it cannot be decoded", "a picture of its own"])
+def test_without_that_poster_it_is_labelled_all_the_same(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """The poster stays what it is, and nothing is left beside it."""
+    place, key = bench(), "porch/2026-11-21/070000.mp4"
+    place.add(key, red=(2, 4))
+    renditions = place.services.places.renditions
+    match trouble:
+        case "no room":
+            monkeypatch.setattr(type(place.services.root), "has_room", lambda *_: False)
+        case "the disk fails":
+            (renditions / "0").symlink_to(place.services.places.data / "nowhere")
+            monkeypatch.setattr(Path, "mkdir", lambda *_, **__: None)
+        case "it cannot be decoded":
+            ask = Worker.ask_poster
+            monkeypatch.setattr(
+                Worker, "ask_poster", lambda *about, **more: ask(*about, **{**more, "seconds": 99.0})
+            )
+        case _:
+            clip = place.catalog.clips.by_key(key)
+            assert clip is not None
+            place.catalog.renditions.set_picture(clip.id, "porch/2026-11-21/070000.jpg")
+            with place.catalog.database.write() as connection:
+                connection.execute(sa.text("UPDATE clips SET render_due = 0"))
+    labeller = place.turn()
+    assert (labeller.done, labeller.warning) == (1, None)
+    assert [label.name for label in place.labels(key)] == ["red"]
+    clip = place.catalog.clips.by_key(key)
+    assert clip is not None
+    assert clip.poster is None
+    assert [path for path in renditions.rglob("*") if path.is_file()] == []
+
+
 def test_what_stands_there_all_day_is_told_once(bench: Callable[..., Bench]) -> None:
     """On each camera, by the clip that was looked at first."""
     place = bench()
@@ -416,6 +482,9 @@ def test_kills_at_random_moments_leave_nothing_out_and_nothing_twice(tmp_path: P
             count = connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one()
             assert count == {"labels": len(keys) // 2, "inspections": len(keys)}.get(table, 0), table
     assert place.catalog.labels.counts() == [("red", len(keys) // 2)]
+    posters = {poster_of(place, key)[0].poster for key in keys[::2]}
+    renditions = place.services.places.renditions
+    assert {path.relative_to(renditions).as_posix() for path in renditions.rglob("*.webp")} == posters
     place.catalog.database.engine.dispose()
 
 
@@ -442,6 +511,9 @@ def test_old_clips_by_hand_and_how_well_the_model_does(bench: Callable[..., Benc
     assert "6 clips looked at; 0 wait" in out.getvalue()
     assert commands.run(place.services, out=out) == 0
     assert "0 clips looked at; 0 wait" in out.getvalue()
+    out = io.StringIO()
+    assert commands.run(place.services, again=True, out=out) == 0
+    assert "6 clips looked at; 0 wait" in out.getvalue()
     assert place.catalog.labels.counts() == []  # 0.98 is not sure enough
     for number, key in enumerate(keys):
         name = "red" if number < 2 else "grey"  # the third is a mistake of the model's, as people see it

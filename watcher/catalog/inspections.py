@@ -48,6 +48,7 @@ class Uninspected(NamedTuple):
     camera: str
     digest: str
     media: str | None  # MediaInfo as JSON
+    picture: str | None  # key of the camera's own picture
     started_ms: int
     duration_ms: int | None
     tries: int
@@ -102,6 +103,15 @@ class Inspections:
                 fact.on_conflict_do_update(index_elements=["name"], set_={"value": fact.excluded.value})
             )
         return count
+
+    def forget(self) -> None:
+        """Have all clips looked at anew: some rows at a time, the place of the walk last, so none is left out."""
+        some, count = sa.select(inspections.c.clip_id).limit(WAITING_MOST), 1
+        while count:
+            with self._database.write() as connection:
+                count = connection.execute(sa.delete(inspections).where(inspections.c.clip_id.in_(some))).rowcount
+        with self._database.write() as connection:
+            connection.execute(sa.delete(facts).where(facts.c.name == FACT))
 
     def _follow(self, connection: sa.Connection, progress: Progress, limit: int) -> tuple[Progress, int]:
         """Clips that became ready, in that order."""
@@ -260,18 +270,9 @@ _UNINSPECTED = sa.select(
     clips.c.id, clips.c.digest, clips.c.started_ms, clips.c.state, clips.c.ready_revision
 ).where(clips.c.state != ClipState.RETIRED)
 
+_OF_CLIP = ("id", "key", "camera", "digest", "media", "picture", "started_ms", "duration_ms")
 _WAITING = (
-    sa.select(
-        clips.c.id,
-        clips.c.key,
-        clips.c.camera,
-        clips.c.digest,
-        clips.c.media,
-        clips.c.started_ms,
-        clips.c.duration_ms,
-        inspections.c.tries,
-        clips.c.state,
-    )
+    sa.select(*(clips.c[name] for name in _OF_CLIP), inspections.c.tries, clips.c.state)
     .join(clips, clips.c.id == inspections.c.clip_id)
     .where(sa.text("inspections.done_ms IS NULL"))  # as text: so the partial index matches
     .where(clips.c.digest == inspections.c.digest, clips.c.render_due != PICTURE)

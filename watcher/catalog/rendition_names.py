@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum, auto
+
+from watcher.model.clip import SIGHT_DIGITS
 
 PICTURE, SPRITE = 1, 2  # what `render_due` says
 PROXIES = "proxies"  # their folder below that of the renditions
 TELLING = "a1"  # in the name of a poster that is the most telling frame; another way of choosing, another letter
+_SIGHT = re.compile(r"\.b[0-9]{8,}(?=\.webp\Z)")  # … that is the best sight of what a model found
 FOLDER_CLIPS = 1000  # whose posters and sprites lie in one folder
 POSTER_DIGITS = 16  # of the content id, in a poster's name
 
@@ -37,14 +41,26 @@ def poster_name(clip_id: int, digest: str, picture: str = "") -> str:
     return f"{clip_id // FOLDER_CLIPS}/{clip_id}-{digest[:POSTER_DIGITS]}{'.' if picture else ''}{picture}.webp"
 
 
+def sight_name(clip_id: int, digest: str, seconds: float) -> str:
+    """The name of a poster that is the best sight of what a model found; `model.clip.sight_ms` reads it.
+
+    >>> sight_name(12034, "0123456789abcdef0123", 3.4)
+    '12/12034-0123456789abcdef.b00003400.webp'
+    """
+    return poster_name(clip_id, digest, f"b{round(seconds * 1000):0{SIGHT_DIGITS}}")
+
+
 def poster_files(poster: str) -> list[str]:
-    """The files of a poster: with the most telling frame the plain one before it, which pages may still show.
+    """The files of a poster: with a better frame those that were it before, which pages may still show.
 
     >>> poster_files("0/1-0123.a1.webp"), poster_files("0/1-0123.webp")
     (['0/1-0123.a1.webp', '0/1-0123.webp'], ['0/1-0123.webp'])
+    >>> poster_files("0/1-0123.b00003400.webp")
+    ['0/1-0123.b00003400.webp', '0/1-0123.a1.webp', '0/1-0123.webp']
     """
-    plain = poster.replace(f".{TELLING}.", ".")
-    return list(dict.fromkeys([poster, plain]))
+    telling = _SIGHT.sub(f".{TELLING}", poster)
+    plain = telling.replace(f".{TELLING}.", ".")
+    return list(dict.fromkeys([poster, telling, plain]))
 
 
 def proxy_name(clip_id: int, digest: str) -> str:

@@ -14,7 +14,7 @@ from watcher.catalog.rendition_names import PICTURE, SPRITE, poster_files
 from watcher.catalog.retries import forget_retries
 from watcher.catalog.rows import Rendered, rendered
 from watcher.catalog.schema import clips
-from watcher.model.clip import ClipState, Sprite
+from watcher.model.clip import ClipState, Sprite, sight_ms
 
 _SET_POSTER = (
     sa.update(clips)
@@ -93,8 +93,8 @@ class RenditionResults:
                 "light": sprite and sprite.light,
             }
             unneeded = [name for name in (old.sprite and _name(old.sprite),) if name and name not in fresh]
-            if poster is not None and old.picture is not None:  # the camera's own came meanwhile
-                unneeded.append(poster)
+            if poster is not None and (old.picture is not None or sight_ms(old.poster) is not None):
+                unneeded.append(poster)  # the camera's own came meanwhile, or what a model has seen
             elif poster is not None:
                 values["poster"] = poster
                 before = poster_files(old.poster) if old.poster else []
@@ -106,6 +106,26 @@ class RenditionResults:
                 values |= rendered(revision)
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
         return unneeded
+
+    def set_sight(self, clip_id: int, digest: str, poster: str) -> list[str]:
+        """Note a poster that is the best sight of what a model found; never in place of a camera's own picture.
+
+        Returns the names of files that are needed no more.
+        """
+        with self._database.write() as connection:
+            revision = self._database.revisions(connection, 1) + 1
+            columns = sa.select(clips.c.digest, clips.c.poster, clips.c.picture, clips.c.render_due)
+            there = (clips.c.id == clip_id) & (clips.c.state != ClipState.RETIRED)
+            old = connection.execute(columns.where(there)).first()
+            if old is None or old.digest != digest or old.picture is not None or old.render_due == PICTURE:
+                return [poster]
+            if old.poster == poster:
+                return []
+            values = {"poster": poster, "poster_error": None, **rendered(revision)}
+            connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))
+            forget_retries(connection, [clip_id])
+        before = poster_files(old.poster) if old.poster else []
+        return [name for name in before if name not in poster_files(poster)]
 
     def renditions_of(self, first: int, end: int) -> dict[int, tuple[str, list[str]]]:
         """Of the clips whose ids lie in [first, end): content, and the names of poster and sprite.

@@ -20,11 +20,18 @@ STEPS = [round(LEAST_SCORE + 0.05 * number, 2) for number in range(16)]  # thres
 FEW = 10  # clips with a label, below which nothing is suggested
 
 
-def run(services: Services, *, out: TextIO) -> int:
+def do(verb: str, services: Services, *, again: bool, out: TextIO) -> int:
+    """`watcher labels run` or `eval`; the status to exit with."""
+    return run(services, again=again, out=out) if verb == "run" else evaluate(services, out=out)
+
+
+def run(services: Services, *, again: bool = False, out: TextIO) -> int:
     """Look at every clip that no model has looked at, also beside a running ingester; 1 where it cannot.
 
-    It may be ended at any time, and goes on where it was.
+    It may be ended at any time, and goes on where it was. `again`: at those it has looked at as well.
     """
+    if again:
+        services.catalog.inspections.forget()
     labeller = Labeller(services, old=True)
     began = printed_at = time.monotonic()
     try:

@@ -1,12 +1,15 @@
 """Looks at clips that wait for a model: a task of the ingester, or of a process that does nothing else.
 
-    claim ─▶ a worker looks (`worker.py`) ─▶ verdict ─▶ labels and "done" at once ─▶ the claim is given back
+    claim ─▶ a worker looks (`worker.py`) ─▶ verdict ─▶ the best sight as its poster, where it has labels
+                                                  ─▶ labels and "done" at once ─▶ the claim is given back
 
-A kill at any point leaves a clip that waits, under a claim that ends after two minutes.
+A kill at any point leaves a clip that waits, under a claim that ends after two minutes. Looked at again it gets the
+same poster, under the same name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
@@ -14,14 +17,16 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 
-from watcher.catalog.inspections import Uninspected
+from watcher.catalog.inspections import NEAR_MS, Uninspected
+from watcher.catalog.rendition_names import sight_name
 from watcher.labels.model import Model, model_of
-from watcher.labels.verdict import Rules, verdict
+from watcher.labels.verdict import Rules, Verdict, verdict
 from watcher.model.clip import MediaInfo
 from watcher.naming.ignore import printable
 from watcher.services import Services
@@ -44,6 +49,14 @@ FAULTS = 3  # of the model, at one clip
 TRIES = 2  # that a clip has which crashes or stops a decoder
 AGAIN_SECONDS, LONGEST_SECONDS, AGAIN_TIMES = 60.0, 86400.0, 4
 COUNT_SECONDS = 60.0  # between two counts of what is left
+
+
+class Handed(NamedTuple):
+    """A clip that the worker has in hand: it looks at it, or, after the verdict, makes its poster."""
+
+    job: Uninspected
+    verdict: Verdict | None = None
+    poster: str = ""
 
 
 class Labeller:
@@ -135,25 +148,26 @@ class Labeller:
         return self._model
 
     def _look(self, jobs: Iterable[Uninspected], model: Model) -> None:
-        waiting, handed = deque(jobs), deque[Uninspected]()
+        waiting, handed = deque(jobs), deque[Handed]()
         worker = self._running(model)
         while (waiting or handed) and not self.stopped.is_set():
             while waiting and len(handed) < AHEAD:
                 self._ask(worker, waiting[0])
-                handed.append(waiting.popleft())
-            job = handed[0]
+                handed.append(Handed(waiting.popleft()))
+            task = handed[0]
             try:
-                self._conclude(job, worker.answer(), model)
-            except ClipError as reason:
-                self._failed(job, reason.answer)
+                further = self._take(worker, handed, model)
             except WorkerError as reason:  # others have their turn first, whoever is to blame
                 if not self.stopped.is_set():
-                    self._put_off(job, reason)
+                    self._put_off(task.job, reason)
                 raise
             handed.popleft()
-            self._catalog.claims.release(self._owner, [job.id])
-            self.done += 1
             self._idle_at = self._clock.monotonic()
+            if further is not None:
+                handed.append(further)
+            else:
+                self._catalog.claims.release(self._owner, [task.job.id])
+                self.done += 1
             if self._idle_at - self._renewed_at > RENEWAL_SECONDS:
                 self._catalog.claims.renew(self._owner, until=self._clock.now() + CLAIM)
                 self._renewed_at = self._idle_at
@@ -171,15 +185,52 @@ class Labeller:
         return Worker(timeout_seconds=seconds, command=[*WORKER, arguments])
 
     def _ask(self, worker: Worker, job: Uninspected) -> None:
-        media = _media(job)
-        rotation = media.video.rotation if media and media.video else 0
-        worker.ask_inspect(self._footage.reach(job.key), rotation, container=media.container if media else None)
+        rotation, container = _shape(job)
+        worker.ask_inspect(self._footage.reach(job.key), rotation, container=container)
 
-    def _conclude(self, job: Uninspected, answer: Answer, model: Model) -> None:
+    def _take(self, worker: Worker, handed: Sequence[Handed], model: Model) -> Handed | None:
+        """Take the worker's answer about the first clip; what is left to be done of it. Raises WorkerError."""
+        task = handed[0]
+        if task.verdict is not None:
+            with contextlib.suppress(ClipError, StoringError):  # it keeps the poster that it has
+                worker.answer()
+                unneeded = self._catalog.renditions.set_sight(task.job.id, task.job.digest, task.poster)
+                for name in unneeded:
+                    (self._services.places.renditions / name).unlink(missing_ok=True)
+            self._conclude(task.job, task.verdict, model)
+            return None
+        try:
+            result = self._verdict(task.job, worker.answer(), model, handed)
+        except ClipError as reason:
+            self._failed(task.job, reason.answer)
+            return None
+        if (further := self._ask_sight(worker, task.job, result)) is None:
+            self._conclude(task.job, result, model)
+        return further
+
+    def _ask_sight(self, worker: Worker, job: Uninspected, result: Verdict) -> Handed | None:
+        """Have the best sight made the poster, where there are labels, no picture of the camera's own, and room."""
+        floor = self._services.settings.upload.min_free_bytes
+        if result.best is None or job.picture is not None or not self._services.root.has_room(floor):
+            return None
+        name = sight_name(job.id, job.digest, result.best)
+        out = self._services.places.renditions / name
+        rotation, container = _shape(job)
+        path = self._footage.reach(job.key)
+        worker.ask_poster(path, out, rotation, container=container, seconds=result.best)
+        return Handed(job, result, name)
+
+    def _verdict(self, job: Uninspected, answer: Answer, model: Model, handed: Sequence[Handed]) -> Verdict:
         rules = Rules(self._settings, job.camera)
         length = (job.duration_ms or 0) / 1000
         still = self._catalog.inspections.still_near(job)
-        result = verdict(answer.pictures, length, rules, model.name, still)
+        for task in handed:  # whose posters are in the making: what stood there is not noted yet
+            if task.verdict is not None and task.job.camera == job.camera:
+                near = abs(task.job.started_ms - job.started_ms) < NEAR_MS
+                still += task.verdict.still if near else []
+        return verdict(answer.pictures, length, rules, model.name, still)
+
+    def _conclude(self, job: Uninspected, result: Verdict, model: Model) -> None:
         self._catalog.inspections.set_done(
             job, model.name, result.labels, result.seen, result.still, now=self._clock.now()
         )
@@ -214,5 +265,7 @@ class Labeller:
         self._counted_at, self._counted_done = clock, self.done
 
 
-def _media(job: Uninspected) -> MediaInfo | None:
-    return None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
+def _shape(job: Uninspected) -> tuple[int, str | None]:
+    """By how many degrees a clip's pictures are to be turned, and what kind of file it is."""
+    media = None if job.media is None else msgspec.json.decode(job.media, type=MediaInfo)
+    return (media.video.rotation if media and media.video else 0), media.container if media else None

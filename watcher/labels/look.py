@@ -7,18 +7,16 @@ somebody far away is a few dots otherwise. Where something is found, frames befo
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from watcher.labels.detector import Eye
 from watcher.model.sight import Seen, shared
-from watcher.workers.frames import full_range, key_frame
+from watcher.workers.frames import frames_at, full_range, key_frame, seconds_of
 from watcher.workers.upright import Turner, place, shown_size
 
 FRAMES, FEW = 8, 4  # that are looked at; key frames, below which others are decoded
 LOOKS, MORE_LOOKS = 10, 6  # of the model at one clip; and more where something is found
-ONWARD_PACKETS, ONWARD_SECONDS = 900, 1.5  # that are decoded for frames between key frames, at most
 WIDE, HIGH = 48, 27  # parts of a picture that are compared
 CHANGED = 10  # of 255, by which one of them differs
 PART_MOST = 0.45  # of the picture, that a part looked at by itself may be
@@ -37,7 +35,6 @@ class Look:
         self._left = LOOKS
         self._saw_something = False
         self._looked: list[tuple[float, bytes, list[Seen]]] = []  # seconds, brightness of parts, what was seen
-        self._begin = (container.start_time or 0) / av.time_base
         self._scaler = av.video.reformatter.VideoReformatter()
 
     def all(self) -> list[Any]:
@@ -45,10 +42,10 @@ class Look:
         for number, (seconds, frame) in enumerate(self._spread()):
             self._see(seconds, frame, ahead=FRAMES - number)
         if len(self._looked) < FEW and (moments := self._between()):
-            for seconds, frame in self._onward(moments):
+            for seconds, frame in frames_at(self._av, self._container, self._stream, moments):
                 self._see(seconds, frame, ahead=1)
         self._looked.sort(key=lambda look: look[0])
-        for seconds, frame in self._onward(self._before_first()):
+        for seconds, frame in frames_at(self._av, self._container, self._stream, self._before_first()):
             self._see(seconds, frame, ahead=0)
         self._looked.sort(key=lambda look: look[0])
         return [
@@ -88,31 +85,8 @@ class Look:
             return []
         return [times[first - 1][0] + gap * part / 3 for part in (1, 2)]
 
-    def _onward(self, moments: list[float]) -> Iterator[tuple[float, Any]]:
-        """The frames at some moments, in their order, as far as decoding to them is cheap."""
-        if not moments:
-            return
-        context, until, rest = self._stream.codec_context, time.process_time() + ONWARD_SECONDS, list(moments)
-        context.skip_frame = "NONREF"
-        self._container.seek(round((self._begin + rest[0]) * self._av.time_base))
-        for count, packet in enumerate(self._container.demux(self._stream)):
-            if count > ONWARD_PACKETS or time.process_time() > until:
-                return
-            try:
-                frames = packet.decode()
-            except self._av.InvalidDataError:
-                continue
-            for frame in frames:
-                seconds = self._seconds(frame)
-                if seconds >= rest[0]:
-                    yield seconds, frame
-                    while rest and rest[0] <= seconds:
-                        rest.pop(0)
-                    if not rest:
-                        return
-
     def _seconds(self, frame: Any) -> float:
-        return 0.0 if frame.pts is None else max(0.0, float(frame.pts * self._stream.time_base) - self._begin)
+        return seconds_of(self._av, self._container, self._stream, frame)
 
     # — looking —
 

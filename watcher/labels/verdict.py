@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from watcher.catalog.inspections import ModelLabel
@@ -21,6 +21,7 @@ class Verdict(NamedTuple):
     labels: list[ModelLabel]
     seen: list[Seen]  # of each label the best sight that counts, whatever the threshold
     still: list[Seen]  # what was there all the time, and did not move
+    best: float | None = None  # second at which most of the labels are seen best; None without labels
 
 
 class Rules:
@@ -80,7 +81,18 @@ def verdict(
         [_label(name, some, times, length, rules, model) for name, some in by_label.items()],
         list(best.values()),
         still,
+        _best_moment(by_label),
     )
+
+
+def _best_moment(by_label: Mapping[str, Sequence[Track]]) -> float | None:
+    """The second at which labels together are seen best: a visitor beside a car that is there all the time, say."""
+    scores: dict[float, dict[str, float]] = {}
+    for name, some in by_label.items():
+        for sight in (sight for track in some for sight in track.sights):
+            there = scores.setdefault(sight.seconds, {})
+            there[name] = max(there.get(name, 0.0), sight.seen.score)
+    return max(scores, key=lambda at: (sum(scores[at].values()), -at), default=None)
 
 
 def _counting(track: Track, rules: Rules) -> Track | None:

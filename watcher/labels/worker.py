@@ -2,7 +2,8 @@
 
     ingester ─ jobs ─▶ this process ─▶ a child that decodes a clip ─ pictures ─▶ the model's process (`detector.py`)
 
-Whoever decodes knows nothing of the model, and the model never sees a byte of a clip.
+Whoever decodes knows nothing of the model, and the model never sees a byte of a clip. It makes posters too, of the
+best sight of what was found.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from watcher.labels.look import Look
 from watcher.workers.demux import opened
 from watcher.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
 from watcher.workers.frames import video_of
+from watcher.workers.render import KINDS
 
 NAME_MOST = 100  # letters
 
@@ -52,7 +54,8 @@ def main(path: str, names: list[str]) -> None:
                 raise UnwritableError(str(reason)) from reason  # ours, not the clip's
             return {"pictures": pictures}
 
-    serve({"inspect": Kind(inspect, lambda job: [job["path"]], lambda _: [], PICTURE_MEMORY, lambda _: 0)})
+    looks = Kind(inspect, lambda job: [job["path"]], lambda _: [], PICTURE_MEMORY, lambda _: 0)
+    serve({"inspect": looks, "poster": KINDS["poster"]})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from watcher.model.camera import UNSAID, CameraSettings
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MODELS, PEOPLE = "models", "people"  # whoever asks for the authors of labels may mean all of these
+SIGHT_DIGITS = 8  # of milliseconds at least, in the name of a poster that is a sight: a camera's picture has seven
 MODEL = "model:"  # before the name and version of a model that is a label's author
 EARLIEST = datetime(2005, 1, 1, tzinfo=UTC)  # before this a camera's clock was simply not set
 
@@ -118,6 +119,16 @@ class Sprite(msgspec.Struct, frozen=True, array_like=True):
     light: Light | None = None  # by the look of it
 
 
+def sight_ms(poster: str | None) -> int | None:
+    """How far into its clip the best sight is that a poster shows, by its name; None where it shows another frame.
+
+    >>> sight_ms("0/1-0123.b00003400.webp"), sight_ms("0/1-0123.b1234567.webp"), sight_ms(None)
+    (3400, None, None)
+    """
+    at = "" if poster is None else poster.removesuffix(".webp").rpartition(".b")[2]
+    return int(at) if len(at) >= SIGHT_DIGITS and at.isdecimal() else None
+
+
 class Sight(msgspec.Struct, frozen=True, array_like=True):
     """When and where a model sees what a label names."""
 
@@ -188,6 +199,12 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True):
     def missing_since(self) -> datetime | None:
         """Since when the file is gone."""
         return None if self.missing_ms is None else moment(self.missing_ms)
+
+    @property
+    def significant_ms(self) -> int | None:
+        """How far into it the frame is that tells most: a model's best sight, else as its sprite has it."""
+        at = sight_ms(self.poster)
+        return at if at is not None or self.sprite is None else self.sprite.significant_ms
 
     @property
     def media_info(self) -> MediaInfo | None:

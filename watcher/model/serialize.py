@@ -141,9 +141,7 @@ def clip_bodies(
             url=site + clip_path(clip),
             poster_url=clip.poster and renditions + clip.poster,
             sprite=None if clip.sprite is None else _sprite(clip.sprite, renditions),
-            significant_at=None
-            if clip.sprite is None or clip.sprite.significant_ms is None
-            else utc_of(clip.started_ms + clip.sprite.significant_ms),
+            significant_at=None if (at := clip.significant_ms) is None else utc_of(clip.started_ms + at),
             proxy_url=clip.proxy and renditions + clip.proxy,
             light=clip.light,
             labels=[_label(label) for label in clip.labels or ()],

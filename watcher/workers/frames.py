@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from watcher.model.errors import RenderError
 from watcher.workers.demux import must_decode
+
+ONWARD_PACKETS, ONWARD_SECONDS = 900, 1.5  # that are decoded on the way to frames between key frames, at most
+SAME_SECONDS = 0.001  # by which the time of a frame may be off
 
 
 def video_of(container: Any) -> Any:
@@ -29,6 +34,36 @@ def key_frame(av: Any, container: Any, stream: Any) -> Any:
             except av.FFmpegError:
                 return None
     return None
+
+
+def seconds_of(av: Any, container: Any, stream: Any, frame: Any) -> float:
+    """How far into the clip a frame is shown."""
+    begin = (container.start_time or 0) / av.time_base
+    return 0.0 if frame.pts is None else max(0.0, float(frame.pts * stream.time_base) - begin)
+
+
+def frames_at(av: Any, container: Any, stream: Any, moments: Sequence[float]) -> Iterator[tuple[float, Any]]:
+    """The frames at some moments (seconds, ascending), each with its own, as far as decoding to them is cheap."""
+    if not moments:
+        return
+    context, until, rest = stream.codec_context, time.process_time() + ONWARD_SECONDS, list(moments)
+    context.skip_frame = "NONREF"
+    container.seek((container.start_time or 0) + round((rest[0] + SAME_SECONDS) * av.time_base))
+    for count, packet in enumerate(container.demux(stream)):
+        if count > ONWARD_PACKETS or time.process_time() > until:
+            return
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            continue
+        for frame in frames:
+            seconds = seconds_of(av, container, stream, frame)
+            if seconds >= rest[0] - SAME_SECONDS:
+                yield seconds, frame
+                while rest and rest[0] - SAME_SECONDS <= seconds:
+                    rest.pop(0)
+                if not rest:
+                    return
 
 
 def full_range(av: Any, frame: Any) -> bool:

@@ -114,11 +114,17 @@ class Worker:
         self._rest = b""  # of what the process has said
         self.wall: Wall | None = None  # of the last process that was started
 
-    def ask_poster(self, path: str, out: Path, rotation: int, *, container: str | None = None) -> None:
-        """Ask for a clip's first picture as a WebP in `out`. `container`: what our reader found, if it did."""
+    def ask_poster(
+        self, path: str, out: Path, rotation: int, *, container: str | None = None, seconds: float | None = None
+    ) -> None:
+        """Ask for a clip's first picture as a WebP in `out`, or for the one at a second of it.
+
+        `container`: what our reader found, if it did.
+        """
         if not out.parent.is_dir():
             out.parent.mkdir(parents=True, exist_ok=True)
-        self.ask(_picture_job("poster", path, out, rotation, container))
+        job = _picture_job("poster", path, out, rotation, container)
+        self.ask(job if seconds is None else {**job, "seconds": seconds})
 
     def ask_sprite(
         self, path: str, out: Path, rotation: int, *, container: str | None = None, poster: Path | None = None

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from watcher.workers.demux import opened
 from watcher.workers.forkserver import PICTURE_MEMORY, Files, Kind, Tell, UnwritableError, serve
-from watcher.workers.frames import full_range, key_frame, video_of
+from watcher.workers.frames import frames_at, full_range, key_frame, seconds_of, video_of
 from watcher.workers.significance import TELLING_HEIGHT, TELLING_WIDTH, light_of, most_telling
 from watcher.workers.upright import Turner, place, shown_size
 
@@ -29,7 +29,9 @@ FASTEST = 1000.0  # pictures a second
 
 
 def poster(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
-    """Write the first picture that a player shows as a small WebP."""
+    """Write the first picture that a player shows, or the one at `seconds`, as a small WebP."""
+    if "seconds" in job:
+        return _poster_at(av, job, files)
     packets = 0  # packets that a decoder was given
     for edited in (True, False):  # an edit list may leave nothing that can be decoded
         with opened(av, files.source, job.get("container"), edited=edited) as container:
@@ -42,6 +44,15 @@ def poster(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str,
                 return {}
     # Without a packet the demuxer and our reader disagree: nothing is known of the pictures.
     return {"error": "no picture in it could be decoded", "undecodable": packets > 0}
+
+
+def _poster_at(av: Any, job: dict[str, Any], files: Files) -> dict[str, Any]:
+    with opened(av, files.source, job.get("container")) as container:
+        stream = video_of(container)
+        for _, frame in frames_at(av, container, stream, [job["seconds"]]):
+            _write(av, _small(av, stream, frame, POSTER_WIDTH, job.get("rotation", 0)), files.outs[0], "72")
+            return {}
+    return {"error": "its picture at that second could not be decoded"}
 
 
 def sprite(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str, Any]:
@@ -61,8 +72,7 @@ def sprite(av: Any, job: dict[str, Any], files: Files, _tell: Tell) -> dict[str,
             if frame is not None and frame.pts != seen:
                 seen = frame.pts
                 pictures.append(_small(av, stream, frame, POSTER_WIDTH, job.get("rotation", 0)))
-                begin = (container.start_time or 0) / av.time_base
-                at.append(round(1000 * max(0.0, float(seen * stream.time_base) - begin)) if seen is not None else 0)
+                at.append(round(1000 * seconds_of(av, container, stream, frame)))
     if len(pictures) < 2:
         return {"frames": len(pictures)}
     tiles = [_scaled(av, picture, SPRITE_WIDTH) for picture in pictures]

@@ -6,7 +6,7 @@ from datetime import tzinfo
 from typing import Any
 
 from watcher.model import serialize
-from watcher.model.clip import LISTED_STATES, Clip, ClipState, Playable
+from watcher.model.clip import LISTED_STATES, Clip, ClipState, Playable, sight_ms
 from watcher.web.http import wire
 from watcher.web.page.dates import day_spoken
 from watcher.web.page.language import gettext as _
@@ -38,6 +38,7 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "length": length(seconds),
         "labels": labels,
         "sights": {label.name: label.sight for label in clip.labels or () if label.sight is not None},
+        "sight": sight_ms(clip.poster),
         "held": clip.held,
         "badge": text,
         "broken": clip.state is ClipState.BROKEN,

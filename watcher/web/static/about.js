@@ -10,6 +10,7 @@ const DIGITS = 9; // labels that have a key in a review
 const NOTE_MOST = 2000; // characters
 const PAUSED = 800; // ms without a letter, after which a note is kept
 const BOXES = "watcher-boxes", NEAR = 1; // seconds from a sight, within which its box is drawn
+const CROP = 96, ROUND = 1.15; // pixels of a small picture's side, and times what its box has
 
 /** Let the part beside the picture work; returns the keys that put labels on. */
 export function about(root, { back, review, copyLink }) {
@@ -37,6 +38,9 @@ export function about(root, { back, review, copyLink }) {
     const { at } = sights.get(name);
     return [button(lengthOf(at), () => { player.currentTime = at; }, { class: "at", "aria-label": texts.seenAt(name, lengthOf(at)) }), " "];
   };
+  // What a label names as a small picture, where the poster is that sight of it.
+  const { poster, sight } = part.dataset;
+  const crop = (name) => (sights.get(name)?.boxes ?? []).filter(([at]) => poster && Math.abs(at - sight) < 0.002).slice(0, 1).map((box) => cut(poster, box));
   const rule = () => ruler?.replaceChildren(...names.flatMap((name) => (sights.get(name)?.spans ?? []).map(([from, to]) => {
     const mark = element("i", "", { "data-label": name }), share = 100 / (Number(player.dataset.seconds) || Infinity);
     Object.assign(mark.style, { left: `${from * share}%`, width: `${(to - from) * share}%` });
@@ -60,11 +64,11 @@ export function about(root, { back, review, copyLink }) {
   const numbered = !review ? [] : known.slice(0, DIGITS).map((name, index) => button(element("kbd", "", {}, index + 1), () => put(name, !names.includes(name)),
     { value: name, "aria-pressed": String(names.includes(name)), "aria-keyshortcuts": index + 1 }));
   for (const control of numbered) control.append(` ${control.value}`);
-  const chip = (name) => element("li", "", { "data-label": name }, name, " ", ...there(name),
+  const chip = (name) => element("li", "", { "data-label": name }, ...crop(name), name, " ", ...there(name),
     button("✕", () => put(name, false), { "aria-label": texts.without(name) }));
   const actions = root.querySelector("#actions"), menu = actions.querySelector(".menu"), more = menu.querySelector("div");
   const star = (kept) => [icon("star"), kept ? texts.kept : texts.keep];
-  if (!may("label")) part.querySelectorAll("li[data-at]").forEach((item) => item.append(" ", ...there(item.dataset.label)));
+  if (!may("label")) part.querySelectorAll("li[data-at]").forEach((item) => { item.prepend(...crop(item.dataset.label)); item.append(" ", ...there(item.dataset.label)); });
   if (may("label")) {
     part.querySelectorAll("li[data-label]").forEach((item) => item.replaceWith(chip(item.dataset.label)));
     const input = element("input", "", { required: true, maxLength: 100, placeholder: texts.addLabel, "aria-label": texts.addLabel, autocomplete: "off" });
@@ -143,6 +147,18 @@ export function about(root, { back, review, copyLink }) {
     ...(numbered.length ? [[numbered.map((label, index) => String(index + 1)), _("a label on, or off"), (event) => numbered[Number(event.key) - 1].click()]] : []),
     ...(outlines?.isConnected ? [[["x"], _("boxes around what a model sees"), () => outlines.click()]] : []),
   ];
+}
+
+/** A small square of a picture, around a box: second, and place in shares of the picture. */
+function cut(address, [, x, y, width, height]) {
+  const small = element("canvas", "crop", { width: CROP, height: CROP, ariaHidden: "true" }), picture = new Image();
+  picture.onload = () => {
+    const { naturalWidth: wide, naturalHeight: high } = picture, side = Math.min(wide, high, ROUND * Math.max(width * wide, height * high));
+    const from = (middle, size) => Math.max(0, Math.min(size - side, middle * size - side / 2));
+    small.getContext("2d").drawImage(picture, from(x + width / 2, wide), from(y + height / 2, high), side, side, 0, 0, CROP, CROP);
+  };
+  picture.src = address;
+  return small;
 }
 
 /** A note that is written where it stands, and kept when one pauses or leaves it; empty: none. */
