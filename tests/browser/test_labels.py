@@ -11,6 +11,7 @@ import requests
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Watched, look, until
+from tests.browser.test_screens import AXE, nothing_wrong
 from tests.running import RunningUnit, wait_for
 from tests.sights import BOX, colours, red_model
 
@@ -134,3 +135,64 @@ def test_boxes_over_the_picture(browser: Browser, start_unit: Callable[..., Runn
     expect(rect).to_have_count(0)
     context.close()
     assert watched.faults == []
+
+
+@pytest.mark.parametrize(
+    "watched",
+    [
+        {},
+        {"color_scheme": "dark"},
+        {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
+    ],
+    ids=["desktop", "desktop-dark", "phone"],
+    indirect=True,
+)
+def test_how_sure_a_model_has_to_be(
+    watched: Watched, unit: RunningUnit, shelf: list[dict], request: pytest.FixtureRequest
+) -> None:
+    """Chosen beside the labels, by keys alone; in the address and as a chip, which takes it away; labels stay chosen."""
+    phone = request.node.callspec.id == "phone"
+    names = ["fox", *(f"thing {number}" for number in range(14))]  # more than a menu shows without a search
+    for number, sure in enumerate((0.55, 0.75, 0.95, None)):
+        for name in names if number == 0 else ("fox",):
+            address = unit.url(f"/watcher/clips/{shelf[number]['id']}/labels/{name}")
+            assert requests.put(address, json={"confidence": sure}, timeout=10).ok
+    page = watched.open("/watcher/?label=fox")
+    expect(page.locator(".card")).to_have_count(4)
+    if phone:
+        page.get_by_role("button", name="Filter").click()
+    page.locator(".filter summary", has_text="Labels").focus()
+    page.keyboard.press("Enter")
+    sure = page.get_by_role("combobox", name="How sure")
+    expect(sure).to_be_visible()
+    page.get_by_role("searchbox", name="Search the list").fill("thing 9")
+    expect(page.get_by_role("checkbox", name="thing 9")).to_be_visible()
+    expect(sure).to_be_visible()  # it is not among what is searched
+    sure.focus()
+    for _ in range(3):  # any, 50, 60, 70
+        page.keyboard.press("ArrowDown")
+    if AXE.exists():
+        nothing_wrong(page, f"how sure {request.node.callspec.id}")
+    look(page, f"how-sure-{request.node.callspec.id}")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?label=fox&min_confidence=0.7")
+    expect(page.locator(".card")).to_have_count(3)  # what a person says counts
+    chip = page.get_by_role("link", name="Without sure from 70 % on")
+    expect(chip).to_be_visible()
+    expect(page.locator("#filter select")).to_have_value("0.7")
+    expect(page.locator("#filter input[name=label]:checked")).to_have_count(1)
+    chip.click()
+    page.wait_for_url("**/?label=fox")
+    expect(page.locator(".card")).to_have_count(4)
+    expect(page.locator("#filter select")).to_have_value("")
+    page.go_back()
+    page.wait_for_url("**/?label=fox&min_confidence=0.7")
+    expect(page.locator("#filter select")).to_have_value("0.7")
+    page = watched.open("/watcher/?min_confidence=0.875&label=fox")
+    expect(page.locator(".card")).to_have_count(2)
+    expect(page.get_by_role("link", name="Without sure from 87.5 % on")).to_be_visible()
+    expect(page.locator("#filter select")).to_have_value("0.875")
+    for clip in shelf[:4]:
+        for name in names:
+            requests.delete(unit.url(f"/watcher/clips/{clip['id']}/labels/{name}"), timeout=10)

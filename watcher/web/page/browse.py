@@ -43,6 +43,7 @@ from watcher.web.page.side import side_address
 bp = page_blueprint("browsing")
 
 PAGE = 48  # a multiple of 2, 3, 4 and 6 columns
+SURE = ("0.5", "0.6", "0.7", "0.8", "0.9")  # that a model may have to be, as the menu of labels offers it
 
 
 @route(bp, "/", role=Role.VIEW, page=True)
@@ -69,6 +70,7 @@ def browse() -> Response:
         labels=[name for name, _ in catalog().labels.counts(principal().cameras)],
         chosen={name: args.getlist(name) for name in FILTERS},
         chips=chips,
+        sure=sorted({*SURE, *filter(None, args.getlist("min_confidence"))}, key=float),
         spans=_spans(today, args),
         today=today,
         review=tail([("camera", camera) for camera in clip_filter.cameras]) if "camera" in args else "",
@@ -272,9 +274,10 @@ def _chips(args: MultiDict[str, str]) -> list[tuple[str, str]]:
 
 def _chip(name: str, value: str) -> str:
     """A part of the filter in words."""
+    if name == "min_confidence":
+        return _("sure from %(share)s on", share=cards.percent(value))
     words = {
         "not_label": _("not %(label)s", label=value),
-        "min_confidence": _("sure from %(share)s on", share=value),
         "author": _("by %(author)s", author=value),
         "from": _("from %(day)s", day=value),
         "to": _("to %(day)s", day=value),

@@ -94,6 +94,16 @@ def clips_of(count: int) -> str:
     return ngettext("%(count)s clip", "%(count)s clips", count)
 
 
+def percent(share: str) -> str:
+    r"""A share, as it stands in an address, for people.
+
+    >>> percent("0.6"), percent("0.6667")
+    ('60\xa0%', '66.7\xa0%')
+    """
+    value = 100 * float(share)
+    return f"{number(value, 0 if round(value, 1) == round(value) else 1)}\N{NO-BREAK SPACE}%"
+
+
 def codec_name(codec: str) -> str:
     """A codec as people write it."""
     names = {"h264": "H.264", "hevc": "H.265", "mjpeg": "MJPEG", "mpeg4": "MPEG-4", "aac": "AAC", "av1": "AV1"}

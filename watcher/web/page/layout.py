@@ -113,6 +113,7 @@ def page_blueprint(name: str) -> Blueprint:
     blueprint.add_app_template_filter(cards.size, "size")
     blueprint.add_app_template_filter(cards.codec_name, "codec_name")
     blueprint.add_app_template_filter(cards.clips_of, "clips")
+    blueprint.add_app_template_filter(cards.percent, "percent")
     for spoken in (names.called, names.titled, names.named, *_WORDS):
         blueprint.add_app_template_filter(spoken, spoken.__name__)
     for word, speaks in (("_", language.gettext), ("ngettext", language.ngettext), ("pgettext", language.pgettext)):

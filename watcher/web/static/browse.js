@@ -3,6 +3,7 @@
 import { Refusal, changed, filterOf, get, page, zone } from "./api.js";
 import { warn } from "./card.js";
 import { askMoment } from "./calendar.js";
+import { searched } from "./elements.js";
 import { Grid, columns } from "./grid.js";
 import { keys, shell } from "./keys.js";
 import { Live } from "./live.js";
@@ -105,11 +106,13 @@ function arrive() {
 function swap(shown) {
   for (const id of ["main", "chosen", "news"]) document.getElementById(id).replaceWith(document.adoptNode(shown.getElementById(id)));
   const form = document.getElementById("filter"), fresh = shown.getElementById("filter");
-  const values = (part) => [...part.querySelectorAll("[type=checkbox], [type=hidden]")].map((box) => (box.type === "hidden" ? box.name : box.value + box.dataset.quick)).join("\n");
-  if (values(form) !== values(fresh)) form.replaceChildren(...fresh.childNodes); // another camera or label came meanwhile
-  else {
-    const boxes = fresh.querySelectorAll("input"), heads = fresh.querySelectorAll("summary");
-    form.querySelectorAll("input").forEach((box, index) => Object.assign(box, { checked: boxes[index].checked, value: boxes[index].value }));
+  const values = (part) => [...part.querySelectorAll("[type=checkbox], [type=hidden], option")].map((box) => (box.type === "hidden" ? box.name : box.value + box.dataset.quick)).join("\n");
+  if (values(form) !== values(fresh)) { // another camera or label came meanwhile
+    form.replaceChildren(...fresh.childNodes);
+    searched(form, texts.find);
+  } else {
+    const fields = "[name], [data-quick]", boxes = fresh.querySelectorAll(fields), heads = fresh.querySelectorAll("summary");
+    form.querySelectorAll(fields).forEach((box, index) => Object.assign(box, { checked: boxes[index].checked, value: boxes[index].value }));
     form.querySelectorAll("summary").forEach((head, index) => head.replaceChildren(...heads[index].childNodes));
     form.querySelectorAll(".quick a").forEach((link, index) => { link.href = fresh.querySelectorAll(".quick a")[index].href; });
   }

@@ -1,7 +1,7 @@
 // Keys: what each does, in one table per screen, which is also what the help shows.
 
 import { changed, filterOf, mount, page, zone } from "./api.js";
-import { dialog, element, findable } from "./elements.js";
+import { dialog, element, searched } from "./elements.js";
 import { _, texts } from "./texts.js";
 import { momentOf, wall } from "./times.js";
 
@@ -120,7 +120,7 @@ export function shell(more = [], moment = momentHere) {
       location.reload();
     };
   }
-  for (const menu of document.querySelectorAll(".choice fieldset")) findable(menu, texts.find);
+  searched(document, texts.find);
   for (const opener of document.querySelectorAll(".help")) Object.assign(opener, { hidden: false, onclick: help });
   setInterval(() => { if (!document.hidden) wrong().catch(() => {}); }, WRONG);
 }
