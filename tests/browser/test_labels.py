@@ -196,3 +196,31 @@ def test_how_sure_a_model_has_to_be(
     for clip in shelf[:4]:
         for name in names:
             requests.delete(unit.url(f"/watcher/clips/{clip['id']}/labels/{name}"), timeout=10)
+
+
+@pytest.mark.parametrize("watched", [{"locale": "de-DE"}], indirect=True)
+def test_search_in_the_page_s_language(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """What is typed becomes chips; a part of a day stays while something else is chosen, and goes by its chip."""
+    morning = [clip for clip in shelf if "T08:5" in clip["local_time"]]
+    for clip, name in zip(morning[:3], ("person", "dog", "car"), strict=True):
+        requests.put(unit.url(f"/watcher/clips/{clip['id']}/labels/{name}"), timeout=10)
+    page = watched.open("/watcher/")
+    page.get_by_role("searchbox", name="Suche: Labels").fill("Personen oder HUNDE, kein Auto am 21. November")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?label=person&label=dog&not_label=car&from=2026-11-21&to=2026-11-21")
+    expect(page.locator(".card")).to_have_count(2)
+    expect(page.locator("#chosen .chip").first).to_have_text("person ✕")
+    page = watched.open("/watcher/?from=2026-11-21T07:57:00.000Z&to=2026-11-21T08:00:00.000Z")
+    shown = [c for c in shelf if "2026-11-21T07:57" <= c["started_at"] < "2026-11-21T08:00"]
+    expect(page.locator(".card")).to_have_count(len(shown))
+    expect(page.locator("h2 .count")).to_have_count(0)  # those of the whole day would be wrong
+    look(page, "part-of-a-day")
+    page.locator(".filter summary", has_text="Labels").click()
+    page.locator("#filter input[name=label][value=person]").check()
+    page.locator(".choice[open] button").click()
+    page.wait_for_url("**label=person**")
+    assert "from=2026-11-21T07" in page.url
+    page.locator("#chosen a", has_text="ab ").first.click()
+    page.wait_for_url(lambda url: "from" not in url)
+    for clip, name in zip(morning[:3], ("person", "dog", "car"), strict=True):
+        requests.delete(unit.url(f"/watcher/clips/{clip['id']}/labels/{name}"), timeout=10)

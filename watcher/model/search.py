@@ -1,78 +1,130 @@
 """What somebody types into the search box, as filters: labels, cameras, light, days; the rest are words.
 
-    person porch night last week   dog or cat   not car   "red fox" yesterday
+    person porch night last week   dog or cat   not car   "red fox" yesterday evening
 
-Words of all languages (`search_languages.py`) are understood, the site's own labels and cameras before any.
+Words of all languages (`search_languages.py`) are understood, those of the page's before others; the site's own
+labels and cameras before any. Accents and capitals do not matter.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from datetime import date, timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, tzinfo
+from functools import lru_cache
 
-from watcher.model.search_languages import LANGUAGES, Language
-from watcher.model.search_words import words_in
+from watcher.model import serialize
+from watcher.model.search_labels import THINGS
+from watcher.model.search_languages import COMPOUNDS, LANGUAGES, Phrases, phrases
+from watcher.model.search_times import PASSED_MOST, Span, day_or_none, span_at, starts
+from watcher.model.search_words import fold, words_in
 
 Filters = list[tuple[str, str]]  # names and values, as in an address
-_DAYS_MOST = 3650
+Named = tuple[list[str], int]  # labels or cameras that words name, and how many words these are
+_PHRASE_MOST = 5  # words
+_LISTED_MOST = 8  # labels before a word for "or"
+_READ_MOST = 100  # words that are understood; what follows is looked for as it is
+_LIGHTS = ("night", "day", "twilight")
+
+
+class Names:
+    """What a site calls things, and by which words they are found."""
+
+    def __init__(self, names: Mapping[str, str], *, things: bool = False) -> None:
+        """`names` are what is meant, by what it is called. `things`: other words for the same thing are known."""
+        self._several = things  # of which one may speak
+        self._names: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._folded: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        self._things: dict[int, list[str]] = defaultdict(list)
+        for name, meant in names.items():
+            words = tuple(words_in(name))
+            folded = tuple(map(fold, words))
+            self._names[words].append(meant)
+            self._folded[folded].append(meant)
+            if things and (thing := THINGS.get(folded)) is not None:
+                self._things[thing].append(meant)
+
+    def find(self, words: Sequence[str]) -> list[str]:
+        """What some words mean: as it is called, without accents, one of several, another word for it."""
+        key = tuple(words)
+        folded = tuple(map(fold, words))
+        one = (*folded[:-1], folded[-1].removesuffix("s"))  # as one says it of several
+        thing = self._things.get(THINGS.get(folded, -1), [])
+        own = (
+            self._names.get(key) or self._folded.get(folded) or (self._folded.get(one, []) if self._several else [])
+        )
+        return list(dict.fromkeys([*own, *thing]))
 
 
 class _Reader:
     """Takes words from the front, the longest thing that they can be first."""
 
-    def __init__(self, words: list[str], labels: Collection[str], cameras: Mapping[str, str], today: date) -> None:
-        self._words = words
+    def __init__(
+        self, words: list[str], names: Mapping[str, Names], today: date, language: str, zone: tzinfo
+    ) -> None:
+        self._words, self._folded = words, [fold(word) for word in words]
+        self._names, self._today, self._zone = names, today, zone
+        self._languages = sorted(LANGUAGES, key=lambda name: name != language)
         self._at = 0
-        self._today = today
-        self._names = {"label": _phrases({name: name for name in labels}), "camera": _phrases(cameras)}
+        self._before = ""  # filter that the words before have become
+        self._either = False  # a word for "or" stood before
         self.filters: Filters = []
         self.rest: list[str] = []
-        self._either = False  # a word for "or" stood before
 
     def read(self) -> None:
-        while self._at < len(self._words):
-            if not (self._not() or self._or() or self._known() or self._days() or self._light()):
-                word = self._words[self._at]
+        while self._at < min(len(self._words), _READ_MOST):
+            if not (self._not() or self._or() or self._known() or self._of_a_language()):
+                self.rest.append(self._words[self._at])
                 self._at += 1
-                if not any(word in language.filler.split() for language in LANGUAGES.values()):
-                    self.rest.append(word)
+        self.rest += self._words[self._at :]
 
-    def _take(self, count: int) -> bool:
+    def _take(self, count: int, filters: Iterable[tuple[str, str]] = (), *, kind: str = "") -> bool:
+        self.filters += [pair for pair in filters if pair not in self.filters]
         self._at += count
+        self._before, self._either = kind, False
         return True
 
-    def _starts(self, phrase: str) -> int:
-        """How many words of a phrase stand here; 0 where it does not."""
-        words = phrase.split()
-        return len(words) if words and self._words[self._at : self._at + len(words)] == words else 0
-
-    def _name(self, kind: str, at: int) -> tuple[str, int] | None:
-        """The label or camera that stands at a place, and in how many words; the longest."""
-        for count in range(min(5, len(self._words) - at), 0, -1):
-            words = tuple(self._words[at : at + count])
-            name = self._names[kind].get(words)
-            if name is None and kind == "label" and words[-1].endswith("s"):  # as one says it of several
-                name = self._names[kind].get((*words[:-1], words[-1][:-1]))
-            if name is not None:
-                return name, count
+    def _name(self, kind: str, at: int) -> Named | None:
+        """The labels or camera that stand at a place, and in how many words; the longest."""
+        for count in range(min(_PHRASE_MOST, len(self._words) - at), 0, -1):
+            if names := self._names[kind].find(self._words[at : at + count]):
+                return names, count
         return None
 
+    def _behind(self, kind: str, at: int) -> Named | None:
+        """The same, behind words that mean nothing by themselves, and where it ends."""
+        for _ in range(PASSED_MOST):
+            if (named := self._name(kind, at)) is not None:
+                return named[0], at + named[1]
+            at += self._is("filler", at)
+        return None
+
+    def _is(self, what: str, at: int) -> int:
+        """How many words there are one of some phrases of any language."""
+        return max(starts(self._folded, at, _phrases(language, what)) for language in LANGUAGES)
+
     def _not(self) -> bool:
-        if not any(self._words[self._at] in language.no.split() for language in LANGUAGES.values()):
+        """`not car`, `pas de voiture`, `without a car or dog`."""
+        count = self._is("no", self._at)
+        if self._either and self._before == "not_label":
+            count = 0
+        elif not count:
             return False
-        named = self._name("label", self._at + 1)
+        named = self._behind("label", self._at + count)
         if named is None:
             return False
-        self.filters.append(("not_label", named[0]))
-        return self._take(1 + named[1])
+        names, end = named
+        return self._take(end - self._at, [("not_label", name) for name in names], kind="not_label")
 
     def _or(self) -> bool:
-        between = 0 < self._at < len(self._words) - 1
-        if between and any(self._words[self._at] in language.either.split() for language in LANGUAGES.values()):
-            self._either = True
-            return self._take(1)
-        return False
+        """Between two labels, or cameras, only: `o` and `of` are other words elsewhere."""
+        count = self._is("either", self._at)
+        if not (count and self._before and any(self._behind(kind, self._at + count) for kind in self._names)):
+            return False
+        self._at += count
+        self._either = True
+        return True
 
     def _known(self) -> bool:
         named = {kind: self._name(kind, self._at) for kind in ("camera", "label")}
@@ -80,72 +132,61 @@ class _Reader:
         score = named[kind]
         if score is None:
             return False
+        names, count = score
         # Two labels without a word between are both meant: the second one is a word that is looked for as well.
-        if kind == "label" and not self._either and any(name == "label" for name, _ in self.filters):
-            self.rest += self._words[self._at : self._at + score[1]]
-        elif (kind, score[0]) not in self.filters:
-            self.filters.append((kind, score[0]))
-        self._either = False
-        return self._take(score[1])
+        another = kind == "label" and not self._either and any(name == "label" for name, _ in self.filters)
+        if another and not self._is_listed(self._at + count):
+            self.rest += words_in(names[0])
+            return self._take(count)
+        return self._take(count, [(kind, name) for name in names], kind=kind)
 
-    def _light(self) -> bool:
-        for language in LANGUAGES.values():
-            if (light := language.light.get(self._words[self._at])) is not None:
-                self.filters.append(("light", light))
-                return self._take(1)
+    def _is_listed(self, at: int) -> bool:
+        """Whether labels go on until a word for "or": `dog, cat or bird`."""
+        for _ in range(_LISTED_MOST):
+            named = self._name("label", at)
+            at += 0 if named is None else named[1]
+        count = self._is("either", at)
+        return bool(self._before and count and self._name("label", at + count))
+
+    def _of_a_language(self) -> bool:
+        """Days, light, and what means nothing by itself, in the first language that knows it."""
+        if (dated := _in_numbers(self._words, self._at)) is not None and self._span(*dated):
+            return True
+        for language in self._languages:
+            dated = span_at(self._folded, self._at, language, self._today)
+            if dated is not None and self._span(*dated):
+                return True
+            for light in _LIGHTS:
+                if count := starts(self._folded, self._at, _phrases(language, light)):
+                    return self._take(count, [("light", light)])
+            if count := starts(self._folded, self._at, _phrases(language, "filler")):
+                self._at += count
+                return True
         return False
 
-    def _days(self) -> bool:
+    def _span(self, span: Span, count: int) -> bool:
         if any(name in {"from", "to"} for name, _ in self.filters):
             return False
-        for language in LANGUAGES.values():
-            span = self._span(language)
-            if span is not None:
-                (first, last), count = span
-                self.filters += [("from", first.isoformat()), ("to", last.isoformat())]
-                return self._take(count)
-        return False
-
-    def _span(self, language: Language) -> tuple[tuple[date, date], int] | None:
-        today = self._today
-        monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
-        before = first - timedelta(days=1)
-        for phrase, span in (
-            (language.this_week, (monday, today)),
-            (language.last_week, (monday - timedelta(days=7), monday - timedelta(days=1))),
-            (language.this_month, (first, today)),
-            (language.last_month, (before.replace(day=1), before)),
-            *((word, (_ago(today, since), _ago(today, until))) for word, (since, until) in language.days.items()),
-        ):
-            if count := self._starts(phrase):
-                return span, count
-        word, follows = self._words[self._at], self._words[self._at + 1 : self._at + 4]
-        lead = 1 if word in language.last.split() and follows else 0
-        if lead and len(follows) > 1 and re.fullmatch(r"[0-9]{1,4}", follows[0]) and follows[1] in language.units:
-            days = min(_DAYS_MOST, max(1, int(follows[0]) * language.units[follows[1]]))
-            return (_ago(today, days - 1), today), 3
-        named = follows[0] if lead else word
-        if named in language.weekdays.split():
-            ago = (today.weekday() - language.weekdays.split().index(named)) % 7
-            ago = ago or (7 if lead else 0)
-            return (_ago(today, ago), _ago(today, ago)), 1 + lead
-        return self._date(word, follows)
-
-    def _date(self, word: str, follows: Sequence[str]) -> tuple[tuple[date, date], int] | None:
-        """A day as 2026-11-21: its numbers are three words by now."""
-        if len(follows) < 2 or not re.fullmatch(r"20[0-9]{2} [0-9]{2} [0-9]{2}", " ".join([word, *follows[:2]])):
-            return None
-        try:
-            day = date(int(word), int(follows[0]), int(follows[1]))
-        except ValueError:
-            return None
-        return (day, day), 3
+        ends = [end.isoformat() for end in (span.first, span.last)]
+        if not span.whole:
+            ends = [serialize.utc(end.astimezone(UTC)) for end in span.moments(self._zone)]
+        dark = [("light", "night")] if span.dark else []
+        return self._take(count, [*zip(("from", "to"), ends, strict=True), *dark])
 
 
-def understand(text: str, *, labels: Collection[str], cameras: Mapping[str, str], today: date) -> Filters:
+def understand(
+    text: str,
+    *,
+    labels: Collection[str],
+    cameras: Mapping[str, str],
+    today: date,
+    language: str = "en",
+    zone: tzinfo = UTC,
+) -> Filters:
     """The filters that a text means; what is in quotes, and what means nothing else, is `q`.
 
-    `cameras` are those that there are by each name that they have.
+    `cameras` are those that there are by each name that they have. `language` is the page's, `zone` the site's: a
+    part of a day is told as two moments.
 
     >>> today = date(2026, 11, 25)
     >>> cameras = {"porch": "porch", "front door": "porch"}
@@ -153,21 +194,35 @@ def understand(text: str, *, labels: Collection[str], cameras: Mapping[str, str]
     [('label', 'person'), ('camera', 'porch'), ('light', 'night')]
     >>> understand("front door", labels=[], cameras=cameras, today=today)
     [('camera', 'porch')]
-    >>> understand("dog or cat, not car", labels=["dog", "cat", "car"], cameras={}, today=today)
+    >>> understand("Hund oder Katze, kein Auto", labels=["dog", "cat", "car"], cameras={}, today=today)
     [('label', 'dog'), ('label', 'cat'), ('not_label', 'car')]
     >>> understand('"person" 0700', labels=["person"], cameras={}, today=today)
     [('q', 'person 0700')]
     """
     quoted = [word for part in re.findall(r'"([^"]*)"', text) for word in words_in(part)]
-    reader = _Reader(words_in(re.sub(r'"[^"]*"', " ", text)), labels, cameras, today)
+    names = {"label": Names({name: name for name in labels}, things=True), "camera": Names(cameras)}
+    typed = words_in(re.sub(r'"[^"]*"', " ", text))
+    single = [part for word in typed for part in COMPOUNDS.get(fold(word), (word,))]
+    reader = _Reader(single, names, today, language, zone)
     reader.read()
     words = dict.fromkeys([*quoted, *reader.rest])
     return reader.filters + ([("q", " ".join(words))] if words else [])
 
 
-def _phrases(names: Mapping[str, str]) -> dict[tuple[str, ...], str]:
-    return {tuple(words): meant for name, meant in names.items() if (words := words_in(name))}
+def _in_numbers(words: Sequence[str], at: int) -> tuple[Span, int] | None:
+    """A day in numbers: 2026-11-21, 21.11.2026, and 11/21/2026 where only that can be."""
+    numbers = words[at : at + 3]
+    if len(numbers) < 3 or not all(re.fullmatch(r"[0-9]{1,4}", number) for number in numbers):
+        return None
+    orders = ((0, 1, 2),) if re.fullmatch(r"20[0-9]{2}", numbers[0]) else ((2, 1, 0), (2, 0, 1))
+    for year, month, day in orders:
+        if re.fullmatch(r"20[0-9]{2}", numbers[year]) and (
+            on := day_or_none(*(int(numbers[n]) for n in (year, month, day)))
+        ):
+            return Span(on, on), 3
+    return None
 
 
-def _ago(today: date, days: int) -> date:
-    return today - timedelta(days=days)
+@lru_cache
+def _phrases(language: str, what: str) -> Phrases:
+    return phrases(getattr(LANGUAGES[language], what))

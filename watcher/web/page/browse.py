@@ -24,9 +24,9 @@ from watcher.web.http.query import bounded, place, read_filter
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
 from watcher.web.page import cards, counting, names
-from watcher.web.page.dates import clock, day_and_month, day_short
+from watcher.web.page.dates import clock, day_and_month, day_short, moment
 from watcher.web.page.language import gettext as _
-from watcher.web.page.language import ngettext
+from watcher.web.page.language import ngettext, speech
 from watcher.web.page.layout import (
     FILTERS,
     address,
@@ -98,7 +98,14 @@ def find() -> Response:
     cameras = names.called_by_all([summary.camera for summary in names.seen()])
     today = state().services.clock.now().astimezone(state().zone).date()
     labels = [name for name, _ in catalog().labels.counts(principal().cameras)]
-    search = understand(args.get("q", ""), labels=labels, cameras=cameras, today=today)
+    search = understand(
+        args.get("q", ""),
+        labels=labels,
+        cameras=cameras,
+        today=today,
+        language=speech().language,
+        zone=state().zone,
+    )
     named = {name for name, _ in search}
     once = {"q", *({"from", "to"} if "from" in named else ())}  # what is typed now stands in their place
     parameters = [
@@ -276,6 +283,8 @@ def _chip(name: str, value: str) -> str:
     """A part of the filter in words."""
     if name == "min_confidence":
         return _("sure from %(share)s on", share=cards.percent(value))
+    if name in {"from", "to"} and "T" in value:
+        value = moment(wire.moment(value, name).astimezone(zone()))
     words = {
         "not_label": _("not %(label)s", label=value),
         "author": _("by %(author)s", author=value),

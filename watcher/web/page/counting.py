@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 from watcher.model import buckets
 from watcher.model.buckets import QUARTER, Bucket, quarter_of
@@ -40,7 +40,13 @@ def total(clip_filter: ClipFilter, cameras: Sequence[CameraSummary]) -> int | No
 
 
 def by_day(clip_filter: ClipFilter, clips: Sequence[Clip]) -> dict[date, int]:
-    """How many clips the days of some clips have, newest first; empty where kept sums do not tell it."""
+    """How many clips the days of some clips have, newest first; empty where kept sums do not tell it.
+
+    Nor where a part of a day is asked for: it is whole days that are counted.
+    """
+    edges = [edge.astimezone(zone()) for edge in (clip_filter.from_at, clip_filter.to_at) if edge is not None]
+    if any(edge.time() != time() for edge in edges):
+        return {}
     if not clips or not by_sums(clip_filter) or clips[0].started_at - clips[-1].started_at > _SPAN_MOST:
         return {}
     counts: dict[date, int] = {}
