@@ -84,7 +84,7 @@ def complete(values: dict[str, Any], probed: Probed, old: Any, *, arrived: int, 
         keep_corrections(old, values)
     values |= came(old, values, arrived, doubt_ms)
     values["ready_revision"] = _ready_revision(old, values)
-    values["words"] = words_of(probed.key, values["camera"], label_names(old))
+    values["words"] = words_of(probed.key, values["camera"], label_names(old), old and old.note)
 
 
 def overwrite(connection: sa.Connection, insert: Insert, old: Any, values: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from watcher.catalog.cameras import Cameras
 from watcher.catalog.claims import Claims
 from watcher.catalog.clips import Clips
 from watcher.catalog.database import Database
+from watcher.catalog.day_counts import Days
 from watcher.catalog.daylight import Daylight
 from watcher.catalog.expiry import Expiry
 from watcher.catalog.exports import Exports
@@ -75,3 +76,4 @@ class Catalog:
         self.silences = Silences(database)
         self.stored = StoredClips(database)
         self.timeline = Timeline(database)
+        self.days = Days(self.clips, self.timeline)

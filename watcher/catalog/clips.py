@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from watcher.catalog.cameras import SETTINGS, to_settings
 from watcher.catalog.database import Database
-from watcher.catalog.listing import listing
+from watcher.catalog.listing import Statement, listing
 from watcher.catalog.reader import Ask
 from watcher.catalog.rows import CLIP, COUNTER, to_clip
 from watcher.catalog.schema import camera_settings, cameras, clips, silences
@@ -19,6 +19,7 @@ from watcher.catalog.seen import candidates, mark_of
 from watcher.model.clip import CameraSummary, Clip, ClipFilter, ClipState, Page, Position, milliseconds, moment
 from watcher.model.errors import CameraNotFoundError, ClipNotFoundError
 
+DAY_MS = 24 * 3600 * 1000
 PAGE = 500  # clips in memory, where all are wanted
 
 BY_ID = CLIP.where(clips.c.id == sa.bindparam("value"))
@@ -72,6 +73,17 @@ class Clips:
         if backwards:
             return Page(page[::-1], more_after=behind, more_before=more)
         return Page(page, more_after=more, more_before=behind)
+
+    def days(self, clip_filter: ClipFilter, *, since: datetime, offset: timedelta, limit: int) -> dict[int, int]:
+        """How many of the newest `limit` clips under a filter start on each day, numbered from 1970.
+
+        By clocks that are `offset` ahead of UTC; of those that start `since` a moment. Empty days are left out.
+        """
+        places = {"since": milliseconds(since), "offset": offset // timedelta(milliseconds=1)}
+        with self._database.reading() as ask:
+            statement, values = self._statement(ask, clip_filter, True, None, limit)
+            rows = ask(_by_day(statement), values | places)
+        return {int(day): int(count) for day, count in rows}
 
     def pages(self, clip_filter: ClipFilter) -> Iterator[list[Clip]]:
         """All clips under a filter, oldest first, some hundred at a time: nothing is held open in between."""
@@ -211,6 +223,18 @@ class Clips:
         inclusive: bool = False,
     ) -> list[Any]:
         """The first `limit` clips in time order beyond a position."""
+        return ask(*self._statement(ask, clip_filter, descending, position, limit, inclusive=inclusive))
+
+    def _statement(
+        self,
+        ask: Ask,
+        clip_filter: ClipFilter,
+        descending: bool,
+        position: Position | None,
+        limit: int,
+        *,
+        inclusive: bool = False,
+    ) -> tuple[Statement, dict[str, Any]]:
         longest = 0
         if clip_filter.from_at is not None:
             longest = ask(COUNTER, {"counter": "longest_ms"})[0][0]
@@ -218,7 +242,7 @@ class Clips:
         if clip_filter.seen is not None:
             mark = mark_of(ask, clip_filter.person).until_revision
             ids = candidates(ask, clip_filter.person, mark, seen_only=clip_filter.seen)
-        statement, values = listing(
+        return listing(
             clip_filter,
             sqlite=self._database.engine.dialect.name == "sqlite",
             descending=descending,
@@ -229,7 +253,15 @@ class Clips:
             mark=mark,
             ids=ids,
         )
-        return ask(statement, values)
+
+
+@lru_cache(maxsize=500)
+def _by_day(statement: Statement) -> sa.Select[Any]:
+    """How many clips of a list start on each day, by its number."""
+    started = statement.subquery().c.started_ms
+    since, offset = (sa.bindparam(name, type_=sa.BigInteger) for name in ("since", "offset"))
+    day = (started + offset) // sa.literal_column(str(DAY_MS))
+    return sa.select(day.label("day"), sa.func.count()).where(started >= since).group_by(sa.text("1"))
 
 
 @lru_cache(maxsize=100)

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 from watcher.catalog.integrity import WAY_BACK, SameFile, is_damage, watch
 from watcher.model.errors import CatalogDamagedError, CatalogError
 
-HEAD = "0032"  # the newest migration; a test compares
+HEAD = "0033"  # the newest migration; a test compares
 WRITE = "watcher_write"  # execution option: this transaction will write
 BUSY_SECONDS = 30
 # What libpq waits for a server that does not answer: for a connection (seconds), and for its end to be noticed

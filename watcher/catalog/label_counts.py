@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from watcher.catalog.schema import clips, label_cameras, label_names, labels
+from watcher.catalog.sums import Sums
 from watcher.model.clip import Label
 from watcher.model.search_words import words_of
 
@@ -43,7 +44,15 @@ def write_labels(
     count_labels(connection, insert, after.keys() - before.keys(), clip.camera, 1)
     text = msgspec.json.encode([after[name] for name in sorted(after)]).decode() if after else None
     people = int(any(not label.by_model for label in after.values()))
-    values = values | {"labels": text, "labeled_by_people": people, "words": words_of(clip.key, clip.camera, after)}
+    sums = Sums()
+    sums.take(clip)
+    sums.give({**clip._mapping, "labels": text})
+    sums.write(connection, insert)
+    values = values | {
+        "labels": text,
+        "labeled_by_people": people,
+        "words": words_of(clip.key, clip.camera, after, clip.note),
+    }
     connection.execute(sa.update(clips).where(clips.c.id == clip.id).values(values))
     return True
 

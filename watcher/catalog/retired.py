@@ -115,7 +115,7 @@ class RetiredClips:
                 "state": ClipState.MISSING.value,
                 "proxy": None,
                 "missing_ms": milliseconds(now),
-                "words": words_of(key, old.camera, names),
+                "words": words_of(key, old.camera, names, old.note),
                 "revision": fresh,
             }
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(values))

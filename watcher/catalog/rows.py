@@ -276,9 +276,12 @@ def unchanged(row: Any, revision: int) -> bool:
 
 def label_names(row: Any) -> list[str]:
     """The labels that a row says its clip has; none for no row."""
-    if row is None or row.labels is None:
-        return []
-    return [label.name for label in msgspec.json.decode(row.labels, type=list[Label])]
+    return [] if row is None else names_in(row.labels)
+
+
+def names_in(labels: str | None) -> list[str]:
+    """The names of a clip's labels, as its row has these."""
+    return [] if labels is None else [label.name for label in msgspec.json.decode(labels, type=list[Label])]
 
 
 def same(old: Any, values: dict[str, Any]) -> bool:

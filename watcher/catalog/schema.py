@@ -403,6 +403,17 @@ days = sa.Table(
     sa.Index("ix_days_camera", "offset_quarters", "camera", "day"),
 )
 
+# The clips of each label by those days: what a calendar under a label is tinted by.
+label_days = sa.Table(
+    "label_days",
+    metadata,
+    sa.Column("offset_quarters", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("day", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("camera", sa.Text, primary_key=True),
+    sa.Column("clips", sa.BigInteger, nullable=False),
+)
+
 # Which offsets those are. Every write keeps the sums of all; questions are answered from those that are `whole`.
 day_offsets = sa.Table(
     "day_offsets",

@@ -295,5 +295,5 @@ def free_key(connection: sa.Connection, database: Database, row: Any) -> None:
     path = PurePosixPath(row.key)
     key = str(path.with_name(f"{path.stem}~{row.id}{path.suffix}"))
     fresh = database.revisions(connection, 1) + 1
-    values = {"key": key, "words": words_of(key, row.camera, label_names(row)), "revision": fresh}
+    values = {"key": key, "words": words_of(key, row.camera, label_names(row), row.note), "revision": fresh}
     connection.execute(sa.update(clips).where(clips.c.id == row.id).values(values))

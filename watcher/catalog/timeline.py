@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from watcher.catalog.database import Database
 from watcher.catalog.reader import Ask
-from watcher.catalog.schema import cameras, day_offsets, days, quarters
-from watcher.catalog.sums import OFFSETS
+from watcher.catalog.schema import cameras, clips, day_offsets, days, label_days, labels, quarters
+from watcher.catalog.sums import OFFSETS, QUARTER_MS
 from watcher.model.buckets import Bucket, Span
 
 WHOLE = OFFSETS.where(day_offsets.c.whole == 1)
@@ -24,6 +24,14 @@ class Sum(NamedTuple):
     camera: str
     clips: int
     duration_ms: int
+
+
+class LabelDays(NamedTuple):
+    """Clips that have a label by day, numbered from 1970, and what lies before and after the whole days."""
+
+    clips: dict[int, int]
+    before: Span
+    after: Span
 
 
 class Timeline:
@@ -48,6 +56,22 @@ class Timeline:
                     rows += _by_quarter(ask, span, bucket, cameras)
         return _merged(rows)
 
+    def label_days(self, span: Span, label: str, cameras: Sequence[str]) -> LabelDays | None:
+        """The listed clips that have a label, by day, in a span of constant offset; None where these are not kept.
+
+        They are not for offsets that the site's clocks do not have.
+        """
+        first, end = _whole_days(span)
+        with self._database.reading() as ask:
+            if span.offset not in {row[0] for row in ask(WHOLE, {})}:
+                return None
+            if first >= end:
+                return LabelDays({}, before=span, after=span._replace(first=span.end))
+            values = {"label": label, "offset": span.offset, "first": first, "end": end}
+            rows = ask(_label_days(len(cameras)), values | _named(cameras))
+        before, after = _edges(span, first, end)
+        return LabelDays({int(day): int(clips) for day, clips in rows}, before, after)
+
     def keep_days(self, offsets: Collection[int], go_on: Callable[[], bool]) -> None:
         """Keep the sums of days for these offsets, and for no others.
 
@@ -60,7 +84,7 @@ class Timeline:
             return
         with self._database.write() as connection:
             self._database.revisions(connection, 0)  # nobody else writes meanwhile
-            for table in (day_offsets, days):
+            for table in (day_offsets, days, label_days):
                 connection.execute(sa.delete(table).where(table.c.offset_quarters.not_in(offsets)))
             if fresh := [{"offset_quarters": offset, "whole": 0} for offset in offsets if offset not in whole]:
                 connection.execute(sa.insert(day_offsets), fresh)
@@ -94,6 +118,25 @@ def _add_up(connection: sa.Connection, offset: int, camera: str) -> None:
         .group_by(sa.text("2"), quarters.c.camera)
     )
     connection.execute(sa.insert(days).from_select([column.name for column in days.c], select))
+    connection.execute(
+        sa.delete(label_days).where(label_days.c.offset_quarters == offset, label_days.c.camera == camera)
+    )
+    quarter = clips.c.started_ms // sa.literal_column(str(QUARTER_MS))
+    by_label = (
+        sa.select(
+            sa.literal(offset, sa.BigInteger),
+            labels.c.name,
+            ((quarter + sa.literal(offset, sa.BigInteger)) // sa.literal_column(str(Bucket.DAY.value))).label(
+                "day"
+            ),
+            clips.c.camera,
+            sa.func.count(),
+        )
+        .join(labels, labels.c.clip_id == clips.c.id)
+        .where(clips.c.camera == camera, clips.c.listed == 1)
+        .group_by(labels.c.name, sa.text("3"), clips.c.camera)
+    )
+    connection.execute(sa.insert(label_days).from_select([column.name for column in label_days.c], by_label))
 
 
 def _merged(rows: list[Any]) -> list[Sum]:
@@ -110,17 +153,27 @@ def _merged(rows: list[Any]) -> list[Sum]:
 
 
 def _by_day(ask: Ask, span: Span, cameras: Sequence[str]) -> list[Any]:
-    first, end = -(-(span.first + span.offset) // Bucket.DAY), (span.end + span.offset) // Bucket.DAY
+    first, end = _whole_days(span)
     if first >= end:
         return _by_quarter(ask, span, Bucket.DAY, cameras)
     rows = ask(_days(len(cameras)), {"offset": span.offset, "first": first, "end": end} | _named(cameras))
-    for edge in (
-        span._replace(end=first * Bucket.DAY - span.offset),
-        span._replace(first=end * Bucket.DAY - span.offset),
-    ):
+    for edge in _edges(span, first, end):
         if edge.first < edge.end:
             rows += _by_quarter(ask, edge, Bucket.DAY, cameras)
     return rows
+
+
+def _whole_days(span: Span) -> tuple[int, int]:
+    """The first day that lies wholly in a span, and the one after the last."""
+    return -(-(span.first + span.offset) // Bucket.DAY), (span.end + span.offset) // Bucket.DAY
+
+
+def _edges(span: Span, first: int, end: int) -> tuple[Span, Span]:
+    """What a span has before and after its whole days."""
+    return (
+        span._replace(end=first * Bucket.DAY - span.offset),
+        span._replace(first=end * Bucket.DAY - span.offset),
+    )
 
 
 def _by_quarter(ask: Ask, span: Span, bucket: Bucket, cameras: Sequence[str]) -> list[Any]:
@@ -153,6 +206,22 @@ def _days(count: int) -> sa.Select[Any]:
         days.c.day < _END,
         days.c.clips > 0,
         _of(days, count),
+    )
+
+
+@lru_cache(maxsize=100)
+def _label_days(count: int) -> sa.Select[Any]:
+    return (
+        sa.select(label_days.c.day, sa.func.sum(label_days.c.clips))
+        .where(
+            label_days.c.offset_quarters == _OFFSET,
+            label_days.c.name == sa.bindparam("label", type_=sa.Text),
+            label_days.c.day >= _FIRST,
+            label_days.c.day < _END,
+            label_days.c.clips > 0,
+            _of(label_days, count),
+        )
+        .group_by(label_days.c.day)
     )
 
 

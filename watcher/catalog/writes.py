@@ -78,7 +78,7 @@ class Writes:
                     overwrite(connection, self._database.insert, old, values)
                     sums.take(old)
                 changed += 1
-                sums.give(values)
+                sums.give(values if old is None else {**old._mapping, **values})
             if fresh:
                 connection.execute(INSERT, fresh)
             sums.write(connection, self._database.insert)
@@ -147,7 +147,9 @@ class Writes:
                 values["note"] = note
             if "camera" in values:
                 move_labels(connection, self._database.insert, old, values["camera"])
-                values["words"] = words_of(old.key, values["camera"], label_names(old))
+            if "camera" in values or "note" in values:
+                after = {**old._mapping, **values}
+                values["words"] = words_of(old.key, after["camera"], label_names(old), after["note"])
             connection.execute(sa.update(clips).where(clips.c.id == clip_id).values(**values, revision=fresh))
             if old.labels is not None and "started_ms" in values:
                 connection.execute(REDATE_LABELS, {"row": clip_id, "at": values["started_ms"]})

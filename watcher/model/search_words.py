@@ -1,4 +1,4 @@
-"""The words by which clips are found: those of the key, the camera and the labels."""
+"""The words by which clips are found: those of the key, the camera, the labels and the note."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ def fold(text: str) -> str:
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
-def words_of(key: str, camera: str, labels: Iterable[str] = ()) -> str:
+def words_of(key: str, camera: str, labels: Iterable[str] = (), note: str | None = None) -> str:
     """What a clip is found by: each word once, with single spaces between.
 
-    >>> words_of("porch/1.mp4", "porch", ["Red fox"])
-    'porch 1 mp4 red fox'
+    >>> words_of("porch/1.mp4", "porch", ["Red fox"], "The fox again")
+    'porch 1 mp4 red fox the again'
     """
-    return " ".join(dict.fromkeys(word for text in (key, camera, *labels) for word in words_in(text)))
+    texts = (key, camera, *labels, note or "")
+    return " ".join(dict.fromkeys(word for text in texts for word in words_in(text)))

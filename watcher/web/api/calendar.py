@@ -1,16 +1,15 @@
-"""The days of a month that have clips under a filter: what a calendar is tinted by."""
+"""The days that have clips under a filter: what a calendar is tinted by, and the rail beside a list."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+import time
+from datetime import date, timedelta
 
 import msgspec
 from flask import Blueprint
 
-from watcher.model import buckets
-from watcher.model.buckets import Bucket, quarter_of
-from watcher.model.clip import ClipFilter
+from watcher.model.clip import EPOCH
 from watcher.model.errors import BadParameterError
 from watcher.web.api.timeline import zone_of
 from watcher.web.http.query import FILTERS, single
@@ -18,6 +17,10 @@ from watcher.web.http.request import Answer, ApiRequest, Body
 from watcher.web.http.routes import question
 
 bp = Blueprint("calendar", __name__)
+
+DAYS_MOST = 5000  # of one answer
+COUNTING_SECONDS = 0.2  # after which no further step of counting is begun
+_EPOCH_DAY = EPOCH.date()
 
 
 class CalendarDay(msgspec.Struct):
@@ -29,75 +32,69 @@ class CalendarDay(msgspec.Struct):
 
 
 class CalendarShape(msgspec.Struct):
-    """The days of a month that have clips."""
+    """The days of a month, or of a stretch of time, that have clips."""
 
-    month: str
+    month: str | None
     tz: str
+    counted_from: str  # the first day that was counted
     days: list[CalendarDay]
 
 
-COUNTED = 50  # clips of a day, beyond which a filter that no kept sum knows says only that there are more
-
-
-@question(bp, "/calendar", takes=("month", "tz", *FILTERS), answers=CalendarShape)
+@question(bp, "/calendar", takes=("month", "day", "days", "tz", *FILTERS), answers=CalendarShape)
 def index(api_request: ApiRequest) -> Answer:
-    """How many clips start on each day of a month under a filter; days without any are left out.
+    """How many clips start on each day of a month, or of so many `days` up to a `day`; empty days are left out.
 
-    For cameras the number is exact, from kept sums. For other filters up to 50 clips of each day are looked at, by
-    their indexes, and `more` says that there are others.
+    For cameras, and for one label, the number is from kept sums. What these do not know is read, newest first, for
+    a fifth of a second: `counted_from` is the first day that was counted, and one asks again for what lies before
+    it. A day of which 20,000 were counted may have `more`.
     """
     args, state = api_request.args, api_request.state
     zone = zone_of(single(args, "tz", state.zone_name))
     today = state.services.clock.now().astimezone(zone).date()
-    first = _month(single(args, "month", f"{today:%Y-%m}"))
+    month = None if "day" in args or "days" in args else single(args, "month", f"{today:%Y-%m}")
+    if month is None and "month" in args:
+        raise BadParameterError("month", "ask for a month, or for days up to a day")
+    first, last = _month(month) if month else _days(single(args, "day", f"{today}"), single(args, "days", "31"))
     clip_filter = api_request.filter()
     head = api_request.catalog.clips.head()
-    tag = api_request.tag(f"calendar {head} {zone} {first} {clip_filter}")
-    return Answer(head, tag, lambda: Body(_body(api_request, clip_filter, first, zone)), by_tag=True)
+    tag = api_request.tag(f"calendar {head} {zone} {month} {first} {last} {clip_filter}")
+
+    def body() -> Body:
+        until = time.monotonic() + COUNTING_SECONDS
+        numbers = [(day - _EPOCH_DAY).days for day in (first, last)]
+        counts = api_request.catalog.days.count(
+            clip_filter, numbers[0], numbers[1] + 1, zone, lambda: time.monotonic() < until
+        )
+        days = [
+            CalendarDay(_date(day), clips, more=day in counts.more) for day, clips in sorted(counts.clips.items())
+        ]
+        return Body(CalendarShape(month=month, tz=str(zone), counted_from=_date(counts.first), days=days))
+
+    return Answer(head, tag, body, by_tag=True)
 
 
-def by_sums(clip_filter: ClipFilter) -> bool:
-    """Whether kept sums know how many clips a filter finds: it asks for nothing but cameras and time."""
-    return clip_filter == ClipFilter(
-        cameras=clip_filter.cameras, from_at=clip_filter.from_at, to_at=clip_filter.to_at
-    )
+def _date(number: int) -> str:
+    return (_EPOCH_DAY + timedelta(days=number)).isoformat()
 
 
-def _body(api_request: ApiRequest, clip_filter: ClipFilter, first: date, zone: tzinfo) -> CalendarShape:
-    days = [first + timedelta(days=n) for n in range(31)]
-    days = [day for day in days if day.month == first.month]
-    edges = [datetime.combine(day, time(), zone).astimezone(UTC) for day in (*days, days[-1] + timedelta(days=1))]
-    shapes = []
-    if by_sums(clip_filter) and clip_filter.from_at is None and clip_filter.to_at is None:
-        counts: dict[date, int] = {}
-        spans = buckets.spans(quarter_of(edges[0]), quarter_of(edges[-1]), zone)
-        for total in api_request.catalog.timeline.sums(spans, Bucket.DAY, clip_filter.cameras):
-            day = buckets.bounds(total.place, Bucket.DAY, zone)[0].astimezone(zone).date()
-            counts[day] = counts.get(day, 0) + total.clips
-        shapes = [CalendarDay(day.isoformat(), count, more=False) for day, count in sorted(counts.items())]
-    else:
-        with api_request.catalog.database.reading():
-            for day, start, end in zip(days, edges, edges[1:], strict=False):
-                count, more = _count(api_request, clip_filter, start, end)
-                if count:
-                    shapes.append(CalendarDay(day.isoformat(), count, more))
-    return CalendarShape(month=f"{first:%Y-%m}", tz=str(zone), days=shapes)
-
-
-def _count(api_request: ApiRequest, clip_filter: ClipFilter, start: datetime, end: datetime) -> tuple[int, bool]:
-    """How many clips of a filter start between two moments, up to a number, and whether there are more."""
-    from_at = start if clip_filter.from_at is None else max(start, clip_filter.from_at)
-    to_at = end if clip_filter.to_at is None else min(end, clip_filter.to_at)
-    if from_at >= to_at:
-        return 0, False
-    part = msgspec.structs.replace(clip_filter, from_at=from_at, to_at=to_at)
-    page = api_request.catalog.clips.find(part, limit=COUNTED)
-    return sum(start <= clip.started_at for clip in page.clips), page.more_after
-
-
-def _month(text: str) -> date:
-    """The first day of a month. Raises BadParameterError."""
+def _month(text: str) -> tuple[date, date]:
+    """The first and the last day of a month. Raises BadParameterError."""
     match = re.fullmatch(r"(\d{4})-(\d{2})", text, re.ASCII)
     if match is None or not (1970 <= int(match[1]) < 2170 and 1 <= int(match[2]) <= 12):
         raise BadParameterError("month", f"month={text!r} must be a month from 1970 to 2169, such as 2026-11")
-    return date(int(match[1]), int(match[2]), 1)
+    first = date(int(match[1]), int(match[2]), 1)
+    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def _days(text: str, number: str) -> tuple[date, date]:
+    """The first of so many days up to one, and that one. Raises BadParameterError."""
+    match = re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII)
+    try:
+        last = date.fromisoformat(text) if match else None
+    except ValueError:
+        last = None
+    if last is None or not 1970 <= last.year < 2170:
+        raise BadParameterError("day", f"day={text!r} must be a day from 1970 to 2169, such as 2026-11-30")
+    if re.fullmatch(r"\d{1,4}", number, re.ASCII) is None or not 1 <= int(number) <= DAYS_MOST:
+        raise BadParameterError("days", f"days={number!r} must be a number from 1 to {DAYS_MOST}")
+    return max(_EPOCH_DAY, last - timedelta(days=int(number) - 1)), last

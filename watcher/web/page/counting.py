@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, time, timedelta
 
+import msgspec
+
+from watcher.catalog.day_counts import is_kept, label_of
 from watcher.model import buckets
 from watcher.model.buckets import QUARTER, Bucket, quarter_of
 from watcher.model.clip import EPOCH, CameraSummary, Clip, ClipFilter
-from watcher.web.api.calendar import by_sums
 from watcher.web.http.state import catalog
 from watcher.web.page.layout import zone
 
@@ -18,7 +20,7 @@ _SPAN_MOST = timedelta(days=366)  # of sums that are read for one page
 
 def total(clip_filter: ClipFilter, cameras: Sequence[CameraSummary]) -> int | None:
     """How many clips there are under a filter; None where only reading them would tell."""
-    if not by_sums(clip_filter):
+    if not is_kept(clip_filter):
         return None
     if clip_filter.from_at is None and clip_filter.to_at is None:
         return sum(
@@ -47,11 +49,11 @@ def by_day(clip_filter: ClipFilter, clips: Sequence[Clip]) -> dict[date, int]:
     edges = [edge.astimezone(zone()) for edge in (clip_filter.from_at, clip_filter.to_at) if edge is not None]
     if any(edge.time() != time() for edge in edges):
         return {}
-    if not clips or not by_sums(clip_filter) or clips[0].started_at - clips[-1].started_at > _SPAN_MOST:
+    whole = msgspec.structs.replace(clip_filter, from_at=None, to_at=None)
+    if not clips or clips[0].started_at - clips[-1].started_at > _SPAN_MOST:
         return {}
-    counts: dict[date, int] = {}
-    first, end = buckets.whole(clips[-1].started_at, clips[0].started_at + timedelta(seconds=1), Bucket.DAY, zone())
-    for total in catalog().timeline.sums(buckets.spans(first, end, zone()), Bucket.DAY, clip_filter.cameras):
-        day = buckets.bounds(total.place, Bucket.DAY, zone())[0].astimezone(zone()).date()
-        counts[day] = counts.get(day, 0) + total.clips
-    return counts
+    if not is_kept(whole) and label_of(whole) is None:
+        return {}
+    days = [(clip.started_at.astimezone(zone()).date() - EPOCH.date()).days for clip in (clips[-1], clips[0])]
+    counts = catalog().days.count(whole, days[0], days[1] + 1, zone(), lambda: False).clips
+    return {EPOCH.date() + timedelta(days=day): count for day, count in counts.items()}
