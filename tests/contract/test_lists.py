@@ -270,6 +270,15 @@ def test_clips_are_found_by_their_words(catalog: Catalog) -> None:
     assert ids_of("DOOR", newest_first=True) == [n for n in reversed(range(90)) if n % 3]
     assert ids_of("übung 000003") == [3]
     assert ids_of("fox") == list(range(0, 90, 9)) == ids_of("U\u0308BUNG red FOX")
+    catalog.writes.correct(ids[5], note="A heron, at the pond")
+    assert ids_of("heron POND") == [5]
+    catalog.labels.put(ids[5], "bird", author="anna", confidence=None, now=START)
+    catalog.writes.put([probed(batch[5].key, 5 / 7, digest="another")], now=START)  # another content: the note stays
+    assert ids_of("heron bird") == [5]
+    catalog.writes.correct(ids[5], camera="yard")
+    assert ids_of("heron yard") == [5]
+    catalog.writes.correct(ids[5], note=None, camera=None)
+    assert ids_of("heron") == []
     assert ids_of("fox", cameras=("Übung", "none")) == list(range(0, 90, 9))
     assert ids_of("fox", from_at=START + timedelta(minutes=5), to_at=START + timedelta(minutes=10)) == [
         36,

@@ -64,6 +64,25 @@ def test_a_catalog_of_every_landed_schema_becomes_today_s(name: str, engine: sa.
     assert [d for d in differences if d[0] not in {"remove_index", "add_index"}] == []
 
 
+def test_old_notes_are_found(engine: sa.Engine) -> None:
+    """0033 puts the words of notes that were written before among the clip's."""
+    migrate(engine)
+    catalog = Catalog(engine)
+    catalog.writes.put([probed("c/1.mp4"), probed("c/2.mp4")], now=datetime.now(UTC))
+    for key in ("c/1.mp4", "c/2.mp4"):
+        clip = catalog.clips.by_key(key)
+        assert clip is not None
+        catalog.labels.put(clip.id, "fox", author="anna", confidence=None, now=datetime.now(UTC))
+    with engine.begin() as connection:  # as 0032 left it
+        connection.execute(sa.text("UPDATE clips SET note = 'A heron: 100%' WHERE key = 'c/1.mp4'"))
+        connection.execute(sa.text("DROP TABLE label_days"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0032'"))
+    assert catalog.clips.find(ClipFilter(words=("heron",)), limit=10).clips == []
+    migrate(engine)
+    for words in (("heron",), ("fox", "100"), ("c", "heron", "mp4")):
+        assert [clip.key for clip in catalog.clips.find(ClipFilter(words=words), limit=10).clips] == ["c/1.mp4"]
+
+
 def test_migrations_are_frozen() -> None:
     """What has landed is never edited: a catalog that is past it would not get the change. Add another migration."""
     listed = dict(reversed(line.split("  ")) for line in FROZEN.read_text().splitlines())

@@ -59,9 +59,7 @@ class Days:
         spans = buckets.spans(*quarters, zone)
         counts: Counter[int] = Counter()
         if is_kept(clip_filter) and clip_filter.from_at is None and clip_filter.to_at is None:
-            for total in self._timeline.sums(spans, Bucket.DAY, clip_filter.cameras):
-                counts[total.place] += total.clips
-            return DayCounts(dict(counts), frozenset(), first)
+            return DayCounts(dict(self._timeline.days(spans, clip_filter.cameras)), frozenset(), first)
         label, more = label_of(clip_filter), set[int]()
         begun = end  # the day in which the last step began: the one before may end in it, where the clocks changed
         for span in reversed(spans):
@@ -84,9 +82,7 @@ class Days:
         end = span.end
         while end > span.first:
             first = max(span.first, _begin(_day(max(span.first, end - _AT_ONCE), span), span))
-            listed: Counter[int] = Counter()
-            for total in self._timeline.sums([Span(first, end, span.offset)], Bucket.DAY, cameras):
-                listed[total.place] += total.clips
+            listed = self._timeline.days([Span(first, end, span.offset)], cameras)
             start, held = end, 0
             for day in range(_day(end - 1, span), _day(first, span) - 1, -1):
                 if start < end and held + listed[day] > STEP:

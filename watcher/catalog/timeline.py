@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -56,8 +57,23 @@ class Timeline:
                     rows += _by_quarter(ask, span, bucket, cameras)
         return _merged(rows)
 
+    def days(self, spans: Iterable[Span], cameras: Sequence[str]) -> Counter[int]:
+        """Listed clips by day, numbered from 1970, in spans of constant offset, of these cameras together."""
+        counts: Counter[int] = Counter()
+        with self._database.reading() as ask:
+            whole = {row[0] for row in ask(WHOLE, {})}
+            for span in spans:
+                first, end = _whole_days(span)
+                kept = span.offset in whole and first < end
+                if kept:
+                    counts.update(_totals(ask, days, span, (first, end), cameras))
+                for part in _edges(span, first, end) if kept else (span,):
+                    if part.first < part.end:
+                        counts.update(_totals(ask, quarters, part, (part.first, part.end), cameras))
+        return counts
+
     def label_days(self, span: Span, label: str, cameras: Sequence[str]) -> LabelDays | None:
-        """The listed clips that have a label, by day, in a span of constant offset; None where these are not kept.
+        """The same of clips that have a label; None where these sums are not kept.
 
         They are not for offsets that the site's clocks do not have.
         """
@@ -67,10 +83,9 @@ class Timeline:
                 return None
             if first >= end:
                 return LabelDays({}, before=span, after=span._replace(first=span.end))
-            values = {"label": label, "offset": span.offset, "first": first, "end": end}
-            rows = ask(_label_days(len(cameras)), values | _named(cameras))
+            clips = _totals(ask, label_days, span, (first, end), cameras, label=label)
         before, after = _edges(span, first, end)
-        return LabelDays({int(day): int(clips) for day, clips in rows}, before, after)
+        return LabelDays(clips, before, after)
 
     def keep_days(self, offsets: Collection[int], go_on: Callable[[], bool]) -> None:
         """Keep the sums of days for these offsets, and for no others.
@@ -182,6 +197,14 @@ def _by_quarter(ask: Ask, span: Span, bucket: Bucket, cameras: Sequence[str]) ->
     return [(int(at), camera, int(clips), int(duration)) for at, camera, clips, duration in rows]
 
 
+def _totals(
+    ask: Ask, table: sa.Table, span: Span, ends: tuple[int, int], cameras: Sequence[str], label: str = ""
+) -> dict[int, int]:
+    values = {"offset": span.offset, "first": ends[0], "end": ends[1], **_named(cameras)}
+    rows = ask(_by_day_alone(table, len(cameras)), values | ({"label": label} if label else {}))
+    return {int(day): int(clips) for day, clips in rows}
+
+
 def _named(cameras: Sequence[str]) -> dict[str, str]:
     return {f"camera{number}": camera for number, camera in enumerate(cameras)}
 
@@ -210,19 +233,17 @@ def _days(count: int) -> sa.Select[Any]:
 
 
 @lru_cache(maxsize=100)
-def _label_days(count: int) -> sa.Select[Any]:
-    return (
-        sa.select(label_days.c.day, sa.func.sum(label_days.c.clips))
-        .where(
-            label_days.c.offset_quarters == _OFFSET,
-            label_days.c.name == sa.bindparam("label", type_=sa.Text),
-            label_days.c.day >= _FIRST,
-            label_days.c.day < _END,
-            label_days.c.clips > 0,
-            _of(label_days, count),
-        )
-        .group_by(label_days.c.day)
-    )
+def _by_day_alone(table: sa.Table, count: int) -> sa.Select[Any]:
+    """Clips by day from one of the kept sums, between two of its own numbers of days, or of quarters."""
+    at: Any = table.c.quarter if table is quarters else table.c.day
+    day = (at + _OFFSET) // sa.literal_column(str(Bucket.DAY.value)) if table is quarters else at
+    select = sa.select(day.label("number"), sa.func.sum(table.c.clips))
+    if table is not quarters:
+        select = select.where(table.c.offset_quarters == _OFFSET)
+    if table is label_days:
+        select = select.where(table.c.name == sa.bindparam("label", type_=sa.Text))
+    some = (at >= _FIRST, at < _END, table.c.clips > 0, _of(table, count))
+    return select.where(*some).group_by(sa.text("1"))
 
 
 @lru_cache(maxsize=100)

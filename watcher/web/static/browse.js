@@ -72,7 +72,7 @@ function open() {
   skim(grid.days);
   warn(document);
   tabStop();
-  rail.load().then(() => { grid.know(rail.days); follow(); }, () => {}); // without it one scrolls
+  rail.load(() => { grid.know(rail.days); follow(); }).catch(() => {}); // without it one scrolls
 }
 
 function close() {

@@ -7,7 +7,7 @@ import { clock, dayTitle, monthTitle, momentOf, zoneName, wall } from "./times.j
 import { read } from "./typed.js";
 
 const DAY = 86400000;
-const VIEW = ["limit", "sort", "after", "before", "around", "from", "to", "fields"]; // of a list's question, and no filter of a calendar's
+export const VIEW = ["limit", "sort", "after", "before", "around", "fields"]; // of a list's question, and no filter
 
 const plus = (day, days) => new Date(Date.parse(`${day}T00:00:00Z`) + days * DAY).toISOString().slice(0, 10);
 /** The same day of another month, or its last. */
@@ -34,7 +34,7 @@ function words({ at, whole }, all) {
 export function askMoment(beside, at, question, go) {
   const now = Date.now(), today = wall(now, zone()).day, here = wall(at ?? now, zone()).day;
   const filter = new URL(question, "http://host").searchParams;
-  for (const name of VIEW) filter.delete(name);
+  for (const name of [...VIEW, "from", "to"]) filter.delete(name); // it jumps out of them
   let shown = here, turn = 0;
   const input = element("input", "", { type: "text", autocomplete: "off", spellcheck: false, placeholder: texts.typeHint, "aria-label": texts.goTo });
   const preview = element("output", "preview");
@@ -78,10 +78,21 @@ export function askMoment(beside, at, question, go) {
     }
     if (!fresh) return;
     turn += 1;
-    const mine = turn, days = await get(`${mount}/calendar?${new URLSearchParams([...filter, ["month", month], ["tz", zone()]])}`).then((answer) => answer.days, () => null);
-    if (mine !== turn || !days) return;
-    const most = Math.max(...days.map((day) => day.clips)), counts = new Map(days.map((day) => [day.day, day]));
+    const mine = turn, counts = new Map();
+    for (let left = plusMonths(`${month}-31`, 0); left?.startsWith(month);) {
+      const question = new URLSearchParams([...filter, ["day", left], ["days", Number(left.slice(8))], ["tz", zone()]]);
+      const answer = await get(`${mount}/calendar?${question}`).catch(() => null);
+      if (mine !== turn || !answer) return;
+      for (const day of answer.days) counts.set(day.day, day);
+      tint(counts, answer.counted_from);
+      left = plus(answer.counted_from, -1);
+    }
+  };
+  /** Tint the days, as far back as they were counted. */
+  const tint = (counts, from) => {
+    const most = Math.max(...[...counts.values()].map((day) => day.clips));
     for (const cell of body.querySelectorAll("button")) {
+      if (cell.value < from) continue;
       const count = counts.get(cell.value);
       cell.classList.toggle("none", !count);
       if (count) cell.style.setProperty("--share", `${Math.round(8 + 40 * count.clips / most)}%`);

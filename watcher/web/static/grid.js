@@ -144,7 +144,7 @@ export class Grid {
   /** What the rail knows of days. */
   know(days) {
     if (!this.counts) return;
-    this.counts = new Map(days.map(({ day, clips }) => [day, clips]));
+    this.counts = new Map(days.filter(({ clips }) => clips !== null).map(({ day, clips }) => [day, clips]));
     for (const section of this.days.children) this.title(section);
   }
 

@@ -1,18 +1,24 @@
-// The rail: clips per day over the whole catalog, to jump by. Its label and the jump come from the same number.
+// The rail: clips per day under the filter, over all the time there is, to jump by. Its label and the jump come from
+// the same number. What kept sums do not know is counted newest first, a fifth of a second an answer.
 
 import { get, mount, zone } from "./api.js";
+import { VIEW } from "./calendar.js";
 import { element } from "./elements.js";
 import { texts } from "./texts.js";
-import { dayTitle, momentOf, wall } from "./times.js";
+import { dayTitle, momentOf, monthShort, wall } from "./times.js";
 
-const MOST_DAYS = 4900; // of one answer of the timeline
-const DAY = 86400000, DAY_MOST = 26; // ms; pixels
+const MOST_DAYS = 4900; // of one answer
+const ANSWERS_MOST = 10; // for one rail: what lies before is not counted
+const DAY = 86400000, DAY_MOST = 26, NAME_LEAST = 28; // ms; pixels; pixels between two names of months
+const NARROW = 40; // pixels of width in which no name has room
 
 export class Rail {
-  /** In an element, for the cameras of a question; `jump` is called with the moment at which a day ends. */
+  /** In an element, for a list's question; `jump` is called with the moment at which a day ends. */
   constructor(place, question, jump) {
-    Object.assign(this, { place, jump, days: [], index: 0 });
-    this.cameras = new URL(question, "http://host").searchParams.getAll("camera");
+    Object.assign(this, { place, jump, days: [], index: 0, closed: false });
+    this.filter = new URL(question, "http://host").searchParams;
+    for (const name of VIEW) this.filter.delete(name);
+    this.cameras = this.filter.getAll("camera");
     this.canvas = element("canvas", "", { "aria-hidden": "true" });
     this.bubble = element("span", "bubble", { hidden: true });
     this.slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.rail, "aria-orientation": "vertical" }, this.canvas);
@@ -29,32 +35,44 @@ export class Rail {
     this.slider.addEventListener("keydown", (event) => this.key(event));
   }
 
-  close() { this.resized.disconnect(); }
+  close() {
+    this.closed = true;
+    this.resized.disconnect();
+  }
 
-  async load() {
+  /** Count the days; `told` is called whenever more of them are known. */
+  async load(told) {
     const known = (await get(`${mount}/cameras`)).cameras.filter((row) => !this.cameras.length || this.cameras.includes(row.camera));
     const edge = (name, most) => known.map((row) => row[name]).filter(Boolean).map(Date.parse).reduce((a, b) => most(a, b), most === Math.max ? -Infinity : Infinity);
     const last = edge("last_started_at", Math.max), first = Math.max(edge("first_started_at", Math.min), last - MOST_DAYS * DAY);
     if (!Number.isFinite(last) || !Number.isFinite(first)) return;
-    const question = new URLSearchParams([["bucket", "day"], ["tz", zone()], ["from", new Date(first).toISOString()],
-      ["to", new Date(last + 1).toISOString()], ...this.cameras.map((camera) => ["camera", camera])]);
-    const counts = new Map();
-    for (const bucket of (await get(`${mount}/timeline?${question}`)).buckets) {
-      const day = wall(bucket.start, zone()).day;
-      counts.set(day, (counts.get(day) ?? 0) + bucket.clips);
-    }
-    const days = [], end = wall(first, zone()).day;
+    const end = wall(first, zone()).day;
     for (let noon = Date.parse(`${wall(last, zone()).day}T12:00:00Z`); ; noon -= DAY) {
-      const day = new Date(noon).toISOString().slice(0, 10);
-      days.push({ day, clips: counts.get(day) ?? 0 });
+      const day = dayOf(noon);
+      this.days.push({ day, clips: null, more: false });
       if (day <= end) break;
     }
-    this.days = days;
-    this.place.classList.toggle("shown", days.length > 1);
+    this.place.classList.toggle("shown", this.days.length > 1);
     this.slider.setAttribute("aria-valuemin", 0);
-    this.slider.setAttribute("aria-valuemax", days.length - 1);
-    this.draw();
-    this.tell(this.index);
+    this.slider.setAttribute("aria-valuemax", this.days.length - 1);
+    for (let answers = 0, counted = 0; counted < this.days.length && answers < ANSWERS_MOST && !this.closed; answers += 1) {
+      counted = await this.count(counted);
+      this.tell(this.index);
+      told();
+    }
+  }
+
+  /** Count the days from one on, as far as one answer goes; where the next one begins. */
+  async count(from) {
+    const rest = this.days.slice(from);
+    const question = new URLSearchParams([...this.filter, ["day", rest[0].day], ["days", rest.length], ["tz", zone()]]);
+    const answer = await get(`${mount}/calendar?${question}`), counts = new Map(answer.days.map((entry) => [entry.day, entry]));
+    for (const entry of rest) {
+      if (entry.day < answer.counted_from) break;
+      Object.assign(entry, { clips: 0 }, counts.get(entry.day));
+    }
+    const next = rest.findIndex((entry) => entry.day < answer.counted_from);
+    return next < 0 ? this.days.length : from + next;
   }
 
   /** Show where the grid is. */
@@ -65,16 +83,21 @@ export class Rail {
 
   tell(index) {
     this.index = index;
-    const { day, clips } = this.days[index];
     this.slider.setAttribute("aria-valuenow", index);
-    this.slider.setAttribute("aria-valuetext", texts.clipsOn(dayTitle(day), clips));
+    this.slider.setAttribute("aria-valuetext", this.words(index));
     this.draw();
   }
 
-  /** The nearest day that has clips. */
+  /** A day and how many clips it has, where that is known. */
+  words(index) {
+    const { day, clips, more } = this.days[index];
+    return clips === null ? dayTitle(day) : texts.clipsOn(dayTitle(day), clips, more);
+  }
+
+  /** The nearest day that has clips, or may have. */
   nearest(index) {
     for (let distance = 0; distance < this.days.length; distance += 1) {
-      for (const other of [index - distance, index + distance]) if (this.days[other]?.clips) return other;
+      for (const other of [index - distance, index + distance]) if (this.days[other] && this.days[other].clips !== 0) return other;
     }
     return index;
   }
@@ -86,7 +109,7 @@ export class Rail {
     const index = this.nearest(Math.min(this.days.length - 1, Math.max(0, Math.floor(share * this.days.length))));
     this.bubble.hidden = false;
     this.bubble.style.top = `${Math.min(box.height - 24, Math.max(0, event.clientY - box.top - 12))}px`;
-    this.bubble.textContent = texts.clipsOn(dayTitle(this.days[index].day), this.days[index].clips);
+    this.bubble.textContent = this.words(index);
     if (event.buttons || event.type === "pointerup") this.tell(index);
     return true;
   }
@@ -94,14 +117,14 @@ export class Rail {
   /** Jump to a day: what comes first there is its latest clip. */
   go(index) {
     this.tell(index);
-    const next = new Date(Date.parse(`${this.days[index].day}T12:00:00Z`) + DAY).toISOString().slice(0, 10);
+    const next = dayOf(Date.parse(`${this.days[index].day}T12:00:00Z`) + DAY);
     return this.jump(index === 0 ? null : new Date(momentOf(next, "00:00:00", zone()) - 1).toISOString());
   }
 
   /** The next day with clips in one direction: 1 is older. */
   step(direction) {
     for (let index = this.index + direction; this.days[index]; index += direction) {
-      if (this.days[index].clips) return this.go(index);
+      if (this.days[index].clips !== 0) return this.go(index);
     }
     return null;
   }
@@ -132,12 +155,32 @@ export class Rail {
     this.days.forEach((entry, index) => { sums[Math.floor(index * rows / this.days.length)] += entry.clips; });
     const most = Math.max(...sums), tall = height / rows;
     pen.scale(ratio, ratio);
+    const room = width < NARROW ? width : width / 2;
     pen.fillStyle = style.getPropertyValue("--bar");
     sums.forEach((sum, row) => {
-      if (sum) pen.fillRect(0, row * tall, Math.max(3, width * Math.sqrt(sum / most)), Math.max(1, tall - (tall > 3 ? 1 : 0)));
+      const long = Math.max(3, room * Math.sqrt(sum / most));
+      if (sum) pen.fillRect(width - long, row * tall, long, Math.max(1, tall - (tall > 3 ? 1 : 0)));
     });
+    this.months(pen, width, height, style);
     pen.fillStyle = style.getPropertyValue("--accent");
     pen.fillRect(0, (this.index + 0.5) * height / this.days.length - 1.5, width, 3);
   }
+
+  /** A line and a name where a month begins, or, where months have no room, a year. */
+  months(pen, width, height, style) {
+    const day = height / this.days.length, length = day * 30 < NAME_LEAST ? 4 : 7; // of "2026-11-21"
+    pen.font = `11px ${style.fontFamily}`;
+    let free = 0;
+    this.days.forEach((entry, index) => {
+      const y = index * day;
+      if (entry.day.slice(0, length) === this.days[index - 1]?.day.slice(0, length) || y < free) return;
+      free = y + NAME_LEAST;
+      pen.fillStyle = style.getPropertyValue("--line");
+      if (index) pen.fillRect(0, y, width, 1);
+      pen.fillStyle = style.getPropertyValue("--quiet");
+      if (width >= NARROW && y + 14 < height) pen.fillText(length === 4 ? entry.day.slice(0, 4) : monthShort(entry.day), 0, y + 13);
+    });
+  }
 }
 
+const dayOf = (moment) => new Date(moment).toISOString().slice(0, 10);

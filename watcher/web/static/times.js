@@ -76,6 +76,9 @@ export function momentTitle(moment, zone) {
 /** "November 2026" of "2026-11". */
 export const monthTitle = (month) => new Date(`${month}-15T12:00:00Z`).toLocaleDateString(locale, { month: "long", year: "numeric", timeZone: "UTC" });
 
+/** "Nov" of "2026-11-21". */
+export const monthShort = (day) => partsOf(day, "short").month;
+
 /** What a zone's clock is called at a moment: "CEST", "GMT+1". */
 export const zoneName = (moment, zone) => new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: "short" }).formatToParts(new Date(moment)).find((part) => part.type === "timeZoneName").value;
 
