@@ -273,7 +273,9 @@ def test_clips_are_found_by_their_words(catalog: Catalog) -> None:
     catalog.writes.correct(ids[5], note="A heron, at the pond")
     assert ids_of("heron POND") == [5]
     catalog.labels.put(ids[5], "bird", author="anna", confidence=None, now=START)
-    catalog.writes.put([probed(batch[5].key, 5 / 7, digest="another")], now=START)  # another content: the note stays
+    catalog.writes.put(
+        [probed(batch[5].key, 5 / 7, digest="another")], now=START
+    )  # another content: the note stays
     assert ids_of("heron bird") == [5]
     catalog.writes.correct(ids[5], camera="yard")
     assert ids_of("heron yard") == [5]
