@@ -12,13 +12,13 @@ from flask import Blueprint
 from watcher.model.clip import EPOCH
 from watcher.model.errors import BadParameterError
 from watcher.web.api.timeline import zone_of
+from watcher.web.http.parameters import DAYS_MOST
 from watcher.web.http.query import FILTERS, single
 from watcher.web.http.request import Answer, ApiRequest, Body
 from watcher.web.http.routes import question
 
 bp = Blueprint("calendar", __name__)
 
-DAYS_MOST = 5000  # of one answer
 COUNTING_SECONDS = 0.2  # after which no further step of counting is begun
 _EPOCH_DAY = EPOCH.date()
 
@@ -54,7 +54,9 @@ def index(api_request: ApiRequest) -> Answer:
     month = None if "day" in args or "days" in args else single(args, "month", f"{today:%Y-%m}")
     if month is None and "month" in args:
         raise BadParameterError("month", "ask for a month, or for days up to a day")
-    first, last = _month(month) if month else _days(single(args, "day", f"{today}"), single(args, "days", "31"))
+    first, last = (
+        _month(month) if month is not None else _days(single(args, "day", f"{today}"), single(args, "days", "31"))
+    )
     clip_filter = api_request.filter()
     head = api_request.catalog.clips.head()
     tag = api_request.tag(f"calendar {head} {zone} {month} {first} {last} {clip_filter}")

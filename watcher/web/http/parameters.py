@@ -17,6 +17,8 @@ class Parameter(NamedTuple):
     many: bool = False  # may be repeated
 
 
+DAYS_MOST = 5000  # that are counted for one answer
+
 _TIME = {"type": "string", "format": "date-time"}
 _NUMBER = {"type": "integer", "minimum": 0, "maximum": NUMBER_MOST}
 _SECONDS = {"type": "number", "minimum": 0, "maximum": 9999999}
@@ -57,7 +59,7 @@ PARAMETERS = {
     "min_duration": Parameter("Seconds at least.", _SECONDS, 0.5),
     "max_duration": Parameter("Seconds at most.", _SECONDS, 3600),
     "bin": Parameter("Whether its file can be had back for a while.", {"type": "boolean", "default": True}, True),
-    "q": Parameter("Up to ten whole words of key, camera and labels; all of them.", _TEXT, "porch"),
+    "q": Parameter("Up to ten whole words of key, camera, labels and note; all of them.", _TEXT, "porch"),
     "seen": Parameter("Clips that you have seen, or have not.", {"type": "boolean"}, False),
     "fields": Parameter(
         "Only these fields of each clip, with commas between; those within others by a dotted path.",
@@ -80,6 +82,12 @@ PARAMETERS = {
     "bucket": Parameter("How long a bucket is.", {"type": "string", "enum": ["day", "hour", "quarter"]}, "day"),
     "month": Parameter(
         "Which month; this one, where `tz` is.", {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"}, "2026-11"
+    ),
+    "day": Parameter("Days up to this one; up to today.", {"type": "string", "format": "date"}, "2026-11-30"),
+    "days": Parameter(
+        "How many days, instead of a month.",
+        {"type": "integer", "minimum": 1, "maximum": DAYS_MOST, "default": 31},
+        31,
     ),
     "content": Parameter(
         "Of which content, as a playlist says: of another one there is nothing.", _TEXT, "9f86d081884c7d65"
