@@ -22,7 +22,6 @@ import requests
 from tests.running import wait_for
 from watcher.model.errors import StoreAwayError
 from watcher.stores.s3 import S3
-from watcher.stores.s3_client import Request
 from watcher.workers.parent_death import die_with_parent
 
 PROGRAMS = ("radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "monmaptool")
@@ -192,7 +191,8 @@ class Radosgw:
 
     def _made(self, bucket: S3) -> bool:
         with contextlib.suppress(StoreAwayError):
-            return bucket._client.answer(Request("PUT")).status == 200
+            bucket.make()
+            return True
         return False
 
     def _answers(self) -> bool:

@@ -51,6 +51,7 @@ class Bucket:
     part_least: int = 1000  # bytes of each part but the last
     conditions: str = "known"  # If-None-Match: "known", "ignored" or "refused"
     encodes: bool = True  # knows encoding-type
+    made: bool = True  # the bucket is there
     now: Callable[[], float] = time.time
     trick: Callable[[Handler], bool] | None = None  # True where it has answered
 
@@ -99,7 +100,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             )
             self._check_signature(path)
             _, name, *rest = unquote(path, errors="strict").split("/", 2)
-            if name != BUCKET:
+            if name != BUCKET or not (bucket.made or (self.command == "PUT" and not rest)):
                 raise RefusalError(404, "NoSuchBucket")
             getattr(self, f"_{self.command.lower()}_{'object' if rest and rest[0] else 'bucket'}")(*rest)
         except RefusalError as refusal:
@@ -184,6 +185,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._xml("CompleteMultipartUploadResult", f"<ETag>{escape(_etag(bucket.objects[key]))}</ETag>")
 
     # — the bucket —
+
+    def _put_bucket(self) -> None:
+        if self.server.bucket.made:
+            raise RefusalError(409, "BucketAlreadyOwnedByYou")
+        self.server.bucket.made = True
+        self.reply(200)
 
     def _get_bucket(self, *_: str) -> None:
         bucket, prefix = self.server.bucket, self.query.get("prefix", "")

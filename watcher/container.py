@@ -5,6 +5,10 @@ python -m watcher.container health WHAT    0 if all is well with uwsgi://HOST:PO
                                            WATCHER_SOCKET says), tcp://HOST:PORT, or the ingester, by the
                                            name of its status file
 python -m watcher.container secret FILE    makes a file with a secret, unless it is there
+python -m watcher.container store KEYS DATA
+                                           makes the keys of Compose's own store (or takes those of
+                                           WATCHER_STORE_ACCESS_KEY and _SECRET_KEY), and hands over its folder
+python -m watcher.container bucket         waits for that store, and makes the buckets that the settings name there
 python -m watcher.container web            nginx alone, in front of the application that WATCHER_APP named to
                                            `watcher prepare`; it and its files are those of this image
 """
@@ -40,10 +44,16 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["secret"]:
         _make_secret(Path(arguments[1]))
         return
+    if arguments[:1] == ["store"]:
+        _prepare_store(Path(arguments[1]), Path(arguments[2]))
+        return
+    if arguments[:1] == ["bucket"]:
+        _make_buckets()
+        return
     if "WATCHER_SOCKET" in os.environ:
         os.environ["WATCHER_SOCKET"] = _own(os.environ["WATCHER_SOCKET"])
     if os.geteuid() == 0:
-        _become(int(os.environ.get("WATCHER_UID", USER)), int(os.environ.get("WATCHER_GID", USER)))
+        _become(*_whose())
     if arguments[:1] == ["web"]:
         _serve()
     os.execvp(arguments[0], arguments)  # nosec B606  # noqa: S606 - a list, no shell
@@ -82,6 +92,37 @@ def _make_secret(path: Path) -> None:
         temporary.write_text(secrets.token_urlsafe(32), encoding="ascii")
         temporary.chmod(0o444)  # the database and we are different users
         temporary.replace(path)
+
+
+def _prepare_store(keys: Path, data: Path) -> None:
+    """The keys of Compose's own store, in files that it and we alone can read; and its folder, handed over.
+
+    Of such letters, and so many, as Garage wants: others take any.
+    """
+    user, group = _whose()
+    made = {"access-key": f"GK{secrets.token_hex(12)}", "secret-key": secrets.token_hex(32)}
+    for name, random in (made | {"rpc-secret": secrets.token_hex(32)}).items():
+        path, text = keys / name, os.environ.get(f"WATCHER_STORE_{name.replace('-', '_').upper()}", "")
+        if text or not path.exists():
+            temporary = path.with_suffix(".tmp")
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400), "w") as file:
+                file.write(text or random)
+            os.chown(temporary, user, group)
+            temporary.replace(path)
+    if data.stat().st_uid == 0:
+        os.chown(data, user, group)
+
+
+def _make_buckets() -> None:
+    from watcher.ops.own_store import make_buckets  # noqa: PLC0415 - of all commands this one alone needs these
+    from watcher.settings.load import load  # noqa: PLC0415
+
+    make_buckets(load().settings, out=sys.stdout)
+
+
+def _whose() -> tuple[int, int]:
+    """The user and the group that everything belongs to."""
+    return int(os.environ.get("WATCHER_UID", USER)), int(os.environ.get("WATCHER_GID", USER))
 
 
 def _become(user: int, group: int) -> None:

@@ -285,7 +285,7 @@ def test_compose_with_postgresql(checkout: Path, clip: bytes) -> None:
         assert len(unit.get("/watcher/clips?camera=pg").json()["clips"]) == 7
         api = unit("ps", "-q", "api").stdout.strip()
         addresses = docker("exec", api, "hostname", "-i").stdout.split()
-        assert len(addresses) == 2, "it is in nginx's network, and in the database's"
+        assert len(addresses) == 3, "it is in nginx's network, in the database's, and in the store's"
 
         def reached(service: str) -> int:
             """How many of the application's addresses answer from inside another container."""

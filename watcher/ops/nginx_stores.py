@@ -23,6 +23,7 @@ _BUNDLES = (  # Debian's, Alpine's, Fedora's, and SUSE's
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/ca-bundle.pem",
 )
+DOCKERS = "127.0.0.11"  # the name server of Docker's own networks
 _HOSTS, _RESOLVERS = Path("/etc/hosts"), Path("/etc/resolv.conf")
 
 
@@ -45,7 +46,8 @@ def _location(table: StoreTable, run: Path) -> str:
     host, text = address.hostname or "", ""
     literal = _literal(host)
     if literal is None and (servers := _resolvers()):
-        text += f"    resolver {' '.join(servers)};\n"
+        # Docker says that a name holds for ten minutes; a container that was made anew has another address at once.
+        text += f"    resolver {' '.join(servers)}{' valid=5s' if DOCKERS in servers else ''};\n"
     port = address.port or (443 if address.scheme == "https" else 80)
     if address.scheme == "https":
         text += f'    proxy_ssl_name "{host}";\n    proxy_ssl_trusted_certificate "{run / AUTHORITIES}";\n'

@@ -19,7 +19,7 @@ from urllib.parse import unquote_plus
 from watcher.model.errors import MissingError, StoreAwayError, TakenError
 from watcher.settings.stores import StoreTable
 from watcher.stores.exchange import BLOCK
-from watcher.stores.s3_client import NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys, Request, number
+from watcher.stores.s3_client import NO_BUCKET, NO_KEY, ONE_BYTE, RANGE, Body, Client, Keys, Request, number
 from watcher.stores.s3_errors import skew
 from watcher.stores.s3_put import MTIME, OWNER, SHA256, Writer
 from watcher.stores.signature import LONGEST_SECONDS
@@ -162,6 +162,17 @@ class S3:
 
     def bind(self, *, anew: bool = False) -> None:
         """Nothing: a bucket is not taken for another one, as a folder is whose disk is away."""
+
+    def make(self) -> None:
+        """Make the bucket, unless it is there."""
+        try:
+            self.find("-")
+        except StoreAwayError as reason:
+            if reason.store_code != NO_BUCKET:
+                raise
+            answer = self._client.answer(Request("PUT"))
+            if answer.status != 200:
+                raise self._client.refused(answer) from None
 
     def path(self, key: str) -> None:
         """None: what is in a bucket is read over the network."""

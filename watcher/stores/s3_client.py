@@ -18,7 +18,7 @@ ANSWER_MOST = 8 << 20  # bytes; a page of a thousand keys of 1,024 bytes, each o
 ERROR_MOST = 64 << 10
 ONE_BYTE = {"Range": "bytes=0-0"}
 RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})")
-NO_KEY = "NoSuchKey"
+NO_KEY, NO_BUCKET = "NoSuchKey", "NoSuchBucket"
 _KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"}
 
 Keys = Callable[[], tuple[str, str]]  # the access key and its secret; raises StoreAwayError
