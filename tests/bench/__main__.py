@@ -7,12 +7,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.bench import cold, ingest, labels, memory, page, questions, renditions, senders, serving, upload
+from tests.bench import cold, ingest, labels, memory, nodes, page, questions, renditions, senders, serving, upload
 
-CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
+CASES: dict[str, Callable[[Path, int], Iterable[tuple[str, list[float], str]]]] = {
     "ingest": ingest.run,
     "scan": ingest.run_scan,
     "collection": ingest.run_collection,
@@ -26,6 +26,7 @@ CASES: dict[str, Callable[[Path, int], list[tuple[str, list[float], str]]]] = {
     "memory": memory.run,
     "labels": labels.run,
     "labelling": labels.run_unit,
+    "labelling-nodes": nodes.run,
 }
 
 

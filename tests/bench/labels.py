@@ -41,15 +41,16 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 def run(folder: Path, rounds: int) -> list[tuple[str, list[float], str]]:
     """What one look takes, by one worker: milliseconds of the processor, and ratios."""
-    return list(_alone(folder, _samples(folder), rounds))
+    return list(_alone(folder, samples(folder), rounds))
 
 
 def run_unit(folder: Path, _rounds: int) -> list[tuple[str, list[float], str]]:
     """What it is in a running unit: clips a minute, milliseconds, megabytes, and live clips with and without."""
-    return list(_in_a_unit(folder, list(_samples(folder).values())))
+    return list(_in_a_unit(folder, list(samples(folder).values())))
 
 
-def _samples(folder: Path) -> dict[str, Path]:
+def samples(folder: Path) -> dict[str, Path]:
+    """A clip of each kind."""
     if not MODEL.is_file():
         sys.exit("there is no model to measure: make labels")
     return {kind: _film(folder / f"{number}.mp4", kind) for number, kind in enumerate(KINDS)}
