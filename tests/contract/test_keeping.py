@@ -20,12 +20,14 @@ from watcher.model.clip import Clip
 from watcher.retention.retire import Retention
 from watcher.services import Services
 from watcher.settings.stores import Tiering
-from watcher.storage import permission
+from watcher.storage import permission, status
 from watcher.storage.permission import Space
+from watcher.storage.status import Status
 from watcher.stores.s3 import S3
 from watcher.tiering import copies
 from watcher.tiering.footage import Footage
 from watcher.tiering.keeper import Keeper
+from watcher.web import create_app
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -176,6 +178,31 @@ def test_a_clip_that_is_given_up_leaves_no_copy(services: Services, monkeypatch:
     assert third.exists()
     Keeper(services).turn()
     assert not third.exists()
+
+
+def test_a_clip_that_plays_from_a_copy_is_not_away(services: Services) -> None:
+    """In answers and on the page; the others of its store are, and so is all of what the settings do not name."""
+    clips = [leave(services, number) for number in range(2)]
+    move(services)
+    played(services, clips[0])
+    Keeper(services).turn()
+    said = Status(pid=1, watching="poll", settling=0, scanning=False, last_scan_at=None, problems={})
+    status.write(services.places.status, msgspec.structs.replace(said, away={"cold": "it is frozen"}))
+
+    def states(service: Services) -> list[object]:
+        client = create_app(service).test_client(use_cookies=False)
+        answers = [client.get(f"/clips/{clip.id}").json for clip in clips]
+        pages = [client.get(f"/watch/{clip.id}").text for clip in clips]
+        return [
+            *((answer or {}).get("available_reason") for answer in answers),
+            *("frozen" in page for page in pages),
+        ]
+
+    assert states(services) == [None, "it is frozen", False, True]
+    plain = replace(services, settings=msgspec.structs.replace(services.settings, tiering=Tiering(after_days=1)))
+    assert states(plain) == ["it is frozen", "it is frozen", True, True]
+    none = replace(services, settings=msgspec.structs.replace(services.settings, stores=()))
+    assert states(none)[:2] == ["the store cold is not in the settings any more"] * 2
 
 
 def test_a_wish_for_what_is_in_no_store_is_none(services: Services, server: Server) -> None:

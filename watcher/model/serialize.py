@@ -16,7 +16,7 @@ from watcher.model.clip import Clip, ClipState, Label, Playable, Sprite, moment
 from watcher.model.schemas import ClipShape, LabelShape, Links, SpriteShape, as_media
 
 LOCAL = "local"  # where clips lie that are in no store
-NONE_AWAY: Mapping[str, str] = MappingProxyType({})
+NONE_AWAY: Mapping[int, str] = MappingProxyType({})
 MOUNT = "/watcher"  # where the application is, below the address that people use
 _DAY_MS = 86_400_000
 _EPOCH_DAY = date(1970, 1, 1)
@@ -112,12 +112,12 @@ def _label(label: Label) -> LabelShape:
 
 
 def clip_bodies(
-    clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo, away: Mapping[str, str] = NONE_AWAY
+    clips: Sequence[Clip], *, base: str, mount: str, zone: tzinfo, away: Mapping[int, str] = NONE_AWAY
 ) -> list[ClipShape]:
     """Clips as the contract shows them.
 
     `base` stands before every address ("" keeps them relative), `mount` is where the API is below it; `away` are
-    the stores that cannot be asked, and why.
+    the clips that cannot be had from their stores, by their numbers, and why.
     """
     site = base + mount.removesuffix(MOUNT)  # clips lie beside the application
     clips_at, renditions = f"{base}{mount}/clips", f"{base}{mount}/renditions/"
@@ -152,8 +152,8 @@ def clip_bodies(
             links=Links(f"{clips_at}/{clip.id}"),
             store=clip.store or LOCAL,
             missing_since=UNSET if clip.missing_ms is None else utc_of(clip.missing_ms),
-            available=False if clip.store in away else UNSET,
-            available_reason=away.get(clip.store or "", UNSET),
+            available=False if clip.id in away else UNSET,
+            available_reason=away.get(clip.id, UNSET),
         )
         for clip in clips
     ]

@@ -83,9 +83,10 @@ class Copies:
 
     def there(self) -> Iterator[int]:
         """The clips of which there are copies."""
-        for path, _, _ in self._files():
-            if not path.name.startswith("."):
-                yield int(path.name.partition("-")[0])
+        with contextlib.suppress(FileNotFoundError):
+            for path in list(self._folder.iterdir()):
+                if not path.name.startswith("."):
+                    yield int(path.name.partition("-")[0])
 
     def remove(self, clip_id: int) -> None:
         """Remove what there is of a clip, whichever of its contents."""

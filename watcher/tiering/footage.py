@@ -6,6 +6,7 @@ there are stores: a local clip costs nothing more.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,6 +131,10 @@ class Footage:
         if path is None or store.find(stored_as) is None:
             return None
         return Place(store.name, path.removesuffix(f"/{stored_as}"), f"/{stored_as}", lying)
+
+    def playing(self) -> Iterable[int]:
+        """The clips that players have from copies, whether or not their stores can be asked."""
+        return self.copies.there() if self._plays_copies else ()
 
     def look(self, key: str) -> Look | None:
         """How a clip's file looks, or looked when it was moved; None if there is none. Its store is not asked.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import cast
@@ -17,6 +17,7 @@ from watcher.model.version import VERSION
 from watcher.services import Services
 from watcher.storage import status
 from watcher.storage.refused import Refusals
+from watcher.tiering.footage import Footage
 from watcher.web.http.attempts import Attempts
 from watcher.web.http.authenticate import Authenticator
 from watcher.web.http.counters import Counters
@@ -53,15 +54,24 @@ class State:
         self.turns = Turns(services.places.run, "zip")
         self.counters: Counters | None = None  # of requests, once all routes are known
 
-    def away(self, clips: Iterable[Clip]) -> dict[str, str]:
-        """The stores of these clips that cannot be asked, and why, as settings and the ingester say."""
+    def away(self, clips: Sequence[Clip]) -> dict[int, str]:
+        """Those of some clips that cannot be had from their stores, by their numbers, and why.
+
+        As settings and the ingester say; one that plays from a copy is none of them.
+        """
         stores = {clip.store for clip in clips if clip.store}
         if not stores:
             return {}
         named = {table.name for table in self.services.settings.stores}
         absent = {name: f"the store {name} is not in the settings any more" for name in stores - named}
         state_file = status.read(self.services.places.status)
-        return absent | ({} if state_file is None else state_file[0].away)
+        away = {} if state_file is None else state_file[0].away
+        play = set(Footage.of(self.services).playing()) if away.keys() & stores else set()
+        return {
+            clip.id: absent.get(clip.store) or away[clip.store]
+            for clip in clips
+            if clip.store in absent or (clip.store in away and clip.id not in play)
+        }
 
     @property
     def mark(self) -> str:

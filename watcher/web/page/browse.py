@@ -253,7 +253,7 @@ def watch(clip_id: int) -> Response:
         ],
         gone=gone,
         unsorted=clip.camera == UNSORTED and "/" not in clip.key,  # a folder may be called so
-        away=state().away([clip]).get(clip.store or ""),
+        away=state().away([clip]).get(clip.id),
         live_url=state().services.settings.live.url_of(clip.camera),
         binned=clip.state is ClipState.RETIRED and Retention.of(state().services).in_bin(clip.id),
     )
