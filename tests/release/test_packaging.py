@@ -194,3 +194,16 @@ def test_the_template_for_unraid_fits_the_image(tmp_path: Path) -> None:
     assert set(by_type["Path"]) == set(re.findall(r"^VOLUME (\S+)", dockerfile, re.MULTILINE))
     assert f"[PORT:{next(iter(by_type['Port']))}]" in (template.findtext("WebUI") or "")
     settings_are_known(by_type["Variable"], tmp_path)
+
+
+@pytest.mark.parametrize("page", ["orchestration.md", "install.md", "labels.md", "docker.md"])
+def test_what_the_guide_says_of_a_model_is_known(page: str, tmp_path: Path) -> None:
+    """Settings, by the values that stand there, and what an image is built with."""
+    text = (ROOT / "guide" / page).read_text()
+    written = dict(re.findall(r"\b(WATCHER_LABELS__\w+)=([\w/.]+)", text))
+    written |= dict.fromkeys(re.findall(r"`(WATCHER_LABELS__ENABLED)`", text), "true")
+    settings_are_known(written, tmp_path)
+    assert written.get("WATCHER_LABELS__ENABLED") == "true"
+    arguments = re.findall(r"--build-arg (\w+)=true", text)
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert all(re.search(rf"^ARG {name}=false$", dockerfile, re.MULTILINE) for name in arguments)

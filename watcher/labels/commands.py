@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -99,6 +100,7 @@ def evaluate(services: Services, *, out: TextIO) -> int:
         return 1
     print(f"{clips:,} clips that people have labelled and the model has looked at", file=out)
     print(f"{'label':<16} {'camera':<16} {'clips':>6} {'precision':>9} {'recall':>7} {'at':>5}  better", file=out)
+    better: list[tuple[str, str, float]] = []
     for (label, camera), pairs in sorted(by_label.items()):
         now = score(pairs, Rules(settings, camera).threshold(label))
         best = max(
@@ -106,13 +108,29 @@ def evaluate(services: Services, *, out: TextIO) -> int:
             key=lambda step_score: (step_score.both, -abs(step_score.threshold - 0.5)),
         )
         advice = f"{best.threshold:.2f}" if now.right + now.missed >= FEW and best.both > now.both + 0.005 else ""
+        if advice:
+            better.append((label, camera, best.threshold))
         if now.right + now.wrong + now.missed:
             print(
                 f"{label:<16} {camera or '(all)':<16} {now.right + now.missed:>6} {now.precision:>9.2f}"
                 f" {now.recall:>7.2f} {now.threshold:>5.2f}  {advice}",
                 file=out,
             )
+    if better:
+        print("\nbetter on these clips, as settings; not tried on others:", file=out)
+    for label, camera, threshold in better:
+        of = f"camera = {quoted(camera)}\n" if camera else ""
+        print(f"\n[[labels.thresholds]]\n{of}label = {quoted(label)}\nthreshold = {threshold:.2f}", file=out)
     return 0
+
+
+def quoted(text: str) -> str:
+    r"""A text as TOML has it.
+
+    >>> print(quoted('red "fox"'))
+    "red \"fox\""
+    """
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def score(pairs: Iterable[tuple[bool, float]], threshold: float) -> Score:
