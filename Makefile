@@ -15,7 +15,7 @@ CLIPS  ?= 40
 MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run setup labels test slow browser scale motion crash ceph soak security containers check format bench screenshots house messages docs release wheels licences sbom audit images requirements npm pictures
+.PHONY: help demo run setup labels test slow browser scale motion crash ceph soak security containers check format bench screenshots gallery house messages docs release wheels licences sbom audit images requirements npm pictures
 
 help:           ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -79,6 +79,9 @@ bench: $(VENV)/.dev  ## the benchmarks, as ratios to ceilings of the same run
 
 screenshots: $(VENV)/.dev  ## take the README's three pictures anew from a running demo
 	$(BIN)/python -m tests.screenshots
+
+gallery: $(VENV)/.dev  ## every screen at four sizes, light and dark, for people to look at: artifacts/gallery/
+	$(BIN)/python -m tests.gallery
 
 house: $(VENV)/.dev    ## the rooms of the code, and what each imports
 	@$(BIN)/python -m tests.house

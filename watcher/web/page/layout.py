@@ -41,14 +41,14 @@ FILTERS = (
 )  # that the page has
 ZONE_COOKIE = "watcher_zone"  # the zone that a person wants to see times in, if not the site's
 _KEPT = timedelta(days=400)  # longer than which no browser keeps a cookie
-_STYLES = ("tokens.css", "forms.css", "layout.css", "card.css")  # of every screen
+_STYLES = ("tokens.css", "forms.css", "layout.css")  # of every screen
 _OWN_STYLES = {
-    "watch.html": ("player.css", "about.css"),
-    "browse.html": ("player.css", "about.css", "empty.css"),
-    "review.html": ("player.css", "about.css", "empty.css"),
+    "watch.html": ("card.css", "player.css", "about.css"),
+    "browse.html": ("card.css", "player.css", "about.css", "empty.css"),
+    "review.html": ("card.css", "player.css", "about.css", "empty.css"),
     "day.html": ("player.css", "timeline.css"),
     "side.html": ("timeline.css", "side.css"),
-    "status.html": ("status.css",),
+    "status.html": ("card.css", "status.css"),
     "docs.html": ("docs.css",),
     **dict.fromkeys(("offline.html", "problem.html", "sign_in.html"), ("empty.css",)),
 }
@@ -60,9 +60,8 @@ _WATCH = (
     "about.js",
     "card.js",
     "controls.js",
-    "copy.js",
-    "film.js",
     "fingers.js",
+    "made.js",
     "player.js",
     "seek.js",
     "seen.js",
@@ -82,7 +81,7 @@ _LANES = (
 _MODULES = {  # what a screen's module imports, told at once so that a browser need not find out step by step
     "browse.html": (*_WATCH, "grid.js", "live.js", "rail.js", "select.js", "watch.js"),
     "watch.html": _WATCH,
-    "day.html": (*_SHARED, *_LANES, "card.js", "film.js", "live.js"),
+    "day.html": (*_SHARED, *_LANES, "card.js", "live.js", "made.js"),
     "side.html": (
         *_SHARED,
         *_MOMENT,

@@ -2,7 +2,7 @@
 
 import { Refusal, get, may, mount as api, nameOf, send, zone } from "./api.js";
 import { button, confirmed, dialog, element, icon } from "./elements.js";
-import { film } from "./film.js";
+import { film } from "./made.js";
 import { _, texts } from "./texts.js";
 import { length as lengthOf, wall } from "./times.js";
 

@@ -71,12 +71,14 @@ function draw() { drawing ??= requestAnimationFrame(() => { drawing = null; pain
 
 function paint() {
   const { view } = state, cameras = shown();
-  lanes.draw({ view, footage, cameras, current: stage.clip, now: now(), day: state.day });
+  lanes.draw({ view, footage, cameras, current: stage.clip, now: now(), day: state.day, at: stage.at });
   const { width } = lanes, x = stage.at === null ? -1 : xOf(view, stage.at, width);
   head.hidden = x < 0 || x > width;
   head.style.transform = `translateX(${x}px)`;
-  head.firstChild.textContent = stage.at === null ? "" : clockOf(stage.at);
-  head.firstChild.style.transform = `translateX(calc(-50% + ${clamp(0, 34 - x, width - 34 - x)}px))`;
+  const label = head.firstChild, words = stage.at === null ? "" : clockOf(stage.at), other = label.textContent.length !== words.length;
+  label.textContent = words;
+  if (other || !state.half) state.half = label.offsetWidth / 2; // by twelve hours it is longer
+  label.style.transform = `translateX(calc(-50% + ${clamp(0, state.half + 2 - x, width - state.half - 2 - x)}px))`;
   span.place(view, width);
   const part = (at) => clamp(100 * (at - state.day.start) / (state.day.end - state.day.start), 0, 100);
   frame.style.left = `${part(view.from)}%`;

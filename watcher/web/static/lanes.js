@@ -5,7 +5,7 @@ import { zone } from "./api.js";
 import { element } from "./elements.js";
 import { dayShort } from "./times.js";
 
-const AXIS = 28, LEAST = 3, EDGE = 3, PAD = 5; // pixels: of the axis; of the shortest clip; of its coloured edge; around it
+const AXIS = 28, HEAD = 42, LEAST = 3, EDGE = 3, PAD = 5; // pixels: of the axis; beside the playhead, where its time stands; of the shortest clip; of its coloured edge; around it
 const TALL = [[4, 58], [8, 50], [12, 42], [Infinity, 34]]; // how many lanes there are, how tall each is
 const POSTERS = 6 * HOUR, NARROW = 22; // ms beyond which no pictures are drawn; pixels
 const COLUMN = 4, DENSE = 3; // pixels: of a column where clips are added up; between clips, below which they are
@@ -44,7 +44,7 @@ export class Lanes {
   tall(cameras) { return Math.round(TALL.find(([most]) => cameras.length <= most)[1] * Math.min(1.8, Math.max(1, innerHeight / 1100))); }
   height(cameras) { return AXIS + this.tall(cameras) * cameras.length; }
 
-  draw({ view, footage, cameras, current, now, day }) {
+  draw({ view, footage, cameras, current, now, day, at: head }) {
     const { width } = this, ratio = devicePixelRatio, tall = this.tall(cameras), height = this.height(cameras);
     if (!width) return;
     if (!this.colours) this.colour();
@@ -65,7 +65,8 @@ export class Lanes {
       pen.fillStyle = colours.line;
       pen.fillRect(Math.round(x(at)), begins ? 0 : AXIS - 5, begins ? 2 : 1, height);
       pen.fillStyle = begins ? colours.text : colours.quiet;
-      pen.fillText(begins ? dayShort(begins) : time, x(at) + 5, 18);
+      const words = begins ? dayShort(begins) : time, left = x(at) + 5;
+      if (head === null || left > x(head) + HEAD || left + pen.measureText(words).width < x(head) - HEAD) pen.fillText(words, left, 18);
     }
     this.changed(pen, x, height);
     cameras.forEach((camera, row) => {

@@ -4,9 +4,9 @@
 import { changed, zone } from "./api.js";
 import { learn, shows } from "./card.js";
 import { Controls } from "./controls.js";
-import { Copy } from "./copy.js";
 import { element, hint, icon, iconButton } from "./elements.js";
 import { fingers } from "./fingers.js";
+import { Copy } from "./made.js";
 import { SeekBar } from "./seek.js";
 import { _, texts } from "./texts.js";
 import { clock as clockOf, length, wall } from "./times.js";
@@ -63,7 +63,7 @@ export class Player {
     const { controls } = this, rare = (name, words, key, press) => iconButton(name, words, press, { "aria-keyshortcuts": key, className: "rare" });
     return element("span", "row", {}, controls.toggle,
       iconButton("back", texts.back5, () => this.by(-5), { "aria-keyshortcuts": "ArrowLeft" }), iconButton("on", texts.on5, () => this.by(5), { "aria-keyshortcuts": "ArrowRight" }),
-      this.time, ...(this.does.place ? [element("label", "tick", { id: "on-and-on" }, this.onward, texts.onward)] : []), controls.speed, controls.sound, controls.volume, this.loops,
+      this.time, ...(this.does.place ? [element("label", "tick", { id: "on-and-on", title: texts.onward }, this.onward, icon("onward"), element("span", "", {}, texts.onward))] : []), controls.speed, controls.sound, controls.volume, this.loops,
       rare("frame", texts.frame, "s", () => this.saveFrame()), rare("zoom", texts.zoom, "z", () => this.zoom()),
       ...(document.pictureInPictureEnabled ? [rare("inset", texts.inset, "i", () => this.inset())] : []), controls.full);
   }

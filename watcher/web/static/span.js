@@ -3,7 +3,7 @@
 import { clamp, xOf } from "./axis.js";
 import { may, mount, send } from "./api.js";
 import { askFor, button, element } from "./elements.js";
-import { film } from "./film.js";
+import { film } from "./made.js";
 import { clockOf } from "./pane.js";
 import { texts } from "./texts.js";
 
