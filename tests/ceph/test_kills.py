@@ -150,6 +150,9 @@ def test_whatever_is_killed_a_clip_is_in_a_place(
         store.bucket,
         keys=(KEY, SECRET),
         WATCHER_TIERING__MAX_BYTES_PER_SECOND=str(round(pace)),
+        WATCHER_TIERING__CACHE_BYTES=str(
+            sum(map(len, contents.values())) // 4
+        ),  # some play from copies, some do not
     )
     chance, killed, moving = random.Random(SEED), Counter[str](), 0
     viewer, began = Viewer(unit, contents), time.monotonic()
@@ -176,6 +179,8 @@ def test_whatever_is_killed_a_clip_is_in_a_place(
     for key, data in contents.items():
         answer = requests.get(address(unit, key), timeout=30)
         assert (answer.status_code, answer.content == data) == (200, True), (key, answer.status_code)
+    copies = [*(unit.data / "spool" / "cold").glob("[0-9]*")]
+    assert {hashlib.sha256(path.read_bytes()).hexdigest() for path in copies} <= set(there.values())
     assert unit.run("scan").returncode == 0
     checked = unit.run("check")
     assert checked.returncode == 0, checked.stdout[-3000:]
@@ -183,5 +188,5 @@ def test_whatever_is_killed_a_clip_is_in_a_place(
     store.close()
     print(
         f"killed {dict(killed)} in {took:.0f} s, {moving} of them while some clips were here and some there; "
-        f"played meanwhile {dict(viewer.answers)}: nothing lost, every byte equal, check clean"
+        f"played meanwhile {dict(viewer.answers)}: nothing lost, every byte equal, check clean; {len(copies)} copies"
     )

@@ -25,7 +25,7 @@ from watcher.storage.permission import Space
 from watcher.storage.status import Status
 from watcher.stores.s3 import S3
 from watcher.tiering import copies
-from watcher.tiering.footage import Footage
+from watcher.tiering.footage import Footage, Stores
 from watcher.tiering.keeper import Keeper
 from watcher.web import create_app
 
@@ -98,12 +98,22 @@ def test_the_longest_unused_goes_first(services: Services) -> None:
     size = lying(services, clips[0]).size_bytes
     tiering = Tiering(after_days=1, cache_bytes=2 * size)
     services = replace(services, settings=msgspec.structs.replace(services.settings, tiering=tiering))
-    paths = [played(services, clip) for clip in clips]
-    Keeper(services).turn()
-    for path, seconds in zip(paths, (5000, 9000, 7000), strict=True):
+    keeper, paths = Keeper(services), []
+    for clip in clips:
+        paths.append(played(services, clip))
+        keeper.turn()
+    assert [path.exists() for path in paths] == [True, True, False], "two are played just now"
+    for path, seconds in zip(paths[:2], (5000, 9000), strict=True):
         unused(path, seconds)
-    assert Footage.of(services).copies.sweep() == 2 * size
+    played(services, clips[2])
+    keeper.turn()
     assert [path.exists() for path in paths] == [True, False, True]
+    unused(paths[2], 7000)
+    plain = Footage.of(services).copies
+    plain.path(Stores(services)["cold"], lying(services, clips[1]))  # somebody needs a file of it
+    assert [path.exists() for path in paths] == [True, True, True]
+    assert plain.sweep() == 2 * size
+    assert [path.exists() for path in paths] == [True, True, False]
 
 
 def test_what_is_larger_than_all_room_is_not_copied(services: Services, server: Server) -> None:

@@ -46,15 +46,17 @@ class Copies:
         keep_bytes: int,
         *,
         cache_bytes: int = 0,
+        most_bytes: int = 0,
         hurried: bool = False,
         lasting: bool = False,
         pace: Pace | None = None,
     ) -> None:
-        """`keep_bytes` stay free; of what is not in use `cache_bytes` stay. `hurried`: rather no copy than to wait.
+        """`keep_bytes` stay free; of what is not in use `cache_bytes` stay; none is made beyond `most_bytes`.
 
-        `lasting`: none goes before `clear`.
+        `hurried`: rather no copy than to wait; `lasting`: none goes before `clear`.
         """
         self._folder, self._keep_bytes, self._cache_bytes = folder, keep_bytes, cache_bytes
+        self._most_bytes = most_bytes
         self._hurried, self._lasting, self._pace = hurried, lasting, pace
 
     def place(self, lying: Lying) -> Path:
@@ -197,7 +199,7 @@ class Copies:
     def _make_room(self, size: int) -> None:
         """Let others go for a clip of so many bytes. Raises StoreAwayError, DiskFullError, OSError."""
         if not self._lasting:
-            used, most = self.sweep(), max(MOST_BYTES, self._cache_bytes)
+            used, most = self.sweep(), self._most_bytes or max(MOST_BYTES, self._cache_bytes)
             for path, length, unused in sorted(self._files(), key=lambda file: -file[2]):
                 if used + size <= most or unused < USED_SECONDS:
                     break

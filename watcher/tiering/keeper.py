@@ -37,7 +37,8 @@ class Keeper:
         self._stores, self._stored, self._clock = Stores(services), services.catalog.stored, services.clock
         floor = max(settings.upload.min_free_bytes, settings.retention.min_free_bytes) + SPARE_BYTES
         pace = Pace(self.stopped, settings.tiering.max_bytes_per_second)
-        self._copies = Copies(services.places.spool / "cold", floor, cache_bytes=self._most, pace=pace)
+        folder, most = services.places.spool / "cold", self._most
+        self._copies = Copies(folder, floor, cache_bytes=most, most_bytes=most, pace=pace)
         self._compared_at = -1e9
 
     def turn(self) -> None:
