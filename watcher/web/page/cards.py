@@ -37,8 +37,13 @@ def card(clip: Clip, url: str, zone: tzinfo) -> dict[str, Any]:
         "seconds": seconds,
         "length": length(seconds),
         "labels": labels,
-        "sights": {label.name: label.sight for label in clip.labels or () if label.sight is not None},
-        "sight": sight_ms(clip.poster),
+        # When and where a model sees what labels name, and which millisecond of that the poster shows.
+        "sights": {
+            label.name: {"at": sight.at_seconds, "spans": sight.spans, "boxes": sight.boxes}
+            for label in clip.labels or ()
+            if (sight := label.sight) is not None
+        },
+        "best": sight_ms(clip.poster),
         "held": clip.held,
         "badge": text,
         "broken": clip.state is ClipState.BROKEN,

@@ -10,7 +10,7 @@ const DIGITS = 9; // labels that have a key in a review
 const NOTE_MOST = 2000; // characters
 const PAUSED = 800; // ms without a letter, after which a note is kept
 const BOXES = "watcher-boxes", NEAR = 1; // seconds from a sight, within which its box is drawn
-const CROP = 96, ROUND = 1.15; // pixels of a small picture's side, and times what its box has
+const CROP = 96; // pixels of a small picture's side
 
 /** Let the part beside the picture work; returns the keys that put labels on. */
 export function about(root, { back, review, copyLink }) {
@@ -32,15 +32,16 @@ export function about(root, { back, review, copyLink }) {
   };
   // Since which second a model sees what a label names: a click goes there, and the seek bar is marked from when to when.
   const player = root.querySelector("#player"), ruler = root.querySelector(".sights");
-  const sights = new Map([...part.querySelectorAll("li[data-at]")].map((item) => [item.dataset.label, { at: Number(item.dataset.at), spans: JSON.parse(item.dataset.spans), boxes: JSON.parse(item.dataset.boxes) }]));
+  const sights = new Map([...part.querySelectorAll("li[data-sight]")].map(({ dataset }) => [dataset.label, JSON.parse(dataset.sight)]));
   const there = (name) => {
     if (!sights.has(name) || !player) return [];
     const { at } = sights.get(name);
     return [button(lengthOf(at), () => { player.currentTime = at; }, { class: "at", "aria-label": texts.seenAt(name, lengthOf(at)) }), " "];
   };
-  // What a label names as a small picture, where the poster is that sight of it.
-  const { poster, sight } = part.dataset;
-  const crop = (name) => (sights.get(name)?.boxes ?? []).filter(([at]) => poster && Math.abs(at - sight) < 0.002).slice(0, 1).map((box) => cut(poster, box));
+  const crop = (name) => { // where the poster is that sight of it
+    const box = sights.get(name)?.boxes.find(([at]) => Math.abs(at - part.dataset.best) < 0.002);
+    return box ? [cut(part.dataset.poster, box)] : [];
+  };
   const rule = () => ruler?.replaceChildren(...names.flatMap((name) => (sights.get(name)?.spans ?? []).map(([from, to]) => {
     const mark = element("i", "", { "data-label": name }), share = 100 / (Number(player.dataset.seconds) || Infinity);
     Object.assign(mark.style, { left: `${from * share}%`, width: `${(to - from) * share}%` });
@@ -68,7 +69,7 @@ export function about(root, { back, review, copyLink }) {
     button("✕", () => put(name, false), { "aria-label": texts.without(name) }));
   const actions = root.querySelector("#actions"), menu = actions.querySelector(".menu"), more = menu.querySelector("div");
   const star = (kept) => [icon("star"), kept ? texts.kept : texts.keep];
-  if (!may("label")) part.querySelectorAll("li[data-at]").forEach((item) => { item.prepend(...crop(item.dataset.label)); item.append(" ", ...there(item.dataset.label)); });
+  if (!may("label")) part.querySelectorAll("li[data-sight]").forEach((item) => { item.prepend(...crop(item.dataset.label)); item.append(" ", ...there(item.dataset.label)); });
   if (may("label")) {
     part.querySelectorAll("li[data-label]").forEach((item) => item.replaceWith(chip(item.dataset.label)));
     const input = element("input", "", { required: true, maxLength: 100, placeholder: texts.addLabel, "aria-label": texts.addLabel, autocomplete: "off" });
@@ -149,15 +150,15 @@ export function about(root, { back, review, copyLink }) {
   ];
 }
 
-/** A small square of a picture, around a box: second, and place in shares of the picture. */
-function cut(address, [, x, y, width, height]) {
-  const small = element("canvas", "crop", { width: CROP, height: CROP, ariaHidden: "true" }), picture = new Image();
+/** A box of a picture as a small square. */
+function cut(src, [, x, y, width, height]) {
+  const small = element("canvas", "crop", { width: CROP, height: CROP }), picture = new Image();
   picture.onload = () => {
-    const { naturalWidth: wide, naturalHeight: high } = picture, side = Math.min(wide, high, ROUND * Math.max(width * wide, height * high));
+    const { width: wide, height: high } = picture, side = Math.min(wide, high, 1.15 * Math.max(width * wide, height * high));
     const from = (middle, size) => Math.max(0, Math.min(size - side, middle * size - side / 2));
     small.getContext("2d").drawImage(picture, from(x + width / 2, wide), from(y + height / 2, high), side, side, 0, 0, CROP, CROP);
   };
-  picture.src = address;
+  picture.src = src;
   return small;
 }
 

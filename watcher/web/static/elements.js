@@ -38,20 +38,17 @@ export const button = (text, onclick, properties = {}) => element("button", "", 
 const MANY = 12; // choices of a menu, above which one can search among them
 const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLocaleLowerCase();
 
-/** A field above the choices of a long menu, which leaves those that have what is typed in their words. */
-function findable(menu, words) {
-  const choices = [...menu.querySelectorAll(":scope > label")];
-  if (choices.length <= MANY) return;
-  const field = element("input", "", { type: "search", placeholder: words, "aria-label": words });
-  field.addEventListener("input", () => { for (const choice of choices) choice.hidden = !plain(`${choice.textContent} ${choice.title}`).includes(plain(field.value)); });
-  field.addEventListener("change", (event) => event.stopPropagation()); // it chooses nothing
-  field.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-  choices[0].before(field);
-}
-
-/** The same for all menus of a part of the page. */
+/** A field above the choices of each long menu of a part of the page, which leaves those that have what is typed in their words. */
 export function searched(part, words) {
-  for (const menu of part.querySelectorAll(".choice fieldset")) findable(menu, words);
+  for (const menu of part.querySelectorAll(".choice fieldset")) {
+    const choices = [...menu.querySelectorAll(":scope > label")];
+    if (choices.length <= MANY) continue;
+    const field = element("input", "", { type: "search", placeholder: words, "aria-label": words });
+    field.addEventListener("input", () => { for (const choice of choices) choice.hidden = !plain(`${choice.textContent} ${choice.title}`).includes(plain(field.value)); });
+    field.addEventListener("change", (event) => event.stopPropagation()); // it chooses nothing
+    field.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
+    choices[0].before(field);
+  }
 }
 
 /** A dialog that closes by Esc, by its button, and when it is done; focus goes back to where it was. */
