@@ -111,7 +111,7 @@ TOKEN = re.compile(
 )
 FINDS = {"querySelector", "querySelectorAll", "closest", "matches"}  # by a style sheet's words
 SILENT = re.compile(
-    r"(?:(?:Shift\+)?(?:Space|Enter|Esc|Escape|Home|End|Page\w+|Arrow\w+|[a-zA-Z])(?: |$))+|Shift\+|input:not.*|.*system-ui.*|badge broken|another label"
+    r"(?:(?:(?:Shift|Alt)\+)?(?:Space|Enter|Esc|Escape|Home|End|Page\w+|Arrow\w+|[a-zA-Z])(?: |$))+|Shift\+|input:not.*|.*system-ui.*|badge broken|another label"
 )
 VALUE = re.compile(r"\$\{((?:[^{}`]|\{[^{}]*\}|`[^`]*`)*)\}")
 

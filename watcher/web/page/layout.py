@@ -74,6 +74,7 @@ _LANES = (
     "footage.js",
     "hands.js",
     "lanes.js",
+    "names.js",
     "pane.js",
     "span.js",
     "stage.js",

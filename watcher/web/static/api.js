@@ -53,10 +53,11 @@ const collate = new Intl.Collator(undefined, { numeric: true, sensitivity: "base
 
 export const nameOf = (camera) => byCamera.get(camera)?.name ?? camera;
 export const titleOf = (camera) => (nameOf(camera) === camera ? camera : `${nameOf(camera)} (${camera})`);
+export const placeOf = (camera) => byCamera.get(camera)?.order ?? null;
 export const isHidden = (camera) => byCamera.get(camera)?.hidden ?? false;
 
 /** As people order cameras: hidden ones last, those with a place of their own first, then by name. */
-export const byOrder = (camera, other) => isHidden(camera) - isHidden(other) || (byCamera.get(camera)?.order ?? LAST) - (byCamera.get(other)?.order ?? LAST) || collate(nameOf(camera), nameOf(other));
+export const byOrder = (camera, other) => isHidden(camera) - isHidden(other) || (placeOf(camera) ?? LAST) - (placeOf(other) ?? LAST) || collate(nameOf(camera), nameOf(other));
 
 /** Write a camera's name with its colour into an element; `named` of `page/names.py` makes the same. */
 export function entitle(place, camera) {

@@ -1,7 +1,7 @@
 // Timeline: all cameras on one axis, the picture above them, a playhead through both. Without scripts it is a list of links.
 
 import { HOUR, MINUTE, apart, bounded, clamp, xOf, zoomed } from "./axis.js";
-import { byOrder, changed, entitle, filterOf, get, isHidden, nameOf, titleOf, zone } from "./api.js";
+import { byOrder, changed, filterOf, get, isHidden, may, nameOf, zone } from "./api.js";
 import { askMoment } from "./calendar.js";
 import { button, element } from "./elements.js";
 import { Footage, dayOf } from "./footage.js";
@@ -9,6 +9,7 @@ import { hands } from "./hands.js";
 import { keys, shell } from "./keys.js";
 import { Lanes } from "./lanes.js";
 import { Live } from "./live.js";
+import { Names } from "./names.js";
 import { clockOf } from "./pane.js";
 import { Span } from "./span.js";
 import { Stage } from "./stage.js";
@@ -34,7 +35,7 @@ const of = () => (state.pinned || shown().length < all.length ? followed() : nul
 
 const lanes = new Lanes(place, () => draw());
 const footage = new Footage(main.dataset.question, (name) => lanes.kindOf(name), () => { legend(); total(); draw(); });
-const names = element("div", "names", { role: "group", "aria-label": texts.camerasOf });
+const names = new Names({ all, shown, pick: (camera) => pin(camera === state.pinned ? null : camera), drawn: () => draw(), say: (words) => readout.replaceChildren(words) });
 const slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.timeline, "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": texts.nothingChosen });
 const head = element("div", "playhead", { hidden: true, "aria-hidden": "true" }, element("span"));
 const frame = element("div", "window", { "aria-hidden": "true" });
@@ -49,7 +50,7 @@ const span = new Span({
   get labels() { return [...document.querySelectorAll("#labels input")].map((box) => box.value); },
 });
 slider.append(lanes.canvas, span.mark, head, bubble);
-place.append(names, above, slider);
+place.append(names.root, above, slider);
 place.after(element("div", "below", {}, kinds, readout));
 const stage = new Stage(document.getElementById("stage"), {
   at: (moment, cameras = followed()) => footage.at(moment, cameras),
@@ -85,14 +86,7 @@ function paint() {
   frame.style.width = `${Math.max(0.4, part(view.from + view.span) - part(view.from))}%`;
   const tall = lanes.tall(cameras);
   main.style.setProperty("--lanes", `${lanes.height(cameras)}px`);
-  if (names.dataset.shown !== `${tall} ${cameras.join("\n")} ${state.pinned}`) {
-    names.dataset.shown = `${tall} ${cameras.join("\n")} ${state.pinned}`;
-    names.replaceChildren(...cameras.map((camera) => {
-      const lane = button(entitle(element("span"), camera), () => pin(camera === state.pinned ? null : camera), { title: titleOf(camera), "aria-pressed": String(camera === state.pinned) });
-      lane.style.height = `${tall}px`;
-      return lane;
-    }));
-  }
+  names.draw(cameras, tall, state.pinned);
 }
 
 /** Look at a stretch; what is not here yet is loaded. */
@@ -368,6 +362,7 @@ keys(texts.timeline, [
   [["ArrowUp"], _("only the camera above"), () => onlyNext(-1)],
   [["ArrowDown"], _("only the camera below"), () => onlyNext(1)],
   [["a"], _("all cameras"), () => pin(null)],
+  ...(may("admin") ? [[["Alt+ArrowUp", "Alt+ArrowDown"], _("the camera whose name has the focus stands higher or lower"), () => false]] : []), // its name hears them itself
   [["+", "="], _("closer"), () => look(zoomed(state.view, 0.5, around()))],
   [["-"], _("further"), () => look(zoomed(state.view, 2, around()))],
   [["<"], _("slower"), () => stage.controls.faster(-1)],
@@ -398,7 +393,7 @@ new Live(async (clips) => {
   legend();
   total();
   draw();
-}, () => location.reload(), () => { all.sort(byOrder); names.dataset.shown = ""; legend(); total(); draw(); });
+}, () => location.reload(), () => { all.sort(byOrder); names.forget(); legend(); total(); draw(); });
 
 async function ask({ id }, at) {
   const { clips } = await get(changed(main.dataset.question, { from: new Date(at).toISOString(), to: new Date(at + 1).toISOString() }));

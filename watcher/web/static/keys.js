@@ -68,7 +68,7 @@ function pressed(event) {
 }
 
 export function help() {
-  const name = (key) => key.split(" ").length > 1 && key !== " " ? key.split(" ").map(name).join(" ") : key.replace(/^(Shift\+)?(.+)$/, (_, shift, letter) => (shift ?? "") + (NAMES[letter] ?? letter));
+  const name = (key) => key.split(" ").length > 1 && key !== " " ? key.split(" ").map(name).join(" ") : key.replace(/^((?:Shift|Alt)\+)?(.+)$/, (_, with_, letter) => (with_ ?? "") + (NAMES[letter] ?? letter));
   const shown = tables().filter(({ rows }) => rows.length).flatMap(({ title, rows }) => [
     element("h3", "", {}, title),
     element("dl", "keys", {}, ...rows.flatMap(([combinations, what]) => [

@@ -1,5 +1,6 @@
 globalThis.catalogue = {
 "%(camera)s: nothing at this moment": "%(camera)s: nichts zu dieser Zeit",
+"%(camera)s: place %(place)s of %(count)s": "%(camera)s: Platz %(place)s von %(count)s",
 "%(count)s arriving": [
 "%(count)s kommt gerade",
 "%(count)s kommen gerade"
@@ -296,6 +297,7 @@ globalThis.catalogue = {
 "slower": "langsamer",
 "smaller pictures": "kleinere Bilder",
 "sound only": "nur Ton",
+"the camera whose name has the focus stands higher or lower": "die Kamera, deren Name den Fokus hat, steht höher oder tiefer",
 "the clip before": "der Clip davor",
 "the day before": "der Tag davor",
 "the newest": "die neuesten",

@@ -1,5 +1,6 @@
 globalThis.catalogue = {
 "%(camera)s: nothing at this moment": "%(camera)s: nada en este momento",
+"%(camera)s: place %(place)s of %(count)s": "%(camera)s: lugar %(place)s de %(count)s",
 "%(count)s arriving": [
 "%(count)s llegando",
 "%(count)s llegando"
@@ -296,6 +297,7 @@ globalThis.catalogue = {
 "slower": "más lento",
 "smaller pictures": "imágenes más pequeñas",
 "sound only": "solo sonido",
+"the camera whose name has the focus stands higher or lower": "la cámara cuyo nombre tiene el foco queda más arriba o más abajo",
 "the clip before": "el clip anterior",
 "the day before": "el día anterior",
 "the newest": "los más recientes",

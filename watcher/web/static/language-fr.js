@@ -1,5 +1,6 @@
 globalThis.catalogue = {
 "%(camera)s: nothing at this moment": "%(camera)s : rien à ce moment",
+"%(camera)s: place %(place)s of %(count)s": "%(camera)s : place %(place)s sur %(count)s",
 "%(count)s arriving": [
 "%(count)s en arrivée",
 "%(count)s en arrivée"
@@ -296,6 +297,7 @@ globalThis.catalogue = {
 "slower": "plus lentement",
 "smaller pictures": "images plus petites",
 "sound only": "son seul",
+"the camera whose name has the focus stands higher or lower": "la caméra dont le nom a le focus se place plus haut ou plus bas",
 "the clip before": "le clip précédent",
 "the day before": "le jour d’avant",
 "the newest": "les plus récents",

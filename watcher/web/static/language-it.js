@@ -1,5 +1,6 @@
 globalThis.catalogue = {
 "%(camera)s: nothing at this moment": "%(camera)s: niente in questo momento",
+"%(camera)s: place %(place)s of %(count)s": "%(camera)s: posto %(place)s di %(count)s",
 "%(count)s arriving": [
 "%(count)s in arrivo",
 "%(count)s in arrivo"
@@ -296,6 +297,7 @@ globalThis.catalogue = {
 "slower": "più lento",
 "smaller pictures": "immagini più piccole",
 "sound only": "solo audio",
+"the camera whose name has the focus stands higher or lower": "la telecamera il cui nome ha il focus sta più in alto o più in basso",
 "the clip before": "la clip precedente",
 "the day before": "il giorno prima",
 "the newest": "le più recenti",

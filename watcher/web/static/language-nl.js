@@ -1,5 +1,6 @@
 globalThis.catalogue = {
 "%(camera)s: nothing at this moment": "%(camera)s: niets op dit moment",
+"%(camera)s: place %(place)s of %(count)s": "%(camera)s: plaats %(place)s van %(count)s",
 "%(count)s arriving": [
 "%(count)s komt binnen",
 "%(count)s komen binnen"
@@ -296,6 +297,7 @@ globalThis.catalogue = {
 "slower": "langzamer",
 "smaller pictures": "kleinere beelden",
 "sound only": "alleen geluid",
+"the camera whose name has the focus stands higher or lower": "de camera waarvan de naam de focus heeft staat hoger of lager",
 "the clip before": "de vorige clip",
 "the day before": "de dag ervoor",
 "the newest": "de nieuwste",

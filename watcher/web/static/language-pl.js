@@ -1,5 +1,6 @@
 globalThis.catalogue = {
 "%(camera)s: nothing at this moment": "%(camera)s: nic w tej chwili",
+"%(camera)s: place %(place)s of %(count)s": "%(camera)s: miejsce %(place)s z %(count)s",
 "%(count)s arriving": [
 "%(count)s przychodzi",
 "%(count)s przychodzą",
@@ -314,6 +315,7 @@ globalThis.catalogue = {
 "slower": "wolniej",
 "smaller pictures": "mniejsze obrazy",
 "sound only": "tylko dźwięk",
+"the camera whose name has the focus stands higher or lower": "kamera, której nazwa ma fokus, stoi wyżej lub niżej",
 "the clip before": "poprzedni klip",
 "the day before": "dzień wcześniej",
 "the newest": "najnowsze",

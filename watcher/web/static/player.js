@@ -294,7 +294,7 @@ export class Player {
     this.controls.hush(this.controls.muted);
     // What this browser cannot show, or what no browser can, is not tried first: there is a copy, or one can be made.
     const shown = !video.dataset.decoder || shows(video.dataset.decoder);
-    if (shown || !root.dataset.proxy) for (const [least, name] of [[1, "loadedmetadata"], [2, "loadeddata"]]) if (video.readyState >= least) video.dispatchEvent(new Event(name));
+    if (shown || !root.dataset.proxy) for (const name of ["loadedmetadata", "loadeddata"].slice(0, video.readyState)) video.dispatchEvent(new Event(name));
     if (!shown) this.clip.copy.offer();
     if (video.readyState < 2) this.hope();
     if (video.error) video.dispatchEvent(new Event("error"));
