@@ -86,7 +86,9 @@ def test_what_is_wrong_is_counted_in_every_bar(watched: Watched, shelf: list[dic
     for path in ("/watcher/status", "/watcher/", "/watcher/day/2026-11-21", "/watcher/review"):
         watched.open(path)
         wait_for(lambda: page.reload() and counted(page) >= 3, what=path)  # it is counted once in ten seconds
-        expect(page.get_by_role("link", name=re.compile(r"^Status ?\d+ things are wrong$"))).to_be_visible()
+        expect(
+            page.get_by_role("link", name=re.compile(r"^Status ?\d+ things are wrong: 3 cameras are silent"))
+        ).to_be_visible()
     watched.open("/watcher/status")
     assert re.findall(r"\d+", page.locator("#alarm").inner_text())[0] == str(
         sum(int(number) for number in re.findall(r"\d+", page.get_by_role("heading", level=1).inner_text()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import date
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -269,3 +269,37 @@ def test_any_text_is_understood_somehow() -> None:
         for name, value in understand(text, labels=LABELS, cameras=CAMERAS, today=TODAY):
             assert name in {"label", "not_label", "camera", "light", "from", "to", "q"}
             assert value
+
+
+@pytest.mark.parametrize(
+    ("text", "filters"),
+    [
+        ("porch last tuesday 16:00", "camera=porch at=2026-11-24T15:00:00.000Z"),
+        ("porch 4pm tuesday person", "camera=porch label=person at=2026-11-24T15:00:00.000Z"),
+        ("16:00", "at=2026-11-24T15:00:00.000Z"),  # it is 15:30
+        ("15:00:30", "at=2026-11-25T14:00:30.000Z"),
+        ("last night 2:30", "at=2026-11-25T01:30:00.000Z"),
+        ("last night at 11 pm", "at=2026-11-24T22:00:00.000Z"),
+        ("yesterday evening 20:00", "at=2026-11-24T19:00:00.000Z"),
+        ("gestern um 16 Uhr", "at=2026-11-24T15:00:00.000Z"),
+        ("hier à 16h05", "at=2026-11-24T15:05:00.000Z"),
+        ("ayer a las 16:00", "at=2026-11-24T15:00:00.000Z"),
+        ("ieri alle 16:00", "at=2026-11-24T15:00:00.000Z"),
+        ("gisteren om 16 uur", "at=2026-11-24T15:00:00.000Z"),
+        ("wczoraj o 16:00", "at=2026-11-24T15:00:00.000Z"),
+        ("2026-11-21T08:00", "at=2026-11-21T07:00:00.000Z"),
+        ("21.11.2026 8:00", "at=2026-11-21T07:00:00.000Z"),
+        ("25 october 2026 2:30", "at=2026-10-25T00:30:00.000Z"),  # which is there twice: the first
+        ("29 march 2026 2:30", "at=2026-03-29T01:30:00.000Z"),  # which is not: an hour on
+        ("last week 16:00", "from=2026-11-16 to=2026-11-22 q=16 00"),  # seven moments
+        ('porch "16:00"', "camera=porch q=16 00"),
+        ("25:00", "q=25 00"),
+        ("070000.mp4", "q=070000 mp4"),
+        ("13pm 0am", "q=13pm 0am"),
+    ],
+)
+def test_a_time_of_day_is_a_moment(text: str, filters: str) -> None:
+    """On the day that stands beside it, else the last one; in each language; it filters nothing."""
+    now = datetime(2026, 11, 25, 14, 30, tzinfo=UTC)
+    zone = ZoneInfo("Europe/Berlin")
+    assert in_words(understand(text, labels=LABELS, cameras=CAMERAS, today=TODAY, zone=zone, now=now)) == filters

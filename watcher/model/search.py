@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import lru_cache
 
 from watcher.model import serialize
+from watcher.model.search_clock import clock_in, moment_of
 from watcher.model.search_labels import THINGS
 from watcher.model.search_languages import COMPOUNDS, LANGUAGES, Phrases, phrases
 from watcher.model.search_times import PASSED_MOST, Span, day_or_none, span_at, starts
@@ -70,6 +71,7 @@ class _Reader:
         self._before = ""  # filter that the words before have become
         self._either = False  # a word for "or" stood before
         self.filters: Filters = []
+        self.span: Span | None = None
         self.rest: list[str] = []
 
     def read(self) -> None:
@@ -165,8 +167,9 @@ class _Reader:
         return False
 
     def _span(self, span: Span, count: int) -> bool:
-        if any(name in {"from", "to"} for name, _ in self.filters):
+        if self.span is not None:
             return False
+        self.span = span
         ends = [end.isoformat() for end in (span.first, span.last)]
         if not span.whole:
             ends = [serialize.utc(end.astimezone(UTC)) for end in span.moments(self._zone)]
@@ -182,11 +185,13 @@ def understand(
     today: date,
     language: str = "en",
     zone: tzinfo = UTC,
+    now: datetime | None = None,
 ) -> Filters:
     """The filters that a text means; what is in quotes, and what means nothing else, is `q`.
 
     `cameras` are those that there are by each name that they have. `language` is the page's, `zone` the site's: a
-    part of a day is told as two moments.
+    part of a day is told as two moments. A time of day is no filter but a moment to go to, `at`: on the day that
+    stands beside it, else the last one before `now`.
 
     >>> today = date(2026, 11, 25)
     >>> cameras = {"porch": "porch", "front door": "porch"}
@@ -201,12 +206,26 @@ def understand(
     """
     quoted = [word for part in re.findall(r'"([^"]*)"', text) for word in words_in(part)]
     names = {"label": Names({name: name for name in labels}, things=True), "camera": Names(cameras)}
-    typed = words_in(re.sub(r'"[^"]*"', " ", text))
-    single = [part for word in typed for part in COMPOUNDS.get(fold(word), (word,))]
-    reader = _Reader(single, names, today, language, zone)
-    reader.read()
+    plain = re.sub(r'"[^"]*"', " ", text)
+    clock, without = clock_in(plain)
+    reader = _read(without, names, today, language, zone)
+    if clock is not None:
+        at = moment_of(clock, reader.span, now or datetime.combine(today, time.max, zone), zone)
+        if at is None:  # of many days: then it is words
+            reader = _read(plain, names, today, language, zone)
+        else:
+            span = [("light", "night")] if reader.span is not None and reader.span.dark else []
+            kept = [pair for pair in reader.filters if pair[0] not in {"from", "to"} and pair not in span]
+            reader.filters = [*kept, ("at", serialize.utc(at.astimezone(UTC)))]
     words = dict.fromkeys([*quoted, *reader.rest])
     return reader.filters + ([("q", " ".join(words))] if words else [])
+
+
+def _read(text: str, names: Mapping[str, Names], today: date, language: str, zone: tzinfo) -> _Reader:
+    single = [part for word in words_in(text) for part in COMPOUNDS.get(fold(word), (word,))]
+    reader = _Reader(single, names, today, language, zone)
+    reader.read()
+    return reader
 
 
 def _in_numbers(words: Sequence[str], at: int) -> tuple[Span, int] | None:

@@ -132,8 +132,8 @@ def trouble(*, look: bool = True) -> list[tuple[str, str]]:
     return [*((name, result) for name, result in checks().items() if result != "ok"), *_warnings(look=look).items()]
 
 
-def trouble_count() -> int:
-    """How many things are wrong, as far as whoever asks may know: silent cameras, and what `trouble` tells.
+def trouble_counts() -> tuple[int, int]:
+    """How many cameras are silent, of those that whoever asks may know, and how many things `trouble` tells.
 
     Every screen asks: it is counted once in a while, and no folder is looked at, which may take half a second.
     """
@@ -144,7 +144,7 @@ def trouble_count() -> int:
         except (CatalogError, sa.exc.DBAPIError):
             cameras = ()  # the check of the catalog tells
         known = state().trouble = (at, cameras, len(trouble(look=False)))
-    return sum(principal().sees(camera) for camera in known[1]) + known[2]
+    return sum(principal().sees(camera) for camera in known[1]), known[2]
 
 
 def retention() -> str | None:

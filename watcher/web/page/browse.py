@@ -96,18 +96,19 @@ def find() -> Response:
     """What is typed into the search box, as filters: sends on to Browse, where they are chips."""
     args = request.args
     cameras = names.called_by_all([summary.camera for summary in names.seen()])
-    today = state().services.clock.now().astimezone(state().zone).date()
+    now = state().services.clock.now()
     labels = [name for name, _ in catalog().labels.counts(principal().cameras)]
     search = understand(
         args.get("q", ""),
         labels=labels,
         cameras=cameras,
-        today=today,
+        today=now.astimezone(state().zone).date(),
         language=speech().language,
         zone=state().zone,
+        now=now,
     )
     named = {name for name, _ in search}
-    once = {"q", *({"from", "to"} if "from" in named else ())}  # what is typed now stands in their place
+    once = {"q", *({"from", "to"} if named & {"from", "at"} else ())}  # what is typed now stands in their place
     parameters = [
         (name, value) for name, value in args.items(multi=True) if name in FILTERS and name not in once and value
     ]

@@ -18,7 +18,7 @@ from watcher.model import serialize
 from watcher.model.access import ANYBODY, Role, new_secret
 from watcher.model.clip import Clip
 from watcher.model.errors import BadParameterError
-from watcher.web.api.health import trouble_count
+from watcher.web.api.health import trouble_counts
 from watcher.web.http.cookies import BROWSER_COOKIE
 from watcher.web.http.forwarded import FRAMED
 from watcher.web.http.state import state
@@ -187,7 +187,7 @@ def html(template: str, **values: Any) -> Response:
         signed_in=principal.name if principal is not None and principal is not ANYBODY else None,
         bin_days=state().services.settings.retention.bin_days,
         may={role.value for role in Role if principal is not None and principal.may(role)},
-        **{"trouble": trouble_count, **values},  # asked for where the bar is shown
+        **{"trouble": trouble_counts, **values},  # asked for where the bar is shown
     )
     response = make_response(text)
     response.headers["Content-Security-Policy"] = _CSP_FRAMED if FRAMED in request.environ else _CSP

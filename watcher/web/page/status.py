@@ -114,7 +114,7 @@ def overview() -> Response:
         unseen=catalog().retries.troubles(SHOWN, scoped(ClipFilter()).cameras),
         aside=_aside(ingester[0].aside if ingester else []),
         problems=problems,
-        trouble=lambda: len(silent) + len(problems),  # the bar says what the headline says
+        trouble=lambda: (len(silent), len(problems)),  # the bar says what the headline says
         sessions=_sessions(),
         session=auth.session_id(),
         shares=shares.seen(),

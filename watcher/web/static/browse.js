@@ -385,8 +385,10 @@ function filterForm() {
   };
   search.onsubmit = async (event) => { // the server knows which words are labels, cameras and days
     event.preventDefault();
-    const answer = await fetch(changed(search.action, {}) + `?${new URLSearchParams(new FormData(search))}`, { method: "HEAD" });
-    visit(changed(answer.url, {}));
+    const answer = await fetch(changed(search.action, {}) + `?${new URLSearchParams(new FormData(search))}`, { method: "HEAD" }).catch(() => null);
+    if (!answer) return say(texts.noAnswer);
+    document.getElementById("main").focus({ preventScroll: true }); // what was found is next, and keys are for it
+    return visit(changed(answer.url, {})).then(() => document.getElementById("main")?.focus({ preventScroll: true }));
   };
   form.onchange = ({ target }) => {
     if (target.dataset.quick !== undefined) {
@@ -452,6 +454,12 @@ function dayEnd(last) {
   return focus(cards.at(last ? -1 : 0));
 }
 
+/** Open the clip that one went to, or the first one in sight. */
+function watchHere() {
+  const card = stays() ? screen.went.card : screen.grid.first();
+  return card ? card.querySelector("a").click() : false;
+}
+
 const anywhere = [
   [["/"], _("search"), () => document.getElementById("search")?.focus()],
   [["d"], _("go to a date or time"), () => ask([...document.querySelectorAll(".moment")].find((button) => button.offsetWidth))],
@@ -468,7 +476,8 @@ keys(texts.browse, [
   [["["], _("the day before"), () => screen.rail.step(1)],
   [["]"], _("the next day"), () => screen.rail.step(-1)],
   [["n"], _("the newest"), () => jump(null)],
-  [["Enter"], _("watch"), () => false],
+  [["Enter"], _("watch"), () => (focused() ? false : watchHere())],
+  [["a"], _("Watch all"), () => document.querySelector(".above .watch-all")?.click()],
   [[" "], _("peek: run through it once"), () => (focused() ? peek(focused()) : false)],
   [["x"], _("select"), () => (focused() ? screen.selection.toggle(focused()) : false)],
   [["Shift+X"], _("select from the last one on"), () => (focused() ? screen.selection.toggle(focused(), true) : false)],
