@@ -352,6 +352,32 @@ def test_without_that_poster_it_is_labelled_all_the_same(
     assert [path for path in renditions.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.parametrize("answer", [Answer(error="killed", killed=True), Answer(error="away", closed=True)])
+def test_a_kill_while_the_poster_is_made_concludes_nothing(
+    bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch, answer: Answer
+) -> None:
+    """Nor does a file that is away by then: the clip is looked at again, and has both."""
+    place, key = bench(), "porch/2026-11-21/070000.mp4"
+    place.add(key, red=(2, 4))
+    answers: list[Answer] = []
+
+    def answered(worker: Worker, hear: object = None) -> Answer:
+        answers.append(own(worker))
+        if len(answers) == 2:  # to the look, and to the poster
+            raise ClipError(answer)
+        return answers[-1]
+
+    own = Worker.answer
+    monkeypatch.setattr(Worker, "answer", answered)
+    place.turn()
+    assert place.labels(key) == ()
+    with place.catalog.database.write() as connection:  # a minute is over
+        connection.execute(sa.text("UPDATE inspections SET due_ms = 0"))
+    place.turn()
+    assert [label.name for label in place.labels(key)] == ["red"]
+    assert poster_of(place, key)[0].significant_ms is not None
+
+
 def test_what_stands_there_all_day_is_told_once(bench: Callable[..., Bench]) -> None:
     """On each camera, by the clip that was looked at first."""
     place = bench()

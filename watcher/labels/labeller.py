@@ -9,7 +9,6 @@ same poster, under the same name.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import secrets
@@ -192,11 +191,15 @@ class Labeller:
         """Take the worker's answer about the first clip; what is left to be done of it. Raises WorkerError."""
         task = handed[0]
         if task.verdict is not None:
-            with contextlib.suppress(ClipError, StoringError):  # it keeps the poster that it has
+            try:
                 worker.answer()
-                unneeded = self._catalog.renditions.set_sight(task.job.id, task.job.digest, task.poster)
-                for name in unneeded:
-                    (self._services.places.renditions / name).unlink(missing_ok=True)
+                self._note_sight(task)
+            except StoringError:
+                pass  # it keeps the poster that it has
+            except ClipError as reason:  # the same, but where nothing is known of the clip: it is looked at again
+                if (reason.answer.killed or reason.answer.closed) and task.job.tries < FAULTS:
+                    self._failed(task.job, reason.answer)
+                    return None
             self._conclude(task.job, task.verdict, model)
             return None
         try:
@@ -207,6 +210,10 @@ class Labeller:
         if (further := self._ask_sight(worker, task.job, result)) is None:
             self._conclude(task.job, result, model)
         return further
+
+    def _note_sight(self, task: Handed) -> None:
+        for name in self._catalog.renditions.set_sight(task.job.id, task.job.digest, task.poster):
+            (self._services.places.renditions / name).unlink(missing_ok=True)
 
     def _ask_sight(self, worker: Worker, job: Uninspected, result: Verdict) -> Handed | None:
         """Have the best sight made the poster, where there are labels, no picture of the camera's own, and room."""
