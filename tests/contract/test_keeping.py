@@ -153,6 +153,23 @@ def test_copies_give_way_where_the_disk_gets_full(services: Services, monkeypatc
     room[0] = 0
     keeper.turn()
     assert [path.exists() for path in paths] == [False, False, True]
+    # It gets full while a copy is being made: that one is given up too.
+    room[0] = 9
+    unused(paths[2], 9000)
+    played(services, clips[1])
+    read = S3.read
+
+    def filling(self: S3, *what: object) -> Iterator[bytes]:
+        for piece in read(self, *what):  # type: ignore[arg-type]
+            yield piece
+            room[0] = -1
+            keeper._looked_at -= 2
+            yield b""
+
+    monkeypatch.setattr(S3, "read", filling)
+    keeper.turn()
+    assert [path.exists() for path in paths] == [False, False, False]
+    assert [*paths[0].parent.glob(".[0-9]*")] == []
 
 
 def test_a_clip_that_is_given_up_leaves_no_copy(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

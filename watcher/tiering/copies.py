@@ -21,7 +21,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from watcher.catalog.stored import Lying
@@ -49,15 +49,15 @@ class Copies:
         most_bytes: int = 0,
         hurried: bool = False,
         lasting: bool = False,
-        pace: Pace | None = None,
+        took: Callable[[int], None] | None = None,
     ) -> None:
         """`keep_bytes` stay free; of what is not in use `cache_bytes` stay; none is made beyond `most_bytes`.
 
-        `hurried`: rather no copy than to wait; `lasting`: none goes before `clear`.
+        `hurried`: rather no copy than to wait; `lasting`: none goes before `clear`; `took` is told of each piece.
         """
         self._folder, self._keep_bytes, self._cache_bytes = folder, keep_bytes, cache_bytes
         self._most_bytes = most_bytes
-        self._hurried, self._lasting, self._pace = hurried, lasting, pace
+        self._hurried, self._lasting, self._took = hurried, lasting, took
 
     def place(self, lying: Lying) -> Path:
         """Where the copy of a clip lies, if there is one. Its ending says of what kind it is, as nginx reads it."""
@@ -95,17 +95,17 @@ class Copies:
         for path in self._folder.glob(f"{clip_id}-*"):
             path.unlink(missing_ok=True)
 
-    def give_way(self) -> None:
-        """Let copies go while less is free than has to be, those first that were not used for longest."""
-        if not self._folder.exists() or self._free():
-            return
-        for path, _, unused in sorted(self._files(), key=lambda file: -file[2]):
-            if unused < USED_SECONDS or self._free():
-                return
+    def give_way(self) -> bool:
+        """Let the longest unused copies go while less is free than has to be; whether so much is free now."""
+        free = not self._folder.exists() or self._is_free()
+        for path, _, unused in [] if free else sorted(self._files(), key=lambda file: -file[2]):
+            if unused < USED_SECONDS or (free := self._is_free()):
+                break
             if not path.name.startswith("."):
                 path.unlink(missing_ok=True)
+        return free or self._is_free()
 
-    def _free(self) -> bool:
+    def _is_free(self) -> bool:
         return space(self._folder).free_bytes >= self._keep_bytes
 
     def path(self, store: Store, lying: Lying) -> str:
@@ -185,8 +185,8 @@ class Copies:
                     digest.update(piece)
                     size += len(piece)
                     file.write(piece)
-                    if self._pace is not None:
-                        self._pace.took(len(piece))
+                    if self._took is not None:
+                        self._took(len(piece))
             if (size, digest.hexdigest()) != (lying.size_bytes, lying.sha256):
                 raise MissingError(f"the store {store.name} has not got {lying.key} as it was put there")
             os.utime(aside, ns=(time.time_ns(), lying.mtime_ns))

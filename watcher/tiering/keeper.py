@@ -12,7 +12,7 @@ import threading
 from typing import TypeGuard
 
 from watcher.catalog.stored import PRESENT, Lying
-from watcher.model.errors import NotNowError, WatcherError
+from watcher.model.errors import DiskFullError, NotNowError, WatcherError
 from watcher.naming.ignore import printable
 from watcher.services import Services
 from watcher.tiering.copies import Copies
@@ -36,14 +36,14 @@ class Keeper:
         self._most = settings.tiering.cache_bytes
         self._stores, self._stored, self._clock = Stores(services), services.catalog.stored, services.clock
         floor = max(settings.upload.min_free_bytes, settings.retention.min_free_bytes) + SPARE_BYTES
-        pace = Pace(self.stopped, settings.tiering.max_bytes_per_second)
+        self._pace = Pace(self.stopped, settings.tiering.max_bytes_per_second)
         folder, most = services.places.spool / "cold", self._most
-        self._copies = Copies(folder, floor, cache_bytes=most, most_bytes=most, pace=pace)
-        self._compared_at = -1e9
+        self._copies = Copies(folder, floor, cache_bytes=most, most_bytes=most, took=self._took)
+        self._compared_at = self._looked_at = -1e9
 
     def turn(self) -> None:
         """Make room where it is short, then each copy that somebody wishes."""
-        self._copies.give_way()
+        self._give_way()
         self._compare()
         for clip_id in self._copies.wishes():
             if self.stopped.is_set():
@@ -61,6 +61,19 @@ class Keeper:
         self._copies.path(self._stores[clip.store or ""], clip)
         if not self._may_have(self._stored.get(clip.id)):  # who gave it up meanwhile found no copy to remove
             self._copies.remove(clip.id)
+
+    def _took(self, count: int) -> None:
+        """Of a copy so many bytes are there: no faster than it may be, and no more where others lack the room.
+
+        Raises NotNowError, DiskFullError.
+        """
+        self._pace.took(count)
+        if self._clock.monotonic() - self._looked_at >= TURN_SECONDS and not self._give_way():
+            raise DiskFullError("others need the room")
+
+    def _give_way(self) -> bool:
+        self._looked_at = self._clock.monotonic()
+        return self._copies.give_way()
 
     def _may_have(self, clip: Lying | None) -> TypeGuard[Lying]:
         return clip is not None and bool(clip.store) and clip.state in PRESENT and clip.size_bytes <= self._most
