@@ -359,3 +359,27 @@ def test_the_best_sight_gives_way_to_a_camera_s_own_picture(catalog: Catalog) ->
     assert catalog.renditions.set_sight(ids[2], "another", "0/2-another.b00000001.webp") != []
     catalog.retired.retire(ids[3], now=START)
     assert catalog.renditions.set_sight(ids[3], digests[ids[3]], "0/3.b00000001.webp") != []
+
+
+def test_what_comes_back_from_the_bin_is_looked_at_again(catalog: Catalog) -> None:
+    """Once, with its labels meanwhile, by whichever model; what no model has labelled is not."""
+    ids = put(catalog, 1, 2)
+    jobs = {job.id: job for job in wait(catalog)}
+    done(catalog, [jobs[ids[1]]], person())
+    done(catalog, [jobs[ids[2]]])
+    catalog.labels.put(ids[2], "fox", author="key:anna", confidence=None, now=START)
+    for clip_id in ids.values():
+        catalog.retired.retire(clip_id, now=START)
+        catalog.retired.swept(clip_id)
+        catalog.retired.revive(clip_id, now=START)
+    assert catalog.labels.counts() == [("fox", 1), ("person", 1)]
+    assert wait(catalog) == []  # its file is not there yet
+    catalog.writes.put([probed(f"porch/{n}.mp4", n) for n in ids], now=START)
+    with catalog.database.write() as connection:
+        connection.execute(sa.text("UPDATE clips SET render_due = 0"))
+    later = START + timedelta(milliseconds=AWAY_MS)
+    again = wait(catalog, now=later)
+    assert [job.id for job in again] == [ids[1]]
+    done(catalog, again, person())
+    assert wait(catalog, now=later) == []
+    assert catalog.labels.counts() == [("fox", 1), ("person", 1)]

@@ -131,7 +131,16 @@ class RetiredClips:
                 rows = [label_row(clip_id, old.started_ms, label) for label in labels_in(old).values()]
                 connection.execute(sa.insert(labels), rows)
                 count_labels(connection, self._database.insert, names, old.camera, 1)
+                self._look_again(connection, old)
         return key
+
+    @staticmethod
+    def _look_again(connection: sa.Connection, clip: Any) -> None:
+        """Have a clip wait for the model that has labelled it: its poster went, which was the best sight."""
+        models = [label.sight.model for label in labels_in(clip).values() if label.by_model and label.sight]
+        if models:
+            row = {"clip_id": clip.id, "digest": clip.digest, "model": models[0], "started_ms": clip.started_ms}
+            connection.execute(sa.insert(inspections).values(**row, old=1, due_ms=0, tries=0))
 
     def gone(
         self, clip_ids: Sequence[int], states: Sequence[ClipState] = (ClipState.RETIRED, ClipState.MISSING)
