@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+import requests
+from playwright.sync_api import Route, expect
 
 from tests import clips
 from tests.browser.conftest import Watched, until
@@ -182,3 +183,69 @@ def test_what_is_being_written_is_not_taken_away(watched: Watched, unit: Running
     page.evaluate(swipe)
     page.wait_for_url(re.compile(rf"/watch/(?!{clip['id']}\b)"))
     wait_for(lambda: unit.clip(clip["key"])["note"] == "not yet, now", what="the note")
+
+
+def test_a_label_is_not_taken_away_while_it_is_written(
+    watched: Watched, unit: RunningUnit, shelf: list[dict]
+) -> None:
+    """Where clips follow each other, the one that gets a label waits for it; then the next one comes by itself again."""
+    clip = next(clip for clip in reversed(shelf) if clip["camera"] == "yard")
+    page = watched.open(f"/watcher/watch/{clip['id']}?camera=yard")
+    page.get_by_label("play on to the next clip").check()
+    near_its_end = "(() => { const v = document.getElementById('player'); v.currentTime = v.duration - 0.3; return v.play(); })()"
+    field = page.get_by_label("Add a label")
+    field.press_sequentially("wheelba")
+    page.evaluate(near_its_end)
+    until(page, "document.getElementById('player').ended")
+    expect(field).to_be_focused()
+    field.press_sequentially("rrow")
+    page.keyboard.press("Enter")
+    wait_for(lambda: [label["name"] for label in unit.clip(clip["key"])["labels"]] == ["wheelbarrow"], what="it")
+    assert f"/watch/{clip['id']}" in page.url
+    page.locator("#labels h2").click()  # leaves the field
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate(near_its_end)
+    page.wait_for_url(re.compile(rf"/watch/(?!{clip['id']}\b)"))
+    requests.delete(unit.url(f"/watcher/clips/{clip['id']}/labels/wheelbarrow"), timeout=10)
+
+
+def test_two_people_write_one_note(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """What each adds is kept, whoever comes second is told; a label that came meanwhile is no other note."""
+    clip = next(clip for clip in shelf if clip["state"] == "ready" and clip["camera"] == "gate")
+    address = unit.url(f"/watcher/clips/{clip['id']}")
+    requests.patch(address, json={"note": "A van."}, timeout=10).raise_for_status()
+    page = watched.open(f"/watcher/watch/{clip['id']}")
+    note = page.get_by_label("Add a note")
+    expect(note).to_have_value("A van.")
+    both = page.get_by_text("Somebody else wrote here too")
+    requests.put(f"{address}/labels/van", timeout=10).raise_for_status()
+    note.press_sequentially(" White.")
+    wait_for(lambda: unit.clip(clip["key"])["note"] == "A van. White.", what="the note")
+    expect(both).to_have_count(0)
+    requests.patch(address, json={"note": "A van. White. It left at ten."}, timeout=10).raise_for_status()
+    note.press_sequentially(" Two men.")
+    expect(both).to_be_visible()
+    wait_for(
+        lambda: unit.clip(clip["key"])["note"] == "A van. White. It left at ten.\nTwo men.", what="both of them"
+    )
+    expect(note).to_have_value("A van. White. It left at ten.\nTwo men.")
+    note.fill("")
+    page.locator("#labels h2").click()
+    wait_for(lambda: unit.clip(clip["key"])["note"] is None, what="no note")
+    # A change between the question and the answer is no fault either.
+    changed = []
+
+    def meanwhile(route: Route) -> None:
+        if route.request.method == "PATCH" and not changed:
+            changed.append(requests.patch(address, json={"note": "Me first."}, timeout=10).status_code)
+        route.continue_()
+
+    page.route(f"**/clips/{clip['id']}", meanwhile)
+    note.fill("Me too.")
+    page.locator("#labels h2").click()
+    expect(note).to_have_value("Me first.\nMe too.")
+    assert unit.clip(clip["key"])["note"] == "Me first.\nMe too."
+    assert changed == [200]
+    watched.faults = [fault for fault in watched.faults if "412" not in fault]  # the browser's own line
+    requests.patch(address, json={"note": None}, timeout=10)
+    requests.delete(f"{address}/labels/van", timeout=10)

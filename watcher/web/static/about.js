@@ -1,6 +1,6 @@
 // What can be said of a clip, and done with it: labels, keep, share, a video around it, delete.
 
-import { Refusal, get, may, mount as api, nameOf, send, zone } from "./api.js";
+import { Refusal, ask, get, may, mount as api, nameOf, send, zone } from "./api.js";
 import { button, confirmed, dialog, element, icon } from "./elements.js";
 import { film } from "./made.js";
 import { _, texts } from "./texts.js";
@@ -24,7 +24,7 @@ export function about(root, { back, review, copyLink }) {
     try {
       return await act();
     } catch (reason) {
-      if (!(reason instanceof Refusal) && reason.name !== "TypeError") throw reason;
+      if (!(reason instanceof Refusal || ["TypeError", "TimeoutError"].includes(reason.name))) throw reason;
       trouble.textContent = reason.code === "held" ? texts.isKept : reason.message;
       trouble.hidden = false;
       return undefined;
@@ -89,7 +89,7 @@ export function about(root, { back, review, copyLink }) {
     }), { className: "holding", "aria-keyshortcuts": "h", "aria-pressed": String(held), title: `${texts.keptLong} (h)` });
     hold.append(...star(held));
     actions.prepend(hold);
-    noted(root, (note) => attempt(() => send("PATCH", address, { note })));
+    noted(root, (note, before) => attempt(() => write(address, note, before)));
   }
   if (root.querySelector("#player")) {
     const share = button(icon("share"), () => attempt(async () => {
@@ -162,14 +162,39 @@ function cut(src, [, x, y, width, height]) {
   return small;
 }
 
-/** A note that is written where it stands, and kept when one pauses or leaves it; empty: none. */
+/** Keep a note. What somebody else wrote since `before` was read stays, above what was added here. Returns what is kept. */
+async function write(address, note, before) {
+  const answer = await ask(address, { cache: "no-store" }), theirs = (await answer.json()).note?.replace(/\r\n?/g, "\n") ?? "";
+  const added = note.startsWith(before) ? note.slice(before.length).trim() : note;
+  const text = theirs === before ? note : [theirs, added].filter(Boolean).join("\n");
+  try {
+    await send("PATCH", address, { note: text || null }, { "If-Match": answer.headers.get("ETag") });
+  } catch (reason) {
+    if (reason.status !== 412) throw reason;
+    return write(address, note, before); // the clip has changed meanwhile
+  }
+  return text;
+}
+
+/** A note that is written where it stands, and kept when one pauses or leaves it, by `keep(note, before)`; empty: none. */
 function noted(root, keep) {
   const there = root.querySelector("p.note");
   const field = element("textarea", "note", { rows: 2, maxLength: NOTE_MOST, value: there?.textContent ?? "", placeholder: texts.note, "aria-label": texts.note });
-  let kept = field.value, due;
+  const both = element("p", "quiet", { role: "status" });
+  let before = field.value, due, kept = Promise.resolve();
   const save = () => {
     clearTimeout(due);
-    if (field.value !== kept) keep((kept = field.value).trim() || null);
+    kept = kept.then(async () => {
+      const mine = field.value, note = mine.trim();
+      if (note === before.trim()) return;
+      const text = await keep(note, before);
+      if (text === undefined) return; // it was said why
+      before = text;
+      if (text === note) return;
+      field.value = text + (field.value.startsWith(mine) ? field.value.slice(mine.length) : `\n${field.value}`);
+      field.after(both);
+      both.textContent = _("Somebody else wrote here too: nothing of it was lost.");
+    });
   };
   // Whoever closes the page, or loses the connection for good, has left no field.
   field.addEventListener("input", () => { clearTimeout(due); due = setTimeout(save, PAUSED); });

@@ -19,7 +19,7 @@ export class Refusal extends Error {
   }
 }
 
-async function ask(address, options = {}) {
+export async function ask(address, options = {}) {
   const answer = await fetch(address, { signal: AbortSignal.timeout(PATIENCE), ...options });
   if (answer.ok) return answer;
   if (answer.status === 401) location.reload(); // the session is over: the page to sign in leads back here
@@ -31,8 +31,8 @@ export async function get(address, signal, headers = {}) {
   return (await ask(address, { signal: AbortSignal.any(signals), headers })).json();
 }
 
-export async function send(method, address, body) {
-  const payload = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+export async function send(method, address, body, headers = {}) {
+  const payload = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
   const answer = await ask(address, { method, ...payload });
   return answer.status === 204 ? null : answer.json();
 }

@@ -13,8 +13,21 @@ import { Names } from "./names.js";
 import { clockOf } from "./pane.js";
 import { Span } from "./span.js";
 import { Stage } from "./stage.js";
-import { _, texts } from "./texts.js";
+import { _, ngettext, texts } from "./texts.js";
 import { dayTitle, momentOf, momentTitle, wall } from "./times.js";
+
+const says = {
+  cannotLoadDay: _("Couldn’t load this day’s clips"),
+  now: (time, camera, count, all) => _("%(time)s, %(camera)s, clip %(count)s of %(all)s", { time, camera, count, all }),
+  nothingChosen: _("no clip chosen"),
+  noClipAt: (time) => _("%(time)s, no clip", { time }),
+  nearest: (far, later) => (later ? _("The nearest clip, %(span)s later:", { span: far }) : _("The nearest clip, %(span)s earlier:", { span: far })),
+  onDay: (count) => ngettext("%(count)s clip on this day", "%(count)s clips on this day", count),
+  emptyDay: _("No clips on this day"),
+  legend: _("What colours and shapes mean"),
+  mark: _("Mark"),
+  markHow: _("Drag over the lanes to mark a span (or hold Shift; i and o mark from here to here)"),
+};
 
 const SPANS = [["24 h", 24 * HOUR], ["4 h", 4 * HOUR], ["1 h", HOUR], ["5 min", 5 * MINUTE]];
 const SETTLED = 500, EDGE = 0.9, NEAR = 14; // ms: the address follows at most so often; share of the view where it turns over; pixels that a finger may miss by
@@ -36,12 +49,12 @@ const of = () => (state.pinned || shown().length < all.length ? followed() : nul
 const lanes = new Lanes(place, () => draw());
 const footage = new Footage(main.dataset.question, (name) => lanes.kindOf(name), () => { legend(); total(); draw(); });
 const names = new Names({ all, shown, pick: (camera) => pin(camera === state.pinned ? null : camera), drawn: () => draw(), say: (words) => readout.replaceChildren(words) });
-const slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.timeline, "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": texts.nothingChosen });
+const slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.timeline, "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": says.nothingChosen });
 const head = element("div", "playhead", { hidden: true, "aria-hidden": "true" }, element("span"));
 const frame = element("div", "window", { "aria-hidden": "true" });
 const bubble = element("div", "bubble", { hidden: true, "aria-hidden": "true" });
 const above = element("div", "over", {}, lanes.overview, frame);
-const readout = element("output", "readout"), kinds = element("ul", "legend", { "aria-label": texts.legend });
+const readout = element("output", "readout"), kinds = element("ul", "legend", { "aria-label": says.legend });
 const span = new Span({
   within: (from, to) => followed().flatMap((camera) => footage.within(camera, from, to)).toSorted((a, b) => a.start - b.start),
   play: (from, to) => { state.until = to; const first = span.clips[0]; go(Math.max(from, first.start), { clip: first, play: true }); },
@@ -105,7 +118,7 @@ function load() {
   const { from, span: wide } = state.view;
   footage.need(from, Math.min(from + wide, Math.max(now(), from + 1))).then(() => { if (readout.dataset.failed) speak(); }, () => {
     readout.dataset.failed = "yes";
-    readout.replaceChildren(texts.cannotLoadDay, " ", button(texts.retry, load));
+    readout.replaceChildren(says.cannotLoadDay, " ", button(texts.retry, load));
   });
 }
 
@@ -130,7 +143,7 @@ function title() {
 
 function total() {
   const { start, end } = state.day, count = shown().reduce((sum, camera) => sum + footage.within(camera, start, end).length, 0);
-  document.getElementById("total").textContent = count || !footage.has(start) ? texts.onDay(count) : texts.emptyDay;
+  document.getElementById("total").textContent = count || !footage.has(start) ? says.onDay(count) : says.emptyDay;
 }
 
 /** The day that is named and drawn above the lanes: the playhead's while it is in sight; until somebody moves the one that was opened, or now's; else what is looked at. */
@@ -204,7 +217,7 @@ function speak(before = "") {
   delete readout.dataset.failed;
   const { clip, at } = stage, clips = footage.of(of());
   const time = at === null ? "" : clockOf(at);
-  const words = at === null ? texts.nothingChosen : clip ? texts.now(time, [nameOf(clip.camera), ...clip.labels].join(", "), clips.indexOf(clip) + 1, clips.length) : texts.noClipAt(time);
+  const words = at === null ? says.nothingChosen : clip ? says.now(time, [nameOf(clip.camera), ...clip.labels].join(", "), clips.indexOf(clip) + 1, clips.length) : says.noClipAt(time);
   slider.setAttribute("aria-valuemax", Math.max(0, clips.length - 1));
   slider.setAttribute("aria-valuenow", clip ? clips.indexOf(clip) : 0);
   slider.setAttribute("aria-valuetext", words);
@@ -269,7 +282,7 @@ async function toTime(at) {
   if (!clip) return go(at, { clip: null });
   const off = at < clip.start ? clip.start - at : at >= clip.end ? clip.end - at : 0;
   go(off ? clip.start : at, { clip, turn: true });
-  if (off) speak(`${texts.nearest(apart(off), off > 0)} `);
+  if (off) speak(`${says.nearest(apart(off), off > 0)} `);
   return undefined;
 }
 
@@ -327,7 +340,7 @@ const zooms = document.getElementById("zooms");
 const around = () => stage.at ?? state.view.from + state.view.span / 2;
 const whole = () => ({ from: state.day.start, span: state.day.end - state.day.start }); // which may have 23 hours, or 25
 zooms.append(...SPANS.map(([words, wide]) => button(words, () => look(wide < 24 * HOUR ? { from: around() - wide / 2, span: wide } : whole()), { value: wide, className: "chip" })));
-const marking = button(texts.mark, () => marking.setAttribute("aria-pressed", String(marking.ariaPressed !== "true")), { className: "chip", "aria-pressed": "false", title: texts.markHow });
+const marking = button(says.mark, () => marking.setAttribute("aria-pressed", String(marking.ariaPressed !== "true")), { className: "chip", "aria-pressed": "false", title: says.markHow });
 zooms.append(marking);
 for (const [rel, direction] of [["prev", -1], ["next", 1]]) document.querySelector(`.days [rel=${rel}]`).addEventListener("click", (event) => { event.preventDefault(); otherDay(direction); });
 const live = document.getElementById("now");

@@ -156,6 +156,7 @@ globalThis.catalogue = {
 "Selected clips": "Ausgewählte Clips",
 "Share": "Teilen",
 "Side by side": "Nebeneinander",
+"Somebody else wrote here too: nothing of it was lost.": "Auch jemand anderes hat hier geschrieben: Nichts davon ging verloren.",
 "Sound of %(camera)s": "Ton von %(camera)s",
 "Speed": "Tempo",
 "Status": "Status",

@@ -156,6 +156,7 @@ globalThis.catalogue = {
 "Selected clips": "Clips seleccionados",
 "Share": "Compartir",
 "Side by side": "Lado a lado",
+"Somebody else wrote here too: nothing of it was lost.": "Otra persona también ha escrito aquí: no se ha perdido nada.",
 "Sound of %(camera)s": "Sonido de %(camera)s",
 "Speed": "Velocidad",
 "Status": "Estado",

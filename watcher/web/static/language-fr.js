@@ -156,6 +156,7 @@ globalThis.catalogue = {
 "Selected clips": "Clips sélectionnés",
 "Share": "Partager",
 "Side by side": "Côte à côte",
+"Somebody else wrote here too: nothing of it was lost.": "Quelqu’un d’autre a aussi écrit ici : rien n’a été perdu.",
 "Sound of %(camera)s": "Son de %(camera)s",
 "Speed": "Vitesse",
 "Status": "État",

@@ -156,6 +156,7 @@ globalThis.catalogue = {
 "Selected clips": "Clip selezionate",
 "Share": "Condividi",
 "Side by side": "Fianco a fianco",
+"Somebody else wrote here too: nothing of it was lost.": "Anche qualcun altro ha scritto qui: nulla è andato perso.",
 "Sound of %(camera)s": "Audio di %(camera)s",
 "Speed": "Velocità",
 "Status": "Stato",

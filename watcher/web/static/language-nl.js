@@ -156,6 +156,7 @@ globalThis.catalogue = {
 "Selected clips": "Gekozen clips",
 "Share": "Delen",
 "Side by side": "Naast elkaar",
+"Somebody else wrote here too: nothing of it was lost.": "Iemand anders schreef hier ook: er is niets verloren gegaan.",
 "Sound of %(camera)s": "Geluid van %(camera)s",
 "Speed": "Snelheid",
 "Status": "Status",

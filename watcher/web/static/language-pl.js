@@ -170,6 +170,7 @@ globalThis.catalogue = {
 "Selected clips": "Zaznaczone klipy",
 "Share": "Udostępnij",
 "Side by side": "Obok siebie",
+"Somebody else wrote here too: nothing of it was lost.": "Ktoś inny też tu pisał: nic nie przepadło.",
 "Sound of %(camera)s": "Dźwięk: %(camera)s",
 "Speed": "Prędkość",
 "Status": "Stan",

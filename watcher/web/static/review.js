@@ -3,8 +3,17 @@
 import { mount as api, page, send } from "./api.js";
 import { element } from "./elements.js";
 import { shell } from "./keys.js";
-import { texts } from "./texts.js";
+import { _, texts } from "./texts.js";
 import { mount, part } from "./watch.js";
+
+const says = {
+  reviewing: (count) => `${count === 1 ? _("The 1st clip of this review.") : _("Clip %(count)s of this review.", { count })} ${_("Enter is the next clip.")}`,
+  nextClip: _("Next clip"),
+  allReviewed: _("Nothing left to review"),
+  allReviewedMore: _("Every clip has a label, or is in somebody’s hands."),
+  lookAgain: _("Look again"),
+  cannotReview: _("Couldn’t get the next clip."),
+};
 
 const AT_ONCE = 5, LEASE = 1800; // clips; seconds
 
@@ -31,12 +40,12 @@ async function next() {
     stage.replaceChildren(content);
     close = mount(content, { back: () => location.assign(main.dataset.browse), go: (address) => location.assign(address), began: true, review: next });
     seen += 1;
-    progress.textContent = texts.reviewing(seen);
-    go.textContent = texts.nextClip;
+    progress.textContent = says.reviewing(seen);
+    go.textContent = says.nextClip;
     go.focus();
   } catch {
     waiting.shift(); // it may be the clip that cannot be shown
-    progress.textContent = texts.cannotReview;
+    progress.textContent = says.cannotReview;
     go.textContent = texts.retry;
   } finally {
     busy = false;
@@ -45,9 +54,9 @@ async function next() {
 }
 
 function finish() {
-  stage.replaceChildren(element("div", "empty", {}, element("h2", "", {}, texts.allReviewed), element("p", "", {}, texts.allReviewedMore)));
+  stage.replaceChildren(element("div", "empty", {}, element("h2", "", {}, says.allReviewed), element("p", "", {}, says.allReviewedMore)));
   progress.textContent = "";
-  go.textContent = texts.lookAgain;
+  go.textContent = says.lookAgain;
 }
 
 // Given back at once, so that others need not wait for the lease to run out.

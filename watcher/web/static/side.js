@@ -10,8 +10,19 @@ import { Group, stretch } from "./group.js";
 import { keys, shell } from "./keys.js";
 import { Live } from "./live.js";
 import { clockOf, forButton, minuteOf } from "./pane.js";
-import { _, texts } from "./texts.js";
+import { _, ngettext, texts } from "./texts.js";
 import { momentTitle } from "./times.js";
+
+const says = {
+  cannotLoadThese: _("Couldn’t load these clips"),
+  nextThen: (time) => `${_("Nothing at this moment")} · ${_("next clip %(time)s", { time })}`,
+  soundOf: (camera) => _("Sound of %(camera)s", { camera }),
+  openOf: (camera) => _("Open the clip of %(camera)s", { camera }),
+  withoutCamera: (camera) => _("Without %(camera)s", { camera }),
+  ofThem: (time, some, all) => ngettext("%(time)s, %(some)s of %(count)s camera", "%(time)s, %(some)s of %(count)s cameras", all, { time, some }),
+  noneLater: _("No later clip of these cameras"),
+  noneEarlier: _("No earlier clip of these cameras"),
+};
 
 const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
 const AROUND = QUARTER, AHEAD = 300000; // ms: what is loaded around a moment; how long before its end more is
@@ -34,7 +45,7 @@ const group = new Group({
   next: (camera, moment) => footage.next(moment, [camera]),
   absent(camera, moment) {
     const next = footage.next(moment, [camera]), last = footage.next(moment + 1, [camera], -1);
-    return { last, words: next ? texts.nextThen(clockOf(next.start)) : last ? texts.lastThen(minuteOf(last.start)) : texts.nothingThen(null) };
+    return { last, words: next ? says.nextThen(clockOf(next.start)) : last ? texts.lastThen(minuteOf(last.start)) : texts.nothingThen(null) };
   },
   moved,
   nothing: overGap,
@@ -67,10 +78,10 @@ const tools = new Map(); // of each picture: {sound, open, away}
 function dress(pane) {
   if (tools.has(pane)) return;
   const { camera } = pane;
-  const sound = iconButton("sound", texts.soundOf(nameOf(camera)), () => hear(camera), { className: "ic" });
-  const open = element("a", "button ic", { "aria-label": texts.openOf(nameOf(camera)), title: texts.openOf(nameOf(camera)) }, icon("info"));
+  const sound = iconButton("sound", says.soundOf(nameOf(camera)), () => hear(camera), { className: "ic" });
+  const open = element("a", "button ic", { "aria-label": says.openOf(nameOf(camera)), title: says.openOf(nameOf(camera)) }, icon("info"));
   for (const name of ["pointerdown", "focus", "click"]) open.addEventListener(name, () => { open.href = pageOf(pane); }, { capture: true });
-  const away = iconButton("close", texts.withoutCamera(nameOf(camera)), () => { choose(cameras.filter((other) => other !== camera)); boxes[0]?.closest("details").querySelector("summary").focus(); }, { className: "ic" });
+  const away = iconButton("close", says.withoutCamera(nameOf(camera)), () => { choose(cameras.filter((other) => other !== camera)); boxes[0]?.closest("details").querySelector("summary").focus(); }, { className: "ic" });
   pane.root.append(element("span", "pane-tools", {}, sound, open, away));
   pane.root.dataset.camera = camera;
   tools.set(pane, { sound, open, away });
@@ -135,7 +146,7 @@ function hear(camera) {
 function load() {
   const at = group.at;
   footage.need(at - AROUND, at + AROUND).then(() => { if (gap.dataset.failed) say(null); measure(); group.run(); }, () => {
-    say(texts.cannotLoadThese, button(texts.retry, load));
+    say(says.cannotLoadThese, button(texts.retry, load));
     gap.dataset.failed = "yes";
   });
 }
@@ -175,7 +186,7 @@ async function step(direction) {
   const known = near && footage.has(direction > 0 ? at : near.start), clip = known ? near : await footage.further(direction > 0 ? Math.max(at + 1, span.to) : span.from, direction).catch(() => null);
   if (mine !== turn) return;
   if (clip) go(clip.start);
-  else say(direction > 0 ? texts.noneLater : texts.noneEarlier);
+  else say(direction > 0 ? says.noneLater : says.noneEarlier);
 }
 
 /** Where no camera has a clip, the next one that begins is gone to. */
@@ -191,7 +202,7 @@ async function overGap() {
       const last = footage.next(group.at + 1, cameras, -1);
       play(false);
       if (last && group.at - last.end < AROUND) go(last.end - 1); // its last picture stays
-      say(texts.noneLater);
+      say(says.noneLater);
     } else if (next.start - group.at > PAUSE) {
       say(texts.gap(minuteOf(group.at), minuteOf(next.start)));
       go(next.start);
@@ -216,7 +227,7 @@ function moved() {
   if (!dragging) seek.value = share;
   head.style.left = `${100 * clamp(share, 0, 1)}%`;
   const now = clockOf(at), next = footage.next(at, cameras);
-  seek.setAttribute("aria-valuetext", texts.ofThem(now, some, cameras.length));
+  seek.setAttribute("aria-valuetext", says.ofThem(now, some, cameras.length));
   if (time.textContent !== now) {
     time.textContent = now;
     document.getElementById("when").textContent = momentTitle(at, zone());

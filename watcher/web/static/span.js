@@ -5,7 +5,15 @@ import { may, mount, send } from "./api.js";
 import { askFor, button, element } from "./elements.js";
 import { film } from "./made.js";
 import { clockOf } from "./pane.js";
-import { texts } from "./texts.js";
+import { _, ngettext, texts } from "./texts.js";
+
+const says = {
+  spanOf: _("The marked span"),
+  playSpan: _("Play all"),
+  keptNow: (count) => ngettext("%(count)s clip is kept.", "%(count)s clips are kept.", count),
+  labelled: (count) => ngettext("%(count)s clip has the label.", "%(count)s clips have the label.", count),
+  tooMany: (count, most) => ngettext("The zip holds the first %(most)s of %(count)s clip; to keep or label them, mark a shorter span.", "The zip holds the first %(most)s of %(count)s clips; to keep or label them, mark a shorter span.", count, { most }),
+};
 
 const MOST = 500, AT_ONCE = 4; // clips of one request for many; requests
 
@@ -14,7 +22,7 @@ export class Span {
   constructor(site) {
     Object.assign(this, { site, from: null, to: null, doing: 0 });
     this.mark = element("div", "marked", { hidden: true, "aria-hidden": "true" });
-    this.bar = element("section", "selection span", { hidden: true, "aria-label": texts.spanOf });
+    this.bar = element("section", "selection span", { hidden: true, "aria-label": says.spanOf });
     this.words = element("output");
     this.line = element("p", "line", { role: "status", hidden: true });
     document.body.append(this.bar);
@@ -51,15 +59,15 @@ export class Span {
     const some = clips.length > 0, few = clips.length <= MOST;
     const files = clips.filter((clip) => ["ready", "broken"].includes(clip.state)).slice(0, MOST).map((clip) => `id=${clip.id}`).join("&");
     this.bar.replaceChildren(this.words, ...(!some ? [] : [
-      button(texts.playSpan, () => this.site.play(from, to), { className: "primary" }),
+      button(says.playSpan, () => this.site.play(from, to), { className: "primary" }),
       button(texts.film, () => this.film(from, to)),
       element("a", "button", { href: `${mount}/clips.zip?${files}`, download: "" }, texts.download),
       ...(may("label") && few ? [
-        button(texts.keep, () => this.each(clips, texts.keptNow, (id) => send("PATCH", `${mount}/clips/${id}`, { held: true }))),
+        button(texts.keep, () => this.each(clips, says.keptNow, (id) => send("PATCH", `${mount}/clips/${id}`, { held: true }))),
         button(texts.label, () => this.label(clips)),
       ] : []),
     ]), button(texts.clear, () => this.set(null, null)), this.line);
-    if (!few) this.tell(texts.tooMany(clips.length, MOST));
+    if (!few) this.tell(says.tooMany(clips.length, MOST));
   }
 
   tell(...words) {
@@ -75,7 +83,7 @@ export class Span {
 
   async label(clips) {
     const name = await askFor(texts.askLabel, this.site.labels, texts.add);
-    if (name) await this.each(clips, texts.labelled, (id) => send("PUT", `${mount}/clips/${id}/labels/${encodeURIComponent(name)}`));
+    if (name) await this.each(clips, says.labelled, (id) => send("PUT", `${mount}/clips/${id}/labels/${encodeURIComponent(name)}`));
   }
 
   /** Do something to each clip, some at a time, and say for how many it worked and why not for others. */

@@ -4,7 +4,13 @@ import { nameOf } from "./api.js";
 import { Controls } from "./controls.js";
 import { element, hint, icon, iconButton } from "./elements.js";
 import { Pane, clockOf, forButton, minuteOf } from "./pane.js";
-import { texts } from "./texts.js";
+import { _, texts } from "./texts.js";
+
+const says = {
+  together: _("Cameras beside each other"),
+  skipGaps: _("skip gaps"),
+  openClip: _("Open this clip"),
+};
 
 const SKIP = "watcher-skip-gaps", TOGETHER = "watcher-together";
 const SPEEDS = [0.5, 1, 2, 4, 8, 16, 32, 64];
@@ -28,16 +34,16 @@ export class Stage {
       heard: (muted, loud) => { for (const pane of [this.lead, ...this.others]) pane.hear(!muted && pane === this.lead, loud); },
     });
     this.gaps = element("input", "", { type: "checkbox", checked: this.skip, onchange: () => { this.skip = this.gaps.checked; localStorage.setItem(SKIP, this.skip ? "yes" : "no"); this.site.moved(); } });
-    this.grouped = iconButton("browse", texts.together, () => this.group(!this.together), { "aria-keyshortcuts": "b" });
+    this.grouped = iconButton("browse", says.together, () => this.group(!this.together), { "aria-keyshortcuts": "b" });
     this.following = element("span", "time");
-    this.open = element("a", "button ic", { hidden: true, "aria-label": texts.openClip, title: hint(texts.openClip, "Enter"), "aria-keyshortcuts": "Enter" }, icon("info"));
+    this.open = element("a", "button ic", { hidden: true, "aria-label": says.openClip, title: hint(says.openClip, "Enter"), "aria-keyshortcuts": "Enter" }, icon("info"));
     this.side = element("a", "button ic", { "aria-label": texts.sideBySide, title: hint(texts.sideBySide, "v"), "aria-keyshortcuts": "v" }, icon("side"));
     for (const name of ["pointerdown", "focus", "click"]) this.side.addEventListener(name, () => { this.side.href = this.site.beside(this.playing); }, { capture: true });
     const { toggle, speed, sound, volume, full } = this.controls;
     bar.append(element("span", "row", {},
       iconButton("left", texts.clipBefore, () => this.site.step(-1), { "aria-keyshortcuts": "ArrowLeft" }), toggle,
       iconButton("right", texts.clipAfter, () => this.site.step(1), { "aria-keyshortcuts": "ArrowRight" }),
-      this.following, speed, element("label", "tick", {}, this.gaps, texts.skipGaps), sound, volume, this.grouped, this.side, this.open, full));
+      this.following, speed, element("label", "tick", {}, this.gaps, says.skipGaps), sound, volume, this.grouped, this.side, this.open, full));
     place.replaceChildren(this.panes, bar);
     this.panes.addEventListener("click", (event) => { if (!forButton(event)) this.flip(); });
     this.panes.addEventListener("dblclick", () => this.controls.fill());

@@ -3,7 +3,11 @@
 import { page, send } from "./api.js";
 import { confirmed, element } from "./elements.js";
 import { shell } from "./keys.js";
-import { texts } from "./texts.js";
+import { _, texts } from "./texts.js";
+
+const says = {
+  shownNow: (camera) => _("Saved: %(camera)s", { camera }),
+};
 
 const PAUSE = 10000; // ms
 
@@ -48,7 +52,7 @@ document.addEventListener("submit", async (event) => {
     form.append(element("p", "bad", { role: "alert" }, error.message));
     return;
   }
-  const words = texts.shownNow(name.trim() || form.elements.camera.value);
+  const words = says.shownNow(name.trim() || form.elements.camera.value);
   form.parentElement.open = false;
   await refresh(true);
   document.querySelector(`#${CSS.escape(id)} summary, #hidden-cameras a`)?.focus();
