@@ -121,6 +121,16 @@ IN_WORDS = {
         "en": "yesterday evening; yesterday in the evening", "de": "gestern Abend; gestern am Abend", "fr": "hier soir; hier au soir",
         "es": "ayer al anochecer", "it": "ieri sera", "nl": "gisteravond; gisteren avond", "pl": "wczoraj wieczorem", "": EVENING,
     },
+    "evening of a day": {
+        "en": "evening of 24 november; 24 november in the evening; 2026-11-24 evening",
+        "de": "am 24. November abends; abends am Dienstag; 24.11.2026 Abend",
+        "fr": "le soir du 24 novembre; 24 novembre au soir",
+        "es": "anochecer del 24 de noviembre; 24 de noviembre al anochecer",
+        "it": "la sera del 24 novembre; martedì sera",
+        "nl": "24 november in de avond; dinsdagavond",
+        "pl": "wieczorem we wtorek; 24 listopada wieczorem",
+        "": EVENING,
+    },
     "this morning": {
         "en": "this morning", "de": "heute Morgen; heute früh; diesen Morgen", "fr": "ce matin", "es": "esta mañana; hoy por la mañana",
         "it": "stamattina; questa mattina", "nl": "vanochtend; deze ochtend", "pl": "dziś rano; dzisiaj rano", "": MORNING,

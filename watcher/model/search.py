@@ -18,7 +18,7 @@ from watcher.model import serialize
 from watcher.model.search_clock import clock_in, moment_of
 from watcher.model.search_labels import THINGS
 from watcher.model.search_languages import COMPOUNDS, LANGUAGES, Phrases, phrases
-from watcher.model.search_times import PASSED_MOST, Span, day_or_none, span_at, starts
+from watcher.model.search_times import PASSED_MOST, Span, span_at, starts
 from watcher.model.search_words import fold, words_in
 
 Filters = list[tuple[str, str]]  # names and values, as in an address
@@ -152,8 +152,6 @@ class _Reader:
 
     def _of_a_language(self) -> bool:
         """Days, light, and what means nothing by itself, in the first language that knows it."""
-        if (dated := _in_numbers(self._words, self._at)) is not None and self._span(*dated):
-            return True
         for language in self._languages:
             dated = span_at(self._folded, self._at, language, self._today)
             if dated is not None and self._span(*dated):
@@ -226,20 +224,6 @@ def _read(text: str, names: Mapping[str, Names], today: date, language: str, zon
     reader = _Reader(single, names, today, language, zone)
     reader.read()
     return reader
-
-
-def _in_numbers(words: Sequence[str], at: int) -> tuple[Span, int] | None:
-    """A day in numbers: 2026-11-21, 21.11.2026, and 11/21/2026 where only that can be."""
-    numbers = words[at : at + 3]
-    if len(numbers) < 3 or not all(re.fullmatch(r"[0-9]{1,4}", number) for number in numbers):
-        return None
-    orders = ((0, 1, 2),) if re.fullmatch(r"20[0-9]{2}", numbers[0]) else ((2, 1, 0), (2, 0, 1))
-    for year, month, day in orders:
-        if re.fullmatch(r"20[0-9]{2}", numbers[year]) and (
-            on := day_or_none(*(int(numbers[n]) for n in (year, month, day)))
-        ):
-            return Span(on, on), 3
-    return None
 
 
 @lru_cache

@@ -5,6 +5,7 @@ Words are separated by spaces, those of a phrase joined by `_`. Accents and capi
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from watcher.model.search_words import fold
@@ -237,3 +238,38 @@ def _compounds() -> dict[str, tuple[str, ...]]:
 
 
 COMPOUNDS = _compounds()  # a weekday and a part of it in one word: `maandagochtend`, `Montagabend`
+
+
+class Words(NamedTuple):
+    """The phrases of a language, ready to be compared."""
+
+    filler: Phrases
+    this: Phrases
+    last: Phrases
+    ago: Phrases
+    weekend: Phrases
+    days: tuple[Phrases, ...]
+    parts: tuple[Phrases, ...]
+    weekdays: tuple[Phrases, ...]
+    months: tuple[Phrases, ...]
+    units: tuple[Phrases, ...]
+    numbers: tuple[Phrases, ...]
+    moments: tuple[tuple[tuple[int, int], Phrases], ...]
+
+    @property
+    def lasting(self) -> tuple[Phrases, ...]:
+        """What "last" is of where it stands before it: `night last week`."""
+        return (self.weekend, *self.weekdays, *self.months, *self.units)
+
+
+@lru_cache
+def words_of(name: str) -> Words:
+    """Those of a language that tell the time."""
+    language = LANGUAGES[name]
+    several = {
+        field: tuple(map(phrases, getattr(language, field)))
+        for field in ("days", "parts", "weekdays", "months", "units", "numbers")
+    }
+    single = {field: phrases(getattr(language, field)) for field in ("filler", "this", "last", "ago", "weekend")}
+    moments = tuple((when, phrases(text)) for when, text in language.moments.items())
+    return Words(**single, **several, moments=moments)  # type: ignore[arg-type]  # by their names

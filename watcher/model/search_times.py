@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
-from functools import lru_cache
 from typing import NamedTuple
 
-from watcher.model.search_languages import LANGUAGES, Phrases, phrases
+from watcher.model.search_languages import Phrases, Words, words_of
 
 DAY, WEEK, MONTH, YEAR = range(4)
 NIGHT = 3
@@ -50,40 +49,6 @@ class Span(NamedTuple):
         )
 
 
-class _Words(NamedTuple):
-    """The phrases of a language, ready to be compared."""
-
-    filler: Phrases
-    this: Phrases
-    last: Phrases
-    ago: Phrases
-    weekend: Phrases
-    days: tuple[Phrases, ...]
-    parts: tuple[Phrases, ...]
-    weekdays: tuple[Phrases, ...]
-    months: tuple[Phrases, ...]
-    units: tuple[Phrases, ...]
-    numbers: tuple[Phrases, ...]
-    moments: tuple[tuple[tuple[int, int], Phrases], ...]
-
-    @property
-    def lasting(self) -> tuple[Phrases, ...]:
-        """What "last" is of where it stands before it: `night last week`."""
-        return (self.weekend, *self.weekdays, *self.months, *self.units)
-
-
-@lru_cache
-def _words_of(name: str) -> _Words:
-    language = LANGUAGES[name]
-    several = {
-        field: tuple(map(phrases, getattr(language, field)))
-        for field in ("days", "parts", "weekdays", "months", "units", "numbers")
-    }
-    single = {field: phrases(getattr(language, field)) for field in ("filler", "this", "last", "ago", "weekend")}
-    moments = tuple((when, phrases(text)) for when, text in language.moments.items())
-    return _Words(**single, **several, moments=moments)  # type: ignore[arg-type]  # by their names
-
-
 def starts(words: Sequence[str], at: int, some: Phrases) -> int:
     """How many words there are a phrase; 0 where none of them stands there."""
     return next((len(phrase) for phrase in some if tuple(words[at : at + len(phrase)]) == phrase), 0)
@@ -91,30 +56,45 @@ def starts(words: Sequence[str], at: int, some: Phrases) -> int:
 
 def span_at(words: Sequence[str], at: int, language: str, today: date) -> tuple[Span, int] | None:
     """The time that begins at a word (folded), and of how many words it is; None where none does."""
-    reader = _Reader(words, _words_of(language), today)
-    return max(reader.spans(at), key=lambda pair: pair[1], default=None)
+    reader = _Reader(words, words_of(language), today)
+    span = max(reader.spans(at), key=lambda pair: pair[1], default=None)
+    return None if span is None else (span[0], span[1] - at)
 
 
 class _Reader:
     """Reads in one language."""
 
-    def __init__(self, words: Sequence[str], language: _Words, today: date) -> None:
+    def __init__(self, words: Sequence[str], language: Words, today: date) -> None:
         self._words, self._of, self._today = words, language, today
 
     def spans(self, at: int) -> Iterator[tuple[Span, int]]:
-        """All times that begin there, each with the number of its words."""
-        for readings in (self._moments, self._days, self._named, self._counted, self._dates):
-            yield from ((span, end - at) for span, end in readings(at))
+        """All times that begin there, each with where it ends; of a single day its parts too."""
+        for span, end in self._whole(at):
+            yield span, end
+            if span.whole and span.first == span.last and (part := self._which(end, self._of.parts)):
+                yield self._part(span.first, part[0]), part[1]
+        for number, some in enumerate(self._of.parts[:NIGHT]):  # "night monday" is the light of a day
+            if count := starts(self._words, at, some):
+                for place in self._places(at + count):
+                    for span, end in self._whole(place):
+                        if span.whole and span.first == span.last:
+                            yield self._part(span.first, number), end
+
+    def _whole(self, at: int) -> Iterator[tuple[Span, int]]:
+        for readings in (self._moments, self._days, self._named, self._counted, self._dates, self._in_numbers):
+            yield from readings(at)
+
+    def _places(self, at: int) -> Iterator[int]:
+        """A place, and those behind it as far as words are passed over."""
+        for _ in range(PASSED_MOST + 1):
+            yield at
+            if not starts(self._words, at, self._of.filler):
+                return
+            at += 1
 
     def _after(self, at: int, some: Phrases) -> int:
         """Where one of some phrases ends that stands there, or behind what is passed over; 0: nowhere."""
-        for _ in range(PASSED_MOST + 1):
-            if count := starts(self._words, at, some):
-                return at + count
-            if not starts(self._words, at, self._of.filler):
-                break
-            at += 1
-        return 0
+        return next((place + count for place in self._places(at) if (count := starts(self._words, place, some))), 0)
 
     def _which(self, at: int, lists: Sequence[Phrases]) -> tuple[int, int] | None:
         """Which of several lists has a phrase there, and where that ends: the longest."""
@@ -127,20 +107,14 @@ class _Reader:
                 yield self._part(self._ago(ago), part), at + count
 
     def _days(self, at: int) -> Iterator[tuple[Span, int]]:
-        """A day, and the part of it."""
-        for day, end in self._single_days(at):
-            yield Span(day, day), end
-            if part := self._which(end, self._of.parts):
-                yield self._part(day, part[0]), part[1]
-
-    def _single_days(self, at: int) -> Iterator[tuple[date, int]]:
         for ago, some in enumerate(self._of.days):
             if count := starts(self._words, at, some):
-                yield self._ago(ago), at + count
+                yield Span(self._ago(ago), self._ago(ago)), at + count
         for number, some in enumerate(self._of.weekdays):
             for last, end in self._qualified(at, some):
                 ago = (self._today.weekday() - number) % 7
-                yield self._ago(ago or (7 if last else 0)), end
+                day = self._ago(ago or (7 if last else 0))
+                yield Span(day, day), end
 
     def _qualified(self, at: int, some: Phrases, *, bare: bool = True) -> Iterator[tuple[bool, int]]:
         """A phrase by itself, behind or before a word for "last" or "this": whether "last", and where it ends."""
@@ -217,7 +191,7 @@ class _Reader:
         """A day of a month, of the year that stands there or the last one that there was."""
         year, end = self._year(at)
         for each in (year,) if year else range(self._today.year, self._today.year - 9, -1):
-            on = day_or_none(each, month, day)
+            on = _day(each, month, day)
             if on is not None and (year or on <= self._today):
                 yield Span(on, on), end
                 return
@@ -229,11 +203,22 @@ class _Reader:
         return (int(match[1]), at + 1) if match else (0, at)
 
     def _year(self, at: int) -> tuple[int, int]:
-        end = at
-        while end < len(self._words) and end < at + PASSED_MOST and starts(self._words, end, self._of.filler):
-            end += 1
-        there = end < len(self._words) and re.fullmatch(r"20[0-9]{2}", self._words[end])
-        return (int(self._words[end]), end + 1) if there else (0, at)
+        for place in self._places(at):
+            if re.fullmatch(r"20[0-9]{2}", "".join(self._words[place : place + 1])):
+                return int(self._words[place]), place + 1
+        return 0, at
+
+    def _in_numbers(self, at: int) -> Iterator[tuple[Span, int]]:
+        """2026-11-21, 21.11.2026, and 11/21/2026 where only that can be."""
+        words = self._words[at : at + 3]
+        if len(words) < 3 or not all(re.fullmatch(r"[0-9]{1,4}", word) for word in words):
+            return
+        numbers = [int(word) for word in words]
+        for year, month, day in ((0, 1, 2), (2, 1, 0), (2, 0, 1)):
+            on = _day(numbers[year], numbers[month], numbers[day])
+            if re.fullmatch(r"20[0-9]{2}", words[year]) and on is not None:
+                yield Span(on, on), at + 3
+                return
 
     def _month(self, month: int, year: int, *, last: bool) -> date:
         """The first of a month: of a year, else the last one that has begun, or with `last` that is over."""
@@ -273,7 +258,7 @@ class _Reader:
         return Span(_months_before(self._today, months) + timedelta(days=1), self._today)
 
 
-def day_or_none(year: int, month: int, day: int) -> date | None:
+def _day(year: int, month: int, day: int) -> date | None:
     """A day; None where there is no such one."""
     try:
         return date(year, month, day)
