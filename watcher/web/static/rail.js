@@ -1,5 +1,5 @@
 // The rail: clips per day under the filter, over all the time there is, to jump by. Its label and the jump come from
-// the same number. What kept sums do not know is counted newest first, a fifth of a second an answer.
+// the same number.
 
 import { get, mount, zone } from "./api.js";
 import { VIEW } from "./calendar.js";
@@ -43,15 +43,11 @@ export class Rail {
   /** Count the days; `told` is called whenever more of them are known. */
   async load(told) {
     const known = (await get(`${mount}/cameras`)).cameras.filter((row) => !this.cameras.length || this.cameras.includes(row.camera));
-    const edge = (name, most) => known.map((row) => row[name]).filter(Boolean).map(Date.parse).reduce((a, b) => most(a, b), most === Math.max ? -Infinity : Infinity);
+    const edge = (name, most) => most(...known.map((row) => row[name]).filter(Boolean).map(Date.parse));
     const last = edge("last_started_at", Math.max), first = Math.max(edge("first_started_at", Math.min), last - MOST_DAYS * DAY);
     if (!Number.isFinite(last) || !Number.isFinite(first)) return;
-    const end = wall(first, zone()).day;
-    for (let noon = Date.parse(`${wall(last, zone()).day}T12:00:00Z`); ; noon -= DAY) {
-      const day = dayOf(noon);
-      this.days.push({ day, clips: null, more: false });
-      if (day <= end) break;
-    }
+    const noon = (moment) => Date.parse(`${wall(moment, zone()).day}T12:00:00Z`);
+    for (let at = noon(last); at >= noon(first); at -= DAY) this.days.push({ day: dayOf(at), clips: null });
     this.place.classList.toggle("shown", this.days.length > 1);
     this.slider.setAttribute("aria-valuemin", 0);
     this.slider.setAttribute("aria-valuemax", this.days.length - 1);
@@ -64,15 +60,11 @@ export class Rail {
 
   /** Count the days from one on, as far as one answer goes; where the next one begins. */
   async count(from) {
-    const rest = this.days.slice(from);
-    const question = new URLSearchParams([...this.filter, ["day", rest[0].day], ["days", rest.length], ["tz", zone()]]);
+    const question = new URLSearchParams([...this.filter, ["day", this.days[from].day], ["days", this.days.length - from], ["tz", zone()]]);
     const answer = await get(`${mount}/calendar?${question}`), counts = new Map(answer.days.map((entry) => [entry.day, entry]));
-    for (const entry of rest) {
-      if (entry.day < answer.counted_from) break;
-      Object.assign(entry, { clips: 0 }, counts.get(entry.day));
-    }
-    const next = rest.findIndex((entry) => entry.day < answer.counted_from);
-    return next < 0 ? this.days.length : from + next;
+    let next = from;
+    for (; this.days[next]?.day >= answer.counted_from; next += 1) Object.assign(this.days[next], { clips: 0 }, counts.get(this.days[next].day));
+    return next;
   }
 
   /** Show where the grid is. */
