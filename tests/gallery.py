@@ -96,13 +96,19 @@ def screens(unit: RunningUnit, at: datetime) -> list[Screen]:
             opened("#filtering, details.choice summary"),
         ),
         Screen("menu", "/watcher/", opened("#menu > summary")),
+        Screen("help", "/watcher/", lambda page: page.keyboard.press("?")),
         Screen("select", "/watcher/", chosen),
         Screen("watch", f"/watcher/watch/{ready[2]['id']}", seeked),
         Screen("timeline", f"/watcher/day/{day}?at={moment}&span=240m"),
         Screen("timeline-day", f"/watcher/day/{day}"),
         Screen("timeline-edge", f"/watcher/day/{day}?at={moment}&span=5m"),
+        Screen("span", f"/watcher/day/{day}?at={moment}&span=60m", marked),
         Screen("side", f"/watcher/side-by-side?at={moment}"),
+        Screen(
+            "side-four", f"/watcher/side-by-side?at={moment}" + "".join(f"&camera={p.camera}" for p in PLACES[:4])
+        ),
         Screen("status", "/watcher/status"),
+        Screen("camera", "/watcher/status", opened(".edit summary")),
         Screen("review", "/watcher/review"),
         Screen("nothing", "/watcher/?label=giraffe"),
         Screen("problem", "/watcher/watch/987654"),
@@ -122,6 +128,12 @@ def chosen(page: Page) -> None:
     """Some cards."""
     page.locator(".card a").nth(0).focus()
     for key in ("x", "ArrowRight", "x", "ArrowRight", "ArrowRight", "x"):
+        page.keyboard.press(key)
+
+
+def marked(page: Page) -> None:
+    """From a while before to here."""
+    for key in ("ArrowLeft", "ArrowLeft", "i", "ArrowRight", "ArrowRight", "o"):
         page.keyboard.press(key)
 
 

@@ -55,6 +55,9 @@ class Firefox:
     def click(self, selector: str) -> None:
         self.do("click", selector)
 
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        self.do("drag", [start, end])
+
     def size(self, width: int, height: int) -> None:
         self.do("size", [width, height])
 
@@ -97,6 +100,16 @@ class WebKit:
     def click(self, selector: str) -> None:
         element = self._send("POST", "/element", using="css selector", value=selector)
         self._send("POST", f"/element/{next(iter(element.values()))}/click")
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        points = [
+            start,
+            *[tuple(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True)) for step in range(1, 6)],
+        ]
+        moves = [{"type": "pointerMove", "x": round(x), "y": round(y), "duration": 20} for x, y in points]
+        buttons = [{"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp")]
+        mouse = {"type": "pointer", "id": "mouse", "actions": [moves[0], buttons[0], *moves[1:], buttons[1]]}
+        self._send("POST", "/actions", actions=[mouse])
 
     def size(self, width: int, height: int) -> None:
         self._send("POST", "/window/rect", width=width, height=height)

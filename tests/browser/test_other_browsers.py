@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from tests.browser import others
 from tests.browser.conftest import ARTIFACTS
@@ -116,3 +117,20 @@ def test_what_cannot_be_shown_says_so_and_nothing_else(page: Page, shelf: list[d
     page.browser.press(" ")
     page.until(f"{PLAYED % '#player'} || {words}")
     assert page.browser.evaluate("document.getElementById('player').videoWidth > 0") != page.browser.evaluate(words)
+
+
+def test_a_lane_is_dragged(page: Page, shelf: list[dict], unit: RunningUnit) -> None:
+    """By the mouse, and that is no press on its name; the next press is one."""
+    page.open("/watcher/day/2026-11-20")
+    page.until("document.querySelectorAll('.names button').length === 3")
+    places = page.browser.evaluate(
+        "[...document.querySelectorAll('.names button')].map((b) => b.getBoundingClientRect()).map((box) => [box.x + 20, box.y + box.height / 2])"
+    )
+    page.browser.drag(places[2], places[0])
+    standing = "[...document.querySelectorAll('.names button')].map((button) => button.dataset.lane).join()"
+    page.until(f"{standing} === 'yard,gate,porch'")
+    wait_for(lambda: unit.get("/watcher/cameras/yard").json()["order"] == 10, what="its place")
+    assert page.browser.evaluate("document.querySelector('.names [aria-pressed=true]')") is None
+    page.browser.click(".names [data-lane=gate]")
+    page.until("document.querySelector('.names [aria-pressed=true]')?.dataset.lane === 'gate'")
+    requests.put(unit.url("/watcher/cameras/yard"), json={}, timeout=10).raise_for_status()

@@ -18,6 +18,12 @@ const verbs = {
   evaluate: (expression) => page.evaluate(expression),
   press: (key) => page.keyboard.press(key),
   click: (selector) => page.click(selector),
+  drag: async ([[x, y], [toX, toY]]) => {
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(toX, toY, { steps: 5 });
+    await page.mouse.up();
+  },
   size: ([width, height]) => page.setViewport({ width, height }),
   look: async (path) => { await page.screenshot({ path }); },
   faults: () => faults.splice(0),
