@@ -71,10 +71,9 @@ export function help() {
   const name = (key) => key.split(" ").length > 1 && key !== " " ? key.split(" ").map(name).join(" ") : key.replace(/^((?:Shift|Alt)\+)?(.+)$/, (_, with_, letter) => (with_ ?? "") + (NAMES[letter] ?? letter));
   const shown = tables().filter(({ rows }) => rows.length).flatMap(({ title, rows }) => [
     element("h3", "", {}, title),
-    element("dl", "keys", {}, ...rows.flatMap(([combinations, what]) => [
+    element("dl", "keys", {}, ...rows.map(([combinations, what]) => element("div", "", {},
       element("dt", "", {}, ...combinations.flatMap((key) => [element("kbd", "", {}, name(key)), " "])),
-      element("dd", "", {}, what),
-    ])),
+      element("dd", "", {}, what)))),
   ]);
   const letters = element("input", "", { type: "checkbox", checked: !lettersOff(),
     onchange: () => localStorage.setItem(OFF, letters.checked ? "no" : "yes") });
