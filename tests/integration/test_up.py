@@ -228,3 +228,9 @@ def test_it_starts_again_and_again(tmp_path: Path) -> None:
         family = unit.family()
         unit.stop()
         assert not [pid for pid in family if alive(pid)]
+
+
+def test_nothing_is_wrong_with_what_has_just_started(start_unit: Callable[..., RunningUnit]) -> None:
+    """The bar does not count what the request before the fork saw, when no ingester ran yet."""
+    page = start_unit().get("/watcher/", headers={"Accept": "text/html"}).text
+    assert re.search(r'id="alarm" title="" hidden>0<', page), re.findall('id="alarm".*', page)

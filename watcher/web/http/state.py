@@ -43,16 +43,20 @@ class State:
         stores = " ".join(table.name for table in services.settings.stores)
         self._settings_mark = f"{VERSION} {self.base} {self.zone_name} {stores}"
         self._catalog_id: str | None = None
+        self.forget()
+        self.heads = Heads()
+        self.attempts = Attempts()
+        self.turns = Turns(services.places.run, "zip")
+        self.counters: Counters | None = None  # of requests, once all routes are known
+
+    def forget(self) -> None:
+        """What is looked up once in a while is looked up anew."""
         # When clips were counted (monotonic), how many are in each state, and of each store with their bytes.
         self.counted: tuple[float, dict[str, int], dict[str, tuple[int, int]]] | None = None
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
         self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
         # Looked up when, which cameras are silent, and how many other things are wrong.
         self.trouble: tuple[float, tuple[str, ...], int] | None = None
-        self.heads = Heads()
-        self.attempts = Attempts()
-        self.turns = Turns(services.places.run, "zip")
-        self.counters: Counters | None = None  # of requests, once all routes are known
 
     def away(self, clips: Sequence[Clip]) -> dict[int, str]:
         """Those of some clips that cannot be had from their stores, by their numbers, and why.
