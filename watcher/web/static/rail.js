@@ -15,7 +15,7 @@ const NARROW = 40; // pixels of width in which no name has room
 export class Rail {
   /** In an element, for a list's question; `jump` is called with the moment at which a day ends. */
   constructor(place, question, jump) {
-    Object.assign(this, { place, jump, days: [], index: 0, closed: false });
+    Object.assign(this, { place, jump, days: [], index: 0, going: 0, closed: false });
     this.filter = new URL(question, "http://host").searchParams;
     for (const name of VIEW) this.filter.delete(name);
     this.cameras = this.filter.getAll("camera");
@@ -70,7 +70,7 @@ export class Rail {
   /** Show where the grid is. */
   at(day) {
     const index = this.days.findIndex((entry) => entry.day <= day);
-    if (index >= 0 && index !== this.index) this.tell(index);
+    if (index >= 0 && index !== this.index && !this.going) this.tell(index);
   }
 
   tell(index) {
@@ -107,10 +107,11 @@ export class Rail {
   }
 
   /** Jump to a day: what comes first there is its latest clip. */
-  go(index) {
+  async go(index) {
     this.tell(index);
+    this.going += 1; // what is in sight until it is there does not count
     const next = dayOf(Date.parse(`${this.days[index].day}T12:00:00Z`) + DAY);
-    return this.jump(index === 0 ? null : new Date(momentOf(next, "00:00:00", zone()) - 1).toISOString());
+    await this.jump(index === 0 ? null : new Date(momentOf(next, "00:00:00", zone()) - 1).toISOString()).finally(() => { this.going -= 1; });
   }
 
   /** The next day with clips in one direction: 1 is older. */
