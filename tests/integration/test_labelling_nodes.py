@@ -66,7 +66,7 @@ def test_two_nodes_look_at_each_clip_once(shared: Shared) -> None:
         shared.labelling(WATCHER_LABELS__WANTED="*"),
         shared.labelling(WATCHER_LABELS__WANTED="*"),
     ):
-        wait_for(lambda: shared.count("looks") >= CLIPS, seconds=180, what="all clips looked at")
+        wait_for(lambda: shared.count("looks") >= CLIPS, seconds=300, what="all clips looked at")
         assert len(owners(shared)) == 2
         everything_is_as_it_should_be(shared)
 
@@ -94,8 +94,8 @@ def test_one_that_is_killed_leaves_nothing_out_and_nothing_twice(shared: Shared)
             first.wait()
             assert shared.count("looks") < CLIPS
             left = f"inspections WHERE done_ms IS NULL AND clip_id NOT IN (SELECT clip_id FROM claims WHERE owner = '{name}')"
-            wait_for(lambda: shared.count("looks") >= CLIPS - held, seconds=180, what="what it does not hold")
+            wait_for(lambda: shared.count("looks") >= CLIPS - held, seconds=300, what="what it does not hold")
             wait_for(lambda: shared.count(left) == 0, seconds=60, what="nothing else that waits")
             shared.do("UPDATE claims SET until_ms = 0")  # two minutes are over
-            wait_for(lambda: shared.count("looks") >= CLIPS, seconds=180, what="all clips looked at")
+            wait_for(lambda: shared.count("looks") >= CLIPS, seconds=300, what="all clips looked at")
             everything_is_as_it_should_be(shared)
