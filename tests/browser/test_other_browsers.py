@@ -57,17 +57,18 @@ def page(started: others.Firefox | others.WebKit, unit: RunningUnit, shelf: list
 def test_every_screen(page: Page, shelf: list[dict], size: tuple[int, int]) -> None:
     """Nothing is wider than the window, every picture is there, nothing is complained of."""
     page.browser.size(*size)
-    screens = {
-        "browse": "/watcher/",
-        "timeline": "/watcher/day/2026-11-20",
-        "watch": f"/watcher/watch/{next(clip['id'] for clip in shelf if clip['state'] == 'ready')}",
-        "side": "/watcher/side-by-side?at=2026-11-20T08:10:00%2B01:00",
-        "status": "/watcher/status",
-        "review": "/watcher/review",
+    ready = next(clip["id"] for clip in shelf if clip["state"] == "ready")
+    screens = {  # and what is there once its scripts work
+        "browse": ("/watcher/", ".rail.shown"),
+        "timeline": ("/watcher/day/2026-11-20", "video.shown"),
+        "watch": (f"/watcher/watch/{ready}", "#controls:not([hidden])"),
+        "side": ("/watcher/side-by-side?at=2026-11-20T08:10:00%2B01:00", "video.shown"),
+        "status": ("/watcher/status", "#alarm"),
+        "review": ("/watcher/review", "#controls:not([hidden])"),
     }
-    for name, path in screens.items():
+    for name, (path, alive) in screens.items():
         page.open(path)
-        page.until("document.readyState === 'complete' && document.querySelector('main') !== null")
+        page.until(f"document.readyState === 'complete' && document.querySelector('{alive}') !== null")
         page.until(
             "[...document.images].filter((i) => i.checkVisibility() && i.getBoundingClientRect().top < innerHeight).every((i) => i.complete && i.naturalWidth > 0)"
         )

@@ -52,6 +52,7 @@ export class Names {
     root.classList.add("movable");
     root.addEventListener("pointerdown", (event) => {
       const camera = laneOf(event);
+      this.dropped = false; // not every browser calls the end of a drag a click
       if (event.button || !camera || this.drag) return;
       this.drag = { camera, y: event.clientY, id: event.pointerId, before: [...this.site.all], began: false };
       if (event.pointerType === "touch") this.drag.timer = setTimeout(() => this.begin(), HOLD);

@@ -16,7 +16,8 @@ const SPEEDS = [0.25, 0.5, 1, 1.5, 2, 4, 8, 16];
 const ADDRESS = 500; // ms: the address follows the position at most so often
 const SLOW = 4000; // ms without a picture, after which a copy is offered of a clip whose index is not at its beginning
 const SOUNDLESS = 1500; // ms of playing, after which sound of which nothing was decoded is missed
-const SEEN = 0.3; // seconds of a clip after which sound without a picture is taken for a missing decoder
+const LATE = 600; // ms after its beginning is there, at which WebKit knows a picture's size too
+const SEEN = 1; // seconds of a clip after which sound without a picture is taken for a missing decoder
 const WATCHED = 3; // seconds of a clip, or half of a shorter one, after which it counts as seen
 const AHEAD = 8; // seconds by the clock before the end, at which the next clip's beginning is fetched
 const NEAR = 2.5; // times: as near as a press draws the picture
@@ -71,7 +72,7 @@ export class Player {
   listen() {
     const { video, screen, controls } = this, on = (names, handler) => { for (const name of names) video.addEventListener(name, handler); };
     on(["loadedmetadata"], () => this.opened());
-    on(["loadeddata"], () => { if (video.dataset.picture === "yes" && video.videoWidth === 0) this.silent(); }); // WebKit knows no size before
+    on(["loadeddata"], () => { const { clip } = this; setTimeout(() => { if (clip && this.clip === clip) this.pictured(); }, LATE); });
     on(["playing"], () => this.began());
     on(["timeupdate", "seeked", "durationchange", "progress"], () => this.show());
     on(["seeking"], () => this.hope());
@@ -175,7 +176,7 @@ export class Player {
     clock.hidden = false;
     clock.textContent = timeOf(pictured, `.${Math.floor((pictured % 1) * 10)}`);
     if (loop.from !== null && loop.to > loop.from && at >= loop.to) video.currentTime = loop.from;
-    if (video.dataset.picture === "yes" && video.videoWidth === 0 && at > SEEN) this.silent();
+    if (at > SEEN) this.pictured();
     this.count(at, seconds);
     this.follow();
   }
@@ -239,7 +240,10 @@ export class Player {
   }
 
   /** Without a decoder the sound plays, time runs on, and no error is reported: only the width tells. */
-  silent() { this.undecoded(texts.noDecoder(this.video.dataset.codec)); }
+  pictured() {
+    const { video } = this;
+    if (video.dataset.picture === "yes" && video.videoWidth === 0 && video.readyState >= 2) this.undecoded(texts.noDecoder(video.dataset.codec));
+  }
 
   undecoded(words) {
     this.tell(words);
