@@ -159,11 +159,15 @@ function ask(beside) {
   const first = screen.grid.first();
   askMoment(beside, hereAt() ?? (first && Date.parse(first.dataset.at)), screen.grid.question, async ({ at, whole }) => {
     const card = await jump(new Date(at).toISOString(), !whole);
-    if (!card) return;
-    focus(card, { preventScroll: true });
-    const apart = screen.grid.apart(card, at), same = whole && wall(card.dataset.at, zone()).day === wall(at, zone()).day;
-    say(same || apart <= NEAR ? "" : texts.nearestTo(spanTitle(apart), Date.parse(card.dataset.at) > at));
+    if (card) found(card, at, whole && wall(card.dataset.at, zone()).day === wall(at, zone()).day);
   });
+}
+
+/** Show which clip is nearest to a moment (ms) that was asked for, and how far it is from it, where that matters. */
+function found(card, at, same = false) {
+  focus(card, { preventScroll: true });
+  const apart = screen.grid.apart(card, at);
+  say(same || apart <= NEAR ? "" : texts.nearestTo(spanTitle(apart), Date.parse(card.dataset.at) > at));
 }
 
 /** Words about where one got, until one goes on. */
@@ -387,8 +391,9 @@ function filterForm() {
     event.preventDefault();
     const answer = await fetch(changed(search.action, {}) + `?${new URLSearchParams(new FormData(search))}`, { method: "HEAD" }).catch(() => null);
     if (!answer) return say(texts.noAnswer);
-    document.getElementById("main").focus({ preventScroll: true }); // what was found is next, and keys are for it
-    return visit(changed(answer.url, {})).then(() => document.getElementById("main")?.focus({ preventScroll: true }));
+    search.querySelector("[type=search]").blur(); // what was found is next, and keys are for it
+    await visit(changed(answer.url, {}));
+    return screen.went && found(screen.went.card, screen.went.at);
   };
   form.onchange = ({ target }) => {
     if (target.dataset.quick !== undefined) {

@@ -250,9 +250,9 @@ function pin(camera) {
   draw();
 }
 
-/** The picture's camera and those next to it in the lanes, at this moment on a screen of their own. */
+/** The picture's camera and others, at this moment on a screen of their own. */
 function beside(playing) {
-  const first = stage.clip?.camera, cameras = [...(first ? [first] : []), ...shown().filter((camera) => camera !== first)].slice(0, BESIDE);
+  const first = stage.clip?.camera, cameras = [...(first ? [first] : []), ...stage.pick(shown().filter((camera) => camera !== first), BESIDE - (first ? 1 : 0))];
   return `${main.dataset.side}?${new URLSearchParams([...cameras.map((camera) => ["camera", camera]), ["at", new Date(Math.round(stage.at)).toISOString()]])}${playing ? "#play" : ""}`;
 }
 

@@ -78,7 +78,7 @@ export function help() {
   const letters = element("input", "", { type: "checkbox", checked: !lettersOff(),
     onchange: () => localStorage.setItem(OFF, letters.checked ? "no" : "yes") });
   const close = element("form", "row", { method: "dialog" }, element("label", "tick", {}, letters, ` ${texts.letters}`), element("button", "", { autofocus: true }, texts.close));
-  dialog(texts.keys, ...shown, close);
+  dialog(texts.keys, ...shown, close).scrollTop = 0;
 }
 
 /** Where one is in time: what the address says, or the day that is shown; null where that is nowhere. */

@@ -31,7 +31,11 @@ export class Rail {
     });
     this.slider.addEventListener("pointermove", (event) => this.point(event));
     this.slider.addEventListener("pointerleave", () => { this.bubble.hidden = true; });
-    this.slider.addEventListener("pointerup", (event) => { if (this.point(event)) this.go(this.index); });
+    this.slider.addEventListener("pointerup", (event) => {
+      if (!this.point(event)) return;
+      this.bubble.hidden = true;
+      this.go(this.index);
+    });
     this.slider.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -154,9 +158,9 @@ export class Rail {
       const long = Math.max(3, room * Math.sqrt(sum / most));
       if (sum) pen.fillRect(width - long, row * tall, long, Math.max(1, tall - (tall > 3 ? 1 : 0)));
     });
-    this.months(pen, width, height, style);
     pen.fillStyle = style.getPropertyValue("--accent");
     pen.fillRect(0, (this.index + 0.5) * height / this.days.length - 1.5, width, 3);
+    this.months(pen, width, height, style);
   }
 
   /** A line and a name where a month begins, or, where months have no room, a year. */
@@ -170,8 +174,12 @@ export class Rail {
       free = y + NAME_LEAST;
       pen.fillStyle = style.getPropertyValue("--line");
       if (index) pen.fillRect(0, y, width, 1);
+      if (width < NARROW || y + 16 > height) return;
+      const name = length === 4 ? entry.day.slice(0, 4) : monthShort(entry.day);
+      pen.fillStyle = style.getPropertyValue("--page");
+      pen.fillRect(0, y + 3, pen.measureText(name).width + 3, 12);
       pen.fillStyle = style.getPropertyValue("--quiet");
-      if (width >= NARROW && y + 14 < height) pen.fillText(length === 4 ? entry.day.slice(0, 4) : monthShort(entry.day), 0, y + 13);
+      pen.fillText(name, 0, y + 13);
     });
   }
 }

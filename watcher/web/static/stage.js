@@ -95,9 +95,16 @@ export class Stage {
     this.run();
   }
 
-  /** Those that stand beside the leading one: the first cameras of the lanes but its own. */
+  /** So many of some cameras, in their order: rather those that have a clip at this moment, and of these those that are shown. */
+  pick(cameras, count) {
+    const rank = (camera) => (this.site.at(this.at, [camera]) ? 0 : 2) + (this.others.some((pane) => pane.camera === camera) ? 0 : 1);
+    const some = cameras.toSorted((a, b) => rank(a) - rank(b)).slice(0, count);
+    return cameras.filter((camera) => some.includes(camera));
+  }
+
+  /** Those that stand beside the leading one. */
   beside() {
-    const names = this.together ? this.site.cameras.filter((camera) => camera !== (this.lead.camera ?? this.site.cameras[0])).slice(0, TOGETHER_MOST - 1) : [];
+    const names = this.together ? this.pick(this.site.cameras.filter((camera) => camera !== (this.lead.camera ?? this.site.cameras[0])), TOGETHER_MOST - 1) : [];
     if (names.join("\n") !== this.others.map((pane) => pane.camera).join("\n")) {
       for (const pane of this.others.filter((pane) => !names.includes(pane.camera))) pane.close();
       this.others = names.map((camera) => this.others.find((pane) => pane.camera === camera) ?? new Pane(camera, () => {}));
