@@ -105,7 +105,8 @@ def _prepare_store(keys: Path, data: Path) -> None:
         path, text = keys / name, os.environ.get(f"WATCHER_STORE_{name.replace('-', '_').upper()}", "")
         if text or not path.exists():
             temporary = path.with_suffix(".tmp")
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400), "w") as file:
+            temporary.unlink(missing_ok=True)  # of one who was killed: nobody may open it to write
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
                 file.write(text or random)
             os.chown(temporary, user, group)
             temporary.replace(path)

@@ -11,6 +11,7 @@ from tests.builders import START, probed
 from watcher.catalog import Catalog
 from watcher.catalog.rendition_names import poster_name
 from watcher.catalog.rows import Rendered
+from watcher.model.buckets import Bucket, Span, quarter_of
 from watcher.model.clip import (
     ClipFilter,
     ClipState,
@@ -165,3 +166,32 @@ def test_a_correction_stands_through_everything(catalog: Catalog) -> None:
     assert [(c.camera, c.clips) for c in catalog.clips.camera_summaries()] == [("a", 1), ("b", 1)]
     with pytest.raises(ClipNotFoundError):
         catalog.writes.correct(999, camera="x")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_name_that_was_left_and_taken_in_one_batch(catalog: Catalog, *, turned: bool) -> None:
+    """Each row is one file's, whichever comes first: the renamed clip keeps its id, and the sums are the clips'."""
+    catalog.writes.put([probed("porch/1.mp4"), probed("porch/2.mp4", 30)], now=START)
+    first, second = (catalog.clips.by_key(f"porch/{n}.mp4") for n in (1, 2))
+    assert first is not None
+    assert second is not None
+    batch = [
+        probed("gate/1.mp4", digest=first.key, moved_from=first.id),
+        probed("porch/1.mp4", 30, digest=second.key, moved_from=second.id),
+        probed("porch/2.mp4", 60, digest="fresh"),
+    ]
+    catalog.writes.put(batch[::-1] if turned else batch, now=START)
+    moved, behind = catalog.clips.by_key("gate/1.mp4"), catalog.clips.by_key("porch/1.mp4")
+    assert moved is not None
+    assert behind is not None
+    assert (moved.id, behind.id) == (first.id, second.id)
+    fresh = catalog.clips.by_key("porch/2.mp4")
+    assert fresh is not None
+    assert fresh.id not in {first.id, second.id}
+    assert {summary.camera: summary.clips for summary in catalog.clips.camera_summaries()} == {
+        "gate": 1,
+        "porch": 2,
+    }
+    quarter = quarter_of(START)
+    sums = catalog.timeline.sums([Span(quarter - 4, quarter + 8, 0)], Bucket.QUARTER, ())
+    assert sorted((total.camera, total.clips) for total in sums) == [("gate", 1), ("porch", 1), ("porch", 1)]

@@ -37,6 +37,30 @@ class Before:
         self._movers = (
             {row.id: row for row in connection.execute(FULL.where(clips.c.id.in_(ids), live))} if ids else {}
         )
+        self._leaving: set[int] = set()  # rows whose files have other names now
+        self.batch = self._in_order(batch)
+
+    def _in_order(self, batch: Sequence[Probed]) -> list[Probed]:
+        """The files of a batch so that a row leaves its name before another file takes this.
+
+        Files that were renamed in a ring, or a file that has the name of one that was renamed: each row is one's.
+        """
+        names = {probed.key: probed for probed in batch}
+        moved: dict[str, Probed] = {}
+        for probed in batch:
+            mover: Probed | None = probed
+            while mover is not None and mover.key not in moved and self._moves(mover):
+                row = self._movers[mover.moved_from or 0]
+                self._leaving.add(row.id)
+                moved[mover.key] = mover
+                mover = names.get(row.key)
+        return [*moved.values(), *(probed for probed in batch if probed.key not in moved)]
+
+    def _moves(self, probed: Probed) -> bool:
+        """Whether a file takes along the row that it had under another name: its own name is nobody's."""
+        there = self._named.get(probed.key)
+        free = there is None or there.id in self._leaving
+        return free and probed.moved_from in self._movers and probed.moved_from not in self._leaving
 
     def goes(self, probed: Probed) -> bool:
         """Whether it is the very file of a retired clip, which is about to go."""
@@ -65,6 +89,8 @@ class Before:
         whose content nobody has written over: it stays, under another key.
         """
         row = self._named.get(probed.key)
+        if row is not None and row.id in self._leaving:
+            row = None
         if row is not None and row.store is not None and row.state != ClipState.RETIRED:
             free_key(self._connection, database, row)
             row = None

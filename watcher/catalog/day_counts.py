@@ -67,14 +67,15 @@ class Days:
             if kept is not None:
                 counts.update(kept.clips)
                 for edge in (kept.after, kept.before):  # parts of days on which the clocks changed
-                    self._read(clip_filter, edge, counts, more)
+                    self._read(clip_filter, edge, counts, more, lambda: True)
                 continue
             for step in self._divided(span, clip_filter.cameras):
                 last = _day(step.end - 1, step)
                 if last < begun < end and not go_on():
                     return DayCounts(dict(counts), frozenset(more), last + 1)
-                self._read(clip_filter, step, counts, more)
-                begun = _day(step.first, step)
+                begun = self._read(clip_filter, step, counts, more, go_on)
+                if begun > _day(step.first, step):
+                    return DayCounts(dict(counts), frozenset(more), begun)
         return DayCounts(dict(counts), frozenset(more), first)
 
     def _divided(self, span: Span, cameras: tuple[str, ...]) -> Iterator[Span]:
@@ -92,17 +93,25 @@ class Days:
             yield Span(start, end, span.offset)
             end = start
 
-    def _read(self, clip_filter: ClipFilter, step: Span, counts: Counter[int], more: set[int]) -> None:
+    def _read(
+        self,
+        clip_filter: ClipFilter,
+        step: Span,
+        counts: Counter[int],
+        more: set[int],
+        go_on: Callable[[], bool],
+    ) -> int:
+        """Count the clips of a step, where it must be over in several turns; the first day that was counted."""
         end = step.end
-        while end > step.first:
+        while end > step.first and (end == step.end or go_on()):
             since, until = (EPOCH + quarter * QUARTER for quarter in (step.first, end))
             part = _within(clip_filter, since, until)
             if part is None:
-                return
+                return _day(step.first, step)
             days = self._clips.days(part, since=since, offset=step.offset * QUARTER, limit=STEP)
             if sum(days.values()) < STEP:
                 counts.update(days)
-                return
+                return _day(step.first, step)
             oldest = min(days)  # perhaps not all of it: clips that lists do not show are in no sum
             if oldest == _day(end - 1, step):
                 more.add(oldest)
@@ -111,13 +120,14 @@ class Days:
                 oldest += 1
             counts.update(days)
             end = max(step.first, _begin(oldest, step))
+        return _day(end, step)
 
 
 def _within(clip_filter: ClipFilter, since: datetime, until: datetime) -> ClipFilter | None:
-    """A filter for what lies in a part of the time; None where it asks for another time."""
+    """A filter for what starts in a part of the time and lasts into what is asked for; None for what is after it."""
     from_at = since if clip_filter.from_at is None else max(since, clip_filter.from_at)
     to_at = until if clip_filter.to_at is None else min(until, clip_filter.to_at)
-    if from_at >= to_at:
+    if since >= to_at:
         return None
     return msgspec.structs.replace(clip_filter, from_at=from_at, to_at=to_at)
 

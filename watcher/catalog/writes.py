@@ -61,7 +61,7 @@ class Writes:
             before, sums = Before(connection, batch), Sums()
             fresh: list[dict[str, Any]] = []
             longest = changed = 0
-            for probed in batch:
+            for probed in before.batch:
                 revision += 1
                 values = to_values(probed, revision)
                 longest = max(longest, values["ended_ms"] - values["started_ms"])

@@ -31,11 +31,12 @@ def run(services: Services, *, again: bool = False, out: TextIO) -> int:
 
     It may be ended at any time, and goes on where it was. `again`: at those it has looked at as well.
     """
-    if again:
-        services.catalog.inspections.forget()
     labeller = Labeller(services, old=True)
     began = printed_at = time.monotonic()
     try:
+        if again:
+            labeller.ready()  # or nothing is forgotten
+            services.catalog.inspections.forget()
         while labeller.step():
             now = time.monotonic()
             if now - printed_at > TELL_SECONDS:

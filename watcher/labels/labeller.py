@@ -123,7 +123,7 @@ class Labeller:
 
     def step(self) -> bool:
         """Look at some clips; False where none waits. Raises WorkerError where the model cannot look."""
-        model = self._ready()
+        model = self.ready()
         now, clock = self._clock.now(), self._clock.monotonic()
         self._catalog.inspections.fill(model.name, FILL, old=self._old, now=now)
         jobs = self._catalog.inspections.claim(self._owner, BATCH, until=now + CLAIM, now=now)
@@ -138,7 +138,7 @@ class Labeller:
         self._look(jobs, model)
         return True
 
-    def _ready(self) -> Model:
+    def ready(self) -> Model:
         """The model, read again after a fault: it may have been made meanwhile. Raises WorkerError."""
         if self._model is None or self.warning is not None:
             self._model = model_of(self._settings, self._services.places)

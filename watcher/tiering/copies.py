@@ -87,8 +87,9 @@ class Copies:
         """The clips of which there are copies."""
         with contextlib.suppress(FileNotFoundError):
             for path in list(self._folder.iterdir()):
-                if not path.name.startswith("."):
-                    yield int(path.name.partition("-")[0])
+                number, hyphen, _ = path.name.partition("-")
+                if hyphen and number.isdecimal():
+                    yield int(number)
 
     def remove(self, clip_id: int) -> None:
         """Remove what there is of a clip, whichever of its contents."""

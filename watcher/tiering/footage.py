@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from watcher.catalog import Catalog
-from watcher.catalog.stored import Lying
+from watcher.catalog.stored import PRESENT, Lying
 from watcher.model.errors import StoreAwayError, WatcherError
 from watcher.services import Services
 from watcher.storage.folders import open_file
@@ -153,7 +153,12 @@ class Footage:
         """
         store, key = self._stores[lying.store or ""], lying.store_key or ""
         if (path := store.path(key)) is None:
-            return self.copies.path(store, lying)
+            path = self.copies.path(store, lying)
+            now = self._catalog.stored.get(lying.id)
+            if now is None or now.state not in PRESENT:  # who gave it up meanwhile found no copy to remove
+                self.copies.remove(lying.id)
+                raise FileNotFoundError(f"the clip {lying.id} was given up")
+            return path
         stored = store.find(key)
         if stored is None or stored.size != lying.size_bytes:
             raise FileNotFoundError(f"the store {store.name} has not got {key} as it was put there")

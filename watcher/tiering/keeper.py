@@ -23,6 +23,7 @@ log = logging.getLogger("watcher.tiering")
 
 TURN_SECONDS = 1.0
 COMPARED_SECONDS = 600.0  # between two looks whether each copy is still a clip's
+WISHES_MOST = 100  # that wait; the eldest are forgotten
 SPARE_BYTES = 512 << 20  # that are free beyond what others need, or no copy is made
 
 
@@ -45,9 +46,12 @@ class Keeper:
         """Make room where it is short, then each copy that somebody wishes."""
         self._give_way()
         self._compare()
-        for clip_id in self._copies.wishes():
+        while wishes := self._copies.wishes():
             if self.stopped.is_set():
                 raise NotNowError
+            for old in wishes[WISHES_MOST:]:
+                self._copies.settle(old)
+            clip_id = wishes[0]  # the last one: whoever plays now does not wait for what others asked for before
             clip = self._stored.get(clip_id)
             if self._may_have(clip):
                 try:
