@@ -124,7 +124,7 @@ class Days:
 
 
 def _within(clip_filter: ClipFilter, since: datetime, until: datetime) -> ClipFilter | None:
-    """A filter for what starts in a part of the time and lasts into what is asked for; None for what is after it."""
+    """A filter for what starts in a part of the time and lasts into what is asked for; None for what is after."""
     from_at = since if clip_filter.from_at is None else max(since, clip_filter.from_at)
     to_at = until if clip_filter.to_at is None else min(until, clip_filter.to_at)
     if since >= to_at:
