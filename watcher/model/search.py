@@ -25,6 +25,7 @@ Filters = list[tuple[str, str]]  # names and values, as in an address
 Named = tuple[list[str], int]  # labels or cameras that words name, and how many words these are
 _PHRASE_MOST = 5  # words
 _LISTED_MOST = 8  # labels before a word for "or"
+_TYPED_MOST = 1000  # letters that are read
 _READ_MOST = 100  # words that are understood; what follows is looked for as it is
 _LIGHTS = ("night", "day", "twilight")
 
@@ -202,6 +203,7 @@ def understand(
     >>> understand('"person" 0700', labels=["person"], cameras={}, today=today)
     [('q', 'person 0700')]
     """
+    text = text[:_TYPED_MOST]
     quoted = [word for part in re.findall(r'"([^"]*)"', text) for word in words_in(part)]
     names = {"label": Names({name: name for name in labels}, things=True), "camera": Names(cameras)}
     plain = re.sub(r'"[^"]*"', " ", text)

@@ -42,7 +42,6 @@ from watcher.web.page.side import side_address
 
 bp = page_blueprint("browsing")
 
-TYPED_MOST = 500  # letters of what is typed that are read
 PAGE = 48  # a multiple of 2, 3, 4 and 6 columns
 SURE = ("0.5", "0.6", "0.7", "0.8", "0.9")  # that a model may have to be, as the menu of labels offers it
 
@@ -100,7 +99,7 @@ def find() -> Response:
     now = state().services.clock.now()
     labels = [name for name, _ in catalog().labels.counts(principal().cameras)]
     search = understand(
-        args.get("q", "")[:TYPED_MOST],
+        args.get("q", ""),
         labels=labels,
         cameras=cameras,
         today=now.astimezone(state().zone).date(),
