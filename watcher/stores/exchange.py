@@ -20,7 +20,6 @@ import socket
 import ssl
 import threading
 import time
-import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -164,9 +163,6 @@ class Reply:
         return data
 
 
-_Idle = tuple[float, http.client.HTTPConnection, _Socket]  # since when it is not used
-
-
 class Exchange:
     """The connections to a store."""
 
@@ -179,8 +175,7 @@ class Exchange:
         self.host = address.netloc.rpartition("@")[2]  # as the header Host says it
         self.trouble, self._cost = Trouble(store, self._host, self._port), cost_of(store)
         self._lock = threading.Lock()
-        self._idle: list[_Idle] = []
-        weakref.finalize(self, _close, self._idle)  # who asks for one clip alone lets go of it without a word
+        self._idle: list[tuple[float, http.client.HTTPConnection, _Socket]] = []
         self._process = os.getpid()
         self._tls: ssl.SSLContext | None = None
 
@@ -261,8 +256,7 @@ class Exchange:
         """A connection that is kept and still open."""
         with self._lock:
             if self._process != os.getpid():  # the parent uses them
-                self._idle.clear()
-                self._process = os.getpid()
+                self._idle, self._process = [], os.getpid()
             while self._idle:
                 since, connection, wire = self._idle.pop()
                 if time.monotonic() - since < IDLE_SECONDS and not wire.readable():
@@ -299,10 +293,7 @@ class Exchange:
     def close(self) -> None:
         """Close the connections that are kept."""
         with self._lock:
-            _close(self._idle)
+            while self._idle:
+                self._idle.pop()[1].close()
 
-
-def _close(idle: list[_Idle]) -> None:
-    while idle:
-        _, connection, _ = idle.pop()
-        connection.close()
+    __del__ = close  # who asks for one clip alone lets go of it without a word
