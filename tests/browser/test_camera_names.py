@@ -57,7 +57,7 @@ def test_a_camera_is_renamed_with_the_mouse(watched: Watched, unit: RunningUnit,
     expect(named).to_have_attribute("title", "Front gate (gate)")
     expect(page.get_by_role("link", name="Without Front gate")).to_be_visible()
     assert "camera=gate" in page.url
-    page.get_by_text("Cameras", exact=False).first.click()
+    page.locator("summary", has_text="Cameras").click()
     names = page.locator(".choice.line").first.locator("label [data-name]")
     assert names.all_inner_texts() == ["Front gate", "porch", "yard"]
     page = watched.open("/watcher/")

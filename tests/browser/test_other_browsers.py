@@ -95,7 +95,7 @@ def test_a_clip_plays_and_the_next_one_after_it(page: Page, shelf: list[dict]) -
 def test_the_timeline_plays(page: Page, shelf: list[dict]) -> None:
     """The picture above the lanes, from a moment on."""
     page.open("/watcher/day/2026-11-20?at=2026-11-20T08:00:00%2B01:00&span=30m")
-    page.until("document.querySelector('video.shown')?.readyState >= 2")
+    page.until("document.readyState === 'complete' && document.querySelector('video.shown')?.readyState >= 2")
     page.browser.press(" ")
     page.until(PLAYED % "video.shown")
 
@@ -114,6 +114,7 @@ def test_what_cannot_be_shown_says_so_and_nothing_else(page: Page, shelf: list[d
     clip = next(clip for clip in shelf if clip["url"].endswith("093000.mp4"))
     page.open(f"/watcher/watch/{clip['id']}")
     words = "document.getElementById('notice').checkVisibility()"
+    page.until("document.querySelector('#controls:not([hidden])') !== null")  # keys are heard
     page.until(f"document.getElementById('player').readyState >= 2 || {words}")
     page.browser.press(" ")
     page.until(f"{PLAYED % '#player'} || {words}")

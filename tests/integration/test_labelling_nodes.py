@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def owners(shared: Shared) -> set[str]:
     return {row[0] for row in shared.ask("SELECT DISTINCT owner FROM owners")}
 
 
+def connections(shared: Shared) -> int:
+    """How many processes are at the catalog."""
+    return shared.count(
+        "(SELECT DISTINCT client_port FROM pg_stat_activity WHERE datname = current_database()) AS them"
+    )
+
+
 def everything_is_as_it_should_be(shared: Shared) -> None:
     """Each clip was looked at, noted once, labelled where there is something, with one poster; nobody holds any."""
     looks = dict(shared.ask("SELECT clip_id, count(*) FROM looks GROUP BY clip_id"))  # type: ignore[arg-type]
@@ -61,11 +69,14 @@ def everything_is_as_it_should_be(shared: Shared) -> None:
 @pytest.mark.slow
 def test_two_nodes_look_at_each_clip_once(shared: Shared) -> None:
     """While the ingester makes posters, both are at work, and no clip is in the hands of two."""
+    before = connections(shared)
     with (
-        shared.process(),
         shared.labelling(WATCHER_LABELS__WANTED="*"),
         shared.labelling(WATCHER_LABELS__WANTED="*"),
+        ExitStack() as more,
     ):
+        wait_for(lambda: connections(shared) >= before + 2, seconds=60, what="both at the catalog")
+        more.enter_context(shared.process())
         wait_for(lambda: shared.count("looks") >= CLIPS, seconds=300, what="all clips looked at")
         assert len(owners(shared)) == 2
         everything_is_as_it_should_be(shared)
@@ -73,7 +84,7 @@ def test_two_nodes_look_at_each_clip_once(shared: Shared) -> None:
 
 @pytest.mark.slow
 def test_one_that_is_killed_leaves_nothing_out_and_nothing_twice(shared: Shared) -> None:
-    """With clips in its hands: the other one goes on at once, and has these two minutes later."""
+    """With clips in its hands: another one has what it does not hold at once, and these two minutes later."""
     with shared.process():
         shared.catalogued(CLIPS)
     with shared.labelling(WATCHER_LABELS__WANTED="*") as first:
@@ -87,15 +98,15 @@ def test_one_that_is_killed_leaves_nothing_out_and_nothing_twice(shared: Shared)
                 first.send_signal(signal.SIGCONT)
             return held
 
+        held = wait_for(stopped_with_clips, what="clips in its hands")
+        first.kill()
+        first.wait()
+        assert shared.count("looks") < CLIPS
         with shared.labelling(WATCHER_LABELS__WANTED="*"):
-            wait_for(lambda: len(owners(shared)) == 2, seconds=60, what="the other one at work")
-            held = wait_for(stopped_with_clips, what="clips in its hands")
-            first.kill()
-            first.wait()
-            assert shared.count("looks") < CLIPS
             left = f"inspections WHERE done_ms IS NULL AND clip_id NOT IN (SELECT clip_id FROM claims WHERE owner = '{name}')"
             wait_for(lambda: shared.count("looks") >= CLIPS - held, seconds=300, what="what it does not hold")
             wait_for(lambda: shared.count(left) == 0, seconds=60, what="nothing else that waits")
             shared.do("UPDATE claims SET until_ms = 0")  # two minutes are over
             wait_for(lambda: shared.count("looks") >= CLIPS, seconds=300, what="all clips looked at")
+            assert len(owners(shared)) == 2
             everything_is_as_it_should_be(shared)
