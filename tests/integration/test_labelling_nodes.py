@@ -44,10 +44,8 @@ def owners(shared: Shared) -> set[str]:
 
 
 def connections(shared: Shared) -> int:
-    """How many processes are at the catalog."""
-    return shared.count(
-        "(SELECT DISTINCT client_port FROM pg_stat_activity WHERE datname = current_database()) AS them"
-    )
+    """How many there are to the catalog."""
+    return shared.count("(SELECT pid FROM pg_stat_activity WHERE datname = current_database()) AS them")
 
 
 def everything_is_as_it_should_be(shared: Shared) -> None:
