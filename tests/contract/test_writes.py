@@ -195,3 +195,43 @@ def test_a_name_that_was_left_and_taken_in_one_batch(catalog: Catalog, *, turned
     quarter = quarter_of(START)
     sums = catalog.timeline.sums([Span(quarter - 4, quarter + 8, 0)], Bucket.QUARTER, ())
     assert sorted((total.camera, total.clips) for total in sums) == [("gate", 1), ("porch", 1), ("porch", 1)]
+
+
+def ids_of(catalog: Catalog, *keys: str) -> list[int]:
+    """The clips of keys that each are one's."""
+    return [clip.id for clip in map(catalog.clips.by_key, keys) if clip is not None]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("kind", ["retired", "store"])
+def test_a_name_that_a_clip_had_who_is_not_there_any_more(catalog: Catalog, kind: str, *, turned: bool) -> None:
+    """A clip is renamed to the name of one that was retired or lies in a store, and another file takes its own."""
+    catalog.writes.put([probed("porch/1.mp4"), probed("porch/2.mp4", 30)], now=START)
+    gone, clip = ids_of(catalog, "porch/1.mp4", "porch/2.mp4")
+    if kind == "retired":
+        assert catalog.retired.retire(gone, now=START) is not None
+    else:
+        lying = catalog.stored.get(gone)
+        assert lying is not None
+        assert catalog.stored.moved(lying, "bucket", "porch/1.mp4", "etag", "00ff", now=START)
+    batch = [
+        probed("porch/1.mp4", 30, digest="porch/2.mp4", moved_from=clip),
+        probed("porch/2.mp4", 60, digest="fresh"),
+    ]
+    catalog.writes.put(batch[::-1] if turned else batch, now=START)
+    moved, fresh = ids_of(catalog, "porch/1.mp4", "porch/2.mp4")
+    assert moved == clip
+    assert fresh not in {gone, clip}
+    summaries = catalog.clips.camera_summaries()
+    assert [(summary.camera, summary.clips) for summary in summaries] == [("porch", 2 if kind == "retired" else 3)]
+
+
+def test_names_that_went_round(catalog: Catalog) -> None:
+    """Of files that were renamed in a ring each name's clip takes the content: no row is two's, and none is lost."""
+    keys = [f"porch/{n}.mp4" for n in range(3)]
+    catalog.writes.put([probed(key, 30 * n) for n, key in enumerate(keys)], now=START)
+    ids = ids_of(catalog, *keys)
+    ring = [probed(keys[n], 30 * n, digest=keys[n - 1], moved_from=ids[n - 1]) for n in range(3)]
+    catalog.writes.put(ring, now=START)
+    assert sorted(ids_of(catalog, *keys)) == ids
+    assert [summary.clips for summary in catalog.clips.camera_summaries()] == [3]

@@ -57,10 +57,16 @@ class Before:
         return [*moved.values(), *(probed for probed in batch if probed.key not in moved)]
 
     def _moves(self, probed: Probed) -> bool:
-        """Whether a file takes along the row that it had under another name: its own name is nobody's."""
+        """Whether a file takes along the row that it had under another name: its own is nobody's, or given up."""
         there = self._named.get(probed.key)
-        free = there is None or there.id in self._leaving
+        free = there is None or there.id in self._leaving or self._gives_way(there, probed)
         return free and probed.moved_from in self._movers and probed.moved_from not in self._leaving
+
+    def _gives_way(self, row: Any, probed: Probed) -> bool:
+        """Whether a clip has no file that its name could mean, so that another file may have it: see `take`."""
+        if row.state == ClipState.RETIRED:
+            return not self.goes(probed)
+        return row.store is not None and not _is_copy(row, probed)
 
     def goes(self, probed: Probed) -> bool:
         """Whether it is the very file of a retired clip, which is about to go."""
@@ -74,9 +80,7 @@ class Before:
     def is_elsewhere(self, probed: Probed) -> bool:
         """Whether it is another copy of a clip that lies in a store: the mover removes it, or lets it stay."""
         row = self._named.get(probed.key)
-        if row is None or row.store is None or row.state == ClipState.RETIRED:
-            return False
-        if (row.digest, row.size_bytes) != (probed.digest, probed.fingerprint.size_bytes):
+        if row is None or row.store is None or row.state == ClipState.RETIRED or not _is_copy(row, probed):
             return False
         leaves = sa.update(clips).where(clips.c.id == row.id, clips.c.store_due == NOTHING)
         self._connection.execute(leaves.values(store_due=LEAVING))
@@ -101,6 +105,10 @@ class Before:
         if row is None and probed.moved_from is not None:
             row = self._movers.pop(probed.moved_from, None)
         return row
+
+
+def _is_copy(row: Any, probed: Probed) -> bool:
+    return (row.digest, row.size_bytes) == (probed.digest, probed.fingerprint.size_bytes)
 
 
 def complete(values: dict[str, Any], probed: Probed, old: Any, *, arrived: int, doubt_ms: int) -> None:
