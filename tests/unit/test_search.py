@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +12,7 @@ from tests.messages import read
 from watcher.model.search import understand
 from watcher.model.search_languages import LANGUAGES
 
-TODAY = date(2026, 11, 25)  # a Wednesday
+NOW = datetime(2026, 11, 25, 14, 30, tzinfo=UTC)  # a Wednesday
 LABELS = ["person", "dog", "cat", "car", "Red fox", "bus", "bird"]
 CAMERAS = {name: name for name in ("porch", "back yard", "Cam-2", "night")} | {"Front door": "porch"}
 
@@ -64,7 +64,7 @@ CAMERAS = {name: name for name in ("porch", "back yard", "Cam-2", "night")} | {"
 )
 def test_what_is_meant(text: str, filters: str) -> None:
     """Labels, cameras, light and days; what is none of them are words."""
-    result = understand(text, labels=LABELS, cameras=CAMERAS, today=TODAY)
+    result = understand(text, labels=LABELS, cameras=CAMERAS, now=NOW)
     assert (
         " ".join(f"{name}={value.replace(' ', '+') if name == 'q' else value}" for name, value in result) == filters
     )
@@ -200,7 +200,7 @@ def test_each_language_of_the_page(meaning: str, language: str) -> None:
     texts, expected = IN_WORDS[meaning][language], IN_WORDS[meaning][""]
     for text in texts.split("; "):
         for typed in (text, text.upper(), plain(text)):
-            result = understand(typed, labels=LABELS, cameras={}, today=TODAY, language=language)
+            result = understand(typed, labels=LABELS, cameras={}, now=NOW, language=language)
             assert in_words(result) == expected, typed
 
 
@@ -210,7 +210,7 @@ def test_words_of_the_page_itself_are_understood(language: str) -> None:
 
     def means(text: str) -> str:
         cameras = dict.fromkeys(("porch", "Einfahrt", "garaje", "garage", "oprit", "brama"), "porch")
-        return in_words(understand(text, labels=LABELS, cameras=cameras, today=TODAY, language=language))
+        return in_words(understand(text, labels=LABELS, cameras=cameras, now=NOW, language=language))
 
     catalog = {} if language == "en" else {message.id: message.string for message in read(language)}
 
@@ -237,7 +237,7 @@ def test_labels_are_found_by_other_words_for_them() -> None:
     """Whatever the site calls them; all that mean the same thing; what it calls so itself comes first."""
 
     def means(text: str, *labels: str) -> str:
-        return in_words(understand(text, labels=labels, cameras={}, today=TODAY))
+        return in_words(understand(text, labels=labels, cameras={}, now=NOW))
 
     assert means("cat", "Katze") == "label=Katze"
     assert means("gatto", "Katze", "cat") == "label=Katze label=cat"
@@ -252,14 +252,14 @@ def test_labels_are_found_by_other_words_for_them() -> None:
 def test_the_page_s_language_comes_first() -> None:
     """`hier` is yesterday in French and here in German, `of` is or in Dutch."""
     for language, expected in (("fr", YESTERDAY), ("de", ""), ("nl", "")):
-        assert in_words(understand("hier", labels=[], cameras={}, today=TODAY, language=language)) == expected
-    assert in_words(understand("clips of dog", labels=LABELS, cameras={}, today=TODAY)) == "label=dog q=clips"
+        assert in_words(understand("hier", labels=[], cameras={}, now=NOW, language=language)) == expected
+    assert in_words(understand("clips of dog", labels=LABELS, cameras={}, now=NOW)) == "label=dog q=clips"
 
 
 def test_a_part_of_a_day_goes_by_the_site_s_clocks() -> None:
     """Also on the night in which they are changed."""
     berlin = ZoneInfo("Europe/Berlin")
-    night = understand("last night", labels=[], cameras={}, today=date(2026, 10, 25), zone=berlin)
+    night = understand("last night", labels=[], cameras={}, now=datetime(2026, 10, 25, 12, tzinfo=UTC), zone=berlin)
     assert in_words(night) == "from=2026-10-24T18:00:00.000Z to=2026-10-25T05:00:00.000Z"
 
 
@@ -276,7 +276,7 @@ def test_any_text_is_understood_somehow() -> None:
         "person " * 200,
         "🦊 fox",
     ):
-        for name, value in understand(text, labels=LABELS, cameras=CAMERAS, today=TODAY):
+        for name, value in understand(text, labels=LABELS, cameras=CAMERAS, now=NOW):
             assert name in {"label", "not_label", "camera", "light", "from", "to", "q"}
             assert value
 
@@ -310,6 +310,5 @@ def test_any_text_is_understood_somehow() -> None:
 )
 def test_a_time_of_day_is_a_moment(text: str, filters: str) -> None:
     """On the day that stands beside it, else the last one; in each language; it filters nothing."""
-    now = datetime(2026, 11, 25, 14, 30, tzinfo=UTC)
     zone = ZoneInfo("Europe/Berlin")
-    assert in_words(understand(text, labels=LABELS, cameras=CAMERAS, today=TODAY, zone=zone, now=now)) == filters
+    assert in_words(understand(text, labels=LABELS, cameras=CAMERAS, now=NOW, zone=zone)) == filters

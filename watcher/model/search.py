@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 
 from watcher.model import serialize
@@ -181,10 +181,9 @@ def understand(
     *,
     labels: Collection[str],
     cameras: Mapping[str, str],
-    today: date,
+    now: datetime,
     language: str = "en",
     zone: tzinfo = UTC,
-    now: datetime | None = None,
 ) -> Filters:
     """The filters that a text means; what is in quotes, and what means nothing else, is `q`.
 
@@ -192,25 +191,26 @@ def understand(
     part of a day is told as two moments. A time of day is no filter but a moment to go to, `at`: on the day that
     stands beside it, else the last one before `now`.
 
-    >>> today = date(2026, 11, 25)
+    >>> now = datetime(2026, 11, 25, 14, 30, tzinfo=UTC)
     >>> cameras = {"porch": "porch", "front door": "porch"}
-    >>> understand("persons porch night last week", labels=["person"], cameras=cameras, today=today)[:3]
+    >>> understand("persons porch night last week", labels=["person"], cameras=cameras, now=now)[:3]
     [('label', 'person'), ('camera', 'porch'), ('light', 'night')]
-    >>> understand("front door", labels=[], cameras=cameras, today=today)
+    >>> understand("front door", labels=[], cameras=cameras, now=now)
     [('camera', 'porch')]
-    >>> understand("Hund oder Katze, kein Auto", labels=["dog", "cat", "car"], cameras={}, today=today)
+    >>> understand("Hund oder Katze, kein Auto", labels=["dog", "cat", "car"], cameras={}, now=now)
     [('label', 'dog'), ('label', 'cat'), ('not_label', 'car')]
-    >>> understand('"person" 0700', labels=["person"], cameras={}, today=today)
+    >>> understand('"person" 0700', labels=["person"], cameras={}, now=now)
     [('q', 'person 0700')]
     """
     text = text[:_TYPED_MOST]
     quoted = [word for part in re.findall(r'"([^"]*)"', text) for word in words_in(part)]
     names = {"label": Names({name: name for name in labels}, things=True), "camera": Names(cameras)}
     plain = re.sub(r'"[^"]*"', " ", text)
+    today = now.astimezone(zone).date()
     clock, without = clock_in(plain)
     reader = _read(without, names, today, language, zone)
     if clock is not None:
-        at = moment_of(clock, reader.span, now or datetime.combine(today, time.max, zone), zone)
+        at = moment_of(clock, reader.span, now, zone)
         if at is None:  # of many days: then it is words
             reader = _read(plain, names, today, language, zone)
         else:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta, tzinfo
 
+from watcher.model.search_languages import LANGUAGES
 from watcher.model.search_times import Span
 
+
+def _any(words: Iterable[str]) -> str:
+    some = [re.escape(word).replace("_", r"\s+") for word in " ".join(words).split()]
+    return "|".join(sorted(some, key=len, reverse=True))
+
+
 _CLOCK = re.compile(
-    r"""(?<![\w:./-])
-    (?:(?:at|um|à|a\ las?|alle|ore|om|o|godz\.?)\s+)?  # as each language says it
-    (?:(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?(?:\s?(?P<half>[ap]m))?
-    |(?P<whole>\d{1,2})\s?(?P<part>[ap]m)
-    |(?P<h>\d{1,2})h(?P<m>\d\d)?
-    |(?P<spoken>\d{1,2})\s(?:uhr|uur))
+    rf"""(?<![\w:./-])
+    (?:(?:{_any(language.at for language in LANGUAGES.values())})\.?\s+)?
+    (?:(?P<hour>\d{{1,2}}):(?P<minute>\d\d)(?::(?P<second>\d\d))?(?:\s?(?P<half>[ap]m))?
+    |(?P<whole>\d{{1,2}})\s?(?P<part>[ap]m)
+    |(?P<h>\d{{1,2}})h(?P<m>\d\d)?
+    |(?P<spoken>\d{{1,2}})\s(?:{_any(language.oclock for language in LANGUAGES.values())}))
     (?![\w:])""",
     re.IGNORECASE | re.VERBOSE | re.ASCII,
 )

@@ -33,6 +33,8 @@ class Language(NamedTuple):
     ago: str  # before or behind a number of days
     units: tuple[str, ...]  # day, week, month, year
     numbers: tuple[str, ...]  # from one on
+    at: str  # before a time of day
+    oclock: str = ""  # behind an hour
 
 
 def phrases(words: str) -> Phrases:
@@ -69,6 +71,7 @@ LANGUAGES = {
         ago="ago",
         units=_each("day days, week weeks, month months, year years"),
         numbers=_each("one a, two, three, four, five, six, seven, eight, nine, ten"),
+        at="at",
     ),
     "de": Language(
         no="nicht kein keine keinen keiner keinem weder noch ohne außer",
@@ -100,6 +103,8 @@ LANGUAGES = {
             "tag tage tagen, woche wochen, monat monate monaten monats, jahr jahre jahren jahres"
         ),
         numbers=_each("ein eine einen einem einer, zwei, drei, vier, fünf fuenf, sechs, sieben, acht, neun, zehn"),
+        at="um",
+        oclock="uhr",
     ),
     "es": Language(
         no="sin excepto no ni menos",
@@ -122,6 +127,7 @@ LANGUAGES = {
         ago="hace",
         units=_each("día días, semana semanas, mes meses, año años"),
         numbers=_each("un uno una, dos, tres, cuatro, cinco, seis, siete, ocho, nueve, diez"),
+        at="a_las a_la",
     ),
     "fr": Language(
         no="pas ni sans sauf excepté",
@@ -143,6 +149,7 @@ LANGUAGES = {
         ago="il_y_a",
         units=_each("jour jours, semaine semaines, mois, an ans année années"),
         numbers=_each("un une, deux, trois, quatre, cinq, six, sept, huit, neuf, dix"),
+        at="à",
     ),
     "it": Language(
         no="non né senza tranne eccetto",
@@ -166,6 +173,7 @@ LANGUAGES = {
         ago="fa",
         units=_each("giorno giorni, settimana settimane, mese mesi, anno anni"),
         numbers=_each("un uno una, due, tre, quattro, cinque, sei, sette, otto, nove, dieci"),
+        at="alle",
     ),
     "nl": Language(
         no="niet geen noch zonder behalve",
@@ -193,6 +201,8 @@ LANGUAGES = {
         ago="geleden",
         units=_each("dag dagen, week weken, maand maanden, jaar jaren"),
         numbers=_each("een één, twee, drie, vier, vijf, zes, zeven, acht, negen, tien"),
+        at="om",
+        oclock="uur",
     ),
     "pl": Language(
         no="nie ani bez oprócz",
@@ -223,6 +233,7 @@ LANGUAGES = {
             "miesiąc miesiące miesięcy miesiącu miesiąca, rok roku lata lat"
         ),
         numbers=_each("jeden jedna, dwa dwie, trzy, cztery, pięć, sześć, siedem, osiem, dziewięć, dziesięć"),
+        at="o godz",
     ),
 }  # fmt: skip
 

@@ -146,6 +146,19 @@ class Footage:
             return Look(key, lying.size_bytes, lying.mtime_ns, ELSEWHERE)
         return look
 
+    def copy(self, lying: Lying) -> str:
+        """The path of a copy of a clip in a bucket, which is made where there is none.
+
+        Raises FileNotFoundError where its store has nothing, or something else, or where the clip was given up
+        meanwhile, and what `path` does.
+        """
+        path = self.copies.path(self._stores[lying.store or ""], lying)
+        now = self._catalog.stored.get(lying.id)
+        if now is None or now.state not in PRESENT:  # who gave it up found no copy to remove
+            self.copies.remove(lying.id)
+            raise FileNotFoundError(f"the clip {lying.id} was given up")
+        return path
+
     def _path(self, lying: Lying) -> str:
         """A path of what a store has; of a copy where it has no files of its own.
 
@@ -153,12 +166,7 @@ class Footage:
         """
         store, key = self._stores[lying.store or ""], lying.store_key or ""
         if (path := store.path(key)) is None:
-            path = self.copies.path(store, lying)
-            now = self._catalog.stored.get(lying.id)
-            if now is None or now.state not in PRESENT:  # who gave it up meanwhile found no copy to remove
-                self.copies.remove(lying.id)
-                raise FileNotFoundError(f"the clip {lying.id} was given up")
-            return path
+            return self.copy(lying)
         stored = store.find(key)
         if stored is None or stored.size != lying.size_bytes:
             raise FileNotFoundError(f"the store {store.name} has not got {key} as it was put there")

@@ -17,7 +17,7 @@ from watcher.naming.ignore import printable
 from watcher.services import Services
 from watcher.tiering.copies import Copies
 from watcher.tiering.copying import Pace
-from watcher.tiering.footage import Stores
+from watcher.tiering.footage import Footage, Stores
 
 log = logging.getLogger("watcher.tiering")
 
@@ -35,18 +35,21 @@ class Keeper:
     def __init__(self, services: Services) -> None:
         settings, self.stopped = services.settings, threading.Event()
         self._most = settings.tiering.cache_bytes
-        self._stores, self._stored, self._clock = Stores(services), services.catalog.stored, services.clock
+        self._stored, self._clock = services.catalog.stored, services.clock
         floor = max(settings.upload.min_free_bytes, settings.retention.min_free_bytes) + SPARE_BYTES
         self._pace = Pace(self.stopped, settings.tiering.max_bytes_per_second)
         folder, most = services.places.spool / "cold", self._most
         self._copies = Copies(folder, floor, cache_bytes=most, most_bytes=most, took=self._took)
+        self._footage = Footage(services.root, services.catalog, Stores(services), self._copies)
         self._compared_at = self._looked_at = -1e9
 
     def turn(self) -> None:
         """Make room where it is short, then each copy that somebody wishes."""
-        self._give_way()
-        self._compare()
-        while wishes := self._copies.wishes():
+        while True:
+            self._give_way()
+            self._compare()
+            if not (wishes := self._copies.wishes()):
+                return
             if self.stopped.is_set():
                 raise NotNowError
             for old in wishes[WISHES_MOST:]:
@@ -55,16 +58,10 @@ class Keeper:
             clip = self._stored.get(clip_id)
             if self._may_have(clip):
                 try:
-                    self._make(clip)
+                    self._footage.copy(clip)
                 except (WatcherError, OSError) as reason:
                     log.debug("%s is played from its store: %s", printable(clip.key), reason)
             self._copies.settle(clip_id)
-
-    def _make(self, clip: Lying) -> None:
-        """Have a copy of a clip. Raises StoreAwayError, DiskFullError, NotNowError, and OSError."""
-        self._copies.path(self._stores[clip.store or ""], clip)
-        if not self._may_have(self._stored.get(clip.id)):  # who gave it up meanwhile found no copy to remove
-            self._copies.remove(clip.id)
 
     def _took(self, count: int) -> None:
         """Of a copy so many bytes are there: no faster than it may be, and no more where others lack the room.

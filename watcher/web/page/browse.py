@@ -96,16 +96,14 @@ def find() -> Response:
     """What is typed into the search box, as filters: sends on to Browse, where they are chips."""
     args = request.args
     cameras = names.called_by_all([summary.camera for summary in names.seen()])
-    now = state().services.clock.now()
     labels = [name for name, _ in catalog().labels.counts(principal().cameras)]
     search = understand(
         args.get("q", ""),
         labels=labels,
         cameras=cameras,
-        today=now.astimezone(state().zone).date(),
+        now=state().services.clock.now(),
         language=speech().language,
         zone=state().zone,
-        now=now,
     )
     named = {name for name, _ in search}
     once = {"q", *({"from", "to"} if named & {"from", "at"} else ())}  # what is typed now stands in their place
