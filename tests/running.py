@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 ZONE = "Europe/Berlin"  # of the cameras, and of the tests' own process
 # A worker's command line names its module.
 RENDER, PROXY, EXPORT = (f"watcher.workers.{name}" for name in ("render", "proxy", "export"))
+INGESTER = "-m watcher ingest --data /"
+SERVANTS = "watcher ingest|uwsgi|nginx: (master|worker)"  # that live as long as the service
 DEADLINE = 60.0  # generous: it is reached only by what is broken, also on a machine that does much else
 
 
@@ -38,6 +40,15 @@ def wait_for(question: Callable[[], Result], *, seconds: float = DEADLINE, what:
         if time.monotonic() > until:
             raise AssertionError(f"{what} did not happen within {seconds:g} s; last answer: {answer!r}")
         time.sleep(0.01)
+
+
+def parent_of(pid: int) -> int:
+    """The process that began another; 0 for one that is gone."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return int(status.rpartition(")")[2].split()[1])
 
 
 def free_port() -> int:
@@ -150,11 +161,26 @@ class RunningUnit:
                         processes[int(process.name)] = command
         return processes
 
+    def lasting(self, pattern: str = SERVANTS) -> set[int]:
+        """The processes whose command lines match, and that are what these say.
+
+        A child that the ingester has just begun is called like its parent until it runs its own program.
+        """
+        family = self.family()
+        passing = {
+            pid for pid, command in family.items() if INGESTER in command and family.get(parent_of(pid)) == command
+        }
+        return {pid for pid, command in family.items() if re.search(pattern, command)} - passing
+
     def pid_of(self, pattern: str) -> int:
         """The one process of the unit whose command line matches."""
-        pids = [pid for pid, command in self.family().items() if re.search(pattern, command)]
+        pids = self.lasting(pattern)
         assert len(pids) == 1, (pattern, self.family())
-        return pids[0]
+        return pids.pop()
+
+    def ingester(self) -> int:
+        """The process that watches the folders."""
+        return self.pid_of(INGESTER)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Another watcher command on the same data."""

@@ -88,6 +88,9 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningUnit
         yield unit, named
 
 
+Step = Callable[[Actions], None]
+
+
 def shows(page: Page, clip: dict) -> None:
     """That a clip is open, and plays."""
     page.wait_for_url(re.compile(rf"/watch/{clip['id']}(\?|$)"))
@@ -97,7 +100,7 @@ def shows(page: Page, clip: dict) -> None:
 def test_the_gate_last_tuesday_at_four(watched: Watched, week: tuple[RunningUnit, dict[str, dict]]) -> None:
     """Two actions: what one looks for in a line, and the clip, which is the nearest one; nothing else is hidden."""
     watched.unit, named = week
-    by_hand: list[Callable[[Actions], None]] = [
+    by_hand: list[Step] = [
         lambda someone: someone.click(f".card[data-id='{named['asked']['id']}'] a"),
         lambda someone: someone.press("Enter"),
     ]
@@ -116,18 +119,21 @@ def test_the_gate_last_tuesday_at_four(watched: Watched, week: tuple[RunningUnit
 def test_the_last_person_on_any_camera(watched: Watched, week: tuple[RunningUnit, dict[str, dict]]) -> None:
     """Two actions: the label, and the first clip."""
     watched.unit, named = week
-    someone = Actions(watched.open("/watcher/"))
-    someone.click("#filter .chip:has-text('person')")
-    expect(watched.page.locator(".card")).to_have_count(1)
-    someone.click(".card a")
-    shows(watched.page, named["person"])
-    assert someone.count == 2
-    someone = Actions(watched.open("/watcher/"))
-    someone.type("/person")
-    expect(watched.page.locator(".card")).to_have_count(1)
-    someone.press("Enter")
-    shows(watched.page, named["person"])
-    assert someone.count == 2
+    by_mouse: tuple[Step, Step] = (
+        lambda someone: someone.click("#filter .chip:has-text('person')"),
+        lambda someone: someone.click(".card a"),
+    )
+    by_keyboard: tuple[Step, Step] = (
+        lambda someone: someone.type("/person"),
+        lambda someone: someone.press("Enter"),
+    )
+    for asks, opens in (by_mouse, by_keyboard):
+        someone = Actions(watched.open("/watcher/"))
+        asks(someone)
+        expect(watched.page.locator(".card")).to_have_count(1)
+        opens(someone)
+        shows(watched.page, named["person"])
+        assert someone.count == 2
 
 
 def test_the_whole_night_at_eight_times_the_speed(

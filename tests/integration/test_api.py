@@ -206,9 +206,7 @@ def test_readyz_says_what_is_wrong(start_unit: Callable[..., RunningUnit]) -> No
         "status": "ready",
         "checks": {"catalog": "ok", "disk": "ok", "ingester": "ok"},
     }
-    ingester = next(
-        pid for pid, command in unit.family().items() if "-m watcher ingest" in command and "uwsgi" not in command
-    )
+    ingester = unit.ingester()
     os.kill(ingester, signal.SIGSTOP)
     os.utime(unit.data / "run" / "ingester.json", (1, 1))
     answer = unit.get("/watcher/readyz")

@@ -33,12 +33,6 @@ def in_catalog(unit: RunningUnit) -> list[str]:
         return sorted(row[0] for row in connection.execute("SELECT key FROM clips WHERE listed = 1"))
 
 
-def ingester(unit: RunningUnit) -> int:
-    return next(
-        pid for pid, command in unit.family().items() if "-m watcher ingest" in command and "pyuwsgi" not in command
-    )
-
-
 SLOWLY = "test_a_minute_of_slow_writing_lists_nothing_early"
 
 
@@ -134,7 +128,7 @@ def test_kill_nine_again_and_again_in_a_burst(start_unit: Callable[..., RunningU
         while kills < 25:
             time.sleep(chance.uniform(0.0, 0.5))
             try:
-                os.kill(ingester(unit), signal.SIGKILL)
+                os.kill(unit.ingester(), signal.SIGKILL)
                 kills += 1
             except (StopIteration, ProcessLookupError):
                 continue
@@ -156,7 +150,7 @@ def test_a_lost_event_queue_is_made_up_by_a_scan(start_unit: Callable[..., Runni
     data = (samples / "plain.mp4").read_bytes()
     (unit.video / "flood").mkdir()
     time.sleep(1.5)
-    pid = ingester(unit)
+    pid = unit.ingester()
     os.kill(pid, signal.SIGSTOP)
     try:
         for number in range(int(Path("/proc/sys/fs/inotify/max_queued_events").read_text()) // 2 + 2000):
@@ -294,11 +288,11 @@ def test_a_locked_catalog_does_not_end_the_ingester(start_unit: Callable[..., Ru
         connection.execute("BEGIN EXCLUSIVE")  # for longer than a writer waits
         shutil.copy(samples / "faststart.mp4", unit.video / "during.mp4")
         wait_for(lambda: "ingest" in unit.problems(), seconds=90, what="the problem")
-        pid = ingester(unit)
+        pid = unit.ingester()
         connection.execute("ROLLBACK")
     unit.wait_clip("during.mp4", state="ready")
     wait_for(lambda: unit.problems() == {}, what="a service without problems")
-    assert ingester(unit) == pid
+    assert unit.ingester() == pid
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import struct
@@ -26,7 +25,6 @@ from watcher.media.walk import make
 
 pytestmark = pytest.mark.slow
 
-STAY = r"watcher ingest|uwsgi|nginx: (master|worker)"  # processes that a culprit may not cost
 YEARS = {"1": -62135596800, "1601": -11644473600, "1677": -9223372037, "2263": 9246182400, "2400": 13569465600}
 
 
@@ -152,10 +150,6 @@ def growing(path: Path, data: bytes) -> Iterator[None]:
         file.close()
 
 
-def staying(unit: RunningUnit) -> set[int]:
-    return {pid for pid, command in unit.family().items() if re.search(STAY, command)}
-
-
 def judge(unit: RunningUnit, culprits: Culprits) -> None:
     """Each good clip is listed with its poster, and each culprit is named wherever people look."""
     camera = culprits.folder.name
@@ -218,7 +212,7 @@ def test_culprits_cost_themselves(
         early.leave(stack)
         within = small_machine if engine == "sqlite" else ()
         unit = stack.enter_context(running(place / "unit", settings=settings, within=within))
-        processes = staying(unit)
+        processes = unit.lasting()
         judge(unit, early)
         for number, road in enumerate(("dropped", "moved"), 2):
             folder = video / road if road == "dropped" else place / "unit" / road
@@ -239,4 +233,4 @@ def test_culprits_cost_themselves(
         assert statuses["impossible length"] == 201
         sent._beside()
         judge(unit, sent)
-        assert staying(unit) == processes
+        assert unit.lasting() == processes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -69,19 +68,12 @@ class Crowd:
         return {status for when, _, status in self.answers if when == phase}
 
 
-def ours(unit: RunningUnit) -> set[int]:
-    """Processes that are to live as long as the service: not those that are started for a probe or a poster."""
-    return {
-        process for process, command in unit.family().items() if re.search("uwsgi|nginx: worker|ingest", command)
-    }
-
-
 def test_it_dies_and_comes_back(server: postgres.Server, start_unit: Callable[..., RunningUnit]) -> None:
     """Questions are 503 until it is there again, and never another error; what arrived meanwhile is adopted."""
     unit = start_unit(settings={"WATCHER_CATALOG__URL": server.url})
     clips.make(unit.video / "gate/2026-11-20_080000.mp4", number=1, seconds=1)
     unit.wait_clip("gate/2026-11-20_080000.mp4", state="ready")
-    before = ours(unit)
+    before = unit.lasting()
     crowd = Crowd(unit)
 
     def enough(phase: str, status: int, times: int) -> Callable[[], bool]:
@@ -118,7 +110,7 @@ def test_it_dies_and_comes_back(server: postgres.Server, start_unit: Callable[..
     sample = clips.make(unit.data / "sample.mp4", number=3, seconds=1)
     sent = requests.put(unit.url("/watcher/uploads/gate/3.mp4"), data=sample.read_bytes(), timeout=30)
     assert sent.status_code == 201
-    assert ours(unit) == before, "no process of ours had to be started anew"
+    assert unit.lasting() == before, "no process of ours had to be started anew"
 
 
 def test_a_clip_in_a_bucket_while_it_is_away(

@@ -22,7 +22,7 @@ import requests
 
 from tests import clips
 from tests.mounting import mounted
-from tests.running import EXPORT, PROXY, RunningUnit, alive, running, wait_for
+from tests.running import EXPORT, PROXY, RunningUnit, alive, parent_of, running, wait_for
 
 NOON = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LARGE = 2 << 30  # bytes of holes behind a clip: reading them twice takes longer than a test needs to interfere
@@ -316,12 +316,6 @@ def decoders(unit: RunningUnit) -> list[int]:
     return [pid for pid in family if parent_of(pid) in family]
 
 
-def parent_of(pid: int) -> int | None:
-    with contextlib.suppress(OSError):
-        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-    return None
-
-
 def reads(pid: int, path: Path) -> bool:
     """Whether a process has begun with a file: those of all clips are open from the start."""
     with contextlib.suppress(OSError):
@@ -405,7 +399,7 @@ def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable
     working(unit, clip["key"])  # looked for at once: the whole may take longer to be ready than this worker to end
     unit.wait_ready()
     assert unit.get("/watcher/retention/plan").json()["clips"] == []
-    os.kill(unit.pid_of("-m watcher ingest --data /"), signal.SIGKILL)
+    os.kill(unit.ingester(), signal.SIGKILL)
     export = wait_export(unit, answer)
     assert export["state"] == "ready"
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp4"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import statistics
 import threading
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import clips, postgres
-from tests.running import RunningUnit, wait_for
+from tests.running import INGESTER, RunningUnit, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +24,6 @@ NUMBER = int(os.environ.get("WATCHER_TEST_LIVE_MUTATIONS", "300"))
 SEED = int(os.environ.get("WATCHER_TEST_SEED", "18"))
 BETWEEN = 8  # damaged files from one good clip to the next
 GROWTH_MOST = 64 << 10  # kB that the ingester and the web may need more
-INGESTER = r"-m watcher ingest --data /"
 WEB = r"uwsgi"
 LIVE_SECONDS = 1.0  # from one live clip to the next
 LIVE_MOST_SECONDS = 30.0  # until one is listed, whatever else the machine does; an idle one needs a second
@@ -33,8 +31,7 @@ LIVE_MOST_SECONDS = 30.0  # until one is listed, whatever else the machine does;
 
 def most_held(unit: RunningUnit, pattern: str) -> int:
     """The most memory that the processes of some command lines ever had, kB; what they share counts for each."""
-    pids = [pid for pid, command in unit.family().items() if re.search(pattern, command)]
-    texts = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+    texts = [Path(f"/proc/{pid}/status").read_text() for pid in unit.lasting(pattern)]
     return sum(int(text.partition("VmHWM:")[2].split()[0]) for text in texts)
 
 
@@ -82,7 +79,7 @@ def test_damaged_films_cost_the_good_ones_nothing(
     print(f"seed {SEED}, {NUMBER} damaged files")
     unit = start_unit(settings=settings, within=small_machine if engine == "sqlite" else ())
     chance = random.Random(SEED)
-    ingester = unit.pid_of(INGESTER)
+    ingester = unit.ingester()
     unit.clips()  # whoever answers first imports something
     held = [most_held(unit, pattern) for pattern in (INGESTER, WEB)]
     originals = [(samples / f"{name}.mp4").read_bytes() for name in ("plain", "faststart", "fragmented", "sound")]
@@ -118,7 +115,7 @@ def test_damaged_films_cost_the_good_ones_nothing(
     print(verdicts, "the ingester grew by {} MB, the web by {}".format(*(kb >> 10 for kb in growth)))
     assert min(verdicts["ready"], verdicts["broken"]) > NUMBER // 10
     assert all(by_key[key]["error"] for key in damaged if by_key[key]["state"] == "broken")
-    assert unit.pid_of(INGESTER) == ingester
+    assert unit.ingester() == ingester
     assert sum(growth) < GROWTH_MOST
     assert "Traceback" not in unit.logged()
     check = unit.run("check")

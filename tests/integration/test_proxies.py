@@ -174,7 +174,7 @@ def test_a_kill_in_the_middle_costs_nothing(start_unit: Callable[..., RunningUni
     assert failed["error"] == "the decoder crashed"
     ask(unit, clip)
     worker = wait_for(lambda: next(iter(workers(unit)), None), what="a worker")
-    os.kill(unit.pid_of("-m watcher ingest --data /"), signal.SIGKILL)
+    os.kill(unit.ingester(), signal.SIGKILL)
     wait_for(lambda: worker not in workers(unit), what="its end")
     wait_for(lambda: proxy_of(unit, clip)["state"] == "ready", what="the proxy")
     assert len(os.listdir(unit.data / "renditions" / "proxies")) == 1

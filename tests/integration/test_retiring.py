@@ -64,7 +64,7 @@ def test_another_file_of_that_name_is_not_removed(start_unit: Callable[..., Runn
     other = clips.stamp((samples / "plain.mp4").read_bytes(), 9)
     (unit.video / "new.part").write_bytes(other)
     os.utime(unit.video / "new.part", ns=(0, 10**18))
-    ingester = unit.pid_of(r"-m watcher ingest --data /")
+    ingester = unit.ingester()
     os.kill(ingester, signal.SIGSTOP)  # it has not looked meanwhile
     (unit.video / "new.part").rename(unit.video / "a.mp4")
     assert requests.delete(unit.url(clip["links"]["self"]), timeout=30).status_code == 204

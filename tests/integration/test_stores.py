@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests import clips
-from tests.running import RunningUnit, wait_for
+from tests.running import INGESTER, RunningUnit, wait_for
 
 
 def leave(unit: RunningUnit, samples: Path, number: int, *, days: float = 9, camera: str = "porch") -> str:
@@ -47,7 +47,7 @@ def address(unit: RunningUnit, key: str) -> str:
 
 
 def ingester(unit: RunningUnit) -> int:
-    return next((pid for pid, command in unit.family().items() if "-m watcher ingest --data /" in command), 0)
+    return next(iter(unit.lasting(INGESTER)), 0)
 
 
 def store_of(unit: RunningUnit, key: str) -> str:

@@ -168,14 +168,14 @@ class Exchange:
 
     def __init__(self, store: str, endpoint: str) -> None:
         """`endpoint`: http:// or https://, a host, and perhaps a port."""
+        self._lock = threading.Lock()
+        self._idle: list[tuple[float, http.client.HTTPConnection, _Socket]] = []  # what `close` needs comes first
         address = urlsplit(endpoint)
         self._secure = address.scheme == "https"
         self._host = address.hostname or ""
         self._port = address.port or (443 if self._secure else 80)
         self.host = address.netloc.rpartition("@")[2]  # as the header Host says it
         self.trouble, self._cost = Trouble(store, self._host, self._port), cost_of(store)
-        self._lock = threading.Lock()
-        self._idle: list[tuple[float, http.client.HTTPConnection, _Socket]] = []
         self._process = os.getpid()
         self._tls: ssl.SSLContext | None = None
 
