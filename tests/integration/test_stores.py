@@ -117,6 +117,7 @@ def test_a_clip_in_a_store_plays_as_before(
         in figures
     )
     assert 'watcher_store_up{store="archive"} 1' in figures
+    assert "watcher_copies_bytes 0" in figures, "a disk needs none"
     for name in (
         "sent",
         "received",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from watcher.ingester.events import Watch
 from watcher.ingester.intake import Intake
@@ -15,11 +15,19 @@ from watcher.storage.mounts import on_network
 if TYPE_CHECKING:
     from watcher.ingester.scanner import Scanner
 
-Moving = tuple[str | None, dict[str, str], dict[str, status.StoreCost]]
-NOT_MOVING: Moving = (None, {}, {})
+
+class Moving(NamedTuple):
+    """How the mover of clips is."""
+
+    problem: str | None  # why clips wait to be moved
+    away: dict[str, str]  # stores that cannot be asked, and why
+    costs: dict[str, status.StoreCost]  # what each has cost
+    copies_bytes: int  # of clips in buckets, that lie on the local disk
+
 
 log = logging.getLogger("watcher.ingester")
 
+NOT_MOVING = Moving(None, {}, {}, 0)
 LOOK_SECONDS = 1.0  # between two looks
 PICTURELESS = {"pictures": "no posters and sprites can be made at present; the ingester's log says why"}
 
@@ -139,10 +147,7 @@ class Health:
     def tell(
         self, *, pictures: bool, labels: status.LabelsState | None = None, moving: Moving = NOT_MOVING
     ) -> None:
-        """Write the ingester's state into the status file. `pictures`: they can be made; `labels`: a model's state.
-
-        `moving`: why clips wait to be moved, which stores cannot be asked, and what each has cost.
-        """
+        """Write the state into the status file. `pictures`: they can be made; `labels`: a model's."""
         intake, scanner = self._intake, self._scanner
         current = status.Status(
             pid=os.getpid(),
@@ -157,8 +162,9 @@ class Health:
             problems=self._problems.copy(),
             warnings=self._warnings | ({} if pictures else PICTURELESS) | _unlabelled(labels) | _unmoved(moving),
             labels=labels,
-            away=moving[1],
-            costs=moving[2],
+            away=moving.away,
+            costs=moving.costs,
+            copies_bytes=moving.copies_bytes,
             aside=intake.aside.names(),
         )
         self._teller.tell(current, self._clock.monotonic())
@@ -166,7 +172,7 @@ class Health:
 
 def _unmoved(moving: Moving) -> dict[str, str]:
     """The warning that clips cannot be moved to a store, or back."""
-    return {} if moving[0] is None else {"stores": moving[0]}
+    return {} if moving.problem is None else {"stores": moving.problem}
 
 
 def _unlabelled(labels: status.LabelsState | None) -> dict[str, str]:

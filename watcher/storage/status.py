@@ -55,6 +55,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     labels: LabelsState | None = None  # where a model looks at clips
     away: dict[str, str] = {}  # stores that cannot be asked, and why
     costs: dict[str, StoreCost] = {}  # of each store
+    copies_bytes: int = 0  # of clips in buckets, on the local disk
     aside: list[str] = []  # keys of files that are set aside, the latest first
 
 

@@ -68,6 +68,7 @@ class Mover:
         self._hindrance: str | None = None  # what the last look at the rules ended with; it holds while they rest
         self.away: dict[str, str] = {}  # stores that cannot be asked, and why
         self.costs = so_far  # of each store, in this process
+        self.copies_bytes = 0  # of what lies in buckets, on the local disk
         self._asked_at = -1e9
         self._apart = False  # known once in a process
 
@@ -91,7 +92,7 @@ class Mover:
         if now - self._asked_at < AWAY_SECONDS:
             return
         self._asked_at, away = now, {}
-        self._copies.sweep()
+        self.copies_bytes = self._copies.sweep()
         for table in self.services.settings.stores:
             if self._catalog.stored.is_bound(table.name):
                 try:

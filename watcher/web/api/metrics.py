@@ -106,6 +106,8 @@ def _whole(tell: Callable[..., None], tell_value: Callable[..., None]) -> None:
         there = [(labels, int(labels["store"] not in away)) for labels, _ in of]
         tell("store_up", "Whether the store could be asked when the ingester looked last.", there)
         if state_file is not None:
+            copies = state_file[0].copies_bytes
+            tell_value("copies_bytes", "Size of the copies of clips in buckets on the local disk.", copies)
             _costs(tell, state_file[0].costs)
     _requests(tell)
     _connections(tell)
