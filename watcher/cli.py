@@ -152,7 +152,7 @@ def _up(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from watcher.ops import demo  # noqa: PLC0415
+    from watcher.ops import demo, demo_cameras  # noqa: PLC0415
 
     if args.rows is not None:
         services = _services(args.data)
@@ -160,7 +160,7 @@ def _demo(args: argparse.Namespace) -> None:
         print(f"{args.rows:,} clips without files are in the catalog of {args.data}")
         return
     if args.cameras_only:
-        demo.film(args.data / "video")
+        demo_cameras.film(_services(args.data))
         return
     from watcher.ops.up import Unit, up  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Sample cameras, for `make demo` and the tests; and catalogs full of clips without files, for benchmarks.
+"""What sample cameras see, for `make demo` and the tests; and catalogs full of clips without files, for benchmarks.
 
 The only module that imports Pillow.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import math
 import random
-import signal
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -27,9 +25,6 @@ Colour = tuple[int, int, int]
 
 SIZE = (640, 360)
 RATE = 15  # pictures a second
-CLIPS = 12  # of one demo
-FIRST_AT_ONCE = 3
-PAUSE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -40,40 +35,30 @@ class Scene:
     sky: Colour
     ground: Colour
     mover: Colour
+    label: str = "car"  # what comes by: a car, a person or a dog
 
 
 SCENES = (
-    Scene("porch", (122, 173, 214), (92, 120, 74), (196, 62, 52)),
+    Scene("porch", (122, 173, 214), (92, 120, 74), (196, 62, 52), "person"),
     Scene("gate", (241, 187, 120), (128, 110, 92), (52, 84, 158)),
-    Scene("yard", (38, 48, 84), (40, 60, 52), (236, 214, 120)),
+    Scene("yard", (38, 48, 84), (40, 60, 52), (236, 214, 120), "dog"),
 )
-
-
-def film(folder: Path) -> None:
-    """Leave clips below a folder, one after another, then wait to be ended."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        for number in range(CLIPS):
-            scene = SCENES[number % len(SCENES)]
-            leave_clip(
-                folder, scene, datetime.now().astimezone(), seconds=5 + number % 3 * 2, by_rename=number % 2 == 1
-            )
-            time.sleep(0.2 if number < FIRST_AT_ONCE else PAUSE_SECONDS)
-        while True:
-            signal.pause()
-    except KeyboardInterrupt:
-        pass
 
 
 def leave_clip(folder: Path, scene: Scene, at: datetime, *, seconds: int, by_rename: bool) -> Path:
     """One clip as a camera leaves it: written under its final name, or renamed to it when done."""
-    path = folder / scene.camera / f"{at:%Y-%m-%d}" / f"{at:%H%M%S}.mp4"
+    path = clip_path(folder, scene, at)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part") if by_rename else path
     write_clip(unfinished, scene, at, seconds=seconds)
     if by_rename:
         unfinished.replace(path)
     return path
+
+
+def clip_path(folder: Path, scene: Scene, at: datetime) -> Path:
+    """Where a sample camera leaves a clip."""
+    return folder / scene.camera / f"{at:%Y-%m-%d}" / f"{at:%H%M%S}.mp4"
 
 
 def write_clip(
@@ -139,14 +124,7 @@ def picture(scene: Scene, at: datetime, second: float, size: tuple[int, int]) ->
     draw.ellipse(
         [x - big * 1.5, y + big * 0.75, x + big * 1.5, y + big * 1.15], fill=_mix(scene.ground, (0, 0, 0), 0.5)
     )
-    draw.rounded_rectangle(
-        [x - big * 1.5, y - big * 0.3, x + big * 1.5, y + big * 0.75], big * 0.3, fill=scene.mover
-    )
-    draw.rounded_rectangle(
-        [x - big * 0.8, y - big, x + big * 0.8, y], big * 0.35, fill=_mix(scene.mover, (255, 255, 255), 0.35)
-    )
-    for wheel in (-0.85, 0.85):
-        draw.ellipse(_around(x + big * wheel, y + big * 0.75, big * 0.33), fill=(24, 24, 26))
+    _MOVERS[scene.label](draw, x, y, big, scene.mover)
     font = ImageFont.load_default(max(10, height // 15))
     now = at + timedelta(seconds=second)
     text = f"{scene.camera}  {now:%Y-%m-%d %H:%M:%S}.{now.microsecond // 100000}"
@@ -154,6 +132,34 @@ def picture(scene: Scene, at: datetime, second: float, size: tuple[int, int]) ->
     draw.rectangle([label[0] - 6, label[1] - 4, label[2] + 6, label[3] + 4], fill=(0, 0, 0))
     draw.text((width * 0.02, height * 0.02), text, font=font, fill=(255, 255, 255))
     return image
+
+
+def _car(draw: ImageDraw.ImageDraw, x: float, y: float, big: float, colour: Colour) -> None:
+    draw.rounded_rectangle([x - big * 1.5, y - big * 0.3, x + big * 1.5, y + big * 0.75], big * 0.3, fill=colour)
+    roof = [x - big * 0.8, y - big, x + big * 0.8, y]
+    draw.rounded_rectangle(roof, big * 0.35, fill=_mix(colour, (255, 255, 255), 0.35))
+    for wheel in (-0.85, 0.85):
+        draw.ellipse(_around(x + big * wheel, y + big * 0.75, big * 0.33), fill=(24, 24, 26))
+
+
+def _person(draw: ImageDraw.ImageDraw, x: float, y: float, big: float, colour: Colour) -> None:
+    for side in (-1, 1):  # as far apart as the step is wide
+        foot = x + side * big * 0.45 * math.sin(x / big * 1.5)
+        draw.line([(x, y - big * 0.4), (foot, y + big)], fill=(40, 44, 62), width=max(2, round(big * 0.3)))
+    draw.rounded_rectangle([x - big * 0.42, y - big * 1.9, x + big * 0.42, y - big * 0.2], big * 0.35, fill=colour)
+    draw.ellipse(_around(x, y - big * 2.3, big * 0.38), fill=(226, 182, 150))
+
+
+def _dog(draw: ImageDraw.ImageDraw, x: float, y: float, big: float, colour: Colour) -> None:
+    for leg in (-0.7, -0.45, 0.45, 0.7):
+        foot = x + big * (leg + 0.15 * math.sin(x / big * 3 + leg * 9))
+        draw.line([(x + big * leg, y + big * 0.3), (foot, y + big)], fill=colour, width=max(2, round(big * 0.16)))
+    draw.line([(x - big * 0.8, y), (x - big * 1.3, y - big * 0.5)], fill=colour, width=max(2, round(big * 0.14)))
+    draw.rounded_rectangle([x - big * 0.9, y - big * 0.25, x + big * 0.9, y + big * 0.45], big * 0.35, fill=colour)
+    draw.ellipse(_around(x + big * 1.05, y - big * 0.35, big * 0.4), fill=_mix(colour, (0, 0, 0), 0.15))
+
+
+_MOVERS = {"car": _car, "person": _person, "dog": _dog}
 
 
 def _mix(colour: Colour, other: Colour, share: float) -> Colour:
