@@ -23,6 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, ARTIFACTS
 from tests.running import ZONE, RunningUnit, running, wait_for
+from tests.screenshots import IN_SIGHT
 from watcher.ops.demo import SCENES, Scene, leave_clip
 
 GALLERY = ARTIFACTS / "gallery"
@@ -152,8 +153,7 @@ def shoot(page: Page, unit: RunningUnit, screen: Screen, path: Path) -> None:
     page.goto(unit.url(screen.path), wait_until="networkidle")
     screen.then(page)
     page.wait_for_load_state("networkidle")
-    sight = "[...document.images].filter(i => i.checkVisibility() && i.getBoundingClientRect().top < innerHeight)"
-    wait_for(lambda: page.evaluate(f"{sight}.every(i => i.complete && i.naturalWidth > 0)"), what="its pictures")
+    wait_for(lambda: page.evaluate(f"{IN_SIGHT}.every(i => i.complete && i.naturalWidth > 0)"), what="its pictures")
     page.screenshot(path=path, animations="disabled")
     page.close()
 

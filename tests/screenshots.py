@@ -24,12 +24,14 @@ MOST_BYTES = 150_000  # of a picture: a README is read over slow links, too
 FIRST = datetime(2026, 11, 16, 16, 12, 41, tzinfo=ZoneInfo(ZONE))
 CLIPS = 30
 LABELS = (("car",), (), ("car", "person"), ("fox",), (), ("person",))
+IN_SIGHT = """[...document.images].filter((image) => {
+    const { x, y, width, height } = image.getBoundingClientRect();
+    return document.elementsFromPoint(x + width / 2, y + height / 2).includes(image); })"""
 
 
 def shot(page: Page) -> Image.Image:
     """What the page shows, once every picture in sight is there."""
-    sight = "[...document.images].filter(i => i.checkVisibility() && i.getBoundingClientRect().top < innerHeight)"
-    wait_for(lambda: page.evaluate(f"{sight}.every(i => i.complete && i.naturalWidth > 0)"), what="its pictures")
+    wait_for(lambda: page.evaluate(f"{IN_SIGHT}.every(i => i.complete && i.naturalWidth > 0)"), what="its pictures")
     return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
 
 

@@ -87,6 +87,43 @@ def shelf_time(shelf: list[dict], camera: str) -> str:
     return next(c for c in shelf if c["camera"] == camera)["local_time"][11:16]
 
 
+SHIFTS = """(() => { const observer = new PerformanceObserver(() => {}); observer.observe({type: 'layout-shift', buffered: true});
+    return observer.takeRecords().flatMap(entry => entry.sources.map(({node}) => node)).filter(node => node?.closest?.('.stage')).length; })()"""
+
+
+def test_the_clips_around_one_in_a_strip(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """Below the picture, as the arrows go: pictures and times, a letter where there is none; nothing is asked for, nothing moves."""
+    rows, clip, broken = unit.clips(), shelf[6], next(clip for clip in shelf if clip["state"] == "broken")
+    at = rows.index(clip)
+    page = watched.open(f"/watcher/watch/{clip['id']}")
+    page.wait_for_load_state("networkidle")
+    cards, here = page.locator(".strip .card"), page.locator(".strip [aria-current]")
+    around = rows[max(0, at - 12) : at + 13][::-1]
+    assert [int(card.get_attribute("data-id") or 0) for card in cards.all()] == [clip["id"] for clip in around]
+    assert [text[:5] for text in cards.locator("time").all_inner_texts()] == [
+        clip["local_time"][11:16] for clip in around
+    ]
+    expect(here).to_have_attribute("href", re.compile(f"/watch/{clip['id']}$"))
+    until(page, "document.querySelector('.strip [aria-current] img').naturalWidth > 0")
+    assert page.evaluate("[...document.querySelectorAll('.strip img')].every(image => image.loading === 'lazy')")
+    expect(page.locator(f".strip [data-id='{broken['id']}'] .blank")).to_have_text("Y")
+    asked = [request.url for request in watched.requests if request.resource_type in {"fetch", "xhr"}]
+    assert not [url for url in asked if "/clips?" in url or "/timeline" in url]
+    assert page.evaluate(SHIFTS) == 0
+    middle = page.evaluate(
+        """(() => { const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+        const [strip, here] = [box('.strip'), box('.strip [aria-current]')]; return here.x + here.width / 2 - strip.x - strip.width / 2; })()"""
+    )
+    assert abs(middle) < 2
+    picture = page.locator(f".strip [data-id='{shelf[7]['id']}'] img").element_handle()
+    page.locator(f".strip [data-id='{shelf[7]['id']}'] a").click()
+    page.wait_for_url(f"**/watch/{shelf[7]['id']}")
+    expect(here).to_have_attribute("href", re.compile(f"/watch/{shelf[7]['id']}$"))
+    assert picture is not None
+    assert picture.evaluate("image => image.isConnected")  # it is not drawn anew
+    look(page, "strip")
+
+
 def test_a_codec_without_a_decoder_is_said_in_words(watched: Watched, shelf: list[dict]) -> None:
     """H.265 with sound would play as black without any error."""
     clip = next(c for c in shelf if c["media"] and c["media"]["codecs"].startswith("hvc1"))

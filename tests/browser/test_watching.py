@@ -130,13 +130,12 @@ def delete(page: Page) -> None:
 
 
 def test_the_clock_over_the_picture_and_other_cameras(watched: Watched, row: list[dict]) -> None:
-    """Wall-clock time of what is seen; what the other camera saw at the same moment; the camera's day as a strip."""
+    """Wall-clock time of what is seen; what the other camera saw at the same moment."""
     clip = of(row, "gate")[0]
     page = open_clip(watched, clip, "?t=4")
     expect(page.locator("#clock")).to_contain_text("08:00:04")
     expect(page.get_by_role("heading", name="Other cameras at the same moment")).to_be_visible()
     expect(page.locator(".grid.small .card .camera")).to_have_text("yard")
-    expect(page.locator(".strip i")).to_have_count(1)
     seek = page.get_by_role("slider", name="Position in the clip")
     seek.hover()
     expect(page.locator(".track .bubble .sprite")).to_be_visible()

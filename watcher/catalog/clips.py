@@ -105,12 +105,12 @@ class Clips:
         page = [to_clip(row) for row in [*above[:first][::-1], *below[:second]]]
         return Page(page, more_after=len(below) > second, more_before=len(above) > first)
 
-    def neighbours(self, clip: Clip, clip_filter: ClipFilter) -> tuple[Clip | None, Clip | None]:
-        """The clips just before and just after one in time, among those that are wanted."""
+    def neighbours(self, clip: Clip, clip_filter: ClipFilter, *, limit: int) -> tuple[list[Clip], list[Clip]]:
+        """The clips just before and just after one in time, among those that are wanted; the nearest ones first."""
         here = Position(clip.started_ms, clip.id)
         with self._database.reading() as ask:
-            neighbours = [self._listed(ask, clip_filter, descending, here, 1) for descending in (True, False)]
-        before, after = (to_clip(rows[0]) if rows else None for rows in neighbours)
+            neighbours = [self._listed(ask, clip_filter, descending, here, limit) for descending in (True, False)]
+        before, after = ([to_clip(row) for row in rows] for rows in neighbours)
         return before, after
 
     def camera_summary(self, camera: str) -> CameraSummary:

@@ -35,8 +35,8 @@ def index(api_request: ApiRequest, clip_id: int) -> Answer:
         near, bodies = neighbours_of(api_request, clip, clip_filter), api_request.bodies
         return Body(
             NeighboursShape(
-                previous=bodies([near.previous])[0] if near.previous else None,
-                next=bodies([near.following])[0] if near.following else None,
+                previous=bodies(near.before)[0] if near.before else None,
+                next=bodies(near.after)[0] if near.after else None,
                 others=bodies(near.others),
             )
         )
@@ -47,14 +47,18 @@ def index(api_request: ApiRequest, clip_id: int) -> Answer:
 class Neighbours(NamedTuple):
     """What was before, after and elsewhere."""
 
-    previous: Clip | None
-    following: Clip | None
+    before: list[Clip]  # the nearest ones first
+    after: list[Clip]
     others: list[Clip]  # the first of each other camera that recorded meanwhile
 
+    def row(self, clip: Clip) -> list[Clip]:
+        """The clip among those before and after it, in the order of time."""
+        return [*self.before[::-1], clip, *self.after]
 
-def neighbours_of(api_request: ApiRequest, clip: Clip, clip_filter: ClipFilter) -> Neighbours:
-    """The clips before and after one among those that are wanted, and what other cameras saw meanwhile."""
-    previous, following = api_request.catalog.clips.neighbours(clip, clip_filter)
+
+def neighbours_of(api_request: ApiRequest, clip: Clip, clip_filter: ClipFilter, *, limit: int = 1) -> Neighbours:
+    """So many clips before and after one among those that are wanted, and what other cameras saw meanwhile."""
+    before, after = api_request.catalog.clips.neighbours(clip, clip_filter, limit=limit)
     end = max(clip.ended_at, clip.started_at + timedelta(milliseconds=1))
     meanwhile = api_request.catalog.clips.find(
         api_request.scoped(ClipFilter(from_at=clip.started_at, to_at=end)), limit=_OTHERS, newest_first=False
@@ -63,4 +67,4 @@ def neighbours_of(api_request: ApiRequest, clip: Clip, clip_filter: ClipFilter) 
     for other in meanwhile.clips:
         if other.camera != clip.camera:
             others.setdefault(other.camera, other)
-    return Neighbours(previous, following, [others[camera] for camera in sorted(others)])
+    return Neighbours(before, after, [others[camera] for camera in sorted(others)])

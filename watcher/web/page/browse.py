@@ -43,6 +43,7 @@ from watcher.web.page.side import side_address
 bp = page_blueprint("browsing")
 
 PAGE = 48  # a multiple of 2, 3, 4 and 6 columns
+BESIDE = 12  # clips before one, and after it, in the strip below its picture
 SURE = ("0.5", "0.6", "0.7", "0.8", "0.9")  # that a model may have to be, as the menu of labels offers it
 
 
@@ -228,7 +229,7 @@ def watch(clip_id: int) -> Response:
     question = question_of(args)
     clip_filter = scoped(read_filter(question))
     clip = visible(catalog().clips.get(bounded(clip_id)))
-    around = neighbours_of(current_request(), clip, clip_filter)
+    around = neighbours_of(current_request(), clip, clip_filter, limit=BESIDE)
     gone = clip.state in {ClipState.MISSING, ClipState.RETIRED}
     response = html(
         "watch.html",
@@ -239,8 +240,9 @@ def watch(clip_id: int) -> Response:
         sprite=None if clip.sprite is None else f"{request.script_root}/renditions/{clip.sprite.name}",
         copies=state().services.settings.proxy.make != "off" and clip.state is ClipState.READY,
         proxy=None if clip.proxy is None else f"{request.script_root}/renditions/{clip.proxy}",
-        older=watch_url(around.previous, args) if around.previous else None,
-        newer=watch_url(around.following, args) if around.following else None,
+        older=watch_url(around.before[0], args) if around.before else None,
+        newer=watch_url(around.after[0], args) if around.after else None,
+        strip=[cards.card(one, watch_url(one, args), zone()) for one in around.row(clip)],
         others=[cards.card(other, watch_url(other, args), zone()) for other in around.others],
         side=side_address([clip.camera, *(other.camera for other in around.others)], clip.started_at),
         back=address(args, at=serialize.utc(clip.started_at))

@@ -1,10 +1,10 @@
 // What can be said of a clip, and done with it: labels, keep, share, a video around it, delete.
 
-import { Refusal, ask, get, may, mount as api, nameOf, send, zone } from "./api.js";
+import { Refusal, ask, get, may, mount as api, send } from "./api.js";
 import { button, confirmed, dialog, element, icon } from "./elements.js";
 import { film } from "./made.js";
 import { _, texts } from "./texts.js";
-import { length as lengthOf, wall } from "./times.js";
+import { length as lengthOf } from "./times.js";
 
 const DIGITS = 9; // labels that have a key in a review
 const NOTE_MOST = 2000; // characters
@@ -143,7 +143,6 @@ export function about(root, { back, review, copyLink }) {
   part.append(trouble);
   rule();
   draw();
-  strip(root).catch(() => {}); // a help to find one's way, no more
   return [
     ...(numbered.length ? [[numbered.map((label, index) => String(index + 1)), _("a label on, or off"), (event) => numbered[Number(event.key) - 1].click()]] : []),
     ...(outlines?.isConnected ? [[["x"], _("boxes around what a model sees"), () => outlines.click()]] : []),
@@ -256,26 +255,4 @@ function askFilm(done) {
     input, texts.minutes, element("button", "primary", {}, texts.film));
   const box = dialog(texts.askFilm, form);
   input.select();
-}
-
-/** The camera's day below the picture: where clips are, and which is this one. */
-async function strip(root) {
-  const at = Date.parse(root.dataset.at), camera = root.dataset.camera, { day } = wall(at, zone());
-  const question = new URLSearchParams([["bucket", "quarter"], ["camera", camera], ["tz", zone()],
-    ["from", new Date(at - 86400000).toISOString()], ["to", new Date(at + 86400000).toISOString()]]);
-  const { buckets } = await get(`${api}/timeline?${question}`);
-  const today = buckets.filter((bucket) => wall(bucket.start, zone()).day === day);
-  const place = (moment) => { const [h, m, s] = wall(moment, zone()).time.split(":").map(Number); return (h * 3600 + m * 60 + s) / 864; };
-  const most = Math.max(...today.map((bucket) => bucket.clips));
-  const bar = element("a", "strip", { href: root.querySelector(".menu a[href*='/day/']").href, "aria-label": `${nameOf(camera)}, ${day}: ${texts.timeline}` });
-  for (const bucket of today) {
-    const mark = element("i");
-    mark.style.left = `${place(bucket.start)}%`;
-    mark.style.opacity = 0.35 + 0.65 * bucket.clips / most;
-    bar.append(mark);
-  }
-  const here = element("b");
-  here.style.left = `${place(at)}%`;
-  bar.append(here);
-  root.querySelector(".stage").append(bar);
 }

@@ -76,7 +76,9 @@ export function mount(root, { back, go, began, all = false, review = null }) {
   /** What is of this clip alone: the ways from it, what is said of it. */
   const bind = () => {
     root.querySelector(".close").addEventListener("click", (event) => { event.preventDefault(); back(); });
-    for (const link of root.querySelectorAll(".beside a, .grid.small a")) {
+    const strip = root.querySelector(".strip"), here = strip.querySelector("[aria-current]").closest("li");
+    strip.scrollLeft = here.offsetLeft + (here.offsetWidth - strip.clientWidth) / 2;
+    for (const link of root.querySelectorAll(".beside a, .card a")) {
       link.addEventListener("click", (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
         event.preventDefault();
@@ -120,8 +122,11 @@ export function mount(root, { back, go, began, all = false, review = null }) {
       Object.assign(video.dataset, other.dataset);
       video.poster = other.poster;
       video.src = other.getAttribute("src");
-      for (const part of [".screen > .head", ".screen > .beside", "#notice", ".about"]) root.querySelector(part).replaceWith(document.adoptNode(fresh.querySelector(part)));
-      root.querySelector(".strip")?.remove();
+      for (const part of [".screen > .head", ".screen > .beside", "#notice", ".strip", ".about"]) {
+        const old = root.querySelector(part), next = document.adoptNode(fresh.querySelector(part));
+        if (part === ".strip") for (const card of old.children) next.querySelector(`[data-id="${card.dataset.id}"] .picture`)?.replaceWith(card.querySelector(".picture")); // no flicker
+        old.replaceWith(next);
+      }
       bind();
       player.load({ began: true });
       const gap = Date.parse(root.dataset.at) - ended;
