@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,11 +53,24 @@ def parent_of(pid: int) -> int:
     return int(status.rpartition(")")[2].split()[1])
 
 
+PORTS = range(16_000, 32_000)  # below those that the kernel gives to whoever asks for any
+_claims: deque[socket.socket] = deque(maxlen=200)  # of the ports that were given last
+
+
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that no test of another process is given before it is listened on."""
+    while True:
+        port = secrets.choice(PORTS)
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with socket.socket() as probe:
+            try:
+                claim.bind(f"\0watcher-test-port-{port}")
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                claim.close()
+                continue
+        _claims.append(claim)
+        return port
 
 
 class RunningUnit:
@@ -173,10 +188,12 @@ class RunningUnit:
         return {pid for pid, command in family.items() if re.search(pattern, command)} - passing
 
     def pid_of(self, pattern: str) -> int:
-        """The one process of the unit whose command line matches."""
-        pids = self.lasting(pattern)
-        assert len(pids) == 1, (pattern, self.family())
-        return pids.pop()
+        """The one process of the unit whose command line matches, once it is the only one."""
+
+        def alone() -> set[int] | None:
+            return pids if len(pids := self.lasting(pattern)) == 1 else None
+
+        return wait_for(alone, what=f"one process that is called {pattern}").pop()
 
     def ingester(self) -> int:
         """The process that watches the folders."""
@@ -223,6 +240,14 @@ class RunningUnit:
             return clip if clip and all(clip[name] == value for name, value in expected.items()) else None
 
         return wait_for(as_expected, seconds=seconds, what=f"{key} with {expected}")
+
+    def wait_pictured(self, key: str) -> dict[str, Any]:
+        """The clip of a key, once it has poster and sprite: nothing changes by itself then."""
+        return wait_for(lambda: (clip := self.clip(key)) and clip["sprite"] and clip, what=f"the pictures of {key}")
+
+    def wait_logged(self, *words: str) -> None:
+        """Once the ingester's log has these words: what it tells elsewhere may be told a moment before."""
+        wait_for(lambda: all(each in self.logged() for each in words), what=f"{words} in the log")
 
     def problems(self) -> dict[str, str]:
         checks = self.get("/watcher/readyz").json()["checks"]

@@ -116,7 +116,7 @@ def test_a_file_that_is_back_before_its_going_was_noticed(unit: RunningUnit, sam
         path.rename(away)
         services.catalog.writes.mark_missing([key], now=services.clock.now())
         away.rename(path)
-        assert unit.wait_clip(key, state="ready", seconds=15)["id"] == clip["id"]
+        assert unit.wait_clip(key, state="ready")["id"] == clip["id"]
     services.catalog.database.engine.dispose()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import clips
-from tests.running import RunningUnit, wait_for
+from tests.running import DEADLINE, RunningUnit, wait_for
 from watcher.client import Client, Problem, StartOver
 
 START = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -126,7 +126,7 @@ def test_changes_are_followed(watcher: Client, unit: RunningUnit, samples: Path)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(clips.stamp((samples / "plain.mp4").read_bytes(), 700 + number))
         unit.wait_clip(f"late/{number}.mp4")
-    thread.join(30)
+    thread.join(DEADLINE)
     assert not thread.is_alive()
     with pytest.raises(StartOver):
         next(watcher.changes(10**9))

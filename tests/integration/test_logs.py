@@ -34,7 +34,8 @@ def test_json_with_one_number_for_a_request(start_unit: Callable[..., RunningUni
 
     entry = wait_for(line, what="the request in the log")
     assert (entry["method"], entry["status"]) == ("GET", 404)
-    entries = [json.loads(text) for text in (unit.log / "ingest.log").read_text().splitlines()]
+    unit.wait_logged("porch/1.mp4 is ready")
+    entries = [json.loads(text) for text in unit.logged().splitlines()]
     assert any("porch/1.mp4 is ready" in entry["message"] for entry in entries)
     assert all(entry["time"].endswith("+00:00") for entry in entries)
 

@@ -30,6 +30,8 @@ from watcher.settings.schema import Render, Settings
 from watcher.storage import marker
 from watcher.workers import process
 
+HANGS_SECONDS = 4.0  # for which a decoder is waited for; a busy machine takes a while to start one
+
 # Stands in for a decoder that a file can harm: what it does is said by the clip's name.
 HOSTILE = """
 import json, os, sys, time
@@ -49,7 +51,7 @@ for line in sys.stdin:
 @contextmanager
 def renderer(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iterator[Services]:
     """The renderer at work on some clips."""
-    settings = Settings(render=Render(workers=workers, timeout_seconds=1.0))
+    settings = Settings(render=Render(workers=workers, timeout_seconds=HANGS_SECONDS))
     services = open_services(settings, folder)
     services.places.make()
     migrate(services.catalog.database.engine)
@@ -83,7 +85,7 @@ def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
         wait_for(lambda: state("is-fine.mp4") == ("ready", None, True), what="the third poster")
         expected = ("ready", "the decoder crashed on it (SIGSEGV)", False)
         wait_for(lambda: state("crashes.mp4") == expected, what="the first verdict")
-        expected = ("ready", "the decoder did not finish within 1 s", False)
+        expected = ("ready", f"the decoder did not finish within {HANGS_SECONDS:g} s", False)
         wait_for(lambda: state("hangs.mp4") == expected, what="the second verdict")
 
 
@@ -108,7 +110,7 @@ def test_two_answers_in_one_piece_are_two_answers() -> None:
     quick = (
         "import sys; print('{}', flush=True); [sys.stdin.readline() for _ in '12']; print('{}\\n{}', flush=True)"
     )
-    worker = process.Worker(timeout_seconds=10, command=[sys.executable, "-c", quick + "; sys.stdin.read()"])
+    worker = process.Worker(timeout_seconds=60, command=[sys.executable, "-c", quick + "; sys.stdin.read()"])
     try:
         worker.ask_probe("one")
         worker.ask_probe("two")
@@ -121,7 +123,7 @@ def test_two_answers_in_one_piece_are_two_answers() -> None:
 def talks(*lines: str) -> process.Worker:
     """A worker that is ready, takes a job, says some lines, and is silent."""
     script = f"import sys; print('{{}}', flush=True); input(); print({chr(10).join(lines)!r}, flush=True); sys.stdin.read()"
-    return process.Worker(timeout_seconds=2, command=[sys.executable, "-c", script])
+    return process.Worker(timeout_seconds=5, command=[sys.executable, "-c", script])
 
 
 def test_who_follows_long_work_hears_how_far_it_is() -> None:
@@ -136,7 +138,7 @@ def test_who_follows_long_work_hears_how_far_it_is() -> None:
         heard.clear()
         worker.ask({})
         worker.ask({})
-        with pytest.raises(process.ClipError, match="said nothing for 2 s"):
+        with pytest.raises(process.ClipError, match="said nothing for 5 s"):
             worker.answer(heard.append)
         assert process.Answer() in heard
         with pytest.raises(ZeroDivisionError):

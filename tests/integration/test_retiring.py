@@ -16,9 +16,9 @@ from tests.running import RunningUnit, wait_for
 
 
 def leave(unit: RunningUnit, samples: Path, key: str, number: int) -> dict:
-    """A clip of its own content, once it is listed and has its poster."""
+    """A clip of its own content, once it is listed and has its pictures."""
     clips.leave(unit.video / key, clips.stamp((samples / "plain.mp4").read_bytes(), number))
-    return wait_for(lambda: (c := unit.clip(key)) and c["poster_url"] and c, what=key)
+    return unit.wait_pictured(key)
 
 
 def test_a_retired_clip_is_gone_from_disk_lists_and_pages(unit: RunningUnit, samples: Path) -> None:

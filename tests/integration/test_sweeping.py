@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +43,7 @@ def test_clips_go_by_age_and_no_other_ones(start_unit: Callable[..., RunningUnit
     assert young not in output
     unit.start()
     wait_for(lambda: unit.clip(old) is None, what="its end")
-    assert not (unit.video / old).exists()
+    wait_for(lambda: not (unit.video / old).exists(), what="the end of its file")
     assert unit.clip(held) is not None
     assert unit.clip(young) is not None
     wait_for(lambda: "went by the rule of age" in unit.logged(), what="the log to say so")
@@ -90,7 +89,7 @@ def test_the_oldest_go_when_there_is_too_much(start_unit: Callable[..., RunningU
     wait_for(lambda: len(unit.clips()) == 6, what="what fits")
     left = {clip["key"] for clip in unit.clips()}
     assert left == {*keys[2:], *gate[1:]}
-    time.sleep(0.1)
+    wait_for(lambda: len(list(unit.video.rglob("*.mp4"))) == 6, what="the end of the files")
     assert unit.run("check").returncode == 0
 
 
@@ -126,7 +125,7 @@ def test_much_at_once_waits_for_a_word(start_unit: Callable[..., RunningUnit], s
     assert "25 clips wait" in unit.get("/watcher/status", headers={"Accept": "text/html"}).text
     plan = unit.get("/watcher/retention/plan").json()
     assert (plan["clips"], plan["waiting"][0]["clips"], plan["allowed_until"]) == ([], 25, None)
-    assert "watcher retention allow" in unit.logged()
+    unit.wait_logged("watcher retention allow")
     assert all((unit.video / key).exists() for key in keys)
     assert requests.post(unit.url("/watcher/retention/allow"), timeout=10).json()["allowed_until"]
     wait_for(lambda: not any((unit.video / key).exists() for key in keys), what="their end", seconds=60)
