@@ -6,6 +6,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+import requests
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Watched, look, until
@@ -69,6 +70,69 @@ def test_a_day_in_lanes(watched: Watched, shelf: list[dict]) -> None:
     assert clock(page) == where
     page.keyboard.press("Enter")
     page.wait_for_url("**/watch/*")
+
+
+RUNS = """([camera, share]) => {
+    const canvas = document.querySelector('.lanes .slider canvas'), lanes = [...document.querySelectorAll('.names button')];
+    const tall = lanes[0].offsetHeight, row = lanes.findIndex((lane) => lane.dataset.lane === camera);
+    const y = canvas.height - (lanes.length - row - share) * tall, runs = [];
+    const copy = new OffscreenCanvas(canvas.width, 1).getContext('2d', { willReadFrequently: true });
+    copy.drawImage(canvas, 0, -Math.round(y));
+    const { data } = copy.getImageData(0, 0, canvas.width, 1);
+    for (let x = 0, began = null; x <= canvas.width; x += 1) {
+      const drawn = x < canvas.width && data[4 * x + 3] > 250;
+      if (drawn) began ??= x;
+      else if (began !== null) { if (x - began > 1) runs.push([began, x - began]); began = null; } // an hour is one pixel
+    }
+    return runs; }"""
+
+
+def test_a_clip_is_drawn_as_long_as_it_is(watched: Watched, shelf: list[dict]) -> None:
+    """At four hours a clip of seconds is a thin line, whether its picture is beside it or not, and none is hidden."""
+    page = opened(watched, "/watcher/day/2026-11-21?at=2026-11-21T08:00:00Z&span=240m")
+    mine = [clip for clip in shelf if clip["camera"] == "porch" and clip["local_time"].startswith("2026-11-21")]
+    assert len(mine) > 3
+
+    def runs(share: float) -> list[list[int]]:
+        return page.evaluate(RUNS, ["porch", share])
+
+    wait_for(lambda: any(wide > 28 for _, wide in runs(0.4)), what="a picture in the lane")
+    below = runs(0.86)
+    assert len(below) == len(mine)
+    assert max(wide for _, wide in below) <= 6, below
+    lines = [x for x, _ in below]
+    assert all(any(x <= line < x + wide for x, wide in runs(0.4)) for line in lines)  # in the upper half as well
+    pictures = [(x, wide) for x, wide in runs(0.4) if wide > 28]
+    assert not [line for x, wide in pictures for line in lines if x + 6 < line < x + wide]
+
+
+def test_the_legend_names_what_is_there(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """A colour is called as its labels are, the most frequent first; a label of another colour than its clip's is not told."""
+    clips = [clip for clip in shelf if clip["local_time"].startswith("2026-11-21")][2:6]
+    for clip, names in zip(clips, (["car"], ["car", "barrow"], ["truck"], ["person", "van"]), strict=True):
+        for name in names:
+            requests.put(unit.url(f"/watcher/clips/{clip['id']}/labels/{name}"), timeout=10).raise_for_status()
+    page = opened(watched, "/watcher/day/2026-11-21?at=2026-11-21T07:50:00Z")
+    expect(page.locator(".legend li")).to_have_text(["person", "car, truck", "no label", "broken"])
+    assert page.locator(".legend li").nth(1).evaluate(
+        "item => getComputedStyle(item).getPropertyValue('--kind')"
+    ) == ("vehicle")
+    for clip in clips:
+        for label in unit.get(f"/watcher/clips/{clip['id']}").json()["labels"]:
+            requests.delete(unit.url(f"/watcher/clips/{clip['id']}/labels/{label['name']}"), timeout=10)
+    until(page, "document.querySelectorAll('.legend li').length === 2")
+
+
+@pytest.mark.parametrize("watched", [{}, PHONE], ids=["desktop", "phone"], indirect=True)
+def test_words_hide_nothing_of_a_picture(watched: Watched, shelf: list[dict]) -> None:
+    """Cameras write their name and the time into the corners: ours stand above the picture."""
+    page = opened(watched, "/watcher/day/2026-11-21?at=2026-11-21T07:50:00Z")
+    covers = page.evaluate(
+        """[...document.querySelectorAll('.pane')].flatMap((pane) => { const bottom = pane.querySelector('.title').getBoundingClientRect().bottom;
+        return [...pane.querySelectorAll('video, img')].filter((picture) => picture.offsetWidth).map((picture) => bottom - picture.getBoundingClientRect().top); })"""
+    )
+    assert max(covers) <= 0, covers
+    assert page.locator(".pane .title").first.evaluate("title => title.offsetHeight") > 20
 
 
 def test_it_plays_on_into_the_next_clip(watched: Watched, shelf: list[dict]) -> None:

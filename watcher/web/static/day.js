@@ -4,7 +4,7 @@ import { HOUR, MINUTE, apart, bounded, clamp, xOf, zoomed } from "./axis.js";
 import { byOrder, changed, filterOf, get, isHidden, may, nameOf, zone } from "./api.js";
 import { askMoment } from "./calendar.js";
 import { button, element } from "./elements.js";
-import { Footage, dayOf } from "./footage.js";
+import { Footage, KINDS, dayOf } from "./footage.js";
 import { hands } from "./hands.js";
 import { keys, shell } from "./keys.js";
 import { Lanes } from "./lanes.js";
@@ -31,7 +31,7 @@ const says = {
 
 const SPANS = [["24 h", 24 * HOUR], ["4 h", 4 * HOUR], ["1 h", HOUR], ["5 min", 5 * MINUTE]];
 const SETTLED = 500, EDGE = 0.9, NEAR = 14; // ms: the address follows at most so often; share of the view where it turns over; pixels that a finger may miss by
-const BESIDE = 4; // cameras side by side
+const BESIDE = 4, NAMED = 3; // cameras side by side; labels of one colour that are named
 const NOW = 0.92; // where now stands in the view that follows it
 
 const main = document.getElementById("main"), place = document.getElementById("lanes"), address = new URLSearchParams(location.search);
@@ -184,18 +184,24 @@ function when() {
   if (label.textContent !== words) label.textContent = words;
 }
 
-/** What colours and shapes mean, as far as they are here. */
+/** Which labels have which colour and shape, the most frequent ones first, and what other signs mean; as far as they are here. */
 function legend() {
-  const here = new Set(), clips = footage.of(of());
-  for (const clip of clips) {
-    here.add(clip.kind);
+  const here = new Set(), labels = new Map(KINDS.map((kind) => [kind, new Map()]));
+  for (const clip of footage.of(of())) {
+    if (clip.kind === "none") here.add("none");
     if (clip.held) here.add("kept");
     if (clip.state === "broken") here.add("broken");
+    const counts = labels.get(clip.kind);
+    for (const name of clip.labels) if (lanes.kindOf(name) === clip.kind) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  const names_ = Object.entries(texts.kinds).filter(([kind]) => here.has(kind));
-  if (kinds.dataset.shown === names_.join()) return;
-  kinds.dataset.shown = names_.join();
-  kinds.replaceChildren(...names_.map(([kind, words]) => element("li", "tag", { "data-kind": kind, ...(kind in texts.samples ? { "data-label": texts.samples[kind] } : {}) }, words)));
+  const named = [...labels.values()].filter((counts) => counts.size).map((counts) => [...counts.keys()].toSorted((a, b) => counts.get(b) - counts.get(a)));
+  const signs = Object.entries(texts.kinds).filter(([kind]) => here.has(kind)), state = JSON.stringify([named, signs]);
+  if (kinds.dataset.shown === state) return;
+  kinds.dataset.shown = state;
+  kinds.replaceChildren(
+    ...named.map((some) => element("li", "tag", { "data-label": some[0], title: some.join(", ") }, some.slice(0, NAMED).join(", ") + (some.length > NAMED ? " …" : ""))),
+    ...signs.map(([kind, words]) => element("li", "tag", { "data-kind": kind }, words)),
+  );
 }
 
 // — where one is —

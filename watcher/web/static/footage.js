@@ -6,7 +6,7 @@ import { HOUR } from "./axis.js";
 
 const OVERLAPS = 20; // clips of a camera that one before them may outlast
 const MOST = 20000, PAGE = 500; // clips of a day; of one answer
-const KINDS = ["person", "vehicle", "parcel", "animal", "other"]; // what a clip is coloured by, the most telling first
+export const KINDS = ["person", "vehicle", "parcel", "animal", "other"]; // what a clip is coloured by, the most telling first
 const byStart = (a, b) => a.start - b.start || a.id - b.id;
 
 export class Footage {

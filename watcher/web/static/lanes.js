@@ -5,9 +5,9 @@ import { zone } from "./api.js";
 import { element } from "./elements.js";
 import { dayShort } from "./times.js";
 
-const AXIS = 28, HEAD = 42, LEAST = 3, EDGE = 3, PAD = 5; // pixels: of the axis; beside the playhead, where its time stands; of the shortest clip; of its coloured edge; around it
+const AXIS = 28, HEAD = 42, LEAST = 3, EDGE = 3, PAD = 5, BAR = 4; // pixels: of the axis; beside the playhead, where its time stands; of the shortest clip; of its coloured edge; around it; of the bar that is as long as it is
 const TALL = [[4, 58], [8, 50], [12, 42], [Infinity, 34]]; // how many lanes there are, how tall each is
-const POSTERS = 6 * HOUR, NARROW = 22; // ms beyond which no pictures are drawn; pixels
+const POSTERS = 6 * HOUR, NARROW = 28; // ms beyond which no pictures are drawn; pixels
 const COLUMN = 4, DENSE = 3; // pixels: of a column where clips are added up; between clips, below which they are
 const KEPT = 400, AT_ONCE = 3; // pictures in memory; on their way
 const COLOURS = ["person", "vehicle", "animal", "parcel", "other", "none", "bad", "star", "line", "quiet", "text", "accent", "tile", "raised", "bar"];
@@ -92,13 +92,13 @@ export class Lanes {
   }
 
   lane(pen, clips, x, { row, top, tall, current }) {
-    const { colours, view, width } = this, high = tall - 2 * PAD;
+    const { colours, view } = this, high = tall - 2 * PAD, pictured = high - BAR - 2;
     const places = clips.map((clip) => ({ clip, x: x(clip.start), end: Math.max(x(clip.start) + LEAST, x(clip.end)) }));
     const dense = places.length > 40 && places.filter((place, index) => places[index + 1]?.x - place.x < DENSE).length > places.length / 3;
     if (dense) return this.density(pen, places, top, tall);
     const pictures = new Map();
     if (view.span <= POSTERS && tall > 40) {
-      for (const [place, room] of fitting(places, ({ clip }) => (clip.poster ? this.ratio(clip) * high + EDGE : 0), NARROW)) pictures.set(place.clip, room);
+      for (const [place, room] of fitting(places, ({ clip }) => (clip.poster ? this.ratio(clip) * pictured + EDGE : 0), NARROW)) pictures.set(place.clip, room);
     }
     for (const { clip, x: left, end } of places) {
       const colour = clip.state === "broken" ? colours.bad : colours[clip.kind], room = pictures.get(clip) ?? 0;
@@ -109,17 +109,17 @@ export class Lanes {
       pen.roundRect(left, top + PAD, end - left, high, Math.min(5, (end - left) / 2));
       pen.fill();
       pen.globalAlpha = 1;
-      if (room) this.poster(pen, clip, left + EDGE, top + PAD, room - EDGE, high);
+      if (room) this.poster(pen, clip, left + EDGE, top + PAD, room - EDGE, pictured);
       pen.fillStyle = colour;
       pen.fillRect(left, top + PAD, EDGE, high);
-      pen.fillRect(left, top + tall - PAD - 3, end - left, 3); // its length, under a picture too
-      if (wide > 20) this.shape(pen, clip, left + EDGE + 9, top + tall - PAD - 13, colour);
+      pen.fillRect(left, top + tall - PAD - BAR, end - left, BAR); // below a picture, which says nothing of its length
+      if (wide > 20) this.shape(pen, clip, left + EDGE + 9, top + PAD + pictured - 9, colour);
       if (clip.held && wide > 20) this.glyph(pen, "★", left + wide - 11, top + PAD + 15, colours.star);
       if (clip.state === "broken" && wide > 20) this.glyph(pen, "✕", left + wide - 11, top + PAD + 15, "#fff");
       if (clip === current) {
         pen.strokeStyle = colours.accent;
         pen.lineWidth = 2.5;
-        pen.strokeRect(left - 1, top + PAD - 2, wide + 2, high + 4);
+        pen.strokeRect(left - 1, top + PAD - 2, wide + 2, (room ? pictured : high) + 3);
       }
       this.drawn.push({ row, clip, left, end: left + wide });
     }

@@ -150,8 +150,7 @@ export const texts = {
   sideBySide: _("Side by side"),
   then: (time, camera) => `→ ${time} ${camera}`,
   camerasOf: _("Play one camera only"),
-  kinds: { person: _("person"), vehicle: _("vehicle"), animal: _("animal"), parcel: _("parcel"), other: _("another label"), none: _("no label"), kept: _("kept"), broken: _("broken") },
-  samples: { person: "person", vehicle: "car", animal: "animal", parcel: "parcel", other: "another label" }, // labels, which the style sheet knows
+  kinds: { none: _("no label"), kept: _("kept"), broken: _("broken") },
   states: { broken: _("broken"), new: _("new"), missing: _("missing"), retired: _("retired") },
   clipBefore: _("The clip before"),
   clipAfter: _("The next clip"),
