@@ -121,7 +121,11 @@ class _Files(AbstractedFS):  # type: ignore[misc]
         super().mkdir(path)
 
     def open(self, filename: str, mode: str) -> Any:
-        """Open a file that a camera sends. Raises FilesystemError where it has too many, OSError."""
+        """Open a file that a camera sends. Raises FilesystemError where it has too many, OSError.
+
+        What begins anew is another file: a connection that broke off without a word may hold the one before, and
+        what it writes when it is ended must be in no clip that came since.
+        """
         budget, path = self.cmd_channel.uploads.budget, self.cmd_channel.spooled(filename)
         here = Path(filename).stat().st_size if Path(filename).exists() and "w" not in mode else 0
         entry = Entry(path, self.cmd_channel.owner, self.cmd_channel.camera, here, time.time(), path)
@@ -129,6 +133,8 @@ class _Files(AbstractedFS):  # type: ignore[misc]
             budget.promise(entry, coming=0)
         except WatcherError as reason:
             raise FilesystemError(str(reason)) from reason
+        if "w" in mode:
+            Path(filename).unlink(missing_ok=True)
         return Counted(super().open(filename, mode), budget, entry)
 
     def rename(self, src: str, dst: str) -> None:
@@ -156,7 +162,9 @@ class _Taking:
         if not self._closed and self.receive and self.transfer_finished and self.file_obj is not None:
             self.file_obj.close()
             try:
-                if (problem := self.cmd_channel.take(self.file_obj.name)) is not None:
+                if self.file_obj.lost:
+                    self._resp = ("550 Another connection has sent under this name.", log.debug)
+                elif (problem := self.cmd_channel.take(self.file_obj.name)) is not None:
                     self._resp = (f"226 {problem}", log.debug)
             except (WatcherError, OSError) as reason:
                 log.warning("FTP: %s: %s", printable(self.file_obj.name), reason)

@@ -146,6 +146,31 @@ def test_a_transfer_that_breaks_off_is_gone_on_with(
     assert unit.get("/porch/broken.mp4").content == data
 
 
+@pytest.mark.filterwarnings("ignore:The asyn:DeprecationWarning")  # what pyftpdlib stands on
+def test_a_connection_that_was_forgotten_writes_into_no_clip(
+    unit: RunningUnit, camera: ftplib.FTP, samples: Path, key: str, port: int
+) -> None:
+    """It broke off without a word; another clip came under its name and was filed. What it still holds is nobody's."""
+    data = data_of(samples, 9)
+    forgotten = camera.transfercmd("STOR clip.tmp")
+    forgotten.sendall(bytes(3000))
+    spooled = unit.data / "spool" / "ftp" / "porch" / "clip.tmp"
+    wait_for(spooled.exists, what="the first one's file")
+    again = ftplib.FTP(timeout=20)
+    again.connect("127.0.0.1", port)
+    again.login("x", key)
+    again.storbinary("STOR clip.tmp", io.BytesIO(data))
+    again.rename("clip.tmp", "forgotten.mp4")
+    again.close()
+    assert unit.get("/porch/forgotten.mp4").content == data
+    forgotten.sendall(bytes(100_000))
+    forgotten.close()
+    told = camera.getmultiline()
+    assert unit.get("/porch/forgotten.mp4").content == data
+    assert told.startswith("550 Another connection")
+    assert "Traceback" not in unit.console()
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -29,9 +29,10 @@ FOLDERS_MOST = 500  # of one camera; some make one for each minute
 
 
 class Counted:
-    """A file that is written only as far as the budget goes."""
+    """A file that is written only as far as the budget goes. `lost`: when it is closed, its name is another's."""
 
     def __init__(self, file: Any, budget: Budget, entry: Entry) -> None:
+        self.lost = False
         self._file = file
         self._budget = budget
         self._entry = entry
@@ -46,9 +47,18 @@ class Counted:
 
     def close(self) -> None:
         """Close it, and give back what was promised beyond it."""
-        if not self._file.closed:
-            self._file.close()
-            self._budget.settle(self._entry.id, Path(self._file.name).stat().st_size)
+        if self._file.closed:
+            return
+        own = os.fstat(self._file.fileno())
+        self._file.close()
+        try:
+            there = Path(self._file.name).stat()
+        except FileNotFoundError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino):
+            self.lost = True
+            return
+        self._budget.settle(self._entry.id, there.st_size)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
