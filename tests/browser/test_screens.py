@@ -197,6 +197,27 @@ def test_400_percent(watched: Watched, shelf: list[dict]) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
+@pytest.mark.parametrize("watched", [{"viewport": {"width": 3840, "height": 2160}}], indirect=True)
+def test_letters_on_the_largest_screens(watched: Watched, shelf: list[dict]) -> None:
+    """One scale on every screen; buttons, icons and what is drawn on the Timeline grow with it."""
+    for path in ("/watcher/", f"/watcher/watch/{shelf[3]['id']}", "/watcher/day/2026-11-20", "/watcher/status"):
+        page = watched.open(path)
+        page.wait_for_load_state("networkidle")
+        sizes = page.evaluate(
+            """[...document.querySelectorAll('body *')].filter((node) => node.checkVisibility() && [...node.childNodes].some((part) => part.nodeType === 3 && part.data.trim()))
+            .map((node) => parseFloat(getComputedStyle(node).fontSize)).filter((size) => size)"""
+        )
+        assert min(sizes) >= 16, path
+        assert page.evaluate("getComputedStyle(document.body).fontSize") == "24px"
+        icons = page.evaluate(
+            "[...document.querySelectorAll('.i')].filter((icon) => icon.checkVisibility()).map((icon) => icon.getBoundingClientRect().width)"
+        )
+        assert min(icons, default=24) >= 24, path
+    watched.open("/watcher/day/2026-11-20")
+    until(page, "document.querySelector('.lanes .slider canvas')?.getContext('2d').getTransform().a === 1.5")
+    assert page.locator(".playhead span").evaluate("label => parseFloat(getComputedStyle(label).fontSize)") >= 16
+
+
 def test_what_is_sent_is_small(watched: Watched, shelf: list[dict]) -> None:
     """Compressed: the scripts of a screen 60 kB, its style 14 kB, the first page 15 kB; few modules; nothing from elsewhere."""
     size = {path.name: len(gzip.compress(path.read_bytes())) for path in STATIC.iterdir()}

@@ -42,13 +42,16 @@ export class Lanes {
 
   get width() { return this.canvas.clientWidth; }
   tall(cameras) { return Math.round(TALL.find(([most]) => cameras.length <= most)[1] * Math.min(1.8, Math.max(1, innerHeight / 1100))); }
-  height(cameras) { return AXIS + this.tall(cameras) * cameras.length; }
+  height(cameras) { return AXIS * this.em + this.tall(cameras) * cameras.length; }
+
+  /** How much larger letters are than elsewhere, and with them all that is drawn: on very wide screens. */
+  get em() { return parseFloat(getComputedStyle(this.place).fontSize) / 16; }
 
   draw({ view, footage, cameras, current, now, day, at: head }) {
-    const { width } = this, ratio = devicePixelRatio, tall = this.tall(cameras), height = this.height(cameras);
+    const { em } = this, width = this.width / em, ratio = devicePixelRatio * em, tall = this.tall(cameras) / em, height = this.height(cameras) / em;
     if (!width) return;
     if (!this.colours) this.colour();
-    this.canvas.style.height = `${height}px`;
+    this.canvas.style.height = `${height * em}px`;
     Object.assign(this.canvas, { width: width * ratio, height: height * ratio });
     const pen = this.canvas.getContext("2d");
     pen.scale(ratio, ratio);
@@ -224,9 +227,9 @@ export class Lanes {
 
   /** What lies at a place of the canvas: the moment, the lane, and the clip that is drawn there or beside it. */
   under(x, y, near = 3) {
-    const at = momentAt(this.view, x, this.width), row = Math.floor((y - AXIS) / this.tall(this.cameras));
-    const mine = this.drawn.filter((mark) => mark.row === row && mark.left - near <= x && x <= mark.end + near);
+    const { em } = this, at = momentAt(this.view, x, this.width), row = Math.floor((y - AXIS * em) / this.tall(this.cameras));
+    const mine = this.drawn.filter((mark) => mark.row === row && mark.left * em - near <= x && x <= mark.end * em + near);
     const apart = (mark) => Math.max(mark.clip.start - at, at - mark.clip.end, 0);
-    return { at, row, camera: y < AXIS ? undefined : this.cameras[row], clip: mine.toSorted((a, b) => apart(a) - apart(b))[0]?.clip ?? null };
+    return { at, row, camera: y < AXIS * em ? undefined : this.cameras[row], clip: mine.toSorted((a, b) => apart(a) - apart(b))[0]?.clip ?? null };
   }
 }

@@ -165,21 +165,21 @@ export class Rail {
 
   /** A line and a name where a month begins, or, where months have no room, a year. */
   months(pen, width, height, style) {
-    const day = height / this.days.length, length = day * 30 < NAME_LEAST ? 4 : 7; // of "2026-11-21"
-    pen.font = `11px ${style.fontFamily}`;
+    const day = height / this.days.length, em = parseFloat(style.fontSize) / 16, least = NAME_LEAST * em, length = day * 30 < least ? 4 : 7; // of "2026-11-21"
+    pen.font = `${11 * em}px ${style.fontFamily}`;
     let free = 0;
     this.days.forEach((entry, index) => {
       const y = index * day;
       if (entry.day.slice(0, length) === this.days[index - 1]?.day.slice(0, length) || y < free) return;
-      free = y + NAME_LEAST;
+      free = y + least;
       pen.fillStyle = style.getPropertyValue("--line");
       if (index) pen.fillRect(0, y, width, 1);
       if (width < NARROW || y + 16 > height) return;
       const name = length === 4 ? entry.day.slice(0, 4) : monthShort(entry.day);
       pen.fillStyle = style.getPropertyValue("--page");
-      pen.fillRect(0, y + 3, pen.measureText(name).width + 3, 12);
+      pen.fillRect(0, y + 3, pen.measureText(name).width + 3, 12 * em);
       pen.fillStyle = style.getPropertyValue("--quiet");
-      pen.fillText(name, 0, y + 13);
+      pen.fillText(name, 0, y + 1 + 12 * em);
     });
   }
 }
