@@ -162,6 +162,7 @@ def test_a_note_is_written_where_it_stands(watched: Watched, unit: RunningUnit, 
     wait_for(lambda: unit.clip(clip["key"])["note"] is None, what="no note")
 
 
+@pytest.mark.parametrize("watched", [{"has_touch": True}], indirect=True)
 def test_what_is_being_written_is_not_taken_away(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
     """The next clip does not come by itself meanwhile; a note is kept though nobody leaves it, and when one swipes on."""
     clip = next(clip for clip in reversed(shelf) if clip["camera"] == "porch")

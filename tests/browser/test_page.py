@@ -202,7 +202,7 @@ def test_new_clips_appear_by_themselves(watched: Watched, unit: RunningUnit, she
     began = datetime.now().astimezone().replace(microsecond=0)  # nothing that the other tests leave is newer
     path = leave_clip(unit.video, SCENES[0], began, seconds=2, by_rename=False)
     expect(page.locator(".card").first).to_contain_text(f"{began:%H:%M:%S}", timeout=6000)
-    expect(page.locator("h2").first).to_have_text(re.compile(f"^{began:%A}, {began.day} {began:%B %Y}"))
+    expect(page.locator("h2").first).to_have_text(re.compile(f"^Today {began:%A}, {began.day} {began:%B %Y}"))
     expect(page.locator(".card").first.locator("img")).to_be_visible(timeout=10000)
     page.evaluate("scrollTo(0, 900)")
     before = page.locator(".card").nth(20).bounding_box()

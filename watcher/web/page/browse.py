@@ -24,7 +24,7 @@ from watcher.web.http.query import bounded, place, read_filter
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
 from watcher.web.page import cards, counting, names
-from watcher.web.page.dates import clock, day_and_month, day_short, moment
+from watcher.web.page.dates import clock, day_and_month, day_short, moment, near_days
 from watcher.web.page.language import gettext as _
 from watcher.web.page.language import ngettext, speech
 from watcher.web.page.layout import (
@@ -73,7 +73,7 @@ def browse() -> Response:
         chips=chips,
         sure=sorted({*SURE, *filter(None, args.getlist("min_confidence"))}, key=float),
         spans=_spans(today, args),
-        today=today,
+        near=near_days(state().services.clock.now().astimezone(zone()).date()),
         review=tail([("camera", camera) for camera in clip_filter.cameras]) if "camera" in args else "",
         newest=previous is None and not {"after", "before", "at"} & set(args),
         older=address(args, after=following) if following else None,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from watcher.web.page.language import gettext as _
 from watcher.web.page.language import speech
@@ -61,6 +61,11 @@ def day_of(day: date) -> str:
 def day_and_month(day: date) -> str:
     """The same without its year: "21 November"."""
     return _("%(day)s %(month)s", day=day.day, month=month(day))
+
+
+def near_days(today: date) -> dict[date, str]:
+    """What the days are called that have a name besides their date."""
+    return {today: _("Today"), today - timedelta(days=1): _("Yesterday")}
 
 
 def clock_parts(at: datetime) -> tuple[str, str, str]:

@@ -53,14 +53,12 @@ _OWN_STYLES = {
     **dict.fromkeys(("offline.html", "problem.html", "sign_in.html"), ("empty.css",)),
 }
 _SHARED = ("api.js", "elements.js", "keys.js", "texts.js", "times.js")
-_MOMENT = ("calendar.js", "typed.js")
 _WATCH = (
     *_SHARED,
-    *_MOMENT,
     "about.js",
+    "calendar.js",
     "card.js",
     "controls.js",
-    "fingers.js",
     "made.js",
     "player.js",
     "seek.js",
@@ -68,8 +66,8 @@ _WATCH = (
     "sprite.js",
 )
 _LANES = (
-    *_MOMENT,
     "axis.js",
+    "calendar.js",
     "controls.js",
     "footage.js",
     "hands.js",
@@ -85,8 +83,8 @@ _MODULES = {  # what a screen's module imports, told at once so that a browser n
     "day.html": (*_SHARED, *_LANES, "card.js", "live.js", "made.js"),
     "side.html": (
         *_SHARED,
-        *_MOMENT,
         "axis.js",
+        "calendar.js",
         "card.js",
         "controls.js",
         "footage.js",

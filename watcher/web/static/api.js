@@ -88,6 +88,18 @@ export function filterOf(search) {
   return text ? `?${text}` : "";
 }
 
+const OF_A_LIST = ["limit", "sort", "after", "before", "around", "fields"];
+
+/** The filter of a list's question, without what says how the list is shown. */
+export function filterIn(question) {
+  const filter = new URL(question, "http://host").searchParams;
+  for (const name of OF_A_LIST) filter.delete(name);
+  return filter;
+}
+
+/** How many clips days have under a filter: so many up to a day, as far back as one answer goes. */
+export const countDays = (filter, day, days) => get(`${mount}/calendar?${new URLSearchParams([...filter, ["day", day], ["days", days], ["tz", zone()]])}`);
+
 /** An address with some parameters set, or with null taken out. */
 export function changed(address, values) {
   const url = new URL(address, "http://host");

@@ -7,18 +7,19 @@ import { searched } from "./elements.js";
 import { Grid, columns } from "./grid.js";
 import { keys, shell } from "./keys.js";
 import { Live } from "./live.js";
-import { Rail } from "./rail.js";
+import { Rail, total } from "./rail.js";
 import { Selection } from "./select.js";
 import { came, dots, learnUnseen, seenAll } from "./seen.js";
 import { peek, skim } from "./sprite.js";
 import { _, texts } from "./texts.js";
-import { momentTitle, spanTitle, wall } from "./times.js";
+import { momentOf, momentTitle, plus, spanTitle, wall } from "./times.js";
 import { clipPage, mount as mountWatch, part } from "./watch.js";
 
 const SIZES = ["small", "medium", "large"], SIZE = "watcher-size";
 const SETTLED = 500; // ms: the address follows the scroll at most so often
 const MOVED = 40; // pixels: who scrolled so far is elsewhere
 const NEAR = 60000; // ms: a clip that is further from what was asked for is said to be
+const MIDNIGHT = 10000; // ms: today is called otherwise so soon after it
 const TOP = 12; // newest clips asked for when something arrives
 
 let screen = null; // the grid and what goes with it
@@ -114,7 +115,7 @@ function swap(shown) {
     const fields = "[name], [data-quick]", boxes = fresh.querySelectorAll(fields), heads = fresh.querySelectorAll("summary");
     form.querySelectorAll(fields).forEach((box, index) => Object.assign(box, { checked: boxes[index].checked, value: boxes[index].value }));
     form.querySelectorAll("summary").forEach((head, index) => head.replaceChildren(...heads[index].childNodes));
-    form.querySelectorAll(".quick a").forEach((link, index) => { link.href = fresh.querySelectorAll(".quick a")[index].href; });
+    quick(form, fresh);
   }
   const search = document.querySelector(".search"), word = search.querySelector("[type=search]"), field = shown.querySelector(".search");
   search.querySelectorAll("[type=hidden]").forEach((input) => input.remove());
@@ -124,10 +125,47 @@ function swap(shown) {
   if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
 }
 
+/** What is called today, yesterday and so on, as another form has it. */
+function quick(form, fresh) {
+  const links = fresh.querySelectorAll(".quick a");
+  form.querySelectorAll(".quick a").forEach((link, index) => { link.href = links[index].href; });
+}
+
 /** The filter as a sheet, on a phone. */
 function sheet(shown) {
   document.getElementById("filter").classList.toggle("shown", shown);
   document.getElementById("filtering").setAttribute("aria-expanded", String(shown));
+  if (shown) tally();
+}
+
+/** What is chosen in the form, as the end of an address. */
+const said = (form) => filterOf(`?${new URLSearchParams(new FormData(form))}`);
+
+/** The same as the API's filter: its days are the cameras'. */
+function chosen(form) {
+  const filter = new URLSearchParams(said(form)), { siteZone } = document.documentElement.dataset;
+  for (const [name, days] of [["from", 0], ["to", 1]]) {
+    const day = filter.get(name);
+    if (day && !day.includes("T")) filter.set(name, new Date(momentOf(plus(day, days), "00:00:00", siteZone)).toISOString());
+  }
+  return filter;
+}
+
+let asked = 0, counting = false; // how often something else was to be counted; whether an answer is on its way
+
+/** Say on the sheet how many clips it will show, where that is known; one question at a time, of what was chosen last. */
+async function tally() {
+  const form = document.getElementById("filter"), show = form.querySelector(".show");
+  show.textContent = show.dataset.plain ??= show.textContent;
+  asked += 1;
+  if (counting) return;
+  counting = true;
+  for (let mine = 0; mine !== asked;) {
+    mine = asked;
+    const words = await total(chosen(form)).then(({ clips, more }) => (clips || !more ? texts.show(clips, more) : show.dataset.plain), () => show.dataset.plain);
+    if (mine === asked) form.querySelector(".show").textContent = words;
+  }
+  counting = false;
 }
 
 /** Where one is in time (ms): where one went, until one scrolls on; then at the first card in sight; null at the newest. */
@@ -248,6 +286,7 @@ async function changedClips(clips) {
   const quiet = document.getElementById("arriving");
   quiet.hidden = !coming.size;
   quiet.textContent = texts.arriving(coming.size);
+  if (unknown && document.getElementById("filter").classList.contains("shown")) tally();
   if (unknown) await arrivals();
 }
 
@@ -369,15 +408,12 @@ function skimmed(card, sprite) {
 
 function filterForm() {
   const form = document.getElementById("filter"), search = document.querySelector(".search");
-  const go = (from) => {
-    const question = new URLSearchParams([...new FormData(from)].filter(([, value]) => value));
-    visit(here(changed(form.action, {}) + filterOf(`?${question}`)));
-  };
+  const go = () => visit(here(changed(form.action, {}) + said(form)));
   let touched = false;
   const apply = () => {
     touched = false;
     sheet(false);
-    go(form);
+    go();
   };
   form.onsubmit = (event) => {
     event.preventDefault();
@@ -398,9 +434,10 @@ function filterForm() {
   form.onchange = ({ target }) => {
     if (target.dataset.quick !== undefined) {
       for (const box of form.querySelectorAll("[name=label]")) if (box.value === target.dataset.quick) box.checked = target.checked;
-      if (!form.classList.contains("shown")) go(form);
-    } else if (target.name === "held" && !form.classList.contains("shown")) go(form);
+      if (!form.classList.contains("shown")) go();
+    } else if (target.name === "held" && !form.classList.contains("shown")) go();
     else touched = true; // a day while it is typed is another day with each digit: it counts when one leaves it
+    if (form.classList.contains("shown")) tally();
   };
   form.onfocusout = ({ target }) => { if (touched && target.type === "date" && !form.classList.contains("shown")) apply(); };
   for (const choice of form.querySelectorAll("details")) {
@@ -494,6 +531,16 @@ keys(texts.browse, [
   [["+", "="], _("larger pictures"), () => resize(1)],
   [["Escape"], _("select nothing"), () => (screen.selection.on ? screen.selection.selecting(false) : false)],
 ]);
+
+let today = wall(Date.now(), zone()).day;
+setInterval(async () => {
+  const { day } = wall(Date.now(), zone());
+  if (day === today) return;
+  today = day;
+  screen.grid.titles();
+  const fresh = (await page(screen.address, { quiet: true }).catch(() => null))?.getElementById("filter"); // without it they are as they were
+  if (fresh) quick(document.getElementById("filter"), fresh);
+}, MIDNIGHT);
 
 history.scrollRestoration = "manual";
 open();

@@ -1,15 +1,12 @@
 // Go to a moment: a month whose days are tinted by how many clips they have under the filter, and a field to type into.
 
-import { get, mount, zone } from "./api.js";
+import { countDays, filterIn, zone } from "./api.js";
 import { button, dialog, element, iconButton } from "./elements.js";
 import { locale, texts, week } from "./texts.js";
-import { clock, dayTitle, monthTitle, momentOf, zoneName, wall } from "./times.js";
-import { read } from "./typed.js";
+import { clock, dayTitle, monthTitle, momentOf, plus, zoneName, wall } from "./times.js";
 
 const DAY = 86400000;
-export const VIEW = ["limit", "sort", "after", "before", "around", "fields"]; // of a list's question, and no filter
 
-const plus = (day, days) => new Date(Date.parse(`${day}T00:00:00Z`) + days * DAY).toISOString().slice(0, 10);
 /** The same day of another month, or its last. */
 function plusMonths(day, months) {
   const at = new Date(`${day.slice(0, 7)}-01T00:00:00Z`);
@@ -33,8 +30,9 @@ function words({ at, whole }, all) {
  */
 export function askMoment(beside, at, question, go) {
   const now = Date.now(), today = wall(now, zone()).day, here = wall(at ?? now, zone()).day;
-  const filter = new URL(question, "http://host").searchParams;
-  for (const name of [...VIEW, "from", "to"]) filter.delete(name); // it jumps out of them
+  const filter = filterIn(question);
+  for (const name of ["from", "to"]) filter.delete(name); // it jumps out of them
+  const typed = import("./typed.js").catch(() => null); // nobody has typed yet
   let shown = here, turn = 0;
   const input = element("input", "", { type: "text", autocomplete: "off", spellcheck: false, placeholder: texts.typeHint, "aria-label": texts.goTo });
   const preview = element("output", "preview");
@@ -42,18 +40,20 @@ export function askMoment(beside, at, question, go) {
   const first = Date.UTC(2024, 0, week), name = (n, weekday) => new Date(first + n * DAY).toLocaleDateString(locale, { weekday, timeZone: "UTC" }); // a 1st that is a Monday
   const heads = Array.from({ length: 7 }, (_, n) => element("th", "", { scope: "col", abbr: name(n, "long") }, name(n, "short")));
   const leave = (moment) => { panel.close(); go(moment); };
-  const meant = () => read(input.value, { now, day: here, zone: zone() });
-  const show = () => {
-    const moments = meant();
+  /** What is typed means, as far as it can be read; null where what reads it does not come. */
+  const meant = async () => (await typed)?.read(input.value, { now, day: here, zone: zone() }) ?? null;
+  const show = async () => {
+    const moments = await meant();
+    if (!moments) return preview.replaceChildren(texts.noAnswer);
     preview.replaceChildren(...(moments.length > 1
       ? [texts.whichOne, ...moments.map((moment) => button(words(moment, moments), () => leave(moment)))]
       : [moments.length ? words(moments[0], moments) : input.value.trim() ? texts.notUnderstood : ""]));
-    if (moments.length === 1) paint(wall(moments[0].at, zone()).day);
+    return moments.length === 1 && paint(wall(moments[0].at, zone()).day);
   };
-  const form = element("form", "", { onsubmit: (event) => {
+  const form = element("form", "", { onsubmit: async (event) => {
     event.preventDefault();
-    const moments = meant();
-    if (moments.length === 1) leave(moments[0]);
+    const moments = await meant();
+    if (moments?.length === 1) leave(moments[0]);
     else preview.querySelector("button")?.focus();
   } }, element("span", "row", {}, input, element("button", "primary", {}, texts.go)), preview);
   input.oninput = show;
@@ -80,8 +80,7 @@ export function askMoment(beside, at, question, go) {
     turn += 1;
     const mine = turn, counts = new Map();
     for (let left = plusMonths(`${month}-31`, 0); left?.startsWith(month);) {
-      const question = new URLSearchParams([...filter, ["day", left], ["days", Number(left.slice(8))], ["tz", zone()]]);
-      const answer = await get(`${mount}/calendar?${question}`).catch(() => null);
+      const answer = await countDays(filter, left, Number(left.slice(8))).catch(() => null);
       if (mine !== turn || !answer) return;
       for (const day of answer.days) counts.set(day.day, day);
       tint(counts, answer.counted_from);

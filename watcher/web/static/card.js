@@ -58,7 +58,7 @@ export function fill(card, clip) {
   const [minutes, rest, half] = clockParts(time);
   card.querySelector("time").replaceChildren(minutes, element("span", "seconds", {}, rest), half);
   card.querySelectorAll(".labels, .why").forEach((old) => old.remove());
-  if (labels.length) card.querySelector(".words").append(element("span", "labels", {}, ...labels.flatMap((name) => [element("span", "tag", { "data-label": name }, name), " "])));
+  if (labels.length) card.querySelector(".words").append(element("span", "labels", { title: labels.join(", ") }, ...labels.flatMap((name) => [element("span", "tag", { "data-label": name }, name), " "])));
   if (clip.error) card.querySelector(".words").append(element("span", "why", {}, translated(clip.error)));
   // What is heard besides what is seen.
   card.querySelector(".words > .hidden").textContent = [daySpoken(day), ...seconds, ...(badge ? [badge] : []), ...(clip.held ? [texts.kinds.kept] : [])].join(", ");

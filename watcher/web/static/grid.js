@@ -7,7 +7,7 @@ import { changed, get, parameter, zone } from "./api.js";
 import { fill, makeCard } from "./card.js";
 import { button, element, icon } from "./elements.js";
 import { texts } from "./texts.js";
-import { dayTitle, groupTitle, wall } from "./times.js";
+import { dayTitle, groupTitle, nearDay, wall } from "./times.js";
 
 const MOST = 336; // cards, of nine elements each
 const BUSY = 200; // clips of a day, above which it is divided by hours; as in counting.py
@@ -136,17 +136,20 @@ export class Grid {
 
   title(section) {
     const key = section.dataset.group, day = key.slice(0, 10), href = changed(this.main.dataset.watchAll, { from: day, to: day });
-    const all = element("a", "watch-all", { href, "aria-label": texts.watchDay(dayTitle(day)) }, icon("play"), texts.watchAll);
+    const name = dayTitle(day), near = nearDay(day, zone());
+    const all = element("a", "watch-all", { href, "aria-label": texts.watchDay(name) }, icon("play"), texts.watchAll);
     const count = this.counts?.get(day), words = key.length > 10 ? texts.ofDay : texts.clips;
-    section.querySelector("h2").replaceChildren(groupTitle(key), ...(count ? [" ", element("span", "count", {}, words(count))] : []), " ", all);
+    section.querySelector("h2").replaceChildren(groupTitle(key, near || name), ...(near ? [" ", element("span", "quiet", {}, name)] : []), ...(count ? [" ", element("span", "count", {}, words(count))] : []), " ", all);
   }
 
   /** What the rail knows of days. */
   know(days) {
     if (!this.counts) return;
     this.counts = new Map(days.filter(({ clips }) => clips !== null).map(({ day, clips }) => [day, clips]));
-    for (const section of this.days.children) this.title(section);
+    this.titles();
   }
+
+  titles() { for (const section of this.days.children) this.title(section); }
 
   /** A clip more, or less, than was counted. */
   count(card, change) {

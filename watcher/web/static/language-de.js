@@ -155,6 +155,14 @@ globalThis.catalogue = {
 "Seeking does not work: the server does not answer Range.": "Springen geht nicht: der Server beantwortet Range nicht.",
 "Selected clips": "Ausgewählte Clips",
 "Share": "Teilen",
+"Show %(count)s clip": [
+"%(count)s Clip zeigen",
+"%(count)s Clips zeigen"
+],
+"Show %(count)s+ clip": [
+"Mindestens %(count)s Clip zeigen",
+"Mindestens %(count)s Clips zeigen"
+],
 "Side by side": "Nebeneinander",
 "Somebody else wrote here too: nothing of it was lost.": "Auch jemand anderes hat hier geschrieben: Nichts davon ging verloren.",
 "Sound of %(camera)s": "Ton von %(camera)s",
@@ -198,6 +206,7 @@ globalThis.catalogue = {
 "Timeline": "Zeitachse",
 "Times in %(zone)s, where the cameras are. Click for your own.": "Zeiten in %(zone)s, wo die Kameras sind. Klicken für die eigenen.",
 "Times in %(zone)s, your own. Click for the cameras’.": "Zeiten in %(zone)s, Ihrer Zeitzone. Klicken für die der Kameras.",
+"Today": "Heute",
 "Unmute": "Ton an",
 "Volume": "Lautstärke",
 "Waiting for %(count)s other copy …": [
@@ -210,6 +219,7 @@ globalThis.catalogue = {
 "What colours and shapes mean": "Was Farben und Formen bedeuten",
 "Which one?": "Was ist gemeint?",
 "Without %(camera)s": "Ohne %(camera)s",
+"Yesterday": "Gestern",
 "Zoom": "Vergrößern",
 "a label on, or off": "ein Label an oder aus",
 "a picture back": "ein Bild zurück",

@@ -155,6 +155,14 @@ globalThis.catalogue = {
 "Seeking does not work: the server does not answer Range.": "No se puede saltar dentro del clip: el servidor no responde a Range.",
 "Selected clips": "Clips seleccionados",
 "Share": "Compartir",
+"Show %(count)s clip": [
+"Mostrar %(count)s clip",
+"Mostrar %(count)s clips"
+],
+"Show %(count)s+ clip": [
+"Mostrar al menos %(count)s clip",
+"Mostrar al menos %(count)s clips"
+],
 "Side by side": "Lado a lado",
 "Somebody else wrote here too: nothing of it was lost.": "Otra persona también ha escrito aquí: no se ha perdido nada.",
 "Sound of %(camera)s": "Sonido de %(camera)s",
@@ -198,6 +206,7 @@ globalThis.catalogue = {
 "Timeline": "Línea de tiempo",
 "Times in %(zone)s, where the cameras are. Click for your own.": "Horas de %(zone)s, donde están las cámaras. Pulse para las suyas.",
 "Times in %(zone)s, your own. Click for the cameras’.": "Horas de %(zone)s, las suyas. Pulse para las de las cámaras.",
+"Today": "Hoy",
 "Unmute": "Activar sonido",
 "Volume": "Volumen",
 "Waiting for %(count)s other copy …": [
@@ -210,6 +219,7 @@ globalThis.catalogue = {
 "What colours and shapes mean": "Qué significan colores y formas",
 "Which one?": "¿Cuál?",
 "Without %(camera)s": "Sin %(camera)s",
+"Yesterday": "Ayer",
 "Zoom": "Zoom",
 "a label on, or off": "poner o quitar una etiqueta",
 "a picture back": "una imagen atrás",

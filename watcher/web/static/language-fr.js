@@ -155,6 +155,14 @@ globalThis.catalogue = {
 "Seeking does not work: the server does not answer Range.": "Impossible de se déplacer dans le clip : le serveur ne répond pas à Range.",
 "Selected clips": "Clips sélectionnés",
 "Share": "Partager",
+"Show %(count)s clip": [
+"Afficher %(count)s clip",
+"Afficher %(count)s clips"
+],
+"Show %(count)s+ clip": [
+"Afficher au moins %(count)s clip",
+"Afficher au moins %(count)s clips"
+],
 "Side by side": "Côte à côte",
 "Somebody else wrote here too: nothing of it was lost.": "Quelqu’un d’autre a aussi écrit ici : rien n’a été perdu.",
 "Sound of %(camera)s": "Son de %(camera)s",
@@ -198,6 +206,7 @@ globalThis.catalogue = {
 "Timeline": "Chronologie",
 "Times in %(zone)s, where the cameras are. Click for your own.": "Heures de %(zone)s, là où sont les caméras. Cliquez pour les vôtres.",
 "Times in %(zone)s, your own. Click for the cameras’.": "Heures de %(zone)s, les vôtres. Cliquez pour celles des caméras.",
+"Today": "Aujourd’hui",
 "Unmute": "Remettre le son",
 "Volume": "Volume",
 "Waiting for %(count)s other copy …": [
@@ -210,6 +219,7 @@ globalThis.catalogue = {
 "What colours and shapes mean": "Ce que signifient couleurs et formes",
 "Which one?": "Lequel ?",
 "Without %(camera)s": "Sans %(camera)s",
+"Yesterday": "Hier",
 "Zoom": "Zoom",
 "a label on, or off": "mettre ou ôter une étiquette",
 "a picture back": "une image en arrière",

@@ -155,6 +155,14 @@ globalThis.catalogue = {
 "Seeking does not work: the server does not answer Range.": "Non ci si può spostare nella clip: il server non risponde a Range.",
 "Selected clips": "Clip selezionate",
 "Share": "Condividi",
+"Show %(count)s clip": [
+"Mostra %(count)s clip",
+"Mostra %(count)s clip"
+],
+"Show %(count)s+ clip": [
+"Mostra almeno %(count)s clip",
+"Mostra almeno %(count)s clip"
+],
 "Side by side": "Fianco a fianco",
 "Somebody else wrote here too: nothing of it was lost.": "Anche qualcun altro ha scritto qui: nulla è andato perso.",
 "Sound of %(camera)s": "Audio di %(camera)s",
@@ -198,6 +206,7 @@ globalThis.catalogue = {
 "Timeline": "Cronologia",
 "Times in %(zone)s, where the cameras are. Click for your own.": "Ore di %(zone)s, dove sono le telecamere. Clic per le tue.",
 "Times in %(zone)s, your own. Click for the cameras’.": "Ore di %(zone)s, le tue. Clic per quelle delle telecamere.",
+"Today": "Oggi",
 "Unmute": "Riattiva audio",
 "Volume": "Volume",
 "Waiting for %(count)s other copy …": [
@@ -210,6 +219,7 @@ globalThis.catalogue = {
 "What colours and shapes mean": "Che cosa significano colori e forme",
 "Which one?": "Quale?",
 "Without %(camera)s": "Senza %(camera)s",
+"Yesterday": "Ieri",
 "Zoom": "Zoom",
 "a label on, or off": "metti o togli un’etichetta",
 "a picture back": "un’immagine indietro",

@@ -155,6 +155,14 @@ globalThis.catalogue = {
 "Seeking does not work: the server does not answer Range.": "Springen in de clip werkt niet: de server beantwoordt Range niet.",
 "Selected clips": "Gekozen clips",
 "Share": "Delen",
+"Show %(count)s clip": [
+"%(count)s clip tonen",
+"%(count)s clips tonen"
+],
+"Show %(count)s+ clip": [
+"Minstens %(count)s clip tonen",
+"Minstens %(count)s clips tonen"
+],
 "Side by side": "Naast elkaar",
 "Somebody else wrote here too: nothing of it was lost.": "Iemand anders schreef hier ook: er is niets verloren gegaan.",
 "Sound of %(camera)s": "Geluid van %(camera)s",
@@ -198,6 +206,7 @@ globalThis.catalogue = {
 "Timeline": "Tijdlijn",
 "Times in %(zone)s, where the cameras are. Click for your own.": "Tijden in %(zone)s, waar de camera’s zijn. Klik voor je eigen tijd.",
 "Times in %(zone)s, your own. Click for the cameras’.": "Tijden in %(zone)s, je eigen zone. Klik voor die van de camera’s.",
+"Today": "Vandaag",
 "Unmute": "Geluid aan",
 "Volume": "Volume",
 "Waiting for %(count)s other copy …": [
@@ -210,6 +219,7 @@ globalThis.catalogue = {
 "What colours and shapes mean": "Wat kleuren en vormen betekenen",
 "Which one?": "Welke?",
 "Without %(camera)s": "Zonder %(camera)s",
+"Yesterday": "Gisteren",
 "Zoom": "Zoomen",
 "a label on, or off": "een label aan of uit",
 "a picture back": "een beeld terug",

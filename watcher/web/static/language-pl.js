@@ -169,6 +169,16 @@ globalThis.catalogue = {
 "Seeking does not work: the server does not answer Range.": "Przewijanie nie działa: serwer nie odpowiada na Range.",
 "Selected clips": "Zaznaczone klipy",
 "Share": "Udostępnij",
+"Show %(count)s clip": [
+"Pokaż %(count)s klip",
+"Pokaż %(count)s klipy",
+"Pokaż %(count)s klipów"
+],
+"Show %(count)s+ clip": [
+"Pokaż co najmniej %(count)s klip",
+"Pokaż co najmniej %(count)s klipy",
+"Pokaż co najmniej %(count)s klipów"
+],
 "Side by side": "Obok siebie",
 "Somebody else wrote here too: nothing of it was lost.": "Ktoś inny też tu pisał: nic nie przepadło.",
 "Sound of %(camera)s": "Dźwięk: %(camera)s",
@@ -215,6 +225,7 @@ globalThis.catalogue = {
 "Timeline": "Oś czasu",
 "Times in %(zone)s, where the cameras are. Click for your own.": "Godziny w strefie %(zone)s, gdzie są kamery. Kliknij, by zobaczyć swoje.",
 "Times in %(zone)s, your own. Click for the cameras’.": "Godziny w strefie %(zone)s, twojej. Kliknij, by zobaczyć te z kamer.",
+"Today": "Dzisiaj",
 "Unmute": "Włącz dźwięk",
 "Volume": "Głośność",
 "Waiting for %(count)s other copy …": [
@@ -228,6 +239,7 @@ globalThis.catalogue = {
 "What colours and shapes mean": "Co oznaczają kolory i kształty",
 "Which one?": "Który?",
 "Without %(camera)s": "Bez: %(camera)s",
+"Yesterday": "Wczoraj",
 "Zoom": "Powiększ",
 "a label on, or off": "włącz lub wyłącz etykietę",
 "a picture back": "klatka wstecz",

@@ -5,7 +5,6 @@ import { changed, zone } from "./api.js";
 import { learn, shows } from "./card.js";
 import { Controls } from "./controls.js";
 import { element, hint, icon, iconButton } from "./elements.js";
-import { fingers } from "./fingers.js";
 import { Copy } from "./made.js";
 import { SeekBar } from "./seek.js";
 import { _, texts } from "./texts.js";
@@ -50,14 +49,14 @@ export class Player {
     this.listen();
     this.controls.pace(this.controls.rate);
     if (sessionStorage.getItem(ZOOMED)) this.zoom();
-    fingers(this.screen, {
+    if (navigator.maxTouchPoints) import("./fingers.js").then(({ fingers }) => fingers(this.screen, {
       next: does.next,
       previous: () => { if (does.place) root.querySelector(".beside a[rel=prev]")?.click(); },
       skip: (direction) => { this.flip(); this.by(10 * direction); }, // the first of two taps was a press
       times: () => this.times,
       zoom: (times, x, y) => this.zoom(times, x, y),
       look: (x, y) => this.look(x, y),
-    });
+    }), () => {}); // without them there are buttons
   }
 
   row() {

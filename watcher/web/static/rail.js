@@ -1,8 +1,7 @@
 // The rail: clips per day under the filter, over all the time there is, to jump by. Its label and the jump come from
 // the same number.
 
-import { get, mount, zone } from "./api.js";
-import { VIEW } from "./calendar.js";
+import { countDays, filterIn, get, mount, zone } from "./api.js";
 import { element } from "./elements.js";
 import { texts } from "./texts.js";
 import { dayTitle, momentOf, monthShort, wall } from "./times.js";
@@ -12,13 +11,35 @@ const ANSWERS_MOST = 10; // for one rail: what lies before is not counted
 const DAY = 86400000, DAY_MOST = 26, NAME_LEAST = 28; // ms; pixels; pixels between two names of months
 const NARROW = 40; // pixels of width in which no name has room
 
+/** The days from the last clip of a filter's cameras to their first, newest first; none is counted. */
+async function daysOf(filter) {
+  const cameras = filter.getAll("camera"), known = (await get(`${mount}/cameras`)).cameras.filter((row) => !cameras.length || cameras.includes(row.camera));
+  const edge = (name, most) => most(...known.map((row) => row[name]).filter(Boolean).map(Date.parse));
+  const last = edge("last_started_at", Math.max), first = Math.max(edge("first_started_at", Math.min), last - MOST_DAYS * DAY), days = [];
+  if (!Number.isFinite(last) || !Number.isFinite(first)) return days;
+  const noon = (moment) => Date.parse(`${wall(moment, zone()).day}T12:00:00Z`);
+  for (let at = noon(last); at >= noon(first); at -= DAY) days.push({ day: dayOf(at), clips: null });
+  return days;
+}
+
+/** Count days from one on, as far as one answer goes; where the next one begins. */
+async function count(filter, days, from) {
+  const answer = await countDays(filter, days[from].day, days.length - from), counts = new Map(answer.days.map((entry) => [entry.day, entry]));
+  let next = from;
+  for (; days[next]?.day >= answer.counted_from; next += 1) Object.assign(days[next], { clips: 0 }, counts.get(days[next].day));
+  return next;
+}
+
+/** How many clips a filter finds, as far as one answer counts them; `more`: there may be others. */
+export async function total(filter) {
+  const days = await daysOf(filter), counted = days.length && await count(filter, days, 0);
+  return { clips: days.reduce((sum, day) => sum + day.clips, 0), more: counted < days.length || days.length > MOST_DAYS || days.some((day) => day.more) };
+}
+
 export class Rail {
   /** In an element, for a list's question; `jump` is called with the moment at which a day ends. */
   constructor(place, question, jump) {
-    Object.assign(this, { place, jump, days: [], index: 0, going: 0, closed: false });
-    this.filter = new URL(question, "http://host").searchParams;
-    for (const name of VIEW) this.filter.delete(name);
-    this.cameras = this.filter.getAll("camera");
+    Object.assign(this, { place, jump, filter: filterIn(question), days: [], index: 0, going: 0, closed: false });
     this.canvas = element("canvas", "", { "aria-hidden": "true" });
     this.bubble = element("span", "bubble", { hidden: true });
     this.slider = element("div", "slider", { role: "slider", tabIndex: 0, "aria-label": texts.rail, "aria-orientation": "vertical" }, this.canvas);
@@ -46,29 +67,16 @@ export class Rail {
 
   /** Count the days; `told` is called whenever more of them are known. */
   async load(told) {
-    const known = (await get(`${mount}/cameras`)).cameras.filter((row) => !this.cameras.length || this.cameras.includes(row.camera));
-    const edge = (name, most) => most(...known.map((row) => row[name]).filter(Boolean).map(Date.parse));
-    const last = edge("last_started_at", Math.max), first = Math.max(edge("first_started_at", Math.min), last - MOST_DAYS * DAY);
-    if (!Number.isFinite(last) || !Number.isFinite(first)) return;
-    const noon = (moment) => Date.parse(`${wall(moment, zone()).day}T12:00:00Z`);
-    for (let at = noon(last); at >= noon(first); at -= DAY) this.days.push({ day: dayOf(at), clips: null });
+    this.days = await daysOf(this.filter);
+    if (!this.days.length) return;
     this.place.classList.toggle("shown", this.days.length > 1);
     this.slider.setAttribute("aria-valuemin", 0);
     this.slider.setAttribute("aria-valuemax", this.days.length - 1);
     for (let answers = 0, counted = 0; counted < this.days.length && answers < ANSWERS_MOST && !this.closed; answers += 1) {
-      counted = await this.count(counted);
+      counted = await count(this.filter, this.days, counted);
       this.tell(this.index);
       told();
     }
-  }
-
-  /** Count the days from one on, as far as one answer goes; where the next one begins. */
-  async count(from) {
-    const question = new URLSearchParams([...this.filter, ["day", this.days[from].day], ["days", this.days.length - from], ["tz", zone()]]);
-    const answer = await get(`${mount}/calendar?${question}`), counts = new Map(answer.days.map((entry) => [entry.day, entry]));
-    let next = from;
-    for (; this.days[next]?.day >= answer.counted_from; next += 1) Object.assign(this.days[next], { clips: 0 }, counts.get(this.days[next].day));
-    return next;
   }
 
   /** Show where the grid is. */

@@ -47,6 +47,7 @@ export const texts = {
   retry: _("Retry"),
   clipsOn: (day, count, more) => `${day}, ${more ? ngettext("%(count)s+ clips", "%(count)s+ clips", count) : count ? clips(count) : _("no clips")}`,
   clips,
+  show: (count, more) => (more ? ngettext("Show %(count)s+ clip", "Show %(count)s+ clips", count) : ngettext("Show %(count)s clip", "Show %(count)s clips", count)),
   ofDay: (count) => ngettext("%(count)s clip that day", "%(count)s clips that day", count),
   seconds: (count) => ngettext("%(count)s second", "%(count)s seconds", count),
   rail: _("Days with clips"),
@@ -131,7 +132,6 @@ export const texts = {
   typeHint: _("16:05, yesterday 4pm, 3 nov, -2h"),
   whichOne: _("Which one?"),
   notUnderstood: _("Not understood. Try 3 nov 16:05, last tue, or -2h."),
-  typed: { now: _("now"), today: _("today"), yesterday: _("yesterday"), last: _("last"), "o'clock": _("o'clock") }, // words that are understood
   monthBefore: _("The month before"),
   monthAfter: _("The next month"),
   nearestTo: (apart, after) => (after ? _("The nearest clip is %(span)s later.", { span: apart }) : _("The nearest clip is %(span)s earlier.", { span: apart })),

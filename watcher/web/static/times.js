@@ -31,6 +31,9 @@ export function momentOf(day, time, zone) {
   return guess;
 }
 
+/** The day so many days after one. */
+export const plus = (day, days) => new Date(Date.parse(`${day}T00:00:00Z`) + days * 86400000).toISOString().slice(0, 10);
+
 /** A time of day, "16:05" or "16:05:33", by the clock of whoever looks, in three parts: ["16:05", ":33", ""]. */
 export function clockParts(time) {
   const minutes = time.slice(0, 5), hour = Number(time.slice(0, 2));
@@ -57,8 +60,11 @@ export const daySpoken = (day) => _("%(weekday)s, %(day)s %(month)s", partsOf(da
 /** A day as a button says it: "Sat 21 Nov". */
 export const dayShort = (day) => _("%(weekday)s %(day)s %(month)s", partsOf(day, "short"));
 
-/** The heading of a group of clips: a day's, or an hour's of a day ("2026-11-21T14"). */
-export const groupTitle = (key) => dayTitle(key.slice(0, 10)) + (key.length > 10 ? `, ${clock(`${key.slice(11)}:00`)}` : "");
+/** "Today" or "Yesterday", where a day is that by a zone's clock; "" for others. */
+export const nearDay = (day, zone) => [_("Today"), _("Yesterday")][(Date.parse(wall(Date.now(), zone).day) - Date.parse(day)) / 86400000] ?? "";
+
+/** The heading of a group of clips: what its day is called, and the hour where it is one of a day ("2026-11-21T14"). */
+export const groupTitle = (key, day) => day + (key.length > 10 ? `, ${clock(`${key.slice(11)}:00`)}` : "");
 
 /** Seconds as players write them: "0:12", "1:01:11". */
 export function length(seconds) {

@@ -1,6 +1,6 @@
 // A moment as somebody types it. What may mean two things comes back as both: a person says which. Pure.
 
-import { language, texts } from "./texts.js";
+import { _, language } from "./texts.js";
 import { momentOf, partsOf, wall } from "./times.js";
 
 const DAY = 86400000, HOUR = 3600000, MINUTE = 60000;
@@ -14,9 +14,10 @@ const numberOf = (day) => Date.parse(`${day}T00:00:00Z`) / DAY;
 /** Which of the names a word begins, by at least three letters; -1 for none. */
 const named = (names, word) => (word.length < 3 ? -1 : names.findIndex((name) => name.startsWith(word) || (word === "sept" && name === "september")));
 
+const WORDS = { now: _("now"), today: _("today"), yesterday: _("yesterday"), last: _("last"), "o'clock": _("o'clock") };
 // Words of the page's language, each with the English one that is read in its place.
 const OWN = language === "en" ? [] : [
-  ...Object.entries(texts.typed).map(([name, own]) => [own, name]),
+  ...Object.entries(WORDS).map(([name, own]) => [own, name]),
   ...MONTHS.map((name, n) => [partsOf(`2024-${two(n + 1)}-15`, "long").month, name]),
   ...DAYS.map((name, n) => [partsOf(`2024-01-${two(7 + n)}`, "long").weekday, name]),
 ].map(([own, name]) => [own.toLowerCase(), name]);
