@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import requests
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched, look, until
@@ -195,6 +196,34 @@ def test_400_percent(watched: Watched, shelf: list[dict]) -> None:
         page = watched.open(path)
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+@pytest.mark.parametrize(
+    "watched", [{"viewport": {"width": 844, "height": 390}, "has_touch": True, "is_mobile": True}], indirect=True
+)
+def test_a_phone_on_its_side_and_upright(watched: Watched, shelf: list[dict]) -> None:
+    """Watch is its picture; on the Timeline picture and row fill the window, and the row has what is chosen from. Upright nothing is left below Watch."""
+    page = watched.open(f"/watcher/watch/{shelf[3]['id']}")
+    page.wait_for_load_state("networkidle")
+    assert page.locator("#player").bounding_box() == {"x": 0, "y": 0, "width": 844, "height": 390}
+    requests.put(watched.unit.url(f"/watcher/clips/{shelf[3]['id']}/labels/otter"), timeout=10).raise_for_status()
+    watched.open("/watcher/day/2026-11-20")
+    row, picture = page.locator(".day-head").bounding_box(), page.locator("#stage").bounding_box()
+    assert row is not None
+    assert picture is not None
+    assert picture["y"] + picture["height"] <= row["y"] < row["y"] + row["height"] <= 392
+    assert picture["height"] > 390 * 2 / 3
+    chip = page.locator("#labels .chip").first
+    chip.scroll_into_view_if_needed()
+    labels, box = page.locator("#labels").bounding_box(), chip.bounding_box()
+    assert labels is not None
+    assert box is not None
+    assert labels["width"] >= box["width"] > 50
+    look(page, "landscape")
+    page.set_viewport_size({"width": 390, "height": 844})
+    watched.open(f"/watcher/watch/{shelf[3]['id']}")
+    below = "document.documentElement.scrollHeight - scrollY - document.querySelector('.about').getBoundingClientRect().bottom"
+    assert abs(page.evaluate(below)) < 1  # no stripe of another colour
 
 
 @pytest.mark.parametrize("watched", [{"viewport": {"width": 3840, "height": 2160}}], indirect=True)
