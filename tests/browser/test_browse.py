@@ -1,4 +1,4 @@
-"""Browse's own details: what the sheet will show, what days are called, rows of one height, scripts that come when they are needed."""
+"""Browse's and Status' details: what the sheet will show, what days are called, rows of one height, a broken last clip."""
 
 from __future__ import annotations
 
@@ -244,3 +244,36 @@ def test_at_midnight_today_is_yesterday(watched: Watched, shelf: list[dict]) -> 
     page.clock.run_for(12_000)
     wait_for(lambda: days(page) == [f"Yesterday {titles[0]}", titles[1]], what="their new names")
     until(page, "document.querySelector('.quick a').href.includes('from=2031-01-01')")
+
+
+def test_a_broken_last_clip_is_said_first(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
+    """In the headline, counted as in the bar; its camera has the last picture there is, with its time, and why it is not the last clip's."""
+    now = datetime.now().astimezone()
+    data = (unit.video / shelf[-1]["key"]).read_bytes()
+
+    def leave(minutes: int, content: bytes, state: str) -> dict:
+        key = f"shed/{now - timedelta(minutes=minutes):%Y-%m-%d_%H%M%S}.mp4"
+        clips.leave(unit.video / key, content)
+        return unit.wait_clip(key, state=state)
+
+    good, broken = leave(9, clips.stamp(data, 200), "ready"), leave(6, b"\0" * 300, "broken")
+    wait_for(lambda: unit.clip(good["key"])["poster_url"], what="its picture")  # type: ignore[index]
+    page = watched.open("/watcher/status")
+    title, alarm, card = page.get_by_role("heading", level=1), page.locator("#alarm"), page.locator("#camera-shed")
+    expect(title).to_contain_text("2 cameras’ last clips cannot be played")  # the porch's was broken before
+    expect(title).not_to_contain_text("Everything works")
+    assert re.findall(r"\d+", alarm.inner_text())[0] == str(sum(map(int, re.findall(r"\d+", title.inner_text()))))
+    expect(card).to_contain_text("The last clip cannot be played: filled with zeros")
+    expect(card).to_have_class(re.compile("warned"))
+    expect(card.locator(".picture img")).to_be_visible()
+    expect(card.locator(".picture .length")).to_have_text(good["local_time"][11:16])
+    expect(card.locator("a.picture")).to_have_attribute("href", re.compile(rf"/watch/{good['id']}$"))
+    expect(card.get_by_role("link", name="Last clip")).to_have_attribute(
+        "href", re.compile(rf"/watch/{broken['id']}$")
+    )
+    look(page, "status-broken")
+    assert unit.get("/watcher/readyz").status_code == 200
+    leave(3, clips.stamp(data, 201), "ready")
+    page.reload()
+    expect(title).to_contain_text("1 camera’s last clip cannot be played")
+    expect(card).not_to_contain_text("cannot be played")

@@ -51,7 +51,9 @@ def test_status(watched: Watched, shelf: list[dict]) -> None:
     """What is wrong comes first, counted; a card for each camera, who is silent for longest first; what is broken, the disk."""
     page = watched.open("/watcher/status")
     title = page.get_by_role("heading", level=1)
-    expect(title).to_contain_text("3 cameras are silent")  # none left a clip today
+    expect(title).to_contain_text(
+        "3 cameras are silent, 1 camera’s last clip cannot be played"
+    )  # none left a clip today
     expect(page.locator("main")).not_to_contain_text("Everything works")
     cards = page.locator(".camera-card")
     assert cards.locator("h3 a").all_inner_texts() == ["porch", "gate", "yard"]  # 08:57, 09:30, 09:40
@@ -88,7 +90,10 @@ def test_what_is_wrong_is_counted_in_every_bar(watched: Watched, shelf: list[dic
         watched.open(path)
         wait_for(lambda: page.reload() and counted(page) >= 3, what=path)  # it is counted once in ten seconds
         expect(
-            page.get_by_role("link", name=re.compile(r"^Status ?\d+ things are wrong: 3 cameras are silent"))
+            page.get_by_role(
+                "link",
+                name=re.compile(r"^Status ?\d+ things are wrong: 3 cameras are silent, 1 camera’s last clip"),
+            )
         ).to_be_visible()
     watched.open("/watcher/status")
     assert re.findall(r"\d+", page.locator("#alarm").inner_text())[0] == str(

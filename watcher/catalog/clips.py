@@ -124,10 +124,10 @@ class Clips:
         return self._summaries(cameras.c.clips > 0)
 
     def _summaries(self, which: sa.ColumnElement[bool]) -> list[CameraSummary]:
-        def edge(column: sa.Column[int], *, last: bool) -> sa.ScalarSelect[int]:
-            order = clips.c.started_ms.desc() if last else clips.c.started_ms
+        def edge(column: sa.Column[Any], *, last: bool) -> sa.ScalarSelect[Any]:
+            order = [place.desc() if last else place for place in (clips.c.started_ms, clips.c.id)]
             of_camera = (clips.c.camera == cameras.c.camera) & (clips.c.listed == 1)
-            return sa.select(column).where(of_camera).order_by(order).limit(1).scalar_subquery()
+            return sa.select(column).where(of_camera).order_by(*order).limit(1).scalar_subquery()
 
         select = (
             sa.select(
@@ -135,6 +135,7 @@ class Clips:
                 edge(clips.c.started_ms, last=False),
                 edge(clips.c.started_ms, last=True),
                 edge(clips.c.ended_ms, last=True),
+                edge(clips.c.state, last=True),
                 silences.c.silent,
                 silences.c.limit_ms,
                 *SETTINGS,
@@ -156,11 +157,22 @@ class Clips:
                     silent_since=None if ended is None else moment(ended),
                     silent=bool(silent),
                     expected_by=None if ended is None or limit is None else moment(ended + limit),
+                    last_broken=state == ClipState.BROKEN,
                     settings=to_settings(*more),
                 )
-                for camera, count, size, duration, first, last, ended, silent, limit, *more in connection.execute(
-                    select
-                )
+                for (
+                    camera,
+                    count,
+                    size,
+                    duration,
+                    first,
+                    last,
+                    ended,
+                    state,
+                    silent,
+                    limit,
+                    *more,
+                ) in connection.execute(select)
             ]
 
     def listed_count(self) -> int:

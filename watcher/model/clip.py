@@ -261,6 +261,7 @@ class CameraSummary(msgspec.Struct, frozen=True, kw_only=True):
     silent_since: datetime | None  # when its last clip ended
     silent: bool  # it should have left another one since
     expected_by: datetime | None  # when it should; None where that is not known
+    last_broken: bool  # nobody can play its last clip
     settings: CameraSettings = UNSAID
 
 

@@ -127,24 +127,32 @@ def silent(cameras: Iterable[CameraSummary], *, hidden: bool = False) -> list[Ca
     ]
 
 
+def last_broken(cameras: Iterable[CameraSummary]) -> list[CameraSummary]:
+    """Those of some cameras whose last clip cannot be played; what is hidden is not looked at."""
+    return [summary for summary in cameras if summary.last_broken and not summary.settings.hidden]
+
+
 def trouble(*, look: bool = True) -> list[tuple[str, str]]:
     """What is wrong with the service, or will be before long; a disk that fills up is said beside the disk."""
     return [*((name, result) for name, result in checks().items() if result != "ok"), *_warnings(look=look).items()]
 
 
-def trouble_counts() -> tuple[int, int]:
-    """How many cameras are silent, of those that whoever asks may know, and how many things `trouble` tells.
+def trouble_counts() -> tuple[int, int, int]:
+    """How many cameras are silent, how many left a broken clip last, and how many things `trouble` tells.
 
-    Every screen asks: it is counted once in a while, and no folder is looked at, which may take half a second.
+    Cameras are those that whoever asks may know. Every screen asks: it is counted once in a while, and no folder is
+    looked at, which may take half a second.
     """
     at, known = state().services.clock.monotonic(), state().trouble
     if known is None or at - known[0] >= TROUBLE_SECONDS:
         try:
-            cameras = tuple(summary.camera for summary in silent(catalog().clips.camera_summaries()))
+            every = catalog().clips.camera_summaries()
         except (CatalogError, sa.exc.DBAPIError):
-            cameras = ()  # the check of the catalog tells
-        known = state().trouble = (at, cameras, len(trouble(look=False)))
-    return sum(principal().sees(camera) for camera in known[1]), known[2]
+            every = []  # the check of the catalog tells
+        kinds = [tuple(summary.camera for summary in wrong) for wrong in (silent(every), last_broken(every))]
+        known = state().trouble = (at, kinds, len(trouble(look=False)))
+    mute, broken = (sum(principal().sees(camera) for camera in cameras) for cameras in known[1])
+    return mute, broken, known[2]
 
 
 def retention() -> str | None:

@@ -56,7 +56,7 @@ class State:
         self.full_at: tuple[float, datetime | None] | None = None  # when the disk will be full, looked up when
         self.unwritable: tuple[float, list[str]] | None = None  # folders of clips, looked up when
         # Looked up when, which cameras are silent, and how many other things are wrong.
-        self.trouble: tuple[float, tuple[str, ...], int] | None = None
+        self.trouble: tuple[float, list[tuple[str, ...]], int] | None = None
 
     def away(self, clips: Sequence[Clip]) -> dict[int, str]:
         """Those of some clips that cannot be had from their stores, by their numbers, and why.

@@ -99,6 +99,27 @@ def clips_of(count: int) -> str:
     return ngettext("%(count)s clip", "%(count)s clips", count)
 
 
+def wrong(silent: int, broken: int, others: int) -> tuple[int, list[str]]:
+    """How many things are wrong, and what, in words that begin with a number.
+
+    >>> wrong(2, 0, 1)
+    (3, ['2 cameras are silent', '1 thing needs a look'])
+    """
+    words = [
+        (silent, ngettext("%(count)s camera is silent", "%(count)s cameras are silent", silent)),
+        (
+            broken,
+            ngettext(
+                "%(count)s camera’s last clip cannot be played",
+                "%(count)s cameras’ last clips cannot be played",
+                broken,
+            ),
+        ),
+        (others, ngettext("%(count)s thing needs a look", "%(count)s things need a look", others)),
+    ]
+    return silent + broken + others, [said for count, said in words if count]
+
+
 def percent(share: str) -> str:
     r"""A share, as it stands in an address, for people.
 

@@ -185,7 +185,7 @@ def html(template: str, **values: Any) -> Response:
         signed_in=principal.name if principal is not None and principal is not ANYBODY else None,
         bin_days=state().services.settings.retention.bin_days,
         may={role.value for role in Role if principal is not None and principal.may(role)},
-        **{"trouble": trouble_counts, **values},  # asked for where the bar is shown
+        **{"trouble": lambda: cards.wrong(*trouble_counts()), **values},  # asked for where the bar is shown
     )
     response = make_response(text)
     response.headers["Content-Security-Policy"] = _CSP_FRAMED if FRAMED in request.environ else _CSP

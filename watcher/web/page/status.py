@@ -28,7 +28,7 @@ from watcher.web.http import auth, wire
 from watcher.web.http.auth import principal, scoped
 from watcher.web.http.routes import route
 from watcher.web.http.state import catalog, state
-from watcher.web.page import names
+from watcher.web.page import cards, names
 from watcher.web.page.language import gettext as _
 from watcher.web.page.layout import html, page_blueprint, tail, watch_url, zone
 
@@ -58,6 +58,8 @@ class CameraCard(NamedTuple):
     silent: bool
     last: Clip | None
     last_url: str | None
+    pictured: Clip | None  # the last one that has a picture
+    pictured_url: str | None
     poster: str | None
     late: timedelta | None  # how long after its end its last clip came, where that is long
     today: int
@@ -83,7 +85,8 @@ def overview() -> Response:
     hidden = [summary for summary in every if summary.settings.hidden]
     cameras = every if "hidden" in request.args else [summary for summary in every if summary not in hidden]
     size_bytes = sum(summary.size_bytes for summary in every)
-    silent, problems = health.silent(every), health.trouble()
+    problems = health.trouble()
+    wrong_now = cards.wrong(len(health.silent(every)), len(health.last_broken(every)), len(problems))
     return html(
         "status.html",
         cameras=_cards(cameras, {summary.camera for summary in health.silent(every, hidden=True)}, now, size_bytes),
@@ -94,7 +97,6 @@ def overview() -> Response:
         colours=list(Colour),
         order_most=ORDER_MOST,
         name_most=NAME_MOST,
-        silent=len(silent),
         size_bytes=size_bytes,
         clips=sum(summary.clips for summary in every),
         now=now,
@@ -114,7 +116,7 @@ def overview() -> Response:
         unseen=catalog().retries.troubles(SHOWN, scoped(ClipFilter()).cameras),
         aside=_aside(ingester[0].aside if ingester else []),
         problems=problems,
-        trouble=lambda: (len(silent), len(problems)),  # the bar says what the headline says
+        trouble=lambda: wrong_now,  # the bar says what the headline says
         sessions=_sessions(),
         session=auth.session_id(),
         shares=shares.seen(),
@@ -149,6 +151,7 @@ def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime, si
     cards = []
     for summary in cameras:
         last = next(iter(catalog().clips.find(ClipFilter(cameras=(summary.camera,)), limit=1).clips), None)
+        pictured = last if last is None or last.poster else _pictured(summary.camera) or last
         came = None if last is None else datetime.fromtimestamp(last.ingested_ms / 1000, zone()) - last.ended_at
         cards.append(
             CameraCard(
@@ -156,7 +159,9 @@ def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime, si
                 summary.camera in silent,
                 last,
                 None if last is None else watch_url(last, MultiDict()),
-                None if last is None else wire.poster_path(last),
+                pictured,
+                None if pictured is None else watch_url(pictured, MultiDict()),
+                None if pictured is None else wire.poster_path(pictured),
                 came if came is not None and came > _LATE else None,
                 today.get(summary.camera, 0),
                 [round(100 * count / most) for count in bars.get(summary.camera, [0] * DAYS * _BARS_A_DAY)],
@@ -165,7 +170,16 @@ def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime, si
             )
         )
     since = {card.of.camera: card.of.silent_since or now for card in cards if card.silent}
-    return sorted(cards, key=lambda card: (card.of.settings.hidden, since.get(card.of.camera, now)))
+    return sorted(
+        cards,
+        key=lambda card: (card.of.settings.hidden, since.get(card.of.camera, now), not card.of.last_broken),
+    )
+
+
+def _pictured(camera: str) -> Clip | None:
+    """The last clip of a camera that has a picture, among its last good ones."""
+    good = catalog().clips.find(ClipFilter(cameras=(camera,), states=(ClipState.READY,)), limit=SHOWN)
+    return next((clip for clip in good.clips if clip.poster), None)
 
 
 def _bars(now: datetime) -> tuple[dict[str, list[int]], int, dict[str, int]]:
