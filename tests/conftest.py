@@ -26,11 +26,12 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what a watcher that tests share said, when one of them fails."""
+    """Show what the watchers said that a test has started, or shares with others, when it fails."""
     report = yield
-    unit = getattr(item, "funcargs", {}).get("unit")
-    if report.when == "call" and report.failed and unit is not None:
-        report.sections.append(("watcher", unit.report()))
+    given = getattr(item, "funcargs", {})
+    units = [given.get("unit"), *getattr(given.get("start_unit"), "units", ())]
+    if report.when == "call" and report.failed:
+        report.sections += [("watcher", unit.report()) for unit in units if unit is not None]
     return report
 
 
@@ -70,11 +71,14 @@ def small_machine() -> Iterator[tuple[str, ...]]:
 @pytest.fixture
 def start_unit(tmp_path: Path) -> Iterator[Callable[..., RunningUnit]]:
     """Starts watchers of a test's own."""
+    units: list[RunningUnit] = []
     with ExitStack() as stack:
 
         def start(name: str = "own", **more: object) -> RunningUnit:
-            return stack.enter_context(running(tmp_path / name, **more))
+            units.append(stack.enter_context(running(tmp_path / name, **more)))
+            return units[-1]
 
+        start.units = units  # type: ignore[attr-defined]
         yield start
 
 

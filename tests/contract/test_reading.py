@@ -55,7 +55,7 @@ def test_a_writer_waits_for_no_reader(tmp_path: Path) -> None:
         before = catalog.clips.head()
         writer = threading.Thread(target=catalog.writes.put, args=([probed("gate/1.mp4")],), kwargs={"now": START})
         writer.start()
-        writer.join(timeout=20)
+        writer.join(timeout=60)
         assert not writer.is_alive()
         assert catalog.clips.head() > before
     engine.dispose()
@@ -90,11 +90,11 @@ def test_nobody_waits_for_a_slow_reader(catalog: Catalog) -> None:
         with catalog.database.reading():
             catalog.clips.head()
             slow.set()
-            over.wait(timeout=20)
+            over.wait(timeout=60)
 
     thread = threading.Thread(target=read)
     thread.start()
-    assert slow.wait(timeout=20)
+    assert slow.wait(timeout=60)
     for _ in range(3):
         assert catalog.clips.get(1).key == "gate/1.mp4"
     assert not over.is_set()

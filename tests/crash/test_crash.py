@@ -20,7 +20,7 @@ import pytest
 
 from tests import postgres
 from tests.crash.senders import World
-from tests.running import EXPORT, PROXY, RENDER, RunningUnit, alive, free_port, running, wait_for
+from tests.running import DEADLINE, EXPORT, PROXY, RENDER, RunningUnit, alive, free_port, running, wait_for
 
 pytestmark = pytest.mark.crash
 
@@ -72,6 +72,8 @@ def kill(world: World, victim: str, database: postgres.Server | None) -> bool:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    if unit.process.pid in pids:
+        unit.process.wait(DEADLINE)
     return bool(pids)
 
 
@@ -158,12 +160,12 @@ def test_whatever_is_killed_nothing_promised_is_lost(
         unit.wait_ready()
         world.keep_pushing()
         assert world.pusher is not None
-        wait_for(lambda: not list(world.camera.glob("*.mp4")), seconds=120, what="all that is to be pushed")
+        wait_for(lambda: not list(world.camera.glob("*.mp4")), seconds=240, what="all that is to be pushed")
         world.pusher.kill()
         world.pusher.wait()
         unit.stop()
         unit.start()
-        wait_for(lambda: not missing(world), seconds=60, what="all that was promised") if missing(world) else None
+        wait_for(lambda: not missing(world), seconds=180, what="all that was promised") if missing(world) else None
         assert missing(world) == []
         checked = unit.run("check")
         assert checked.returncode == 0, checked.stdout[-3000:]

@@ -39,7 +39,7 @@ def restore(unit: RunningUnit, file: Path) -> str:
 
 def ranges(unit: RunningUnit, key: str) -> list[tuple[int, bytes]]:
     sends = ({"Range": "bytes=100-199"}, {"Range": "bytes=-7"}, {})
-    answers = [requests.get(address(unit, key), headers=headers, timeout=30) for headers in sends]
+    answers = [requests.get(address(unit, key), headers=headers, timeout=60) for headers in sends]
     return [(answer.status_code, answer.content) for answer in answers]
 
 
@@ -54,7 +54,7 @@ def test_clips_that_moved_after_the_backup_play_again(
     before = {key: ranges(unit, key) for key in keys}
     first = unit.clip(keys[0])
     assert first is not None
-    requests.put(unit.url(f"{first['links']['self']}/labels/fox"), timeout=10).raise_for_status()
+    requests.put(unit.url(f"{first['links']['self']}/labels/fox"), timeout=60).raise_for_status()
     wait_for(lambda: all(clip["sprite"] for clip in unit.clips()), what="the pictures")
     file = tmp_path / "backup.tar.gz"
     assert unit.run("backup", str(file)).returncode == 0
@@ -75,7 +75,7 @@ def test_clips_that_moved_after_the_backup_play_again(
             store.put(OTHERS, io.BytesIO(other), len(other))
     assert "watcher scan --store archive" in restore(unit, file)
     wait_for(lambda: "`watcher scan --store archive` brings back" in unit.logged(), what="the way back")
-    assert requests.get(address(unit, keys[0]), timeout=10).status_code == 404
+    assert requests.get(address(unit, keys[0]), timeout=60).status_code == 404
     check = unit.run("check")
     assert (check.returncode, "`watcher scan --store archive` brings clips back" in check.stdout) == (1, True)
     scan = unit.run("scan", "--store", "archive")
@@ -83,7 +83,7 @@ def test_clips_that_moved_after_the_backup_play_again(
     for key in keys:
         wait_for(lambda key=key: ranges(unit, key) == before[key], what="its bytes")
         clip = unit.wait_clip(key, state="ready", store="archive")
-        assert requests.get(unit.url(clip["poster_url"]), timeout=10).status_code == 200
+        assert requests.get(unit.url(clip["poster_url"]), timeout=60).status_code == 200
     again = unit.clip(keys[0])
     assert again is not None
     assert (again["id"], [label["name"] for label in again["labels"]]) == (first["id"], ["fox"])
@@ -91,7 +91,7 @@ def test_clips_that_moved_after_the_backup_play_again(
     assert adopted["started_at"].startswith("2026-01-02T02:04:05")  # in Berlin
     assert ranges(unit, OTHERS) == [(206, other[100:200]), (206, other[-7:]), (200, other)]
     poster = wait_for(lambda: (unit.clip(OTHERS) or {}).get("poster_url"), what="its poster", seconds=60)
-    assert requests.get(unit.url(poster), timeout=10).status_code == 200
+    assert requests.get(unit.url(poster), timeout=60).status_code == 200
     check = unit.run("check")
     assert check.returncode == 0, check.stdout
     assert unit.run("scan", "--store", "archive").stdout == "archive: nothing that was not known\n"

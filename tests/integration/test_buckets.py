@@ -105,7 +105,7 @@ def answers(unit: RunningUnit, key: str, etag: str, modified: str) -> list[tuple
     replies: list[tuple[object, ...]] = []
     for method, headers in QUESTIONS:
         sent = {name: value.replace("ETAG", etag).replace("MODIFIED", modified) for name, value in headers.items()}
-        answer = requests.request(method, address(unit, key) + "?x=y", headers=sent, timeout=30)
+        answer = requests.request(method, address(unit, key) + "?x=y", headers=sent, timeout=60)
         values = {name: answer.headers.get(name) for name in SAME}
         if answer.status_code >= 400:  # whose words may differ
             replies.append((method, headers, answer.status_code, values["Content-Range"]))
@@ -122,7 +122,7 @@ def test_a_clip_in_a_bucket_plays_as_before(
     """Each kind of question has the same answer; one question to Python, none of the client's words to the store."""
     unit = start_unit(settings={"WATCHER_RENDER__SPRITES": "false"})
     keys = [leave(unit, samples, 1), leave(unit, samples, 2, camera="Ünter 100% #1")]
-    local = {key: requests.get(address(unit, key), timeout=10) for key in keys}
+    local = {key: requests.get(address(unit, key), timeout=60) for key in keys}
     before = {
         key: answers(unit, key, local[key].headers["ETag"], local[key].headers["Last-Modified"]) for key in keys
     }
@@ -135,16 +135,16 @@ def test_a_clip_in_a_bucket_plays_as_before(
         for was, now in zip(before[key], answers(unit, key, *requested), strict=True):
             assert now == was
         for odd in ("bytes=5-4", "bytes=x", "bytes=99999999999999999999-"):
-            assert requests.get(address(unit, key), headers={"Range": odd}, timeout=10).status_code in {200, 416}
+            assert requests.get(address(unit, key), headers={"Range": odd}, timeout=60).status_code in {200, 416}
     # What wants a file has a copy for a while: HLS, a zip, a film.
     clip = unit.clip(keys[0])
     assert clip is not None
     number = clip["id"]
-    assert requests.get(unit.url(f"/watcher/clips/{number}/segment.m4s"), timeout=10).status_code == 200
-    packed = requests.get(unit.url("/watcher/clips.zip"), params={"id": [number]}, timeout=10).content
+    assert requests.get(unit.url(f"/watcher/clips/{number}/segment.m4s"), timeout=60).status_code == 200
+    packed = requests.get(unit.url("/watcher/clips.zip"), params={"id": [number]}, timeout=60).content
     assert zipfile.ZipFile(io.BytesIO(packed)).read(keys[0]) == local[keys[0]].content
     asks = {"cameras": ["porch"], "from": clip["started_at"], "to": clip["ended_at"]}
-    film = requests.post(unit.url("/watcher/exports"), json=asks, timeout=10)
+    film = requests.post(unit.url("/watcher/exports"), json=asks, timeout=60)
     assert film.status_code in {201, 202}, film.text
     export = wait_for(lambda: finished(unit, film.json()["id"]), what="the film")
     assert export["state"] == "ready", export
@@ -163,7 +163,7 @@ def test_a_clip_in_a_bucket_plays_as_before(
     key = keys[0]
     server.bucket.trick = hostile
     secret = {"Authorization": "Bearer wk_secret", "Cookie": "watcher=secret", "X-Other": "1", "User-Agent": "me"}
-    answer = requests.get(address(unit, key), headers=secret, timeout=10)
+    answer = requests.get(address(unit, key), headers=secret, timeout=60)
     assert (answer.status_code, answer.content) == (200, local[key].content)
     assert set(answer.headers) <= set(local[key].headers) | {"Vary"}
     assert {name: answer.headers.get(name) for name in SAME} == {
@@ -175,30 +175,30 @@ def test_a_clip_in_a_bucket_plays_as_before(
     was = requests_of(unit)
     for first in range(40):
         asks = {"Range": f"bytes={first}-", "Authorization": f"Bearer {first}"}
-        assert requests.get(address(unit, key), headers=asks, timeout=10).status_code == 206
+        assert requests.get(address(unit, key), headers=asks, timeout=60).status_code == 206
     assert requests_of(unit) - was < 5
     # What the store refuses, and where it would send a client, is told in words of ours.
     for status, code in ((403, 503), (301, 503), (500, 503), (503, 503), (400, 503)):
         server.bucket.trick = refusing(status)
-        answer = requests.get(address(unit, key), timeout=20, allow_redirects=False)
+        answer = requests.get(address(unit, key), timeout=60, allow_redirects=False)
         assert (answer.status_code, answer.text) == (code, "The store in which this clip lies is away\n")
         assert answer.headers["Retry-After"]
         assert "example.org" not in str(answer.headers)
     server.bucket.trick = None
     # An object that is not there is not found.
     kept = server.bucket.objects.pop(f"ä b/{key}")
-    assert requests.get(address(unit, key), timeout=10).status_code == 404
+    assert requests.get(address(unit, key), timeout=60).status_code == 404
     server.bucket.objects[f"ä b/{key}"] = kept
     # A store that is away is away for its clips alone.
     young = leave(unit, samples, 3, days=0)
     server.shutdown()
     server.server_close()
-    answer = requests.get(address(unit, key), timeout=20)
+    answer = requests.get(address(unit, key), timeout=60)
     assert (answer.status_code, answer.text) == (503, "The store in which this clip lies is away\n")
-    assert requests.get(address(unit, young), timeout=10).status_code == 200
+    assert requests.get(address(unit, young), timeout=60).status_code == 200
     # Nothing that came from outside leads to a store, nor to the question where a clip lies.
     for path in ("/watcher/internal/cold", "/@store_archive", "/watcher/internal/said/page"):
-        assert requests.get(unit.url(path), headers={"X-Watcher-Store": "archive"}, timeout=10).status_code == 404
+        assert requests.get(unit.url(path), headers={"X-Watcher-Store": "archive"}, timeout=60).status_code == 404
 
 
 def refusing(status: int) -> Callable[[Handler], bool]:

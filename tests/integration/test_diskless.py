@@ -36,9 +36,9 @@ def test_a_node_without_the_disk(
         assert second.clips() == first.clips()
         for unit in (first, second):
             for key in (cold, wanted):
-                part = requests.get(address(unit, key), headers={"Range": "bytes=100-199"}, timeout=10)
+                part = requests.get(address(unit, key), headers={"Range": "bytes=100-199"}, timeout=60)
                 assert (part.status_code, part.content) == (206, contents[key][100:200])
-                assert requests.get(address(unit, key), timeout=10).content == contents[key]
+                assert requests.get(address(unit, key), timeout=60).content == contents[key]
         clip = second.clip(cold)
         assert clip is not None
         piece = f"/watcher/clips/{clip['id']}/segment.m4s"
@@ -46,23 +46,23 @@ def test_a_node_without_the_disk(
         assert [answer.status_code for answer in pieces] == [200, 200], [answer.text[:300] for answer in pieces]
         assert pieces[0].content == pieces[1].content
         # What only the disk has is not here, and nothing is lost or taken by who asks this node for it.
-        assert requests.get(address(second, hot), timeout=10).status_code == 404
+        assert requests.get(address(second, hot), timeout=60).status_code == 404
         clip = second.clip(hot)
         assert clip is not None
-        assert requests.delete(second.url(f"/watcher/clips/{clip['id']}"), timeout=10).status_code == 503
-        sent = requests.put(second.url("/watcher/uploads/gate/1.mp4"), data=contents[hot], timeout=10)
+        assert requests.delete(second.url(f"/watcher/clips/{clip['id']}"), timeout=60).status_code == 503
+        sent = requests.put(second.url("/watcher/uploads/gate/1.mp4"), data=contents[hot], timeout=60)
         assert sent.status_code == 503, sent.text
-        assert requests.get(address(first, hot), timeout=10).content == contents[hot]
+        assert requests.get(address(first, hot), timeout=60).content == contents[hot]
         assert not [*second.video.rglob("*")]
         # A clip that somebody here wants back comes to the disk of the other node.
         clip = second.clip(wanted)
         assert clip is not None
-        assert requests.post(second.url(f"/watcher/clips/{clip['id']}/recall"), timeout=10).status_code == 202
+        assert requests.post(second.url(f"/watcher/clips/{clip['id']}/recall"), timeout=60).status_code == 202
         wait_for(lambda: store_of(second, wanted) == "local", seconds=90, what="its return")
         assert (first.video / wanted).read_bytes() == contents[wanted]
         assert first.run("check").returncode == 0
         # And where the node with the disk is away, this one goes on.
         first.stop()
-        assert requests.get(address(second, cold), timeout=10).content == contents[cold]
+        assert requests.get(address(second, cold), timeout=60).content == contents[cold]
         assert {clip["key"] for clip in second.clips()} == {*contents}
         assert second.problems() == {}

@@ -415,7 +415,7 @@ def test_it_is_made_whatever_is_killed_and_given_up_at_once(start_unit: Callable
     address = answer.json()["links"]["self"]
     worker = working(unit, "gate/b.mp4")
     assert requests.delete(unit.url(address), timeout=10).status_code == 204
-    wait_for(lambda: worker not in unit.family(), seconds=10, what="the end of the worker")
+    wait_for(lambda: worker not in unit.family(), what="the end of the worker")
     gone = unit.data / "renditions" / "exports" / str(answer.json()["id"])
     wait_for(lambda: not gone.exists(), what="the end of its folder")
     assert (unit.video / "gate/b.mp4").exists()

@@ -40,8 +40,8 @@ def test_a_frozen_store_costs_its_clips_alone(
         server.bucket.trick = freeze
         ask = ["curl", "-s", "-m", "50", "-o", "/dev/null", "-w", "%{http_code}", address(unit, key)]
         players = [subprocess.Popen(ask, stdout=subprocess.PIPE, text=True) for _ in range(PLAYERS)]
-        for _ in range(10):  # none waits for as long as the store is waited for
-            assert requests.get(address(unit, young), timeout=5).status_code == 200
+        for _ in range(10):  # none waits for as long as the store is waited for, which is ten seconds
+            assert requests.get(address(unit, young), timeout=8).status_code == 200
             assert unit.get("/watcher/clips").status_code == 200
             assert unit.get("/watcher/readyz").status_code == 200
         assert {player.communicate()[0] for player in players} == {"503"}

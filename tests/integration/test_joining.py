@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests import clips
-from tests.running import wait_for
+from tests.running import DEADLINE, wait_for
 from watcher.catalog import migrate
 from watcher.catalog.schema import claims
 from watcher.model.clip import ClipFilter
@@ -87,8 +87,12 @@ def share(services: Services, data: Path, folder: Path, settings: dict[str, str]
     def leave(number: int) -> None:
         (data / "video" / f"{number}.mp4").write_bytes(clips.stamp(film, number))
 
+    left = [0]
+
     def both_at_work() -> bool:
-        leave(next(numbers))
+        if left[0] - pictured(services) < 8:  # enough for both, and no more than are made in time
+            leave(next(numbers))
+            left[0] += 1
         seen.update(owners(services))
         return len(seen) == 2
 
@@ -96,18 +100,18 @@ def share(services: Services, data: Path, folder: Path, settings: dict[str, str]
         wait_for_words(logs[0], "scanned")
         with ingester(data, logs[1], settings) as second:
             wait_for_words(logs[1], "another ingester adopts clips")
-            wait_for(both_at_work, seconds=60, what="clips in the hands of both")
+            wait_for(both_at_work, seconds=120, what="clips in the hands of both")
             count = next(numbers)
             leave(count)
-            wait_for(lambda: pictured(services) == count + 1, seconds=60, what="all posters")
+            wait_for(lambda: pictured(services) == count + 1, seconds=120, what="all posters")
             first.kill()
             wait_for_words(logs[1], "taking over")
             with ingester(data, logs[2], settings):
                 wait_for_words(logs[2], "another ingester adopts clips")
                 leave(next(numbers))
-                wait_for(lambda: pictured(services) == count + 2, seconds=60, what="what came after that")
+                wait_for(lambda: pictured(services) == count + 2, seconds=120, what="what came after that")
                 second.send_signal(signal.SIGTERM)
-                assert second.wait(20) == 0
+                assert second.wait(DEADLINE) == 0
                 wait_for_words(logs[2], "taking over")
 
 
@@ -119,5 +123,5 @@ def test_a_second_one_is_refused_where_nothing_is_shared(tmp_path: Path) -> None
     with ingester(data, logs[0], {}):
         wait_for_words(logs[0], "scanned")
         with ingester(data, logs[1], {}) as second:
-            assert second.wait(20) != 0
+            assert second.wait(DEADLINE) != 0
             wait_for_words(logs[1], "another ingester is at work on this data folder")

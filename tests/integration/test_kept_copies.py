@@ -53,7 +53,7 @@ def test_a_copy_plays_as_the_clip(
     unit = start_unit(settings={"WATCHER_RENDER__SPRITES": "false"})
     keys = [leave(unit, samples, 1), leave(unit, samples, 2, camera="Ünter 100% #1"), leave(unit, samples, 3)]
     key, other, third = keys
-    local = {key: requests.get(address(unit, key), timeout=10) for key in keys}
+    local = {key: requests.get(address(unit, key), timeout=60) for key in keys}
     requested = {key: (answer.headers["ETag"], answer.headers["Last-Modified"]) for key, answer in local.items()}
     before = {key: answers(unit, key, *requested[key]) for key in keys}
     tiered(unit, tmp_path, server.endpoint, **ROOM)
@@ -74,7 +74,7 @@ def test_a_copy_plays_as_the_clip(
     assert copy_of(unit, key) is None
     go_on.set()
     server.bucket.trick = None
-    requests.get(address(unit, other), timeout=10)
+    requests.get(address(unit, other), timeout=60)
     for played in (key, other):
         copy = wait_for(lambda played=played: copy_of(unit, played), what="a copy")
         assert copy.read_bytes() == local[played].content
@@ -85,22 +85,22 @@ def test_a_copy_plays_as_the_clip(
     data, places = local[key].content, random.Random(24)
     for _ in range(100):
         first, last = sorted(places.choices(range(len(data)), k=2))
-        part = requests.get(address(unit, key), headers={"Range": f"bytes={first}-{last}"}, timeout=10)
+        part = requests.get(address(unit, key), headers={"Range": f"bytes={first}-{last}"}, timeout=60)
         assert (part.status_code, part.content) == (206, data[first : last + 1])
     # One that nobody has played is away with its store.
-    assert requests.get(address(unit, third), timeout=10).status_code == 503
+    assert requests.get(address(unit, third), timeout=60).status_code == 503
     server.bucket.trick = None
     # Brought back, it is in the video root; given up for good, it is nowhere. Its copy goes each time.
     clips = {played: unit.clip(played) for played in (key, other)}
     numbers = {played: clip["id"] for played, clip in clips.items() if clip is not None}
-    assert requests.post(unit.url(f"/watcher/clips/{numbers[key]}/recall"), timeout=10).status_code == 202
+    assert requests.post(unit.url(f"/watcher/clips/{numbers[key]}/recall"), timeout=60).status_code == 202
     wait_for(lambda: copy_of(unit, key) is None, what="the end of the copy", seconds=60)
-    assert requests.get(address(unit, key), timeout=10).content == data
-    gone = requests.delete(unit.url(f"/watcher/clips/{numbers[other]}?bin=false"), timeout=10)
+    assert requests.get(address(unit, key), timeout=60).content == data
+    gone = requests.delete(unit.url(f"/watcher/clips/{numbers[other]}?bin=false"), timeout=60)
     assert gone.status_code == 204, gone.text
     folder = unit.folder / "data" / "spool" / "cold"
     wait_for(lambda: not [*folder.glob(f"{numbers[other]}-*")], what="the end of the other one", seconds=60)
-    wait_for(lambda: requests.get(address(unit, other), timeout=10).status_code == 404, what="that it is nowhere")
+    wait_for(lambda: requests.get(address(unit, other), timeout=60).status_code == 404, what="that it is nowhere")
 
 
 def test_a_copy_is_nobody_elses(
@@ -109,7 +109,7 @@ def test_a_copy_is_nobody_elses(
     """Who may not see a clip does not see its copy, right after somebody who may; its file has no address."""
     unit = start_unit(settings={"WATCHER_AUTH__MODE": "open", "WATCHER_RENDER__SPRITES": "false"})
     key = leave(unit, samples, 1)
-    data = requests.get(address(unit, key), timeout=10).content
+    data = requests.get(address(unit, key), timeout=60).content
     tiered(unit, tmp_path, server.endpoint, WATCHER_AUTH__MODE="keys", **ROOM)
     wait_for(lambda: not (unit.video / key).exists(), what="the move", seconds=60)
     secrets = {
@@ -117,16 +117,16 @@ def test_a_copy_is_nobody_elses(
         for name, camera in (("mine", "porch"), ("other", "gate"))
     }
     mine, others = ({"Authorization": f"Bearer {secrets[name]}"} for name in ("mine", "other"))
-    assert requests.get(address(unit, key), headers=mine, timeout=10).content == data
+    assert requests.get(address(unit, key), headers=mine, timeout=60).content == data
     folder = unit.folder / "data" / "spool" / "cold"
     copy = wait_for(lambda: next(folder.glob("[0-9]*"), None), what="the copy")
     server.bucket.trick = refusing(500)
     for _ in range(2):
-        assert requests.get(address(unit, key), headers=mine, timeout=10).content == data
-        assert requests.get(address(unit, key), headers=others, timeout=10).status_code == 403
-        assert requests.get(address(unit, key), timeout=10).status_code == 401
+        assert requests.get(address(unit, key), headers=mine, timeout=60).content == data
+        assert requests.get(address(unit, key), headers=others, timeout=60).status_code == 403
+        assert requests.get(address(unit, key), timeout=60).status_code == 401
     for path in (f"/{copy.name}", f"/spool/cold/{copy.name}", f"/watcher/renditions/{copy.name}"):
-        assert requests.get(unit.url(path), headers=mine, timeout=10).status_code in {403, 404}
+        assert requests.get(unit.url(path), headers=mine, timeout=60).status_code in {403, 404}
 
 
 def test_a_full_disk_stops_nobody(
@@ -135,7 +135,7 @@ def test_a_full_disk_stops_nobody(
     """Where no byte more can be written a clip plays whole from its bucket; what has a copy plays from that."""
     unit = start_unit(settings={"WATCHER_RENDER__SPRITES": "false"})
     keys = [leave(unit, samples, 1), leave(unit, samples, 2)]
-    data = {key: requests.get(address(unit, key), timeout=10).content for key in keys}
+    data = {key: requests.get(address(unit, key), timeout=60).content for key in keys}
     tiered(unit, tmp_path, server.endpoint, WATCHER_UPLOAD__MIN_FREE_BYTES="0", **ROOM)
     for key in keys:
         moved(unit, key)
@@ -145,14 +145,14 @@ def test_a_full_disk_stops_nobody(
         folder.rmdir()
     with mounted(folder, "600m"):  # 512 of them have to be free
         unit.start()
-        requests.get(address(unit, keys[0]), timeout=10)
+        requests.get(address(unit, keys[0]), timeout=60)
         wait_for(lambda: copy_of(unit, keys[0]), what="a copy")
         fill(folder / ".filled")
         assert shutil.disk_usage(folder).free == 0
         for _ in range(3):
             for key in keys:
-                assert requests.get(address(unit, key), timeout=10).content == data[key]
-                part = requests.get(address(unit, key), headers={"Range": "bytes=100-"}, timeout=10)
+                assert requests.get(address(unit, key), timeout=60).content == data[key]
+                part = requests.get(address(unit, key), headers={"Range": "bytes=100-"}, timeout=60)
                 assert (part.status_code, part.content) == (206, data[key][100:])
         assert copy_of(unit, keys[1]) is None
         unit.stop()

@@ -43,9 +43,9 @@ def test_requests_are_counted_over_all_processes(unit: RunningUnit) -> None:
     """Also those that are answered before Flask, and refusals; what no route is for is not."""
     before = answered(unit, "/watcher/clips"), answered(unit, "/watcher/clips", "4xx")
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: requests.get(unit.url("/watcher/clips"), timeout=10), range(60)))
-        list(pool.map(lambda _: requests.get(unit.url("/watcher/clips?limit=x"), timeout=10), range(20)))
-        list(pool.map(lambda _: requests.get(unit.url("/watcher/no/route"), timeout=10), range(20)))
+        list(pool.map(lambda _: requests.get(unit.url("/watcher/clips"), timeout=60), range(60)))
+        list(pool.map(lambda _: requests.get(unit.url("/watcher/clips?limit=x"), timeout=60), range(20)))
+        list(pool.map(lambda _: requests.get(unit.url("/watcher/no/route"), timeout=60), range(20)))
     assert answered(unit, "/watcher/clips") - before[0] == 60
     assert answered(unit, "/watcher/clips", "4xx") - before[1] == 20
     samples = figures(unit)
@@ -61,7 +61,7 @@ def test_connections_of_nginx(program: str, start_unit: Callable[..., RunningUni
     """How many it has had; and, where it was built to know, how many it has now, one of them ours."""
     unit = start_unit(settings={"WATCHER_NGINX": program} if program else {})
     with requests.Session() as session:
-        session.get(unit.url("/watcher/livez"), timeout=10)
+        session.get(unit.url("/watcher/livez"), timeout=60)
         first = figures(unit)
         second = figures(unit)
         had = [figures_["watcher_nginx_connections_total"][0].value for figures_ in (first, second)]
@@ -94,7 +94,7 @@ def test_what_came_is_counted(start_unit: Callable[..., RunningUnit], samples: P
     assert 0 < value(unit, "watcher_ingest_seconds_total") < 3 * DEADLINE
     for number in (4, 5):
         body = clips.stamp(data, number)
-        assert requests.put(unit.url(f"/watcher/uploads/gate/{number}.mp4"), data=body, timeout=10).ok
+        assert requests.put(unit.url(f"/watcher/uploads/gate/{number}.mp4"), data=body, timeout=60).ok
     assert value(unit, "watcher_uploaded_bytes_total", camera="gate") == 2 * len(body)
     assert figures(unit)["watcher_lost_events_total"][0].value == 0
 

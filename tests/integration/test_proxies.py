@@ -176,7 +176,7 @@ def test_a_kill_in_the_middle_costs_nothing(start_unit: Callable[..., RunningUni
     worker = wait_for(lambda: next(iter(workers(unit)), None), what="a worker")
     os.kill(unit.ingester(), signal.SIGKILL)
     wait_for(lambda: worker not in workers(unit), what="its end")
-    wait_for(lambda: proxy_of(unit, clip)["state"] == "ready", what="the proxy")
+    wait_for(lambda: proxy_of(unit, clip)["state"] == "ready", seconds=180, what="the proxy")
     assert len(os.listdir(unit.data / "renditions" / "proxies")) == 1
 
 

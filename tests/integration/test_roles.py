@@ -161,7 +161,7 @@ def unit(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[Ru
 
 
 def signed_in(unit: RunningUnit, key: str) -> dict[str, str]:
-    answer = requests.post(unit.url("/watcher/sign-in"), data={"key": key}, allow_redirects=False, timeout=10)
+    answer = requests.post(unit.url("/watcher/sign-in"), data={"key": key}, allow_redirects=False, timeout=60)
     return {"Cookie": f"watcher_session={answer.cookies['watcher_session']}"}
 
 
@@ -200,11 +200,11 @@ def brought(unit: RunningUnit, services: Services) -> dict[str, dict[str, str]]:
         return answer.json() if answer.status_code == 200 else None
 
     shared = unit.url(f"{wait_for(clip, what='the clip')['links']['self']}/share")
-    link = requests.post(shared, json={"expires_in_seconds": 600}, headers=holders["admin"], timeout=10).json()[
+    link = requests.post(shared, json={"expires_in_seconds": 600}, headers=holders["admin"], timeout=60).json()[
         "url"
     ]
     holders["share link"] = {"?": link.partition("?")[2]}
-    gone = requests.post(unit.url("/watcher/sign-out"), headers=holders["session that was ended"], timeout=10)
+    gone = requests.post(unit.url("/watcher/sign-out"), headers=holders["session that was ended"], timeout=60)
     assert gone.status_code == 200
     keys.revoke(services, "revoked")
     end_soon(services, "expired", -1)
@@ -261,7 +261,7 @@ def test_a_key_that_ends_meanwhile(unit: RunningUnit, services: Services, sample
     sends = keys.create(services, "sender", "upload", ["porch"])
     session = signed_in(unit, key)
     body = clips.stamp((samples / "plain.mp4").read_bytes(), 5)
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", unit.port, timeout=30)) as sending:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", unit.port, timeout=60)) as sending:
         sending.putrequest("PUT", "/watcher/uploads/porch/begun.mp4")
         sending.putheader("Authorization", f"Bearer {sends}")
         sending.putheader("Content-Length", str(len(body)))
@@ -279,7 +279,7 @@ def test_a_key_that_ends_meanwhile(unit: RunningUnit, services: Services, sample
             while (began := time.monotonic()) < ends + 2:
                 for address in ("/watcher/clips", "/watcher/changes/head"):
                     headers = {**mine, "Cache-Control": "max-age=1"}
-                    if asking.get(unit.url(address), headers=headers, timeout=10).status_code == 200:
+                    if asking.get(unit.url(address), headers=headers, timeout=60).status_code == 200:
                         late.append(began - ends)
 
         asking = [threading.Thread(target=ask_on, args=(mine,)) for mine in (bearer(key), session) * 2]
@@ -291,8 +291,8 @@ def test_a_key_that_ends_meanwhile(unit: RunningUnit, services: Services, sample
         assert max(late) < 0.1, "a tenth of a second for what was asked at the very moment"
         sending.send(body[1000:])
         assert sending.getresponse().status == 401, "who may is asked again when a clip is filed"
-    refused = requests.put(unit.url("/watcher/uploads/porch/b.mp4"), data=body, headers=bearer(sends), timeout=10)
+    refused = requests.put(unit.url("/watcher/uploads/porch/b.mp4"), data=body, headers=bearer(sends), timeout=60)
     assert refused.status_code == 401
-    assert requests.post(unit.url("/watcher/sign-in"), data={"key": key}, timeout=10).status_code == 401
+    assert requests.post(unit.url("/watcher/sign-in"), data={"key": key}, timeout=60).status_code == 401
     over = hashed(key)
     assert services.catalog.keys.get(over, now=services.clock.now()) is None

@@ -32,7 +32,7 @@ def test_any_number_of_pages_cost_the_application_little(unit: RunningUnit, clip
         session, tag = requests.Session(), ""
         while time.monotonic() < until:
             answer = session.get(
-                unit.url(HEAD), headers=SHARED | ({"If-None-Match": tag} if tag else {}), timeout=10
+                unit.url(HEAD), headers=SHARED | ({"If-None-Match": tag} if tag else {}), timeout=60
             )
             tag = answer.headers["ETag"]
             assert answer.status_code == 304 or answer.json()["head"] >= 1
@@ -53,14 +53,14 @@ def test_any_number_of_pages_cost_the_application_little(unit: RunningUnit, clip
 def test_who_does_not_say_so_gets_what_holds_now(unit: RunningUnit, clip: dict) -> None:
     """Also just after a page was answered, and after each change."""
     for number in range(5):
-        requests.get(unit.url(HEAD), headers=SHARED, timeout=10)
+        requests.get(unit.url(HEAD), headers=SHARED, timeout=60)
         before = unit.get(HEAD).json()["head"]
-        requests.put(unit.url(f"{clip['links']['self']}/labels/n{number}"), timeout=10).raise_for_status()
+        requests.put(unit.url(f"{clip['links']['self']}/labels/n{number}"), timeout=60).raise_for_status()
         assert unit.get(HEAD).json()["head"] > before
-    assert requests.head(unit.url(HEAD), headers=SHARED, timeout=10).status_code == 200
-    shared = requests.get(unit.url(HEAD), headers=SHARED, timeout=10)
+    assert requests.head(unit.url(HEAD), headers=SHARED, timeout=60).status_code == 200
+    shared = requests.get(unit.url(HEAD), headers=SHARED, timeout=60)
     assert shared.json()["head"] >= 1, "not the empty body of a HEAD"
-    assert requests.post(unit.url(HEAD), headers=SHARED, timeout=10).status_code == 405
+    assert requests.post(unit.url(HEAD), headers=SHARED, timeout=60).status_code == 405
 
 
 @pytest.fixture
@@ -76,22 +76,22 @@ def test_lists_are_shared_as_well(question: str, unit: RunningUnit, clip: dict) 
     until = time.monotonic() + 20
 
     def numbers(**more: str) -> list[str]:
-        return [requests.get(address, headers=SHARED | more, timeout=10).headers["X-Request-Id"] for _ in range(2)]
+        return [requests.get(address, headers=SHARED | more, timeout=60).headers["X-Request-Id"] for _ in range(2)]
 
     first, second = numbers()
     while first != second and time.monotonic() < until:  # the second ended between the two
         first, second = numbers()
     assert first == second
-    answer = requests.get(address, headers=SHARED, timeout=10)
-    same = requests.get(address, headers=SHARED | {"If-None-Match": answer.headers["ETag"]}, timeout=10)
+    answer = requests.get(address, headers=SHARED, timeout=60)
+    same = requests.get(address, headers=SHARED | {"If-None-Match": answer.headers["ETag"]}, timeout=60)
     assert (same.status_code, same.content) == (304, b"")
-    fresh = [requests.get(address, timeout=10).headers["X-Request-Id"] for _ in range(2)]
+    fresh = [requests.get(address, timeout=60).headers["X-Request-Id"] for _ in range(2)]
     assert len({first, *fresh}) == 3
     assert (
-        requests.get(f"{address}{'&' if '?' in address else '?'}x=1", headers=SHARED, timeout=10).status_code == 400
+        requests.get(f"{address}{'&' if '?' in address else '?'}x=1", headers=SHARED, timeout=60).status_code == 400
     )
     assert numbers(Origin="https://a.example")[0] != first
-    assert requests.head(address, headers=SHARED, timeout=10).content == b""
+    assert requests.head(address, headers=SHARED, timeout=60).content == b""
 
 
 def test_nothing_is_shared_between_keys(start_unit, samples) -> None:
@@ -110,7 +110,7 @@ def test_nothing_is_shared_between_keys(start_unit, samples) -> None:
         for _ in range(3):
             for camera, secret in secrets.items():
                 for mine in ({"Authorization": f"Bearer {secret}"}, {}):
-                    answer = requests.get(unit.url(f"/watcher/{question}"), headers=SHARED | mine, timeout=10)
+                    answer = requests.get(unit.url(f"/watcher/{question}"), headers=SHARED | mine, timeout=60)
                     assert answer.status_code == (200 if mine else 401)
                     if mine:
                         other = "gate" if camera == "porch" else "porch"
@@ -123,9 +123,9 @@ def test_what_one_browser_has_seen_is_not_shared(spelling: str, unit: RunningUni
     """Who asks at the same moment gets their own answer, however they spell the question, and whoever asked before."""
     address = unit.url(f"/watcher/clips?{spelling}")
     mine, other = ({"Cookie": f"watcher_browser={spelling}-{name}"} for name in ("mine", "other"))
-    requests.put(unit.url(f"{clip['links']['self']}/seen"), headers=mine, timeout=10).raise_for_status()
+    requests.put(unit.url(f"{clip['links']['self']}/seen"), headers=mine, timeout=60).raise_for_status()
     for who, expected in ((other, True), (mine, False), (other, True), ({}, True), (mine, False)):
-        answer = requests.get(address, headers=SHARED | who, timeout=10)
+        answer = requests.get(address, headers=SHARED | who, timeout=60)
         if spelling.startswith("SEEN"):
             assert answer.status_code == 400
             continue

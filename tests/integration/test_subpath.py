@@ -43,7 +43,7 @@ def key(unit: RunningUnit) -> str:
 
 @pytest.fixture(scope="module")
 def browser(unit: RunningUnit, front: str, key: str) -> requests.Session:
-    """Somebody who has signed in through the proxy, once both clips have posters."""
+    """Somebody who has signed in through the proxy, once both clips have their pictures."""
     session = requests.Session()
     there = session.get(front, headers=HTML, timeout=10)
     assert there.url == f"{front}watcher/sign-in?next=/cams/watcher/"
@@ -51,9 +51,10 @@ def browser(unit: RunningUnit, front: str, key: str) -> requests.Session:
     assert [cookie.path for cookie in session.cookies] == ["/cams/"]
 
     def ready() -> bool:
-        return all(clip["poster_url"] for clip in session.get(front + "watcher/clips", timeout=10).json()["clips"])
+        clips = session.get(front + "watcher/clips", timeout=10).json()["clips"]
+        return len(clips) == 2 and all(clip["sprite"] for clip in clips)
 
-    wait_for(ready, what="posters")
+    wait_for(ready, what="both clips with their pictures")
     return session
 
 

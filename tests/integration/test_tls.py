@@ -71,10 +71,10 @@ def test_cameras_send_by_ftps(
     command = ["curl", "-sS", "--cacert", str(certificate[0]), "-u", f"x:{key}", "-T", str(samples / "plain.mp4")]
     command += ["--retry", "20", "--retry-connrefused", "--retry-delay", "1"]
     address = f"ftp://127.0.0.1:{port}/secret.mp4"
-    sent = subprocess.run([*command, "--ssl-reqd", address], capture_output=True, text=True, timeout=30)
+    sent = subprocess.run([*command, "--ssl-reqd", address], capture_output=True, text=True, timeout=120)
     assert sent.returncode == 0, sent.stderr
     assert unit.get("/porch/secret.mp4").content == (samples / "plain.mp4").read_bytes()
-    plain = subprocess.run([*command, address.replace("secret", "plain")], capture_output=True, timeout=30)
+    plain = subprocess.run([*command, address.replace("secret", "plain")], capture_output=True, timeout=120)
     assert plain.returncode == 67, plain  # login denied
 
 
@@ -87,7 +87,7 @@ def test_half_a_certificate_is_refused(tmp_path: Path, certificate: tuple[Path, 
     ):
         unit = RunningUnit(tmp_path / "unit", settings=settings)
         command = unit.command("up", "--data", str(unit.data), "--listen", f"127.0.0.1:{unit.port}")
-        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **settings}, timeout=60)
         assert done.returncode == 1
         assert done.stderr.count("\n") == 1
 

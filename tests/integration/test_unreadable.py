@@ -45,13 +45,14 @@ def test_what_we_may_not_read_is_named_and_costs_no_neighbour(
     assert unit.get("/watcher/readyz").status_code == 200, unit.problems()
     check = unit.run("check", "--ignored").stdout
     status = unescape(unit.get("/watcher/status").text)
+    unit.wait_logged("porch/closed.mp4")
     for text in (check, status, unit.logged()):
         assert "porch/closed.mp4" in text
     assert "cannot be read" in next(line for line in check.splitlines() if "attic/" in line), check
     named = f"{unit.video}/attic belongs to"
     shown = "the folder on Status"
     wait_for(lambda: named in unescape(unit.get("/watcher/status").text), seconds=RETRIED_SECONDS, what=shown)
-    assert named in unit.logged()
+    unit.wait_logged(named)
     assert "may neither read it nor write into it" in unescape(unit.get("/watcher/status").text)
 
     (unit.video / "porch" / "closed.mp4").chmod(0o644)

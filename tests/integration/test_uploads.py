@@ -56,7 +56,7 @@ def test_a_clip_is_put_and_plays(unit: RunningUnit, samples: Path) -> None:
     assert sent.headers["Location"] == clip["links"]["self"]
     assert unit.get(clip["url"]).content == data
     assert [c["id"] for c in unit.clips(camera="porch")] == [clip["id"]]
-    wait_for(lambda: unit.clip(clip["key"])["poster_url"], seconds=10, what="its poster")
+    wait_for(lambda: unit.clip(clip["key"])["poster_url"], what="its poster")
     assert unit.clip(clip["key"])["id"] == clip["id"]
     wait_for(lambda: spooled(unit) == [], what="an empty spool")
 

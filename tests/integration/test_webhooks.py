@@ -196,7 +196,7 @@ def test_what_happens_now_does_not_wait_for_a_collection(
     """Eighty clips are moved in, and the hook takes its time; still it is told of the next one soon, and of all."""
     unit = start_unit(settings=hooks(listener.port))
     begun(unit)
-    listener.seconds = 0.1
+    listener.seconds = 1.0  # eighty of them are longer than any machine needs for the rest
     for number in range(80):
         write(unit, samples, f"outside/{number}.mp4", number)
     wait_for(lambda: len(unit.clips(state="ready")) == 80, what="the collection")
@@ -251,6 +251,7 @@ def test_a_hook_that_takes_its_time_holds_up_no_other(
         wait_for(lambda: sorted(listener.keys) == [f"porch/{number}.mp4" for number in range(3)], what="all three")
         stuck = unit.run("webhooks").stdout
         assert f"1 (http://127.0.0.1:{mute.getsockname()[1]}): 3 wait" in stuck
+        unit.wait_logged("webhook 2 (http://127.0.0.1:")
         text = stuck + unit.console() + "".join(path.read_text() for path in unit.log.glob("*.log"))
         assert "webhook 2 (http://127.0.0.1:" in text
         assert "T0KEN" not in text

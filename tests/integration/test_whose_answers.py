@@ -57,7 +57,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 def signed_in(unit: RunningUnit, secret: str) -> str:
     """The secret of a new session."""
-    answer = requests.post(unit.url("/watcher/sign-in"), data={"key": secret}, allow_redirects=False, timeout=10)
+    answer = requests.post(unit.url("/watcher/sign-in"), data={"key": secret}, allow_redirects=False, timeout=60)
     return answer.cookies["watcher_session"]
 
 
@@ -184,7 +184,7 @@ def test_a_key_that_ended_gets_no_list_more_however_many_ask(
             if stop.is_set():
                 return
             began = time.monotonic()
-            status = asking.get(unit.url(address), headers=SHARED | mine, timeout=10).status_code
+            status = asking.get(unit.url(address), headers=SHARED | mine, timeout=60).status_code
             next(answered)
             if status != 401 and began > ended[0] + (5 if address in media else 0):
                 late.append((address, began - ended[0]))
