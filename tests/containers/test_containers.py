@@ -178,12 +178,15 @@ def test_compose(checkout: Path, clip: bytes) -> None:
                 ).status_code
                 in {200, 201}
             ),
-            seconds=60,
+            seconds=180,
             what="the service after each container was killed",
         )
         unit("up", "-d", "--wait", "--force-recreate", "api")  # with another address, perhaps
         wait_for(lambda: unit.get("/watcher/livez").status_code == 200, what="nginx to find it")
-        assert "GET /watcher/livez" in (checkout / "log" / "access.log").read_text()
+        log = checkout / "log" / "access.log"
+        wait_for(
+            lambda: "GET /watcher/livez" in log.read_text(), what="a line of it, which is written a second late"
+        )
         shutil.rmtree(dropped)
 
 
@@ -261,7 +264,7 @@ def test_compose_over_a_unix_socket(checkout: Path, clip: bytes) -> None:
         sent = requests.put(unit.url("/watcher/uploads/socket/1.mp4"), data=clips.stamp(clip, 31), timeout=30)
         assert sent.status_code == 201, sent.text
         docker("exec", unit("ps", "-q", "api").stdout.strip(), "bash", "-c", "kill -9 -1", check=False)
-        wait_for(lambda: unit.get("/watcher/clips").status_code == 200, seconds=60, what="the application, again")
+        wait_for(lambda: unit.get("/watcher/clips").status_code == 200, seconds=180, what="the application, again")
         assert unit.get("/socket/1.mp4").content == clips.stamp(clip, 31)
 
 
@@ -280,8 +283,8 @@ def test_compose_with_postgresql(checkout: Path, clip: bytes) -> None:
             return requests.put(f"{address}/{number}.mp4", data=data, timeout=60).status_code in {200, 201}
 
         for number in range(1, 6):
-            wait_for(lambda number=number: sent(number), seconds=60, what="the upload")
-        wait_for(lambda: unit.clip("pg/dropped.mp4"), seconds=60, what="what was dropped meanwhile")
+            wait_for(lambda number=number: sent(number), seconds=180, what="the upload")
+        wait_for(lambda: unit.clip("pg/dropped.mp4"), seconds=180, what="what was dropped meanwhile")
         assert len(unit.get("/watcher/clips?camera=pg").json()["clips"]) == 7
         api = unit("ps", "-q", "api").stdout.strip()
         addresses = docker("exec", api, "hostname", "-i").stdout.split()
@@ -356,7 +359,7 @@ def test_compose_with_several(checkout: Path, clip: bytes) -> None:
             assert unit.get("/watcher/clips?camera=many").status_code == 200
         docker("stop", "-t", "10", adopts)
         (checkout / "data" / "video" / "many" / "dropped.mp4").write_bytes(clips.stamp(clip, 90))
-        row = wait_for(lambda: unit.clip("many/dropped.mp4"), seconds=30, what="what the other one adopts")
+        row = wait_for(lambda: unit.clip("many/dropped.mp4"), seconds=120, what="what the other one adopts")
         assert row["state"] in {"new", "ready"}
         assert "taking over" in docker("logs", helping[0]).stdout
         wait_for(
@@ -417,10 +420,10 @@ def test_one_container(checkout: Path, clip: bytes, tmp_path: Path) -> None:
             return None
 
         wait_for(
-            lambda: (a := get("/watcher/readyz")) is not None and a.status_code == 200, seconds=60, what="readyz"
+            lambda: (a := get("/watcher/readyz")) is not None and a.status_code == 200, seconds=180, what="readyz"
         )
         link = wait_for(
-            lambda: re.search(r"sign-in\?link=(\S+)", docker("logs", name).stdout), seconds=30, what="the link"
+            lambda: re.search(r"sign-in\?link=(\S+)", docker("logs", name).stdout), seconds=120, what="the link"
         )[1]
         browser = requests.Session()
         assert (
@@ -440,7 +443,7 @@ def test_one_container(checkout: Path, clip: bytes, tmp_path: Path) -> None:
         assert users.count("1000") >= 5
         wait_for(
             lambda: "healthy" in docker("inspect", "-f", "{{.State.Health.Status}}", name).stdout,
-            seconds=60,
+            seconds=180,
             what="its health",
         )
         docker("stop", "-t", "10", name)
@@ -469,7 +472,7 @@ def test_one_container_is_upgraded(checkout: Path, older: Path, clip: bytes, tmp
         for name, folder in zip(names, (older, checkout), strict=True):
             docker("build", "-q", "-t", name, str(folder))
             docker("run", "-d", "--init", "--name", name, "-p", f"127.0.0.1:{port}:80", "-v", f"{data}:/data", name)
-            wait_for(ready, seconds=60, what="readyz")
+            wait_for(ready, seconds=180, what="readyz")
             if folder == older:
                 key = create_key(name, "porch", "--role", "upload", "--camera", "porch")
                 eyes = create_key(name, "me", "--role", "view")

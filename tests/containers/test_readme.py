@@ -24,13 +24,13 @@ ready() {{ for try in $(seq 600); do curl -fsS -o /dev/null "$1" 2>/dev/null && 
 keys() {{ curl -fsS http://127.0.0.1:8080/watcher/clips | grep -o '"key":"[^"]*"'; }}
 {demo} & unit=$!
 ready http://127.0.0.1:8080/watcher/readyz
-for try in $(seq 100); do keys && break; sleep 0.2; done
+for try in $(seq 600); do keys && break; sleep 0.2; done
 kill "$unit"; wait "$unit" || true
 {run} & unit=$!
 ready http://127.0.0.1:8080/watcher/readyz
 cp /clip.mp4 clip.mp4
 {first}
-for try in $(seq 200); do [ "$(keys | wc -l)" = 2 ] && break; sleep 0.2; done
+for try in $(seq 600); do [ "$(keys | wc -l)" = 2 ] && break; sleep 0.2; done
 keys
 curl -fsS http://127.0.0.1:8080/watcher/ | grep -q '<title>'
 kill "$unit"; wait "$unit" || true

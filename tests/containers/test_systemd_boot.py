@@ -41,8 +41,8 @@ WantedBy=multi-user.target
 STEPS = """exec >/trial/told 2>&1
 set -ex
 here=http://127.0.0.1:8080
-until_ready() {{ for n in $(seq 100); do curl -sf $here/watcher/readyz && return; sleep 0.1; done; systemctl status watcher; exit 1; }}
-until_listed() {{ for n in $(seq 100); do curl -s $here/watcher/clips | grep -q "$1" && return; sleep 0.1; done; exit 1; }}
+until_ready() {{ for n in $(seq 600); do curl -sf $here/watcher/readyz && return; sleep 0.1; done; systemctl status watcher; exit 1; }}
+until_listed() {{ for n in $(seq 600); do curl -s $here/watcher/clips | grep -q "$1" && return; sleep 0.1; done; exit 1; }}
 leave() {{ install -d -o watcher /srv/watcher/video/porch; install -o watcher /trial/clip.mp4 /srv/watcher/video/porch/.new; printf "$1" >>/srv/watcher/video/porch/.new; mv /srv/watcher/video/porch/.new "/srv/watcher/video/porch/$1.mp4"; }}
 {install}
 until_ready
