@@ -82,6 +82,24 @@ def shown_by(page: Page) -> str:
     return page.locator("#filter > .show").inner_text()
 
 
+def test_a_time_that_cannot_be_read_yet_is_said_to_be_so(watched: Watched, shelf: list[dict]) -> None:
+    """Where the server is away, the calendar's days are there, and the next time it opens asks again."""
+    page = watched.open("/watcher/")
+    page.route("**/typed.js", lambda route: route.abort())
+    page.keyboard.press("d")
+    page.keyboard.type("16:05")
+    expect(page.locator(".calendar .preview")).to_have_text("The server does not answer.")
+    page.keyboard.press("Enter")
+    expect(page.locator(".calendar td button").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    page.unroute("**/typed.js")
+    page.keyboard.press("d")
+    page.keyboard.type("20 nov 2026 16:05")
+    expect(page.locator(".calendar .preview")).to_have_text("Friday, 20 November 2026, 16:05")
+    watched.faults = [fault for fault in watched.faults if "ERR_FAILED" not in fault]
+
+
 @pytest.mark.parametrize("watched", [PHONE], indirect=True)
 def test_the_sheet_says_how_many_clips_it_will_show(watched: Watched, shelf: list[dict]) -> None:
     """For what is chosen in it, at once and without a shift; so many there are, then."""
