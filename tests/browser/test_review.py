@@ -67,6 +67,7 @@ def test_a_review_by_keys(watched: Watched, unit: RunningUnit, shelf: list[dict]
     wait_for(lambda: free() == porch[1:], what="clips given back")
 
 
+@pytest.mark.parametrize("watched", [{"has_touch": True}], indirect=True)
 def test_the_end_of_a_clip_does_not_end_the_review(watched: Watched, shelf: list[dict]) -> None:
     """Also for who lets clips play on elsewhere: here a person says when, by a key, the button, or a swipe."""
     page = watched.open("/watcher/review?camera=gate")
