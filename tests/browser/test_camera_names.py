@@ -145,7 +145,7 @@ def test_who_has_the_page_open_sees_it(watched: Watched, unit: RunningUnit, shel
     page.evaluate("window.here = 'still'")
     say(unit, "gate", name=HEBREW, colour="red")
     gate = page.locator(".card [data-name=gate]").first
-    expect(gate).to_have_text(HEBREW, timeout=15000)
+    expect(gate).to_have_text(HEBREW)
     expect(gate).to_have_attribute("data-colour", "red")
     assert page.evaluate("window.here") == "still"
     page = watched.open(DAY)
@@ -153,7 +153,7 @@ def test_who_has_the_page_open_sees_it(watched: Watched, unit: RunningUnit, shel
     page.evaluate("window.here = 'still'")
     say(unit, "yard", name="Yard, the old one", order=1)
     say(unit, "porch", hidden=True)
-    expect(page.locator(".names button")).to_have_text(["Yard, the old one", HEBREW], timeout=15000)
+    expect(page.locator(".names button")).to_have_text(["Yard, the old one", HEBREW])
     assert page.evaluate("window.here") == "still"
 
 

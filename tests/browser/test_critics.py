@@ -12,7 +12,7 @@ import requests
 from playwright.sync_api import Route, expect
 
 from tests import clips
-from tests.browser.conftest import Watched, until
+from tests.browser.conftest import Watched, hear_fingers, until
 from tests.running import RunningUnit, wait_for
 from watcher.ops.demo import SCENES, write_clip
 
@@ -135,7 +135,7 @@ def test_the_bar_that_says_who_is_away_has_the_page_s_clock(watched: Watched, sh
     """The time since when nobody answers is the cameras', as every other time on the page."""
     page = watched.open("/watcher/")
     page.route("**/watcher/changes/head", lambda route: route.abort())
-    expect(page.locator("#connection")).to_contain_text("Not connected since", timeout=15000)
+    expect(page.locator("#connection")).to_contain_text("Not connected since")
     said = re.search(r"since (\d+):(\d+)", page.locator("#connection").inner_text())
     assert said is not None
     here = datetime.now().astimezone()
@@ -181,6 +181,7 @@ def test_what_is_being_written_is_not_taken_away(watched: Watched, unit: Running
     swipe = """() => { const screen = document.getElementById('screen'), at = (x) => new Touch({identifier: 1, target: screen, clientX: x, clientY: 200});
         screen.dispatchEvent(new TouchEvent('touchstart', {touches: [at(300)]}));
         screen.dispatchEvent(new TouchEvent('touchend', {changedTouches: [at(100)]})); }"""
+    hear_fingers(page)
     page.evaluate(swipe)
     page.wait_for_url(re.compile(rf"/watch/(?!{clip['id']}\b)"))
     wait_for(lambda: unit.clip(clip["key"])["note"] == "not yet, now", what="the note")
@@ -245,7 +246,7 @@ def test_two_people_write_one_note(watched: Watched, unit: RunningUnit, shelf: l
     note.fill("Me too.")
     page.locator("#labels h2").click()
     expect(note).to_have_value("Me first.\nMe too.")
-    assert unit.clip(clip["key"])["note"] == "Me first.\nMe too."
+    wait_for(lambda: unit.clip(clip["key"])["note"] == "Me first.\nMe too.", what="the notes of both")
     assert changed == [200]
     watched.faults = [fault for fault in watched.faults if "412" not in fault]  # the browser's own line
     requests.patch(address, json={"note": None}, timeout=10)

@@ -84,7 +84,7 @@ def test_from_the_clip_to_the_page(
     expect(page.locator("#labels li.none")).to_be_visible()
     expect(page.locator("#labels canvas")).to_have_count(0)
     expect(page.locator(".sights i")).to_have_count(0)
-    assert requests.get(unit.url("/watcher/labels"), timeout=10).json()["labels"] == []
+    wait_for(lambda: unit.get("/watcher/labels").json()["labels"] == [], what="the end of the label")
     page = watched.open("/watcher/status")
     expect(page.get_by_role("heading", name="Labels by a model")).to_be_visible()
     context.close()

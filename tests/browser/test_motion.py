@@ -94,10 +94,10 @@ def test_what_motion_records_arrives_and_plays(
             assert not [clip for clip in rows if clip["state"] == "broken"], rows
             return rows if len([clip for clip in rows if clip["poster_url"]]) >= 3 else []
 
-        clips = wait_for(finished, seconds=90, what="three clips of motion's")
+        clips = wait_for(finished, seconds=240, what="three clips of motion's")
     finally:
         motion.terminate()
-        motion.wait(20)
+        motion.wait(60)
         camera.shutdown()
         camera.server_close()
     for clip in clips[:3]:

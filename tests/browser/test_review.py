@@ -8,7 +8,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Watched, look, until
+from tests.browser.conftest import Watched, hear_fingers, look, until
 from tests.running import RunningUnit, wait_for
 
 pytestmark = pytest.mark.browser
@@ -42,7 +42,7 @@ def test_a_review_by_keys(watched: Watched, unit: RunningUnit, shelf: list[dict]
     expect(page.locator("#labels li")).to_have_count(2)
     page.keyboard.press("2")
     expect(page.locator("#labels li")).to_have_count(1)
-    assert labelled(unit)[porch[0]] == ["fox"]
+    wait_for(lambda: labelled(unit).get(porch[0]) == ["fox"], what="the label")
 
     page.keyboard.press("Enter")
     expect(page.locator("#progress")).to_have_text(re.compile("^Clip 2 "))
@@ -81,6 +81,7 @@ def test_the_end_of_a_clip_does_not_end_the_review(watched: Watched, shelf: list
     until(page, "document.querySelector('video').ended")
     page.wait_for_timeout(300)
     assert (shown(page), page.url.endswith("/review?camera=gate")) == (first, True)
+    hear_fingers(page)
     page.evaluate(
         """() => { const screen = document.getElementById('screen');
         const at = (x) => new Touch({identifier: 1, target: screen, clientX: x, clientY: 200});

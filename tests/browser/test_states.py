@@ -24,7 +24,7 @@ def test_sound_that_cannot_be_decoded(watched: Watched, unit: RunningUnit) -> No
     clip = unit.wait_clip("states/ac3.mp4", state="ready")
     page = watched.open(f"/watcher/watch/{clip['id']}")
     page.evaluate("document.querySelector('video').play()")
-    expect(page.locator("#notice")).to_contain_text("No sound: this browser has no AC3 decoder", timeout=10000)
+    expect(page.locator("#notice")).to_contain_text("No sound: this browser has no AC3 decoder")
     assert page.evaluate("document.querySelector('video').videoWidth") > 0
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_gone(watched: Watched, unit: RunningUnit) -> None:
     page = watched.page
     page.route("**/states/gone.mp4", lambda route: route.fulfill(status=404))
     watched.open(f"/watcher/watch/{clip['id']}")
-    expect(page.locator("#notice")).to_contain_text("The file is gone", timeout=10000)
+    expect(page.locator("#notice")).to_contain_text("The file is gone")
     path.unlink()
     unit.wait_clip("states/gone.mp4", state="missing")
     page.reload()
@@ -77,7 +77,7 @@ def test_a_deleted_clip_is_restored(browser: Browser, start_unit: Callable[..., 
     expect(page.locator(".notice")).to_contain_text("It is in the bin")
     look(page, "binned")
     page.get_by_role("button", name="Restore").click()
-    expect(page.locator("#player")).to_be_attached(timeout=15000)
+    expect(page.locator("#player")).to_be_attached()
     page.evaluate("document.querySelector('video').play()")
     until(page, "document.querySelector('video').videoWidth > 0")
     assert unit.clip("states/back.mp4")["id"] == clip["id"]
@@ -90,18 +90,21 @@ def test_nobody_looks_nobody_asks(watched: Watched, unit: RunningUnit) -> None:
     page = watched.open("/watcher/")
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url) if request.url.endswith("/head") else None)
-    page.wait_for_timeout(2600)
-    assert urls
+
+    def asked() -> bool:
+        page.wait_for_timeout(100)  # in which it tells what it asks for
+        return bool(urls)
+
+    wait_for(asked, what="a question")
     page.evaluate(
         "Object.defineProperty(document, 'hidden', {get: () => window.away, configurable: true}); window.away = true;"
     )
-    page.wait_for_timeout(2600)
+    page.wait_for_timeout(4000)  # what was about to be asked may be
     urls.clear()
     page.wait_for_timeout(3000)
     assert urls == []
     page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_timeout(500)
-    assert urls
+    wait_for(asked, what="another question")
 
 
 def test_a_filter_that_finds_nothing_tells_what_is_near(watched: Watched, unit: RunningUnit) -> None:

@@ -41,7 +41,7 @@ def test_watching_below_a_path(browser: Browser, tmp_path: Path) -> None:
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", name="No clips yet")).to_be_visible()
         clips.make(unit.video / "porch" / "2026-11-21" / "070000.mp4")
-        expect(page.locator(".card")).to_have_count(1, timeout=20000)
+        expect(page.locator(".card")).to_have_count(1)
         until(page, "document.querySelector('.card img')?.naturalWidth > 0")
         page.locator(".card a").first.click()
         until(page, "document.querySelector('video')?.readyState >= 2")

@@ -236,7 +236,7 @@ def test_a_span_is_kept_and_made_into_a_video(watched: Watched, shelf: list[dict
     expect(bar).to_contain_text("4 clips are kept.")
     assert len(unit.get("/watcher/clips?held=true").json()["clips"]) == 4
     bar.get_by_role("button", name="Make a video").click()
-    expect(bar.get_by_role("link", name="Download the video").first).to_be_visible(timeout=20000)
+    expect(bar.get_by_role("link", name="Download the video").first).to_be_visible()
     page.keyboard.press("Escape")
     expect(bar).to_be_hidden()
     page.keyboard.press("i")
@@ -335,7 +335,7 @@ def test_new_clips_come_by_themselves(watched: Watched, unit: RunningUnit, shelf
     place = unit.video / "gate" / path.parent.name / path.name
     place.parent.mkdir(parents=True)
     path.rename(place)
-    expect(page.locator("#total")).to_have_text("1 clip on this day", timeout=20000)
+    expect(page.locator("#total")).to_have_text("1 clip on this day")
     until(page, "document.querySelector('video.shown')?.currentTime > 0.1")
     assert page.locator("#now").get_attribute("aria-pressed") == "true"
     place.unlink()
