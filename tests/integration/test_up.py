@@ -17,7 +17,7 @@ import pytest
 
 from tests.running import RENDER, RunningUnit, alive, free_port, wait_for
 
-SECONDS_TO_END = 5
+SECONDS_TO_END = 10  # which Docker and systemd give at least; an idle machine needs one or two
 SECONDS_TO_RETURN = 30  # uWSGI looks once a second; the rest is this machine, which may be busy
 
 
@@ -39,7 +39,7 @@ def refused(unit: RunningUnit, *arguments: str, **more: object) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_everything(start_unit: Callable[..., RunningUnit], number: int) -> None:
-    """SIGTERM and Ctrl-C end all processes within five seconds, and the next start is as good as the first."""
+    """SIGTERM and Ctrl-C end all processes within seconds, and the next start is as good as the first."""
     unit = start_unit()
     assert f"watcher is at {unit.url('/watcher/')}" in wait_for(unit.console)
     assert unit.stop(number) < SECONDS_TO_END
