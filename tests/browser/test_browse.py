@@ -78,6 +78,25 @@ def test_a_time_is_read_by_a_script_that_comes_as_one_begins_to_type(watched: Wa
     assert page.locator(":focus time").inner_text() == "08:05:00"
 
 
+def test_whoever_left_the_calendar_is_not_taken_anywhere(watched: Watched, shelf: list[dict]) -> None:
+    """By what was typed there, and can be read only afterwards."""
+    page = watched.open("/watcher/")
+    page.wait_for_load_state("load")
+    asked = held(page, "**/typed.js")
+    page.keyboard.press("d")
+    page.keyboard.type("20 nov 2026 08:05")
+    page.keyboard.press("Enter")
+    heard(page, lambda: asked)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    asked[0].continue_()
+    page.evaluate(
+        "(address) => import(address).then(() => new Promise(requestAnimationFrame))", asked[0].request.url
+    )
+    assert "at=" not in page.url
+    assert not page.evaluate("document.activeElement.closest('.card')")
+
+
 def shown_by(page: Page) -> str:
     return page.locator("#filter > .show").inner_text()
 
@@ -137,6 +156,26 @@ def test_the_sheet_says_how_many_clips_it_will_show(watched: Watched, shelf: lis
     expect(show).to_have_text("Show 12 clips")
     assert len(watched.faults) == 1  # the console tells that a range was refused
     watched.faults.clear()
+
+
+@pytest.mark.parametrize("watched", [PHONE], indirect=True)
+def test_a_day_that_is_typed_is_counted_in_the_end(watched: Watched, shelf: list[dict]) -> None:
+    """Its year is 2, 20 and 202 before it is 2026, and may be one that no clock has."""
+    page = watched.open("/watcher/")
+    page.locator("#filtering").click()
+    page.locator("#filter summary").last.click()
+    day = page.locator("#filter [name=from]")
+    day.click(position={"x": 12, "y": 10})
+    page.keyboard.type("1121")
+    for digit in "2026":
+        page.keyboard.type(digit)
+        until(page, "document.querySelector('#filter > .show').textContent !== 'Show'")
+    expect(day).to_have_value("2026-11-21")
+    expect(page.locator("#filter > .show")).to_have_text("Show 12 clips")
+    day.fill("275000-01-01")
+    expect(page.locator("#filter > .show")).to_have_text("Show")
+    day.fill("2026-11-21")
+    expect(page.locator("#filter > .show")).to_have_text("Show 12 clips")
 
 
 @pytest.mark.parametrize("watched", [PHONE], indirect=True)
@@ -262,6 +301,31 @@ def test_at_midnight_today_is_yesterday(watched: Watched, shelf: list[dict]) -> 
     page.clock.run_for(12_000)
     wait_for(lambda: days(page) == [f"Yesterday {titles[0]}", titles[1]], what="their new names")
     until(page, "document.querySelector('.quick a').href.includes('from=2031-01-01')")
+
+
+def test_at_the_cameras_midnight_today_leads_to_another_day(watched: Watched, shelf: list[dict]) -> None:
+    """In one's own zone too, where it is not midnight; but what comes after one went on is of another filter."""
+    page = watched.page
+    page.clock.install(time=datetime(2026, 11, 21, 23, 59, 50, tzinfo=ZoneInfo(ZONE)))
+    watched.open("/watcher/?camera=gate&camera=porch")
+    page.locator("#menu > summary").click()
+    page.get_by_role("button", name=ZONE).click()
+    until(page, "document.documentElement.dataset.zone !== document.documentElement.dataset.siteZone")
+    page.wait_for_load_state("networkidle")
+    asked = held(page, "**/watcher/?camera=*")
+    before, links = days(page), "[...document.querySelectorAll('.quick a')].map((link) => link.search)"
+    page.clock.run_for(12_000)
+    heard(page, lambda: asked)
+    assert days(page) == before
+    page.route("**/watcher/?camera=*", lambda route: route.continue_())
+    page.locator(".search [type=search]").fill("fox")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**label=fox*")
+    until(page, f"{links}.every((search) => search.includes('label=fox'))")
+    with page.expect_request_finished(lambda request: request == asked[0].request):
+        asked[0].continue_()
+    page.evaluate("fetch(location.href).then((answer) => answer.text())")
+    assert page.evaluate(f"{links}.every((search) => search.includes('label=fox'))")
 
 
 def test_a_broken_last_clip_is_said_first(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:

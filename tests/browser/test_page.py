@@ -116,11 +116,14 @@ def test_the_clips_around_one_in_a_strip(watched: Watched, unit: RunningUnit, sh
     )
     assert abs(middle) < 2
     picture = page.locator(f".strip [data-id='{shelf[7]['id']}'] img").element_handle()
+    later = page.locator(f".strip [data-id='{shelf[5]['id']}'] .picture")
+    later.evaluate("picture => picture.replaceChildren('Y')")  # as before it had one
     page.locator(f".strip [data-id='{shelf[7]['id']}'] a").click()
     page.wait_for_url(f"**/watch/{shelf[7]['id']}")
     expect(here).to_have_attribute("href", re.compile(f"/watch/{shelf[7]['id']}$"))
     assert picture is not None
     assert picture.evaluate("image => image.isConnected")  # it is not drawn anew
+    expect(later.locator("img")).to_have_count(1)
     look(page, "strip")
 
 

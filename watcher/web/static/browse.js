@@ -160,9 +160,10 @@ async function tally() {
   asked += 1;
   if (counting) return;
   counting = true;
+  const counted = async () => total(chosen(form)); // what no calendar has is not counted either
   for (let mine = 0; mine !== asked;) {
     mine = asked;
-    const words = await total(chosen(form)).then(({ clips, more }) => (clips || !more ? texts.show(clips, more) : show.dataset.plain), () => show.dataset.plain);
+    const words = await counted().then(({ clips, more }) => (clips || !more ? texts.show(clips, more) : show.dataset.plain), () => show.dataset.plain);
     if (mine === asked) form.querySelector(".show").textContent = words;
   }
   counting = false;
@@ -532,14 +533,16 @@ keys(texts.browse, [
   [["Escape"], _("select nothing"), () => (screen.selection.on ? screen.selection.selecting(false) : false)],
 ]);
 
-let today = wall(Date.now(), zone()).day;
+/** Today: that of whoever looks, which headings go by, and the cameras', which the filter goes by. */
+const bothDays = () => [zone(), document.documentElement.dataset.siteZone].map((zone) => wall(Date.now(), zone).day).join(" ");
+let today = bothDays();
 setInterval(async () => {
-  const { day } = wall(Date.now(), zone());
-  if (day === today) return;
-  today = day;
+  const days = bothDays(), mine = screen;
+  if (days === today) return;
+  today = days;
   screen.grid.titles();
   const fresh = (await page(screen.address, { quiet: true }).catch(() => null))?.getElementById("filter"); // without it they are as they were
-  if (fresh) quick(document.getElementById("filter"), fresh);
+  if (fresh && mine === screen) quick(document.getElementById("filter"), fresh);
 }, MIDNIGHT);
 
 history.scrollRestoration = "manual";

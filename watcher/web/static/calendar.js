@@ -44,6 +44,7 @@ export function askMoment(beside, at, question, go) {
   const meant = async () => (await typed)?.read(input.value, { now, day: here, zone: zone() }) ?? null;
   const show = async () => {
     const moments = await meant();
+    if (!panel.open) return undefined;
     if (!moments) return preview.replaceChildren(texts.noAnswer);
     preview.replaceChildren(...(moments.length > 1
       ? [texts.whichOne, ...moments.map((moment) => button(words(moment, moments), () => leave(moment)))]
@@ -53,6 +54,7 @@ export function askMoment(beside, at, question, go) {
   const form = element("form", "", { onsubmit: async (event) => {
     event.preventDefault();
     const moments = await meant();
+    if (!panel.open) return; // somebody went away meanwhile
     if (moments?.length === 1) leave(moments[0]);
     else preview.querySelector("button")?.focus();
   } }, element("span", "row", {}, input, element("button", "primary", {}, texts.go)), preview);

@@ -17,7 +17,7 @@ function format(zone) {
 /** The wall clock of a zone at a moment: {day: "2026-11-21", time: "07:00:00"}. */
 export function wall(moment, zone) {
   const part = Object.fromEntries(format(zone).formatToParts(new Date(moment)).map(({ type, value }) => [type, value]));
-  return { day: `${part.year}-${part.month}-${part.day}`, time: `${part.hour}:${part.minute}:${part.second}` };
+  return { day: `${part.year.padStart(4, "0")}-${part.month}-${part.day}`, time: `${part.hour}:${part.minute}:${part.second}` };
 }
 
 /** The moment (ms) at which a zone's clock first shows a day and a time. */

@@ -124,7 +124,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
       video.src = other.getAttribute("src");
       for (const part of [".screen > .head", ".screen > .beside", "#notice", ".strip", ".about"]) {
         const old = root.querySelector(part), next = document.adoptNode(fresh.querySelector(part));
-        if (part === ".strip") for (const card of old.children) next.querySelector(`[data-id="${card.dataset.id}"] .picture`)?.replaceWith(card.querySelector(".picture")); // no flicker
+        if (part === ".strip") for (const image of old.querySelectorAll("img")) [...next.querySelectorAll("img")].find(({ src }) => src === image.src)?.replaceWith(image); // no flicker
         old.replaceWith(next);
       }
       bind();
