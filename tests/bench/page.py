@@ -16,7 +16,7 @@ from watcher.ops.demo import SCENES, leave_clip
 from watcher.services import open_services
 from watcher.settings.load import load
 
-ROWS = 20_000
+ROWS = 300_000
 CLIPS = 24
 PAINT = """() => new Promise(done => { let shift = 0;
   new PerformanceObserver(list => list.getEntries().forEach(entry => { if (!entry.hadRecentInput) shift += entry.value; }))
