@@ -21,7 +21,8 @@ from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
 
-from watcher.ingest.ftp_spool import FOLDERS_MOST, PICTURES, Counted, Stragglers, file, folders_of, is_whole
+from watcher.ingest import ftp_spool
+from watcher.ingest.ftp_spool import FOLDERS_MOST, LOST, PICTURES, Counted, Stragglers, file, folders_of, is_whole
 from watcher.ingest.uploads import Uploads
 from watcher.model.access import Role, hashed
 from watcher.model.errors import DiskFullError, QuotaError, StartError, TooManyUploadsError, WatcherError
@@ -121,11 +122,7 @@ class _Files(AbstractedFS):  # type: ignore[misc]
         super().mkdir(path)
 
     def open(self, filename: str, mode: str) -> Any:
-        """Open a file that a camera sends. Raises FilesystemError where it has too many, OSError.
-
-        What begins anew is another file: a connection that broke off without a word may hold the one before, and
-        what it writes when it is ended must be in no clip that came since.
-        """
+        """Open a file that a camera sends. Raises FilesystemError where it has too many, OSError."""
         budget, path = self.cmd_channel.uploads.budget, self.cmd_channel.spooled(filename)
         here = Path(filename).stat().st_size if Path(filename).exists() and "w" not in mode else 0
         entry = Entry(path, self.cmd_channel.owner, self.cmd_channel.camera, here, time.time(), path)
@@ -133,13 +130,12 @@ class _Files(AbstractedFS):  # type: ignore[misc]
             budget.promise(entry, coming=0)
         except WatcherError as reason:
             raise FilesystemError(str(reason)) from reason
-        if "w" in mode:
-            Path(filename).unlink(missing_ok=True)
+        ftp_spool.take_over(filename)
         return Counted(super().open(filename, mode), budget, entry)
 
     def rename(self, src: str, dst: str) -> None:
         """A camera that sends under another name first says with this that it is done."""
-        super().rename(src, dst)
+        ftp_spool.rename(src, dst)
         try:
             self.cmd_channel.uploads.budget.move(self.cmd_channel.spooled(src), self.cmd_channel.spooled(dst))
             self.cmd_channel.take(dst)
@@ -163,7 +159,7 @@ class _Taking:
             self.file_obj.close()
             try:
                 if self.file_obj.lost:
-                    self._resp = ("550 Another connection has sent under this name.", log.debug)
+                    self._resp = (f"550 {LOST}", log.debug)
                 elif (problem := self.cmd_channel.take(self.file_obj.name)) is not None:
                     self._resp = (f"226 {problem}", log.debug)
             except (WatcherError, OSError) as reason:
@@ -178,7 +174,8 @@ class _Taking:
             super().handle_error()  # type: ignore[misc]
             return
         log.warning("FTP: %s: %s", printable(self.file_obj.name), reason)
-        self._resp = (f"{452 if isinstance(reason, DiskFullError) else 552} {reason}", log.debug)
+        number = 550 if self.file_obj.lost else 452 if isinstance(reason, DiskFullError) else 552
+        self._resp = (f"{number} {reason}", log.debug)
         self.close()
 
 

@@ -147,26 +147,31 @@ def test_a_transfer_that_breaks_off_is_gone_on_with(
 
 
 @pytest.mark.filterwarnings("ignore:The asyn:DeprecationWarning")  # what pyftpdlib stands on
+@pytest.mark.parametrize("way", ["anew", "further", "renamed"])
 def test_a_connection_that_was_forgotten_writes_into_no_clip(
-    unit: RunningUnit, camera: ftplib.FTP, samples: Path, key: str, port: int
+    unit: RunningUnit, camera: ftplib.FTP, samples: Path, key: str, port: int, way: str
 ) -> None:
-    """It broke off without a word; another clip came under its name and was filed. What it still holds is nobody's."""
-    data = data_of(samples, 9)
-    forgotten = camera.transfercmd("STOR clip.tmp")
-    forgotten.sendall(bytes(3000))
-    spooled = unit.data / "spool" / "ftp" / "porch" / "clip.tmp"
-    wait_for(spooled.exists, what="the first one's file")
+    """It broke off without a word; its file was sent anew, gone on with, or renamed, and filed. It may not write on."""
+    data = data_of(samples, {"anew": 9, "further": 10, "renamed": 11}[way])
+    begun = bytes(3000) if way == "anew" else data[:3000] if way == "further" else data
+    forgotten = camera.transfercmd(f"STOR {way}.tmp")
+    forgotten.sendall(begun)
+    spooled = unit.data / f"spool/ftp/porch/{way}.tmp"
+    wait_for(lambda: spooled.exists() and spooled.stat().st_size == len(begun), what="the first one's bytes")
     again = ftplib.FTP(timeout=20)
     again.connect("127.0.0.1", port)
     again.login("x", key)
-    again.storbinary("STOR clip.tmp", io.BytesIO(data))
-    again.rename("clip.tmp", "forgotten.mp4")
+    if way == "anew":
+        again.storbinary(f"STOR {way}.tmp", io.BytesIO(data))
+    elif way == "further":
+        again.storbinary(f"APPE {way}.tmp", io.BytesIO(data[3000:]))
+    again.rename(f"{way}.tmp", f"forgotten-{way}.mp4")
     again.close()
-    assert unit.get("/porch/forgotten.mp4").content == data
+    assert unit.get(f"/porch/forgotten-{way}.mp4").content == data
     forgotten.sendall(bytes(100_000))
     forgotten.close()
     told = camera.getmultiline()
-    assert unit.get("/porch/forgotten.mp4").content == data
+    assert unit.get(f"/porch/forgotten-{way}.mp4").content == data
     assert told.startswith("550 Another connection")
     assert "Traceback" not in unit.console()
 

@@ -13,7 +13,7 @@ from typing import Any
 from watcher.ingest.budget import Budget
 from watcher.ingest.uploads import Uploads
 from watcher.media.boxes import read_movie
-from watcher.model.errors import BrokenClipError, WatcherError
+from watcher.model.errors import BrokenClipError, TakenError, WatcherError
 from watcher.naming.ignore import printable
 from watcher.naming.upload_names import SUFFIXES
 from watcher.services import Services
@@ -25,47 +25,81 @@ PICTURES = ("jpg", "jpeg")  # that a camera leaves beside its clips
 LEFT_SECONDS = 600.0  # without a byte, after which nobody sends it again
 UNNAMED_SECONDS = 3600.0  # after which nobody renames it
 LOOK_SECONDS = 30.0
+LOST = "Another connection has sent under this name."
 FOLDERS_MOST = 500  # of one camera; some make one for each minute
 
 
 class Counted:
-    """A file that is written only as far as the budget goes. `lost`: when it is closed, its name is another's."""
+    """A file that is written only as far as the budget goes, and only while nobody else takes its name (`lost`)."""
 
     def __init__(self, file: Any, budget: Budget, entry: Entry) -> None:
+        """Whoever opens it is its one writer from now on."""
         self.lost = False
         self._file = file
         self._budget = budget
         self._entry = entry
         self._most = entry.size
+        self._turn = threading.Lock()
+        with _opening:
+            take_over(file.name)
+            _open[file.name] = self
 
     def write(self, data: bytes) -> None:
-        """Write some more. Raises WatcherError where that is too much."""
-        end = self._file.tell() + len(data)
-        if end > self._most:
-            self._most = self._budget.grow(self._entry.id, end)
-        self._file.write(data)
+        """Write some more, and hold nothing back. Raises WatcherError where that is too much, or lost."""
+        with self._turn:
+            if self.lost:
+                raise TakenError(LOST)
+            end = self._file.tell() + len(data)
+            if end > self._most:
+                self._most = self._budget.grow(self._entry.id, end)
+            self._file.write(data)
+            self._file.flush()
+
+    def lose(self) -> None:
+        """Let nothing more be written: its name is another's, or a clip's."""
+        with self._turn:
+            self.lost = not self._file.closed
+            self._file.close()
 
     def close(self) -> None:
         """Close it, and give back what was promised beyond it."""
-        if self._file.closed:
-            return
-        own = os.fstat(self._file.fileno())
-        self._file.close()
-        try:
-            there = Path(self._file.name).stat()
-        except FileNotFoundError:
-            there = None
-        if there is None or (there.st_dev, there.st_ino) != (own.st_dev, own.st_ino):
-            self.lost = True
-            return
-        self._budget.settle(self._entry.id, there.st_size)
+        with self._turn:
+            if self._file.closed:
+                return
+            size = os.fstat(self._file.fileno()).st_size
+            self._file.close()
+        if _open.get(self._file.name) is self:
+            del _open[self._file.name]
+        self._budget.settle(self._entry.id, size)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
+_open: dict[str, Counted] = {}  # what connections write to, by path
+_opening = threading.Lock()
+
+
+def take_over(path: str) -> None:
+    """Take a file from the connection that has it open: another one writes to it, or it becomes a clip."""
+    if (other := _open.pop(path, None)) is not None:
+        other.lose()
+
+
+def rename(path: str, to: str) -> None:
+    """Give a file another name. Raises OSError."""
+    for each in (path, to):
+        take_over(each)
+    Path(path).rename(to)
+
+
 def file(uploads: Uploads, home: Path, camera: str, path: Path) -> None:
-    """Move a file into its camera's folder. Raises WatcherError, OSError."""
+    """Move a file into its camera's folder. Raises WatcherError, OSError.
+
+    First it is taken from a connection that still has it open, one that broke off without a word for instance: what
+    that writes must be in no clip.
+    """
+    take_over(str(path))
     name = path.relative_to(home).as_posix()
     key = uploads.drop(path, camera, name, picture=path.suffix[1:].lower() in PICTURES)
     path.unlink(missing_ok=True)
