@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from tests.contract.test_bucket_tiering import lying, table_of
-from tests.contract.test_tiering import leave, local, move, serving
+from tests.contract.test_tiering import bytes_of, leave, local, move, serving
 from tests.contract.test_tiering import sample as sample  # noqa: PLC0414 - a fixture
 from tests.s3_server import BUCKET, Server, s3_server
 from watcher.catalog import Catalog
@@ -205,6 +205,31 @@ def test_a_clip_that_is_given_up_leaves_no_copy(services: Services, monkeypatch:
     assert third.exists()
     Keeper(services).turn()
     assert not third.exists()
+
+
+def test_a_clip_that_comes_back_leaves_no_copy(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it does so while its copy is being made: who wanted to read that has the clip itself."""
+    clips = [leave(services, number) for number in range(2)]
+    mover, read = move(services), S3.read
+    was = [bytes_of(services, clip.key) for clip in clips]
+    footage = Footage.of(services)
+    footage.copies.clear()
+
+    def meanwhile(self: S3, key: str, *what: int) -> Iterator[bytes]:
+        yield from read(self, key, *what)
+        monkeypatch.setattr(S3, "read", read)  # the mover reads it too
+        services.catalog.stored.want(next(clip.id for clip in clips if clip.key == key))
+        mover.turn()
+
+    for clip, data in zip(clips, was, strict=True):
+        copy = played(services, clip)
+        monkeypatch.setattr(S3, "read", meanwhile)
+        if clip is clips[0]:
+            Keeper(services).turn()
+        else:
+            assert bytes_of(services, clip.key) == data
+        assert (local(services, clip).exists(), copy.exists()) == (True, False)
+        assert bytes_of(services, clip.key) == data
 
 
 def test_a_clip_that_plays_from_a_copy_is_not_away(services: Services) -> None:

@@ -147,17 +147,19 @@ class Footage:
         return look
 
     def copy(self, lying: Lying) -> str:
-        """The path of a copy of a clip in a bucket, which is made where there is none.
+        """The path of a copy of a clip in a bucket, made where there is none; of one that came back, its own.
 
         Raises FileNotFoundError where its store has nothing, or something else, or where the clip was given up
         meanwhile, and what `path` does.
         """
         path = self.copies.path(self._stores[lying.store or ""], lying)
         now = self._catalog.stored.get(lying.id)
-        if now is None or now.state not in PRESENT:  # who gave it up found no copy to remove
-            self.copies.remove(lying.id)
+        if now is not None and now.store and now.state in PRESENT:
+            return path
+        self.copies.remove(lying.id)  # who gave it up, or had it back, found no copy to remove
+        if now is None or now.state not in PRESENT:
             raise FileNotFoundError(f"the clip {lying.id} was given up")
-        return path
+        return self._root.path(now.key)
 
     def _path(self, lying: Lying) -> str:
         """A path of what a store has; of a copy where it has no files of its own.

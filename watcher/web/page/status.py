@@ -146,14 +146,17 @@ def say() -> Response:
 
 
 def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime, size_bytes: int) -> list[CameraCard]:
-    """A card of each camera, the one that is silent for longest first; those that are well as people order them."""
+    """A card of each camera: the one that is silent for longest first, then those that left a broken clip last.
+
+    Those that are well as people order them.
+    """
     bars, most, today = _bars(now)
-    cards = []
+    rows = []
     for summary in cameras:
         last = next(iter(catalog().clips.find(ClipFilter(cameras=(summary.camera,)), limit=1).clips), None)
         pictured = last if last is None or last.poster else _pictured(summary.camera) or last
         came = None if last is None else datetime.fromtimestamp(last.ingested_ms / 1000, zone()) - last.ended_at
-        cards.append(
+        rows.append(
             CameraCard(
                 summary,
                 summary.camera in silent,
@@ -169,9 +172,9 @@ def _cards(cameras: Sequence[CameraSummary], silent: set[str], now: datetime, si
                 state().services.settings.live.url_of(summary.camera),
             )
         )
-    since = {card.of.camera: card.of.silent_since or now for card in cards if card.silent}
+    since = {card.of.camera: card.of.silent_since or now for card in rows if card.silent}
     return sorted(
-        cards,
+        rows,
         key=lambda card: (card.of.settings.hidden, since.get(card.of.camera, now), not card.of.last_broken),
     )
 
