@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests import clips
 from tests.browser.conftest import Watched, look, playing, until
@@ -90,6 +90,9 @@ def shelf_time(shelf: list[dict], camera: str) -> str:
 SHIFTS = """(() => { const observer = new PerformanceObserver(() => {}); observer.observe({type: 'layout-shift', buffered: true});
     return observer.takeRecords().flatMap(entry => entry.sources.map(({node}) => node)).filter(node => node?.closest?.('.stage')).length; })()"""
 
+MOVED = """(() => { const observer = new PerformanceObserver(() => {}); observer.observe({type: 'layout-shift', buffered: true});
+    return observer.takeRecords().map(({value, sources}) => [value, sources.map(({node}) => node?.outerHTML?.slice(0, 60)).join()]); })()"""
+
 
 def test_the_clips_around_one_in_a_strip(watched: Watched, unit: RunningUnit, shelf: list[dict]) -> None:
     """Below the picture, as the arrows go: pictures and times, a letter where there is none; nothing is asked for, nothing moves."""
@@ -125,6 +128,59 @@ def test_the_clips_around_one_in_a_strip(watched: Watched, unit: RunningUnit, sh
     assert picture.evaluate("image => image.isConnected")  # it is not drawn anew
     expect(later.locator("img")).to_have_count(1)
     look(page, "strip")
+
+
+def test_the_strip_is_one_stop_of_the_tab_key(watched: Watched, shelf: list[dict]) -> None:
+    """The clip that is shown; whoever is there stays there while another one comes. Its name is not that of the arrows."""
+    page = watched.open(f"/watcher/watch/{shelf[6]['id']}")
+    here = page.get_by_role("list", name="Clips", exact=True).locator("[aria-current]")
+    stops = "[...document.querySelectorAll('.strip a')].filter((link) => link.tabIndex === 0).map((link) => link.closest('li').dataset.id)"
+    until(page, f"{stops}.length === 1")
+    here.focus()
+    page.keyboard.press("Shift+P")
+    page.wait_for_url(f"**/watch/{shelf[7]['id']}")
+    expect(here).to_have_attribute("href", re.compile(f"/watch/{shelf[7]['id']}$"))
+    expect(here).to_be_focused()
+    assert page.evaluate(stops) == [str(shelf[7]["id"])]
+
+
+@pytest.mark.parametrize("watched", [{"java_script_enabled": False}], indirect=True)
+def test_without_scripts_the_strip_is_where_its_clip_is(watched: Watched, shelf: list[dict]) -> None:
+    """In its middle at first; from there one scrolls to its ends."""
+    page = watched.open(f"/watcher/watch/{shelf[15]['id']}")
+    cards, here = page.locator(".strip .card"), page.locator(".strip [aria-current]")
+    until(page, "document.querySelector('.strip').getAnimations({subtree: true}).length === 0")
+    expect(here).to_be_in_viewport(ratio=1)
+    look(page, "strip-without-scripts")
+    for end in (cards.first, cards.last):
+        expect(end).not_to_be_in_viewport()
+        end.scroll_into_view_if_needed()
+        expect(end).to_be_in_viewport()
+    assert page.evaluate("getComputedStyle(document.querySelector('.strip')).scrollbarWidth") == "thin"
+
+
+@pytest.mark.parametrize("watched", [{"viewport": {"width": 390, "height": 844}, "is_mobile": True}], indirect=True)
+def test_what_scripts_bring_to_a_clip_has_its_place_before(watched: Watched, shelf: list[dict]) -> None:
+    """Keep, Share and the note, on a phone, where they come late."""
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    page = watched.page
+    page.route("**/about.js", hold)
+    page.goto(watched.unit.url(f"/watcher/watch/{shelf[6]['id']}"), wait_until="commit")
+    wait_for(
+        lambda: page.evaluate("performance.getEntriesByName('first-contentful-paint').length") and asked,
+        what="a picture",
+    )
+    look(page, "watch-before")
+    asked[0].continue_()
+    expect(page.locator("textarea.note")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    look(page, "watch-after")
+    moved = page.evaluate(MOVED)
+    assert sum(value for value, _ in moved) < 0.005, moved
 
 
 def test_a_codec_without_a_decoder_is_said_in_words(watched: Watched, shelf: list[dict]) -> None:

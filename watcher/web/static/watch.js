@@ -78,6 +78,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
     root.querySelector(".close").addEventListener("click", (event) => { event.preventDefault(); back(); });
     const strip = root.querySelector(".strip"), here = strip.querySelector("[aria-current]").closest("li");
     strip.scrollLeft = here.offsetLeft + (here.offsetWidth - strip.clientWidth) / 2;
+    for (const link of strip.querySelectorAll("a:not([aria-current])")) link.tabIndex = -1; // one stop of the Tab key
     for (const link of root.querySelectorAll(".beside a, .card a")) {
       link.addEventListener("click", (event) => {
         if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
@@ -114,7 +115,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
     take(fresh) {
       const other = fresh.querySelector("#player");
       if (!player || !other) return false;
-      const focused = document.activeElement?.matches("#controls *"), ended = Date.parse(root.dataset.until), on = video.ended;
+      const focused = document.activeElement?.closest("#controls, .strip"), ended = Date.parse(root.dataset.until), on = video.ended;
       player.cover();
       for (const name of Object.keys(root.dataset)) delete root.dataset[name];
       Object.assign(root.dataset, fresh.dataset);
@@ -131,7 +132,7 @@ export function mount(root, { back, go, began, all = false, review = null }) {
       player.load({ began: true });
       const gap = Date.parse(root.dataset.at) - ended;
       if (on && gap > 1000) player.say(texts.gap(...[ended, root.dataset.at].map((at) => clock(wall(at, zone()).time.slice(0, 5)))));
-      if (!focused) root.querySelector(".close").focus({ preventScroll: true });
+      if (focused?.id !== "controls") root.querySelector(focused ? ".strip [aria-current]" : ".close").focus({ preventScroll: true });
       return true;
     },
   };
