@@ -33,10 +33,10 @@ labels: $(VENV)/.labels ## the model that labels clips, into DATA=data; guide/la
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 	@$(BIN)/python -m compileall -q watcher
 
-test: $(VENV)/.dev   ## the tests, on every core; six to eight minutes on two
+test: $(VENV)/.dev   ## the tests that take no while, on every core; five minutes on two
 	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not ceph and not release"
 
-slow: $(VENV)/.dev   ## bursts, kills, a scan's memory, the decoder's limits; three at once, as most wait
+slow: $(VENV)/.dev   ## what takes longer: bursts, kills, waits, a scan's memory; three at once, as most wait
 	$(BIN)/pytest -n 3 --dist loadfile --durations=15 -m "slow"
 
 browser: $(VENV)/.dev  ## the page and playing, in the distribution's Chromium

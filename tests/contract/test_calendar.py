@@ -21,6 +21,12 @@ FIRST = datetime(2026, 10, 1, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One answer counts all, however busy the machine is."""
+    monkeypatch.setattr(calendar, "COUNTING_SECONDS", 600)
+
+
 def everything(catalog: Catalog) -> list[Clip]:
     return [clip for page in catalog.clips.pages(ClipFilter()) for clip in page]
 
@@ -74,6 +80,7 @@ def test_a_busy_day_says_that_it_has_more(
     assert day == {"day": "2026-11-21", "clips": 55, "more": False}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 3, 50, 20_000])
 def test_all_days_are_counted_in_the_end(
     client: FlaskClient, catalog: Catalog, monkeypatch: pytest.MonkeyPatch, step: int

@@ -50,6 +50,7 @@ def rows(engine: sa.Engine) -> dict[str, set]:
         }
 
 
+@pytest.mark.slow
 def test_there_and_back(lived_in: Catalog, engine: sa.Engine, tmp_path: Path) -> None:
     """On both engines: every row, searches by words, and ids that are never given twice."""
     migrate(engine)

@@ -41,6 +41,7 @@ def every_page(catalog: Catalog, clip_filter: ClipFilter, limit: int, newest_fir
         after = Position(milliseconds(page.clips[-1].started_at), page.clips[-1].id)
 
 
+@pytest.mark.slow
 def test_pages_equal_the_whole(catalog: Catalog) -> None:
     """Any filter, any page size, both orders: the pages together are what filtering everything gives."""
     chance = random.Random(9)
@@ -154,6 +155,7 @@ def test_the_planner_is_told_of_every_index(catalog: Catalog) -> None:
     }
 
 
+@pytest.mark.slow
 def test_lists_walk_an_index(catalog: Catalog) -> None:
     """No sort, no scan of the table, wherever the page lies: asserted, since hoping has cost others 760 ×."""
     for start in range(0, 6000, 1000):
@@ -308,6 +310,7 @@ def test_clips_are_found_by_their_words(catalog: Catalog) -> None:
     assert 18 not in ids_of("fox")
 
 
+@pytest.mark.slow
 def test_a_search_walks_its_index(catalog: Catalog) -> None:
     """In the order of time where the word is in every clip, and without one where it is in few."""
     for start in range(0, 4000, 1000):

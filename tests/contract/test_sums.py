@@ -23,6 +23,7 @@ from watcher.model.clip import (
 from watcher.model.instant import Instant
 
 
+@pytest.mark.slow
 def test_sums_equal_what_they_sum(catalog: Catalog) -> None:
     """After five hundred random changes the kept sums are what counting gives."""
     chance = random.Random(5)

@@ -222,6 +222,7 @@ def test_a_file_that_appears_and_vanishes_at_once_is_no_clip(unit: RunningUnit, 
     wait_for(lambda: len(unit.clips(camera="brief")) == 1, what="one clip")
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_read_loses_nobody(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """While a folder is closed to us its clips stay what they were, and come out unchanged."""
     unit = start_unit()

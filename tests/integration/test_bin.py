@@ -45,6 +45,7 @@ def restore(unit: RunningUnit, clip: dict) -> requests.Response:
     return requests.post(unit.url(f"{clip['links']['self']}/restore"), timeout=10)
 
 
+@pytest.mark.slow
 def test_had_back_as_the_same_clip(unit: RunningUnit, samples: Path) -> None:
     """Its bytes, id, labels and note; it plays again, and the bin is as before."""
     clip = leave(unit, samples, "gate/1.mp4", 1)

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.integration.test_buckets import tiered
@@ -59,6 +60,7 @@ def tiered_by_https(unit: RunningUnit, tmp_path: Path, server: Server, believed:
     tiered(unit, tmp_path, endpoint, SSL_CERT_FILE=str(believed))
 
 
+@pytest.mark.slow
 def test_a_bucket_by_https_plays_while_it_is_who_it_says(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
 ) -> None:
@@ -87,6 +89,7 @@ def test_a_bucket_by_https_plays_while_it_is_who_it_says(
             assert status() == (206, content[100:200])
 
 
+@pytest.mark.slow
 def test_a_bucket_that_nobody_vouches_for_is_not_used(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
 ) -> None:

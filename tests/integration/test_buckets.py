@@ -116,6 +116,7 @@ def answers(unit: RunningUnit, key: str, etag: str, modified: str) -> list[tuple
     return replies
 
 
+@pytest.mark.slow
 def test_a_clip_in_a_bucket_plays_as_before(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path, server: Server
 ) -> None:

@@ -129,6 +129,7 @@ def test_ftp_counts_as_it_receives(unit: RunningUnit, port: int, samples: Path) 
         assert store(client, "b.mp4", padded(samples, 4, 1_300_000)).startswith("552")
 
 
+@pytest.mark.slow
 def test_a_key_sends_so_much_at_once(unit: RunningUnit, samples: Path) -> None:
     """Bodies in parallel, and uploads that are begun; other keys do not wait for them."""
     key, other = key_of(unit, "slow"), key_of(unit, "quick")
@@ -150,6 +151,7 @@ def test_a_key_sends_so_much_at_once(unit: RunningUnit, samples: Path) -> None:
     assert begun == [201] * 5 + [429]
 
 
+@pytest.mark.slow
 def test_an_ftp_login_ends_with_its_key(unit: RunningUnit, port: int, samples: Path) -> None:
     """The next transfer is refused, and the connection ends."""
     with logged_in(port, key_of(unit, "ended")) as client:
@@ -163,6 +165,7 @@ def test_an_ftp_login_ends_with_its_key(unit: RunningUnit, port: int, samples: P
     assert not (unit.video / "ended" / "b.mp4").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["uploads.md", "cameras/ffmpeg.md"])
 def test_the_guide_s_line_for_ffmpeg_carries_the_key(page: str, unit: RunningUnit, samples: Path) -> None:
     """As it is written, with the camera's stream, the key and the port put in."""
@@ -182,6 +185,7 @@ def test_the_guide_s_line_for_ffmpeg_carries_the_key(page: str, unit: RunningUni
     wait_for(lambda: requests.get(url, headers=admin, timeout=30).json()["clips"], what="the clip")
 
 
+@pytest.mark.slow
 def test_who_is_turned_away_is_told(unit: RunningUnit, samples: Path) -> None:
     """In the log and on Status, with a hint; never the secret."""
     admin = {"Authorization": f"Bearer {admin_of(unit)}"}

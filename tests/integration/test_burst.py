@@ -304,6 +304,7 @@ def test_a_minute_of_slow_writing_lists_nothing_early(written_slowly: Future[Non
     written_slowly.result()
 
 
+@pytest.mark.slow
 def test_what_a_crash_left_of_a_copy_goes_after_a_day(
     start_unit: Callable[..., RunningUnit], samples: Path
 ) -> None:
@@ -322,6 +323,7 @@ def test_what_a_crash_left_of_a_copy_goes_after_a_day(
     assert written.exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_opened_later_is_watched_then(
     start_unit: Callable[..., RunningUnit], samples: Path
 ) -> None:

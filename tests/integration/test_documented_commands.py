@@ -31,6 +31,7 @@ def lines() -> Iterator[tuple[str, str]]:
             yield document.relative_to(ROOT).as_posix(), line
 
 
+@pytest.mark.slow
 def test_each_curl_is_answered(start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path) -> None:
     """With a clip, a key and an id in place of those of the examples."""
     unit = start_unit()
@@ -84,6 +85,7 @@ def run(command: str, unit: RunningUnit, key: str, folder: Path) -> None:
     subprocess.run(["bash", "-c", command], cwd=folder, check=True, timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 def test_ffmpeg_sends_and_leaves_what_it_records(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
@@ -112,6 +114,7 @@ def test_ffmpeg_sends_and_leaves_what_it_records(
     assert {clip["time_quality"] for clip in without.clips(camera="porch")} == {"sure"}
 
 
+@pytest.mark.slow
 def test_tuspy_sends(start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path) -> None:
     """By the lines of guide/uploads.md."""
     shutil.copy(samples / "plain.mp4", tmp_path / "clip.mp4")
@@ -121,6 +124,7 @@ def test_tuspy_sends(start_unit: Callable[..., RunningUnit], samples: Path, tmp_
     assert unit.wait_clip("porch/a.mp4", state="ready")["size_bytes"] == (tmp_path / "clip.mp4").stat().st_size
 
 
+@pytest.mark.slow
 def test_python_lists_and_follows(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """The lines of guide/api.md print each clip, and each change as it comes."""
     unit = start_unit(settings={"WATCHER_AUTH__MODE": "keys"})

@@ -143,6 +143,7 @@ def test_half_sent_requests_stop_nobody(count: int, start_unit: Callable[..., Ru
         assert grown < 8192
 
 
+@pytest.mark.slow
 def test_a_half_sent_request_ends(start_unit: Callable[..., RunningUnit]) -> None:
     """Headers that do not go on are waited for as long as nginx's files say, and not for ever."""
     shipped = ETC / "nginx"
@@ -215,6 +216,7 @@ SPELLINGS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "json", "combined"])
 def test_no_log_holds_what_lets_somebody_in(
     kind: str, start_unit: Callable[..., RunningUnit], samples: Path
@@ -295,6 +297,7 @@ def test_no_log_holds_what_lets_somebody_in(
         assert all(json.loads(line) for line in texts["nginx.log"].splitlines())
 
 
+@pytest.mark.slow
 def test_what_lies_on_the_disk_is_ours(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """Catalog, logs, sockets, what is in flight: nobody else's, nor after an installation that was laxer; not clips."""
     unit = start_unit()
@@ -338,6 +341,7 @@ def test_what_lies_on_the_disk_is_ours(start_unit: Callable[..., RunningUnit], s
     assert open_to_others() == []
 
 
+@pytest.mark.slow
 def test_memory_is_given_back(start_unit: Callable[..., RunningUnit], tmp_path: Path) -> None:
     """At the end; after a kill by whoever starts next, of any data folder, and never a running one's."""
     unit, other = start_unit("one"), start_unit("two")

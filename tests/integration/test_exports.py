@@ -358,6 +358,7 @@ def test_more_clips_than_can_be_open_is_told_and_lacks_none(tmp_path: Path) -> N
     assert not list(tmp_path.glob("*.tmp"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [EXPORT, PROXY])
 def test_a_disk_without_room_is_no_fault_of_the_clip(tmp_path: Path, module: str) -> None:
     """The worker says so while what it has written still takes the room, which is free again when somebody looks."""

@@ -38,6 +38,7 @@ def refused(answer: requests.Response, code: str, *words: str) -> None:
         assert word in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_clip_in_somebody_else_s_folder_is_not_given_up(unit: RunningUnit, samples: Path) -> None:
     """The refusal names folder and owner; the clip stays as it is, with its labels, and goes when it may."""
     clip = leave(unit, samples, "foreign/1.mp4", 1)
@@ -62,6 +63,7 @@ def test_a_clip_in_somebody_else_s_folder_is_not_given_up(unit: RunningUnit, sam
     assert unit.get(clip["url"]).status_code == 404
 
 
+@pytest.mark.slow
 def test_where_only_the_removal_tells_the_row_goes_back(unit: RunningUnit, samples: Path) -> None:
     """As from a server that trusts nobody's root: here the file may be looked at, but the bin holds no more."""
     clip = leave(unit, samples, "late/1.mp4", 2)

@@ -292,6 +292,7 @@ def test_folders_that_stay_empty_go(tmp_path: Path) -> None:
     assert (home / "kept" / "a.tmp").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connected", [False, True])
 def test_it_stops_without_a_word(connected: bool, tmp_path: Path) -> None:
     """Whether or not a camera is there: nothing polls what is closed."""

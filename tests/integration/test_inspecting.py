@@ -54,6 +54,7 @@ def look(model: Path, clip: Path) -> Answer:
         process.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_known_kind_of_model_says_what_where_and_when(tmp_path: Path, kind: str) -> None:
     """Of a clip with one key frame: what comes later is found, and its first second nearly."""

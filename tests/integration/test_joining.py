@@ -115,6 +115,7 @@ def share(services: Services, data: Path, folder: Path, settings: dict[str, str]
                 wait_for_words(logs[2], "taking over")
 
 
+@pytest.mark.slow
 def test_a_second_one_is_refused_where_nothing_is_shared(tmp_path: Path) -> None:
     """By default: two ingesters on one folder are a mistake."""
     data = tmp_path / "data"

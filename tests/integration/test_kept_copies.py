@@ -46,6 +46,7 @@ def fill(path: Path) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_a_copy_plays_as_the_clip(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path, server: Server
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_copy_plays_as_the_clip(
     wait_for(lambda: requests.get(address(unit, other), timeout=60).status_code == 404, what="that it is nowhere")
 
 
+@pytest.mark.slow
 def test_a_copy_is_nobody_elses(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path, server: Server
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_copy_is_nobody_elses(
         assert requests.get(unit.url(path), headers=mine, timeout=60).status_code in {403, 404}
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_nobody(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path, server: Server
 ) -> None:

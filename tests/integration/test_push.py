@@ -138,6 +138,7 @@ class Network:
         self._thread.join(5)
 
 
+@pytest.mark.slow
 def test_once(unit: RunningUnit, folder: Path, samples: Path) -> None:
     """Everything below the folder, each first folder a camera; a second run sends nothing."""
     sent = {
@@ -173,6 +174,7 @@ def test_a_clip_that_was_sent_is_removed_only_when_asked(unit: RunningUnit, fold
     assert once(command(folder, unit, "--once", "--delete", "--camera", "deleting")).returncode == 1
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_again_when_only_the_answer_was_lost(
     unit: RunningUnit, folder: Path, samples: Path
 ) -> None:

@@ -69,6 +69,7 @@ def renderer(folder: Path, samples: Path, *names: str, workers: int = 1) -> Iter
         services.catalog.database.engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_decoder_that_crashes_or_hangs_costs_one_clip(
     tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

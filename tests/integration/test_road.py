@@ -215,6 +215,7 @@ def test_a_vanished_clip_is_missing_and_comes_back_as_itself(unit: RunningUnit, 
     assert "missing_since" not in back
 
 
+@pytest.mark.slow
 def test_a_clip_dropped_while_nobody_watched_is_found_at_start(
     start_unit: Callable[..., RunningUnit], samples: Path
 ) -> None:

@@ -94,6 +94,7 @@ def test_lists_are_shared_as_well(question: str, unit: RunningUnit, clip: dict) 
     assert requests.head(address, headers=SHARED, timeout=60).content == b""
 
 
+@pytest.mark.slow
 def test_nothing_is_shared_between_keys(start_unit, samples) -> None:
     """Each sees its own cameras, whoever asked a moment before; nobody without a key sees anything."""
     unit = start_unit(settings={"WATCHER_AUTH__MODE": "keys"})

@@ -10,6 +10,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.running import RunningUnit, wait_for
 from watcher.web.api.playlists import WHOLE_MOST
 from watcher.web.http.turns import ONE_MOST
@@ -57,6 +59,7 @@ def begin(unit: RunningUnit, path: str, stack: contextlib.ExitStack) -> http.cli
     return answer
 
 
+@pytest.mark.slow
 def test_slow_readers_of_segments(start_unit: Callable[..., RunningUnit]) -> None:
     """Of one address so many, also of loopback, each of which costs what a small segment has; large ones cost nothing.
 

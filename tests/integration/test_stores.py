@@ -147,6 +147,7 @@ def test_a_clip_in_a_store_plays_as_before(
     wait_for(lambda: requests.get(address(unit, odd), timeout=60).status_code == 200, what="its return")
 
 
+@pytest.mark.slow
 def test_who_may_not_see_a_clip_does_not_see_it_in_a_store(
     start_unit: Callable[..., RunningUnit], samples: Path, tmp_path: Path
 ) -> None:

@@ -36,6 +36,7 @@ def start_secured(
     return lambda **settings: start_unit(settings=secured | settings)
 
 
+@pytest.mark.slow
 def test_https(start_secured: Callable[..., RunningUnit], samples: Path) -> None:
     """Pages, clips, uploads and sessions; plain HTTP is sent on, from the same port and from another."""
     plain = free_port()
@@ -61,6 +62,7 @@ def test_https(start_secured: Callable[..., RunningUnit], samples: Path) -> None
     wait_for(lambda: "watcher is at https://" in unit.console(), what="its address")
 
 
+@pytest.mark.slow
 def test_cameras_send_by_ftps(
     start_secured: Callable[..., RunningUnit], certificate: tuple[Path, Path], samples: Path
 ) -> None:

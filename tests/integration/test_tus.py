@@ -153,6 +153,7 @@ def test_the_last_byte_finishes_what_is_whole(unit: RunningUnit, data: bytes) ->
     assert unit.get("/tus/last.mp4").content == data
 
 
+@pytest.mark.slow
 def test_what_the_server_cannot_finish_for_good_is_no_success(unit: RunningUnit, data: bytes) -> None:
     """The name was taken meanwhile, or it is no clip: its client begins anew, and is told why."""
     assert begin(unit, len(data), PIECE, data, camera="tus", filename="was.mp4").status_code == 201

@@ -37,6 +37,7 @@ def refusals(unit: RunningUnit, clip: str, **sends: str) -> None:
     assert requests.head(unit.url(clip), headers=sends, timeout=60).status_code == 503
 
 
+@pytest.mark.slow
 def test_the_application_is_away(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """For clips, pictures, copies and films; for uploads too. When it is back, all is as it was."""
     unit = start_unit(settings={"WATCHER_AUTH__MODE": "open"})
@@ -58,6 +59,7 @@ def test_the_application_is_away(start_unit: Callable[..., RunningUnit], samples
     assert requests.get(unit.url(clip), timeout=60).status_code == 401
 
 
+@pytest.mark.slow
 def test_the_catalog_is_away(
     server: postgres.Server, start_unit: Callable[..., RunningUnit], samples: Path
 ) -> None:

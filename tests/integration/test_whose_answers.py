@@ -165,6 +165,7 @@ def test_neither_method_nor_host_nor_forwarding_makes_a_difference(
         assert raw(unit, spelling, "Cache-Control: max-age=1") == 401, spelling
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["revoke", "rotate"])
 def test_a_key_that_ended_gets_no_list_more_however_many_ask(
     how: str, unit: RunningUnit, admin: str, shown: list[dict]
