@@ -253,8 +253,13 @@ def test_a_hook_that_takes_its_time_holds_up_no_other(
         for number in range(3):
             write(unit, samples, f"porch/{number}.mp4", number)
         wait_for(lambda: sorted(listener.keys) == [f"porch/{number}.mp4" for number in range(3)], what="all three")
-        stuck = unit.run("webhooks").stdout
-        assert f"1 (http://127.0.0.1:{mute.getsockname()[1]}): 3 wait" in stuck
+        waits = f"1 (http://127.0.0.1:{mute.getsockname()[1]}): 3 wait"  # once it has given up the first one
+
+        def told() -> str:
+            text = unit.run("webhooks").stdout
+            return text if waits in text else ""
+
+        stuck = wait_for(told, what="three that wait")
         unit.wait_logged("webhook 2 (http://127.0.0.1:")
         text = stuck + unit.console() + "".join(path.read_text() for path in unit.log.glob("*.log"))
         assert "webhook 2 (http://127.0.0.1:" in text
