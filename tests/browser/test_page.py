@@ -16,6 +16,7 @@ from tests import clips
 from tests.browser.conftest import Watched, look, playing, until
 from tests.running import RunningUnit, wait_for
 from watcher.ops.demo import SCENES, leave_clip
+from watcher.web.page.browse import BESIDE
 
 pytestmark = pytest.mark.browser
 
@@ -101,7 +102,7 @@ def test_the_clips_around_one_in_a_strip(watched: Watched, unit: RunningUnit, sh
     page = watched.open(f"/watcher/watch/{clip['id']}")
     page.wait_for_load_state("networkidle")
     cards, here = page.locator(".strip .card"), page.locator(".strip [aria-current]")
-    around = rows[max(0, at - 12) : at + 13][::-1]
+    around = rows[max(0, at - BESIDE) : at + BESIDE + 1][::-1]
     assert [int(card.get_attribute("data-id") or 0) for card in cards.all()] == [clip["id"] for clip in around]
     assert [text[:5] for text in cards.locator("time").all_inner_texts()] == [
         clip["local_time"][11:16] for clip in around

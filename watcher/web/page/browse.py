@@ -43,7 +43,7 @@ from watcher.web.page.side import side_address
 bp = page_blueprint("browsing")
 
 PAGE = 48  # a multiple of 2, 3, 4 and 6 columns
-BESIDE = 12  # clips before one, and after it, in the strip below its picture
+BESIDE = 6  # clips before one, and after it, in the strip below its picture
 SURE = ("0.5", "0.6", "0.7", "0.8", "0.9")  # that a model may have to be, as the menu of labels offers it
 
 
