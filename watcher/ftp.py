@@ -22,7 +22,7 @@ from pyftpdlib.handlers import DTPHandler, FTPHandler, TLS_DTPHandler, TLS_FTPHa
 from pyftpdlib.servers import ThreadedFTPServer
 
 from watcher.ingest import ftp_spool
-from watcher.ingest.ftp_spool import FOLDERS_MOST, LOST, PICTURES, Counted, Stragglers, file, folders_of, is_whole
+from watcher.ingest.ftp_spool import FOLDERS_MOST, PICTURES, TAKEN, Stragglers, file, folders_of, is_whole
 from watcher.ingest.uploads import Uploads
 from watcher.model.access import Role, hashed
 from watcher.model.errors import DiskFullError, QuotaError, StartError, TooManyUploadsError, WatcherError
@@ -128,15 +128,14 @@ class _Files(AbstractedFS):  # type: ignore[misc]
         entry = Entry(path, self.cmd_channel.owner, self.cmd_channel.camera, here, time.time(), path)
         try:
             budget.promise(entry, coming=0)
+            return ftp_spool.open_counted(filename, mode, budget, entry)
         except WatcherError as reason:
             raise FilesystemError(str(reason)) from reason
-        ftp_spool.take_over(filename)
-        return Counted(super().open(filename, mode), budget, entry)
 
     def rename(self, src: str, dst: str) -> None:
         """A camera that sends under another name first says with this that it is done."""
-        ftp_spool.rename(src, dst)
         try:
+            ftp_spool.rename(src, dst)
             self.cmd_channel.uploads.budget.move(self.cmd_channel.spooled(src), self.cmd_channel.spooled(dst))
             self.cmd_channel.take(dst)
         except WatcherError as reason:
@@ -159,7 +158,7 @@ class _Taking:
             self.file_obj.close()
             try:
                 if self.file_obj.lost:
-                    self._resp = (f"550 {LOST}", log.debug)
+                    self._resp = (f"550 {TAKEN}", log.debug)
                 elif (problem := self.cmd_channel.take(self.file_obj.name)) is not None:
                     self._resp = (f"226 {problem}", log.debug)
             except (WatcherError, OSError) as reason:

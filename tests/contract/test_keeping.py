@@ -16,6 +16,7 @@ from tests.contract.test_tiering import bytes_of, leave, local, move, serving
 from tests.contract.test_tiering import sample as sample  # noqa: PLC0414 - a fixture
 from tests.s3_server import BUCKET, Server, s3_server
 from watcher.catalog import Catalog
+from watcher.catalog.stored import Lying
 from watcher.model.clip import Clip
 from watcher.retention.retire import Retention
 from watcher.services import Services
@@ -230,6 +231,33 @@ def test_a_clip_that_comes_back_leaves_no_copy(services: Services, monkeypatch: 
             assert bytes_of(services, clip.key) == data
         assert (local(services, clip).exists(), copy.exists()) == (True, False)
         assert bytes_of(services, clip.key) == data
+
+
+@pytest.mark.parametrize("kind", ["bucket", "disk"])
+def test_a_clip_that_comes_back_while_it_is_looked_for_is_found(
+    catalog: Catalog, tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Neither where it lay, nor called gone: it is read in the video root."""
+    table = table_of(tmp_path, server.endpoint, BUCKET)
+    services = serving(catalog, tmp_path, **({"stores": (table,)} if kind == "bucket" else {}))
+    clips = [leave(services, number) for number in range(2)]
+    was = [local(services, clip).read_bytes() for clip in clips]
+    mover, footage, elsewhere = move(services), Footage.of(services), Footage._elsewhere
+
+    def meanwhile(self: Footage, key: str) -> Lying | None:
+        found = elsewhere(self, key)
+        monkeypatch.setattr(Footage, "_elsewhere", elsewhere)  # the mover looks too
+        assert found is not None
+        services.catalog.stored.want(found.id)
+        for _ in range(2):  # it comes back, then its object goes
+            mover.turn()
+        return found
+
+    for clip, data, asks in zip(clips, was, (footage.open, footage.path), strict=True):
+        monkeypatch.setattr(Footage, "_elsewhere", meanwhile)
+        answer = asks(clip.key)
+        with open(answer, "rb") as file:
+            assert file.read() == data
 
 
 def test_a_clip_that_plays_from_a_copy_is_not_away(services: Services) -> None:

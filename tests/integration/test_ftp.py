@@ -39,6 +39,8 @@ def unit(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Runnin
     """A watcher with an FTP door."""
     settings = {"WATCHER_FTP__LISTEN": f"127.0.0.1:{port}"}
     with running(tmp_path_factory.mktemp("ftp"), settings=settings) as started:
+        with ftplib.FTP(timeout=20) as client:
+            wait_for(lambda: listening(client, port), what="the FTP door")
         yield started
 
 
@@ -51,11 +53,16 @@ def key(unit: RunningUnit) -> str:
 def camera(unit: RunningUnit, port: int, key: str) -> Iterator[ftplib.FTP]:
     """A camera that has logged in."""
 
-    client = ftplib.FTP(timeout=20)
-    wait_for(lambda: listening(client, port), what="the FTP door")
-    client.login("anybody", key)
+    client = logged_in(port, key)
     yield client
     client.close()
+
+
+def logged_in(port: int, key: str) -> ftplib.FTP:
+    client = ftplib.FTP(timeout=20)
+    client.connect("127.0.0.1", port)
+    client.login("anybody", key)
+    return client
 
 
 def listening(client: ftplib.FTP, port: int) -> bool:
@@ -138,9 +145,7 @@ def test_a_transfer_that_breaks_off_is_gone_on_with(
     channel.close()
     camera.file.close()
     camera.sock.close()
-    again = ftplib.FTP(timeout=20)
-    again.connect("127.0.0.1", port)
-    again.login("x", key)
+    again = logged_in(port, key)
     assert again.storbinary("STOR broken.mp4", io.BytesIO(data)).startswith("226")
     again.close()
     assert unit.get("/porch/broken.mp4").content == data
@@ -158,9 +163,7 @@ def test_a_connection_that_was_forgotten_writes_into_no_clip(
     forgotten.sendall(begun)
     spooled = unit.data / f"spool/ftp/porch/{way}.tmp"
     wait_for(lambda: spooled.exists() and spooled.stat().st_size == len(begun), what="the first one's bytes")
-    again = ftplib.FTP(timeout=20)
-    again.connect("127.0.0.1", port)
-    again.login("x", key)
+    again = logged_in(port, key)
     if way == "anew":
         again.storbinary(f"STOR {way}.tmp", io.BytesIO(data))
     elif way == "further":

@@ -13,7 +13,7 @@ from typing import Any
 from watcher.ingest.budget import Budget
 from watcher.ingest.uploads import Uploads
 from watcher.media.boxes import read_movie
-from watcher.model.errors import BrokenClipError, TakenError, WatcherError
+from watcher.model.errors import BrokenClipError, LockedError, TakenError, WatcherError
 from watcher.naming.ignore import printable
 from watcher.naming.upload_names import SUFFIXES
 from watcher.services import Services
@@ -25,30 +25,26 @@ PICTURES = ("jpg", "jpeg")  # that a camera leaves beside its clips
 LEFT_SECONDS = 600.0  # without a byte, after which nobody sends it again
 UNNAMED_SECONDS = 3600.0  # after which nobody renames it
 LOOK_SECONDS = 30.0
-LOST = "Another connection has sent under this name."
+TAKEN = "Another connection has sent under this name."
 FOLDERS_MOST = 500  # of one camera; some make one for each minute
 
 
 class Counted:
-    """A file that is written only as far as the budget goes, and only while nobody else takes its name (`lost`)."""
+    """A file that is written only as far as the budget goes, and only while nobody else takes it (`lost`)."""
 
     def __init__(self, file: Any, budget: Budget, entry: Entry) -> None:
-        """Whoever opens it is its one writer from now on."""
         self.lost = False
         self._file = file
         self._budget = budget
         self._entry = entry
         self._most = entry.size
         self._turn = threading.Lock()
-        with _opening:
-            take_over(file.name)
-            _open[file.name] = self
 
     def write(self, data: bytes) -> None:
         """Write some more, and hold nothing back. Raises WatcherError where that is too much, or lost."""
         with self._turn:
             if self.lost:
-                raise TakenError(LOST)
+                raise TakenError(TAKEN)
             end = self._file.tell() + len(data)
             if end > self._most:
                 self._most = self._budget.grow(self._entry.id, end)
@@ -56,7 +52,7 @@ class Counted:
             self._file.flush()
 
     def lose(self) -> None:
-        """Let nothing more be written: its name is another's, or a clip's."""
+        """Let nothing more be written: it is another's, or a clip's."""
         with self._turn:
             self.lost = not self._file.closed
             self._file.close()
@@ -68,43 +64,74 @@ class Counted:
                 return
             size = os.fstat(self._file.fileno()).st_size
             self._file.close()
-        if _open.get(self._file.name) is self:
-            del _open[self._file.name]
+        with _lock:
+            if _open.get(self._file.name) is self:
+                del _open[self._file.name]
         self._budget.settle(self._entry.id, size)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
 
 
+# Each connection has a thread. A file has one writer, and none from the moment on in which it becomes a clip.
+_lock = threading.Lock()  # over these two
 _open: dict[str, Counted] = {}  # what connections write to, by path
-_opening = threading.Lock()
+_filing: set[str] = set()  # paths of what is becoming a clip
 
 
-def take_over(path: str) -> None:
-    """Take a file from the connection that has it open: another one writes to it, or it becomes a clip."""
-    if (other := _open.pop(path, None)) is not None:
-        other.lose()
+def open_counted(path: str, mode: str, budget: Budget, entry: Entry) -> Counted:
+    """Open a file; whoever had it open loses it. Raises LockedError while it becomes a clip, and OSError.
+
+    A name that a crash left beside its clip is the clip's file: that is not written to, the name goes.
+    """
+    with _lock:
+        _take(path)
+        with contextlib.suppress(FileNotFoundError):
+            if Path(path).stat().st_nlink > 1:
+                Path(path).unlink()
+        file = Path(path).open(mode)  # noqa: SIM115 - the connection closes it
+        _open[path] = counted = Counted(file, budget, entry)
+    return counted
 
 
 def rename(path: str, to: str) -> None:
-    """Give a file another name. Raises OSError."""
-    for each in (path, to):
-        take_over(each)
-    Path(path).rename(to)
+    """Give a file or a folder another name. Raises LockedError while it becomes a clip, and OSError."""
+    with _lock:
+        _take(path)
+        _take(to)
+        Path(path).rename(to)
 
 
 def file(uploads: Uploads, home: Path, camera: str, path: Path) -> None:
     """Move a file into its camera's folder. Raises WatcherError, OSError.
 
-    First it is taken from a connection that still has it open, one that broke off without a word for instance: what
-    that writes must be in no clip.
+    First it is taken from a connection that still has it open, one that broke off without a word for instance, and
+    until its name is gone no other one opens it: what they write must be in no clip.
     """
-    take_over(str(path))
-    name = path.relative_to(home).as_posix()
-    key = uploads.drop(path, camera, name, picture=path.suffix[1:].lower() in PICTURES)
-    path.unlink(missing_ok=True)
+    with _lock:
+        _take(str(path))
+        _filing.add(str(path))
+    try:
+        name = path.relative_to(home).as_posix()
+        key = uploads.drop(path, camera, name, picture=path.suffix[1:].lower() in PICTURES)
+        path.unlink(missing_ok=True)
+    finally:
+        with _lock:
+            _filing.remove(str(path))
     uploads.budget.release(path.relative_to(uploads.spool.folder).as_posix())
     log.info("%s was sent by FTP", printable(key))
+
+
+def _take(path: str) -> None:
+    """Let nobody write any more to a file, or to what a folder has. Raises LockedError where one becomes a clip."""
+
+    def below(other: str) -> bool:
+        return other == path or other.startswith(f"{path}/")
+
+    if any(map(below, _filing)):
+        raise LockedError("it is being filed: send it again")
+    for other in [other for other in _open if below(other)]:
+        _open.pop(other).lose()
 
 
 def folders_of(home: str) -> int:

@@ -173,7 +173,7 @@ LANGUAGES = {
         ago="fa",
         units=_each("giorno giorni, settimana settimane, mese mesi, anno anni"),
         numbers=_each("un uno una, due, tre, quattro, cinque, sei, sette, otto, nove, dieci"),
-        at="alle",
+        at="alle ore",
     ),
     "nl": Language(
         no="niet geen noch zonder behalve",

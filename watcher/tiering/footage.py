@@ -91,7 +91,10 @@ class Footage:
         except FileNotFoundError:
             if (lying := self._elsewhere(key)) is None:
                 raise
-        return open_file("/", self._path(lying).lstrip("/"))
+        try:
+            return open_file("/", self._path(lying).lstrip("/"))
+        except FileNotFoundError:
+            return self._root.open(key)  # where it has come back meanwhile
 
     def path(self, key: str) -> str | None:
         """A path for another process that opens it without following links; None where there is no such clip.
@@ -104,8 +107,8 @@ class Footage:
             return None
         try:
             return self._path(lying)
-        except FileNotFoundError:
-            return None
+        except FileNotFoundError:  # or it has come back meanwhile
+            return self._root.path(key) if self._root.look(key) is not None else None
 
     def reach(self, key: str) -> str:
         """The same for who finds out by opening it that nothing is there, or that its store is away."""
@@ -147,19 +150,17 @@ class Footage:
         return look
 
     def copy(self, lying: Lying) -> str:
-        """The path of a copy of a clip in a bucket, made where there is none; of one that came back, its own.
+        """The path of a copy of a clip in a bucket, which is made where there is none.
 
-        Raises FileNotFoundError where its store has nothing, or something else, or where the clip was given up
-        meanwhile, and what `path` does.
+        Raises FileNotFoundError where its store has nothing, or something else, or where the clip was given up or
+        came back meanwhile, and what `path` does.
         """
         path = self.copies.path(self._stores[lying.store or ""], lying)
         now = self._catalog.stored.get(lying.id)
-        if now is not None and now.store and now.state in PRESENT:
-            return path
-        self.copies.remove(lying.id)  # who gave it up, or had it back, found no copy to remove
-        if now is None or now.state not in PRESENT:
-            raise FileNotFoundError(f"the clip {lying.id} was given up")
-        return self._root.path(now.key)
+        if now is None or not now.store or now.state not in PRESENT:  # who did that found no copy to remove
+            self.copies.remove(lying.id)
+            raise FileNotFoundError(f"the clip {lying.id} lies in no store any more")
+        return path
 
     def _path(self, lying: Lying) -> str:
         """A path of what a store has; of a copy where it has no files of its own.
