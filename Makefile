@@ -33,7 +33,7 @@ labels: $(VENV)/.labels ## the model that labels clips, into DATA=data; guide/la
 setup: $(VENV)/.dev  ## only the set-up: .venv with everything in it
 	@$(BIN)/python -m compileall -q watcher
 
-test: $(VENV)/.dev   ## the tests that take no while, on every core; five minutes on two
+test: $(VENV)/.dev   ## the quick tests, on every core; five minutes or so on two
 	$(BIN)/pytest -n auto --dist loadfile --durations=15 -m "not slow and not browser and not motion and not containers and not crash and not ceph and not release"
 
 slow: $(VENV)/.dev   ## what takes longer: bursts, kills, waits, a scan's memory; three at once, as most wait

@@ -176,7 +176,7 @@ class RunningUnit:
                         processes[int(process.name)] = command
         return processes
 
-    def lasting(self, pattern: str = SERVANTS) -> set[int]:
+    def named(self, pattern: str = SERVANTS) -> set[int]:
         """The processes whose command lines match, and that are what these say.
 
         A child that the ingester has just begun is called like its parent until it runs its own program.
@@ -191,7 +191,7 @@ class RunningUnit:
         """The one process of the unit whose command line matches, once it is the only one."""
 
         def alone() -> set[int] | None:
-            return pids if len(pids := self.lasting(pattern)) == 1 else None
+            return pids if len(pids := self.named(pattern)) == 1 else None
 
         return wait_for(alone, what=f"one process that is called {pattern}").pop()
 

@@ -160,7 +160,7 @@ def _demo(args: argparse.Namespace) -> None:
         print(f"{args.rows:,} clips without files are in the catalog of {args.data}")
         return
     if args.cameras_only:
-        demo_cameras.film(_services(args.data))
+        demo_cameras.leave_clips(_services(args.data))
         return
     from watcher.ops.up import Unit, up  # noqa: PLC0415
 

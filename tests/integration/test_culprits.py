@@ -212,7 +212,7 @@ def test_culprits_cost_themselves(
         early.leave(stack)
         within = small_machine if engine == "sqlite" else ()
         unit = stack.enter_context(running(place / "unit", settings=settings, within=within))
-        processes = unit.lasting()
+        processes = unit.named()
         judge(unit, early)
         for number, road in enumerate(("dropped", "moved"), 2):
             folder = video / road if road == "dropped" else place / "unit" / road
@@ -233,4 +233,4 @@ def test_culprits_cost_themselves(
         assert statuses["impossible length"] == 201
         sent._beside()
         judge(unit, sent)
-        assert unit.lasting() == processes
+        assert unit.named() == processes

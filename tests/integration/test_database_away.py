@@ -73,7 +73,7 @@ def test_it_dies_and_comes_back(server: postgres.Server, start_unit: Callable[..
     unit = start_unit(settings={"WATCHER_CATALOG__URL": server.url})
     clips.make(unit.video / "gate/2026-11-20_080000.mp4", number=1, seconds=1)
     unit.wait_clip("gate/2026-11-20_080000.mp4", state="ready")
-    before = unit.lasting()
+    before = unit.named()
     crowd = Crowd(unit)
 
     def enough(phase: str, status: int, times: int) -> Callable[[], bool]:
@@ -110,7 +110,7 @@ def test_it_dies_and_comes_back(server: postgres.Server, start_unit: Callable[..
     sample = clips.make(unit.data / "sample.mp4", number=3, seconds=1)
     sent = requests.put(unit.url("/watcher/uploads/gate/3.mp4"), data=sample.read_bytes(), timeout=30)
     assert sent.status_code == 201
-    assert unit.lasting() == before, "no process of ours had to be started anew"
+    assert unit.named() == before, "no process of ours had to be started anew"
 
 
 def test_a_clip_in_a_bucket_while_it_is_away(

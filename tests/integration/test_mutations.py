@@ -31,7 +31,7 @@ LIVE_MOST_SECONDS = 60.0  # until one is listed, whatever else the machine does;
 
 def most_held(unit: RunningUnit, pattern: str) -> int:
     """The most memory that the processes of some command lines ever had, kB; what they share counts for each."""
-    texts = [Path(f"/proc/{pid}/status").read_text() for pid in unit.lasting(pattern)]
+    texts = [Path(f"/proc/{pid}/status").read_text() for pid in unit.named(pattern)]
     return sum(int(text.partition("VmHWM:")[2].split()[0]) for text in texts)
 
 

@@ -47,7 +47,7 @@ def address(unit: RunningUnit, key: str) -> str:
 
 
 def ingester(unit: RunningUnit) -> int:
-    return next(iter(unit.lasting(INGESTER)), 0)
+    return next(iter(unit.named(INGESTER)), 0)
 
 
 def store_of(unit: RunningUnit, key: str) -> str:

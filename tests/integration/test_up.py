@@ -49,7 +49,7 @@ def test_a_signal_ends_everything(start_unit: Callable[..., RunningUnit], number
 def kinds(unit: RunningUnit) -> dict[str, set[int]]:
     """The unit's processes by what they are; but for what nginx ends by itself after a minute."""
     by_kind: dict[str, set[int]] = {}
-    lasting = unit.lasting(".")
+    lasting = unit.named(".")
     for pid, command in unit.family().items():
         if pid not in lasting or "nginx: cache loader" in command:
             continue

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from watcher.ingester.scanner import Scanner
 
 
-class Moving(NamedTuple):
+class MoverState(NamedTuple):
     """How the mover of clips is."""
 
     problem: str | None  # why clips wait to be moved
@@ -27,7 +27,7 @@ class Moving(NamedTuple):
 
 log = logging.getLogger("watcher.ingester")
 
-NOT_MOVING = Moving(None, {}, {}, 0)
+NOT_MOVING = MoverState(None, {}, {}, 0)
 LOOK_SECONDS = 1.0  # between two looks
 PICTURELESS = {"pictures": "no posters and sprites can be made at present; the ingester's log says why"}
 
@@ -145,7 +145,7 @@ class Health:
             self._warnings["watches"] = warning
 
     def tell(
-        self, *, pictures: bool, labels: status.LabelsState | None = None, moving: Moving = NOT_MOVING
+        self, *, pictures: bool, labels: status.LabelsState | None = None, moving: MoverState = NOT_MOVING
     ) -> None:
         """Write the state into the status file. `pictures`: they can be made; `labels`: a model's."""
         intake, scanner = self._intake, self._scanner
@@ -170,7 +170,7 @@ class Health:
         self._teller.tell(current, self._clock.monotonic())
 
 
-def _unmoved(moving: Moving) -> dict[str, str]:
+def _unmoved(moving: MoverState) -> dict[str, str]:
     """The warning that clips cannot be moved to a store, or back."""
     return {} if moving.problem is None else {"stores": moving.problem}
 

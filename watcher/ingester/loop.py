@@ -21,7 +21,7 @@ from watcher.ingest.bind import bind_root
 from watcher.ingest.ingest import Ingest
 from watcher.ingest.pictures import Pictures
 from watcher.ingester.events import LOST, Hint, Watch
-from watcher.ingester.health import NOT_MOVING, Health, Moving, Problems
+from watcher.ingester.health import NOT_MOVING, Health, MoverState, Problems
 from watcher.ingester.intake import Intake
 from watcher.ingester.missing import Missing
 from watcher.ingester.periodic import Periodic
@@ -230,5 +230,5 @@ class Ingester:
         mover = self._mover
         moving = NOT_MOVING
         if mover is not None:
-            moving = Moving(mover.problem, mover.away, mover.costs(), mover.copies_bytes)
+            moving = MoverState(mover.problem, mover.away, mover.costs(), mover.copies_bytes)
         self._health.tell(pictures=self._renderer.trouble() is None, labels=labels, moving=moving)

@@ -26,27 +26,27 @@ OF_DAY = 12  # clips of each of them
 AUTHOR = "demo"
 
 
-def film(services: Services) -> None:
+def leave_clips(services: Services) -> None:
     """Leave clips, one after another, until somebody ends it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.nice(10)
     with contextlib.suppress(KeyboardInterrupt):
-        _film(services)
+        _leave_clips(services)
 
 
-def _film(services: Services) -> None:
+def _leave_clips(services: Services) -> None:
     folder, earlier = services.places.video, _earlier(datetime.now().astimezone())
-    unlabelled: list[tuple[Path, Scene]] = []
+    due: list[tuple[Path, Scene]] = []
     for number in range(CLIPS_MOST):
         scene = SCENES[number % len(SCENES)]
         path = leave_clip(folder, scene, datetime.now().astimezone(), seconds=5 + number % 3 * 2, by_rename=True)
         if number % 4:
-            unlabelled.append((path, scene))
+            due.append((path, scene))
         until = time.monotonic() + _pause_seconds(number)
         while time.monotonic() < until:
-            unlabelled = [(left, seen) for left, seen in unlabelled if not _labelled(services, left, seen)]
+            due = [(left, seen) for left, seen in due if not _labelled(services, left, seen)]
             if number >= FIRST_AT_ONCE and (past := next(earlier, None)) is not None:
-                unlabelled += _leave(folder, *past)
+                due += _leave(folder, *past)
             else:
                 time.sleep(0.2)
     while True:
